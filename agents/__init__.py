@@ -1,0 +1,1 @@
+"""Controllers: training, evaluation, the command line."""

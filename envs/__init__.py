@@ -1,0 +1,1 @@
+"""The environments: actions, observations, design episodes."""

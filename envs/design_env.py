@@ -1,0 +1,260 @@
+"""`DesignEnv`: one episode designs one network while it is being trained."""
+
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from rlnas.envs import actions
+from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
+
+from rlnas import datasets, plots
+from rlnas.datasets import Dataset, Source
+from rlnas.edits import EditError
+from rlnas.errors import InputError
+from rlnas.network import SparseNetwork, random_network
+from rlnas.probe import PROBE_SIZE, probe
+from rlnas.training import Batches, evaluate, train
+
+Range = float | tuple[float, float]
+"""A number, or the bounds between which it is drawn at every reset."""
+
+
+class DesignEnv(gym.Env[np.ndarray, np.integer]):
+    """Design a compact network for a classification task while it is being trained.
+
+    ## Description
+    An episode starts with a small random network that has been trained for a moment. At every
+    step the agent edits it (adds or removes connections, neurons or a layer, or leaves it as it
+    is), the network is trained for a fixed number of batches, and its accuracy on the validation
+    samples is measured. Weights are inherited from step to step. The test samples are never read.
+
+    After Tessera & Rosman 2019, "Learning Compact, General Purpose Neural Network Architectures":
+    only neurons, weights and hidden layers; training hyperparameters are never tuned.
+
+    ## Action Space
+    `Discrete(39)`, the table `rlnas.envs.actions.ACTIONS`, the same for every data set. "Hidden
+    k" is the k-th hidden layer from the input side; "all" lets connections of all layers compete.
+
+    | number | operation | layer | amount | function preserved |
+    |---|---|---|---|---|
+    | 0 | none | | | yes |
+    | 1-10 | add connections, where the gradient is largest | all, hidden 1-3, output | x1.25, x2 | yes |
+    | 11-20 | remove connections, the smallest weights | all, hidden 1-3, output | /1.25, /2 | no |
+    | 21-26 | add neurons, where the gradient asks for them | hidden 1-3 | x1.25, x2 | yes |
+    | 27-32 | remove neurons, the least salient | hidden 1-3 | /1.25, /2 | no |
+    | 33-35 | add a layer in front of hidden k, or behind the last | hidden 1-3 | | yes |
+    | 36-38 | remove a layer, connecting its sources to its readers | hidden 1-3 | | no |
+
+    Amounts are relative to what is there and at least 1. An action is illegal if the network has
+    no such layer, if nothing would be left, or beyond 3 hidden layers, 512 neurons in a layer or
+    twice the reference number of weights. An illegal action changes nothing and still costs the
+    step. Masks: `info["action_mask"]` (int8, for `action_space.sample`) and `action_masks()`
+    (bool, for sb3-contrib).
+
+    ## Observation Space
+    `Box(-1, 1, (71,), float32)`; `rlnas.envs.observations.OBSERVATION_NAMES` names the entries.
+
+    | entries | meaning |
+    |---|---|
+    | progress | share of the episode that is over |
+    | penalty | its logarithm |
+    | classes, features, samples | logarithms of the task's size |
+    | depth, size, relative_size, cost | hidden layers; weights; weights over reference; penalty paid |
+    | validation_, training_ accuracy, loss | losses as x / (1 + x); training ones over the last batches |
+    | generalisation_gap, accuracy_change, size_change, score_change | scaled differences |
+    | inputs_used | share of the inputs that have a connection |
+    | last_* | one-hot operation of the last action, its amount, whether it was refused |
+    | hidden_k_*, output_* | per layer: present, width, connections, fan_in, density, share_of_weights, growth_gradient (largest inactive against typical active gradient), smallest_fifth, smallest_half (their share of the weight magnitude), activity, dead_share |
+
+    ## Rewards
+    With `score = validation accuracy - penalty * active weights / reference` and `reference` the
+    weights of a dense network with one hidden layer of 76 neurons (60,344 on MNIST):
+    `reward="difference"` pays the change of the score, which over an episode sums to the final
+    score less the initial one; `reward="score"` pays the score itself at every step.
+
+    ## Starting State
+    One hidden layer, random sparse connections, trained for `batches_per_step` batches.
+
+    ## Episode End
+    Terminates after `episode_steps` steps: the budget is part of the task and in the
+    observation. Never truncates.
+
+    ## Information
+    `score`, `val_accuracy`, `val_loss`, `active_weights`, `density`, `layer_sizes`,
+    `layer_densities`, `operation`, `action` (the operation with its layer and amount), `applied`,
+    `penalty`, `dataset`, `action_mask`, at every step.
+    If a network diverges (a loss that is not finite), the step is undone, and `applied` is False.
+
+    ## Arguments
+    * `dataset`: a name (see `rlnas.datasets.NAMES`), a path to an `.npz` file, `(X, y)`, a
+      `Dataset`, or a list of these, of which each episode draws one.
+    * `penalty`: what the reference number of weights costs, in accuracy; or `(low, high)`, drawn
+      log-uniformly at every reset.
+    * `reward`: `"difference"` or `"score"`.
+    * `episode_steps`: steps of an episode.
+    * `batches_per_step`: training batches after each edit.
+    * `width`, `density`: of the starting network; a number or `(low, high)`, drawn log-uniformly.
+    * `network`: a starting network of your own, copied at every reset.
+    * `data_dir`: where IDX files are looked for.
+    * `render_mode`: `"ansi"` (a text table) or `"rgb_array"` (a picture of the network).
+
+    ## Version History
+    * v0: first version.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
+
+    def __init__(
+        self,
+        dataset: Source | list[Source] = "digits",
+        penalty: Range = 0.1,
+        reward: str = "difference",
+        episode_steps: int = 20,
+        batches_per_step: int = 50,
+        width: Range = 32,
+        density: Range = 0.2,
+        network: SparseNetwork | None = None,
+        data_dir: str | None = None,
+        render_mode: str | None = None,
+    ):
+        sources = dataset if isinstance(dataset, list) else [dataset]
+        self.datasets = [datasets.load(source, data_dir=data_dir) for source in sources]
+        self.penalty_range = check_range("penalty", penalty, low=0.0)
+        self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)
+        self.density_range = check_range("density", density, low=1e-6, high=1.0)
+        if reward not in ("difference", "score"):
+            raise InputError(f"unknown reward '{reward}': expected 'difference' or 'score'")
+        if min(episode_steps, batches_per_step) < 1:
+            raise InputError("episode_steps and batches_per_step must be at least 1")
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise InputError(f"unknown render mode '{render_mode}': expected 'ansi' or 'rgb_array'")
+        self.reward = reward
+        self.episode_steps = episode_steps
+        self.batches_per_step = batches_per_step
+        self.start = network
+        self.render_mode = render_mode
+        self.action_space = gym.spaces.Discrete(len(actions.ACTIONS))
+        self.observation_space = gym.spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Start an episode; see the class. There are no reset options."""
+        super().reset(seed=seed)
+        if options:
+            raise InputError(f"unknown reset options {sorted(options)}: this environment has none")
+        rng = self.np_random
+        self.dataset: Dataset = self.datasets[rng.integers(len(self.datasets))]
+        self.penalty = draw(self.penalty_range, rng)
+        if self.start is not None:
+            network = self.start.copy()
+        else:
+            width = round(draw(self.width_range, rng))
+            sizes = (self.dataset.n_features, width, self.dataset.n_classes)
+            network = random_network(sizes, draw(self.density_range, rng), rng)
+        self.batches = Batches(self.dataset.train, rng)
+        self.elapsed = 0
+        self.action, self.refused = 0, False
+        self.now = self.before = self._train(network)
+        self.mask = actions.legal_actions(self.now.network)
+        return self._observation(), self._info()
+
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Edit, train, evaluate; see the class."""
+        self.action = int(action)
+        if not 0 <= self.action < len(actions.ACTIONS):
+            raise InputError(
+                f"action {action} is out of range: expected 0 to {len(actions.ACTIONS) - 1}"
+            )
+        self.before = self.now
+        network = self.before.network
+        self.refused = not self.mask[self.action]
+        if not self.refused:
+            try:
+                chosen = actions.ACTIONS[self.action]
+                network = actions.apply(chosen, network, self.before.probe, self.np_random)
+            except EditError:
+                self.refused = True
+        after = self._train(network.copy())
+        if np.isfinite(after.validation.loss) and np.isfinite(after.training.loss):
+            self.now = after
+        else:
+            self.refused = True
+        self.mask = actions.legal_actions(self.now.network)
+        self.elapsed += 1
+        reward = self.now.score
+        if self.reward == "difference":
+            reward -= self.before.score
+        over = self.elapsed >= self.episode_steps
+        return self._observation(), float(reward), over, False, self._info()
+
+    def action_masks(self) -> np.ndarray:
+        """Bool `[39]`: which actions are legal now (the format of sb3-contrib)."""
+        return self.mask.copy()
+
+    def render(self) -> Any:
+        """The design as a text table or as a picture, by `render_mode`."""
+        if self.render_mode == "ansi":
+            return plots.describe(self.now.network, self._info())
+        if self.render_mode == "rgb_array":
+            return plots.network_picture(self.now.network)
+        return None
+
+    def _train(self, network: SparseNetwork) -> Snapshot:
+        data = self.dataset
+        training = train(network, data, self.batches.take(self.batches_per_step))
+        validation = evaluate(network, data, data.validation)
+        size = min(PROBE_SIZE, data.train.size)
+        samples = data.train[self.np_random.integers(data.train.size, size=size)]
+        return judge(network, probe(network, data, samples), training, validation, self.penalty)
+
+    def _observation(self) -> np.ndarray:
+        progress = self.elapsed / self.episode_steps
+        return observe(
+            self.now, self.before, self.dataset, self.penalty, progress, self.action, self.refused
+        )
+
+    def _info(self) -> dict[str, Any]:
+        network = self.now.network
+        return {
+            "score": float(self.now.score),
+            "val_accuracy": float(self.now.validation.accuracy),
+            "val_loss": float(self.now.validation.loss),
+            "active_weights": network.active_weights,
+            "density": network.density,
+            "layer_sizes": network.layer_sizes,
+            "layer_densities": network.layer_densities,
+            "operation": actions.ACTIONS[self.action].operation,
+            "action": str(actions.ACTIONS[self.action]),
+            "applied": not self.refused,
+            "penalty": float(self.penalty),
+            "dataset": self.dataset.name,
+            "action_mask": self.mask.astype(np.int8),
+        }
+
+
+def check_range(name: str, value: Range, low: float, high: float = np.inf) -> tuple[float, float]:
+    """`(low, high)` of a number or a range, checked against bounds.
+
+    Raises:
+        InputError: the value is out of bounds, not finite, or upside down.
+    """
+    bounds = value if isinstance(value, tuple | list) else (value, value)
+    if len(bounds) != 2 or not all(np.isfinite(bounds)):
+        raise InputError(f"{name} {value} cannot be used: expected a number or (low, high)")
+    if bounds[0] > bounds[1]:
+        raise InputError(f"{name} range {value} is upside down: expected (low, high)")
+    if bounds[0] < low or bounds[1] > high:
+        limit = f"at least {low:g}" if np.isinf(high) else f"from {low:g} to {high:g}"
+        raise InputError(f"{name} {value} is out of range: expected {limit}")
+    return float(bounds[0]), float(bounds[1])
+
+
+def draw(bounds: tuple[float, float], rng: np.random.Generator) -> float:
+    """Log-uniform between the bounds (uniform if the lower one is zero)."""
+    low, high = bounds
+    if low == high:
+        return low
+    if low == 0:
+        return float(rng.uniform(low, high))
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))

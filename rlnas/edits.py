@@ -1,0 +1,405 @@
+"""The six edits: add or remove connections, neurons and layers.
+
+Each takes a network and returns a new one; the network given is not changed. Weights, optimiser
+moments and averages of what survives are carried over. An edit that preserves the function does
+so for the last weights and for the averaged weights.
+
+`rlnas.probe.Probe` tells what the gradient asks for. Dead units, those with no connection in or
+none out, are swept after every edit.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from rlnas.network import AVERAGE, VALUE, SparseNetwork, from_coordinates
+from rlnas.probe import Probe
+
+BOTH = [VALUE, AVERAGE]
+
+
+class EditError(ValueError):
+    """The edit would leave no network: there is nothing to add, or nothing would be left."""
+
+
+def add_connections(
+    network: SparseNetwork, probe: Probe, count: int, layer: int | None = None
+) -> SparseNetwork:
+    """Add the inactive connections with the largest gradient, at weight 0. Exact.
+
+    Evci et al. 2020 (RigL), section 3(4), with every earlier unit as a possible source.
+
+    Args:
+        network: the network.
+        probe: its probe.
+        count: how many; fewer if there are not as many inactive pairs.
+        layer: index into `layer_sizes` of the receiving layer, 1 or more; None for all layers.
+
+    Raises:
+        EditError: every possible connection is active.
+    """
+    wish = np.abs(probe.gradients)
+    wish[network.targets - network.n_inputs, network.indices] = 0
+    if layer is not None:
+        rows = network.starts[layer : layer + 2] - network.n_inputs
+        wish[: rows[0]] = 0
+        wish[rows[1] :] = 0
+    chosen = _largest(wish.ravel(), count)
+    chosen = chosen[wish.ravel()[chosen] > 0]
+    if chosen.size == 0:
+        raise EditError("no inactive connection has a gradient")
+    rows, sources = np.divmod(chosen, network.n_units)
+    return _with_connections(network, rows + network.n_inputs, sources)
+
+
+def remove_connections(
+    network: SparseNetwork, count: int, layer: int | None = None
+) -> SparseNetwork:
+    """Remove the connections whose averaged weight is smallest in magnitude. Not exact.
+
+    Args:
+        network: the network.
+        count: how many.
+        layer: index into `layer_sizes` of the receiving layer, 1 or more; None for all layers.
+
+    Raises:
+        EditError: no connection would be left.
+    """
+    size = np.abs(network.connections[AVERAGE])
+    if layer is not None:
+        size = np.where(network.unit_layers[network.targets] == layer, size, np.inf)
+    candidates = int(np.isfinite(size).sum())
+    keep = np.ones(size.size, bool)
+    keep[_largest(-size, min(count, candidates))] = False
+    return sweep_dead_units(_with_only(network, keep))
+
+
+def add_neurons(
+    network: SparseNetwork, probe: Probe, count: int, layer: int, rng: np.random.Generator
+) -> SparseNetwork:
+    """Add neurons to a hidden layer, with outgoing weights 0. Exact.
+
+    The incoming weights point where the gradient asks for them: a random mix of the gradients of
+    the connections that would bypass the layer, which samples the space spanned by the leading
+    singular vectors that GradMax takes (Evci et al. 2022; random range finder: Halko et al.
+    2011). They are as many as the layer's mean fan-in and have the norm of He initialisation, so
+    that the outgoing weights have a gradient and the neuron wakes up. The outgoing connections
+    are as many as the layer's mean fan-out, where their gradient is largest.
+
+    Args:
+        network: the network.
+        probe: its probe.
+        count: how many neurons.
+        layer: index into `layer_sizes` of the hidden layer.
+        rng: source of randomness.
+    """
+    return _grow(network, probe, count, layer, *typical_fans(network, layer), rng)
+
+
+def remove_neurons(network: SparseNetwork, probe: Probe, count: int, layer: int) -> SparseNetwork:
+    """Remove the least salient neurons of a hidden layer. Not exact.
+
+    Salience is the spread of the activation times the norm of the outgoing weights: how much of
+    what later layers receive would be lost once the mean activation is folded into their biases,
+    which is done.
+
+    Args:
+        network: the network.
+        probe: its probe.
+        count: how many neurons; the layer goes if none would be left.
+        layer: index into `layer_sizes` of the hidden layer.
+
+    Raises:
+        EditError: no connection would be left.
+    """
+    outgoing = np.bincount(
+        network.indices, network.connections[AVERAGE] ** 2, minlength=network.n_units
+    )
+    salience = probe.activations.std(axis=1) * np.sqrt(outgoing)
+    start, stop = network.starts[layer : layer + 2]
+    dead = np.zeros(network.n_units, bool)
+    dead[start + _largest(-salience[start:stop], count)] = True
+    constants = np.where(dead, probe.means, 0)[None].repeat(2, axis=0)
+    return sweep_dead_units(_without_units(network, dead, constants))
+
+
+def add_layer(
+    network: SparseNetwork, probe: Probe, position: int, rng: np.random.Generator
+) -> SparseNetwork:
+    """Add a hidden layer. Exact.
+
+    After a hidden layer it is a sparse identity: as many neurons, each with one connection of
+    weight 1 from its twin, whose readers it takes over (Net2DeeperNet, Chen et al. 2016, at n
+    weights, not n^2). The identity needs activations that are not negative, so right after the
+    inputs the new layer is grown instead as in `add_neurons`: as many neurons as there are
+    outputs, each read by as many units, with the fan-in of the layer that was first.
+
+    Args:
+        network: the network.
+        probe: its probe.
+        position: index into `layer_sizes` that the new layer will have, from 1 to the index of
+            the output layer.
+        rng: source of randomness.
+    """
+    sizes = list(network.layer_sizes)
+    if position == 1:
+        fan_in, _ = typical_fans(network, 1)
+        count = network.n_outputs
+        empty = (network.n_inputs, 0, *sizes[1:])
+        return _grow(network, probe, count, 1, fan_in, count, rng, layer_sizes=empty)
+    start, stop = network.starts[position - 1 : position + 1]
+    width = int(stop - start)
+    from_twin = (network.indices >= start) & (network.indices < stop)
+    after = network.targets >= stop
+    targets = network.targets + np.where(after, width, 0)
+    later = network.indices >= stop
+    sources = network.indices + np.where(from_twin | later, width, 0)
+    identity = np.zeros((4, width), np.float32)
+    identity[BOTH] = 1
+    sizes.insert(position, width)
+    row = stop - network.n_inputs
+    units = np.insert(network.units, [row] * width, 0, axis=1)
+    return from_coordinates(
+        tuple(sizes),
+        np.concatenate([targets, np.arange(stop, stop + width)]),
+        np.concatenate([sources, np.arange(start, stop)]),
+        np.concatenate([network.connections, identity], axis=1),
+        units,
+        network.steps,
+    )
+
+
+def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetwork:
+    """Remove a hidden layer, connecting its sources to its readers. Not exact.
+
+    Each neuron is replaced by the straight line that fits it best on the probe's samples (its
+    slope is the covariance of activation and pre-activation over the variance of the latter, so
+    that a layer which passes everything on is removed exactly). Of the connections this makes,
+    the strongest are kept, no more than the layer had; the mean of the rest goes into biases.
+
+    Args:
+        network: the network.
+        probe: its probe.
+        layer: index into `layer_sizes` of the hidden layer.
+
+    Raises:
+        EditError: no connection would be left.
+    """
+    start, stop = network.starts[layer : layer + 2]
+    n, n_inputs = network.n_units, network.n_inputs
+    into = (network.targets >= start) & (network.targets < stop)
+    out_of = (network.indices >= start) & (network.indices < stop)
+    slopes = sparse.diags_array(_slopes(network, probe, layer))
+    bypass = []
+    for state in BOTH:
+        matrix = sparse.csr_array(
+            (network.connections[state], (network.targets, network.indices)), shape=(n, n)
+        )
+        bypass.append(
+            matrix[:, start:stop] @ sparse.diags_array(slopes[start:stop]) @ matrix[start:stop]
+        )
+    spread = probe.activations.std(axis=1)
+    strength = abs(bypass[1]).tocoo()
+    order = np.lexsort((strength.col, strength.row))
+    targets, sources = strength.row[order], strength.col[order]
+    budget = int(into.sum() + out_of.sum())
+    kept = np.sort(_largest(strength.data[order] * spread[sources], budget))
+    targets, sources = targets[kept], sources[kept]
+    values = np.zeros((4, kept.size), np.float32)
+    for state, matrix in zip(BOTH, bypass, strict=True):
+        values[state] = matrix.tocsr()[targets, sources]
+
+    rest = ~(into | out_of)
+    all_targets = np.concatenate([network.targets[rest], targets])
+    all_sources = np.concatenate([network.indices[rest], sources])
+    key, inverse = np.unique(all_targets * np.int64(n) + all_sources, return_inverse=True)
+    connections = np.zeros((4, key.size), np.float32)
+    old, new = np.split(inverse, [int(rest.sum())])
+    connections[:, old] = network.connections[:, rest]
+    connections[:, new] += values
+
+    units = network.units.copy()
+    for state in BOTH:
+        readers = network.targets[out_of] - n_inputs
+        mean_in = network.connections[state, out_of] * probe.means[network.indices[out_of]]
+        np.add.at(units[state], readers, mean_in)
+        np.subtract.at(units[state], targets - n_inputs, values[state] * probe.means[sources])
+    merged = from_coordinates(
+        network.layer_sizes, key // n, key % n, connections, units, network.steps
+    )
+    dead = np.zeros(n, bool)
+    dead[start:stop] = True
+    return sweep_dead_units(_without_units(merged, dead, np.zeros((2, n))))
+
+
+def typical_fans(network: SparseNetwork, layer: int) -> tuple[int, int]:
+    """Mean fan-in and fan-out of a layer's units, rounded, at least 1."""
+    members = slice(network.starts[layer], network.starts[layer + 1])
+    fan_in = round(float(network.fan_in[members].mean()))
+    fan_out = round(float(network.fan_out[members].mean()))
+    return max(1, fan_in), max(1, fan_out)
+
+
+def sweep_dead_units(network: SparseNetwork) -> SparseNetwork:
+    """Remove hidden units with no way in or no way out, until there are none. Exact.
+
+    A unit with no way in is a constant, which is folded into the biases of its readers.
+
+    Raises:
+        EditError: no connection would be left.
+    """
+    while True:
+        if network.active_weights == 0:
+            raise EditError("no connection would be left")
+        hidden = np.zeros(network.n_units, bool)
+        hidden[network.n_inputs : network.n_inputs + network.n_hidden] = True
+        dead = hidden & ((network.fan_in == 0) | (network.fan_out == 0))
+        if not dead.any():
+            return network
+        constants = np.zeros((2, network.n_units))
+        constants[:, network.n_inputs :] = np.maximum(network.units[BOTH], 0)
+        constants[:, network.fan_in > 0] = 0
+        network = _without_units(network, dead, constants)
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the `count` largest values, in no particular but a reproducible order."""
+    if count >= values.size:
+        return np.arange(values.size)
+    return np.argpartition(-values, count - 1)[:count]
+
+
+def _with_connections(
+    network: SparseNetwork, targets: np.ndarray, sources: np.ndarray
+) -> SparseNetwork:
+    fresh = np.zeros((4, targets.size), np.float32)
+    return from_coordinates(
+        network.layer_sizes,
+        np.concatenate([network.targets, targets]),
+        np.concatenate([network.indices, sources]),
+        np.concatenate([network.connections, fresh], axis=1),
+        network.units.copy(),
+        network.steps,
+    )
+
+
+def _with_only(network: SparseNetwork, keep: np.ndarray) -> SparseNetwork:
+    return from_coordinates(
+        network.layer_sizes,
+        network.targets[keep],
+        network.indices[keep],
+        network.connections[:, keep],
+        network.units.copy(),
+        network.steps,
+    )
+
+
+def _without_units(
+    network: SparseNetwork, dead: np.ndarray, constants: np.ndarray
+) -> SparseNetwork:
+    """Drop hidden units and their connections; fold what they are worth into biases.
+
+    Args:
+        network: the network.
+        dead: bool `[units]`.
+        constants: float `[2, units]`, activation of each dead unit for values and for averages.
+    """
+    units = network.units.copy()
+    lost = dead[network.indices]
+    for state, constant in zip(BOTH, constants, strict=True):
+        change = network.connections[state, lost] * constant[network.indices[lost]]
+        np.add.at(units[state], network.targets[lost] - network.n_inputs, change)
+    alive = ~dead
+    renumbered = np.cumsum(alive) - 1
+    keep = alive[network.indices] & alive[network.targets]
+    sizes = np.bincount(network.unit_layers[alive], minlength=len(network.layer_sizes))
+    return from_coordinates(
+        tuple(int(n) for n in sizes if n > 0),
+        renumbered[network.targets[keep]],
+        renumbered[network.indices[keep]],
+        network.connections[:, keep],
+        units[:, alive[network.n_inputs :]],
+        network.steps,
+    )
+
+
+def _grow(
+    network: SparseNetwork,
+    probe: Probe,
+    count: int,
+    layer: int,
+    fan_in: int,
+    fan_out: int,
+    rng: np.random.Generator,
+    layer_sizes: Sequence[int] | None = None,
+) -> SparseNetwork:
+    """Append neurons to a layer, which is empty and new if `layer_sizes` (with it) is given."""
+    sizes = list(layer_sizes or network.layer_sizes)
+    sources_end = sum(sizes[:layer])
+    new_start = sources_end + sizes[layer]
+    row = new_start - network.n_inputs
+    earlier, later = slice(0, sources_end), slice(row, None)
+
+    bridges = probe.gradients[later, earlier]
+    mix = rng.standard_normal((count, bridges.shape[0])).astype(np.float32)
+    # einsum rather than a BLAS product: the bits must not depend on a thread count.
+    wish = -np.einsum("kt,ts->ks", mix, bridges)
+    fan_in = min(fan_in, sources_end)
+    chosen = np.argpartition(-np.abs(wish), fan_in - 1, axis=1)[:, :fan_in]
+    incoming = np.take_along_axis(wish, chosen, axis=1)
+    norm = np.sqrt((incoming**2).sum(axis=1, keepdims=True))
+    fallback = np.full_like(incoming, np.sqrt(2 / fan_in))
+    incoming = np.divide(incoming * np.sqrt(2), norm, out=fallback, where=norm > 0)
+
+    activation = np.einsum("kf,kfb->kb", incoming, probe.activations[earlier][chosen])
+    outgoing = np.einsum("kb,tb->kt", np.maximum(activation, 0), probe.deltas[later])
+    fan_out = min(fan_out, outgoing.shape[1])
+    readers = np.argpartition(-np.abs(outgoing), fan_out - 1, axis=1)[:, :fan_out]
+
+    weights_in = np.zeros((4, count * fan_in), np.float32)
+    weights_in[BOTH] = incoming.ravel()
+    weights_out = np.zeros((4, count * fan_out), np.float32)
+    new_units = np.arange(new_start, new_start + count)
+    sizes[layer] += count
+    return from_coordinates(
+        tuple(sizes),
+        np.concatenate(
+            [
+                np.where(network.targets >= new_start, network.targets + count, network.targets),
+                np.repeat(new_units, fan_in),
+                readers.ravel() + new_start + count,
+            ]
+        ),
+        np.concatenate(
+            [
+                np.where(network.indices >= new_start, network.indices + count, network.indices),
+                chosen.ravel(),
+                np.repeat(new_units, fan_out),
+            ]
+        ),
+        np.concatenate([network.connections, weights_in, weights_out], axis=1),
+        np.insert(network.units, [row] * count, 0, axis=1),
+        network.steps,
+    )
+
+
+def _slopes(network: SparseNetwork, probe: Probe, layer: int) -> np.ndarray:
+    """float64 `[width]`: slope of each neuron's best straight line through its pre-activation."""
+    start, stop = network.starts[layer : layer + 2]
+    first, last = network.indptr[np.array([start, stop]) - network.n_inputs]
+    width = stop - start
+    matrix = sparse.csr_array(
+        (
+            network.connections[VALUE, first:last],
+            network.indices[first:last],
+            network.indptr[start - network.n_inputs : stop - network.n_inputs + 1] - first,
+        ),
+        shape=(width, network.n_units),
+    )
+    before = matrix @ probe.activations
+    before -= before.mean(axis=1, keepdims=True)
+    after = probe.activations[start:stop] - probe.means[start:stop, None]
+    variance = (before**2).sum(axis=1)
+    covariance = (before * after).sum(axis=1)
+    return np.divide(covariance, variance, out=np.zeros(width), where=variance > 0)

@@ -1,0 +1,315 @@
+"""`SparseNetwork`: a feed-forward network as one CSR matrix over all its units.
+
+Units are numbered in order: inputs, each hidden layer, outputs. Row `r` of the matrix holds the
+connections into unit `n_inputs + r`; a column is any unit of an earlier layer, so that skip
+connections and inputs straight to outputs need no special case.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlnas.errors import InputError
+from rlnas.files import replace_file
+
+VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
+"""Rows of the state arrays: what is kept for every weight and every bias."""
+
+
+@dataclass(eq=False)
+class SparseNetwork:
+    """A sparse ReLU network with linear outputs, and the state of its optimiser.
+
+    The structure never changes in place: edits return new networks (`rlnas.edits`). Training
+    updates the state arrays in place (`rlnas.training`).
+
+    Attributes:
+        layer_sizes: number of inputs, of units in each hidden layer, and of outputs.
+        indptr: int32 `[rows + 1]`, row `r` owns the connections `indptr[r]:indptr[r + 1]`; there
+            is one row for each hidden and output unit.
+        indices: int32 `[connections]`, source units, ascending within a row.
+        connections: float32 `[4, connections]`, for each weight its value, first and second
+            moment, and exponential average.
+        units: float32 `[4, rows]`, the same for each bias.
+        steps: optimiser steps taken so far.
+    """
+
+    layer_sizes: tuple[int, ...]
+    indptr: np.ndarray
+    indices: np.ndarray
+    connections: np.ndarray
+    units: np.ndarray
+    steps: int = 0
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input units."""
+        return self.layer_sizes[0]
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of output units."""
+        return self.layer_sizes[-1]
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        return len(self.layer_sizes) - 2
+
+    @property
+    def n_hidden(self) -> int:
+        """Number of hidden units."""
+        return sum(self.layer_sizes[1:-1])
+
+    @property
+    def n_units(self) -> int:
+        """Number of units, inputs and outputs included."""
+        return sum(self.layer_sizes)
+
+    @property
+    def active_weights(self) -> int:
+        """Number of connections; biases do not count."""
+        return self.indices.size
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """int64 `[layers + 1]`: layer `l` owns the units `starts[l]:starts[l + 1]`."""
+        return np.concatenate([[0], np.cumsum(self.layer_sizes)])
+
+    @cached_property
+    def unit_layers(self) -> np.ndarray:
+        """int64 `[units]`: the layer of each unit, 0 for inputs."""
+        return np.repeat(np.arange(len(self.layer_sizes)), self.layer_sizes)
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        """int64 `[connections]`: the receiving unit of each connection."""
+        receiving = np.arange(self.n_inputs, self.n_units)
+        return np.repeat(receiving, np.diff(self.indptr))
+
+    @cached_property
+    def fan_in(self) -> np.ndarray:
+        """int64 `[units]`: number of connections into each unit (0 for inputs)."""
+        fan_in = np.zeros(self.n_units, np.int64)
+        fan_in[self.n_inputs :] = np.diff(self.indptr)
+        return fan_in
+
+    @cached_property
+    def fan_out(self) -> np.ndarray:
+        """int64 `[units]`: number of connections out of each unit (0 for outputs)."""
+        return np.bincount(self.indices, minlength=self.n_units)
+
+    @cached_property
+    def block_counts(self) -> np.ndarray:
+        """int64 `[layers, layers]`: connections into layer `i` from layer `j`."""
+        layers = len(self.layer_sizes)
+        into = self.unit_layers[self.targets]
+        out_of = self.unit_layers[self.indices]
+        return np.bincount(into * layers + out_of, minlength=layers**2).reshape(layers, layers)
+
+    @property
+    def layer_densities(self) -> tuple[float, ...]:
+        """Share of active weights in each hidden layer and in the output layer.
+
+        Active connections into a layer over the unit pairs of the layer-to-layer blocks that
+        have a connection at all. Without skip connections this is the usual density.
+        """
+        pairs = self._pairs_in_use.sum(axis=1)[1:]
+        counts = self.block_counts.sum(axis=1)[1:]
+        return tuple(float(c / p) if p else 0.0 for c, p in zip(counts, pairs, strict=True))
+
+    @property
+    def density(self) -> float:
+        """Share of active weights in the whole network, by the rule of `layer_densities`."""
+        pairs = int(self._pairs_in_use.sum())
+        return self.active_weights / pairs if pairs else 0.0
+
+    @property
+    def _pairs_in_use(self) -> np.ndarray:
+        sizes = np.array(self.layer_sizes)
+        return np.where(self.block_counts > 0, np.outer(sizes, sizes), 0)
+
+    def copy(self) -> "SparseNetwork":
+        """A deep copy."""
+        return SparseNetwork(
+            self.layer_sizes,
+            self.indptr.copy(),
+            self.indices.copy(),
+            self.connections.copy(),
+            self.units.copy(),
+            self.steps,
+        )
+
+    def check(self) -> None:
+        """Raise `InputError` unless every structural invariant holds.
+
+        Shapes and types agree, the CSR index is sorted, in range, without duplicates, and reads
+        only earlier layers; every state value is finite and no second moment is negative; every
+        hidden unit has a way in and a way out.
+        """
+        sizes = self.layer_sizes
+        if len(sizes) < 2 or any(not isinstance(n, int) or n < 1 for n in sizes):
+            raise InputError(
+                f"layer sizes {sizes} cannot be used: expected at least inputs and outputs, "
+                "each a positive integer"
+            )
+        rows = sum(sizes[1:])
+        expected = {
+            "indptr": (self.indptr, np.int32, (rows + 1,)),
+            "indices": (self.indices, np.int32, (self.indices.size,)),
+            "connections": (self.connections, np.float32, (4, self.indices.size)),
+            "units": (self.units, np.float32, (4, rows)),
+        }
+        for name, (array, dtype, shape) in expected.items():
+            if array.dtype != dtype or array.shape != shape:
+                raise InputError(
+                    f"array '{name}' is {array.dtype} {array.shape}: expected {dtype.__name__} "
+                    f"{shape} for layers {sizes}"
+                )
+        steps_down = bool((np.diff(self.indptr) < 0).any())
+        if self.indptr[0] != 0 or self.indptr[-1] != self.indices.size or steps_down:
+            raise InputError("array 'indptr' must rise from 0 to the number of connections")
+        limits = self.starts[self.unit_layers[self.targets]]
+        if ((self.indices < 0) | (self.indices >= limits)).any():
+            raise InputError("a connection must come from a unit of an earlier layer")
+        same_row = np.diff(self.targets) == 0
+        if (same_row & (np.diff(self.indices) <= 0)).any():
+            raise InputError("the sources of a unit must be ascending, without duplicates")
+        if not (np.isfinite(self.connections).all() and np.isfinite(self.units).all()):
+            raise InputError("weights and biases must be finite")
+        if (self.connections[SECOND_MOMENT] < 0).any() or (self.units[SECOND_MOMENT] < 0).any():
+            raise InputError("second moments must not be negative")
+        hidden = slice(self.n_inputs, self.n_inputs + self.n_hidden)
+        if (self.fan_in[hidden] == 0).any() or (self.fan_out[hidden] == 0).any():
+            raise InputError("every hidden unit must have a connection in and a connection out")
+
+    def save(self, path: str | Path) -> None:
+        """Write the network to one safetensors file, its layer sizes as JSON in the header."""
+        from safetensors.numpy import save
+
+        arrays = {
+            "indptr": self.indptr,
+            "indices": self.indices,
+            "connections": self.connections,
+            "units": self.units,
+        }
+        header = {"layer_sizes": json.dumps(self.layer_sizes), "steps": json.dumps(self.steps)}
+        replace_file(path, save(arrays, metadata={"format": "rlnas-network-1", **header}))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "SparseNetwork":
+        """Read a file written by `save`.
+
+        Raises:
+            InputError: the file is missing, damaged, or does not describe a network.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"no network file at {path}: expected a safetensors file")
+        try:
+            with safe_open(path, framework="numpy") as file:
+                header = file.metadata() or {}
+                if header.get("format") != "rlnas-network-1":
+                    raise InputError(f"{path} is not a network file of rlnas")
+                sizes = json.loads(header["layer_sizes"])
+                steps = json.loads(header["steps"])
+                arrays = {name: file.get_tensor(name) for name in _ARRAYS}
+        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+            raise InputError(f"{path} is damaged: {error}") from error
+        if not isinstance(sizes, list) or not isinstance(steps, int) or steps < 0:
+            raise InputError(f"{path} is damaged: layer sizes or step count cannot be read")
+        network = cls(tuple(sizes), **arrays, steps=steps)
+        network.check()
+        return network
+
+    def to_torch(self, averaged: bool = True) -> Any:
+        """An ordinary `torch.nn.Module` with the same outputs; see `rlnas.export.to_torch`."""
+        from rlnas.export import to_torch
+
+        return to_torch(self, averaged=averaged)
+
+
+_ARRAYS = ("indptr", "indices", "connections", "units")
+
+
+def from_coordinates(
+    layer_sizes: tuple[int, ...],
+    targets: np.ndarray,
+    sources: np.ndarray,
+    connections: np.ndarray,
+    units: np.ndarray,
+    steps: int = 0,
+) -> SparseNetwork:
+    """Build a network from connections in any order.
+
+    Args:
+        layer_sizes: see `SparseNetwork`.
+        targets: int `[n]`, receiving units.
+        sources: int `[n]`, source units.
+        connections: float32 `[4, n]`, state of the weights in the same order.
+        units: float32 `[4, rows]`, state of the biases.
+        steps: optimiser steps taken so far.
+    """
+    n_units = sum(layer_sizes)
+    order = np.argsort(targets * np.int64(n_units) + sources, kind="stable")
+    rows = targets[order] - layer_sizes[0]
+    counts = np.bincount(rows, minlength=n_units - layer_sizes[0])
+    return SparseNetwork(
+        layer_sizes,
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
+        sources[order].astype(np.int32),
+        np.ascontiguousarray(connections[:, order]),
+        units,
+        steps,
+    )
+
+
+def random_network(
+    layer_sizes: tuple[int, ...], density: float, rng: np.random.Generator
+) -> SparseNetwork:
+    """A network whose consecutive layers are connected at random.
+
+    Every unit reads `round(density * size of the layer before)` sources, at least one, drawn
+    without replacement; a hidden unit that nothing reads is given one random reader. Weights are
+    normal with variance 2 / fan-in (He et al. 2015, eq. 10), biases zero.
+
+    Args:
+        layer_sizes: number of inputs, hidden units per layer, outputs.
+        density: share of active weights in each layer, in (0, 1].
+        rng: source of randomness.
+
+    Raises:
+        InputError: a size is not positive or the density is out of range.
+    """
+    if len(layer_sizes) < 2 or min(layer_sizes) < 1:
+        raise InputError(f"layer sizes {layer_sizes} cannot be used: each must be at least 1")
+    if not 0 < density <= 1:
+        raise InputError(f"density {density} cannot be used: expected a number in (0, 1]")
+    targets, sources, start = [], [], 0
+    for n_in, n_out in pairwise(layer_sizes):
+        fan_in = max(1, round(density * n_in))
+        chosen = np.argsort(rng.random((n_out, n_in)), axis=1)[:, :fan_in]
+        rows = np.repeat(np.arange(n_out), fan_in)
+        columns = chosen.ravel()
+        if start > 0:
+            unread = np.setdiff1d(np.arange(n_in), columns)
+            rows = np.concatenate([rows, rng.integers(n_out, size=unread.size)])
+            columns = np.concatenate([columns, unread])
+        targets.append(rows + start + n_in)
+        sources.append(columns + start)
+        start += n_in
+    all_targets = np.concatenate(targets)
+    n_units = sum(layer_sizes)
+    fan_in_of = np.bincount(all_targets, minlength=n_units)
+    weights = rng.standard_normal(all_targets.size) * np.sqrt(2 / fan_in_of[all_targets])
+    connections = np.zeros((4, all_targets.size), np.float32)
+    connections[VALUE] = connections[AVERAGE] = weights
+    units = np.zeros((4, n_units - layer_sizes[0]), np.float32)
+    return from_coordinates(layer_sizes, all_targets, np.concatenate(sources), connections, units)

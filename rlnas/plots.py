@@ -1,0 +1,126 @@
+"""Pictures of designs: a network, accuracy against weights; and a design as a text table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rlnas.network import AVERAGE, SparseNetwork
+
+MOST_LINES = 4000
+"""Connections drawn at the most, the largest weights first."""
+
+
+def describe(network: SparseNetwork, facts: Mapping[str, Any] | None = None) -> str:
+    """A text table of a network's layers, and the facts given, one line each."""
+    counts = network.block_counts.sum(axis=1)
+    names = ["input", *(f"hidden {k + 1}" for k in range(network.depth)), "output"]
+    lines = [f"{'layer':<10}{'units':>7}{'weights':>9}{'density':>9}"]
+    densities = (None, *network.layer_densities)
+    for name, size, count, density in zip(
+        names, network.layer_sizes, counts, densities, strict=True
+    ):
+        shown = "" if density is None else f"{density:.1%}"
+        lines.append(f"{name:<10}{size:>7}{count if density is not None else '':>9}{shown:>9}")
+    total = f"{network.density:.1%}"
+    lines.append(f"{'all':<10}{network.n_units:>7}{network.active_weights:>9}{total:>9}")
+    for key in ("score", "val_accuracy", "val_loss", "action"):
+        if facts and key in facts:
+            value = facts[key]
+            lines.append(
+                f"{key:<14}{value:.4f}" if isinstance(value, float) else f"{key:<14}{value}"
+            )
+    return "\n".join(lines)
+
+
+def draw_network(network: SparseNetwork, axes: Any) -> None:
+    """Draw units as dots in a column per layer and connections as lines, blue < 0 < red.
+
+    Args:
+        network: the network, at its averaged weights.
+        axes: a matplotlib `Axes`.
+    """
+    from matplotlib.collections import LineCollection
+
+    depth = network.unit_layers
+    sizes = np.array(network.layer_sizes)
+    place = np.arange(network.n_units) - network.starts[depth]
+    x = depth.astype(float)
+    y = -(place + 0.5) / sizes[depth]
+    weights = network.connections[AVERAGE]
+    strength = np.abs(weights)
+    shown = np.argsort(-strength, kind="stable")[:MOST_LINES][::-1]
+    ends = np.stack([network.indices[shown], network.targets[shown]], axis=1)
+    segments = np.stack([x[ends], y[ends]], axis=2)
+    share = strength[shown] / max(float(np.quantile(strength, 0.98)), 1e-12)
+    colours = np.where(weights[shown, None] > 0, [[0.75, 0.15, 0.1]], [[0.1, 0.3, 0.7]])
+    alpha = np.clip(share, 0.04, 1)[:, None] * 0.7
+    axes.add_collection(
+        LineCollection(list(segments), colors=np.hstack([colours, alpha]), linewidths=0.6)
+    )
+    used = (network.fan_in + network.fan_out) > 0
+    axes.scatter(x[used], y[used], s=6, color="0.15", zorder=3)
+    axes.scatter(x[~used], y[~used], s=2, color="0.8", zorder=2)
+    axes.set_xlim(-0.2, len(sizes) - 0.8)
+    axes.set_ylim(-1.02, 0.02)
+    axes.set_yticks([])
+    names = ["input", *(f"hidden {k + 1}" for k in range(network.depth)), "output"]
+    labels = [f"{name}\n{size}" for name, size in zip(names, sizes, strict=True)]
+    axes.set_xticks(range(len(sizes)), labels)
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
+    axes.set_title(f"{network.active_weights:,} active weights, density {network.density:.1%}")
+
+
+def draw_tradeoff(
+    weights: Sequence[float], accuracies: Sequence[float], axes: Any, best: int | None = None
+) -> None:
+    """Validation accuracy against active weights (log scale) of many designs.
+
+    Args:
+        weights: active weights of each design.
+        accuracies: validation accuracy of each design.
+        axes: a matplotlib `Axes`.
+        best: index of a design to mark.
+    """
+    order = np.arange(len(weights))
+    points = axes.scatter(weights, accuracies, c=order, s=8, cmap="viridis", alpha=0.6)
+    axes.figure.colorbar(points, ax=axes, label="design, in the order seen")
+    if best is not None:
+        axes.scatter(
+            [weights[best]],
+            [accuracies[best]],
+            s=90,
+            facecolors="none",
+            edgecolors="crimson",
+            linewidths=1.5,
+            label="best score",
+        )
+        axes.legend(loc="lower right")
+    axes.set_xscale("log")
+    axes.set_xlabel("active weights")
+    axes.set_ylabel("validation accuracy")
+    axes.grid(alpha=0.3)
+
+
+def figure(width: float = 6.4, height: float = 4.8) -> tuple[Any, Any]:
+    """A matplotlib `Figure` that is drawn in memory, without a display, and its `Axes`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    new = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    FigureCanvasAgg(new)
+    return new, new.add_subplot()
+
+
+def network_picture(network: SparseNetwork) -> np.ndarray:
+    """uint8 `[480, 640, 3]`: the picture of `draw_network`."""
+    drawn, axes = figure()
+    draw_network(network, axes)
+    return pixels(drawn)
+
+
+def pixels(drawn: Any) -> np.ndarray:
+    """uint8 `[height, width, 3]` of a figure made by `figure`."""
+    drawn.canvas.draw()
+    return np.asarray(drawn.canvas.buffer_rgba())[..., :3].copy()

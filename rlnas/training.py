@@ -1,0 +1,224 @@
+"""Training a network for a number of batches, and evaluating it; the one set of hyperparameters."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from rlnas import kernels
+from rlnas.datasets import Dataset
+from rlnas.errors import InputError
+from rlnas.network import AVERAGE, VALUE, SparseNetwork
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Everything about training that is not architecture."""
+
+    batch_size: int = 128
+    learning_rate: float = 2e-3
+    beta1: float = 0.9
+    beta2: float = 0.99
+    epsilon: float = 1e-8
+    weight_decay: float = 0.02
+    average_decay: float = 0.99
+    """Weight of the past in the exponential average of the parameters, per batch."""
+
+
+HYPERPARAMETERS = Hyperparameters()
+"""Used for every data set and every architecture: only architecture is designed here."""
+
+
+class Evaluation(NamedTuple):
+    """Accuracy (share of correct predictions) and mean cross-entropy (nats)."""
+
+    accuracy: float
+    loss: float
+
+
+class Batches:
+    """An endless stream of training batches: one random permutation after another.
+
+    Args:
+        samples: int32 `[n]`, the rows of the data set to draw from.
+        rng: source of randomness.
+    """
+
+    def __init__(self, samples: np.ndarray, rng: np.random.Generator):
+        self.samples = samples
+        self.rng = rng
+        self.batch_size = min(HYPERPARAMETERS.batch_size, samples.size)
+        self.rest = np.empty(0, np.int32)
+
+    def take(self, batches: int) -> np.ndarray:
+        """int32 `[batches, batch_size]`: the next samples."""
+        wanted = batches * self.batch_size
+        parts, have = [self.rest], self.rest.size
+        while have < wanted:
+            parts.append(self.rng.permutation(self.samples))
+            have += self.samples.size
+        stream = np.concatenate(parts)
+        self.rest = stream[wanted:]
+        return stream[:wanted].reshape(batches, self.batch_size)
+
+
+class CompactIndex(NamedTuple):
+    """The index of a network over the inputs it uses, as `rlnas.kernels` wants it."""
+
+    inputs: np.ndarray  # int32 [used], input units that have a connection
+    columns: np.ndarray  # int32 [connections], compact source units
+    hidden_start: np.ndarray  # int32 [rows], first connection of each row not from an input
+
+
+def compact_index(network: SparseNetwork) -> CompactIndex:
+    """Number the used inputs first, then all other units."""
+    used = network.fan_out[: network.n_inputs] > 0
+    inputs = np.flatnonzero(used).astype(np.int32)
+    compact = np.empty(network.n_units, np.int32)
+    compact[: network.n_inputs] = np.cumsum(used) - 1
+    compact[network.n_inputs :] = np.arange(inputs.size, inputs.size + network.units.shape[1])
+    from_input = np.concatenate([[0], np.cumsum(network.indices < network.n_inputs)])
+    per_row = from_input[network.indptr[1:]] - from_input[network.indptr[:-1]]
+    hidden_start = (network.indptr[:-1] + per_row).astype(np.int32)
+    return CompactIndex(inputs, compact[network.indices], hidden_start)
+
+
+def train(
+    network: SparseNetwork,
+    dataset: Dataset,
+    order: np.ndarray,
+    learning_rates: np.ndarray | None = None,
+) -> Evaluation:
+    """Train in place, one optimiser step a batch.
+
+    Args:
+        network: its state arrays and step count are updated.
+        dataset: where the samples are.
+        order: int32 `[batches, batch]`, the samples of each batch (`Batches.take`).
+        learning_rates: float64 `[batches]`; the constant rate of `HYPERPARAMETERS` if None.
+
+    Returns:
+        Mean accuracy and loss over the batches, each measured before its own step.
+
+    Raises:
+        InputError: the network does not fit the data set.
+    """
+    _check_fit(network, dataset)
+    batches, batch = order.shape
+    if batches == 0:
+        raise InputError("cannot train for 0 batches: expected at least one")
+    h = HYPERPARAMETERS
+    if learning_rates is None:
+        learning_rates = np.full(batches, h.learning_rate)
+    steps = network.steps + np.arange(batches)
+    # A young network forgets its past faster: the horizon is a ninth of its age.
+    average_rates = np.maximum(1 - h.average_decay, 9 / (10 + steps))
+    index = compact_index(network)
+    rows = network.units.shape[1]
+    losses = np.empty(batches)
+    correct = kernels.train(
+        dataset.features,
+        dataset.labels,
+        dataset.mean,
+        dataset.scale,
+        order,
+        index.inputs,
+        network.indptr,
+        index.hidden_start,
+        index.columns,
+        network.connections,
+        network.units,
+        network.n_hidden,
+        network.steps,
+        learning_rates,
+        h.beta1,
+        h.beta2,
+        h.epsilon,
+        h.weight_decay,
+        average_rates,
+        np.empty((index.inputs.size + rows, batch), np.float32),
+        np.empty((rows, batch), np.float32),
+        np.empty(batch, np.int32),
+        np.empty((2, batch), np.float32),
+        np.empty(network.active_weights, np.float32),
+        np.empty(rows, np.float32),
+        losses,
+    )
+    network.steps += batches
+    return Evaluation(correct / order.size, float(losses.mean()))
+
+
+def evaluate(
+    network: SparseNetwork, dataset: Dataset, samples: np.ndarray, averaged: bool = True
+) -> Evaluation:
+    """Accuracy and loss on some samples.
+
+    Args:
+        network: the network.
+        dataset: where the samples are.
+        samples: int32 `[n]`, rows of the data set, such as `dataset.validation`.
+        averaged: use the exponential average of the parameters, not their last values.
+
+    Raises:
+        InputError: the network does not fit the data set.
+    """
+    _check_fit(network, dataset)
+    index = compact_index(network)
+    rows = network.units.shape[1]
+    batch = HYPERPARAMETERS.batch_size
+    row = AVERAGE if averaged else VALUE
+    loss, correct = kernels.evaluate(
+        dataset.features,
+        dataset.labels,
+        dataset.mean,
+        dataset.scale,
+        samples,
+        index.inputs,
+        network.indptr,
+        index.columns,
+        network.connections[row],
+        network.units[row],
+        network.n_hidden,
+        np.empty((index.inputs.size + rows, batch), np.float32),
+        np.empty((network.n_outputs, batch), np.float32),
+        np.empty(batch, np.int32),
+        np.empty((2, batch), np.float32),
+    )
+    return Evaluation(correct / samples.size, loss / samples.size)
+
+
+def final_training(
+    network: SparseNetwork, dataset: Dataset, epochs: int, rng: np.random.Generator
+) -> Iterator[Evaluation]:
+    """Train on the training and validation samples, the learning rate falling to zero.
+
+    The rate follows half a cosine from that of `HYPERPARAMETERS` (Loshchilov & Hutter 2017,
+    eq. 5, without restarts). The network is trained in place.
+
+    Args:
+        network: a designed network; its weights are where training starts.
+        dataset: its test samples are not read.
+        epochs: passes over the samples.
+        rng: order of the samples.
+
+    Yields:
+        Training accuracy and loss of each epoch.
+    """
+    samples = np.concatenate([dataset.train, dataset.validation])
+    batches = Batches(samples, rng)
+    per_epoch = max(1, samples.size // batches.batch_size)
+    phase = np.arange(epochs * per_epoch) / (epochs * per_epoch)
+    rates = HYPERPARAMETERS.learning_rate * 0.5 * (1 + np.cos(np.pi * phase))
+    for epoch in range(epochs):
+        chosen = rates[epoch * per_epoch : (epoch + 1) * per_epoch]
+        yield train(network, dataset, batches.take(per_epoch), chosen)
+
+
+def _check_fit(network: SparseNetwork, dataset: Dataset) -> None:
+    if (network.n_inputs, network.n_outputs) != (dataset.n_features, dataset.n_classes):
+        raise InputError(
+            f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs, data set "
+            f"'{dataset.name}' has {dataset.n_features} features and {dataset.n_classes} classes: "
+            "use the data set the network was designed for"
+        )
