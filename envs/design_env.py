@@ -1,6 +1,6 @@
 """`DesignEnv`: one episode designs one network while it is being trained."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -17,6 +17,13 @@ from rlnas.training import Batches, evaluate, train
 
 Range = float | tuple[float, float]
 """A number, or the bounds between which it is drawn at every reset."""
+
+
+class Design(NamedTuple):
+    """A network and the info of the step that made it."""
+
+    network: SparseNetwork
+    info: dict[str, Any]
 
 
 class DesignEnv(gym.Env[np.ndarray, np.integer]):
@@ -85,6 +92,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     `penalty`, `dataset`, `action_mask`, at every step.
     If a network diverges (a loss that is not finite), the step is undone, and `applied` is False.
 
+    The attribute `best` is the design with the highest score since the environment was made.
+
     ## Arguments
     * `dataset`: a name (see `rlnas.datasets.NAMES`), a path to an `.npz` file, `(X, y)`, a
       `Dataset`, or a list of these, of which each episode draws one.
@@ -92,7 +101,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
       log-uniformly at every reset.
     * `reward`: `"difference"` or `"score"`.
     * `episode_steps`: steps of an episode.
-    * `batches_per_step`: training batches after each edit.
+    * `batches_per_step`: training batches after each edit; by default a quarter of an epoch, and
+      at least 25.
     * `width`, `density`: of the starting network; a number or `(low, high)`, drawn log-uniformly.
     * `network`: a starting network of your own, copied at every reset.
     * `data_dir`: where IDX files are looked for.
@@ -110,7 +120,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         penalty: Range = 0.1,
         reward: str = "difference",
         episode_steps: int = 20,
-        batches_per_step: int = 50,
+        batches_per_step: int | None = None,
         width: Range = 32,
         density: Range = 0.2,
         network: SparseNetwork | None = None,
@@ -124,7 +134,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
         if reward not in ("difference", "score"):
             raise InputError(f"unknown reward '{reward}': expected 'difference' or 'score'")
-        if min(episode_steps, batches_per_step) < 1:
+        if episode_steps < 1 or (batches_per_step is not None and batches_per_step < 1):
             raise InputError("episode_steps and batches_per_step must be at least 1")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise InputError(f"unknown render mode '{render_mode}': expected 'ansi' or 'rgb_array'")
@@ -133,6 +143,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self.batches_per_step = batches_per_step
         self.start = network
         self.render_mode = render_mode
+        self.best: Design | None = None
         self.action_space = gym.spaces.Discrete(len(actions.ACTIONS))
         self.observation_space = gym.spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32)
 
@@ -157,7 +168,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self.action, self.refused = 0, False
         self.now = self.before = self._train(network)
         self.mask = actions.legal_actions(self.now.network)
-        return self._observation(), self._info()
+        return self._observation(), self._report()
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Edit, train, evaluate; see the class."""
@@ -186,7 +197,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         if self.reward == "difference":
             reward -= self.before.score
         over = self.elapsed >= self.episode_steps
-        return self._observation(), float(reward), over, False, self._info()
+        return self._observation(), float(reward), over, False, self._report()
 
     def action_masks(self) -> np.ndarray:
         """Bool `[39]`: which actions are legal now (the format of sb3-contrib)."""
@@ -202,7 +213,9 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 
     def _train(self, network: SparseNetwork) -> Snapshot:
         data = self.dataset
-        training = train(network, data, self.batches.take(self.batches_per_step))
+        quarter = data.train.size // (4 * self.batches.batch_size)
+        batches = self.batches.take(self.batches_per_step or max(25, quarter))
+        training = train(network, data, batches)
         validation = evaluate(network, data, data.validation)
         size = min(PROBE_SIZE, data.train.size)
         samples = data.train[self.np_random.integers(data.train.size, size=size)]
@@ -213,6 +226,13 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         return observe(
             self.now, self.before, self.dataset, self.penalty, progress, self.action, self.refused
         )
+
+    def _report(self) -> dict[str, Any]:
+        """The info; the design is remembered if it is the best so far."""
+        info = self._info()
+        if self.best is None or info["score"] > self.best.info["score"]:
+            self.best = Design(self.now.network, info)
+        return info
 
     def _info(self) -> dict[str, Any]:
         network = self.now.network

@@ -196,9 +196,7 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
         matrix = sparse.csr_array(
             (network.connections[state], (network.targets, network.indices)), shape=(n, n)
         )
-        bypass.append(
-            matrix[:, start:stop] @ sparse.diags_array(slopes[start:stop]) @ matrix[start:stop]
-        )
+        bypass.append(matrix[:, start:stop] @ slopes @ matrix[start:stop])
     spread = probe.activations.std(axis=1)
     strength = abs(bypass[1]).tocoo()
     order = np.lexsort((strength.col, strength.row))

@@ -8,12 +8,9 @@ _DESIGN = "rlnas.envs.design_env:DesignEnv"
 def register() -> None:
     """Register every environment with Gymnasium."""
     gym.register("rlnas/Design-v0", entry_point=_DESIGN)
-    gym.register(
-        "rlnas/Digits-v0", entry_point=_DESIGN, kwargs={"dataset": "digits", "batches_per_step": 25}
-    )
-    for name, dataset in (("MNIST", "mnist"), ("FashionMNIST", "fashion_mnist")):
-        gym.register(
-            f"rlnas/{name}-v0",
-            entry_point=_DESIGN,
-            kwargs={"dataset": dataset, "batches_per_step": 100},
-        )
+    for name, dataset in (
+        ("Digits", "digits"),
+        ("MNIST", "mnist"),
+        ("FashionMNIST", "fashion_mnist"),
+    ):
+        gym.register(f"rlnas/{name}-v0", entry_point=_DESIGN, kwargs={"dataset": dataset})
