@@ -163,6 +163,21 @@ def load(
     )
 
 
+def places(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
+    """Where each named data set comes from on this computer, or how to get it.
+
+    Args:
+        data_dir: As for `load`.
+    """
+    found = dict.fromkeys(_EMBEDDED, "embedded in scikit-learn")
+    for name in idx.SETS:
+        try:
+            found[name] = str(idx.find(idx.SETS[name], data_dir))
+        except InputError:
+            found[name] = f"not on this computer: run `rlnas data fetch {name}`"
+    return found
+
+
 @lru_cache(maxsize=8)
 def _load_named(name: str, data_dir: Path | None) -> Dataset:
     if name in idx.SETS:

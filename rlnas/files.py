@@ -26,9 +26,11 @@ def replace_file(path: str | Path, content: bytes) -> None:
             file.write(content)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:  # also when interrupted
         os.unlink(temporary)
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
+        if isinstance(error, OSError):
+            raise InputError(f"cannot write {path}: {error.strerror}") from error
+        raise
 
 
 def write_json(path: str | Path, value: Any) -> None:

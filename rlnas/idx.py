@@ -122,7 +122,7 @@ def read(
         InputError: If the name is unknown, or files are missing, damaged or not the published.
     """
     idx_set = lookup(name)
-    folder = _find(idx_set, data_dir)
+    folder = find(idx_set, data_dir)
     raw = [read_file(idx_set, file, folder) for file in idx_set.files]
     images, labels, test_images, test_labels = map(_array, raw, idx_set.files)
     return images, labels, test_images, test_labels
@@ -162,7 +162,12 @@ def _locate(file: IdxFile, folder: Path) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _find(idx_set: IdxSet, data_dir: str | os.PathLike[str] | None) -> Path:
+def find(idx_set: IdxSet, data_dir: str | os.PathLike[str] | None) -> Path:
+    """The first folder with all four files, in the order that `read` gives.
+
+    Raises:
+        InputError: If there is none.
+    """
     looked = []
     for folder in _folders(idx_set, data_dir):
         absent = [file.name for file in idx_set.files if _locate(file, folder) is None]

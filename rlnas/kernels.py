@@ -166,7 +166,7 @@ def cross_entropy(logits, labels, delta, scratch, batch):
         label = labels[b]
         loss += np.log(total[b]) - (logits[label, b] - highest[b])
         if logits[label, b] == highest[b]:
-            first = True
+            first = total[b] > _ZERO  # false for NaN: such a sample is never correct
             for c in range(label):
                 first = first and logits[c, b] != highest[b]
             correct += first

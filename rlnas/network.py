@@ -20,6 +20,9 @@ from rlnas.files import replace_file
 VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
 """Rows of the state arrays: what is kept for every weight and every bias."""
 
+MAX_UNITS = 2**31 - 1  # units are int32
+MAX_STEPS = 2**53
+
 
 @dataclass(eq=False)
 class SparseNetwork:
@@ -158,6 +161,8 @@ class SparseNetwork:
                 f"layer sizes {sizes} cannot be used: expected at least inputs and outputs, "
                 "each a positive integer"
             )
+        if sum(sizes) > MAX_UNITS:
+            raise InputError(f"layer sizes {sizes} cannot be used: at most {MAX_UNITS} units fit")
         rows = sum(sizes[1:])
         expected = {
             "indptr": (self.indptr, np.int32, (rows + 1,)),
@@ -171,10 +176,11 @@ class SparseNetwork:
                     f"array '{name}' is {array.dtype} {array.shape}: expected {dtype.__name__} "
                     f"{shape} for layers {sizes}"
                 )
-        steps_down = bool((np.diff(self.indptr) < 0).any())
+        steps_down = bool((self.indptr[1:] < self.indptr[:-1]).any())  # np.diff may overflow
         if self.indptr[0] != 0 or self.indptr[-1] != self.indices.size or steps_down:
             raise InputError("array 'indptr' must rise from 0 to the number of connections")
-        limits = self.starts[self.unit_layers[self.targets]]
+        # Nothing here is as long as the number of inputs, which a damaged file may exaggerate.
+        limits = np.repeat(np.repeat(self.starts[1:-1], sizes[1:]), np.diff(self.indptr))
         if ((self.indices < 0) | (self.indices >= limits)).any():
             raise InputError("a connection must come from a unit of an earlier layer")
         same_row = np.diff(self.targets) == 0
@@ -184,8 +190,9 @@ class SparseNetwork:
             raise InputError("weights and biases must be finite")
         if (self.connections[SECOND_MOMENT] < 0).any() or (self.units[SECOND_MOMENT] < 0).any():
             raise InputError("second moments must not be negative")
-        hidden = slice(self.n_inputs, self.n_inputs + self.n_hidden)
-        if (self.fan_in[hidden] == 0).any() or (self.fan_out[hidden] == 0).any():
+        read = np.zeros(rows, bool)
+        read[self.indices[self.indices >= self.n_inputs] - self.n_inputs] = True
+        if not ((np.diff(self.indptr) > 0) & read)[: self.n_hidden].all():
             raise InputError("every hidden unit must have a connection in and a connection out")
 
     def save(self, path: str | Path) -> None:
@@ -208,7 +215,7 @@ class SparseNetwork:
         Raises:
             InputError: the file is missing, damaged, or does not describe a network.
         """
-        from safetensors import SafetensorError, safe_open
+        from safetensors import safe_open
 
         path = Path(path)
         if not path.is_file():
@@ -221,12 +228,17 @@ class SparseNetwork:
                 sizes = json.loads(header["layer_sizes"])
                 steps = json.loads(header["steps"])
                 arrays = {name: file.get_tensor(name) for name in _ARRAYS}
-        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        except InputError:
+            raise
+        except Exception as error:  # safetensors, JSON and NumPy raise many kinds
             raise InputError(f"{path} is damaged: {error}") from error
-        if not isinstance(sizes, list) or not isinstance(steps, int) or steps < 0:
+        if not isinstance(sizes, list) or not isinstance(steps, int) or not 0 <= steps <= MAX_STEPS:
             raise InputError(f"{path} is damaged: layer sizes or step count cannot be read")
         network = cls(tuple(sizes), **arrays, steps=steps)
-        network.check()
+        try:
+            network.check()
+        except InputError as error:
+            raise InputError(f"{path} is damaged: {error}") from error
         return network
 
     def to_torch(self, averaged: bool = True) -> Any:

@@ -1,0 +1,154 @@
+"""What a training run reports: TensorBoard scalars and pictures, the best design, progress."""
+
+import time
+from collections import Counter, deque
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rlnas.envs.actions import OPERATIONS
+from rlnas.envs.design_env import Design
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Figure, TensorBoardOutputFormat
+from tqdm import tqdm
+
+from rlnas import plots
+from rlnas.artefacts import save_design
+
+PICTURES = 20
+"""Pictures of each kind in a run: the first update, and then evenly over the training."""
+
+
+def best_design(env: Any) -> Design:
+    """The design with the highest score that the environments of a `VecEnv` have seen."""
+    designs: list[Design] = env.get_attr("best")
+    return max(designs, key=lambda design: design.info["score"])
+
+
+def record_of(design: Design) -> dict[str, Any]:
+    """The facts of a design as JSON values."""
+    keys = ("dataset", "penalty", "score", "val_accuracy", "val_loss", "active_weights", "density")
+    layers = {key: list(design.info[key]) for key in ("layer_sizes", "layer_densities")}
+    return {**{key: design.info[key] for key in keys}, **layers}
+
+
+class DesignLog(BaseCallback):
+    """Scalars and pictures about the designs, under `design/` and `operations/`.
+
+    Args:
+        configuration: text that is shown beside them.
+    """
+
+    def __init__(self, configuration: str):
+        super().__init__()
+        self.configuration = configuration
+        self.operations: Counter[str] = Counter()
+        self.weights: list[int] = []
+        self.accuracies: list[float] = []
+        self.scores: list[float] = []
+        self.started = 0.0
+        self.rollouts = 0
+        self.next_picture = 0
+
+    def _on_training_start(self) -> None:
+        for output in self.logger.output_formats:
+            if isinstance(output, TensorBoardOutputFormat):
+                output.writer.add_text("configuration", self.configuration, 0)
+
+    def _on_rollout_start(self) -> None:
+        self.started = time.perf_counter()
+
+    def _on_step(self) -> bool:
+        for info, done in zip(self.locals["infos"], self.locals["dones"], strict=True):
+            self.operations[info["operation"] if info["applied"] else "refused"] += 1
+            self.weights.append(info["active_weights"])
+            self.accuracies.append(info["val_accuracy"])
+            self.scores.append(info["score"])
+            if done:
+                self._record_design(info)
+        return True
+
+    def _record_design(self, info: dict[str, Any]) -> None:
+        mean = self.logger.record_mean
+        mean("design/score", info["score"])
+        mean("design/validation_accuracy", info["val_accuracy"])
+        mean("design/active_weights", info["active_weights"])
+        mean("design/depth", len(info["layer_sizes"]) - 2)
+        mean("design/density", info["density"])
+        *hidden, output = info["layer_densities"]
+        for k, density in enumerate(hidden):
+            mean(f"design/density_hidden_{k + 1}", density)
+        mean("design/density_output", output)
+
+    def _on_rollout_end(self) -> None:
+        steps = sum(self.operations.values())
+        seconds = time.perf_counter() - self.started
+        self.logger.record("time/environment_steps_per_second", steps / seconds)
+        for operation in (*OPERATIONS, "refused"):
+            self.logger.record(f"operations/{operation}", self.operations[operation] / steps)
+        self.operations.clear()
+        best = best_design(self.training_env)
+        self.logger.record("design/best_score", best.info["score"])
+        total = self.locals["total_timesteps"]
+        if self.num_timesteps >= self.next_picture or self.num_timesteps >= total:
+            self.next_picture = self.num_timesteps + total // PICTURES
+            self._record_pictures(best)
+
+    def _record_pictures(self, best: Design) -> None:
+        network, axes = plots.figure()
+        plots.draw_network(best.network, axes)
+        tradeoff, axes = plots.figure()
+        plots.draw_tradeoff(self.weights, self.accuracies, axes, best=int(np.argmax(self.scores)))
+        for name, drawn in (("best_network", network), ("accuracy_against_weights", tradeoff)):
+            self.logger.record(f"design/{name}", Figure(drawn, close=True), exclude="csv")
+
+
+class BestDesign(BaseCallback):
+    """Keep the best design seen, by score on validation data, in a folder.
+
+    Args:
+        folder: rewritten whenever a better design is found.
+    """
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self.folder = folder
+        self.score = -np.inf
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        best = best_design(self.training_env)
+        if best.info["score"] > self.score:
+            self.score = best.info["score"]
+            save_design(self.folder, best.network, record_of(best))
+
+
+class Progress(BaseCallback):
+    """A progress bar with the time left, the current mean score, and the best design."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bar: Any = None
+        self.scores: deque[float] = deque(maxlen=100)
+
+    def _on_training_start(self) -> None:
+        self.bar = tqdm(total=self.locals["total_timesteps"], unit="step", dynamic_ncols=True)
+
+    def _on_step(self) -> bool:
+        infos, dones = self.locals["infos"], self.locals["dones"]
+        self.scores.extend(info["score"] for info, done in zip(infos, dones, strict=True) if done)
+        self.bar.update(min(self.training_env.num_envs, self.bar.total - self.bar.n))
+        return True
+
+    def _on_rollout_end(self) -> None:
+        best = best_design(self.training_env).info
+        mean = f"{np.mean(self.scores):.4f}" if self.scores else "-"
+        self.bar.set_postfix_str(
+            f"mean score {mean}, best {best['score']:.4f} "
+            f"({best['val_accuracy']:.2%} with {best['active_weights']:,} weights)"
+        )
+
+    def _on_training_end(self) -> None:
+        self.bar.close()

@@ -1,0 +1,161 @@
+"""The settings of every command: typed dataclasses, which are also the command line.
+
+This module imports nothing heavy, so that `rlnas --help` answers at once.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from rlnas.errors import InputError
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train a controller and write it to a run folder."""
+
+    dataset: tuple[str, ...] = ("digits",)
+    """Name or .npz file; with several, each episode draws one."""
+    total_timesteps: int = 60_000
+    """Environment steps to train for, over all environments."""
+    num_envs: int = 8
+    """Environments that step at the same time."""
+    seed: int = 0
+    """Seed of everything random."""
+    run_dir: Path | None = None
+    """Where results go; by default runs/<dataset>-<algorithm>-<seed>."""
+    algorithm: Literal["maskable_ppo", "ppo"] = "maskable_ppo"
+    """MaskablePPO of sb3-contrib never takes illegal actions; PPO of Stable-Baselines3 may."""
+    penalty: tuple[float, ...] = (0.1,)
+    """Price of the reference number of weights, in accuracy; or LOW HIGH, drawn each episode."""
+    reward: Literal["difference", "score"] = "difference"
+    """Pay the change of the score at each step, or the score itself."""
+    episode_steps: int = 20
+    """Edits in an episode."""
+    batches_per_step: int | None = None
+    """Training batches after each edit; by default a quarter of an epoch, at least 25."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+    learning_rate: float = 1e-3
+    """Of the policy, at the start; it falls linearly to zero."""
+    rollout_steps: int = 100
+    """Steps of each environment between two updates."""
+    batch_size: int = 200
+    """Steps in a gradient batch of an update."""
+    epochs: int = 10
+    """Passes over a rollout in an update."""
+    gamma: float = 1.0
+    """Discount; 1 makes the return the score gained in the episode."""
+    gae_lambda: float = 0.95
+    """Trade-off between bias and variance of the advantages."""
+    entropy: float = 0.01
+    """Weight of the entropy bonus."""
+    target_kl: float = 0.03
+    """An update ends early beyond this divergence of the policy."""
+    net_arch: tuple[int, ...] = (64, 64)
+    """Units in the hidden layers of the policy and of the value network."""
+    checkpoints: int = 5
+    """Checkpoints written over the training."""
+
+    def check(self) -> None:
+        """Raise `InputError` for values that cannot be used."""
+        counts = ("total_timesteps", "num_envs", "rollout_steps", "batch_size", "epochs")
+        for name in (*counts, "checkpoints"):
+            if getattr(self, name) < 1:
+                option = "--" + name.replace("_", "-")
+                raise InputError(f"{option} {getattr(self, name)}: expected at least 1")
+        if len(self.penalty) not in (1, 2):
+            raise InputError(
+                f"--penalty takes a number or LOW HIGH, not {len(self.penalty)} values"
+            )
+        if self.learning_rate <= 0:
+            raise InputError(f"--learning-rate {self.learning_rate}: expected more than 0")
+
+    @property
+    def folder(self) -> Path:
+        """`run_dir` or its default."""
+        if self.run_dir is not None:
+            return self.run_dir
+        name = "+".join(Path(source).stem for source in self.dataset)
+        return Path("runs") / f"{name}-{self.algorithm}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class DesignConfig:
+    """Design a network with a trained policy, train it to the end, and test it once."""
+
+    policy: Path
+    """Run folder of `rlnas train`."""
+    out: Path
+    """Folder for the design."""
+    dataset: str | None = None
+    """Name or .npz file; by default what the policy was trained on."""
+    seed: int = 0
+    """Seed of the episode and of the final training."""
+    penalty: float | None = None
+    """Price of the reference number of weights; by default the one of the training (of a range,
+    its geometric mean)."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+
+@dataclass(frozen=True)
+class AssessConfig:
+    """Compare a trained policy with random legal actions over fresh episodes."""
+
+    policy: Path
+    """Run folder of `rlnas train`."""
+    dataset: str | None = None
+    """Name or .npz file; by default what the policy was trained on."""
+    episodes: int = 10
+    """Episodes of each policy, on the same seeds."""
+    seed: int = 10_000
+    """Seed of the first episode; training uses seeds near its own, far from this one."""
+    penalty: float | None = None
+    """As in `rlnas design`."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Test a design on a data set."""
+
+    design: Annotated[Path, tyro.conf.Positional]
+    """Folder made by `rlnas design`."""
+    dataset: str
+    """Name or .npz file."""
+    json: bool = False
+    """Print one JSON object."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+
+@dataclass(frozen=True)
+class FetchConfig:
+    """Download a data set, verify it, and keep it where rlnas finds it."""
+
+    name: Annotated[Literal["mnist", "fashion_mnist"], tyro.conf.Positional]
+    """Which one."""
+    data_dir: Path | None = None
+    """Folder to keep it in; by default the user's cache."""
+
+
+@dataclass(frozen=True)
+class ListConfig:
+    """Name the data sets, and say where each comes from."""
+
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Name data sets, download one."""
+
+    command: (
+        Annotated[ListConfig, tyro.conf.subcommand("list")]
+        | Annotated[FetchConfig, tyro.conf.subcommand("fetch")]
+    )

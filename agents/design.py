@@ -1,0 +1,142 @@
+"""Designing with a trained policy: episodes, final training, the one look at the test set."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from rlnas.agents.callbacks import record_of
+from rlnas.agents.config import AssessConfig, DesignConfig, EvaluateConfig
+from rlnas.agents.policy import load_policy
+from rlnas.envs.design_env import Design, DesignEnv
+from tqdm import tqdm
+
+from rlnas import datasets
+from rlnas.artefacts import load_design, save_design
+from rlnas.errors import InputError
+from rlnas.files import new_folder, read_json
+from rlnas.training import evaluate, final_training
+
+FINAL_EPOCHS = 50
+"""Passes of the final training over training and validation samples, for every data set."""
+
+Policy = Callable[[np.ndarray, np.ndarray], int]
+"""Observation and mask of legal actions to the number of an action."""
+
+
+def random_policy(seed: int) -> Policy:
+    """A policy that draws a legal action at random."""
+    rng = np.random.default_rng(seed)
+    return lambda observation, mask: int(rng.choice(np.flatnonzero(mask)))
+
+
+def run_episode(env: DesignEnv, policy: Policy, seed: int) -> tuple[Design, list[dict[str, Any]]]:
+    """Play one episode.
+
+    Returns:
+        The design with the best score of the episode, and the info of the start and every step.
+    """
+    env.best = None
+    observation, info = env.reset(seed=seed)
+    history = [info]
+    over = False
+    while not over:
+        action = policy(observation, env.action_masks())
+        observation, _, over, _, info = env.step(action)
+        history.append(info)
+    assert env.best is not None
+    return env.best, history
+
+
+def design(config: DesignConfig, progress_bar: bool = True) -> dict[str, Any]:
+    """One episode of a trained policy, final training, one test.
+
+    The design with the best score of the episode is trained on the training and validation
+    samples (`rlnas.training.final_training`), then tested once. `design.json` and
+    `network.safetensors` are written.
+
+    Returns:
+        What `design.json` holds.
+
+    Raises:
+        InputError: the policy, the data set or the folder cannot be used.
+    """
+    policy = load_policy(config.policy)
+    env = _env(config)
+    out = new_folder(config.out)
+    chosen, history = run_episode(env, policy, config.seed)
+    data = env.dataset
+    network = chosen.network.copy()
+    rng = np.random.default_rng(config.seed)
+    with tqdm(
+        total=FINAL_EPOCHS, unit="epoch", desc="final training", disable=not progress_bar
+    ) as bar:
+        for result in final_training(network, data, FINAL_EPOCHS, rng):
+            bar.set_postfix_str(f"loss {result.loss:.4f}")
+            bar.update()
+    test = evaluate(network, data, data.test)
+    record = {
+        **record_of(chosen),
+        "test_accuracy": test.accuracy,
+        "test_loss": test.loss,
+        "seed": config.seed,
+        "initial": record_of(Design(chosen.network, history[0])),
+        "history": [_step_of(info) for info in history],
+    }
+    save_design(out, network, record)
+    return record
+
+
+def evaluate_design(config: EvaluateConfig) -> dict[str, Any]:
+    """Test accuracy, test loss and active weights of a design on disk.
+
+    Raises:
+        InputError: the design is damaged, or does not fit the data set.
+    """
+    network, _ = load_design(config.design)
+    data = datasets.load(config.dataset, data_dir=config.data_dir)
+    test = evaluate(network, data, data.test)
+    return {
+        "test_accuracy": test.accuracy,
+        "test_loss": test.loss,
+        "active_weights": network.active_weights,
+    }
+
+
+def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[float]]:
+    """Final scores of a trained policy and of random legal actions on the same fresh seeds.
+
+    Raises:
+        InputError: the policy or the data set cannot be used.
+    """
+    if config.episodes < 2:
+        raise InputError(f"--episodes {config.episodes}: expected at least 2, to tell the spread")
+    policies = {"trained": load_policy(config.policy), "random": random_policy(config.seed)}
+    env = _env(config)
+    scores: dict[str, list[float]] = {name: [] for name in policies}
+    with tqdm(total=2 * config.episodes, unit="episode", disable=not progress_bar) as bar:
+        for name, policy in policies.items():
+            for k in range(config.episodes):
+                _, history = run_episode(env, policy, config.seed + k)
+                scores[name].append(history[-1]["score"])
+                bar.update()
+    return scores
+
+
+def _env(config: DesignConfig | AssessConfig) -> DesignEnv:
+    """The environment a policy was trained in, on the data set and penalty asked for."""
+    trained = read_json(config.policy / "config.json")
+    source = config.dataset or trained["dataset"][0]
+    low, high = trained["penalty"][0], trained["penalty"][-1]
+    penalty = config.penalty if config.penalty is not None else float(np.sqrt(low * high))
+    return DesignEnv(
+        source,
+        penalty=penalty,
+        episode_steps=trained["episode_steps"],
+        batches_per_step=trained["batches_per_step"],
+        data_dir=None if config.data_dir is None else str(config.data_dir),
+    )
+
+
+def _step_of(info: dict[str, Any]) -> dict[str, Any]:
+    keys = ("action", "applied", "score", "val_accuracy", "val_loss", "active_weights")
+    return {**{key: info[key] for key in keys}, "layer_sizes": list(info["layer_sizes"])}

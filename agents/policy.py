@@ -1,0 +1,112 @@
+"""A trained policy on disk: weights as safetensors, everything else as JSON; nothing is pickled.
+
+A run folder holds `policy.safetensors` and `config.json`; Stable-Baselines3's own `policy.zip`
+beside them is an export that rlnas never reads.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from rlnas.envs.actions import ACTIONS
+from rlnas.envs.observations import OBSERVATION_NAMES
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+from stable_baselines3.common.policies import ActorCriticPolicy
+
+from rlnas.errors import InputError
+from rlnas.files import read_json, replace_file, write_json
+
+FORMAT = "rlnas-policy-1"
+POLICY_CLASSES = {"ppo": ActorCriticPolicy, "maskable_ppo": MaskableActorCriticPolicy}
+
+
+def layout() -> dict[str, list[str]]:
+    """What a policy must agree on with the environment: its observations and its actions."""
+    return {
+        "observations": list(OBSERVATION_NAMES),
+        "actions": [str(action) for action in ACTIONS],
+    }
+
+
+def save_policy(
+    folder: str | Path, policy: ActorCriticPolicy, algorithm: str, net_arch: list[int]
+) -> None:
+    """Write `policy.safetensors`, with what is needed to build the policy in `policy.json`.
+
+    Args:
+        folder: where to.
+        policy: an SB3 policy of the class that `POLICY_CLASSES` names.
+        algorithm: a key of `POLICY_CLASSES`.
+        net_arch: units in the hidden layers of the policy and of the value network.
+    """
+    from safetensors.torch import save
+
+    tensors = {name: value.contiguous() for name, value in policy.state_dict().items()}
+    replace_file(Path(folder) / "policy.safetensors", save(tensors))
+    record = {"format": FORMAT, "algorithm": algorithm, "net_arch": net_arch, **layout()}
+    write_json(Path(folder) / "policy.json", record)
+
+
+class Controller:
+    """A policy that designs: observation and mask in, number of an action out.
+
+    Args:
+        policy: an SB3 policy.
+        masked: whether it takes action masks.
+        deterministic: take the likeliest action instead of drawing one.
+    """
+
+    def __init__(self, policy: ActorCriticPolicy, masked: bool, deterministic: bool = True):
+        self.policy = policy
+        self.masked = masked
+        self.deterministic = deterministic
+
+    def __call__(self, observation: np.ndarray, mask: np.ndarray) -> int:
+        """The action to take."""
+        masks = {"action_masks": mask} if self.masked else {}
+        action, _ = self.policy.predict(observation, deterministic=self.deterministic, **masks)
+        return int(action)
+
+
+def load_policy(folder: str | Path, deterministic: bool = True) -> Controller:
+    """Read what `save_policy` wrote.
+
+    Raises:
+        InputError: there is no policy, a file is damaged, or the policy was trained for other
+            observations or actions than this version has.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    if not (folder / "policy.json").is_file():
+        raise InputError(f"{folder} holds no policy: expected a run folder of `rlnas train`")
+    record: Any = read_json(folder / "policy.json")
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise InputError(f"{folder / 'policy.json'} is not a policy of this version of rlnas")
+    for key, ours in layout().items():
+        if record.get(key) != ours:
+            raise InputError(
+                f"the policy in {folder} was trained for other {key} than this version of rlnas "
+                "has: train it again, or use the version it was trained with"
+            )
+    algorithm, net_arch = record.get("algorithm"), record.get("net_arch")
+    plausible = isinstance(net_arch, list) and all(
+        isinstance(n, int) and 0 < n <= 4096 for n in net_arch
+    )
+    if algorithm not in POLICY_CLASSES or not plausible or len(net_arch) > 8:
+        raise InputError(f"{folder / 'policy.json'} is damaged: unknown algorithm or network")
+    policy = POLICY_CLASSES[algorithm](
+        spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32),
+        spaces.Discrete(len(ACTIONS)),
+        lr_schedule=lambda _: 0.0,
+        net_arch=net_arch,
+    )
+    try:
+        policy.load_state_dict(load_file(folder / "policy.safetensors"))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{folder / 'policy.safetensors'} is damaged: {reason}") from error
+    policy.set_training_mode(False)
+    return Controller(policy, algorithm == "maskable_ppo", deterministic)

@@ -1,0 +1,119 @@
+"""Training a controller with PPO: one call."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from rlnas.agents.callbacks import BestDesign, DesignLog, Progress
+from rlnas.agents.config import TrainConfig
+from rlnas.agents.policy import save_policy
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.vector_env import ThreadedVecEnv
+from sb3_contrib import MaskablePPO
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import CallbackList, CheckpointCallback
+from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoardOutputFormat
+from stable_baselines3.common.vec_env import VecMonitor
+
+from rlnas import datasets
+from rlnas.files import new_folder, write_json
+
+ALGORITHMS = {"ppo": PPO, "maskable_ppo": MaskablePPO}
+
+
+def make_env(config: TrainConfig, data: list[datasets.Dataset]) -> DesignEnv:
+    """The environment that a configuration describes, on loaded data sets."""
+    low, high = config.penalty[0], config.penalty[-1]
+    return DesignEnv(
+        list(data),
+        penalty=low if len(config.penalty) == 1 else (low, high),
+        reward=config.reward,
+        episode_steps=config.episode_steps,
+        batches_per_step=config.batches_per_step,
+    )
+
+
+def train(config: TrainConfig, progress_bar: bool = True) -> Path:
+    """Train a controller.
+
+    The run folder receives `config.json`, `policy.safetensors` with `policy.json`, `policy.zip`
+    (the model as Stable-Baselines3 saves it), `best/` (the best design seen), `tensorboard/`,
+    `progress.csv` and `checkpoints/`.
+
+    Args:
+        config: everything about the run.
+        progress_bar: show one.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        InputError: a value, the data set or the folder cannot be used.
+    """
+    config.check()
+    data = [datasets.load(source, data_dir=config.data_dir) for source in config.dataset]
+    first = make_env(config, data)  # checks the rest of the values before anything is written
+    folder = new_folder(config.folder)
+    write_json(folder / "config.json", as_json(config))
+
+    # The policy is tiny: more threads would only take cores from the environments.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    others = [make_env(config, data) for _ in range(config.num_envs - 1)]
+    env = VecMonitor(ThreadedVecEnv([lambda env=env: env for env in (first, *others)]))
+    try:
+        model = _model(config, env)
+        model.set_logger(
+            Logger(
+                str(folder),
+                [
+                    CSVOutputFormat(str(folder / "progress.csv")),
+                    TensorBoardOutputFormat(str(folder / "tensorboard")),
+                ],
+            )
+        )
+        interval = max(1, config.total_timesteps // (config.num_envs * config.checkpoints))
+        callbacks = [
+            DesignLog(_as_markdown(config)),
+            BestDesign(folder / "best"),
+            CheckpointCallback(interval, str(folder / "checkpoints"), name_prefix="policy"),
+        ]
+        if progress_bar:
+            callbacks.append(Progress())
+        model.learn(config.total_timesteps, callback=CallbackList(callbacks))
+        save_policy(folder, model.policy, config.algorithm, list(config.net_arch))
+        model.save(folder / "policy.zip")
+    finally:
+        env.close()
+        torch.set_num_threads(threads)
+    return folder
+
+
+def as_json(config: TrainConfig) -> dict[str, Any]:
+    """The configuration as JSON values."""
+    return json.loads(json.dumps(dataclasses.asdict(config), default=str))
+
+
+def _model(config: TrainConfig, env: VecMonitor) -> Any:
+    return ALGORITHMS[config.algorithm](
+        "MlpPolicy",
+        env,
+        learning_rate=lambda left: config.learning_rate * left,
+        n_steps=config.rollout_steps,
+        batch_size=min(config.batch_size, config.rollout_steps * config.num_envs),
+        n_epochs=config.epochs,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+        ent_coef=config.entropy,
+        target_kl=config.target_kl,
+        policy_kwargs={"net_arch": list(config.net_arch)},
+        seed=config.seed,
+        device="cpu",
+    )
+
+
+def _as_markdown(config: TrainConfig) -> str:
+    rows = "\n".join(f"| {key} | {value} |" for key, value in as_json(config).items())
+    return f"| setting | value |\n|---|---|\n{rows}"
