@@ -129,7 +129,8 @@ def _print_scores(scores: dict[str, list[float]]) -> None:
         )
     difference = means["trained"] - means["random"]
     error = (errors["trained"] ** 2 + errors["random"] ** 2) ** 0.5
-    print(f"difference {difference:+.4f}, {difference / error:.1f} standard errors")
+    apart = f", {difference / error:.1f} standard errors" if error > 0 else ""
+    print(f"difference {difference:+.4f}{apart}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 This module imports nothing heavy, so that `rlnas --help` answers at once.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,28 @@ from typing import Annotated, Literal
 import tyro
 
 from rlnas.errors import InputError
+
+MAX_LAYERS, MAX_UNITS = 8, 4096  # of the policy
+
+MAX_SEED = 2**32 - 1  # NumPy's limit
+
+
+def plausible_net_arch(net_arch: Iterable[object]) -> bool:
+    """Whether a policy may have hidden layers of these sizes."""
+    sizes = list(net_arch)
+    return len(sizes) <= MAX_LAYERS and all(
+        isinstance(size, int) and 0 < size <= MAX_UNITS for size in sizes
+    )
+
+
+def check_seed(seed: int) -> None:
+    """Raise `InputError` for a seed that NumPy would not take."""
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f"--seed {seed}: expected from 0 to {MAX_SEED}")
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 @dataclass(frozen=True)
@@ -64,14 +87,29 @@ class TrainConfig:
         counts = ("total_timesteps", "num_envs", "rollout_steps", "batch_size", "epochs")
         for name in (*counts, "checkpoints"):
             if getattr(self, name) < 1:
-                option = "--" + name.replace("_", "-")
-                raise InputError(f"{option} {getattr(self, name)}: expected at least 1")
+                raise InputError(f"{_option(name)} {getattr(self, name)}: expected at least 1")
         if len(self.penalty) not in (1, 2):
             raise InputError(
                 f"--penalty takes a number or LOW HIGH, not {len(self.penalty)} values"
             )
-        if self.learning_rate <= 0:
-            raise InputError(f"--learning-rate {self.learning_rate}: expected more than 0")
+        for name in ("learning_rate", "target_kl"):
+            if not 0 < getattr(self, name) <= 1:
+                raise InputError(f"{_option(name)} {getattr(self, name)}: expected in (0, 1]")
+        for name in ("gamma", "gae_lambda", "entropy"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{_option(name)} {getattr(self, name)}: expected from 0 to 1")
+        if not plausible_net_arch(self.net_arch):
+            raise InputError(
+                f"--net-arch {self.net_arch}: expected at most {MAX_LAYERS} layers of 1 to "
+                f"{MAX_UNITS} units"
+            )
+        check_seed(self.seed)
+        steps = self.rollout_steps * self.num_envs
+        if min(steps, self.batch_size) == 1 or steps % self.batch_size == 1:
+            raise InputError(
+                f"--batch-size {self.batch_size}: a gradient batch of one of the {steps} steps "
+                "between two updates would have no spread, choose another size"
+            )
 
     @property
     def folder(self) -> Path:

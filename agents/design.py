@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from rlnas.agents.callbacks import record_of
-from rlnas.agents.config import AssessConfig, DesignConfig, EvaluateConfig
+from rlnas.agents.config import AssessConfig, DesignConfig, EvaluateConfig, check_seed
 from rlnas.agents.policy import load_policy
 from rlnas.envs.design_env import Design, DesignEnv
 from tqdm import tqdm
@@ -16,7 +16,7 @@ from rlnas.errors import InputError
 from rlnas.files import new_folder, read_json
 from rlnas.training import evaluate, final_training
 
-FINAL_EPOCHS = 50
+FINAL_EPOCHS = 20
 """Passes of the final training over training and validation samples, for every data set."""
 
 Policy = Callable[[np.ndarray, np.ndarray], int]
@@ -60,6 +60,7 @@ def design(config: DesignConfig, progress_bar: bool = True) -> dict[str, Any]:
     Raises:
         InputError: the policy, the data set or the folder cannot be used.
     """
+    check_seed(config.seed)
     policy = load_policy(config.policy)
     env = _env(config)
     out = new_folder(config.out)
@@ -110,6 +111,7 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
     """
     if config.episodes < 2:
         raise InputError(f"--episodes {config.episodes}: expected at least 2, to tell the spread")
+    check_seed(config.seed)
     policies = {"trained": load_policy(config.policy), "random": random_policy(config.seed)}
     env = _env(config)
     scores: dict[str, list[float]] = {name: [] for name in policies}
@@ -124,15 +126,19 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
 
 def _env(config: DesignConfig | AssessConfig) -> DesignEnv:
     """The environment a policy was trained in, on the data set and penalty asked for."""
-    trained = read_json(config.policy / "config.json")
-    source = config.dataset or trained["dataset"][0]
-    low, high = trained["penalty"][0], trained["penalty"][-1]
-    penalty = config.penalty if config.penalty is not None else float(np.sqrt(low * high))
+    path = config.policy / "config.json"
+    trained = read_json(path)
+    try:
+        source = config.dataset or trained["dataset"][0]
+        low, high = trained["penalty"][0], trained["penalty"][-1]
+        penalty = config.penalty if config.penalty is not None else float(np.sqrt(low * high))
+        lengths = {key: trained[key] for key in ("episode_steps", "batches_per_step")}
+    except (KeyError, IndexError, TypeError) as error:
+        raise InputError(f"{path} is damaged: {error!r}") from error
     return DesignEnv(
         source,
         penalty=penalty,
-        episode_steps=trained["episode_steps"],
-        batches_per_step=trained["batches_per_step"],
+        **lengths,
         data_dir=None if config.data_dir is None else str(config.data_dir),
     )
 

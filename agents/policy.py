@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from rlnas.agents.config import plausible_net_arch
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.observations import OBSERVATION_NAMES
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
@@ -92,10 +93,8 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Controller:
                 "has: train it again, or use the version it was trained with"
             )
     algorithm, net_arch = record.get("algorithm"), record.get("net_arch")
-    plausible = isinstance(net_arch, list) and all(
-        isinstance(n, int) and 0 < n <= 4096 for n in net_arch
-    )
-    if algorithm not in POLICY_CLASSES or not plausible or len(net_arch) > 8:
+    plausible = isinstance(net_arch, list) and plausible_net_arch(net_arch)
+    if algorithm not in list(POLICY_CLASSES) or not plausible:
         raise InputError(f"{folder / 'policy.json'} is damaged: unknown algorithm or network")
     policy = POLICY_CLASSES[algorithm](
         spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32),
@@ -104,9 +103,12 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Controller:
         net_arch=net_arch,
     )
     try:
-        policy.load_state_dict(load_file(folder / "policy.safetensors"))
+        tensors = load_file(folder / "policy.safetensors")
+        policy.load_state_dict(tensors)
     except (SafetensorError, OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder / 'policy.safetensors'} is damaged: {reason}") from error
+    if not all(bool(value.isfinite().all()) for value in tensors.values()):
+        raise InputError(f"{folder / 'policy.safetensors'} is damaged: not all weights are finite")
     policy.set_training_mode(False)
     return Controller(policy, algorithm == "maskable_ppo", deterministic)

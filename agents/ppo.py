@@ -63,17 +63,14 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     torch.set_num_threads(1)
     others = [make_env(config, data) for _ in range(config.num_envs - 1)]
     env = VecMonitor(ThreadedVecEnv([lambda env=env: env for env in (first, *others)]))
+    outputs = [
+        CSVOutputFormat(str(folder / "progress.csv")),
+        TensorBoardOutputFormat(str(folder / "tensorboard")),
+    ]
+    logger = Logger(str(folder), outputs)
     try:
         model = _model(config, env)
-        model.set_logger(
-            Logger(
-                str(folder),
-                [
-                    CSVOutputFormat(str(folder / "progress.csv")),
-                    TensorBoardOutputFormat(str(folder / "tensorboard")),
-                ],
-            )
-        )
+        model.set_logger(logger)
         interval = max(1, config.total_timesteps // (config.num_envs * config.checkpoints))
         callbacks = [
             DesignLog(_as_markdown(config)),
@@ -86,6 +83,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
         save_policy(folder, model.policy, config.algorithm, list(config.net_arch))
         model.save(folder / "policy.zip")
     finally:
+        logger.close()
         env.close()
         torch.set_num_threads(threads)
     return folder
@@ -100,7 +98,8 @@ def _model(config: TrainConfig, env: VecMonitor) -> Any:
     return ALGORITHMS[config.algorithm](
         "MlpPolicy",
         env,
-        learning_rate=lambda left: config.learning_rate * left,
+        # The last rollout may end beyond the total: the rate must not turn negative.
+        learning_rate=lambda left: config.learning_rate * max(left, 0.0),
         n_steps=config.rollout_steps,
         batch_size=min(config.batch_size, config.rollout_steps * config.num_envs),
         n_epochs=config.epochs,

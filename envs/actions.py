@@ -110,7 +110,8 @@ def is_legal(action: Action, network: SparseNetwork) -> bool:
     limit = MAX_RELATIVE_SIZE * reference_weights(network.n_inputs, network.n_outputs)
     room = limit - network.active_weights
     if operation == "add_layer":
-        return slot <= network.depth < MAX_DEPTH and _layer_cost(slot, network) <= room
+        wide = slot == 0 and network.n_outputs > MAX_WIDTH
+        return slot <= network.depth < MAX_DEPTH and not wide and _layer_cost(slot, network) <= room
     layer = None if slot == ALL_LAYERS else layer_of(slot, network)
     if slot != ALL_LAYERS and layer is None:
         return False

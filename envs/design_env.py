@@ -1,5 +1,6 @@
 """`DesignEnv`: one episode designs one network while it is being trained."""
 
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -13,10 +14,13 @@ from rlnas.edits import EditError
 from rlnas.errors import InputError
 from rlnas.network import SparseNetwork, random_network
 from rlnas.probe import PROBE_SIZE, probe
-from rlnas.training import Batches, evaluate, train
+from rlnas.training import Batches, check_fit, evaluate, train
 
 Range = float | tuple[float, float]
 """A number, or the bounds between which it is drawn at every reset."""
+
+MAX_LOSS = 1e18
+"""A network with a larger loss has diverged: its squares would soon leave float32."""
 
 
 class Design(NamedTuple):
@@ -90,7 +94,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     `score`, `val_accuracy`, `val_loss`, `active_weights`, `density`, `layer_sizes`,
     `layer_densities`, `operation`, `action` (the operation with its layer and amount), `applied`,
     `penalty`, `dataset`, `action_mask`, at every step.
-    If a network diverges (a loss that is not finite), the step is undone, and `applied` is False.
+    If a network diverges (a loss that is not finite, or astronomic), the step is undone, and
+    `applied` is False.
 
     The attribute `best` is the design with the highest score since the environment was made.
 
@@ -128,16 +133,24 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         render_mode: str | None = None,
     ):
         sources = dataset if isinstance(dataset, list) else [dataset]
+        if not sources:
+            raise InputError("no data set: expected at least one")
         self.datasets = [datasets.load(source, data_dir=data_dir) for source in sources]
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
         if reward not in ("difference", "score"):
             raise InputError(f"unknown reward '{reward}': expected 'difference' or 'score'")
-        if episode_steps < 1 or (batches_per_step is not None and batches_per_step < 1):
-            raise InputError("episode_steps and batches_per_step must be at least 1")
+        batches = 1 if batches_per_step is None else batches_per_step
+        for name, count in (("episode_steps", episode_steps), ("batches_per_step", batches)):
+            if not (isinstance(count, Integral) and count >= 1):
+                raise InputError(f"{name} {count} cannot be used: expected a whole number from 1")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise InputError(f"unknown render mode '{render_mode}': expected 'ansi' or 'rgb_array'")
+        if network is not None:
+            network.check()
+            for data in self.datasets:
+                check_fit(network, data)
         self.reward = reward
         self.episode_steps = episode_steps
         self.batches_per_step = batches_per_step
@@ -167,16 +180,22 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self.elapsed = 0
         self.action, self.refused = 0, False
         self.now = self.before = self._train(network)
+        if _diverged(self.now):
+            raise InputError(
+                f"the starting network diverges on data set '{self.dataset.name}': expected one "
+                "with a finite loss, give it smaller weights"
+            )
         self.mask = actions.legal_actions(self.now.network)
         return self._observation(), self._report()
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Edit, train, evaluate; see the class."""
-        self.action = int(action)
-        if not 0 <= self.action < len(actions.ACTIONS):
+        number = int(action)
+        if not 0 <= number < len(actions.ACTIONS):
             raise InputError(
                 f"action {action} is out of range: expected 0 to {len(actions.ACTIONS) - 1}"
             )
+        self.action = number
         self.before = self.now
         network = self.before.network
         self.refused = not self.mask[self.action]
@@ -187,10 +206,10 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             except EditError:
                 self.refused = True
         after = self._train(network.copy())
-        if np.isfinite(after.validation.loss) and np.isfinite(after.training.loss):
-            self.now = after
-        else:
+        if _diverged(after):
             self.refused = True
+        else:
+            self.now = after
         self.mask = actions.legal_actions(self.now.network)
         self.elapsed += 1
         reward = self.now.score
@@ -231,7 +250,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         """The info; the design is remembered if it is the best so far."""
         info = self._info()
         if self.best is None or info["score"] > self.best.info["score"]:
-            self.best = Design(self.now.network, info)
+            self.best = Design(self.now.network, dict(info))
         return info
 
     def _info(self) -> dict[str, Any]:
@@ -253,6 +272,11 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         }
 
 
+def _diverged(design: Snapshot) -> bool:
+    losses = (design.training.loss, design.validation.loss)
+    return not all(loss <= MAX_LOSS for loss in losses)  # true for NaN
+
+
 def check_range(name: str, value: Range, low: float, high: float = np.inf) -> tuple[float, float]:
     """`(low, high)` of a number or a range, checked against bounds.
 
@@ -260,7 +284,8 @@ def check_range(name: str, value: Range, low: float, high: float = np.inf) -> tu
         InputError: the value is out of bounds, not finite, or upside down.
     """
     bounds = value if isinstance(value, tuple | list) else (value, value)
-    if len(bounds) != 2 or not all(np.isfinite(bounds)):
+    numbers = all(isinstance(bound, Real) and np.isfinite(bound) for bound in bounds)
+    if len(bounds) != 2 or not numbers:
         raise InputError(f"{name} {value} cannot be used: expected a number or (low, high)")
     if bounds[0] > bounds[1]:
         raise InputError(f"{name} range {value} is upside down: expected (low, high)")

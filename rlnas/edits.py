@@ -205,8 +205,9 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
     kept = np.sort(_largest(strength.data[order] * spread[sources], budget))
     targets, sources = targets[kept], sources[kept]
     values = np.zeros((4, kept.size), np.float32)
-    for state, matrix in zip(BOTH, bypass, strict=True):
-        values[state] = matrix.tocsr()[targets, sources]
+    if kept.size:  # SciPy makes a sparse array of an empty selection
+        for state, matrix in zip(BOTH, bypass, strict=True):
+            values[state] = matrix.tocsr()[targets, sources]
 
     rest = ~(into | out_of)
     all_targets = np.concatenate([network.targets[rest], targets])
@@ -351,6 +352,9 @@ def _grow(
     incoming = np.divide(incoming * np.sqrt(2), norm, out=fallback, where=norm > 0)
 
     activation = np.einsum("kf,kfb->kb", incoming, probe.activations[earlier][chosen])
+    silent = (activation <= 0).all(axis=1)  # as when negative weights read ReLU units alone
+    incoming[silent] *= -1
+    activation[silent] *= -1
     outgoing = np.einsum("kb,tb->kt", np.maximum(activation, 0), probe.deltas[later])
     fan_out = min(fan_out, outgoing.shape[1])
     readers = np.argpartition(-np.abs(outgoing), fan_out - 1, axis=1)[:, :fan_out]

@@ -104,7 +104,7 @@ def train(
     Raises:
         InputError: the network does not fit the data set.
     """
-    _check_fit(network, dataset)
+    check_fit(network, dataset)
     batches, batch = order.shape
     if batches == 0:
         raise InputError("cannot train for 0 batches: expected at least one")
@@ -163,7 +163,7 @@ def evaluate(
     Raises:
         InputError: the network does not fit the data set.
     """
-    _check_fit(network, dataset)
+    check_fit(network, dataset)
     index = compact_index(network)
     rows = network.units.shape[1]
     batch = HYPERPARAMETERS.batch_size
@@ -215,7 +215,8 @@ def final_training(
         yield train(network, dataset, batches.take(per_epoch), chosen)
 
 
-def _check_fit(network: SparseNetwork, dataset: Dataset) -> None:
+def check_fit(network: SparseNetwork, dataset: Dataset) -> None:
+    """Raise `InputError` unless the network has the inputs and outputs of the data set."""
     if (network.n_inputs, network.n_outputs) != (dataset.n_features, dataset.n_classes):
         raise InputError(
             f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs, data set "

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from rlnas import idx
-from rlnas.datasets import MIN_TRAIN_SAMPLES, NAMES, Dataset, load
+from rlnas.datasets import MIN_TRAIN_SAMPLES, NAMES, Dataset, load, places
 from rlnas.errors import InputError
+from tests.core.tiny_idx import store
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(5, 3, size=(100, 4)).astype(np.float32)
@@ -338,3 +339,14 @@ def test_importing_the_module_is_light():
     code = f"import sys, rlnas.datasets; sys.exit(str({heavy} & set(sys.modules) or ''))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
+
+
+def test_places_tell_where_each_data_set_is_or_how_to_get_it(cache, tmp_path):
+    folder = store(tmp_path / "data" / "mnist")
+    assert places(tmp_path / "data") == {
+        "digits": "embedded in scikit-learn",
+        "wine": "embedded in scikit-learn",
+        "breast_cancer": "embedded in scikit-learn",
+        "mnist": str(folder),
+        "fashion_mnist": "not on this computer: run `rlnas data fetch fashion_mnist`",
+    }

@@ -1,0 +1,36 @@
+# Set-up, demo, tests, checks. Everything runs in .venv with the versions of constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN ?= runs/demo
+
+.PHONY: setup demo test check format clean
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: setup  ## train a controller on digits, let it design a network, show the result
+	rm -rf $(RUN)
+	$(BIN)/rlnas train --dataset digits --total-timesteps 30000 --run-dir $(RUN)
+	$(BIN)/rlnas design --policy $(RUN) --out $(RUN)/design
+	@echo "watch the training: $(BIN)/tensorboard --logdir $(RUN)/tensorboard"
+
+test: setup
+	$(BIN)/python -m pytest -q
+
+check: setup  ## format, lint, types (of an installed copy, where rlnas.envs is a real folder)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	rm -rf build/typecheck
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/typecheck .
+	MYPYPATH=build/typecheck $(BIN)/mypy rlnas envs agents tests
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist *.egg-info

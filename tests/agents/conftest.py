@@ -1,0 +1,33 @@
+"""Tiny trained runs, made once and shared by the tests of the agents, which only read them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from rlnas.agents.ppo import train
+
+from tests.agents.helpers import ALGORITHMS, tiny
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_torch_thread():
+    """The policies are tiny: threads of PyTorch would only wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory) -> dict[str, Path]:
+    """The run folder of each algorithm."""
+    root = tmp_path_factory.mktemp("runs")
+    return {
+        name: train(tiny(root / name, algorithm=name), progress_bar=False) for name in ALGORITHMS
+    }
+
+
+@pytest.fixture(scope="session")
+def run(runs) -> Path:
+    """The run folder of MaskablePPO."""
+    return runs["maskable_ppo"]

@@ -1,0 +1,49 @@
+"""Settings of the tiny training runs that the tests of the agents share."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from rlnas.agents.config import TrainConfig
+
+ALGORITHMS = ("maskable_ppo", "ppo")
+
+TINY: dict[str, Any] = {
+    "dataset": ("wine",),
+    "total_timesteps": 192,
+    "num_envs": 2,
+    "rollout_steps": 32,
+    "batch_size": 32,
+    "epochs": 2,
+    "episode_steps": 4,
+    "batches_per_step": 5,
+    "checkpoints": 3,
+    "net_arch": (8,),
+    "seed": 7,
+}
+"""Three updates, in a second or two, most of it for pictures."""
+
+
+def tiny(folder: Path, **settings: Any) -> TrainConfig:
+    """A training run that writes to a folder."""
+    return TrainConfig(run_dir=folder, **{**TINY, **settings})
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """The content of every file below a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def progress_of(run: Path) -> list[dict[str, str]]:
+    """The rows of `progress.csv` without what depends on the clock."""
+    with (run / "progress.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    counted = {"time/iterations", "time/total_timesteps"}
+    return [
+        {key: value for key, value in row.items() if key in counted or not key.startswith("time/")}
+        for row in rows
+    ]

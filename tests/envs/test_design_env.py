@@ -1,0 +1,752 @@
+"""`DesignEnv`: what an episode is, what it pays, what it tells, what it never does."""
+
+import copy
+import json
+import pickle
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.utils.env_checker import check_env as gymnasium_check
+from rlnas.envs import actions, design_env
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.observations import OBSERVATION_NAMES
+from stable_baselines3.common.env_checker import check_env as sb3_check
+
+from rlnas.datasets import Dataset, load
+from rlnas.edits import EditError
+from rlnas.errors import InputError
+from rlnas.network import VALUE, SparseNetwork, random_network
+from rlnas.training import Evaluation
+from tests.core.reference import bits as network_bits
+from tests.core.reference import random_dataset
+from tests.envs.helpers import INFO_KEYS, TASK, bits, episode, make, play
+
+OTHER_TASK = replace(
+    random_dataset(np.random.default_rng(9), features=9, classes=4, samples=200), name="other"
+)
+NONE, ADD_ALL, ADD_LAYER_3 = 0, 1, 35
+REAL = ("rlnas/MNIST-v0", "rlnas/FashionMNIST-v0")
+
+
+def entry(observation: np.ndarray, name: str) -> float:
+    return float(observation[OBSERVATION_NAMES.index(name)])
+
+
+# --- as the libraries expect ---
+
+
+@pytest.mark.parametrize("name", ["rlnas/Design-v0", "rlnas/Digits-v0"])
+def test_gymnasium_finds_no_fault(name):
+    gymnasium_check(gym.make(name).unwrapped)  # unwrapped, so that every render mode is tried
+
+
+@pytest.mark.parametrize("name", ["rlnas/Design-v0", "rlnas/Digits-v0"])
+def test_stable_baselines3_finds_no_fault(name):
+    sb3_check(gym.make(name))
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_checkers_find_no_fault_with_images(name, real_data_dir):
+    settings: dict[str, Any] = {"batches_per_step": 2, "data_dir": str(real_data_dir)}
+    gymnasium_check(gym.make(name, **settings).unwrapped)
+    sb3_check(gym.make(name, **settings))
+
+
+def test_a_vector_of_environments_steps_and_restarts():
+    vector = gym.make_vec("rlnas/Digits-v0", num_envs=2, episode_steps=3)
+    vector.action_space.seed(0)
+    observations, infos = vector.reset(seed=0)
+    assert observations.shape == (2, 71)
+    for _ in range(5):
+        observations, _, _, _, infos = vector.step(vector.action_space.sample())
+    assert infos["action_mask"].shape == (2, 39)
+    vector.close()
+
+
+def test_importing_rlnas_registers_the_environments_and_loads_neither_torch_nor_them():
+    code = """
+import sys, rlnas, gymnasium
+print(*sorted(name for name in gymnasium.registry if name.startswith("rlnas/")))
+print(*(name for name in ("torch", "rlnas.envs", "rlnas.agents") if name in sys.modules))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ids, loaded = run.stdout.split("\n")[:2]
+    assert ids.split() == [
+        "rlnas/Design-v0",
+        "rlnas/Digits-v0",
+        "rlnas/FashionMNIST-v0",
+        "rlnas/MNIST-v0",
+    ]
+    assert loaded == ""
+
+
+def test_a_spec_survives_json():
+    env = gym.make("rlnas/Design-v0", dataset="wine", penalty=(0.1, 0.5), episode_steps=3)
+    assert env.spec is not None
+    again = gym.make(gym.envs.registration.EnvSpec.from_json(env.spec.to_json()))
+    assert bits(episode(again, seed=1)) == bits(episode(env, seed=1))
+    assert json.loads(env.spec.to_json())["id"] == "rlnas/Design-v0"
+
+
+@pytest.mark.parametrize("name", ["rlnas/Digits-v0", "rlnas/Design-v0"])
+def test_the_default_task_is_digits(name):
+    _, info = gym.make(name).reset(seed=0)
+    assert info["dataset"] == "digits"
+
+
+# --- the same bits ---
+
+
+def test_the_same_seed_gives_the_same_bits():
+    first, again = make(), make()
+    assert bits(episode(first, seed=4)) == bits(episode(again, seed=4))
+    assert bits(episode(first, seed=4)) == bits(episode(again, seed=4)), "and again, with a past"
+
+
+def test_an_episode_without_a_seed_goes_on_with_the_same_randomness():
+    first, again = make(), make()
+    for env in (first, again):
+        episode(env, seed=4)
+    second = bits(first.reset())
+    assert second == bits(again.reset())
+    assert second != bits(first.reset())
+
+
+def test_other_seeds_give_other_episodes():
+    starts = {make().reset(seed=seed)[0].tobytes() for seed in range(5)}
+    assert len(starts) == 5
+
+
+@pytest.mark.parametrize("copied", [lambda env: pickle.loads(pickle.dumps(env)), copy.deepcopy])
+def test_a_copy_made_in_mid_episode_goes_on_with_the_same_bits(copied):
+    env = make(episode_steps=10, penalty=(0.1, 1.0))
+    env.reset(seed=3)
+    play(env, np.random.default_rng(0), 4)
+    twin = copied(env)
+
+    def rest(env: DesignEnv) -> list[Any]:
+        steps = play(env, np.random.default_rng(1), 6)
+        return [*steps, env.reset(), *play(env, np.random.default_rng(2), 3)]
+
+    found = rest(twin)  # first, so that the original would notice anything shared
+    assert bits(found) == bits(rest(env))
+    assert twin.best is not None
+    assert env.best is not None
+    assert network_bits(twin.best.network) == network_bits(env.best.network)
+
+
+def test_global_random_state_is_neither_used_nor_changed():
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        expected = np.random.RandomState(seed).random()
+        found.append(bits(episode(make(), seed=2)))
+        assert np.random.random() == expected  # noqa: NPY002
+        assert torch.initial_seed() == seed
+    assert found[0] == found[1]
+
+
+# --- score and reward ---
+
+
+def test_the_score_is_accuracy_less_the_price_of_the_weights():
+    for info in infos_of(played(penalty=0.3)):
+        price = 0.3 * info["active_weights"] / (76 * (6 + 3))
+        assert info["score"] == pytest.approx(info["val_accuracy"] - price, rel=1e-12)
+
+
+def played(seed: int = 0, **settings: Any) -> list[Any]:
+    return episode(make(**settings), seed)
+
+
+def infos_of(steps: list[Any]) -> list[dict[str, Any]]:
+    return [step[-1] for step in steps]
+
+
+def test_the_accuracy_is_that_of_the_averaged_weights_on_the_validation_samples():
+    env = make("digits", batches_per_step=20, width=32)
+    info = infos_of(episode(env, seed=0))[-1]
+    x = torch.tensor(env.dataset.standardise(env.dataset.validation))
+    logits = env.now.network.to_torch()(x)
+    labels = torch.tensor(env.dataset.labels[env.dataset.validation].astype(np.int64))
+    accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
+    loss = torch.nn.functional.cross_entropy(logits, labels).item()
+    assert info["val_accuracy"] == pytest.approx(accuracy, abs=1 / labels.numel())
+    assert info["val_loss"] == pytest.approx(loss, rel=1e-4)
+    assert accuracy > 0.5, "the network has been trained"
+
+
+def test_rewards_of_differences_sum_to_the_score_gained():
+    start, *steps = played(reward="difference", episode_steps=15)
+    gained = steps[-1][4]["score"] - start[1]["score"]
+    assert sum(step[1] for step in steps) == pytest.approx(gained, abs=1e-12)
+    scores = [info["score"] for info in infos_of([start, *steps])]
+    assert [step[1] for step in steps] == pytest.approx(np.diff(scores), abs=1e-12)
+
+
+def test_reward_score_pays_the_score_at_every_step():
+    _, *steps = played(reward="score")
+    assert [step[1] for step in steps] == [step[4]["score"] for step in steps]
+
+
+def test_the_reward_changes_nothing_else():
+    differences, scores = played(reward="difference"), played(reward="score")
+    for one, other in zip(differences[1:], scores[1:], strict=True):
+        assert bits(one[0]) == bits(other[0])
+        assert bits(one[4]) == bits(other[4])
+
+
+# --- the penalty ---
+
+
+def test_a_penalty_is_kept():
+    assert {info["penalty"] for info in infos_of(played(penalty=0.25))} == {0.25}
+    assert type(make(penalty=1).reset(seed=0)[1]["penalty"]) is float
+
+
+def test_a_range_of_penalties_is_drawn_log_uniformly_at_every_reset_and_is_observed():
+    env = make(batches_per_step=1, penalty=(0.01, 1.0))
+    env.reset(seed=0)
+    logarithms = []
+    for _ in range(400):
+        observation, info = env.reset()
+        logarithms.append(np.log10(info["penalty"]))
+        assert entry(observation, "penalty") == pytest.approx((logarithms[-1] + 2) / 2, abs=1e-6)
+    assert -2 <= min(logarithms) < -1.95
+    assert -0.05 < max(logarithms) <= 0
+    counts, _ = np.histogram(logarithms, bins=4, range=(-2, 0))
+    assert np.abs(counts - 100).max() < 35  # four standard deviations
+
+
+def test_a_penalty_drawn_stays_for_the_episode():
+    infos = infos_of(played(penalty=(0.01, 1.0)))
+    assert len({info["penalty"] for info in infos}) == 1
+
+
+# --- the starting network ---
+
+
+def test_width_and_density_of_the_starting_network_are_as_given():
+    _, info = make(width=10, density=0.5).reset(seed=0)
+    assert info["layer_sizes"] == (6, 10, 3)
+    assert info["layer_densities"][0] == 0.5
+    assert 0.5 <= info["layer_densities"][1] <= 0.6  # a neuron that nothing reads gets a reader
+
+
+def test_ranges_of_width_and_density_are_drawn_at_every_reset():
+    env = make("digits", batches_per_step=1, width=(4, 64), density=(0.1, 1.0))
+    env.reset(seed=0)
+    widths, densities = [], []
+    for _ in range(200):
+        _, info = env.reset()
+        widths.append(info["layer_sizes"][1])
+        densities.append(info["layer_densities"][0])
+    assert 4 <= min(widths) <= 5
+    assert 55 <= max(widths) <= 64
+    assert 0.09 <= min(densities) <= 0.12  # a whole number of 64 inputs
+    assert 0.9 <= max(densities) <= 1
+    assert np.median(widths) == pytest.approx(16, abs=4)  # log-uniform: the geometric mean
+    assert np.median(densities) == pytest.approx(10**-0.5, abs=0.08)
+
+
+def test_a_given_network_starts_every_episode_and_is_not_changed():
+    given = random_network((6, 5, 4, 3), 0.6, np.random.default_rng(0))
+    before = network_bits(given)
+    env = make(network=given, width=30)
+    for seed in (1, 2):
+        _, info = episode(env, seed)[0]
+        assert info["layer_sizes"] == (6, 5, 4, 3)
+        assert info["active_weights"] == given.active_weights
+    assert network_bits(given) == before
+
+
+def test_a_network_is_trained_from_its_own_weights():
+    env = make()
+    episode(env, seed=0)
+    learnt = env.now.network
+    _, fresh = make(batches_per_step=1).reset(seed=0)
+    _, info = make(batches_per_step=1, network=learnt).reset(seed=0)
+    assert info["val_loss"] < fresh["val_loss"]
+
+
+# --- the data sets ---
+
+
+def test_each_episode_draws_one_of_several_data_sets():
+    env = make([TASK, OTHER_TASK], batches_per_step=1)
+    env.reset(seed=0)
+    names = []
+    for _ in range(100):
+        observation, info = env.reset()
+        names.append(info["dataset"])
+        n_features = {"noise": 6, "other": 9}[info["dataset"]]
+        assert info["layer_sizes"][0] == n_features
+        assert entry(observation, "features") == pytest.approx(np.log10(n_features) / 4)
+    assert 30 < names.count("other") < 70
+
+
+def test_an_episode_stays_with_its_data_set():
+    infos = infos_of(episode(make([TASK, OTHER_TASK]), seed=1))
+    assert len({info["dataset"] for info in infos}) == 1
+
+
+@pytest.mark.parametrize("source", ["wine", TASK, (TASK.features, TASK.labels)])
+def test_a_name_a_data_set_or_arrays_are_a_task(source):
+    steps = episode(make(source), seed=0)
+    assert steps[-1][2], "the episode is over"
+
+
+def test_an_npz_file_is_a_task(tmp_path):
+    np.savez(tmp_path / "mine.npz", X=TASK.features, y=TASK.labels)
+    _, info = make(str(tmp_path / "mine.npz")).reset(seed=0)
+    assert info["dataset"] == "mine"
+
+
+def poisoned(data: Dataset) -> Dataset:
+    """The same data, but for test samples that would spoil whatever read them."""
+    features, labels = data.features.copy(), data.labels.copy()
+    features[data.test] = np.nan
+    labels[data.test] = (labels[data.test] + 1) % data.n_classes
+    return replace(data, features=features, labels=labels)
+
+
+@pytest.mark.parametrize("data", [TASK, load("wine"), load("breast_cancer")], ids=lambda d: d.name)
+def test_the_test_samples_are_never_read(data):
+    spoilt = poisoned(data)
+    assert bits(episode(make(spoilt), seed=0)) == bits(episode(make(data), seed=0))
+
+
+def test_a_spoilt_training_or_validation_sample_would_be_noticed():
+    for split in (TASK.train, TASK.validation):
+        spoilt = poisoned(replace(TASK, test=split))
+        with pytest.raises(InputError, match="diverges"):
+            make(spoilt).reset(seed=0)
+
+
+# --- the steps of an episode ---
+
+
+@pytest.mark.parametrize("length", [1, 4, 20])
+def test_an_episode_terminates_exactly_at_its_last_step(length):
+    for seed in (0, 1):
+        _, *steps = played(seed, episode_steps=length)
+        assert [step[2] for step in steps] == [False] * (length - 1) + [True]
+        assert not any(step[3] for step in steps)
+
+
+def trained_for(env: DesignEnv) -> int:
+    return env.now.network.steps
+
+
+@pytest.mark.parametrize("batches", [1, 7])
+def test_the_network_is_trained_at_reset_and_after_every_step(batches):
+    env = make(batches_per_step=batches)
+    env.reset(seed=0)
+    assert trained_for(env) == batches
+    rng = np.random.default_rng(0)
+    for k in range(2, 7):
+        play(env, rng, 1)
+        assert trained_for(env) == k * batches
+
+
+def test_the_default_is_a_quarter_of_an_epoch_and_at_least_25_batches():
+    env = make(batches_per_step=None)
+    env.reset(seed=0)
+    assert trained_for(env) == 25
+    many = random_dataset(np.random.default_rng(0), samples=40_000)
+    env = make(many, batches_per_step=None)
+    env.reset(seed=0)
+    assert trained_for(env) == 24_000 // (4 * 128)
+
+
+def test_an_applied_action_edits_the_network():
+    env = make(width=20)
+    _, before = env.reset(seed=0)
+    observation, _, _, _, info = env.step(ADD_ALL)
+    assert info["applied"] is True
+    assert info["operation"] == "add_connections"
+    assert info["action"] == "add_connections all x1.25"
+    assert info["active_weights"] == before["active_weights"] + round(
+        before["active_weights"] * 0.25
+    )
+    assert entry(observation, "last_add_connections") == 1
+    assert entry(observation, "last_refused") == 0
+
+
+def index_of(network: SparseNetwork) -> tuple[Any, ...]:
+    return (network.layer_sizes, network.indptr.tobytes(), network.indices.tobytes())
+
+
+def assert_charged_but_not_edited(env: DesignEnv, action: int) -> None:
+    """Step, and see that the network was trained as it is, and the step counted."""
+    before, elapsed = env.now.network, env.elapsed
+    values = before.connections[VALUE].copy()
+    observation, _, _, _, info = env.step(action)
+    after = env.now.network
+    assert info["applied"] is False
+    assert index_of(after) == index_of(before)
+    assert after.steps == before.steps + 3
+    assert (after.connections[VALUE] != values).any()
+    assert env.elapsed == elapsed + 1
+    assert entry(observation, "last_refused") == 1
+    assert entry(observation, "progress") == pytest.approx((elapsed + 1) / 6)
+
+
+def test_an_illegal_action_is_a_charged_no_op_which_still_trains():
+    env = make()
+    env.reset(seed=0)
+    assert not env.action_masks()[ADD_LAYER_3]
+    assert_charged_but_not_edited(env, ADD_LAYER_3)
+
+
+def test_an_illegal_action_trains_as_no_action_does():
+    env, twin = make(), make()
+    for one in (env, twin):
+        one.reset(seed=0)
+    illegal, none = env.step(ADD_LAYER_3), twin.step(NONE)
+    assert illegal[1] == none[1]
+    assert network_bits(env.now.network) == network_bits(twin.now.network)
+
+
+def test_an_edit_that_fails_after_all_is_a_charged_no_op(monkeypatch):
+    def fail(*arguments: Any) -> None:
+        raise EditError("nothing would be left")
+
+    env = make()
+    env.reset(seed=0)
+    monkeypatch.setattr(actions, "apply", fail)
+    assert_charged_but_not_edited(env, ADD_ALL)
+
+
+@pytest.mark.parametrize("action", [-1, 39, 1000])
+def test_an_action_out_of_range_is_refused_and_changes_nothing(action):
+    env, twin = make(render_mode="ansi"), make(render_mode="ansi")
+    for one in (env, twin):
+        one.reset(seed=0)
+    with pytest.raises(InputError, match=r"out of range: expected 0 to 38"):
+        env.step(action)
+    assert env.render() == twin.render()
+    assert bits(env.step(ADD_ALL)) == bits(twin.step(ADD_ALL))
+
+
+@pytest.mark.parametrize("kind", [int, np.int64, np.int32, np.array])
+def test_actions_may_be_any_kind_of_integer(kind):
+    env = make()
+    env.reset(seed=0)
+    assert env.step(kind(ADD_ALL))[4]["applied"]
+
+
+# --- a network that diverges ---
+
+
+def diverging(how: str, at: int) -> Any:
+    """Training that goes wrong at one of its calls."""
+    calls = []
+    right = design_env.train
+
+    def train(network: SparseNetwork, *arguments: Any) -> Evaluation:
+        calls.append(None)
+        result = right(network, *arguments)
+        if len(calls) != at:
+            return result
+        if how == "weights":
+            network.connections[:] = np.nan  # so that validation fails
+            return result
+        network.connections[:] *= 2
+        return Evaluation(result.accuracy, {"nan": np.nan, "inf": np.inf, "huge": 1e30}[how])
+
+    return train
+
+
+@pytest.mark.parametrize("how", ["weights", "nan", "inf", "huge"])
+def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
+    monkeypatch.setattr(design_env, "train", diverging(how, at=3))
+    env = make()
+    env.reset(seed=0)
+    _, _, _, _, before = env.step(NONE)
+    kept = network_bits(env.now.network)
+    observation, reward, _, _, info = env.step(ADD_ALL)
+    assert network_bits(env.now.network) == kept
+    assert reward == 0
+    assert info["applied"] is False
+    assert {key: info[key] for key in ("score", "val_loss", "active_weights")} == {
+        key: before[key] for key in ("score", "val_loss", "active_weights")
+    }
+    assert np.isfinite(observation).all()
+    assert entry(observation, "last_refused") == 1
+    assert entry(observation, "progress") == pytest.approx(2 / 6)
+    _, _, _, _, after = env.step(ADD_ALL)
+    assert after["applied"] is True
+
+
+@pytest.mark.parametrize("scale", [1e10, 1e19, 1e30])
+def test_a_starting_network_that_diverges_is_refused(scale):
+    huge = random_network((6, 8, 3), 0.5, np.random.default_rng(0))
+    huge.connections *= np.float32(scale)
+    with pytest.raises(InputError, match="starting network diverges on data set 'noise'"):
+        make(network=huge).reset(seed=0)
+
+
+def test_a_network_that_nearly_diverges_is_seen_without_warnings():
+    large = random_network((6, 8, 3), 0.5, np.random.default_rng(0))
+    large.connections[[0, 3]] *= np.float32(3e8)
+    steps = episode(make(network=large), seed=0)
+    assert infos_of(steps)[0]["val_loss"] > 1e15
+    assert all(np.isfinite(step[0]).all() for step in steps)
+
+
+# --- what it tells ---
+
+
+def test_every_info_has_the_documented_keys_as_plain_python_values():
+    env = make(episode_steps=12)
+    for info in infos_of(episode(env, seed=1)):
+        assert set(info) == INFO_KEYS
+        floats = ("score", "val_accuracy", "val_loss", "density", "penalty")
+        assert all(type(info[key]) is float and np.isfinite(info[key]) for key in floats)
+        assert type(info["active_weights"]) is int
+        assert type(info["applied"]) is bool
+        assert all(type(info[key]) is str for key in ("operation", "action", "dataset"))
+        assert type(info["layer_sizes"]) is type(info["layer_densities"]) is tuple
+        assert {type(size) for size in info["layer_sizes"]} == {int}
+        assert {type(density) for density in info["layer_densities"]} == {float}
+        assert len(info["layer_densities"]) == len(info["layer_sizes"]) - 1
+        assert info["action_mask"].dtype == np.int8
+        assert info["action_mask"].shape == (39,)
+
+
+def test_the_manual_lists_the_keys_of_the_info():
+    text = section("Information").split("at every step")[0]
+    assert set(re.findall(r"`(\w+)`", text)) == INFO_KEYS
+
+
+def test_rewards_and_flags_are_plain_python_values():
+    _, *steps = played()
+    for _, reward, terminated, truncated, _ in steps:
+        assert (type(reward), type(terminated), type(truncated)) == (float, bool, bool)
+
+
+def test_the_mask_in_the_info_is_the_mask_of_the_method():
+    env = make(episode_steps=12)
+    env.action_space.seed(0)
+    _, info = env.reset(seed=1)
+    for _ in range(12):
+        mask = env.action_masks()
+        assert mask.dtype == bool
+        np.testing.assert_array_equal(info["action_mask"], mask)
+        np.testing.assert_array_equal(mask, actions.legal_actions(env.now.network))
+        info = env.step(env.action_space.sample(info["action_mask"]))[4]
+        assert info["applied"] or info["operation"].startswith("remove")
+
+
+def test_masks_given_out_are_the_callers_own():
+    env = make()
+    _, info = env.reset(seed=0)
+    env.action_masks()[:] = True
+    info["action_mask"][:] = 1
+    assert not env.action_masks()[ADD_LAYER_3]
+    assert env.step(ADD_LAYER_3)[4]["applied"] is False
+
+
+def test_best_is_the_design_with_the_best_score_seen_and_is_not_changed_later():
+    env = make("digits", width=16, batches_per_step=5, penalty=0.2)
+    seen, previous = [], None
+    for seed in (0, 1, 2):
+        for info in infos_of([env.reset(seed=seed)]):
+            seen.append(info["score"])
+        rng = np.random.default_rng(seed)
+        for _ in range(6):
+            play(env, rng, 1)
+            seen.append(env.now.score)
+            assert env.best is not None
+            assert env.best.info["score"] == max(seen)
+            if previous is not None and env.best is previous[0]:
+                assert network_bits(env.best.network) == previous[1]
+            previous = (env.best, network_bits(env.best.network))
+    assert env.best is not None
+    again = design_env.evaluate(env.best.network, env.dataset, env.dataset.validation)
+    assert again.accuracy == env.best.info["val_accuracy"]
+    assert again.loss == env.best.info["val_loss"]
+    assert env.best.network.active_weights == env.best.info["active_weights"]
+
+
+def test_the_info_of_the_best_design_is_its_own():
+    env = make()
+    _, info = env.reset(seed=0)
+    info["episode"] = "added by a wrapper"
+    assert env.best is not None
+    assert set(env.best.info) == INFO_KEYS
+
+
+# --- rendering and closing ---
+
+
+def test_ansi_is_a_text_table_of_the_design():
+    env = make(render_mode="ansi", width=9)
+    env.reset(seed=0)
+    info = env.step(ADD_ALL)[4]
+    lines = env.render().split("\n")
+    assert [line.split()[0] for line in lines[:5]] == ["layer", "input", "hidden", "output", "all"]
+    assert lines[4].split()[2] == str(info["active_weights"])
+    assert f"{info['score']:.4f}" in env.render()
+    assert "add_connections all x1.25" in env.render()
+
+
+def test_rgb_array_is_a_picture_of_the_design():
+    env = make(render_mode="rgb_array")
+    env.reset(seed=0)
+    first = env.render()
+    assert first.dtype == np.uint8
+    assert first.shape == (480, 640, 3)
+    env.step(22)  # twice the neurons
+    assert (env.render() != first).any()
+
+
+def test_without_a_render_mode_nothing_is_rendered():
+    env = make()
+    env.reset(seed=0)
+    assert env.render() is None
+
+
+@pytest.mark.parametrize("mode", ["ansi", "rgb_array"])
+def test_rendering_changes_nothing(mode):
+    plain, rendered = make(), make(render_mode=mode)
+    for env in (plain, rendered):
+        env.reset(seed=0)
+    rendered.render()
+    rendered.render()
+    assert bits(plain.step(ADD_ALL)) == bits(rendered.step(ADD_ALL))
+
+
+def test_closing_twice_is_safe():
+    env = make(render_mode="rgb_array")
+    env.close()
+    env.reset(seed=0)
+    env.render()
+    env.close()
+    env.close()
+
+
+# --- what it refuses ---
+
+
+def misfit() -> SparseNetwork:
+    return random_network((7, 4, 3), 0.5, np.random.default_rng(0))
+
+
+def broken() -> SparseNetwork:
+    network = random_network((6, 4, 3), 0.5, np.random.default_rng(0))
+    network.connections[0, 0] = np.nan
+    return network
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dataset": "iris"}, "unknown data set 'iris'.*digits, wine"),
+        ({"dataset": []}, "no data set"),
+        ({"dataset": ["wine", "iris"]}, "unknown data set 'iris'"),
+        ({"dataset": 3}, "cannot load a data set from int"),
+        ({"dataset": "absent.npz"}, "absent.npz does not exist"),
+        ({"penalty": -0.1}, "penalty -0.1 is out of range: expected at least 0"),
+        ({"penalty": (0.5, 0.1)}, r"penalty range \(0.5, 0.1\) is upside down"),
+        ({"penalty": (0.1, 0.2, 0.3)}, "expected a number or"),
+        ({"penalty": ()}, "expected a number or"),
+        ({"penalty": float("nan")}, "penalty nan cannot be used"),
+        ({"penalty": (0.1, float("inf"))}, "penalty .*inf.* cannot be used"),
+        ({"penalty": "high"}, "penalty high cannot be used"),
+        ({"penalty": None}, "penalty None cannot be used"),
+        ({"reward": "accuracy"}, "unknown reward 'accuracy': expected 'difference' or 'score'"),
+        ({"episode_steps": 0}, "episode_steps 0 cannot be used"),
+        ({"episode_steps": 2.5}, "episode_steps 2.5 cannot be used"),
+        ({"episode_steps": None}, "episode_steps None cannot be used"),
+        ({"batches_per_step": 0}, "batches_per_step 0 cannot be used"),
+        ({"batches_per_step": -3}, "batches_per_step -3 cannot be used"),
+        ({"width": 0}, "width 0 is out of range: expected from 1 to 512"),
+        ({"width": 513}, "width 513 is out of range"),
+        ({"width": (64, 4)}, "width range .* is upside down"),
+        ({"density": 0}, "density 0 is out of range"),
+        ({"density": 1.5}, "density 1.5 is out of range"),
+        ({"density": (0.5, 0.1)}, "density range .* is upside down"),
+        ({"render_mode": "human"}, "unknown render mode 'human': expected 'ansi' or 'rgb_array'"),
+        ({"network": misfit()}, "7 inputs and 3 outputs.* 6 features"),
+        ({"network": broken()}, "must be finite"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
+)
+def test_what_cannot_be_used_is_refused_with_a_reason(settings, message):
+    with pytest.raises(InputError, match=message) as caught:
+        make(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_reset_options_are_refused():
+    with pytest.raises(InputError, match=r"unknown reset options \['width'\]"):
+        make().reset(options={"width": 3})
+
+
+# --- the manual ---
+
+
+def section(title: str) -> str:
+    assert DesignEnv.__doc__ is not None
+    return DesignEnv.__doc__.split(f"## {title}\n")[1].split("## ")[0]
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of a table in the manual, without its head."""
+    lines = [line.strip() for line in text.split("\n") if line.strip().startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_the_manual_numbers_the_actions_as_they_are():
+    text = section("Action Space")
+    assert f"`Discrete({make().action_space.n})`" in text  # type: ignore[attr-defined]
+    documented: list[str] = []
+    for numbers, operation, layers, amounts, _ in rows_of(text):
+        first, last = (numbers.split("-") * 2)[:2]
+        assert int(first) == len(documented)
+        words = operation.split(",")[0].replace(" a ", " ").split()
+        places = layers.replace("hidden 1-3", "hidden 1, hidden 2, hidden 3").split(", ")
+        for place in places:
+            for factor in amounts.split(", "):
+                documented.append(" ".join(filter(None, ("_".join(words[:2]), place, factor))))
+        assert int(last) == len(documented) - 1
+    assert documented == [str(action) for action in actions.ACTIONS]
+
+
+def test_the_manual_has_the_size_of_the_observation():
+    env = make()
+    shape = re.search(r"Box\(-1, 1, \((\d+),\), float32\)", section("Observation Space"))
+    assert shape is not None
+    assert (int(shape[1]),) == env.observation_space.shape == (len(OBSERVATION_NAMES),)
+    assert env.observation_space.dtype == np.float32
+
+
+def test_the_manual_explains_every_entry_of_the_observation():
+    first = " ".join(row[0] for row in rows_of(section("Observation Space")))
+    whole = section("Observation Space")
+    for name in OBSERVATION_NAMES:
+        if name.startswith("last_"):
+            assert "last_*" in first
+        elif name.startswith(("hidden_", "output_")):
+            assert "hidden_k_*, output_*" in first
+            assert re.sub(r"^(hidden_\d|output)_", "", name) in whole
+        else:
+            parts = name.split("_", 1)
+            assert name in first or all(part in first for part in parts), name
+
+
+def test_the_manual_names_every_argument():
+    text = section("Arguments")
+    parameters = DesignEnv.__init__.__annotations__.keys() - {"return"}
+    for name in parameters:
+        assert f"`{name}`" in text, name
