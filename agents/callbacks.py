@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rlnas.envs.actions import OPERATIONS
-from rlnas.envs.design_env import Design
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Figure, TensorBoardOutputFormat
 from tqdm import tqdm
 
 from rlnas import plots
 from rlnas.artefacts import save_design
+from rlnas.envs.actions import OPERATIONS
+from rlnas.envs.design_env import Design
 
 PICTURES = 20
 """Pictures of each kind in a run: the first update, and then evenly over the training."""

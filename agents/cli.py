@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+
+from rlnas import datasets
 from rlnas.agents.config import (
     AssessConfig,
     DataConfig,
@@ -18,8 +20,6 @@ from rlnas.agents.config import (
     ListConfig,
     TrainConfig,
 )
-
-from rlnas import datasets
 from rlnas.errors import InputError
 
 _subcommand = tyro.conf.subcommand

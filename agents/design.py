@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from rlnas.agents.callbacks import record_of
-from rlnas.agents.config import AssessConfig, DesignConfig, EvaluateConfig, check_seed
-from rlnas.agents.policy import load_policy
-from rlnas.envs.design_env import Design, DesignEnv
 from tqdm import tqdm
 
 from rlnas import datasets
+from rlnas.agents.callbacks import record_of
+from rlnas.agents.config import AssessConfig, DesignConfig, EvaluateConfig, check_seed
+from rlnas.agents.policy import load_policy
 from rlnas.artefacts import load_design, save_design
+from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
 from rlnas.files import new_folder, read_json
 from rlnas.training import evaluate, final_training

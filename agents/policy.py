@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from rlnas.agents.config import plausible_net_arch
-from rlnas.envs.actions import ACTIONS
-from rlnas.envs.observations import OBSERVATION_NAMES
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.policies import ActorCriticPolicy
 
+from rlnas.agents.config import plausible_net_arch
+from rlnas.envs.actions import ACTIONS
+from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
 from rlnas.files import read_json, replace_file, write_json
 

@@ -6,11 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rlnas.agents.callbacks import BestDesign, DesignLog, Progress
-from rlnas.agents.config import TrainConfig
-from rlnas.agents.policy import save_policy
-from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.vector_env import ThreadedVecEnv
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import CallbackList, CheckpointCallback
@@ -18,6 +13,11 @@ from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoard
 from stable_baselines3.common.vec_env import VecMonitor
 
 from rlnas import datasets
+from rlnas.agents.callbacks import BestDesign, DesignLog, Progress
+from rlnas.agents.config import TrainConfig
+from rlnas.agents.policy import save_policy
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.vector_env import ThreadedVecEnv
 from rlnas.files import new_folder, write_json
 
 ALGORITHMS = {"ppo": PPO, "maskable_ppo": MaskablePPO}

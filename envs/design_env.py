@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
-from rlnas.envs import actions
-from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
 
 from rlnas import datasets, plots
 from rlnas.datasets import Dataset, Source
 from rlnas.edits import EditError
+from rlnas.envs import actions
+from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
 from rlnas.errors import InputError
 from rlnas.network import SparseNetwork, random_network
 from rlnas.probe import PROBE_SIZE, probe

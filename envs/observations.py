@@ -7,9 +7,9 @@ clipped to [-1, 1].
 from dataclasses import dataclass
 
 import numpy as np
-from rlnas.envs.actions import ACTIONS, MAX_DEPTH, OPERATIONS, OUTPUT, layer_of
 
 from rlnas.datasets import Dataset
+from rlnas.envs.actions import ACTIONS, MAX_DEPTH, OPERATIONS, OUTPUT, layer_of
 from rlnas.network import AVERAGE, SparseNetwork
 from rlnas.probe import Probe
 from rlnas.scoring import reference_weights, score

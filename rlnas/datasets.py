@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rlnas import idx
+from rlnas.checks import checked_pair, count_classes
 from rlnas.errors import InputError
 
 _EMBEDDED = ("digits", "wine", "breast_cancer")
@@ -31,7 +32,6 @@ MIN_TRAIN_SAMPLES = 32
 _log = logging.getLogger("rlnas")
 
 _SPLIT_SEED = 0
-_LARGEST = 1e37  # magnitudes up to here stay finite in float32 sums and differences
 _FARTHEST = 1e15  # standardised values up to here have finite squares and sums of squares
 _SMALLEST_STD = 1e-30  # below, a feature counts as constant: 1/std would near float32's limit
 
@@ -216,10 +216,10 @@ def _build(
     n_validation: int | None = None,
 ) -> Dataset:
     """Check everything, then split and measure."""
-    features, labels = _pair(x, y, "")
-    n_given, n_classes = len(labels), _count_classes(labels)
+    features, labels = checked_pair(x, y, "")
+    n_given, n_classes = len(labels), count_classes(labels)
     if x_test is not None and y_test is not None:
-        test_features, test_labels = _pair(x_test, y_test, "_test")
+        test_features, test_labels = checked_pair(x_test, y_test, "_test")
         widths = features.shape[1], test_features.shape[1]
         if widths[0] != widths[1]:
             raise InputError(f"X has {widths[0]} columns but X_test {widths[1]}: give both alike")
@@ -232,71 +232,6 @@ def _build(
     train, validation, test = _split(labels, n_given, n_validation)
     mean, scale = _standardisation(features, train)
     return Dataset(name, features, labels, train, validation, test, mean, scale, n_classes)
-
-
-def _pair(x: ArrayLike, y: ArrayLike, suffix: str) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    features, labels = _features(x, f"X{suffix}"), _labels(y, f"y{suffix}")
-    if len(features) != len(labels):
-        counts = f"X{suffix} has {len(features)} samples but y{suffix} {len(labels)} labels"
-        raise InputError(f"{counts}: give one label for each sample")
-    return features, labels
-
-
-def _numbers(x: ArrayLike, name: str, advice: str) -> NDArray[Any]:
-    try:
-        values = np.asarray(x)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise InputError(f"{name} is not an array: {error}") from None
-    if values.dtype.kind not in "biuf":
-        raise InputError(f"{name} has dtype {values.dtype}, expected numbers: {advice}")
-    return values
-
-
-def _features(x: ArrayLike, name: str) -> NDArray[Any]:
-    """Check X and return it C-contiguous, as uint8 or float32."""
-    raw = _numbers(x, name, "encode categories as numbers")
-    if raw.ndim != 2:
-        advice = f"{name}.reshape(len({name}), -1) makes images so"
-        raise InputError(f"{name} has shape {raw.shape}, expected [samples, features]: {advice}")
-    if not raw.size:
-        raise InputError(f"{name} is empty (shape {raw.shape}): give samples with features")
-    if raw.dtype == np.uint8:
-        return np.ascontiguousarray(raw)
-    with np.errstate(all="ignore"):
-        values = np.ascontiguousarray(raw, np.float32)
-        fine = values.min() >= -_LARGEST and values.max() <= _LARGEST  # false for NaN
-    if not fine:
-        rows, columns = np.nonzero(~(np.abs(values) <= _LARGEST))
-        raise InputError(
-            f"{name} has {len(rows)} values that are NaN, infinite or beyond float32, the first "
-            f"in row {rows[0]}, column {columns[0]}: remove or replace them"
-        )
-    return values
-
-
-def _labels(y: ArrayLike, name: str) -> NDArray[np.int32]:
-    """Check that y holds whole numbers from 0 and return them as int32."""
-    advice = f"np.unique({name}, return_inverse=True)[1] numbers classes from 0"
-    raw = _numbers(y, name, advice)
-    if raw.ndim != 1:
-        raise InputError(f"{name} has shape {raw.shape}, expected [samples]: one label a sample")
-    values = raw.astype(np.float64)  # one type in which every comparison below is exact
-    bad = np.flatnonzero(~((values >= 0) & (values < 2**31) & (values == np.floor(values))))
-    if len(bad):
-        label = f"{name} has the label {raw[bad[0]]} in row {bad[0]}"
-        raise InputError(f"{label}, expected whole numbers from 0: {advice}")
-    return raw.astype(np.int32)
-
-
-def _count_classes(labels: NDArray[np.int32]) -> int:
-    classes = np.unique(labels)
-    gaps = np.flatnonzero(classes != np.arange(len(classes)))
-    if len(gaps):
-        gap = f"y has no sample of class {gaps[0]} but labels up to {classes[-1]}"
-        raise InputError(f"{gap}: np.unique(y, return_inverse=True)[1] numbers without gaps")
-    if len(classes) == 1:
-        raise InputError("y has only one class: there is nothing to learn, give at least two")
-    return len(classes)
 
 
 def _split(

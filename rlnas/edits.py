@@ -15,12 +15,16 @@ from scipy import sparse
 
 from rlnas.network import AVERAGE, VALUE, SparseNetwork, from_coordinates
 from rlnas.probe import Probe
-
-BOTH = [VALUE, AVERAGE]
-
-
-class EditError(ValueError):
-    """The edit would leave no network: there is nothing to add, or nothing would be left."""
+from rlnas.surgery import (
+    BOTH,
+    EditError,
+    largest,
+    sweep_dead_units,
+    typical_fans,
+    with_connections,
+    with_only,
+    without_units,
+)
 
 
 def add_connections(
@@ -45,12 +49,12 @@ def add_connections(
         rows = network.starts[layer : layer + 2] - network.n_inputs
         wish[: rows[0]] = 0
         wish[rows[1] :] = 0
-    chosen = _largest(wish.ravel(), count)
+    chosen = largest(wish.ravel(), count)
     chosen = chosen[wish.ravel()[chosen] > 0]
     if chosen.size == 0:
         raise EditError("no inactive connection has a gradient")
     rows, sources = np.divmod(chosen, network.n_units)
-    return _with_connections(network, rows + network.n_inputs, sources)
+    return with_connections(network, rows + network.n_inputs, sources)
 
 
 def remove_connections(
@@ -71,8 +75,8 @@ def remove_connections(
         size = np.where(network.unit_layers[network.targets] == layer, size, np.inf)
     candidates = int(np.isfinite(size).sum())
     keep = np.ones(size.size, bool)
-    keep[_largest(-size, min(count, candidates))] = False
-    return sweep_dead_units(_with_only(network, keep))
+    keep[largest(-size, min(count, candidates))] = False
+    return sweep_dead_units(with_only(network, keep))
 
 
 def add_neurons(
@@ -119,9 +123,9 @@ def remove_neurons(network: SparseNetwork, probe: Probe, count: int, layer: int)
     salience = probe.activations.std(axis=1) * np.sqrt(outgoing)
     start, stop = network.starts[layer : layer + 2]
     dead = np.zeros(network.n_units, bool)
-    dead[start + _largest(-salience[start:stop], count)] = True
+    dead[start + largest(-salience[start:stop], count)] = True
     constants = np.where(dead, probe.means, 0)[None].repeat(2, axis=0)
-    return sweep_dead_units(_without_units(network, dead, constants))
+    return sweep_dead_units(without_units(network, dead, constants))
 
 
 def add_layer(
@@ -202,7 +206,7 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
     order = np.lexsort((strength.col, strength.row))
     targets, sources = strength.row[order], strength.col[order]
     budget = int(into.sum() + out_of.sum())
-    kept = np.sort(_largest(strength.data[order] * spread[sources], budget))
+    kept = np.sort(largest(strength.data[order] * spread[sources], budget))
     targets, sources = targets[kept], sources[kept]
     values = np.zeros((4, kept.size), np.float32)
     if kept.size:  # SciPy makes a sparse array of an empty selection
@@ -229,98 +233,7 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
     )
     dead = np.zeros(n, bool)
     dead[start:stop] = True
-    return sweep_dead_units(_without_units(merged, dead, np.zeros((2, n))))
-
-
-def typical_fans(network: SparseNetwork, layer: int) -> tuple[int, int]:
-    """Mean fan-in and fan-out of a layer's units, rounded, at least 1."""
-    members = slice(network.starts[layer], network.starts[layer + 1])
-    fan_in = round(float(network.fan_in[members].mean()))
-    fan_out = round(float(network.fan_out[members].mean()))
-    return max(1, fan_in), max(1, fan_out)
-
-
-def sweep_dead_units(network: SparseNetwork) -> SparseNetwork:
-    """Remove hidden units with no way in or no way out, until there are none. Exact.
-
-    A unit with no way in is a constant, which is folded into the biases of its readers.
-
-    Raises:
-        EditError: no connection would be left.
-    """
-    while True:
-        if network.active_weights == 0:
-            raise EditError("no connection would be left")
-        hidden = np.zeros(network.n_units, bool)
-        hidden[network.n_inputs : network.n_inputs + network.n_hidden] = True
-        dead = hidden & ((network.fan_in == 0) | (network.fan_out == 0))
-        if not dead.any():
-            return network
-        constants = np.zeros((2, network.n_units))
-        constants[:, network.n_inputs :] = np.maximum(network.units[BOTH], 0)
-        constants[:, network.fan_in > 0] = 0
-        network = _without_units(network, dead, constants)
-
-
-def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """Indices of the `count` largest values, in no particular but a reproducible order."""
-    if count >= values.size:
-        return np.arange(values.size)
-    return np.argpartition(-values, count - 1)[:count]
-
-
-def _with_connections(
-    network: SparseNetwork, targets: np.ndarray, sources: np.ndarray
-) -> SparseNetwork:
-    fresh = np.zeros((4, targets.size), np.float32)
-    return from_coordinates(
-        network.layer_sizes,
-        np.concatenate([network.targets, targets]),
-        np.concatenate([network.indices, sources]),
-        np.concatenate([network.connections, fresh], axis=1),
-        network.units.copy(),
-        network.steps,
-    )
-
-
-def _with_only(network: SparseNetwork, keep: np.ndarray) -> SparseNetwork:
-    return from_coordinates(
-        network.layer_sizes,
-        network.targets[keep],
-        network.indices[keep],
-        network.connections[:, keep],
-        network.units.copy(),
-        network.steps,
-    )
-
-
-def _without_units(
-    network: SparseNetwork, dead: np.ndarray, constants: np.ndarray
-) -> SparseNetwork:
-    """Drop hidden units and their connections; fold what they are worth into biases.
-
-    Args:
-        network: the network.
-        dead: bool `[units]`.
-        constants: float `[2, units]`, activation of each dead unit for values and for averages.
-    """
-    units = network.units.copy()
-    lost = dead[network.indices]
-    for state, constant in zip(BOTH, constants, strict=True):
-        change = network.connections[state, lost] * constant[network.indices[lost]]
-        np.add.at(units[state], network.targets[lost] - network.n_inputs, change)
-    alive = ~dead
-    renumbered = np.cumsum(alive) - 1
-    keep = alive[network.indices] & alive[network.targets]
-    sizes = np.bincount(network.unit_layers[alive], minlength=len(network.layer_sizes))
-    return from_coordinates(
-        tuple(int(n) for n in sizes if n > 0),
-        renumbered[network.targets[keep]],
-        renumbered[network.indices[keep]],
-        network.connections[:, keep],
-        units[:, alive[network.n_inputs :]],
-        network.steps,
-    )
+    return sweep_dead_units(without_units(merged, dead, np.zeros((2, n))))
 
 
 def _grow(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from rlnas.agents.ppo import train
 
+from rlnas.agents.ppo import train
 from tests.agents.helpers import ALGORITHMS, tiny
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from rlnas.agents import design as module
 from rlnas.agents.config import AssessConfig, DesignConfig, EvaluateConfig
 from rlnas.agents.design import assess, design, evaluate_design, random_policy, run_episode
 from rlnas.agents.ppo import train
-from rlnas.envs.design_env import DesignEnv
-
 from rlnas.artefacts import load_design
 from rlnas.datasets import load
+from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
 from rlnas.training import evaluate
 from tests.agents.helpers import files_in, tiny
@@ -73,7 +73,7 @@ def test_the_test_result_can_be_recomputed_in_torch(designed):
     assert record["test_accuracy"] == pytest.approx(accuracy, abs=1e-9)
     loss = torch.nn.functional.cross_entropy(logits, labels).item()
     assert record["test_loss"] == pytest.approx(loss, rel=1e-4)
-    assert accuracy > 0.85, "final training works"
+    assert accuracy > record["val_accuracy"] + 0.1, "final training goes on from the episode"
 
 
 def test_evaluate_agrees_with_the_record(designed):

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from rlnas.agents.policy import POLICY_CLASSES, Controller, load_policy, save_policy
 from safetensors.torch import load_file, save_file
 
+from rlnas.agents.policy import POLICY_CLASSES, Controller, load_policy, save_policy
 from rlnas.errors import InputError
 from tests.agents.helpers import ALGORITHMS, files_in
 

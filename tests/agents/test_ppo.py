@@ -10,21 +10,23 @@ import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from sb3_contrib import MaskablePPO
+from stable_baselines3 import PPO
+from stable_baselines3.common.env_util import make_vec_env
+from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+    EventAccumulator,
+)
+
 from rlnas.agents import ppo
 from rlnas.agents.callbacks import Progress
 from rlnas.agents.config import AssessConfig, TrainConfig
 from rlnas.agents.design import assess, run_episode
 from rlnas.agents.policy import load_policy
 from rlnas.agents.ppo import train
-from rlnas.envs.actions import OPERATIONS
-from rlnas.envs.design_env import DesignEnv
-from sb3_contrib import MaskablePPO
-from stable_baselines3 import PPO
-from stable_baselines3.common.env_util import make_vec_env
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
 from rlnas.artefacts import load_design
 from rlnas.datasets import load
+from rlnas.envs.actions import OPERATIONS
+from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
 from rlnas.training import evaluate
 from tests.agents.helpers import ALGORITHMS, TINY, files_in, progress_of, tiny

@@ -20,6 +20,7 @@ from rlnas.network import (
     random_network,
 )
 from rlnas.probe import Probe, probe
+from rlnas.surgery import with_only
 from tests.core.reference import (
     MaskedDense,
     allowed,
@@ -462,7 +463,7 @@ def test_the_strongest_replacements_of_a_layer_are_the_ones_kept():
     assert whole.active_weights == 18  # as many as there were
     keep = np.ones(18, bool)
     keep[np.flatnonzero(network.targets == 6)[:4]] = False
-    sparse = edits._with_only(network, keep)  # 14 connections, and still 18 would replace them
+    sparse = with_only(network, keep)  # 14 connections, and still 18 would replace them
     here = probe(sparse, data, SAMPLES)
     after = edits.remove_layer(sparse, here, 1)
     weights, _ = dense(sparse)
@@ -563,7 +564,7 @@ def test_a_sweep_that_leaves_nothing_is_an_error():
 
 def test_what_survives_a_sweep_keeps_its_moments():
     network = layered((6, 3, 3))
-    network = edits._with_only(network, network.indices != 7)
+    network = with_only(network, network.indices != 7)
     after = edits.sweep_dead_units(network)
     assert after.layer_sizes == (6, 2, 3)
     kept = network.targets != 7

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from rlnas.envs.design_env import DesignEnv
 
 from rlnas.datasets import Dataset
+from rlnas.envs.design_env import DesignEnv
 from rlnas.network import SparseNetwork, from_coordinates
 from tests.core.reference import random_dataset
 

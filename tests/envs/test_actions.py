@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from rlnas.envs.actions import ACTIONS, apply, is_legal, legal_actions
 
 from rlnas import training
 from rlnas.edits import EditError
+from rlnas.envs.actions import ACTIONS, apply, is_legal, legal_actions
 from rlnas.network import SparseNetwork, random_network
 from rlnas.probe import Probe, probe
 from tests.core.reference import allowed, network_of, random_dataset, skip_network

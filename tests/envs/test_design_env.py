@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.utils.env_checker import check_env as gymnasium_check
-from rlnas.envs import actions, design_env
-from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.observations import OBSERVATION_NAMES
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
 from rlnas.datasets import Dataset, load
 from rlnas.edits import EditError
+from rlnas.envs import actions, design_env
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
 from rlnas.network import VALUE, SparseNetwork, random_network
 from rlnas.training import Evaluation
@@ -449,7 +449,7 @@ def test_actions_may_be_any_kind_of_integer(kind):
 
 def diverging(how: str, at: int) -> Any:
     """Training that goes wrong at one of its calls."""
-    calls = []
+    calls: list[None] = []
     right = design_env.train
 
     def train(network: SparseNetwork, *arguments: Any) -> Evaluation:
@@ -709,7 +709,7 @@ def rows_of(text: str) -> list[list[str]]:
 
 def test_the_manual_numbers_the_actions_as_they_are():
     text = section("Action Space")
-    assert f"`Discrete({make().action_space.n})`" in text  # type: ignore[attr-defined]
+    assert f"`Discrete({make().action_space.n})`" in text
     documented: list[str] = []
     for numbers, operation, layers, amounts, _ in rows_of(text):
         first, last = (numbers.split("-") * 2)[:2]

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
-
 from rlnas.network import AVERAGE, VALUE, SparseNetwork
 from rlnas.probe import Probe, probe
 from rlnas.training import Evaluation

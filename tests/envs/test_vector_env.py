@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.vector_env import ThreadedVecEnv
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
 from rlnas import datasets
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.vector_env import ThreadedVecEnv
 from tests.envs.helpers import TASK, bits, make
 
 N = 4
@@ -187,7 +187,7 @@ def test_all_environments_share_one_copy_of_the_data(source):
     vector = ThreadedVecEnv([lambda: make(source) for _ in range(N)], num_threads=2)
     vector.reset()
     data = datasets.load(source)
-    assert all(env.dataset is data for env in vector.envs)  # type: ignore[attr-defined]
+    assert all(env.dataset is data for env in vector.envs)
     vector.step(np.ones(N, int))
-    assert all(np.shares_memory(env.dataset.features, data.features) for env in vector.envs)  # type: ignore[attr-defined]
+    assert all(np.shares_memory(env.dataset.features, data.features) for env in vector.envs)
     vector.close()
