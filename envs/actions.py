@@ -1,6 +1,7 @@
 """The action table: operation x layer x amount, which actions are legal now, and doing one."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -134,12 +135,13 @@ def is_legal(action: Action, network: SparseNetwork) -> bool:
 
 def _present(layer: int | None, network: SparseNetwork) -> int:
     """Connections into a layer, or into all of them."""
-    return network.active_weights if layer is None else int(network.block_counts[layer].sum())
+    return network.active_weights if layer is None else network.connections_into[layer]
 
 
 def _inactive_pairs(layer: int | None, network: SparseNetwork) -> int:
-    pairs = np.array(network.layer_sizes) * network.starts[:-1]
-    return int(pairs.sum() if layer is None else pairs[layer]) - _present(layer, network)
+    before = accumulate(network.layer_sizes, initial=0)
+    pairs = [width * n for width, n in zip(network.layer_sizes, before, strict=False)]
+    return (sum(pairs) if layer is None else pairs[layer]) - _present(layer, network)
 
 
 def _layer_cost(slot: int, network: SparseNetwork) -> int:

@@ -205,7 +205,9 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
                 network = actions.apply(chosen, network, self.before.probe, self.np_random)
             except EditError:
                 self.refused = True
-        after = self._train(network.copy())
+        if network is self.before.network:
+            network = network.copy()  # the design before must not be trained on
+        after = self._train(network)
         if _diverged(after):
             self.refused = True
         else:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,14 @@ VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
 
 MAX_UNITS = 2**31 - 1  # units are int32
 MAX_STEPS = 2**53
+
+
+class CompactIndex(NamedTuple):
+    """The index of a network that numbers the used inputs first, then all other units."""
+
+    inputs: np.ndarray  # int32 [used], input units that have a connection
+    columns: np.ndarray  # int32 [connections], compact source units
+    hidden_start: np.ndarray  # int32 [rows], first connection of each row not from an input
 
 
 @dataclass(eq=False)
@@ -80,6 +88,19 @@ class SparseNetwork:
         return self.indices.size
 
     @cached_property
+    def compact(self) -> CompactIndex:
+        """The index over the inputs that are used, for `rlnas.kernels`."""
+        used = self.fan_out[: self.n_inputs] > 0
+        inputs = np.flatnonzero(used).astype(np.int32)
+        number = np.empty(self.n_units, np.int32)
+        number[: self.n_inputs] = np.cumsum(used) - 1
+        number[self.n_inputs :] = np.arange(inputs.size, inputs.size + self.units.shape[1])
+        from_input = np.concatenate([[0], np.cumsum(self.indices < self.n_inputs)])
+        per_row = from_input[self.indptr[1:]] - from_input[self.indptr[:-1]]
+        hidden_start = (self.indptr[:-1] + per_row).astype(np.int32)
+        return CompactIndex(inputs, number[self.indices], hidden_start)
+
+    @cached_property
     def starts(self) -> np.ndarray:
         """int64 `[layers + 1]`: layer `l` owns the units `starts[l]:starts[l + 1]`."""
         return np.concatenate([[0], np.cumsum(self.layer_sizes)])
@@ -115,16 +136,26 @@ class SparseNetwork:
         out_of = self.unit_layers[self.indices]
         return np.bincount(into * layers + out_of, minlength=layers**2).reshape(layers, layers)
 
-    @property
+    @cached_property
+    def connections_into(self) -> tuple[int, ...]:
+        """Number of connections into each layer, 0 for the inputs."""
+        return tuple(self.block_counts.sum(axis=1).tolist())
+
+    @cached_property
+    def connections_from(self) -> tuple[int, ...]:
+        """Number of connections out of each layer, 0 for the outputs."""
+        return tuple(self.block_counts.sum(axis=0).tolist())
+
+    @cached_property
     def layer_densities(self) -> tuple[float, ...]:
         """Share of active weights in each hidden layer and in the output layer.
 
         Active connections into a layer over the unit pairs of the layer-to-layer blocks that
         have a connection at all. Without skip connections this is the usual density.
         """
-        pairs = self._pairs_in_use.sum(axis=1)[1:]
-        counts = self.block_counts.sum(axis=1)[1:]
-        return tuple(float(c / p) if p else 0.0 for c, p in zip(counts, pairs, strict=True))
+        pairs = self._pairs_in_use.sum(axis=1).tolist()
+        both = zip(self.connections_into[1:], pairs[1:], strict=True)
+        return tuple(count / pair if pair else 0.0 for count, pair in both)
 
     @property
     def density(self) -> float:
@@ -132,7 +163,7 @@ class SparseNetwork:
         pairs = int(self._pairs_in_use.sum())
         return self.active_weights / pairs if pairs else 0.0
 
-    @property
+    @cached_property
     def _pairs_in_use(self) -> np.ndarray:
         sizes = np.array(self.layer_sizes)
         return np.where(self.block_counts > 0, np.outer(sizes, sizes), 0)
@@ -199,12 +230,7 @@ class SparseNetwork:
         """Write the network to one safetensors file, its layer sizes as JSON in the header."""
         from safetensors.numpy import save
 
-        arrays = {
-            "indptr": self.indptr,
-            "indices": self.indices,
-            "connections": self.connections,
-            "units": self.units,
-        }
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
         header = {"layer_sizes": json.dumps(self.layer_sizes), "steps": json.dumps(self.steps)}
         replace_file(path, save(arrays, metadata={"format": "rlnas-network-1", **header}))
 

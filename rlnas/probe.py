@@ -8,7 +8,6 @@ import numpy as np
 from rlnas import kernels
 from rlnas.datasets import Dataset
 from rlnas.network import VALUE, SparseNetwork
-from rlnas.training import compact_index
 
 PROBE_SIZE = 256
 
@@ -69,7 +68,7 @@ def probe(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> Prob
     )
     kernels.backward(
         network.indptr,
-        compact_index(network).hidden_start,
+        network.compact.hidden_start,
         network.indices,
         weights,
         n_hidden,

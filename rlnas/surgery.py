@@ -14,9 +14,9 @@ class EditError(ValueError):
 
 def typical_fans(network: SparseNetwork, layer: int) -> tuple[int, int]:
     """Mean fan-in and fan-out of a layer's units, rounded, at least 1."""
-    members = slice(network.starts[layer], network.starts[layer + 1])
-    fan_in = round(float(network.fan_in[members].mean()))
-    fan_out = round(float(network.fan_out[members].mean()))
+    width = network.layer_sizes[layer]
+    fan_in = round(network.connections_into[layer] / width)
+    fan_out = round(network.connections_from[layer] / width)
     return max(1, fan_in), max(1, fan_out)
 
 

@@ -63,27 +63,6 @@ class Batches:
         return stream[:wanted].reshape(batches, self.batch_size)
 
 
-class CompactIndex(NamedTuple):
-    """The index of a network over the inputs it uses, as `rlnas.kernels` wants it."""
-
-    inputs: np.ndarray  # int32 [used], input units that have a connection
-    columns: np.ndarray  # int32 [connections], compact source units
-    hidden_start: np.ndarray  # int32 [rows], first connection of each row not from an input
-
-
-def compact_index(network: SparseNetwork) -> CompactIndex:
-    """Number the used inputs first, then all other units."""
-    used = network.fan_out[: network.n_inputs] > 0
-    inputs = np.flatnonzero(used).astype(np.int32)
-    compact = np.empty(network.n_units, np.int32)
-    compact[: network.n_inputs] = np.cumsum(used) - 1
-    compact[network.n_inputs :] = np.arange(inputs.size, inputs.size + network.units.shape[1])
-    from_input = np.concatenate([[0], np.cumsum(network.indices < network.n_inputs)])
-    per_row = from_input[network.indptr[1:]] - from_input[network.indptr[:-1]]
-    hidden_start = (network.indptr[:-1] + per_row).astype(np.int32)
-    return CompactIndex(inputs, compact[network.indices], hidden_start)
-
-
 def train(
     network: SparseNetwork,
     dataset: Dataset,
@@ -114,7 +93,7 @@ def train(
     steps = network.steps + np.arange(batches)
     # A young network forgets its past faster: the horizon is a ninth of its age.
     average_rates = np.maximum(1 - h.average_decay, 9 / (10 + steps))
-    index = compact_index(network)
+    index = network.compact
     rows = network.units.shape[1]
     losses = np.empty(batches)
     correct = kernels.train(
@@ -164,7 +143,7 @@ def evaluate(
         InputError: the network does not fit the data set.
     """
     check_fit(network, dataset)
-    index = compact_index(network)
+    index = network.compact
     rows = network.units.shape[1]
     batch = HYPERPARAMETERS.batch_size
     row = AVERAGE if averaged else VALUE

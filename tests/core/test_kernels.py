@@ -40,7 +40,7 @@ class Gradients(NamedTuple):
 
 def kernel_gradients(network: SparseNetwork, data: Dataset, samples: np.ndarray) -> Gradients:
     """What gather, forward, cross_entropy and backward give, in arrays that start as NaN."""
-    index = training.compact_index(network)
+    index = network.compact
     rows, batch = network.units.shape[1], samples.size
     used, n_hidden = index.inputs.size, network.n_hidden
     activations = np.full((used + rows, WIDTH), np.nan, np.float32)

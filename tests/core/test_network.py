@@ -108,6 +108,15 @@ def test_a_layer_that_reads_nothing_has_density_0():
     assert network.density == 0
 
 
+def test_the_compact_index_numbers_used_inputs_first():
+    mask = np.zeros((4, 9), bool)
+    mask[0, [1, 4]] = mask[1, [4]] = mask[2, [1, 5, 6]] = mask[3, [6]] = True
+    index = network_of((5, 2, 2), mask, np.random.default_rng(0)).compact
+    assert index.inputs.tolist() == [1, 4]
+    assert index.columns.tolist() == [0, 1, 1, 0, 2, 3, 3]
+    assert index.hidden_start.tolist() == [2, 3, 4, 6]
+
+
 def test_a_copy_shares_nothing():
     network = hand_made()
     twin, before = network.copy(), bits(network)

@@ -9,8 +9,8 @@ from rlnas import training
 from rlnas.datasets import Dataset, load
 from rlnas.errors import InputError
 from rlnas.network import AVERAGE, VALUE, SparseNetwork, random_network
-from rlnas.training import HYPERPARAMETERS, Batches, compact_index
-from tests.core.reference import bits, network_of, random_dataset, skip_network
+from rlnas.training import HYPERPARAMETERS, Batches
+from tests.core.reference import bits, random_dataset, skip_network
 
 DTYPES = (np.uint8, np.float32)
 DATA = {dtype: random_dataset(np.random.default_rng(1), dtype=dtype) for dtype in DTYPES}
@@ -63,15 +63,6 @@ def test_batches_leave_the_samples_of_the_data_set_as_they_are():
     before = DATA[np.uint8].train.copy()
     Batches(DATA[np.uint8].train, np.random.default_rng(0)).take(20)
     np.testing.assert_array_equal(DATA[np.uint8].train, before)
-
-
-def test_the_compact_index_numbers_used_inputs_first():
-    mask = np.zeros((4, 9), bool)
-    mask[0, [1, 4]] = mask[1, [4]] = mask[2, [1, 5, 6]] = mask[3, [6]] = True
-    index = compact_index(network_of((5, 2, 2), mask, np.random.default_rng(0)))
-    assert index.inputs.tolist() == [1, 4]
-    assert index.columns.tolist() == [0, 1, 1, 0, 2, 3, 3]
-    assert index.hidden_start.tolist() == [2, 3, 4, 6]
 
 
 # --- training and evaluation ---
