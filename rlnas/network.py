@@ -20,16 +20,20 @@ from rlnas.files import replace_file
 VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
 """Rows of the state arrays: what is kept for every weight and every bias."""
 
+BLOCK = 8  # inputs gathered together, as many as `rlnas.simd.LANES`
 MAX_UNITS = 2**31 - 1  # units are int32
 MAX_STEPS = 2**53
 
 
-class CompactIndex(NamedTuple):
-    """The index of a network that numbers the used inputs first, then all other units."""
+class Index(NamedTuple):
+    """The structure of a network as `rlnas.kernels` wants it."""
 
-    inputs: np.ndarray  # int32 [used], input units that have a connection
-    columns: np.ndarray  # int32 [connections], compact source units
+    blocks: np.ndarray  # int32 [blocks], first inputs of the blocks of eight inputs to gather
+    indptr: np.ndarray  # int32 [rows + 1], as in `SparseNetwork`
+    columns: np.ndarray  # int32 [connections], source units
     hidden_start: np.ndarray  # int32 [rows], first connection of each row not from an input
+    n_inputs: int
+    n_hidden: int  # rows that are hidden units
 
 
 @dataclass(eq=False)
@@ -88,17 +92,28 @@ class SparseNetwork:
         return self.indices.size
 
     @cached_property
-    def compact(self) -> CompactIndex:
-        """The index over the inputs that are used, for `rlnas.kernels`."""
-        used = self.fan_out[: self.n_inputs] > 0
-        inputs = np.flatnonzero(used).astype(np.int32)
-        number = np.empty(self.n_units, np.int32)
-        number[: self.n_inputs] = np.cumsum(used) - 1
-        number[self.n_inputs :] = np.arange(inputs.size, inputs.size + self.units.shape[1])
+    def index(self) -> Index:
+        """The index for the kernels, which gathers only blocks with an input that is used."""
+        return self._index(self.fan_out[: self.n_inputs] > 0)
+
+    @cached_property
+    def full_index(self) -> Index:
+        """The index for the kernels, which gathers all inputs."""
+        return self._index(np.ones(self.n_inputs, bool))
+
+    def _index(self, used: np.ndarray) -> Index:
+        last = max(self.n_inputs - BLOCK, 0)
+        blocks = np.unique(np.minimum(np.flatnonzero(used) // BLOCK * BLOCK, last))
         from_input = np.concatenate([[0], np.cumsum(self.indices < self.n_inputs)])
         per_row = from_input[self.indptr[1:]] - from_input[self.indptr[:-1]]
-        hidden_start = (self.indptr[:-1] + per_row).astype(np.int32)
-        return CompactIndex(inputs, number[self.indices], hidden_start)
+        return Index(
+            blocks.astype(np.int32),
+            self.indptr,
+            self.indices,
+            (self.indptr[:-1] + per_row).astype(np.int32),
+            self.n_inputs,
+            self.n_hidden,
+        )
 
     @cached_property
     def starts(self) -> np.ndarray:
@@ -202,10 +217,11 @@ class SparseNetwork:
             "units": (self.units, np.float32, (4, rows)),
         }
         for name, (array, dtype, shape) in expected.items():
-            if array.dtype != dtype or array.shape != shape:
+            fits = array.dtype == dtype and array.shape == shape and array.flags.c_contiguous
+            if not fits:
                 raise InputError(
                     f"array '{name}' is {array.dtype} {array.shape}: expected {dtype.__name__} "
-                    f"{shape} for layers {sizes}"
+                    f"{shape}, C-contiguous, for layers {sizes}"
                 )
         steps_down = bool((self.indptr[1:] < self.indptr[:-1]).any())  # np.diff may overflow
         if self.indptr[0] != 0 or self.indptr[-1] != self.indices.size or steps_down:
@@ -232,6 +248,8 @@ class SparseNetwork:
 
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         header = {"layer_sizes": json.dumps(self.layer_sizes), "steps": json.dumps(self.steps)}
+        # safetensors takes the memory of an array as it lies there, whatever its strides.
+        arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         replace_file(path, save(arrays, metadata={"format": "rlnas-network-1", **header}))
 
     @classmethod
@@ -304,7 +322,7 @@ def from_coordinates(
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
         sources[order].astype(np.int32),
         np.ascontiguousarray(connections[:, order]),
-        units,
+        np.ascontiguousarray(units),
         steps,
     )
 

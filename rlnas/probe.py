@@ -8,6 +8,7 @@ import numpy as np
 from rlnas import kernels
 from rlnas.datasets import Dataset
 from rlnas.network import VALUE, SparseNetwork
+from rlnas.training import raw_samples, scratch
 
 PROBE_SIZE = 256
 
@@ -50,33 +51,17 @@ def probe(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> Prob
         dataset: where the samples are.
         samples: int32 `[n]`, rows of the data set.
     """
-    n = samples.size
-    rows = network.units.shape[1]
-    activations = np.empty((network.n_units, n), np.float32)
-    deltas = np.empty((rows, n), np.float32)
-    inputs = np.arange(network.n_inputs, dtype=np.int32)
-    kernels.gather(dataset.features, samples, inputs, dataset.mean, dataset.scale, activations)
-    weights, biases = network.connections[VALUE], network.units[VALUE]
-    n_hidden = network.n_hidden
-    kernels.forward(network.indptr, network.indices, weights, biases, n_hidden, activations, n)
-    kernels.cross_entropy(
-        activations[network.n_inputs + n_hidden :],
-        dataset.labels[samples],
-        deltas[n_hidden:],
-        np.empty((2, n), np.float32),
-        n,
-    )
-    kernels.backward(
-        network.indptr,
-        network.compact.hidden_start,
-        network.indices,
-        weights,
-        n_hidden,
+    activations = kernels.aligned(network.n_units, samples.size)
+    deltas = kernels.aligned(network.units.shape[1], samples.size)
+    kernels.probe(
+        raw_samples(dataset),
+        samples,
+        network.full_index,
+        network.connections[VALUE],
+        network.units[VALUE],
+        scratch(network),
         activations,
         deltas,
-        n,
-        np.empty(network.active_weights, np.float32),
-        np.empty(rows, np.float32),
     )
     stops = network.starts[network.unit_layers[network.n_inputs :]].astype(np.int32)
     return Probe(activations, deltas, stops)

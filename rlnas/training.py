@@ -84,7 +84,7 @@ def train(
         InputError: the network does not fit the data set.
     """
     check_fit(network, dataset)
-    batches, batch = order.shape
+    batches = len(order)
     if batches == 0:
         raise InputError("cannot train for 0 batches: expected at least one")
     h = HYPERPARAMETERS
@@ -93,35 +93,18 @@ def train(
     steps = network.steps + np.arange(batches)
     # A young network forgets its past faster: the horizon is a ninth of its age.
     average_rates = np.maximum(1 - h.average_decay, 9 / (10 + steps))
-    index = network.compact
-    rows = network.units.shape[1]
     losses = np.empty(batches)
     correct = kernels.train(
-        dataset.features,
-        dataset.labels,
-        dataset.mean,
-        dataset.scale,
+        raw_samples(dataset),
         order,
-        index.inputs,
-        network.indptr,
-        index.hidden_start,
-        index.columns,
+        network.index,
         network.connections,
         network.units,
-        network.n_hidden,
         network.steps,
         learning_rates,
-        h.beta1,
-        h.beta2,
-        h.epsilon,
-        h.weight_decay,
         average_rates,
-        np.empty((index.inputs.size + rows, batch), np.float32),
-        np.empty((rows, batch), np.float32),
-        np.empty(batch, np.int32),
-        np.empty((2, batch), np.float32),
-        np.empty(network.active_weights, np.float32),
-        np.empty(rows, np.float32),
+        kernels.Adam(h.beta1, h.beta2, h.epsilon, h.weight_decay),
+        scratch(network),
         losses,
     )
     network.steps += batches
@@ -143,26 +126,14 @@ def evaluate(
         InputError: the network does not fit the data set.
     """
     check_fit(network, dataset)
-    index = network.compact
-    rows = network.units.shape[1]
-    batch = HYPERPARAMETERS.batch_size
     row = AVERAGE if averaged else VALUE
     loss, correct = kernels.evaluate(
-        dataset.features,
-        dataset.labels,
-        dataset.mean,
-        dataset.scale,
+        raw_samples(dataset),
         samples,
-        index.inputs,
-        network.indptr,
-        index.columns,
+        network.index,
         network.connections[row],
         network.units[row],
-        network.n_hidden,
-        np.empty((index.inputs.size + rows, batch), np.float32),
-        np.empty((network.n_outputs, batch), np.float32),
-        np.empty(batch, np.int32),
-        np.empty((2, batch), np.float32),
+        scratch(network),
     )
     return Evaluation(correct / samples.size, loss / samples.size)
 
@@ -192,6 +163,16 @@ def final_training(
     for epoch in range(epochs):
         chosen = rates[epoch * per_epoch : (epoch + 1) * per_epoch]
         yield train(network, dataset, batches.take(per_epoch), chosen)
+
+
+def raw_samples(dataset: Dataset) -> kernels.Samples:
+    """What the kernels read of a data set."""
+    return kernels.Samples(dataset.features, dataset.labels, dataset.mean, dataset.scale)
+
+
+def scratch(network: SparseNetwork) -> kernels.Scratch:
+    """Memory for the kernels to work in on a network."""
+    return kernels.scratch(network.n_inputs, network.units.shape[1], network.active_weights)
 
 
 def check_fit(network: SparseNetwork, dataset: Dataset) -> None:

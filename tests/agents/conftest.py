@@ -18,6 +18,12 @@ def one_torch_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(autouse=True)
+def no_logs_of_stable_baselines3(tmp_path, monkeypatch):
+    """Its models otherwise leave empty folders among the system's temporary files."""
+    monkeypatch.setenv("SB3_LOGDIR", str(tmp_path / "sb3"))
+
+
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory) -> dict[str, Path]:
     """The run folder of each algorithm."""

@@ -36,6 +36,13 @@ def test_a_design_is_read_as_it_was_written(folder):
     assert {key: record[key] for key in RECORD} == RECORD
 
 
+def test_a_network_is_saved_as_it_is_however_its_arrays_lie_in_memory(tmp_path):
+    given = network()
+    given.units, given.connections = map(np.asfortranarray, (given.units, given.connections))
+    save_design(tmp_path, given, {})
+    assert bits(load_design(tmp_path)[0]) == bits(network())
+
+
 def test_a_design_is_a_network_file_and_a_json_file(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["design.json", "network.safetensors"]
     assert json.loads((folder / "design.json").read_text())["format"] == "rlnas-design-1"

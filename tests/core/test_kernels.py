@@ -1,5 +1,8 @@
 """Kernels: every loop against plain dense arithmetic and PyTorch, in float64."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +12,7 @@ import torch
 from rlnas import kernels, training
 from rlnas.datasets import Dataset
 from rlnas.network import AVERAGE, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
+from rlnas.simd import TILE
 from tests.core.reference import (
     MaskedDense,
     allowed,
@@ -24,10 +28,18 @@ from tests.core.reference import (
     torch_loss,
 )
 
-BATCHES = (1, 7, 8, 128, 130)
-WIDTH = 133  # samples that the arrays have room for, more than any batch
+BATCHES = (1, 7, 8, 63, 64, 65, 128, 130)
+TILES = (1, 7, 8, 42, 63, 64)  # numbers of samples in one tile
 DTYPES = (np.uint8, np.float32)
-DATA = {dtype: random_dataset(np.random.default_rng(1), dtype=dtype) for dtype in DTYPES}
+ROOM = 4 * 67  # bytes of guard on either side of an array; no multiple of any register
+
+
+@cache
+def data_of(features: int, dtype: type = np.float32, classes: int = 3) -> Dataset:
+    return random_dataset(np.random.default_rng(1), features, classes, dtype=dtype)
+
+
+DATA = {dtype: data_of(6, dtype) for dtype in DTYPES}
 
 
 class Gradients(NamedTuple):
@@ -38,38 +50,76 @@ class Gradients(NamedTuple):
     biases: np.ndarray
 
 
-def kernel_gradients(network: SparseNetwork, data: Dataset, samples: np.ndarray) -> Gradients:
-    """What gather, forward, cross_entropy and backward give, in arrays that start as NaN."""
-    index = network.compact
-    rows, batch = network.units.shape[1], samples.size
-    used, n_hidden = index.inputs.size, network.n_hidden
-    activations = np.full((used + rows, WIDTH), np.nan, np.float32)
-    deltas = np.full((rows, WIDTH), np.nan, np.float32)
-    scratch = np.full((2, WIDTH), np.nan, np.float32)
-    gradient = np.full(network.active_weights, np.nan, np.float32)
-    bias_gradient = np.full(rows, np.nan, np.float32)
+class Guards:
+    """Arrays that lie in the middle of memory which nobody may write."""
+
+    def __init__(self):
+        self.memories: list[np.ndarray] = []
+
+    def like(self, array: np.ndarray) -> np.ndarray:
+        """An array of the same shape whose every number is NaN or, of integers, -1."""
+        memory = np.full(array.nbytes + 2 * ROOM, 0xFF, np.uint8)
+        self.memories.append(memory)
+        return memory[ROOM : ROOM + array.nbytes].view(array.dtype).reshape(array.shape)
+
+    def copy(self, array: np.ndarray) -> np.ndarray:
+        guarded = self.like(array)
+        guarded[...] = array
+        return guarded
+
+    def scratch(self, network: SparseNetwork) -> kernels.Scratch:
+        return kernels.Scratch(*map(self.like, training.scratch(network)))
+
+
+@contextmanager
+def guards() -> Iterator[Guards]:
+    guarded = Guards()
+    yield guarded
+    for memory in guarded.memories:
+        assert (memory[:ROOM] == 0xFF).all()
+        assert (memory[-ROOM:] == 0xFF).all()
+
+
+def gather_tile(
+    network: SparseNetwork, data: Dataset, chosen: np.ndarray, scratch: kernels.Scratch
+) -> None:
+    raw, blocks = training.raw_samples(data), network.index.blocks
+    kernels.gather(raw, chosen, blocks, scratch.lanes, scratch.activations)
+
+
+def run_tile(
+    network: SparseNetwork, labels: np.ndarray, scratch: kernels.Scratch, batch: int
+) -> float:
+    """Run a tile of gathered samples forward and backward; the sum of its losses."""
     weights, biases = network.connections[VALUE], network.units[VALUE]
-    structure = network.indptr, index.columns, weights
-    kernels.gather(data.features, samples, index.inputs, data.mean, data.scale, activations)
-    kernels.forward(*structure, biases, n_hidden, activations, batch)
+    outputs = network.n_inputs + network.n_hidden
+    kernels.forward(network.index, weights, biases, scratch.activations)
     loss, _ = kernels.cross_entropy(
-        activations[used + n_hidden :], data.labels[samples], deltas[n_hidden:], scratch, batch
+        scratch.activations[outputs:],
+        labels,
+        labels.size,
+        1 / batch,
+        scratch.deltas[network.n_hidden :],
+        scratch.highest,
+        scratch.total,
     )
-    kernels.backward(
-        network.indptr,
-        index.hidden_start,
-        index.columns,
-        weights,
-        n_hidden,
-        activations,
-        deltas,
-        batch,
-        gradient,
-        bias_gradient,
-    )
-    assert np.isnan(activations[:, batch:]).all()
-    assert np.isnan(deltas[:, batch:]).all()
-    return Gradients(loss / batch, gradient, bias_gradient)
+    gradients = scratch.gradient, scratch.bias_gradient
+    kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
+    return loss
+
+
+def kernel_gradients(network: SparseNetwork, data: Dataset, samples: np.ndarray) -> Gradients:
+    """What the kernels give, tile by tile, in guarded memory that is full of NaN before each."""
+    loss = 0.0
+    with guards() as guarded:
+        scratch = guarded.scratch(network)
+        scratch.gradient[:] = scratch.bias_gradient[:] = 0
+        for start in range(0, samples.size, TILE):
+            chosen = samples[start : start + TILE]
+            scratch.activations[:] = scratch.deltas[:] = np.nan
+            gather_tile(network, data, chosen, scratch)
+            loss += run_tile(network, data.labels[chosen], scratch, samples.size)
+    return Gradients(loss / samples.size, scratch.gradient, scratch.bias_gradient)
 
 
 def torch_gradients(network: SparseNetwork, data: Dataset, samples: np.ndarray) -> Gradients:
@@ -106,23 +156,25 @@ def assert_close(found: Gradients, truth: Gradients) -> None:
     assert relative_error(found.biases, truth.biases) <= 1e-4
 
 
-def special_network(case: str) -> SparseNetwork:
-    """Networks at the edges of what the layout allows, for 6 features and 3 classes."""
+def special_network(case: str, inputs: int = 6) -> SparseNetwork:
+    """Networks at the edges of what the layout allows, for 3 classes."""
     rng = np.random.default_rng(5)
-    sizes = (6, 3) if "no hidden layer" in case else (6, 4, 5, 3)
+    sizes = (inputs, 3) if "no hidden layer" in case else (inputs, 4, 5, 3)
     mask = allowed(sizes)
     if case == "a single connection":
         mask[:] = False
         mask[-1, 4] = True
-    elif case == "a chain":
+    elif case == "a chain":  # input 2, one hidden unit of each layer, an output
         mask[:] = False
-        mask[[0, 5, 10], [2, 6, 11]] = True  # input 2, one hidden unit of each layer, an output
+        mask[[0, 5, 10], [2, inputs, inputs + 5]] = True
     elif case == "rows without connections":
         mask[[1, 2, 6, 9]] = False
     elif case == "hidden units that nothing reads":
-        mask[:, [7, 12]] = False
+        mask[:, [inputs + 1, inputs + 6]] = False
     elif case == "no hidden layer, sparse":
         mask &= rng.random(mask.shape) < 0.4
+    elif case == "no connections":
+        mask[:] = False
     network = network_of(sizes, mask, rng)
     network.units[VALUE, : network.n_hidden] += 0.5  # so that most units are on
     return network
@@ -136,7 +188,72 @@ SPECIAL = (
     "every connection there can be",
     "no hidden layer",
     "no hidden layer, sparse",
+    "no connections",
 )
+
+
+# --- memory ---
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (15,), (16,), (3, TILE), (5, 7), (2, 3, 4)])
+def test_aligned_memory_starts_on_a_cache_line_and_holds_zeros_of_the_shape(shape):
+    kept = []
+    for _ in range(20):  # where memory lies differs from one time to the next
+        array = kernels.aligned(*shape)
+        assert array.size == 0 or array.ctypes.data % 64 == 0
+        assert array.shape == shape
+        assert array.dtype == np.float32
+        assert array.flags.c_contiguous
+        assert array.flags.writeable
+        assert not array.any()
+        array[...] = 1
+        kept.append(array)
+    assert all((array == 1).all() for array in kept)
+
+
+def test_scratch_memory_has_a_row_for_every_unit_and_starts_on_cache_lines():
+    made = kernels.scratch(13, 7, 31)
+    assert made.activations.shape == (20, TILE)
+    assert made.deltas.shape == (7, TILE)
+    assert made.gradient.shape == (31,)
+    assert made.bias_gradient.shape == (7,)
+    for array in (made.activations, made.deltas, made.highest, made.total, made.gradient):
+        assert array.dtype == np.float32
+        assert array.ctypes.data % 64 == 0
+
+
+@pytest.mark.parametrize("inputs", [6, 21])
+def test_calls_need_nothing_of_their_scratch_memory_and_write_nothing_around_their_arrays(inputs):
+    data = data_of(inputs)
+    raw = training.raw_samples(data)
+    adam = kernels.Adam(0.9, 0.99, 1e-8, 0.02)
+    order = np.random.default_rng(0).integers(300, size=(3, 130)).astype(np.int32)
+    rates = np.full(3, 0.01)
+    results = []
+    for with_guards in (False, True):
+        network = skip_network((inputs, 5, 7, 3), np.random.default_rng(0))
+        activations = np.zeros((network.n_units, 130), np.float32)
+        deltas, losses = np.zeros((15, 130), np.float32), np.zeros(3)
+        scratch = training.scratch(network)
+        with guards() as guarded:
+            if with_guards:
+                network.connections = guarded.copy(network.connections)
+                network.units = guarded.copy(network.units)
+                activations, deltas, losses = map(guarded.like, (activations, deltas, losses))
+                scratch = guarded.scratch(network)
+            weights, biases = network.connections[AVERAGE], network.units[AVERAGE]
+            state = network.connections, network.units, 5
+            found = kernels.evaluate(raw, order[0], network.index, weights, biases, scratch)
+            kernels.probe(
+                raw, order[1], network.full_index, weights, biases, scratch, activations, deltas
+            )
+            correct = kernels.train(
+                raw, order, network.index, *state, rates, rates, adam, scratch, losses
+            )
+        arrays = activations, deltas, losses, network.connections, network.units
+        assert all(np.isfinite(array).all() for array in arrays)
+        results.append((found, correct, *(array.tobytes() for array in arrays)))
+    assert results[0] == results[1]
 
 
 # --- gradients ---
@@ -144,11 +261,13 @@ SPECIAL = (
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("batch", BATCHES)
-@pytest.mark.parametrize("sizes", [(6, 3), (6, 9, 3), (6, 5, 7, 3), (6, 4, 6, 5, 3)])
+@pytest.mark.parametrize(
+    "sizes", [(6, 3), (6, 9, 3), (8, 5, 7, 3), (13, 3), (16, 9, 3), (21, 4, 6, 5, 3)]
+)
 def test_gradients_equal_autograd_on_networks_with_skip_connections(sizes, batch, dtype):
-    data = DATA[dtype]
+    data = data_of(sizes[0], dtype)
     rng = np.random.default_rng(batch)
-    for density in (0.2, 0.5, 0.9):
+    for density in (0.1, 0.5, 0.9):
         network = skip_network(sizes, rng, density)
         samples = rng.integers(300, size=batch).astype(np.int32)
         found = kernel_gradients(network, data, samples)
@@ -156,60 +275,147 @@ def test_gradients_equal_autograd_on_networks_with_skip_connections(sizes, batch
 
 
 @pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("inputs", [6, 13])
 @pytest.mark.parametrize("case", SPECIAL)
-def test_gradients_equal_autograd_at_the_edges_of_the_layout(case, batch):
-    network = special_network(case)
+def test_gradients_equal_autograd_at_the_edges_of_the_layout(case, inputs, batch):
+    network = special_network(case, inputs)
     samples = np.random.default_rng(batch).integers(300, size=batch).astype(np.int32)
-    found = kernel_gradients(network, DATA[np.float32], samples)
-    assert_close(found, torch_gradients(network, DATA[np.float32], samples))
+    found = kernel_gradients(network, data_of(inputs), samples)
+    assert_close(found, torch_gradients(network, data_of(inputs), samples))
 
 
 @pytest.mark.parametrize("batch", [1, 7, 130])
-@pytest.mark.parametrize("sizes", [(6, 3), (6, 5, 4, 3)])
+@pytest.mark.parametrize("sizes", [(6, 3), (6, 5, 4, 3), (13, 5, 4, 3)])
 def test_gradients_equal_central_differences_of_a_dense_network(sizes, batch):
     rng = np.random.default_rng(batch)
-    network = skip_network(sizes, rng)
+    data, network = data_of(sizes[0]), skip_network(sizes, rng)
     samples = rng.integers(300, size=batch).astype(np.int32)
-    found = kernel_gradients(network, DATA[np.float32], samples)
-    assert_close(found, numeric_gradients(network, DATA[np.float32], samples))
+    found = kernel_gradients(network, data, samples)
+    assert_close(found, numeric_gradients(network, data, samples))
 
 
+@pytest.mark.parametrize("inputs", [6, 13])
 @pytest.mark.parametrize("case", SPECIAL)
-def test_gradients_equal_central_differences_at_the_edges_of_the_layout(case):
-    network = special_network(case)
+def test_gradients_equal_central_differences_at_the_edges_of_the_layout(case, inputs):
+    network = special_network(case, inputs)
     samples = np.arange(9, dtype=np.int32)
-    found = kernel_gradients(network, DATA[np.float32], samples)
-    assert_close(found, numeric_gradients(network, DATA[np.float32], samples))
+    found = kernel_gradients(network, data_of(inputs), samples)
+    assert_close(found, numeric_gradients(network, data_of(inputs), samples))
 
 
 def test_a_unit_at_zero_passes_no_gradient():
-    mask = np.array([[True, False], [False, True]])
-    network = network_of((1, 1, 1), mask, np.random.default_rng(0))
-    network.connections[VALUE], network.units[VALUE] = 1, 0
-    rng = np.random.default_rng(0)
-    data = random_dataset(rng, features=1, classes=1)
+    mask = np.array([[True, False], [False, True], [False, True]])
+    network = network_of((1, 1, 2), mask, np.random.default_rng(0))
+    network.connections[VALUE], network.units[VALUE] = [1, 1, -1], 0
+    data = data_of(1, classes=2)
     zero = Dataset(**{**vars(data), "mean": data.features[0].copy()})  # sample 0 becomes 0
     gradients = kernel_gradients(network, zero, np.zeros(1, np.int32))
-    assert gradients.weights.tolist() == [0, 0]
-    assert gradients.biases[0] == 0
+    assert gradients.weights.tolist() == [0, 0, 0]
+    assert np.abs(gradients.biases).tolist() == [0, 0.5, 0.5]
+
+
+def test_backward_adds_to_the_gradients_that_are_there():
+    network = skip_network((13, 5, 7, 3), np.random.default_rng(0))
+    data, samples = data_of(13), np.arange(64, dtype=np.int32)
+    alone = kernel_gradients(network, data, samples)
+    scratch = training.scratch(network)
+    before = np.random.default_rng(1).normal(size=(2, 200)).astype(np.float32)
+    weights, biases = before[0, : network.active_weights], before[1, :15]
+    scratch.gradient[:], scratch.bias_gradient[:] = weights, biases
+    gather_tile(network, data, samples, scratch)
+    run_tile(network, data.labels[samples], scratch, 64)
+    np.testing.assert_allclose(scratch.gradient, weights + alone.weights, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(scratch.bias_gradient, biases + alone.biases, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 7, 42, 63])
+@pytest.mark.parametrize("inputs", [6, 21])
+def test_what_fills_up_a_short_tile_contributes_nothing(inputs, n):
+    data = data_of(inputs)
+    network = skip_network((inputs, 5, 7, 3), np.random.default_rng(0))
+    samples = np.random.default_rng(n).integers(300, size=n).astype(np.int32)
+    truth = kernel_gradients(network, data, samples)
+    for filling in (0, 150, 299):
+        filled = np.concatenate([samples, np.full(TILE - n, filling, np.int32)])
+        scratch = training.scratch(network)
+        gather_tile(network, data, filled, scratch)
+        loss = run_tile(network, data.labels[samples], scratch, n)
+        assert not scratch.deltas[:, n:].any()
+        assert loss / n == truth.loss
+        np.testing.assert_array_equal(scratch.gradient, truth.weights)
+        np.testing.assert_array_equal(scratch.bias_gradient, truth.biases)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("inputs", "used", "gathered"),
+    [
+        (24, [9, 10], range(8, 16)),
+        (21, [20], range(13, 21)),
+        (29, [3, 25], [*range(8), *range(21, 29)]),
+    ],
+)
+def test_blocks_of_inputs_that_nothing_uses_are_neither_gathered_nor_read(
+    inputs, used, gathered, dtype
+):
+    sizes = (inputs, 5, 3)
+    mask = allowed(sizes)
+    mask[:, np.setdiff1d(np.arange(inputs), used)] = False
+    network, data = network_of(sizes, mask, np.random.default_rng(0)), data_of(inputs, dtype)
+    samples = np.arange(50, dtype=np.int32)
+    scratch = training.scratch(network)
+    scratch.activations[:] = np.nan
+    gather_tile(network, data, samples, scratch)
+    loss = run_tile(network, data.labels[samples], scratch, 50)
+    found = Gradients(loss / 50, scratch.gradient, scratch.bias_gradient)
+    assert_close(found, torch_gradients(network, data, samples))
+    unread = np.setdiff1d(np.arange(inputs), gathered)
+    assert np.isnan(scratch.activations[unread]).all()
+    assert np.isfinite(np.delete(scratch.activations, unread, axis=0)).all()
 
 
 # --- gather ---
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("batch", BATCHES)
-def test_gather_standardises_as_the_data_set_does(batch, dtype):
-    data = DATA[dtype]
-    samples = np.random.default_rng(batch).integers(300, size=batch).astype(np.int32)
-    for inputs in (np.arange(6), np.array([1, 4, 5]), np.array([3]), np.array([], int)):
-        found = np.full((inputs.size + 1, batch + 1), -7, np.float32)
-        kernels.gather(
-            data.features, samples, inputs.astype(np.int32), data.mean, data.scale, found
-        )
-        np.testing.assert_array_equal(found[:-1, :-1], data.standardise(samples)[:, inputs].T)
-        assert (found[-1] == -7).all()
-        assert (found[:, -1] == -7).all()
+@pytest.mark.parametrize("n", TILES)
+@pytest.mark.parametrize("features", [1, 5, 7, 8, 9, 16, 21])
+def test_gather_standardises_as_the_data_set_does_and_repeats_the_last_sample(features, n, dtype):
+    data = data_of(features, dtype)
+    samples = np.random.default_rng(n).integers(300, size=n).astype(np.int32)
+    samples[-1] = 299  # the end of the data
+    last = max(features - 8, 0)
+    every = sorted({*range(0, last + 1, 8), last})
+    for blocks in (every, every[1:], every[:1], []):
+        with guards() as guarded:
+            found = guarded.like(np.empty((features + 1, TILE), np.float32))
+            lanes = guarded.like(np.empty(TILE, np.int32))
+            kernels.gather(
+                training.raw_samples(data), samples, np.array(blocks, np.int32), lanes, found
+            )
+        filled = np.concatenate([samples, np.full(TILE - n, samples[-1])])
+        truth = data.standardise(filled).T
+        written = [
+            u for u in range(features) if features < 8 or any(0 <= u - b < 8 for b in blocks)
+        ]
+        np.testing.assert_array_equal(found[written], truth[written])
+        assert np.isnan(np.delete(found, written, axis=0)).all()
+        np.testing.assert_array_equal(lanes, filled)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "features", "blocks"), [(np.uint8, 16, [0, 8]), (np.float32, 29, [0, 8, 16, 21])]
+)
+def test_gather_puts_every_feature_of_every_sample_in_its_place(dtype, features, blocks):
+    pattern = np.arange(16 * features).reshape(16, features).astype(dtype)
+    mean, scale = np.zeros(features, np.float32), np.ones(features, np.float32)
+    raw = kernels.Samples(pattern, np.zeros(16, np.int32), mean, scale)
+    chosen = np.random.default_rng(0).integers(16, size=TILE).astype(np.int32)
+    found = np.full((features, TILE), np.nan, np.float32)
+    lanes = np.empty(TILE, np.int32)
+    kernels.gather(raw, chosen, np.array(blocks, np.int32), lanes, found)
+    for unit in range(features):
+        np.testing.assert_array_equal(found[unit], chosen * features + unit)
 
 
 # --- softmax and loss ---
@@ -217,10 +423,16 @@ def test_gather_standardises_as_the_data_set_does(batch, dtype):
 
 def cross_entropy(outputs: np.ndarray, labels: np.ndarray) -> tuple[float, int, np.ndarray]:
     """The kernel on logits `[samples, classes]`: sum of losses, number correct, gradient."""
-    z = np.ascontiguousarray(outputs.T, np.float32)
-    delta, scratch = np.full_like(z, np.nan), np.full((2, z.shape[1]), np.nan, np.float32)
-    loss, correct = kernels.cross_entropy(z, labels.astype(np.int32), delta, scratch, labels.size)
-    return loss, correct, delta.T
+    n = labels.size
+    with guards() as guarded:
+        z = guarded.like(np.empty((outputs.shape[1], TILE), np.float32))
+        z[:, :n], z[:, n:] = outputs.T, np.arange(n, TILE) * 1e3
+        delta, highest, total = guarded.like(z), guarded.like(z[0]), guarded.like(z[0])
+        loss, correct = kernels.cross_entropy(
+            z, labels.astype(np.int32), n, 1 / n, delta, highest, total
+        )
+    assert not delta[:, n:].any()
+    return loss, correct, delta[:, :n].T
 
 
 def test_exp_is_accurate_over_its_whole_range():
@@ -236,7 +448,7 @@ def test_exp_of_anything_lower_is_as_good_as_zero(x):
     assert 0 <= kernels._exp(np.float32(x)) < 2e-38
 
 
-@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("batch", TILES)
 @pytest.mark.parametrize("classes", [1, 2, 3, 10, 33])
 @pytest.mark.parametrize("spread", [0.1, 3, 40, 1e4])
 def test_cross_entropy_and_its_gradient_equal_pytorch(spread, classes, batch):
@@ -275,11 +487,91 @@ def test_a_sample_without_finite_loss_is_never_correct_and_spoils_the_loss(place
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_diverged_hidden_unit_shows_in_the_loss(bad):
-    network = special_network("every connection there can be")
+@pytest.mark.parametrize("inputs", [6, 13])
+def test_a_diverged_hidden_unit_shows_in_the_loss(inputs, bad):
+    network = special_network("every connection there can be", inputs)
     network.units[VALUE, 0] = bad
     samples = np.arange(40, dtype=np.int32)
-    assert np.isnan(kernel_gradients(network, DATA[np.float32], samples).loss)
+    assert np.isnan(kernel_gradients(network, data_of(inputs), samples).loss)
+
+
+def chain() -> tuple[SparseNetwork, kernels.Scratch]:
+    """One input, hidden unit and output with weights 1; every activation and delta is 1."""
+    network = network_of((1, 1, 1), np.eye(2, dtype=bool), np.random.default_rng(0))
+    network.connections[VALUE], network.units[VALUE] = 1, 0
+    scratch = training.scratch(network)
+    scratch.activations[:] = scratch.deltas[:] = 1
+    return network, scratch
+
+
+@pytest.mark.parametrize("lane", [0, 7, 8, 63])
+def test_only_what_is_below_zero_becomes_zero_in_a_hidden_unit(lane):
+    network, scratch = chain()
+    for value, passed in ((np.nan, np.nan), (np.inf, np.inf), (-np.inf, 0), (-1, 0), (2, 2)):
+        scratch.activations[0, lane] = value
+        kernels.forward(
+            network.index, network.connections[VALUE], network.units[VALUE], scratch.activations
+        )
+        expected = np.ones((2, TILE))
+        expected[:, lane] = passed
+        np.testing.assert_array_equal(scratch.activations[1:], expected)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_outputs_are_passed_on_whatever_they_are(bad):
+    network, scratch = chain()
+    network.units[VALUE, 1] = bad
+    kernels.forward(
+        network.index, network.connections[VALUE], network.units[VALUE], scratch.activations
+    )
+    np.testing.assert_array_equal(scratch.activations[2], np.full(TILE, bad))
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "passed"),
+    [
+        *((1, np.nan, 1), (1, np.inf, 1), (1, 1e-30, 1), (1, 0, 0)),
+        *((2, np.nan, 1), (2, np.inf, 1), (2, -np.inf, 1), (2, -1, 1), (2, 0, 1)),
+    ],
+)
+def test_only_a_hidden_unit_that_is_off_passes_no_gradient(unit, value, passed):
+    network, scratch = chain()
+    scratch.activations[unit, 9] = value
+    gradients = scratch.gradient, scratch.bias_gradient
+    weights = network.connections[VALUE]
+    kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
+    assert (np.delete(scratch.deltas, 9, axis=1) == 1).all()
+    assert scratch.deltas[:, 9].tolist() == [passed, 1]
+    assert scratch.gradient[0] == scratch.bias_gradient[0] == TILE - 1 + passed
+    assert scratch.bias_gradient[1] == TILE
+
+
+def test_a_delta_that_is_not_a_number_reaches_the_gradients_and_the_units_before():
+    network, scratch = chain()
+    scratch.deltas[1, 9] = np.nan
+    gradients = scratch.gradient, scratch.bias_gradient
+    weights = network.connections[VALUE]
+    kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
+    assert np.isnan(scratch.gradient).all()
+    assert np.isnan(scratch.bias_gradient).all()
+    assert np.isnan(scratch.deltas[:, 9]).all()
+    assert (np.delete(scratch.deltas, 9, axis=1) == 1).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("inputs", [6, 13])
+def test_a_network_that_has_diverged_stays_so(inputs, bad):
+    network = special_network("every connection there can be", inputs)
+    network.connections[VALUE, 0] = bad
+    data = data_of(inputs)
+    order = np.arange(300, dtype=np.int32).reshape(3, 100)
+    for _ in range(3):
+        assert np.isnan(training.train(network, data, order).loss)
+    assert np.isnan(network.connections[VALUE]).all()
+    assert np.isnan(network.units[VALUE]).all()
+    found = training.evaluate(network, data, data.validation)
+    assert found.accuracy == 0
+    assert np.isnan(found.loss)
 
 
 # --- optimiser ---
@@ -297,7 +589,8 @@ def test_adamw_equals_pytorch_over_many_steps_and_averages_as_told():
     for step in range(1, 301):
         gradient = rng.normal(size=50) * rng.choice([0, 1e-6, 1, 1e3], size=50)
         rate, share = 1e-2 / step**0.5, max(0.01, 9 / (9 + step))
-        kernels.adamw(state, gradient.astype(np.float32), step, rate, 0.9, 0.99, 1e-8, 0.1, share)
+        adam = kernels.Adam(0.9, 0.99, 1e-8, 0.1)
+        kernels.adamw(state, gradient.astype(np.float32), step, rate, adam, share)
         parameter.grad = torch.tensor(gradient.astype(np.float32).astype(np.float64))
         optimiser.param_groups[0]["lr"] = rate
         optimiser.step()
@@ -312,7 +605,8 @@ def test_adamw_equals_pytorch_over_many_steps_and_averages_as_told():
 def test_a_parameter_without_gradient_only_decays():
     state = np.zeros((4, 1), np.float32)
     state[VALUE] = 2
-    kernels.adamw(state, np.zeros(1, np.float32), 1, 0.1, 0.9, 0.99, 1e-8, 0.5, 1.0)
+    adam = kernels.Adam(0.9, 0.99, 1e-8, 0.5)
+    kernels.adamw(state, np.zeros(1, np.float32), 1, 0.1, adam, 1.0)
     assert state[VALUE, 0] == pytest.approx(2 * (1 - 0.1 * 0.5))
     assert state[AVERAGE, 0] == state[VALUE, 0]
     assert state[FIRST_MOMENT, 0] == state[SECOND_MOMENT, 0] == 0
@@ -340,11 +634,12 @@ def test_correlate_equals_the_matrix_product_left_of_the_stops(sizes, batch):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("averaged", [False, True])
-@pytest.mark.parametrize("n", [1, 127, 128, 300])
-def test_evaluate_equals_pytorch_sample_by_sample(n, averaged, dtype):
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 127, 128, 300])
+@pytest.mark.parametrize("inputs", [6, 13])
+def test_evaluate_equals_pytorch_sample_by_sample(inputs, n, averaged, dtype):
     rng = np.random.default_rng(n)
-    data = DATA[dtype]
-    network = skip_network((6, 8, 5, 3), rng)
+    data = data_of(inputs, dtype)
+    network = skip_network((inputs, 8, 5, 3), rng)
     samples = rng.permutation(300)[:n].astype(np.int32)
     module = MaskedDense(network, AVERAGE if averaged else VALUE)
     losses, correct = [], 0
@@ -360,10 +655,16 @@ def test_evaluate_equals_pytorch_sample_by_sample(n, averaged, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("sizes", "batch"), [((6, 3), 1), ((6, 9, 3), 37), ((6, 5, 7, 3), 130)])
+@pytest.mark.parametrize(
+    ("sizes", "batch"),
+    [
+        *(((6, 3), 1), ((6, 9, 3), 37), ((6, 5, 7, 3), 130), ((8, 9, 3), 63)),
+        *(((13, 3), 64), ((13, 5, 7, 3), 65), ((21, 9, 3), 128)),
+    ],
+)
 def test_training_equals_a_masked_dense_network_in_pytorch(sizes, batch, dtype):
     rng = np.random.default_rng(batch)
-    data = DATA[dtype]
+    data = data_of(sizes[0], dtype)
     network = skip_network(sizes, rng)
     network.connections[1:3] = network.units[1:3] = network.steps = 0
     module = MaskedDense(network)
@@ -401,25 +702,28 @@ def test_training_equals_a_masked_dense_network_in_pytorch(sizes, batch, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_training_in_two_calls_gives_the_bits_of_one(dtype):
+@pytest.mark.parametrize(("inputs", "batch"), [(6, 33), (13, 33), (21, 130)])
+def test_training_in_two_calls_gives_the_bits_of_one(inputs, batch, dtype):
     rng = np.random.default_rng(0)
-    whole = skip_network((6, 5, 7, 3), rng)
+    data, whole = data_of(inputs, dtype), skip_network((inputs, 5, 7, 3), rng)
     halves = whole.copy()
-    order = rng.integers(300, size=(20, 33)).astype(np.int32)
+    order = rng.integers(300, size=(20, batch)).astype(np.int32)
     rates = np.linspace(0.02, 0, 20)
-    training.train(whole, DATA[dtype], order, rates)
-    training.train(halves, DATA[dtype], order[:7], rates[:7])
-    training.train(halves, DATA[dtype], order[7:], rates[7:])
+    training.train(whole, data, order, rates)
+    training.train(halves, data, order[:7], rates[:7])
+    training.train(halves, data, order[7:], rates[7:])
     assert bits(whole) == bits(halves)
 
 
-def test_the_same_seed_gives_the_same_bits():
+@pytest.mark.parametrize(("inputs", "batch"), [(6, 64), (21, 100)])
+def test_the_same_seed_gives_the_same_bits(inputs, batch):
     def run() -> tuple[object, ...]:
         rng = np.random.default_rng(3)
-        network = skip_network((6, 5, 7, 3), rng)
-        order = rng.integers(300, size=(10, 64)).astype(np.int32)
-        seen = training.train(network, DATA[np.uint8], order)
-        return *bits(network), seen, training.evaluate(network, DATA[np.uint8], order[0])
+        network = skip_network((inputs, 5, 7, 3), rng)
+        order = rng.integers(300, size=(10, batch)).astype(np.int32)
+        seen = training.train(network, data_of(inputs, np.uint8), order)
+        found = training.evaluate(network, data_of(inputs, np.uint8), order[0])
+        return *bits(network), seen, found
 
     assert run() == run()
 

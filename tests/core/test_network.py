@@ -18,6 +18,7 @@ from rlnas import training
 from rlnas.errors import InputError
 from rlnas.network import (
     AVERAGE,
+    BLOCK,
     FIRST_MOMENT,
     SECOND_MOMENT,
     VALUE,
@@ -25,6 +26,7 @@ from rlnas.network import (
     from_coordinates,
     random_network,
 )
+from rlnas.simd import LANES
 from tests.core.reference import (
     allowed,
     bits,
@@ -108,13 +110,72 @@ def test_a_layer_that_reads_nothing_has_density_0():
     assert network.density == 0
 
 
-def test_the_compact_index_numbers_used_inputs_first():
+def reading(n_inputs: int, used: list[int]) -> SparseNetwork:
+    """One output that reads these inputs."""
+    mask = np.zeros((1, n_inputs + 1), bool)
+    mask[0, used] = True
+    return network_of((n_inputs, 1), mask, np.random.default_rng(0))
+
+
+def test_the_index_tells_where_in_each_row_the_inputs_end():
     mask = np.zeros((4, 9), bool)
     mask[0, [1, 4]] = mask[1, [4]] = mask[2, [1, 5, 6]] = mask[3, [6]] = True
-    index = network_of((5, 2, 2), mask, np.random.default_rng(0)).compact
-    assert index.inputs.tolist() == [1, 4]
-    assert index.columns.tolist() == [0, 1, 1, 0, 2, 3, 3]
-    assert index.hidden_start.tolist() == [2, 3, 4, 6]
+    network = network_of((5, 2, 2), mask, np.random.default_rng(0))
+    for index in (network.index, network.full_index):
+        assert index.columns.tolist() == [1, 4, 4, 1, 5, 6, 6]
+        assert index.indptr.tolist() == [0, 2, 3, 6, 7]
+        assert index.hidden_start.tolist() == [2, 3, 4, 6]
+        assert (index.n_inputs, index.n_hidden) == (5, 2)
+        assert {array.dtype for array in index[:4]} == {np.dtype(np.int32)}
+
+
+@pytest.mark.parametrize(
+    ("n_inputs", "used", "blocks"),
+    [
+        (24, [0, 7], [0]),
+        (24, [7, 8], [0, 8]),
+        (24, [1, 4, 17], [0, 16]),
+        (24, [23], [16]),
+        (8, [3], [0]),
+        (9, [8], [1]),
+        (9, [7, 8], [0, 1]),
+        (21, [15], [8]),
+        (21, [16], [13]),
+        (21, [12, 20], [8, 13]),
+        (5, [4], [0]),
+        (1, [0], [0]),
+        (24, [], []),
+    ],
+)
+def test_the_index_gathers_blocks_of_eight_inputs_with_one_in_use_the_last_shifted_back(
+    n_inputs, used, blocks
+):
+    assert reading(n_inputs, used).index.blocks.tolist() == blocks
+
+
+@pytest.mark.parametrize("n_inputs", range(1, 35))
+def test_the_blocks_hold_every_used_input_and_nothing_beyond_the_inputs(n_inputs):
+    rng = np.random.default_rng(n_inputs)
+    for density in (0.05, 0.3, 1):
+        used = np.flatnonzero(rng.random(n_inputs) < density)
+        network = reading(n_inputs, used.tolist())
+        for index, wanted in ((network.index, used), (network.full_index, np.arange(n_inputs))):
+            held = index.blocks[:, None] + np.arange(min(n_inputs, BLOCK))
+            assert np.isin(wanted, held).all()
+            assert np.isin(held, np.arange(n_inputs)).all()
+            assert np.isin(held, wanted).any(axis=1).all()
+            assert (np.diff(index.blocks) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("n_inputs", "blocks"), [(5, [0]), (8, [0]), (9, [0, 1]), (21, [0, 8, 13]), (24, [0, 8, 16])]
+)
+def test_the_full_index_gathers_every_input(n_inputs, blocks):
+    assert reading(n_inputs, []).full_index.blocks.tolist() == blocks
+
+
+def test_a_block_of_the_index_is_what_the_kernels_gather_at_once():
+    assert BLOCK == LANES
 
 
 def test_a_copy_shares_nothing():

@@ -1,9 +1,12 @@
 """`Probe`: activations, deltas and gradients against dense arithmetic and autograd."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
 
+from rlnas.datasets import Dataset
 from rlnas.network import VALUE, SparseNetwork
 from rlnas.probe import probe
 from tests.core.reference import (
@@ -11,6 +14,7 @@ from tests.core.reference import (
     allowed,
     bits,
     dense,
+    network_of,
     random_dataset,
     relative_error,
     skip_network,
@@ -18,8 +22,15 @@ from tests.core.reference import (
 )
 
 DTYPES = (np.uint8, np.float32)
-DATA = {dtype: random_dataset(np.random.default_rng(1), dtype=dtype) for dtype in DTYPES}
-SIZES = [(6, 3), (6, 9, 3), (6, 5, 7, 4, 3)]
+SIZES = [(6, 3), (6, 9, 3), (6, 5, 7, 4, 3), (21, 5, 7, 3)]
+
+
+@cache
+def data_of(features: int, dtype: type = np.float32) -> Dataset:
+    return random_dataset(np.random.default_rng(1), features, dtype=dtype)
+
+
+DATA = {dtype: data_of(6, dtype) for dtype in DTYPES}
 
 
 def case(sizes: tuple[int, ...], n: int) -> tuple[SparseNetwork, np.ndarray]:
@@ -48,10 +59,10 @@ def dense_run(network: SparseNetwork, x: np.ndarray, labels: np.ndarray):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n", [1, 7, 64, 256])
+@pytest.mark.parametrize("n", [1, 7, 64, 65, 130, 256])
 @pytest.mark.parametrize("sizes", SIZES)
 def test_activations_and_deltas_are_those_of_a_dense_network(sizes, n, dtype):
-    data = DATA[dtype]
+    data = data_of(sizes[0], dtype)
     network, samples = case(sizes, n)
     x = data.standardise(samples).astype(np.float64)
     activations, deltas = dense_run(network, x, data.labels[samples])
@@ -62,10 +73,10 @@ def test_activations_and_deltas_are_those_of_a_dense_network(sizes, n, dtype):
     np.testing.assert_allclose(found.means, activations.mean(axis=1), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("n", [1, 64, 256])
+@pytest.mark.parametrize("n", [1, 64, 65, 256])
 @pytest.mark.parametrize("sizes", SIZES)
 def test_gradients_are_those_of_every_possible_connection_and_zero_elsewhere(sizes, n):
-    data = DATA[np.float32]
+    data = data_of(sizes[0])
     network, samples = case(sizes, n)
     possible = allowed(sizes)
     module = MaskedDense(network)
@@ -77,24 +88,17 @@ def test_gradients_are_those_of_every_possible_connection_and_zero_elsewhere(siz
     assert not found.gradients[~possible].any()
 
 
-def test_inputs_that_nothing_reads_are_probed_too():
-    network, samples = case((6, 5, 3), 64)
-    keep = network.indices != 2
-    lost = network.targets[~keep]
-    pruned = SparseNetwork(
-        network.layer_sizes,
-        np.concatenate(
-            [[0], np.cumsum(np.bincount(network.targets[keep] - 6, minlength=8))]
-        ).astype(np.int32),
-        network.indices[keep],
-        np.ascontiguousarray(network.connections[:, keep]),
-        network.units,
-    )
-    assert lost.size
-    assert pruned.fan_out[2] == 0
-    found = probe(pruned, DATA[np.float32], samples)
-    np.testing.assert_array_equal(found.activations[2], DATA[np.float32].standardise(samples)[:, 2])
-    assert found.gradients[:, 2].any()
+@pytest.mark.parametrize(("n_inputs", "unread"), [(6, [2]), (29, [2, *range(8, 21)])])
+def test_inputs_that_nothing_reads_are_probed_too(n_inputs, unread):
+    sizes, data = (n_inputs, 5, 3), data_of(n_inputs)
+    mask = allowed(sizes)
+    mask[:, unread] = False
+    network = network_of(sizes, mask, np.random.default_rng(0))
+    samples = np.arange(70, dtype=np.int32)
+    found = probe(network, data, samples)
+    inputs = found.activations[:n_inputs]
+    np.testing.assert_array_equal(inputs, data.standardise(samples).T)
+    assert found.gradients[:, unread].any(axis=0).all()
 
 
 def test_probing_uses_the_last_weights_and_changes_nothing():

@@ -13,11 +13,17 @@ from rlnas.training import HYPERPARAMETERS, Batches
 from tests.core.reference import bits, random_dataset, skip_network
 
 DTYPES = (np.uint8, np.float32)
+FEATURES = (6, 13)  # fewer than the kernels gather at once, and more
 DATA = {dtype: random_dataset(np.random.default_rng(1), dtype=dtype) for dtype in DTYPES}
+WIDE = {dtype: random_dataset(np.random.default_rng(1), 13, dtype=dtype) for dtype in DTYPES}
 
 
-def network(seed: int = 0) -> SparseNetwork:
-    return random_network((6, 8, 5, 3), 0.5, np.random.default_rng(seed))
+def data_of(features: int, dtype: type) -> Dataset:
+    return DATA[dtype] if features == 6 else WIDE[dtype]
+
+
+def network(inputs: int = 6) -> SparseNetwork:
+    return random_network((inputs, 8, 5, 3), 0.5, np.random.default_rng(0))
 
 
 def poisoned(data: Dataset, rows: np.ndarray) -> Dataset:
@@ -84,12 +90,13 @@ def test_training_lowers_the_loss_and_raises_the_accuracy_on_digits():
     assert after.accuracy > 0.9 > before.accuracy
 
 
-def test_training_reports_what_it_saw_before_each_step():
-    data = DATA[np.float32]
+@pytest.mark.parametrize("features", FEATURES)
+def test_training_reports_what_it_saw_before_each_step(features):
+    data = data_of(features, np.float32)
     order = Batches(data.train, np.random.default_rng(0)).take(4)
-    one = network()
+    one = network(features)
     whole = training.train(one, data, order)
-    twin, seen = network(), []
+    twin, seen = network(features), []
     for batch in order:
         seen.append(training.evaluate(twin, data, batch, averaged=False))
         training.train(twin, data, batch[None])
@@ -160,8 +167,9 @@ def test_a_network_for_another_data_set_is_refused(sizes):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_training_and_validation_read_their_own_rows_only(dtype):
-    data = DATA[dtype]
+@pytest.mark.parametrize("features", FEATURES)
+def test_training_and_validation_read_their_own_rows_only(features, dtype):
+    data = data_of(features, dtype)
     results = []
     for train_data, validation_data in (
         (data, data),
@@ -170,7 +178,7 @@ def test_training_and_validation_read_their_own_rows_only(dtype):
             poisoned(data, np.concatenate([data.train, data.test])),
         ),
     ):
-        one = network()
+        one = network(features)
         order = Batches(train_data.train, np.random.default_rng(0)).take(10)
         seen = training.train(one, train_data, order)
         found = training.evaluate(one, validation_data, validation_data.validation)
@@ -179,10 +187,11 @@ def test_training_and_validation_read_their_own_rows_only(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_final_training_never_reads_the_test_rows(dtype):
-    results = []
-    for data in (DATA[dtype], poisoned(DATA[dtype], DATA[dtype].test)):
-        one = network()
+@pytest.mark.parametrize("features", FEATURES)
+def test_final_training_never_reads_the_test_rows(features, dtype):
+    results, clean = [], data_of(features, dtype)
+    for data in (clean, poisoned(clean, clean.test)):
+        one = network(features)
         seen = list(training.final_training(one, data, 3, np.random.default_rng(0)))
         results.append((*bits(one), *seen))
     assert results[0] == results[1]

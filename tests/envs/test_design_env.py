@@ -578,6 +578,22 @@ def test_best_is_the_design_with_the_best_score_seen_and_is_not_changed_later():
     assert env.best.network.active_weights == env.best.info["active_weights"]
 
 
+def test_every_design_of_an_episode_is_valid_and_survives_a_file(tmp_path):
+    env = make(episode_steps=40, width=20)
+    env.reset(seed=0)
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        play(env, rng, 1)
+        network = env.now.network
+        network.check()
+        assert network.units.flags.c_contiguous, "kernels are compiled for arrays that lie so"
+        assert network.connections.flags.c_contiguous
+        network.save(tmp_path / "network.safetensors")
+        assert network_bits(SparseNetwork.load(tmp_path / "network.safetensors")) == network_bits(
+            network
+        )
+
+
 def test_the_info_of_the_best_design_is_its_own():
     env = make()
     _, info = env.reset(seed=0)
