@@ -167,14 +167,21 @@ def test_the_test_samples_are_looked_at_once(run, tmp_path, monkeypatch):
     assert looks == [True]
 
 
-def test_final_training_starts_from_the_weights_of_the_episode(run, tmp_path):
-    make_design(run, tmp_path / "out")
+def doubling(folder: Path) -> Any:
+    """In place of a trained policy: twice the connections at every step, if that is legal."""
+    return lambda observation, mask: 2 if mask[2] else 0
+
+
+def test_final_training_starts_from_the_best_design_of_the_episode(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "load_policy", doubling)
+    make_design(run, tmp_path / "out", penalty=5.0)
     network, record = load_design(tmp_path / "out")
+    scores = [step["score"] for step in record["history"]]
+    best = int(np.argmax(scores))
+    assert best < 4, "at this price doubling does not pay to the end"
+    assert network.active_weights == record["history"][best]["active_weights"]
     per_epoch = (107 + 35) // 107  # training and validation samples of wine; batches of 107
-    in_episode = network.steps - module.FINAL_EPOCHS * per_epoch
-    assert in_episode in [5 * k for k in range(1, 6)]
-    steps = [step["score"] for step in record["history"]]
-    assert in_episode == 5 * (1 + int(np.argmax(steps)))
+    assert network.steps == 5 * (1 + best) + module.FINAL_EPOCHS * per_epoch
 
 
 def test_a_folder_that_is_not_empty_is_refused_before_any_work(run, tmp_path, monkeypatch):
@@ -282,14 +289,22 @@ def test_both_policies_are_assessed_on_the_same_seeds(run, monkeypatch):
     assert scores["trained"] != scores["random"]
 
 
-def test_an_assessment_reports_final_scores_and_is_reproducible(run):
-    config = AssessConfig(policy=run, episodes=2, seed=50, dataset="breast_cancer", penalty=0.5)
+def test_an_assessment_reports_final_scores(run, monkeypatch):
+    monkeypatch.setattr(module, "load_policy", doubling)
+    config = AssessConfig(policy=run, episodes=3, seed=50, dataset="breast_cancer", penalty=10.0)
     scores = assess(config, progress_bar=False)
-    assert assess(config, progress_bar=False) == scores
-    env = DesignEnv("breast_cancer", penalty=0.5, episode_steps=4, batches_per_step=5)
-    policy = random_policy(50)
-    finals = [run_episode(env, policy, seed)[1][-1]["score"] for seed in (50, 51)]
-    assert scores["random"] == finals
+    env = DesignEnv("breast_cancer", penalty=10.0, episode_steps=4, batches_per_step=5)
+    for name, policy in (("trained", doubling(run)), ("random", random_policy(50))):
+        episodes = [run_episode(env, policy, seed) for seed in (50, 51, 52)]
+        assert scores[name] == [history[-1]["score"] for _, history in episodes]
+        if name == "trained":  # at this price doubling does not pay
+            best = [design.info["score"] for design, _ in episodes]
+            assert all(final < other for final, other in zip(scores[name], best, strict=True))
+
+
+def test_an_assessment_is_reproducible(run):
+    config = AssessConfig(policy=run, episodes=2, seed=50)
+    assert assess(config, progress_bar=False) == assess(config, progress_bar=False)
 
 
 @pytest.mark.parametrize("episodes", [1, 0, -2])

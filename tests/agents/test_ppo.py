@@ -101,6 +101,24 @@ def test_progress_has_a_row_for_every_update(finished):
     assert all(float(row["design/score"]) <= 1 for row in rows)
 
 
+def test_every_setting_of_the_learner_reaches_it(tmp_path):
+    settings: dict[str, Any] = {
+        "gamma": 0.9,
+        "gae_lambda": 0.8,
+        "target_kl": 0.5,
+        "batch_size": 16,
+        "learning_rate": 0.01,
+    }
+    config = tiny(tmp_path / "run", entropy=0.03, epochs=3, net_arch=(6, 5), **settings)
+    model = MaskablePPO.load(train(config, progress_bar=False) / "policy.zip")
+    given = {name: getattr(model, name) for name in settings if name != "learning_rate"}
+    assert given == {name: value for name, value in settings.items() if name != "learning_rate"}
+    assert (model.ent_coef, model.n_epochs, model.n_steps) == (0.03, 3, 32)
+    assert model.lr_schedule(1.0) == 0.01
+    widths = [layer.out_features for layer in model.policy.mlp_extractor.policy_net[::2]]
+    assert widths == [6, 5]
+
+
 def test_training_changed_the_policy(runs, tmp_path):
     short = train(tiny(tmp_path / "a", total_timesteps=64), progress_bar=False)
     assert (
@@ -206,26 +224,62 @@ def test_tensorboard_shows_the_configuration(events):
 # --- the best design ---
 
 
-def test_best_is_the_best_design_that_any_environment_has_seen(tmp_path, monkeypatch):
-    seen: list[float] = []
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory) -> Any:
+    """A run, and every info that its environments gave at resets and at steps."""
+    starts: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
 
     class Watched(DesignEnv):
-        """Writes down every score."""
+        """Writes down every info."""
 
         def reset(self, **settings: Any) -> Any:
             found = super().reset(**settings)
-            seen.append(found[1]["score"])
+            starts.append(found[1])
             return found
 
         def step(self, action: Any) -> Any:
             found = super().step(action)
-            seen.append(found[4]["score"])
+            steps.append(found[4])
             return found
 
-    monkeypatch.setattr(ppo, "DesignEnv", Watched)
-    run = train(tiny(tmp_path / "run"), progress_bar=False)
-    assert len(seen) > 192
-    assert load_design(run / "best")[1]["score"] == max(seen)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ppo, "DesignEnv", Watched)
+        run = train(tiny(tmp_path_factory.mktemp("watched") / "run"), progress_bar=False)
+    return run, starts, steps
+
+
+def test_best_is_the_best_design_that_any_environment_has_seen(watched):
+    run, starts, steps = watched
+    assert len(steps) == 192
+    best = load_design(run / "best")[1]["score"]
+    assert best == max(info["score"] for info in (*starts, *steps))
+
+
+def test_the_shares_of_the_operations_are_those_of_each_rollout(watched):
+    run, _, steps = watched
+    events = EventAccumulator(str(run / "tensorboard"))
+    events.Reload()
+    for operation in (*OPERATIONS, "refused"):
+        shares = []
+        for rollout in (steps[:64], steps[64:128], steps[128:]):
+            done = [info["operation"] if info["applied"] else "refused" for info in rollout]
+            shares.append(done.count(operation) / 64)
+        assert scalars(events, f"operations/{operation}") == pytest.approx(shares)
+
+
+def test_the_designs_shown_are_those_at_the_end_of_episodes(watched):
+    run, _, steps = watched
+    events = EventAccumulator(str(run / "tensorboard"))
+    events.Reload()
+    by_rollout = [steps[:64], steps[64:128], steps[128:]]
+    # 2 environments, episodes of 4 steps: the last two of every eight infos end an episode
+    finals = [[info for k, info in enumerate(part) if k % 8 >= 6] for part in by_rollout]
+    for name, key in (("score", "score"), ("validation_accuracy", "val_accuracy")):
+        means = [np.mean([info[key] for info in part]) for part in finals]
+        assert scalars(events, f"design/{name}") == pytest.approx(means, rel=1e-5)
+    depths = [np.mean([len(info["layer_sizes"]) - 2 for info in part]) for part in finals]
+    assert scalars(events, "design/depth") == pytest.approx(depths, rel=1e-5)
 
 
 def test_best_is_a_design_with_the_accuracy_it_had(finished, events):
