@@ -26,7 +26,7 @@ check: setup  ## format, lint, types (of an installed copy, where rlnas.envs is 
 	$(BIN)/ruff check .
 	rm -rf build/typecheck
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/typecheck .
-	MYPYPATH=build/typecheck $(BIN)/mypy rlnas envs agents tests
+	MYPYPATH=build/typecheck $(BIN)/mypy rlnas envs agents
 
 format: setup
 	$(BIN)/ruff check --fix .

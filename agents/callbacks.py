@@ -139,7 +139,7 @@ class Progress(BaseCallback):
     def _on_step(self) -> bool:
         infos, dones = self.locals["infos"], self.locals["dones"]
         self.scores.extend(info["score"] for info, done in zip(infos, dones, strict=True) if done)
-        self.bar.update(min(self.training_env.num_envs, self.bar.total - self.bar.n))
+        self.bar.update(self.training_env.num_envs)
         return True
 
     def _on_rollout_end(self) -> None:

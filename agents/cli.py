@@ -36,7 +36,7 @@ Command = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; bad input is one line on standard error and exit code 2."""
     config = tyro.cli(
-        Command,  # type: ignore[arg-type]
+        Command,
         prog="rlnas",
         description="Compact neural networks designed by reinforcement learning.",
         args=arguments,
@@ -79,13 +79,13 @@ def run(config: Any) -> None:
 
             _print_scores(assess(config))
         case DataConfig(command=ListConfig(data_dir)):
-            for name, place in datasets.places(data_dir).items():
-                print(f"{name:<15} {place}")
-        case DataConfig(command=FetchConfig()):
+            for known, place in datasets.places(data_dir).items():
+                print(f"{known:<15} {place}")
+        case DataConfig(command=FetchConfig(name, data_dir)):
             from rlnas.fetch import fetch
 
             logging.basicConfig(format="%(message)s", level=logging.INFO)
-            print(f"in {fetch(config.command.name, config.command.data_dir)}")
+            print(f"in {fetch(name, data_dir)}")
 
 
 def _print_design(record: dict[str, Any], out: Path) -> None:

@@ -42,7 +42,7 @@ class TrainConfig:
     dataset: tuple[str, ...] = ("digits",)
     """Name or .npz file; with several, each episode draws one."""
     total_timesteps: int = 60_000
-    """Environment steps to train for, over all environments."""
+    """Environment steps to train for, over all environments; rounded up to whole rollouts."""
     num_envs: int = 8
     """Environments that step at the same time."""
     seed: int = 0
@@ -62,7 +62,7 @@ class TrainConfig:
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
     learning_rate: float = 1e-3
-    """Of the policy, at the start; it falls linearly to zero."""
+    """Of the policy, at the first update; it falls linearly to zero."""
     rollout_steps: int = 100
     """Steps of each environment between two updates."""
     batch_size: int = 200
@@ -112,6 +112,11 @@ class TrainConfig:
             )
 
     @property
+    def updates(self) -> int:
+        """Number of rollouts, each followed by an update of the policy."""
+        return -(-self.total_timesteps // (self.rollout_steps * self.num_envs))
+
+    @property
     def folder(self) -> Path:
         """`run_dir` or its default."""
         if self.run_dir is not None:
@@ -133,8 +138,8 @@ class DesignConfig:
     seed: int = 0
     """Seed of the episode and of the final training."""
     penalty: float | None = None
-    """Price of the reference number of weights; by default the one of the training (of a range,
-    its geometric mean)."""
+    """Price of the reference number of weights; by default the one of the training, or the middle
+    of its range."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
 

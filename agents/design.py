@@ -112,7 +112,10 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
     if config.episodes < 2:
         raise InputError(f"--episodes {config.episodes}: expected at least 2, to tell the spread")
     check_seed(config.seed)
-    policies = {"trained": load_policy(config.policy), "random": random_policy(config.seed)}
+    policies: dict[str, Policy] = {
+        "trained": load_policy(config.policy),
+        "random": random_policy(config.seed),
+    }
     env = _env(config)
     scores: dict[str, list[float]] = {name: [] for name in policies}
     with tqdm(total=2 * config.episodes, unit="episode", disable=not progress_bar) as bar:
@@ -131,16 +134,13 @@ def _env(config: DesignConfig | AssessConfig) -> DesignEnv:
     try:
         source = config.dataset or trained["dataset"][0]
         low, high = trained["penalty"][0], trained["penalty"][-1]
-        penalty = config.penalty if config.penalty is not None else float(np.sqrt(low * high))
+        middle = np.sqrt(low * high) if low > 0 else high / 2
+        penalty = float(middle if config.penalty is None else config.penalty)
+        data_dir = config.data_dir or trained["data_dir"]
         lengths = {key: trained[key] for key in ("episode_steps", "batches_per_step")}
     except (KeyError, IndexError, TypeError) as error:
         raise InputError(f"{path} is damaged: {error!r}") from error
-    return DesignEnv(
-        source,
-        penalty=penalty,
-        **lengths,
-        data_dir=None if config.data_dir is None else str(config.data_dir),
-    )
+    return DesignEnv(source, penalty=penalty, data_dir=data_dir, **lengths)
 
 
 def _step_of(info: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Controller:
 
     def __call__(self, observation: np.ndarray, mask: np.ndarray) -> int:
         """The action to take."""
-        masks = {"action_masks": mask} if self.masked else {}
+        masks: dict[str, Any] = {"action_masks": mask} if self.masked else {}
         action, _ = self.policy.predict(observation, deterministic=self.deterministic, **masks)
         return int(action)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     others = [make_env(config, data) for _ in range(config.num_envs - 1)]
-    env = VecMonitor(ThreadedVecEnv([lambda env=env: env for env in (first, *others)]))
+    env = VecMonitor(ThreadedVecEnv([partial(_same, env) for env in (first, *others)]))
     outputs = [
         CSVOutputFormat(str(folder / "progress.csv")),
         TensorBoardOutputFormat(str(folder / "tensorboard")),
@@ -71,7 +72,8 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     try:
         model = _model(config, env)
         model.set_logger(logger)
-        interval = max(1, config.total_timesteps // (config.num_envs * config.checkpoints))
+        steps = config.updates * config.rollout_steps
+        interval = -(-steps // config.checkpoints)
         callbacks = [
             DesignLog(_as_markdown(config)),
             BestDesign(folder / "best"),
@@ -79,7 +81,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
         ]
         if progress_bar:
             callbacks.append(Progress())
-        model.learn(config.total_timesteps, callback=CallbackList(callbacks))
+        model.learn(steps * config.num_envs, callback=CallbackList(callbacks))
         save_policy(folder, model.policy, config.algorithm, list(config.net_arch))
         model.save(folder / "policy.zip")
     finally:
@@ -98,8 +100,8 @@ def _model(config: TrainConfig, env: VecMonitor) -> Any:
     return ALGORITHMS[config.algorithm](
         "MlpPolicy",
         env,
-        # The last rollout may end beyond the total: the rate must not turn negative.
-        learning_rate=lambda left: config.learning_rate * max(left, 0.0),
+        # Stable-Baselines3 asks after a rollout: `left` is short of that rollout's share.
+        learning_rate=lambda left: config.learning_rate * min(1.0, left + 1 / config.updates),
         n_steps=config.rollout_steps,
         batch_size=min(config.batch_size, config.rollout_steps * config.num_envs),
         n_epochs=config.epochs,
@@ -111,6 +113,10 @@ def _model(config: TrainConfig, env: VecMonitor) -> Any:
         seed=config.seed,
         device="cpu",
     )
+
+
+def _same(env: DesignEnv) -> DesignEnv:
+    return env
 
 
 def _as_markdown(config: TrainConfig) -> str:

@@ -1,6 +1,7 @@
 """`DesignEnv`: one episode designs one network while it is being trained."""
 
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -129,7 +130,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         width: Range = 32,
         density: Range = 0.2,
         network: SparseNetwork | None = None,
-        data_dir: str | None = None,
+        data_dir: str | PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
         sources = dataset if isinstance(dataset, list) else [dataset]
@@ -149,6 +150,11 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             raise InputError(f"unknown render mode '{render_mode}': expected 'ansi' or 'rgb_array'")
         if network is not None:
             network.check()
+            if network.depth > actions.MAX_DEPTH:
+                raise InputError(
+                    f"the starting network has {network.depth} hidden layers: expected at most "
+                    f"{actions.MAX_DEPTH}"
+                )
             for data in self.datasets:
                 check_fit(network, data)
         self.reward = reward

@@ -246,11 +246,11 @@ class SparseNetwork:
         """Write the network to one safetensors file, its layer sizes as JSON in the header."""
         from safetensors.numpy import save
 
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
-        header = {"layer_sizes": json.dumps(self.layer_sizes), "steps": json.dumps(self.steps)}
         # safetensors takes the memory of an array as it lies there, whatever its strides.
-        arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        replace_file(path, save(arrays, metadata={"format": "rlnas-network-1", **header}))
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
+        # One entry, since safetensors writes several in no certain order.
+        header = {"format": _FORMAT, "layer_sizes": self.layer_sizes, "steps": self.steps}
+        replace_file(path, save(arrays, metadata={"network": json.dumps(header)}))
 
     @classmethod
     def load(cls, path: str | Path) -> "SparseNetwork":
@@ -266,11 +266,11 @@ class SparseNetwork:
             raise InputError(f"no network file at {path}: expected a safetensors file")
         try:
             with safe_open(path, framework="numpy") as file:
-                header = file.metadata() or {}
-                if header.get("format") != "rlnas-network-1":
-                    raise InputError(f"{path} is not a network file of rlnas")
-                sizes = json.loads(header["layer_sizes"])
-                steps = json.loads(header["steps"])
+                metadata = file.metadata() or {}
+                if _FORMAT not in metadata.get("network", ""):
+                    raise InputError(f"{path} is not a network file of this version of rlnas")
+                header = json.loads(metadata["network"])
+                sizes, steps = header["layer_sizes"], header["steps"]
                 arrays = {name: file.get_tensor(name) for name in _ARRAYS}
         except InputError:
             raise
@@ -292,6 +292,7 @@ class SparseNetwork:
         return to_torch(self, averaged=averaged)
 
 
+_FORMAT = "rlnas-network-1"
 _ARRAYS = ("indptr", "indices", "connections", "units")
 
 

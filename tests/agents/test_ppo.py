@@ -300,16 +300,16 @@ def test_best_is_a_design_with_the_accuracy_it_had(finished, events):
 # --- the schedule ---
 
 
-def test_the_learning_rate_falls_linearly(events):
+def test_the_learning_rate_falls_linearly_from_the_first_of_three_updates(events):
     shown = scalars(events, "train/learning_rate")  # that of the last update is never shown
-    assert shown == pytest.approx([1e-3 * 2 / 3, 1e-3 / 3], rel=1e-6)
+    assert shown == pytest.approx([1e-3, 1e-3 * 2 / 3], rel=1e-6)
 
 
 @pytest.mark.parametrize("total", [64, 65, 10])
-def test_the_learning_rate_is_never_negative(total, tmp_path):
+def test_the_last_update_still_learns(total, tmp_path):
     run = train(tiny(tmp_path / "run", total_timesteps=total), progress_bar=False)
     model = MaskablePPO.load(run / "policy.zip")
-    assert all(0 <= group["lr"] <= 1e-3 for group in model.policy.optimizer.param_groups)
+    assert all(0 < group["lr"] <= 1e-3 for group in model.policy.optimizer.param_groups)
 
 
 # --- several tasks, ranges, progress ---
@@ -336,7 +336,7 @@ def test_the_progress_bar_shows_the_mean_score_and_the_best_design(tmp_path, cap
     assert "weights)" in shown
 
 
-def test_progress_does_not_run_beyond_its_total(tmp_path, monkeypatch):
+def test_a_total_is_rounded_up_to_whole_rollouts(tmp_path, monkeypatch):
     bars = []
     start = Progress._on_training_start
 
@@ -346,7 +346,7 @@ def test_progress_does_not_run_beyond_its_total(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Progress, "_on_training_start", keep)
     train(tiny(tmp_path / "run", total_timesteps=63), progress_bar=True)
-    assert (bars[0].n, bars[0].total) == (63, 63)
+    assert (bars[0].n, bars[0].total) == (64, 64)
 
 
 # --- what is refused, before anything is written ---

@@ -58,6 +58,11 @@ def dense_mlp(*sizes: int) -> SparseNetwork:
 # --- layout and counts ---
 
 
+def metadata(layer_sizes: str = json.dumps(SIZES), steps: str = "3") -> str:
+    """The JSON in a file's header, with these texts in it."""
+    return f'{{"format": "rlnas-network-1", "layer_sizes": {layer_sizes}, "steps": {steps}}}'
+
+
 def test_sizes_and_counts_of_a_network_with_skip_connections():
     network = hand_made()
     network.check()
@@ -283,6 +288,12 @@ def saved(tmp_path):
     return tmp_path / "network.safetensors", network
 
 
+def test_the_same_network_makes_the_same_file(saved, tmp_path):
+    path, network = saved
+    network.copy().save(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+
+
 def test_saving_and_loading_keeps_every_bit(saved):
     path, network = saved
     assert bits(SparseNetwork.load(path)) == bits(network)
@@ -331,9 +342,10 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     torch_file = io.BytesIO()
     torch.save({"weight": torch.zeros(3)}, torch_file)
     for content, message in (
-        (save_tensors(other), "is not a network file of rlnas"),
-        (save_tensors(other, metadata={"format": "pt"}), "is not a network file of rlnas"),
-        (save_tensors(other, metadata={"format": "rlnas-network-1"}), "is damaged"),
+        (save_tensors(other), "is not a network file"),
+        (save_tensors(other, metadata={"format": "pt"}), "is not a network file"),
+        (save_tensors(other, metadata={"network": "rlnas-network-1"}), "is damaged"),
+        (save_tensors(other, metadata={"network": metadata()}), "is damaged"),
         (archive.getvalue(), "is damaged"),
         (torch_file.getvalue(), "is damaged"),
         (b"text\n", "is damaged"),
@@ -355,13 +367,12 @@ def test_random_bytes_are_refused(tmp_path_factory, content):
         SparseNetwork.load(path)
 
 
-def rewrite(path, change=None, **metadata: str) -> None:
+def rewrite(path, change=None, **texts: str) -> None:
     """Save the arrays of a valid file again after a change, with other metadata if given."""
     arrays = load_tensors(path.read_bytes())
     if change is not None:
         change(arrays)
-    header = {"format": "rlnas-network-1", "layer_sizes": json.dumps(SIZES), "steps": "3"}
-    path.write_bytes(save_tensors(arrays, metadata=header | metadata))
+    path.write_bytes(save_tensors(arrays, metadata={"network": metadata(**texts)}))
 
 
 def test_a_file_that_is_rewritten_without_change_loads(saved):
@@ -520,8 +531,7 @@ VALID = hand_made()
 def damaged_files(draw) -> bytes:
     """A valid file with bytes replaced, removed, inserted or moved."""
     arrays = {name: getattr(VALID, name) for name in ("indptr", "indices", "connections", "units")}
-    header = {"format": "rlnas-network-1", "layer_sizes": json.dumps(SIZES), "steps": "3"}
-    content = bytearray(save_tensors(arrays, metadata=header))
+    content = bytearray(save_tensors(arrays, metadata={"network": metadata()}))
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, len(content) - 1))
         new = draw(st.binary(min_size=1, max_size=4))
