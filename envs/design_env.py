@@ -60,8 +60,9 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     Amounts are relative to what is there and at least 1. An action is illegal if the network has
     no such layer, if nothing would be left, or beyond 3 hidden layers, 512 neurons in a layer or
     twice the reference number of weights. An illegal action changes nothing and still costs the
-    step. Masks: `info["action_mask"]` (int8, for `action_space.sample`) and `action_masks()`
-    (bool, for sb3-contrib).
+    step. Masks: `info["action_mask"]` (int8, for `action_space.sample`), `action_masks()` (bool,
+    for sb3-contrib), and one row per environment through vector environments (their infos, or
+    `env_method("action_masks")`).
 
     ## Observation Space
     `Box(-1, 1, (71,), float32)`; `rlnas.envs.observations.OBSERVATION_NAMES` names the entries.
