@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test check format clean
+.PHONY: setup demo test check format bench-engine bench-env clean
 
 setup: .venv/installed
 
@@ -27,6 +27,12 @@ check: setup  ## format, lint, types (of an installed copy, where rlnas.envs is 
 	rm -rf build/typecheck
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/typecheck .
 	MYPYPATH=build/typecheck $(BIN)/mypy rlnas envs agents
+
+bench-engine: setup  ## a training step, ours against PyTorch and the machine's limit
+	$(BIN)/python benchmarks/engine.py
+
+bench-env: setup  ## steps per second of the environments, and where the time goes
+	$(BIN)/python benchmarks/environment.py
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,131 @@
+"""Steps per second of the live environments, and where the time of a step goes.
+
+Run with `make bench-env`. Random legal actions; the same seeds for every number of threads.
+"""
+
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from rlnas.envs import actions, design_env
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.vector_env import ThreadedVecEnv
+
+PARTS = {
+    "training": (design_env, "train"),
+    "evaluation": (design_env, "evaluate"),
+    "probe": (design_env, "probe"),
+    "edit": (actions, "apply"),
+    "masks": (actions, "legal_actions"),
+    "observation": (design_env, "observe"),
+}
+STEPS = {"digits": 4_000, "mnist": 400}
+ENVIRONMENTS = 8
+
+
+def where_time_goes(dataset: str) -> dict[str, float]:
+    """Milliseconds a step in each part, one environment, one thread."""
+    spent: Counter[str] = Counter()
+    originals = {part: getattr(*place) for part, place in PARTS.items()}
+
+    def timed(part: str) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return originals[part](*args, **kwargs)
+            finally:
+                spent[part] += time.perf_counter() - began
+
+        return call
+
+    env = DesignEnv(dataset)
+    _play(env, STEPS[dataset] // 10)
+    for part, (module, name) in PARTS.items():
+        setattr(module, name, timed(part))
+    try:
+        began = time.perf_counter()
+        steps = _play(env, STEPS[dataset])
+        total = time.perf_counter() - began
+    finally:
+        for part, (module, name) in PARTS.items():
+            setattr(module, name, originals[part])
+    result = {part: spent[part] / steps * 1e3 for part in PARTS}
+    result["rest"] = total / steps * 1e3 - sum(result.values())
+    return result
+
+
+def steps_per_second(dataset: str, threads: int) -> float:
+    """Of eight environments that step together."""
+    env = ThreadedVecEnv([lambda: DesignEnv(dataset)] * ENVIRONMENTS, num_threads=threads)
+    env.seed(0)
+    env.reset()
+    rng = np.random.default_rng(0)
+    began, steps = time.perf_counter(), 0
+    while steps < STEPS[dataset] * 2:
+        masks = env.env_method("action_masks")
+        env.step(np.array([rng.choice(np.flatnonzero(mask)) for mask in masks]))
+        steps += ENVIRONMENTS
+    env.close()
+    return steps / (time.perf_counter() - began)
+
+
+def _play(env: DesignEnv, steps: int) -> int:
+    rng = np.random.default_rng(0)
+    over, taken = True, 0
+    while taken < steps:
+        if over:
+            env.reset(seed=taken)
+        action = rng.choice(np.flatnonzero(env.action_masks()))
+        over = env.step(action)[2]
+        taken += 1
+    return taken
+
+
+def _memory() -> None:
+    env = ThreadedVecEnv([lambda: DesignEnv("mnist")] * 16)
+    env.seed(0)
+    env.reset()
+    for _ in range(20):
+        masks = env.env_method("action_masks")
+        env.step(np.array([np.flatnonzero(mask)[-1] for mask in masks]))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def main() -> None:
+    """Print the tables."""
+    if sys.argv[1:] == ["--memory"]:
+        _memory()
+        return
+    console = Console(width=120)
+    table = Table(title="Milliseconds of a step, one environment", title_justify="left")
+    table.add_column("data")
+    for part in (*PARTS, "rest", "all", "outside training and evaluation"):
+        table.add_column(part, justify="right")
+    for dataset in STEPS:
+        parts = where_time_goes(dataset)
+        total = sum(parts.values())
+        outside = total - parts["training"] - parts["evaluation"]
+        shown = [f"{value:.3f}" for value in (*parts.values(), total)]
+        table.add_row(dataset, *shown, f"{outside:.3f} ({outside / total:.0%})")
+    console.print(table)
+    table = Table(title=f"Steps per second, {ENVIRONMENTS} environments", title_justify="left")
+    for name in ("data", "1 thread", "2 threads", "ratio"):
+        table.add_column(name, justify="right")
+    for dataset in STEPS:
+        one, two = (steps_per_second(dataset, threads) for threads in (1, 2))
+        table.add_row(dataset, f"{one:,.0f}", f"{two:,.0f}", f"{two / one:.2f}")
+    console.print(table)
+    command = [sys.executable, __file__, "--memory"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    print(f"16 MNIST environments: {float(done.stdout):,.0f} MB resident at most")
+
+
+if __name__ == "__main__":
+    main()
