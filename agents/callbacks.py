@@ -47,7 +47,6 @@ class DesignLog(BaseCallback):
         self.accuracies: list[float] = []
         self.scores: list[float] = []
         self.started = 0.0
-        self.rollouts = 0
         self.next_picture = 0
 
     def _on_training_start(self) -> None:

@@ -1,6 +1,6 @@
 """A trained policy on disk: weights as safetensors, everything else as JSON; nothing is pickled.
 
-A run folder holds `policy.safetensors` and `config.json`; Stable-Baselines3's own `policy.zip`
+A run folder holds `policy.safetensors` and `policy.json`; Stable-Baselines3's own `policy.zip`
 beside them is an export that rlnas never reads.
 """
 

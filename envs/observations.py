@@ -76,7 +76,7 @@ _SLOT = (
 _SLOT_NAMES = (*(f"hidden_{k + 1}" for k in range(MAX_DEPTH)), "output")
 
 OBSERVATION_NAMES = _GLOBAL + tuple(f"{slot}_{name}" for slot in _SLOT_NAMES for name in _SLOT)
-"""Name of each entry; `docs` of the entries are in `DesignEnv`."""
+"""Name of each entry; `DesignEnv` says what they mean."""
 
 
 def observe(

@@ -154,11 +154,9 @@ def add_layer(
         return _grow(network, probe, count, 1, fan_in, count, rng, layer_sizes=empty)
     start, stop = network.starts[position - 1 : position + 1]
     width = int(stop - start)
-    from_twin = (network.indices >= start) & (network.indices < stop)
-    after = network.targets >= stop
-    targets = network.targets + np.where(after, width, 0)
-    later = network.indices >= stop
-    sources = network.indices + np.where(from_twin | later, width, 0)
+    targets = network.targets + np.where(network.targets >= stop, width, 0)
+    # From `start`, not `stop`: what read a twin reads the new layer.
+    sources = network.indices + np.where(network.indices >= start, width, 0)
     identity = np.zeros((4, width), np.float32)
     identity[BOTH] = 1
     sizes.insert(position, width)

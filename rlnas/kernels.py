@@ -299,17 +299,9 @@ def train(
         loss = 0.0
         for start in range(0, batch, TILE):
             chosen = order[t, start : start + TILE]
-            tile_loss, correct = _tile(samples, chosen, index, weights, biases, scratch, batch)
+            tile_loss, correct = _sweep(samples, chosen, index, weights, biases, scratch, batch)
             loss += tile_loss
             total_correct += correct
-            backward(
-                index,
-                weights,
-                scratch.activations,
-                scratch.deltas,
-                scratch.gradient,
-                scratch.bias_gradient,
-            )
         losses[t] = loss / batch
         step += 1
         adamw(connections, scratch.gradient, step, rates[t], adam, average_rates[t])
@@ -334,6 +326,21 @@ def _tile(samples, chosen, index, weights, biases, scratch, batch):
         scratch.highest,
         scratch.total,
     )
+
+
+@_compiled
+def _sweep(samples, chosen, index, weights, biases, scratch, batch):
+    """Run a tile forward and backward, adding to the gradients; returns what `_tile` does."""
+    loss, correct = _tile(samples, chosen, index, weights, biases, scratch, batch)
+    backward(
+        index,
+        weights,
+        scratch.activations,
+        scratch.deltas,
+        scratch.gradient,
+        scratch.bias_gradient,
+    )
+    return loss, correct
 
 
 @_compiled
@@ -365,15 +372,7 @@ def probe(samples, chosen, index, weights, biases, scratch, activations, deltas)
     """
     for start in range(0, chosen.size, TILE):
         tile = chosen[start : start + TILE]
-        _tile(samples, tile, index, weights, biases, scratch, chosen.size)
-        backward(
-            index,
-            weights,
-            scratch.activations,
-            scratch.deltas,
-            scratch.gradient,
-            scratch.bias_gradient,
-        )
+        _sweep(samples, tile, index, weights, biases, scratch, chosen.size)
         activations[:, start : start + tile.size] = scratch.activations[:, : tile.size]
         deltas[:, start : start + tile.size] = scratch.deltas[:, : tile.size]
 

@@ -1,9 +1,10 @@
-"""Where the tests find the real MNIST and Fashion-MNIST."""
+"""Fixtures of all tests: where the real data are, and one thread for PyTorch."""
 
 import os
 from pathlib import Path
 
 import pytest
+import torch
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +15,12 @@ def real_data_dir() -> Path:
         if (root / "mnist").is_dir() and (root / "fashion-mnist").is_dir():
             return root
     pytest.skip(f"the real data are absent: no RLNAS_DATA_DIR, no {shared}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_torch_thread():
+    """Arrays and policies here are tiny: threads of PyTorch would only wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -3,19 +3,9 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from rlnas.agents.ppo import train
 from tests.agents.helpers import ALGORITHMS, tiny
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_torch_thread():
-    """The policies are tiny: threads of PyTorch would only wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)

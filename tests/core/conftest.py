@@ -4,19 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from rlnas import idx
 from tests.core.tiny_idx import OTHER, SET
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_torch_thread():
-    """On arrays this small, threads of PyTorch wait for one another most of the time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
