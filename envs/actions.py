@@ -1,7 +1,7 @@
 """The action table: operation x layer x amount, which actions are legal now, and doing one."""
 
 from dataclasses import dataclass
-from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
@@ -88,60 +88,77 @@ def layer_of(slot: int, network: SparseNetwork) -> int | None:
     return slot + 1 if slot < network.depth else None
 
 
+_SLOTS = np.array([action.slot for action in ACTIONS])
+_IS = {name: np.array([action.operation == name for action in ACTIONS]) for name in OPERATIONS}
+_OF_NEURONS = _IS["add_neurons"] | _IS["remove_neurons"]
+_SHARES = np.array(
+    [
+        1 - 1 / action.factor if action.operation.startswith("remove") else action.factor - 1
+        for action in ACTIONS
+    ]
+)
+
+
+class _Layers(NamedTuple):
+    """What the rules ask about the layer of each action, 0 if there is none; int64 `[actions]`."""
+
+    connections: np.ndarray  # into it
+    inactive: np.ndarray  # pairs of units that could be connected into it
+    width: np.ndarray
+    neuron: np.ndarray  # connections that a new neuron brings
+
+
+def _layers(network: SparseNetwork) -> _Layers:
+    sizes, into = network.layer_sizes, network.connections_into
+    places = np.zeros((4, MAX_DEPTH + 2), np.int64)  # the last is `ALL_LAYERS`
+    earlier = sizes[0]
+    for layer in range(1, len(sizes)):
+        hidden = layer <= network.depth
+        neuron = sum(edits.typical_fans(network, layer)) if hidden else 0
+        slot = layer - 1 if hidden else OUTPUT
+        inactive = earlier * sizes[layer] - into[layer]
+        places[:, slot] = into[layer], inactive, sizes[layer], neuron
+        earlier += sizes[layer]
+    places[:2, ALL_LAYERS] = places[:2].sum(axis=1)
+    return _Layers(*places[:, _SLOTS])
+
+
+def _amounts(layers: _Layers) -> np.ndarray:
+    present = np.where(_OF_NEURONS, layers.width, layers.connections)
+    return np.maximum(1, np.rint(_SHARES * present)).astype(np.int64)
+
+
 def amount(action: Action, network: SparseNetwork) -> int:
     """How many connections or neurons the action adds or removes, at least 1.
 
     The network must have the layer the action names.
     """
-    layer = None if action.slot == ALL_LAYERS else layer_of(action.slot, network)
-    if action.operation.endswith("neurons"):
-        assert layer is not None
-        present = network.layer_sizes[layer]
-    else:
-        present = _present(layer, network)
-    share = 1 - 1 / action.factor if action.operation.startswith("remove") else action.factor - 1
-    return max(1, round(share * present))
+    return int(_amounts(_layers(network))[ACTIONS.index(action)])
 
 
-def is_legal(action: Action, network: SparseNetwork) -> bool:
-    """Whether the network has what the action needs, and stays within the limits."""
-    operation, slot = action.operation, action.slot
-    if operation == "none":
-        return True
-    limit = MAX_RELATIVE_SIZE * reference_weights(network.n_inputs, network.n_outputs)
-    room = limit - network.active_weights
-    if operation == "add_layer":
+def legal_actions(network: SparseNetwork) -> np.ndarray:
+    """Bool `[len(ACTIONS)]`: which actions are legal; "none" always is.
+
+    An action is legal if the network has what it needs and stays within the limits.
+    """
+    layers = _layers(network)
+    counts = _amounts(layers)
+    weights = network.active_weights
+    room = MAX_RELATIVE_SIZE * reference_weights(network.n_inputs, network.n_outputs) - weights
+    adds_connections = counts <= np.minimum(room, layers.inactive)
+    removes_connections = (counts < layers.connections) & (counts <= weights - network.n_outputs)
+    adds_neurons = (layers.width + counts <= MAX_WIDTH) & (counts * layers.neuron <= room)
+    legal = _IS["remove_layer"] | (_IS["add_connections"] & adds_connections)
+    legal |= _IS["remove_connections"] & removes_connections
+    legal |= (_IS["add_neurons"] & adds_neurons) | (_IS["remove_neurons"] & (counts < layers.width))
+    legal &= (layers.width > 0) | (_SLOTS == ALL_LAYERS)
+    legal |= _IS["none"]
+    for number in np.flatnonzero(_IS["add_layer"]):
+        slot = ACTIONS[number].slot
         wide = slot == 0 and network.n_outputs > MAX_WIDTH
-        return slot <= network.depth < MAX_DEPTH and not wide and _layer_cost(slot, network) <= room
-    layer = None if slot == ALL_LAYERS else layer_of(slot, network)
-    if slot != ALL_LAYERS and layer is None:
-        return False
-    if operation == "remove_layer":
-        return True
-    count = amount(action, network)
-    if operation == "add_connections":
-        return count <= min(room, _inactive_pairs(layer, network))
-    if operation == "remove_connections":
-        return (
-            count < _present(layer, network) and count <= network.active_weights - network.n_outputs
-        )
-    assert layer is not None
-    width = network.layer_sizes[layer]
-    if operation == "remove_neurons":
-        return count < width
-    cost = count * sum(edits.typical_fans(network, layer))
-    return width + count <= MAX_WIDTH and cost <= room
-
-
-def _present(layer: int | None, network: SparseNetwork) -> int:
-    """Connections into a layer, or into all of them."""
-    return network.active_weights if layer is None else network.connections_into[layer]
-
-
-def _inactive_pairs(layer: int | None, network: SparseNetwork) -> int:
-    before = accumulate(network.layer_sizes, initial=0)
-    pairs = [width * n for width, n in zip(network.layer_sizes, before, strict=False)]
-    return (sum(pairs) if layer is None else pairs[layer]) - _present(layer, network)
+        fits = slot <= network.depth < MAX_DEPTH and not wide
+        legal[number] = fits and _layer_cost(slot, network) <= room
+    return legal
 
 
 def _layer_cost(slot: int, network: SparseNetwork) -> int:
@@ -150,11 +167,6 @@ def _layer_cost(slot: int, network: SparseNetwork) -> int:
         return network.layer_sizes[slot]
     fan_in, _ = edits.typical_fans(network, 1)
     return network.n_outputs * (fan_in + network.n_outputs)
-
-
-def legal_actions(network: SparseNetwork) -> np.ndarray:
-    """Bool `[len(ACTIONS)]`: which actions are legal; "none" always is."""
-    return np.array([is_legal(action, network) for action in ACTIONS])
 
 
 def apply(

@@ -5,11 +5,13 @@ clipped to [-1, 1].
 """
 
 from dataclasses import dataclass
+from itertools import chain
+from math import log2, log10, sqrt
 
 import numpy as np
 
 from rlnas.datasets import Dataset
-from rlnas.envs.actions import ACTIONS, MAX_DEPTH, OPERATIONS, OUTPUT, layer_of
+from rlnas.envs.actions import ACTIONS, MAX_DEPTH, OPERATIONS
 from rlnas.network import AVERAGE, SparseNetwork
 from rlnas.probe import Probe
 from rlnas.scoring import reference_weights, score
@@ -103,16 +105,16 @@ def observe(
     reference = reference_weights(network.n_inputs, network.n_outputs)
     relative_size = network.active_weights / reference
     done = ACTIONS[action]
-    used = (network.fan_out[: network.n_inputs] > 0).mean()
+    used = np.count_nonzero(network.fan_out[: network.n_inputs]) / network.n_inputs
     values = [
         progress,
-        (np.log10(max(penalty, 1e-4)) + 2) / 2,
-        np.log10(dataset.n_classes) / 3,
-        np.log10(dataset.n_features) / 4,
-        np.log10(dataset.train.size) / 6,
+        (log10(max(penalty, 1e-4)) + 2) / 2,
+        log10(dataset.n_classes) / 3,
+        log10(dataset.n_features) / 4,
+        log10(dataset.train.size) / 6,
         network.depth / MAX_DEPTH,
-        np.log10(network.active_weights) / 6,
-        np.log10(relative_size) / 3,
+        log10(network.active_weights) / 6,
+        log10(relative_size) / 3,
         penalty * relative_size,
         now.validation.accuracy,
         _squash(now.validation.loss),
@@ -120,54 +122,51 @@ def observe(
         _squash(now.training.loss),
         5 * (now.training.accuracy - now.validation.accuracy),
         10 * (now.validation.accuracy - before.validation.accuracy),
-        np.log2(network.active_weights / before.network.active_weights) / 2,
+        log2(network.active_weights / before.network.active_weights) / 2,
         10 * (now.score - before.score),
         used,
         *(operation == done.operation for operation in OPERATIONS),
-        np.log2(done.factor),
+        log2(done.factor),
         refused,
     ]
-    slots = [_observe_slot(slot, now) for slot in range(MAX_DEPTH + 1)]
-    return np.clip(np.concatenate([values, *slots]), -1, 1).astype(np.float32)
+    *hidden, output = _observe_layers(now)
+    absent = [[0.0] * len(_SLOT)] * (MAX_DEPTH - network.depth)
+    slots = chain.from_iterable([*hidden, *absent, output])
+    return np.array([*values, *slots]).clip(-1, 1).astype(np.float32)
 
 
-def _observe_slot(slot: int, now: Snapshot) -> np.ndarray:
+def _observe_layers(now: Snapshot) -> list[list[float]]:
+    """The entries `_SLOT` of every hidden layer and of the output layer."""
     network, probe = now.network, now.probe
-    layer = layer_of(slot, network)
-    if layer is None:
-        return np.zeros(len(_SLOT))
-    start, stop = network.starts[layer : layer + 2]
-    width = int(stop - start)
-    rows = slice(start - network.n_inputs, stop - network.n_inputs)
-    first, last = network.indptr[rows.start], network.indptr[rows.stop]
-    count = int(last - first)
-    firing = probe.activations[start:stop] > 0
-    return np.array(
-        [
-            1,
-            np.log10(width) / 3,
-            np.log10(max(count, 1)) / 6,
-            np.log10(max(count / width, 1)) / 3,
-            network.layer_densities[layer - 1],
-            count / network.active_weights,
-            _growth_gradient(network, probe, rows, slice(first, last), int(start)),
-            *_smallest_shares(np.abs(network.connections[AVERAGE, first:last])),
-            firing.mean() if slot != OUTPUT else 0,
-            1 - firing.any(axis=1).mean() if slot != OUTPUT else 0,
-        ]
-    )
-
-
-def _growth_gradient(
-    network: SparseNetwork, probe: Probe, rows: slice, connections: slice, sources: int
-) -> float:
-    """log10 of the largest inactive gradient over the root mean square of the active ones."""
-    gradients = np.abs(probe.gradients[rows, :sources])
-    targets = network.targets[connections] - network.n_inputs - rows.start
-    active = gradients[targets, network.indices[connections]]
-    gradients[targets, network.indices[connections]] = 0
-    typical = np.sqrt((active**2).mean()) if active.size else 0.0
-    return float(np.log10((gradients.max() + 1e-8) / (typical + 1e-8)) / 2)
+    firsts = network.starts[1:-1] - network.n_inputs  # rows
+    largest, squares = probe.growth(network)
+    inactive = np.maximum.reduceat(largest, firsts).tolist()
+    active = np.add.reduceat(squares, firsts).tolist()
+    firing = np.count_nonzero(probe.activations[network.n_inputs :] > 0, axis=1)
+    activity = (np.add.reduceat(firing, firsts) / probe.activations.shape[1]).tolist()
+    dead = np.add.reduceat(firing == 0, firsts, dtype=int).tolist()
+    sizes = np.abs(network.connections[AVERAGE])
+    layers, end = [], 0
+    for layer, width in enumerate(network.layer_sizes[1:]):
+        count = network.connections_into[layer + 1]
+        start, end = end, end + count
+        typical = sqrt(active[layer] / count) if count else 0.0
+        hidden = layer < network.depth
+        layers.append(
+            [
+                1,
+                log10(width) / 3,
+                log10(max(count, 1)) / 6,
+                log10(max(count / width, 1)) / 3,
+                network.layer_densities[layer],
+                count / network.active_weights,
+                log10((inactive[layer] + 1e-8) / (typical + 1e-8)) / 2,
+                *_smallest_shares(sizes[start:end]),
+                activity[layer] / width if hidden else 0,
+                dead[layer] / width if hidden else 0,
+            ]
+        )
+    return layers
 
 
 def _smallest_shares(sizes: np.ndarray) -> tuple[float, float]:

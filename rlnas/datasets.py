@@ -258,18 +258,42 @@ def _split(
 def _hold_out(
     rows: NDArray[np.int32], labels: NDArray[np.int32], size: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Shuffle `rows` into all but `size` and `size` of them, stratified if that is possible."""
-    import sklearn.model_selection as selection  # 1 s to import
+    """Shuffle `rows` into all but `size` and `size` of them, stratified if that is possible.
 
-    present = np.unique(labels[rows], return_counts=True)[1]
-    possible = present.min() >= 2 and len(present) <= min(size, len(rows) - size)
+    The outcome is that of scikit-learn's `train_test_split`, which takes 1 s to import.
+    """
+    rng = np.random.RandomState(_SPLIT_SEED)
+    present, strata, counts = np.unique(labels[rows], return_inverse=True, return_counts=True)
+    possible = counts.min() >= 2 and len(present) <= min(size, len(rows) - size)
     if not possible:
         _log.warning("a split of %d samples is not stratified: some classes are too rare", size)
-    strata = labels[rows] if possible else None
-    kept, held = selection.train_test_split(
-        rows, test_size=size, random_state=_SPLIT_SEED, stratify=strata
-    )
-    return kept, held
+        order = rng.permutation(len(rows))
+        return rows[order[size:]], rows[order[:size]]
+    keep = _apportion(counts, len(rows) - size, rng)
+    hold = _apportion(counts - keep, size, rng)
+    kept, held = [], []
+    classes = np.split(np.argsort(strata, kind="stable"), np.cumsum(counts)[:-1])
+    for members, first, second in zip(classes, keep, hold, strict=True):
+        shuffled = members[rng.permutation(len(members))]
+        kept.append(shuffled[:first])
+        held.append(shuffled[first : first + second])
+    kept_order, held_order = (rng.permutation(np.concatenate(part)) for part in (kept, held))
+    return rows[kept_order], rows[held_order]
+
+
+def _apportion(counts: NDArray[np.intp], size: int, rng: np.random.RandomState) -> NDArray[np.intp]:
+    """Shares of classes in a sample: rounded down, the largest remainders up, ties at random."""
+    exact = counts / counts.sum() * size
+    shares = np.floor(exact).astype(int)
+    remainders = exact - shares
+    missing = size - shares.sum()
+    for remainder in np.unique(remainders)[::-1]:
+        if missing > 0:
+            tied = np.flatnonzero(remainders == remainder)
+            chosen = rng.choice(tied, size=min(len(tied), missing), replace=False)
+            shares[chosen] += 1
+            missing -= len(chosen)
+    return shares
 
 
 def _standardisation(

@@ -11,8 +11,8 @@ none out, are swept after every edit.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
 
+from rlnas.kernels import compiled
 from rlnas.network import AVERAGE, VALUE, SparseNetwork, from_coordinates
 from rlnas.probe import Probe
 from rlnas.surgery import (
@@ -192,24 +192,16 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
     n, n_inputs = network.n_units, network.n_inputs
     into = (network.targets >= start) & (network.targets < stop)
     out_of = (network.indices >= start) & (network.indices < stop)
-    slopes = sparse.diags_array(_slopes(network, probe, layer))
-    bypass = []
-    for state in BOTH:
-        matrix = sparse.csr_array(
-            (network.connections[state], (network.targets, network.indices)), shape=(n, n)
-        )
-        bypass.append(matrix[:, start:stop] @ slopes @ matrix[start:stop])
-    spread = probe.activations.std(axis=1)
-    strength = abs(bypass[1]).tocoo()
-    order = np.lexsort((strength.col, strength.row))
-    targets, sources = strength.row[order], strength.col[order]
-    budget = int(into.sum() + out_of.sum())
-    kept = np.sort(largest(strength.data[order] * spread[sources], budget))
-    targets, sources = targets[kept], sources[kept]
+    bypass = np.zeros((2, n - stop, start))
+    slopes = _slopes(network, probe, layer)
+    _connect_past(network.full_index, network.connections[BOTH], slopes, start, bypass)
+    rows, sources = np.nonzero(bypass.any(axis=0))
+    strength = np.abs(bypass[1, rows, sources]) * probe.activations[sources].std(axis=1)
+    kept = np.sort(largest(strength, int(into.sum() + out_of.sum())))
+    rows, sources = rows[kept], sources[kept]
+    targets = rows + stop
     values = np.zeros((4, kept.size), np.float32)
-    if kept.size:  # SciPy makes a sparse array of an empty selection
-        for state, matrix in zip(BOTH, bypass, strict=True):
-            values[state] = matrix.tocsr()[targets, sources]
+    values[BOTH] = bypass[:, rows, sources]
 
     rest = ~(into | out_of)
     all_targets = np.concatenate([network.targets[rest], targets])
@@ -299,20 +291,49 @@ def _grow(
 
 def _slopes(network: SparseNetwork, probe: Probe, layer: int) -> np.ndarray:
     """float64 `[width]`: slope of each neuron's best straight line through its pre-activation."""
+    probe.check_fit(network)
     start, stop = network.starts[layer : layer + 2]
-    first, last = network.indptr[np.array([start, stop]) - network.n_inputs]
-    width = stop - start
-    matrix = sparse.csr_array(
-        (
-            network.connections[VALUE, first:last],
-            network.indices[first:last],
-            network.indptr[start - network.n_inputs : stop - network.n_inputs + 1] - first,
-        ),
-        shape=(width, network.n_units),
+    before = np.zeros((stop - start, probe.activations.shape[1]))
+    first = start - network.n_inputs
+    _pre_activations(
+        network.full_index, network.connections[VALUE], first, probe.activations, before
     )
-    before = matrix @ probe.activations
     before -= before.mean(axis=1, keepdims=True)
     after = probe.activations[start:stop] - probe.means[start:stop, None]
     variance = (before**2).sum(axis=1)
     covariance = (before * after).sum(axis=1)
-    return np.divide(covariance, variance, out=np.zeros(width), where=variance > 0)
+    return np.divide(covariance, variance, out=np.zeros(stop - start), where=variance > 0)
+
+
+@compiled
+def _pre_activations(index, weights, first, activations, sums):
+    """Add up what the rows from `first` receive, without bias, into `sums` [rows, samples]."""
+    for i in range(sums.shape[0]):
+        for k in range(index.indptr[first + i], index.indptr[first + i + 1]):
+            for b in range(sums.shape[1]):
+                sums[i, b] += weights[k] * activations[index.columns[k], b]
+
+
+@compiled
+def _connect_past(index, weights, slopes, start, bypass):
+    """The connections that replace a layer's neurons, were these straight lines.
+
+    Args:
+        index: the network's `Index`.
+        weights: float32 `[2, connections]`.
+        slopes: float64 `[width]`, of the neurons of the layer.
+        start: first unit of the layer.
+        bypass: float64 `[2, units after the layer, units before]`, added to.
+    """
+    row = start - index.n_inputs
+    after = row + slopes.size
+    for t in range(bypass.shape[1]):
+        for k in range(index.indptr[after + t], index.indptr[after + t + 1]):
+            neuron = index.columns[k] - start
+            if not 0 <= neuron < slopes.size:
+                continue
+            for j in range(index.indptr[row + neuron], index.indptr[row + neuron + 1]):
+                source = index.columns[j]
+                for state in range(2):
+                    share = slopes[neuron] * weights[state, j]
+                    bypass[state, t, source] += weights[state, k] * share

@@ -1,4 +1,4 @@
-"""The compiled loops: gather, forward, backward, optimiser step, evaluation, gradient scan.
+"""The compiled loops: gather, forward, backward, optimiser step, evaluation.
 
 Samples are processed a tile at a time, batch-last: `activations[unit, sample]`, so that the
 activations of all units stay in the fast caches, and each connection is one multiply-add of
@@ -8,6 +8,8 @@ Nothing is masked and nothing multiplies by zero: the cost of a training step is
 the number of connections. All functions release the interpreter lock and allocate nothing.
 """
 
+import math
+import threading
 from typing import Any, NamedTuple
 
 import numba
@@ -15,7 +17,10 @@ import numpy as np
 
 from rlnas.simd import FASTMATH, LANES, TILE, backward_row, forward_row, gather_block
 
-_compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=set(FASTMATH))
+_LINE = 16  # floats in a cache line
+_kept = threading.local()
+
+compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=set(FASTMATH))
 
 # exp(r) on |r| <= log(2)/2: Taylor coefficients, relative error below 2e-7 in float32.
 _LOG2E = np.float32(1.4426950408889634)
@@ -66,27 +71,38 @@ class Adam(NamedTuple):
 
 def aligned(*shape: int) -> np.ndarray:
     """float32 zeros that start on a cache line, so that no register load touches two."""
-    size = int(np.prod(shape))
-    memory = np.zeros(size + 15, np.float32)
-    start = -(memory.ctypes.data // 4) % 16
+    size = math.prod(shape)
+    memory = np.zeros(size + _LINE - 1, np.float32)
+    start = -(memory.ctypes.data // 4) % _LINE
     return memory[start : start + size].reshape(shape)
 
 
 def scratch(inputs: int, rows: int, connections: int) -> Scratch:
-    """Scratch memory for a network with so many inputs, rows and connections."""
-    return Scratch(
-        aligned(inputs + rows, TILE),
-        aligned(rows, TILE),
-        np.zeros(TILE, np.int32),
-        np.zeros(TILE, np.int32),
-        aligned(TILE),
-        aligned(TILE),
-        aligned(connections),
-        aligned(rows),
+    """Scratch memory for a network with so many inputs, rows and connections.
+
+    Each thread keeps its memory: what this returns is good until the thread's next call.
+    """
+    shapes = (
+        (inputs + rows, TILE),
+        (rows, TILE),
+        *[(TILE,)] * 4,
+        (connections,),
+        (rows,),
     )
+    ends = [0]
+    for shape in shapes:
+        ends.append(ends[-1] + -(-math.prod(shape) // _LINE) * _LINE)
+    memory = getattr(_kept, "memory", None)
+    if memory is None or memory.size < ends[-1]:
+        memory = _kept.memory = aligned(ends[-1])
+    activations, deltas, lanes, labels, *rest = (
+        memory[start : start + math.prod(shape)].reshape(shape)
+        for start, shape in zip(ends, shapes, strict=False)
+    )
+    return Scratch(activations, deltas, lanes.view(np.int32), labels.view(np.int32), *rest)
 
 
-@_compiled
+@compiled
 def _exp(x):
     """e**x for x <= 0 in float32, in a form that LLVM can vectorise (no library call)."""
     x = max(x, _EXP_MIN)
@@ -96,7 +112,7 @@ def _exp(x):
     return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@_compiled
+@compiled
 def gather(samples, chosen, blocks, lanes, activations):
     """Copy the features of a tile, standardised and transposed, into `activations[:features]`.
 
@@ -122,7 +138,7 @@ def gather(samples, chosen, blocks, lanes, activations):
             gather_block(features, lanes, b, column, mean, scale, activations)
 
 
-@_compiled
+@compiled
 def forward(index, weights, biases, activations):
     """Fill the activations of all hidden (ReLU) and output (linear) units of a tile.
 
@@ -146,7 +162,7 @@ def forward(index, weights, biases, activations):
         )
 
 
-@_compiled
+@compiled
 def cross_entropy(logits, labels, n, share, delta, highest, total):
     """Softmax cross-entropy and its gradient.
 
@@ -195,7 +211,7 @@ def cross_entropy(logits, labels, n, share, delta, highest, total):
     return loss, correct
 
 
-@_compiled
+@compiled
 def backward(index, weights, activations, deltas, gradient, bias_gradient):
     """Add the gradients of a tile, from the output deltas down, in one sweep.
 
@@ -228,7 +244,7 @@ def backward(index, weights, activations, deltas, gradient, bias_gradient):
         )
 
 
-@_compiled
+@compiled
 def adamw(state, gradient, step, rate, adam, average_rate):
     """One step of Adam with decoupled weight decay, and of the exponential average of the values.
 
@@ -267,7 +283,7 @@ def adamw(state, gradient, step, rate, adam, average_rate):
         averages[i] += share * (w - averages[i])
 
 
-@_compiled
+@compiled
 def train(
     samples, order, index, connections, units, step, rates, average_rates, adam, scratch, losses
 ):
@@ -309,7 +325,7 @@ def train(
     return total_correct
 
 
-@_compiled
+@compiled
 def _tile(samples, chosen, index, weights, biases, scratch, batch):
     """Gather a tile, run it forward, and set the deltas of the outputs."""
     outputs = index.n_inputs + index.n_hidden
@@ -328,7 +344,7 @@ def _tile(samples, chosen, index, weights, biases, scratch, batch):
     )
 
 
-@_compiled
+@compiled
 def _sweep(samples, chosen, index, weights, biases, scratch, batch):
     """Run a tile forward and backward, adding to the gradients; returns what `_tile` does."""
     loss, correct = _tile(samples, chosen, index, weights, biases, scratch, batch)
@@ -343,7 +359,7 @@ def _sweep(samples, chosen, index, weights, biases, scratch, batch):
     return loss, correct
 
 
-@_compiled
+@compiled
 def evaluate(samples, chosen, index, weights, biases, scratch):
     """Sum of losses and number of correct predictions over samples `chosen`, int32 `[n]`."""
     total_loss = 0.0
@@ -356,7 +372,7 @@ def evaluate(samples, chosen, index, weights, biases, scratch):
     return total_loss, total_correct
 
 
-@_compiled
+@compiled
 def probe(samples, chosen, index, weights, biases, scratch, activations, deltas):
     """Activations and deltas of all units on some samples.
 
@@ -375,52 +391,3 @@ def probe(samples, chosen, index, weights, biases, scratch, activations, deltas)
         _sweep(samples, tile, index, weights, biases, scratch, chosen.size)
         activations[:, start : start + tile.size] = scratch.activations[:, : tile.size]
         deltas[:, start : start + tile.size] = scratch.deltas[:, : tile.size]
-
-
-@_compiled
-def correlate(deltas, activations, stops, gradient):
-    """Mean product of every delta with every earlier activation: the gradient of all connections.
-
-    A connection that does not exist has the gradient it would have at weight zero; growing asks
-    for the largest (Evci et al. 2020, RigL).
-
-    Args:
-        deltas: float32 `[rows, samples]`.
-        activations: float32 `[units, samples]`.
-        stops: int32 `[rows]`, the number of units earlier than each row's layer; equal within a
-            layer.
-        gradient: float32 `[rows, units]`; entries left of the stop are written.
-    """
-    rows, batch = deltas.shape
-    row = 0
-    while row < rows:
-        width = 1
-        if row + 4 <= rows and stops[row] == stops[row + 3]:
-            width = 4
-        for u in range(stops[row]):
-            x = activations[u]
-            if width == 4:
-                d0 = deltas[row]
-                d1 = deltas[row + 1]
-                d2 = deltas[row + 2]
-                d3 = deltas[row + 3]
-                g0 = _ZERO
-                g1 = _ZERO
-                g2 = _ZERO
-                g3 = _ZERO
-                for b in range(batch):
-                    g0 += d0[b] * x[b]
-                    g1 += d1[b] * x[b]
-                    g2 += d2[b] * x[b]
-                    g3 += d3[b] * x[b]
-                gradient[row, u] = g0
-                gradient[row + 1, u] = g1
-                gradient[row + 2, u] = g2
-                gradient[row + 3, u] = g3
-            else:
-                d = deltas[row]
-                g = _ZERO
-                for b in range(batch):
-                    g += d[b] * x[b]
-                gradient[row, u] = g
-        row += width

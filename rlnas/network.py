@@ -94,23 +94,22 @@ class SparseNetwork:
     @cached_property
     def index(self) -> Index:
         """The index for the kernels, which gathers only blocks with an input that is used."""
-        return self._index(self.fan_out[: self.n_inputs] > 0)
+        used = self.fan_out[: self.n_inputs] > 0
+        blocks = self.full_index.blocks[np.logical_or.reduceat(used, range(0, used.size, BLOCK))]
+        return self.full_index._replace(blocks=blocks)
 
     @cached_property
     def full_index(self) -> Index:
         """The index for the kernels, which gathers all inputs."""
-        return self._index(np.ones(self.n_inputs, bool))
-
-    def _index(self, used: np.ndarray) -> Index:
-        last = max(self.n_inputs - BLOCK, 0)
-        blocks = np.unique(np.minimum(np.flatnonzero(used) // BLOCK * BLOCK, last))
-        from_input = np.concatenate([[0], np.cumsum(self.indices < self.n_inputs)])
-        per_row = from_input[self.indptr[1:]] - from_input[self.indptr[:-1]]
+        blocks = np.arange(0, self.n_inputs, BLOCK, dtype=np.int32)
+        inputs_before = np.zeros(self.indices.size + 1, np.int32)
+        np.cumsum(self.indices < self.n_inputs, out=inputs_before[1:])
+        per_row = np.diff(inputs_before[self.indptr])
         return Index(
-            blocks.astype(np.int32),
+            np.minimum(blocks, max(self.n_inputs - BLOCK, 0)),  # the last is shifted back
             self.indptr,
             self.indices,
-            (self.indptr[:-1] + per_row).astype(np.int32),
+            self.indptr[:-1] + per_row,
             self.n_inputs,
             self.n_hidden,
         )

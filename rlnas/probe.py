@@ -5,8 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from rlnas import kernels
+from rlnas import kernels, scan
 from rlnas.datasets import Dataset
+from rlnas.errors import InputError
 from rlnas.network import VALUE, SparseNetwork
 from rlnas.training import raw_samples, scratch
 
@@ -34,8 +35,32 @@ class Probe:
         Entries that no connection may have (same or later layer) are zero.
         """
         gradients = np.zeros((self.deltas.shape[0], self.activations.shape[0]), np.float32)
-        kernels.correlate(self.deltas, self.activations, self.stops, gradients)
+        scan.correlate(self.deltas, self.activations, self.stops, gradients)
         return gradients
+
+    def growth(self, network: SparseNetwork) -> tuple[np.ndarray, np.ndarray]:
+        """Gradients of the probed network's inactive against its active connections.
+
+        Returns:
+            float32 `[rows]`, the largest magnitude of an inactive one, and float64 `[rows]`, the
+            sum of the squares of the active ones.
+
+        Raises:
+            InputError: the probe is of another network.
+        """
+        self.check_fit(network)
+        largest, squares = np.empty(self.stops.size, np.float32), np.empty(self.stops.size)
+        scan.compare(self.gradients, self.stops, network.index, largest, squares)
+        return largest, squares
+
+    def check_fit(self, network: SparseNetwork) -> None:
+        """Raise `InputError` unless the probe has the units of the network."""
+        units, rows = self.activations.shape[0], self.deltas.shape[0]
+        if (units, rows) != (network.n_units, network.units.shape[1]):
+            raise InputError(
+                f"the probe is of a network with {units} units, {rows} of them not inputs, but the "
+                f"network has {network.n_units} and {network.units.shape[1]}: probe this network"
+            )
 
     @cached_property
     def means(self) -> np.ndarray:

@@ -6,8 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.model_selection import train_test_split
 
-from rlnas import idx
+from rlnas import datasets, idx
 from rlnas.datasets import MIN_TRAIN_SAMPLES, NAMES, Dataset, load, places
 from rlnas.errors import InputError
 from tests.core.tiny_idx import store
@@ -350,3 +351,20 @@ def test_places_tell_where_each_data_set_is_or_how_to_get_it(cache, tmp_path):
         "mnist": str(folder),
         "fashion_mnist": "not on this computer: run `rlnas data fetch fashion_mnist`",
     }
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_split_is_that_of_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    n, classes = int(rng.integers(60, 400)), int(rng.integers(2, 12))
+    labels = rng.integers(classes, size=n) if seed % 2 else np.arange(n) * classes // n
+    labels = np.concatenate([labels, np.repeat(np.arange(classes), 2)]).astype(np.int32)
+    rows = rng.permutation(len(labels)).astype(np.int32)[: len(labels) - seed % 3]
+    size = int(rng.integers(classes, len(rows) // 2))
+    stratified = np.unique(labels[rows], return_counts=True)[1].min() >= 2
+    truth = train_test_split(
+        rows, test_size=size, random_state=0, stratify=labels[rows] if stratified else None
+    )
+    found = datasets._hold_out(rows, labels, size)
+    for ours, theirs in zip(found, truth, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

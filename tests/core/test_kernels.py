@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas import kernels, training
+from rlnas import kernels, scan, training
 from rlnas.datasets import Dataset
 from rlnas.network import AVERAGE, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
 from rlnas.simd import TILE
@@ -119,7 +119,7 @@ def kernel_gradients(network: SparseNetwork, data: Dataset, samples: np.ndarray)
             scratch.activations[:] = scratch.deltas[:] = np.nan
             gather_tile(network, data, chosen, scratch)
             loss += run_tile(network, data.labels[chosen], scratch, samples.size)
-    return Gradients(loss / samples.size, scratch.gradient, scratch.bias_gradient)
+    return Gradients(loss / samples.size, scratch.gradient.copy(), scratch.bias_gradient.copy())
 
 
 def torch_gradients(network: SparseNetwork, data: Dataset, samples: np.ndarray) -> Gradients:
@@ -338,6 +338,7 @@ def test_what_fills_up_a_short_tile_contributes_nothing(inputs, n):
     for filling in (0, 150, 299):
         filled = np.concatenate([samples, np.full(TILE - n, filling, np.int32)])
         scratch = training.scratch(network)
+        scratch.gradient[:] = scratch.bias_gradient[:] = 0
         gather_tile(network, data, filled, scratch)
         loss = run_tile(network, data.labels[samples], scratch, n)
         assert not scratch.deltas[:, n:].any()
@@ -364,6 +365,7 @@ def test_blocks_of_inputs_that_nothing_uses_are_neither_gathered_nor_read(
     network, data = network_of(sizes, mask, np.random.default_rng(0)), data_of(inputs, dtype)
     samples = np.arange(50, dtype=np.int32)
     scratch = training.scratch(network)
+    scratch.gradient[:] = scratch.bias_gradient[:] = 0
     scratch.activations[:] = np.nan
     gather_tile(network, data, samples, scratch)
     loss = run_tile(network, data.labels[samples], scratch, 50)
@@ -500,6 +502,7 @@ def chain() -> tuple[SparseNetwork, kernels.Scratch]:
     network = network_of((1, 1, 1), np.eye(2, dtype=bool), np.random.default_rng(0))
     network.connections[VALUE], network.units[VALUE] = 1, 0
     scratch = training.scratch(network)
+    scratch.gradient[:] = scratch.bias_gradient[:] = 0
     scratch.activations[:] = scratch.deltas[:] = 1
     return network, scratch
 
@@ -623,7 +626,7 @@ def test_correlate_equals_the_matrix_product_left_of_the_stops(sizes, batch):
     deltas = rng.normal(size=(possible.shape[0], batch)).astype(np.float32)
     activations = rng.normal(size=(possible.shape[1], batch)).astype(np.float32)
     found = np.full(possible.shape, 77, np.float32)
-    kernels.correlate(deltas, activations, possible.sum(axis=1).astype(np.int32), found)
+    scan.correlate(deltas, activations, possible.sum(axis=1).astype(np.int32), found)
     truth = deltas.astype(np.float64) @ activations.astype(np.float64).T
     np.testing.assert_allclose(found[possible], truth[possible], rtol=1e-4, atol=1e-4)
     assert (found[~possible] == 77).all()

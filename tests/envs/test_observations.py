@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from rlnas import edits
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
+from rlnas.errors import InputError
 from rlnas.network import AVERAGE, VALUE, SparseNetwork
 from rlnas.probe import Probe, probe
 from rlnas.training import Evaluation
@@ -57,7 +59,9 @@ NETWORK = hand_made()
 PROBE = probe(NETWORK, DATA, SAMPLES)
 NOW = Snapshot(NETWORK, PROBE, Evaluation(0.9, 0.5), Evaluation(0.8, 0.25), 0.77)
 SMALLER = network_by_hand((5, 1, 2), [(0, 5), (1, 5), (5, 6), (5, 7)])
-BEFORE = Snapshot(SMALLER, PROBE, Evaluation(0.5, 0.9), Evaluation(0.775, 0.9), 0.74)
+BEFORE = Snapshot(
+    SMALLER, probe(SMALLER, DATA, SAMPLES), Evaluation(0.5, 0.9), Evaluation(0.775, 0.9), 0.74
+)
 
 
 def entries(
@@ -304,6 +308,13 @@ def test_growth_gradient_is_the_largest_inactive_against_the_typical_active(seed
         typical = np.sqrt((gradient[rows & active] ** 2).mean())
         expected = np.clip(np.log10(largest / typical) / 2, -1, 1)
         assert slot(name, now=now)["growth_gradient"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_probe_of_another_network_is_refused():
+    with pytest.raises(InputError, match="probe this network"):
+        observe(replace(NOW, network=SMALLER), BEFORE, DATA, 0.1, 0.5, 0, False)
+    with pytest.raises(InputError, match="probe this network"):
+        edits.remove_layer(SMALLER, PROBE, 1)
 
 
 def test_growth_gradient_is_lowest_where_every_connection_is_active():
