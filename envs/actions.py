@@ -1,11 +1,11 @@
 """The action table: operation x layer x amount, which actions are legal now, and doing one."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from rlnas import edits
+from rlnas.kernels import compiled
 from rlnas.network import SparseNetwork
 from rlnas.probe import Probe
 from rlnas.scoring import reference_weights
@@ -28,6 +28,15 @@ OPERATIONS = (
     "add_layer",
     "remove_layer",
 )
+(
+    _NONE,
+    _ADD_CONNECTIONS,
+    _REMOVE_CONNECTIONS,
+    _ADD_NEURONS,
+    _REMOVE_NEURONS,
+    _ADD_LAYER,
+    _REMOVE_LAYER,
+) = range(len(OPERATIONS))
 
 FACTORS = (1.25, 2.0)
 """How much adding multiplies what is there; removing divides by the same."""
@@ -88,9 +97,9 @@ def layer_of(slot: int, network: SparseNetwork) -> int | None:
     return slot + 1 if slot < network.depth else None
 
 
+_NUMBERS = {action: number for number, action in enumerate(ACTIONS)}
+_CODES = np.array([OPERATIONS.index(action.operation) for action in ACTIONS])
 _SLOTS = np.array([action.slot for action in ACTIONS])
-_IS = {name: np.array([action.operation == name for action in ACTIONS]) for name in OPERATIONS}
-_OF_NEURONS = _IS["add_neurons"] | _IS["remove_neurons"]
 _SHARES = np.array(
     [
         1 - 1 / action.factor if action.operation.startswith("remove") else action.factor - 1
@@ -99,33 +108,60 @@ _SHARES = np.array(
 )
 
 
-class _Layers(NamedTuple):
-    """What the rules ask about the layer of each action, 0 if there is none; int64 `[actions]`."""
-
-    connections: np.ndarray  # into it
-    inactive: np.ndarray  # pairs of units that could be connected into it
-    width: np.ndarray
-    neuron: np.ndarray  # connections that a new neuron brings
-
-
-def _layers(network: SparseNetwork) -> _Layers:
-    sizes, into = network.layer_sizes, network.connections_into
-    places = np.zeros((4, MAX_DEPTH + 2), np.int64)  # the last is `ALL_LAYERS`
-    earlier = sizes[0]
-    for layer in range(1, len(sizes)):
-        hidden = layer <= network.depth
-        neuron = sum(edits.typical_fans(network, layer)) if hidden else 0
-        slot = layer - 1 if hidden else OUTPUT
-        inactive = earlier * sizes[layer] - into[layer]
-        places[:, slot] = into[layer], inactive, sizes[layer], neuron
-        earlier += sizes[layer]
-    places[:2, ALL_LAYERS] = places[:2].sum(axis=1)
-    return _Layers(*places[:, _SLOTS])
+def _rules(network: SparseNetwork) -> tuple[np.ndarray, np.ndarray]:
+    """int64 and bool `[len(ACTIONS)]`: amounts (0 where none is needed), and what is legal."""
+    amounts, legal = np.zeros(len(ACTIONS), np.int64), np.zeros(len(ACTIONS), bool)
+    limit = MAX_RELATIVE_SIZE * reference_weights(network.n_inputs, network.n_outputs)
+    sizes = np.array(network.layer_sizes)
+    _fill_in(_CODES, _SLOTS, _SHARES, sizes, network.block_counts, limit, amounts, legal)
+    return amounts, legal
 
 
-def _amounts(layers: _Layers) -> np.ndarray:
-    present = np.where(_OF_NEURONS, layers.width, layers.connections)
-    return np.maximum(1, np.rint(_SHARES * present)).astype(np.int64)
+@compiled
+def _fill_in(codes, slots, shares, sizes, counts, limit, amounts, legal):
+    output = sizes.size - 1
+    depth = output - 1
+    weights = counts.sum()
+    room = limit - weights
+    for number in range(codes.size):
+        code, slot = codes[number], slots[number]
+        if code == _NONE:
+            legal[number] = True
+            continue
+        if code == _ADD_LAYER:
+            cost = sizes[min(slot, output)]  # as many neurons as the layer before, if hidden
+            if slot == 0:
+                fan_in = max(1, int(np.rint(counts[1].sum() / sizes[1])))
+                cost = sizes[output] * (fan_in + sizes[output])
+            wide = slot == 0 and sizes[output] > MAX_WIDTH
+            legal[number] = slot <= depth < MAX_DEPTH and not wide and cost <= room
+            continue
+        layer = output if slot == OUTPUT else slot + 1  # 0 stands for all
+        if slot != OUTPUT and slot >= depth:
+            continue
+        if code == _REMOVE_LAYER:
+            legal[number] = True
+            continue
+        connections = counts[layer].sum() if layer > 0 else weights
+        of_neurons = code in (_ADD_NEURONS, _REMOVE_NEURONS)
+        present = sizes[layer] if of_neurons else connections
+        amount = max(1, int(np.rint(shares[number] * present)))
+        amounts[number] = amount
+        if code == _ADD_CONNECTIONS:
+            inactive = -connections
+            for reader in range(1, sizes.size):
+                if layer == 0 or layer == reader:
+                    inactive += sizes[:reader].sum() * sizes[reader]
+            legal[number] = amount <= min(room, inactive)
+        elif code == _REMOVE_CONNECTIONS:
+            legal[number] = amount < connections and amount <= weights - sizes[output]
+        elif code == _REMOVE_NEURONS:
+            legal[number] = amount < sizes[layer]
+        else:
+            fan_in = max(1, int(np.rint(connections / sizes[layer])))
+            fan_out = max(1, int(np.rint(counts[:, layer].sum() / sizes[layer])))
+            fits = sizes[layer] + amount <= MAX_WIDTH
+            legal[number] = fits and amount * (fan_in + fan_out) <= room
 
 
 def amount(action: Action, network: SparseNetwork) -> int:
@@ -133,7 +169,7 @@ def amount(action: Action, network: SparseNetwork) -> int:
 
     The network must have the layer the action names.
     """
-    return int(_amounts(_layers(network))[ACTIONS.index(action)])
+    return int(_rules(network)[0][_NUMBERS[action]])
 
 
 def legal_actions(network: SparseNetwork) -> np.ndarray:
@@ -141,32 +177,7 @@ def legal_actions(network: SparseNetwork) -> np.ndarray:
 
     An action is legal if the network has what it needs and stays within the limits.
     """
-    layers = _layers(network)
-    counts = _amounts(layers)
-    weights = network.active_weights
-    room = MAX_RELATIVE_SIZE * reference_weights(network.n_inputs, network.n_outputs) - weights
-    adds_connections = counts <= np.minimum(room, layers.inactive)
-    removes_connections = (counts < layers.connections) & (counts <= weights - network.n_outputs)
-    adds_neurons = (layers.width + counts <= MAX_WIDTH) & (counts * layers.neuron <= room)
-    legal = _IS["remove_layer"] | (_IS["add_connections"] & adds_connections)
-    legal |= _IS["remove_connections"] & removes_connections
-    legal |= (_IS["add_neurons"] & adds_neurons) | (_IS["remove_neurons"] & (counts < layers.width))
-    legal &= (layers.width > 0) | (_SLOTS == ALL_LAYERS)
-    legal |= _IS["none"]
-    for number in np.flatnonzero(_IS["add_layer"]):
-        slot = ACTIONS[number].slot
-        wide = slot == 0 and network.n_outputs > MAX_WIDTH
-        fits = slot <= network.depth < MAX_DEPTH and not wide
-        legal[number] = fits and _layer_cost(slot, network) <= room
-    return legal
-
-
-def _layer_cost(slot: int, network: SparseNetwork) -> int:
-    """Connections that adding a layer in a slot brings."""
-    if slot > 0:
-        return network.layer_sizes[slot]
-    fan_in, _ = edits.typical_fans(network, 1)
-    return network.n_outputs * (fan_in + network.n_outputs)
+    return _rules(network)[1]
 
 
 def apply(

@@ -138,31 +138,26 @@ def observe(
 def _observe_layers(now: Snapshot) -> list[list[float]]:
     """The entries `_SLOT` of every hidden layer and of the output layer."""
     network, probe = now.network, now.probe
-    firsts = network.starts[1:-1] - network.n_inputs  # rows
-    largest, squares = probe.growth(network)
-    inactive = np.maximum.reduceat(largest, firsts).tolist()
-    active = np.add.reduceat(squares, firsts).tolist()
-    firing = np.count_nonzero(probe.activations[network.n_inputs :] > 0, axis=1)
-    activity = (np.add.reduceat(firing, firsts) / probe.activations.shape[1]).tolist()
-    dead = np.add.reduceat(firing == 0, firsts, dtype=int).tolist()
+    samples = probe.activations.shape[1]
+    inactive, active, firing, dead = (sums.tolist() for sums in probe.summary(network))
     sizes = np.abs(network.connections[AVERAGE])
     layers, end = [], 0
-    for layer, width in enumerate(network.layer_sizes[1:]):
-        count = network.connections_into[layer + 1]
+    for layer, width in enumerate(network.layer_sizes[1:], start=1):
+        count = network.connections_into[layer]
         start, end = end, end + count
         typical = sqrt(active[layer] / count) if count else 0.0
-        hidden = layer < network.depth
+        hidden = layer <= network.depth
         layers.append(
             [
                 1,
                 log10(width) / 3,
                 log10(max(count, 1)) / 6,
                 log10(max(count / width, 1)) / 3,
-                network.layer_densities[layer],
+                network.layer_densities[layer - 1],
                 count / network.active_weights,
                 log10((inactive[layer] + 1e-8) / (typical + 1e-8)) / 2,
                 *_smallest_shares(sizes[start:end]),
-                activity[layer] / width if hidden else 0,
+                firing[layer] / (width * samples) if hidden else 0,
                 dead[layer] / width if hidden else 0,
             ]
         )
@@ -173,12 +168,12 @@ def _smallest_shares(sizes: np.ndarray) -> tuple[float, float]:
     """Share of the summed magnitude that the smallest fifth and the smallest half hold."""
     if sizes.size == 0:
         return 0.0, 0.0
-    ordered = np.cumsum(np.sort(sizes))
-    total = ordered[-1] + 1e-12
     fifth, half = round(sizes.size / 5), round(sizes.size / 2)
+    running = np.sort(sizes).cumsum()
+    total = running.item(-1) + 1e-12
     return (
-        float(ordered[fifth - 1] / total) * 5 if fifth else 0.0,
-        float(ordered[half - 1] / total) * 2 if half else 0.0,
+        running.item(fifth - 1) / total * 5 if fifth else 0.0,
+        running.item(half - 1) / total * 2 if half else 0.0,
     )
 
 

@@ -70,12 +70,12 @@ def remove_connections(
     Raises:
         EditError: no connection would be left.
     """
-    size = np.abs(network.connections[AVERAGE])
+    first, last = 0, network.active_weights
     if layer is not None:
-        size = np.where(network.unit_layers[network.targets] == layer, size, np.inf)
-    candidates = int(np.isfinite(size).sum())
-    keep = np.ones(size.size, bool)
-    keep[largest(-size, min(count, candidates))] = False
+        rows = network.starts[layer : layer + 2] - network.n_inputs
+        first, last = network.indptr[rows]
+    keep = np.ones(network.active_weights, bool)
+    keep[first + largest(-np.abs(network.connections[AVERAGE, first:last]), count)] = False
     return sweep_dead_units(with_only(network, keep))
 
 
@@ -120,10 +120,10 @@ def remove_neurons(network: SparseNetwork, probe: Probe, count: int, layer: int)
     outgoing = np.bincount(
         network.indices, network.connections[AVERAGE] ** 2, minlength=network.n_units
     )
-    salience = probe.activations.std(axis=1) * np.sqrt(outgoing)
     start, stop = network.starts[layer : layer + 2]
+    salience = probe.activations[start:stop].std(axis=1) * np.sqrt(outgoing[start:stop])
     dead = np.zeros(network.n_units, bool)
-    dead[start + largest(-salience[start:stop], count)] = True
+    dead[start + largest(-salience, count)] = True
     constants = np.where(dead, probe.means, 0)[None].repeat(2, axis=0)
     return sweep_dead_units(without_units(network, dead, constants))
 
@@ -196,7 +196,8 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
     slopes = _slopes(network, probe, layer)
     _connect_past(network.full_index, network.connections[BOTH], slopes, start, bypass)
     rows, sources = np.nonzero(bypass.any(axis=0))
-    strength = np.abs(bypass[1, rows, sources]) * probe.activations[sources].std(axis=1)
+    spread = probe.activations[:start].std(axis=1)
+    strength = np.abs(bypass[1, rows, sources]) * spread[sources]
     kept = np.sort(largest(strength, int(into.sum() + out_of.sum())))
     rows, sources = rows[kept], sources[kept]
     targets = rows + stop
@@ -309,9 +310,12 @@ def _slopes(network: SparseNetwork, probe: Probe, layer: int) -> np.ndarray:
 def _pre_activations(index, weights, first, activations, sums):
     """Add up what the rows from `first` receive, without bias, into `sums` [rows, samples]."""
     for i in range(sums.shape[0]):
+        total = sums[i]
         for k in range(index.indptr[first + i], index.indptr[first + i + 1]):
-            for b in range(sums.shape[1]):
-                sums[i, b] += weights[k] * activations[index.columns[k], b]
+            weight = weights[k]
+            source = activations[index.columns[k]]
+            for b in range(total.size):
+                total[b] += weight * source[b]
 
 
 @compiled

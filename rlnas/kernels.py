@@ -82,6 +82,9 @@ def scratch(inputs: int, rows: int, connections: int) -> Scratch:
 
     Each thread keeps its memory: what this returns is good until the thread's next call.
     """
+    sizes = inputs, rows, connections
+    if getattr(_kept, "sizes", None) == sizes:
+        return _kept.scratch
     shapes = (
         (inputs + rows, TILE),
         (rows, TILE),
@@ -92,14 +95,16 @@ def scratch(inputs: int, rows: int, connections: int) -> Scratch:
     ends = [0]
     for shape in shapes:
         ends.append(ends[-1] + -(-math.prod(shape) // _LINE) * _LINE)
-    memory = getattr(_kept, "memory", None)
-    if memory is None or memory.size < ends[-1]:
-        memory = _kept.memory = aligned(ends[-1])
+    memory = getattr(_kept, "memory", np.empty(0))
+    if memory.size < ends[-1]:
+        memory = aligned(ends[-1])
     activations, deltas, lanes, labels, *rest = (
         memory[start : start + math.prod(shape)].reshape(shape)
         for start, shape in zip(ends, shapes, strict=False)
     )
-    return Scratch(activations, deltas, lanes.view(np.int32), labels.view(np.int32), *rest)
+    made = Scratch(activations, deltas, lanes.view(np.int32), labels.view(np.int32), *rest)
+    _kept.memory, _kept.sizes, _kept.scratch = memory, sizes, made
+    return made
 
 
 @compiled

@@ -8,7 +8,7 @@ connections and inputs straight to outputs need no special case.
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from rlnas.errors import InputError
 from rlnas.files import replace_file
+from rlnas.survey import Survey, survey
 
 VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
 """Rows of the state arrays: what is kept for every weight and every bias."""
@@ -95,21 +96,18 @@ class SparseNetwork:
     def index(self) -> Index:
         """The index for the kernels, which gathers only blocks with an input that is used."""
         used = self.fan_out[: self.n_inputs] > 0
-        blocks = self.full_index.blocks[np.logical_or.reduceat(used, range(0, used.size, BLOCK))]
-        return self.full_index._replace(blocks=blocks)
+        in_use = np.logical_or.reduceat(used, np.arange(0, used.size, BLOCK))
+        return self.full_index._replace(blocks=self.full_index.blocks[in_use])
 
     @cached_property
     def full_index(self) -> Index:
         """The index for the kernels, which gathers all inputs."""
         blocks = np.arange(0, self.n_inputs, BLOCK, dtype=np.int32)
-        inputs_before = np.zeros(self.indices.size + 1, np.int32)
-        np.cumsum(self.indices < self.n_inputs, out=inputs_before[1:])
-        per_row = np.diff(inputs_before[self.indptr])
         return Index(
             np.minimum(blocks, max(self.n_inputs - BLOCK, 0)),  # the last is shifted back
             self.indptr,
             self.indices,
-            self.indptr[:-1] + per_row,
+            self._survey.hidden_start,
             self.n_inputs,
             self.n_hidden,
         )
@@ -117,7 +115,7 @@ class SparseNetwork:
     @cached_property
     def starts(self) -> np.ndarray:
         """int64 `[layers + 1]`: layer `l` owns the units `starts[l]:starts[l + 1]`."""
-        return np.concatenate([[0], np.cumsum(self.layer_sizes)])
+        return np.array([*accumulate(self.layer_sizes, initial=0)])
 
     @cached_property
     def unit_layers(self) -> np.ndarray:
@@ -128,27 +126,28 @@ class SparseNetwork:
     def targets(self) -> np.ndarray:
         """int64 `[connections]`: the receiving unit of each connection."""
         receiving = np.arange(self.n_inputs, self.n_units)
-        return np.repeat(receiving, np.diff(self.indptr))
+        return receiving.repeat(self.indptr[1:] - self.indptr[:-1])
 
     @cached_property
     def fan_in(self) -> np.ndarray:
         """int64 `[units]`: number of connections into each unit (0 for inputs)."""
         fan_in = np.zeros(self.n_units, np.int64)
-        fan_in[self.n_inputs :] = np.diff(self.indptr)
+        fan_in[self.n_inputs :] = self.indptr[1:] - self.indptr[:-1]
         return fan_in
 
-    @cached_property
+    @property
     def fan_out(self) -> np.ndarray:
         """int64 `[units]`: number of connections out of each unit (0 for outputs)."""
-        return np.bincount(self.indices, minlength=self.n_units)
+        return self._survey.fan_out
 
-    @cached_property
+    @property
     def block_counts(self) -> np.ndarray:
         """int64 `[layers, layers]`: connections into layer `i` from layer `j`."""
-        layers = len(self.layer_sizes)
-        into = self.unit_layers[self.targets]
-        out_of = self.unit_layers[self.indices]
-        return np.bincount(into * layers + out_of, minlength=layers**2).reshape(layers, layers)
+        return self._survey.block_counts
+
+    @cached_property
+    def _survey(self) -> Survey:
+        return survey(self.starts, self.indptr, self.indices)
 
     @cached_property
     def connections_into(self) -> tuple[int, ...]:
@@ -313,15 +312,26 @@ def from_coordinates(
         units: float32 `[4, rows]`, state of the biases.
         steps: optimiser steps taken so far.
     """
-    n_units = sum(layer_sizes)
-    order = np.argsort(targets * np.int64(n_units) + sources, kind="stable")
-    rows = targets[order] - layer_sizes[0]
-    counts = np.bincount(rows, minlength=n_units - layer_sizes[0])
+    order = np.argsort(targets * np.int64(sum(layer_sizes)) + sources, kind="stable")
+    ordered = connections.take(order, axis=1)
+    return from_sorted(layer_sizes, targets[order], sources[order], ordered, units, steps)
+
+
+def from_sorted(
+    layer_sizes: tuple[int, ...],
+    targets: np.ndarray,
+    sources: np.ndarray,
+    connections: np.ndarray,
+    units: np.ndarray,
+    steps: int = 0,
+) -> SparseNetwork:
+    """As `from_coordinates`, of connections that are ordered by target, then by source."""
+    bounds = np.arange(layer_sizes[0], sum(layer_sizes) + 1)
     return SparseNetwork(
         layer_sizes,
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
-        sources[order].astype(np.int32),
-        np.ascontiguousarray(connections[:, order]),
+        np.searchsorted(targets, bounds).astype(np.int32),
+        sources.astype(np.int32),
+        np.ascontiguousarray(connections),
         np.ascontiguousarray(units),
         steps,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,15 @@ from rlnas.network import VALUE, SparseNetwork
 from rlnas.training import raw_samples, scratch
 
 PROBE_SIZE = 256
+
+
+class LayerSummary(NamedTuple):
+    """Sums over each layer; the entries of the inputs are zero."""
+
+    inactive: np.ndarray  # float64 [layers], largest gradient of a connection that is missing
+    active: np.ndarray  # float64 [layers], sum of the squared gradients of those that are there
+    firing: np.ndarray  # int64 [layers], how often an activation is positive
+    dead: np.ndarray  # int64 [layers], units whose activation never is
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,20 +48,17 @@ class Probe:
         scan.correlate(self.deltas, self.activations, self.stops, gradients)
         return gradients
 
-    def growth(self, network: SparseNetwork) -> tuple[np.ndarray, np.ndarray]:
-        """Gradients of the probed network's inactive against its active connections.
-
-        Returns:
-            float32 `[rows]`, the largest magnitude of an inactive one, and float64 `[rows]`, the
-            sum of the squares of the active ones.
+    def summary(self, network: SparseNetwork) -> LayerSummary:
+        """What the probed network's gradients ask for and its units do, layer by layer.
 
         Raises:
             InputError: the probe is of another network.
         """
         self.check_fit(network)
-        largest, squares = np.empty(self.stops.size, np.float32), np.empty(self.stops.size)
-        scan.compare(self.gradients, self.stops, network.index, largest, squares)
-        return largest, squares
+        layers = len(network.layer_sizes)
+        sums = LayerSummary(*np.zeros((2, layers)), *np.zeros((2, layers), np.int64))
+        scan.summarise(self.gradients, self.activations, network.starts, network.full_index, *sums)
+        return sums
 
     def check_fit(self, network: SparseNetwork) -> None:
         """Raise `InputError` unless the probe has the units of the network."""

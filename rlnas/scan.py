@@ -57,27 +57,42 @@ def correlate(deltas, activations, stops, gradient):
 
 
 @compiled
-def compare(gradient, stops, index, largest, squares):
-    """Sum up the gradients of inactive and of active connections, row by row.
+def summarise(gradient, activations, starts, index, inactive, active, firing, dead):
+    """Sum up, layer by layer, what the gradients ask for and what the units do.
 
     Args:
         gradient: float32 `[rows, units]`, from `correlate`.
-        stops: int32 `[rows]`, as in `correlate`.
+        activations: float32 `[units, samples]`.
+        starts: int64 `[layers + 1]`, as in `rlnas.network.SparseNetwork`.
         index: a `rlnas.network.Index`.
-        largest: float32 `[rows]`, receives the largest magnitude of an inactive connection, or 0.
-        squares: float64 `[rows]`, receives the sum of the squares of the active ones.
+        inactive: float64 `[layers]`, receives the largest gradient magnitude of a connection into
+            the layer that does not exist, or 0.
+        active: float64 `[layers]`, receives the sum of the squared gradients of those that do.
+        firing: int64 `[layers]`, receives how often an activation is positive.
+        dead: int64 `[layers]`, receives the number of units whose activation never is.
     """
-    for row in range(stops.size):
+    for layer in range(1, starts.size - 1):
         most = _ZERO
-        total = 0.0
-        start = 0
-        for k in range(index.indptr[row], index.indptr[row + 1]):
-            column = index.columns[k]
-            for u in range(start, column):
+        squares = 0.0
+        fired = 0
+        silent = 0
+        for unit in range(starts[layer], starts[layer + 1]):
+            row = unit - index.n_inputs
+            start = 0
+            for k in range(index.indptr[row], index.indptr[row + 1]):
+                column = index.columns[k]
+                for u in range(start, column):
+                    most = max(most, abs(gradient[row, u]))
+                start = column + 1
+                squares += gradient[row, column] ** 2
+            for u in range(start, starts[layer]):
                 most = max(most, abs(gradient[row, u]))
-            start = column + 1
-            total += gradient[row, column] ** 2
-        for u in range(start, stops[row]):
-            most = max(most, abs(gradient[row, u]))
-        largest[row] = most
-        squares[row] = total
+            times = 0
+            for b in range(activations.shape[1]):
+                times += activations[unit, b] > _ZERO
+            fired += times
+            silent += times == 0
+        inactive[layer] = most
+        active[layer] = squares
+        firing[layer] = fired
+        dead[layer] = silent

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rlnas.network import AVERAGE, VALUE, SparseNetwork, from_coordinates
+from rlnas.network import AVERAGE, VALUE, SparseNetwork, from_coordinates, from_sorted
 
 BOTH = [VALUE, AVERAGE]
 """The states that have a function of their own: the last weights and the averaged ones."""
@@ -31,9 +31,9 @@ def sweep_dead_units(network: SparseNetwork) -> SparseNetwork:
     while True:
         if network.active_weights == 0:
             raise EditError("no connection would be left")
-        hidden = np.zeros(network.n_units, bool)
-        hidden[network.n_inputs : network.n_inputs + network.n_hidden] = True
-        dead = hidden & ((network.fan_in == 0) | (network.fan_out == 0))
+        hidden = slice(network.n_inputs, network.n_inputs + network.n_hidden)
+        dead = np.zeros(network.n_units, bool)
+        dead[hidden] = (network.fan_in[hidden] == 0) | (network.fan_out[hidden] == 0)
         if not dead.any():
             return network
         constants = np.zeros((2, network.n_units))
@@ -66,11 +66,12 @@ def with_connections(
 
 def with_only(network: SparseNetwork, keep: np.ndarray) -> SparseNetwork:
     """Keep only some connections; `keep` is bool `[connections]`."""
-    return from_coordinates(
+    kept = np.flatnonzero(keep)
+    return from_sorted(
         network.layer_sizes,
-        network.targets[keep],
-        network.indices[keep],
-        network.connections[:, keep],
+        network.targets[kept],
+        network.indices[kept],
+        network.connections.take(kept, axis=1),
         network.units.copy(),
         network.steps,
     )
@@ -85,19 +86,19 @@ def without_units(network: SparseNetwork, dead: np.ndarray, constants: np.ndarra
         constants: float `[2, units]`, activation of each dead unit for values and for averages.
     """
     units = network.units.copy()
-    lost = dead[network.indices]
+    lost = np.flatnonzero(dead[network.indices])
     for state, constant in zip(BOTH, constants, strict=True):
         change = network.connections[state, lost] * constant[network.indices[lost]]
         np.add.at(units[state], network.targets[lost] - network.n_inputs, change)
     alive = ~dead
     renumbered = np.cumsum(alive) - 1
-    keep = alive[network.indices] & alive[network.targets]
+    keep = np.flatnonzero(alive[network.indices] & alive[network.targets])
     sizes = np.bincount(network.unit_layers[alive], minlength=len(network.layer_sizes))
-    return from_coordinates(
+    return from_sorted(
         tuple(int(n) for n in sizes if n > 0),
         renumbered[network.targets[keep]],
         renumbered[network.indices[keep]],
-        network.connections[:, keep],
+        network.connections.take(keep, axis=1),
         units[:, alive[network.n_inputs :]],
         network.steps,
     )

@@ -46,10 +46,10 @@ class Batches:
     """
 
     def __init__(self, samples: np.ndarray, rng: np.random.Generator):
-        self.samples = samples
+        self.samples = samples.astype(np.int64)  # which NumPy permutes faster
         self.rng = rng
         self.batch_size = min(HYPERPARAMETERS.batch_size, samples.size)
-        self.rest = np.empty(0, np.int32)
+        self.rest = np.empty(0, np.int64)
 
     def take(self, batches: int) -> np.ndarray:
         """int32 `[batches, batch_size]`: the next samples."""
@@ -60,7 +60,7 @@ class Batches:
             have += self.samples.size
         stream = np.concatenate(parts)
         self.rest = stream[wanted:]
-        return stream[:wanted].reshape(batches, self.batch_size)
+        return stream[:wanted].astype(np.int32).reshape(batches, self.batch_size)
 
 
 def train(
@@ -108,7 +108,7 @@ def train(
         losses,
     )
     network.steps += batches
-    return Evaluation(correct / order.size, float(losses.mean()))
+    return Evaluation(correct / order.size, losses.sum().item() / batches)
 
 
 def evaluate(
