@@ -30,6 +30,7 @@ check: setup  ## format, lint, types (of an installed copy, where rlnas.envs is 
 
 bench-engine: setup  ## a training step, ours against PyTorch and the machine's limit
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/kernels.py
 
 bench-env: setup  ## steps per second of the environments, and where the time goes
 	$(BIN)/python benchmarks/environment.py

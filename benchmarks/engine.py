@@ -1,13 +1,19 @@
 """Time of a training step, ours against PyTorch and against what the machine can do.
 
 Run with `make bench-engine`. Everything is measured in the same run, on one thread, interleaved:
-each contender takes its turn in every round, and the median round counts.
+each contender takes its turn in every round, and the median round counts. Peak memory is what a
+forked process needs beyond what it started with, to set up and train; not for torch.compile, where
+compiling would be measured.
 """
 
+import ctypes
+import multiprocessing
+import re
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -33,7 +39,7 @@ class Contender:
 
     name: str
     step: Callable[[int], None]
-    flops: int = 0  # of one step: two for each multiply-add, three passes
+    flops: int = 0  # of one step, two for each multiply-add that is done
 
 
 def problem(shape: tuple[int, ...]) -> Dataset:
@@ -50,7 +56,13 @@ def ours(network: SparseNetwork, data: Dataset) -> Contender:
     def step(n: int) -> None:
         train(network, data, batches.take(n))
 
-    return Contender("rlnas", step, flops=6 * BATCH * network.active_weights)
+    return Contender("rlnas", step, flops=flops(network))
+
+
+def flops(network: SparseNetwork) -> int:
+    """Operations of a step, forward and two backward; inputs need no gradient of their own."""
+    from_inputs = int((network.indices < network.n_inputs).sum())
+    return 2 * BATCH * (3 * network.active_weights - from_inputs)
 
 
 def masked_dense(network: SparseNetwork, data: Dataset, compiled: bool = False) -> Contender:
@@ -154,12 +166,47 @@ def measure(contenders: list[Contender]) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in times.items()}
 
 
-def contenders_for(shape: tuple[int, ...], density: float, data: Dataset) -> list[Contender]:
+def peak_memory(setup: Callable[[], Contender]) -> float:
+    """MB that setting up and a few steps need, in a forked process."""
+    ctypes.CDLL(None).malloc_trim(0)  # else what others freed would be used first
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def child() -> None:
+        before = _status("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        setup().step(3)
+        sender.send(_status("VmHWM") - before)
+
+    process = context.Process(target=child)
+    process.start()
+    sender.close()
+    used = receiver.recv()
+    process.join()
+    return used
+
+
+def _status(name: str) -> float:
+    found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found[1]) / 1024
+
+
+def contenders_for(
+    shape: tuple[int, ...], density: float, data: Dataset
+) -> list[Callable[[], Contender]]:
     """Everyone that can train this shape here."""
-    network = random_network(shape, density, np.random.default_rng(0))
-    found = [ours(network.copy(), data), masked_dense(network, data), sparse_csr(network, data)]
+
+    def network() -> SparseNetwork:
+        return random_network(shape, density, np.random.default_rng(0))
+
+    found = [
+        lambda: ours(network(), data),
+        lambda: masked_dense(network(), data),
+        lambda: sparse_csr(network(), data),
+    ]
     if shutil.which("g++"):
-        found.insert(2, masked_dense(network, data, compiled=True))
+        found.append(lambda: masked_dense(network(), data, compiled=True))
     return found
 
 
@@ -168,30 +215,35 @@ def main() -> None:
     table = Table(title=f"One training step, batch {BATCH}, one thread", title_justify="left")
     for name in ("shape", "density", "weights", "contender"):
         table.add_column(name)
-    for name in ("us/step", "time / ours", "GFLOP/s", "of limit"):
+    for name in ("us/step", "time / ours", "GFLOP/s", "of limit", "peak MB"):
         table.add_column(name, justify="right")
     limit = matrix_product()
     for shape in tqdm(SHAPES):
         data = problem(shape)
         for density in DENSITIES:
-            everyone = [*contenders_for(shape, density, data), limit]
-            seconds = measure(everyone)
+            setups = contenders_for(shape, density, data)
+            everyone = [setup() for setup in setups]
+            seconds = measure([*everyone, limit])
             best = limit.flops / seconds[limit.name]
-            for c in everyone[:-1]:
+            weights = random_network(shape, density, np.random.default_rng(0)).active_weights
+            for c, setup in zip(everyone, setups, strict=True):
                 rate = everyone[0].flops / seconds[c.name]
+                memory = "" if c.name == "torch.compile" else f"{peak_memory(setup):.1f}"
                 table.add_row(
                     "-".join(map(str, shape)),
                     f"{density:.0%}",
-                    f"{everyone[0].flops // (6 * BATCH):,}",
+                    f"{weights:,}",
                     c.name,
                     f"{seconds[c.name] * 1e6:,.0f}",
                     f"{seconds[c.name] / seconds['rlnas']:.1f}",
                     f"{rate / 1e9:.1f}",
                     f"{rate / best:.0%}",
-                    end_section=c is everyone[-2],
+                    memory,
+                    end_section=c is everyone[-1],
                 )
     Console(width=120).print(table)
-    print(f"limit (matrix product): {best / 1e9:.0f} GFLOP/s; GFLOP/s count active weights only")
+    print(f"limit (matrix product): {best / 1e9:.0f} GFLOP/s")
+    print("GFLOP/s: products of active weights with a batch, those with gradients included")
 
 
 def _layer_weights(network: SparseNetwork) -> list[torch.Tensor]:

@@ -1,6 +1,7 @@
 """Steps per second of the live environments, and where the time of a step goes.
 
-Run with `make bench-env`. Random legal actions; the same seeds for every number of threads.
+Run with `make bench-env`. Random legal actions; the same seeds for every number of threads. The
+kernels are the compiled loops of training, evaluation, probe and gradient scan.
 """
 
 import resource
@@ -8,16 +9,26 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from rlnas import kernels, scan
 from rlnas.envs import actions, design_env
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.vector_env import ThreadedVecEnv
 
+KERNELS = (
+    (kernels, "train"),
+    (kernels, "evaluate"),
+    (kernels, "probe"),
+    (scan, "correlate"),
+    (scan, "summarise"),
+)
 PARTS = {
     "training": (design_env, "train"),
     "evaluation": (design_env, "evaluate"),
@@ -31,15 +42,14 @@ ENVIRONMENTS = 8
 
 
 def where_time_goes(dataset: str) -> dict[str, float]:
-    """Milliseconds a step in each part, one environment, one thread."""
+    """Milliseconds a step: in each part, in all, and in the compiled kernels of the parts."""
     spent: Counter[str] = Counter()
-    originals = {part: getattr(*place) for part, place in PARTS.items()}
 
-    def timed(part: str) -> Any:
+    def timed(part: str, function: Any) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
             began = time.perf_counter()
             try:
-                return originals[part](*args, **kwargs)
+                return function(*args, **kwargs)
             finally:
                 spent[part] += time.perf_counter() - began
 
@@ -47,18 +57,12 @@ def where_time_goes(dataset: str) -> dict[str, float]:
 
     env = DesignEnv(dataset)
     _play(env, STEPS[dataset] // 10)
-    for part, (module, name) in PARTS.items():
-        setattr(module, name, timed(part))
-    try:
-        began = time.perf_counter()
-        steps = _play(env, STEPS[dataset])
-        total = time.perf_counter() - began
-    finally:
-        for part, (module, name) in PARTS.items():
-            setattr(module, name, originals[part])
-    result = {part: spent[part] / steps * 1e3 for part in PARTS}
-    result["rest"] = total / steps * 1e3 - sum(result.values())
-    return result
+    with ExitStack() as stack:
+        for part, place in [*PARTS.items(), *(("kernels", place) for place in KERNELS)]:
+            stack.enter_context(patch.object(*place, timed(part, getattr(*place))))
+        steps, total, in_reset = _play(env, STEPS[dataset], spent)
+    result = {part: (spent[part] - in_reset[part]) / steps * 1e3 for part in (*PARTS, "kernels")}
+    return result | {"all": total / steps * 1e3}
 
 
 def steps_per_second(dataset: str, threads: int) -> float:
@@ -76,16 +80,24 @@ def steps_per_second(dataset: str, threads: int) -> float:
     return steps / (time.perf_counter() - began)
 
 
-def _play(env: DesignEnv, steps: int) -> int:
+def _play(
+    env: DesignEnv, steps: int, spent: Counter[str] | None = None
+) -> tuple[int, float, Counter[str]]:
+    """Random legal steps: how many, the seconds in `step`, and what resets added to `spent`."""
+    spent = Counter() if spent is None else spent
+    in_reset: Counter[str] = Counter()
     rng = np.random.default_rng(0)
-    over, taken = True, 0
-    while taken < steps:
+    over, total = True, 0.0
+    for taken in range(steps):
         if over:
+            before = spent.copy()
             env.reset(seed=taken)
+            in_reset.update(spent - before)
         action = rng.choice(np.flatnonzero(env.action_masks()))
+        began = time.perf_counter()
         over = env.step(action)[2]
-        taken += 1
-    return taken
+        total += time.perf_counter() - began
+    return steps, total, in_reset
 
 
 def _memory() -> None:
@@ -106,13 +118,13 @@ def main() -> None:
     console = Console(width=120)
     table = Table(title="Milliseconds of a step, one environment", title_justify="left")
     table.add_column("data")
-    for part in (*PARTS, "rest", "all", "outside training and evaluation"):
+    for part in (*PARTS, "rest", "all", "outside the kernels"):
         table.add_column(part, justify="right")
     for dataset in STEPS:
         parts = where_time_goes(dataset)
-        total = sum(parts.values())
-        outside = total - parts["training"] - parts["evaluation"]
-        shown = [f"{value:.3f}" for value in (*parts.values(), total)]
+        total, inside = parts.pop("all"), parts.pop("kernels")
+        outside = total - inside
+        shown = [f"{value:.3f}" for value in (*parts.values(), total - sum(parts.values()), total)]
         table.add_row(dataset, *shown, f"{outside:.3f} ({outside / total:.0%})")
     console.print(table)
     table = Table(title=f"Steps per second, {ENVIRONMENTS} environments", title_justify="left")

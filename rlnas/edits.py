@@ -204,14 +204,15 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
     values = np.zeros((4, kept.size), np.float32)
     values[BOTH] = bypass[:, rows, sources]
 
-    rest = ~(into | out_of)
-    all_targets = np.concatenate([network.targets[rest], targets])
-    all_sources = np.concatenate([network.indices[rest], sources])
-    key, inverse = np.unique(all_targets * np.int64(n) + all_sources, return_inverse=True)
-    connections = np.zeros((4, key.size), np.float32)
-    old, new = np.split(inverse, [int(rest.sum())])
-    connections[:, old] = network.connections[:, rest]
-    connections[:, new] += values
+    rest = np.flatnonzero(~(into | out_of))
+    connections = network.connections.take(rest, axis=1)
+    # A new connection may be there already, as a skip; its weight is added to.
+    present = network.targets[rest] * np.int64(n) + network.indices[rest]
+    wanted = targets * np.int64(n) + sources
+    place = np.searchsorted(present, wanted)
+    double = np.append(present, -1)[place] == wanted
+    connections[:, place[double]] += values[:, double]
+    fresh = ~double
 
     units = network.units.copy()
     for state in BOTH:
@@ -220,7 +221,12 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
         np.add.at(units[state], readers, mean_in)
         np.subtract.at(units[state], targets - n_inputs, values[state] * probe.means[sources])
     merged = from_coordinates(
-        network.layer_sizes, key // n, key % n, connections, units, network.steps
+        network.layer_sizes,
+        np.concatenate([network.targets[rest], targets[fresh]]),
+        np.concatenate([network.indices[rest], sources[fresh]]),
+        np.concatenate([connections, values[:, fresh]], axis=1),
+        units,
+        network.steps,
     )
     dead = np.zeros(n, bool)
     dead[start:stop] = True

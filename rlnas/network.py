@@ -166,20 +166,20 @@ class SparseNetwork:
         Active connections into a layer over the unit pairs of the layer-to-layer blocks that
         have a connection at all. Without skip connections this is the usual density.
         """
-        pairs = self._pairs_in_use.sum(axis=1).tolist()
-        both = zip(self.connections_into[1:], pairs[1:], strict=True)
-        return tuple(count / pair if pair else 0.0 for count, pair in both)
+        both = zip(self.connections_into[1:], self._pairs_in_use[1:], strict=True)
+        return tuple(count / pairs if pairs else 0.0 for count, pairs in both)
 
     @property
     def density(self) -> float:
         """Share of active weights in the whole network, by the rule of `layer_densities`."""
-        pairs = int(self._pairs_in_use.sum())
+        pairs = sum(self._pairs_in_use)
         return self.active_weights / pairs if pairs else 0.0
 
     @cached_property
-    def _pairs_in_use(self) -> np.ndarray:
-        sizes = np.array(self.layer_sizes)
-        return np.where(self.block_counts > 0, np.outer(sizes, sizes), 0)
+    def _pairs_in_use(self) -> tuple[int, ...]:
+        """Unit pairs into each layer, of the blocks that have a connection."""
+        before = (self.block_counts > 0) @ np.array(self.layer_sizes)
+        return tuple(size * n for size, n in zip(self.layer_sizes, before.tolist(), strict=True))
 
     def copy(self) -> "SparseNetwork":
         """A deep copy."""

@@ -176,10 +176,15 @@ def scratch(network: SparseNetwork) -> kernels.Scratch:
 
 
 def check_fit(network: SparseNetwork, dataset: Dataset) -> None:
-    """Raise `InputError` unless the network has the inputs and outputs of the data set."""
+    """Raise `InputError` unless the network has the data set's inputs and outputs, and reads it."""
     if (network.n_inputs, network.n_outputs) != (dataset.n_features, dataset.n_classes):
         raise InputError(
             f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs, data set "
             f"'{dataset.name}' has {dataset.n_features} features and {dataset.n_classes} classes: "
             "use the data set the network was designed for"
+        )
+    if network.index.blocks.size == 0:
+        raise InputError(
+            "no connection of the network comes from an input, so that its outputs are constant: "
+            "expected at least one"
         )

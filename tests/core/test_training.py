@@ -10,7 +10,7 @@ from rlnas.datasets import Dataset, load
 from rlnas.errors import InputError
 from rlnas.network import AVERAGE, VALUE, SparseNetwork, random_network
 from rlnas.training import HYPERPARAMETERS, Batches
-from tests.core.reference import bits, random_dataset, skip_network
+from tests.core.reference import bits, network_of, random_dataset, skip_network
 
 DTYPES = (np.uint8, np.float32)
 FEATURES = (6, 13)  # fewer than the kernels gather at once, and more
@@ -261,3 +261,15 @@ def test_a_data_set_smaller_than_a_batch_can_be_trained_on_finally():
     epochs = list(training.final_training(one, data, 4, np.random.default_rng(0)))
     assert len(epochs) == 4
     assert one.steps == 4
+
+
+def test_a_network_that_reads_no_input_is_refused():
+    mask = np.zeros((3, 9), bool)
+    unread = network_of((6, 3), mask, np.random.default_rng(0))
+    samples = data_of(6, np.uint8).train[:32]
+    for use in (
+        lambda: training.train(unread, data_of(6, np.uint8), samples[None]),
+        lambda: training.evaluate(unread, data_of(6, np.uint8), samples),
+    ):
+        with pytest.raises(InputError, match="comes from an input"):
+            use()
