@@ -110,6 +110,15 @@ def _memory() -> None:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
+def start_up(code: str) -> float:
+    """Median seconds that some code takes in a new process, compiled code in the cache."""
+    timed = "import time; t = time.perf_counter(); "
+    timed += code + "; print(time.perf_counter() - t); assert 'torch' not in sys.modules"
+    command = [sys.executable, "-c", "import sys; " + timed]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(6)]
+    return float(np.median([float(run.stdout) for run in runs[1:]]))
+
+
 def main() -> None:
     """Print the tables."""
     if sys.argv[1:] == ["--memory"]:
@@ -134,6 +143,11 @@ def main() -> None:
         one, two = (steps_per_second(dataset, threads) for threads in (1, 2))
         table.add_row(dataset, f"{one:,.0f}", f"{two:,.0f}", f"{two / one:.2f}")
     console.print(table)
+    print(f"import rlnas: {start_up('import rlnas'):.2f} s")
+    for name in ("Digits", "MNIST"):
+        made = f"import gymnasium, rlnas; env = gymnasium.make('rlnas/{name}-v0')"
+        first = start_up(made + "; env.reset(seed=0); env.step(0)")
+        print(f"to the first step of {name}, imports included, no torch: {first:.2f} s")
     command = [sys.executable, __file__, "--memory"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     print(f"16 MNIST environments: {float(done.stdout):,.0f} MB resident at most")

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 
 import gymnasium as gym
 import numpy as np
@@ -25,14 +26,20 @@ class ThreadedVecEnv(DummyVecEnv):
     def __init__(self, env_fns: list[Callable[[], gym.Env]], num_threads: int | None = None):
         super().__init__(env_fns)
         self.num_threads = min(num_threads or os.cpu_count() or 1, self.num_envs)
+        self.seconds = np.zeros(self.num_envs)  # that each took for its last step
         self.pool = ThreadPoolExecutor(self.num_threads, thread_name_prefix="env")
 
     def step_wait(self) -> VecEnvStepReturn:
         """Finish the step: observations, rewards, dones, infos; over episodes are reset."""
-        infos = list(self.pool.map(self._step_one, range(self.num_envs)))
+        # The slowest of the last step first, so that no thread waits long for the others.
+        order = np.argsort(-self.seconds, kind="stable").tolist()
+        infos: list[dict] = [{}] * self.num_envs
+        for index, info in zip(order, self.pool.map(self._step_one, order), strict=True):
+            infos[index] = info
         return self._obs_from_buf(), np.copy(self.buf_rews), np.copy(self.buf_dones), infos
 
     def _step_one(self, index: int) -> dict:
+        began = perf_counter()
         env = self.envs[index]
         observation, reward, terminated, truncated, info = env.step(self.actions[index])
         info["TimeLimit.truncated"] = truncated and not terminated
@@ -42,6 +49,7 @@ class ThreadedVecEnv(DummyVecEnv):
         self.buf_rews[index] = reward
         self.buf_dones[index] = terminated or truncated
         self._save_obs(index, observation)
+        self.seconds[index] = perf_counter() - began
         return info
 
     def close(self) -> None:
