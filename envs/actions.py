@@ -119,6 +119,18 @@ def _rules(network: SparseNetwork) -> tuple[np.ndarray, np.ndarray]:
 
 @compiled
 def _fill_in(codes, slots, shares, sizes, counts, limit, amounts, legal):
+    """The rules, for all actions at once.
+
+    Args:
+        codes: int64 `[actions]`, indices into `OPERATIONS`.
+        slots: int64 `[actions]`.
+        shares: float64 `[actions]`, of what is there, that is added or removed.
+        sizes: int64 `[layers]`, of the network.
+        counts: int64 `[layers, layers]`, connections into layer i from layer j.
+        limit: connections that a network may have.
+        amounts: int64 `[actions]`, receives how many; stays where none is needed.
+        legal: bool `[actions]`, set where an action is legal.
+    """
     output = sizes.size - 1
     depth = output - 1
     weights = counts.sum()
@@ -158,6 +170,7 @@ def _fill_in(codes, slots, shares, sizes, counts, limit, amounts, legal):
         elif code == _REMOVE_NEURONS:
             legal[number] = amount < sizes[layer]
         else:
+            # The fans of `rlnas.surgery.typical_fans`, which a new neuron will have.
             fan_in = max(1, int(np.rint(connections / sizes[layer])))
             fan_out = max(1, int(np.rint(counts[:, layer].sum() / sizes[layer])))
             fits = sizes[layer] + amount <= MAX_WIDTH
