@@ -9,6 +9,7 @@ from rlnas.kernels import compiled
 from rlnas.network import SparseNetwork
 from rlnas.probe import Probe
 from rlnas.scoring import reference_weights
+from rlnas.surgery import mean_fans
 
 MAX_DEPTH = 3
 """Hidden layers a design may have."""
@@ -143,7 +144,7 @@ def _fill_in(codes, slots, shares, sizes, counts, limit, amounts, legal):
         if code == _ADD_LAYER:
             cost = sizes[min(slot, output)]  # as many neurons as the layer before, if hidden
             if slot == 0:
-                fan_in = max(1, int(np.rint(counts[1].sum() / sizes[1])))
+                fan_in, _ = mean_fans(counts, 1, sizes[1])
                 cost = sizes[output] * (fan_in + sizes[output])
             wide = slot == 0 and sizes[output] > MAX_WIDTH
             legal[number] = slot <= depth < MAX_DEPTH and not wide and cost <= room
@@ -170,9 +171,7 @@ def _fill_in(codes, slots, shares, sizes, counts, limit, amounts, legal):
         elif code == _REMOVE_NEURONS:
             legal[number] = amount < sizes[layer]
         else:
-            # The fans of `rlnas.surgery.typical_fans`, which a new neuron will have.
-            fan_in = max(1, int(np.rint(connections / sizes[layer])))
-            fan_out = max(1, int(np.rint(counts[:, layer].sum() / sizes[layer])))
+            fan_in, fan_out = mean_fans(counts, layer, sizes[layer])
             fits = sizes[layer] + amount <= MAX_WIDTH
             legal[number] = fits and amount * (fan_in + fan_out) <= room
 

@@ -70,9 +70,9 @@ class Adam(NamedTuple):
 
 
 def aligned(*shape: int) -> np.ndarray:
-    """float32 memory that starts on a cache line, so that no register load touches two."""
+    """float32 zeros that start on a cache line, so that no register load touches two."""
     size = math.prod(shape)
-    memory = np.empty(size + _LINE - 1, np.float32)
+    memory = np.zeros(size + _LINE - 1, np.float32)
     start = -(memory.ctypes.data // 4) % _LINE
     return memory[start : start + size].reshape(shape)
 
@@ -94,7 +94,8 @@ def scratch(inputs: int, rows: int, connections: int) -> Scratch:
     )
     ends = [0]
     for shape in shapes:
-        ends.append(ends[-1] + -(-math.prod(shape) // _LINE) * _LINE)
+        lines = -(-math.prod(shape) // _LINE)
+        ends.append(ends[-1] + lines * _LINE)
     memory = getattr(_kept, "memory", np.empty(0))
     if memory.size < ends[-1]:
         memory = aligned(ends[-1])

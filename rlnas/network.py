@@ -155,11 +155,6 @@ class SparseNetwork:
         return tuple(self.block_counts.sum(axis=1).tolist())
 
     @cached_property
-    def connections_from(self) -> tuple[int, ...]:
-        """Number of connections out of each layer, 0 for the outputs."""
-        return tuple(self.block_counts.sum(axis=0).tolist())
-
-    @cached_property
     def layer_densities(self) -> tuple[float, ...]:
         """Share of active weights in each hidden layer and in the output layer.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from rlnas.kernels import compiled
 from rlnas.network import AVERAGE, VALUE, SparseNetwork, from_coordinates, from_sorted
 
 BOTH = [VALUE, AVERAGE]
@@ -14,9 +15,14 @@ class EditError(ValueError):
 
 def typical_fans(network: SparseNetwork, layer: int) -> tuple[int, int]:
     """Mean fan-in and fan-out of a layer's units, rounded, at least 1."""
-    width = network.layer_sizes[layer]
-    fan_in = round(network.connections_into[layer] / width)
-    fan_out = round(network.connections_from[layer] / width)
+    return mean_fans(network.block_counts, layer, network.layer_sizes[layer])
+
+
+@compiled
+def mean_fans(counts, layer, width):
+    """The rule of `typical_fans`, from the `block_counts` of a network and the layer's width."""
+    fan_in = int(np.rint(counts[layer].sum() / width))
+    fan_out = int(np.rint(counts[:, layer].sum() / width))
     return max(1, fan_in), max(1, fan_out)
 
 

@@ -196,7 +196,7 @@ SPECIAL = (
 
 
 @pytest.mark.parametrize("shape", [(0,), (1,), (15,), (16,), (3, TILE), (5, 7), (2, 3, 4)])
-def test_aligned_memory_starts_on_a_cache_line_and_has_the_shape(shape):
+def test_aligned_memory_starts_on_a_cache_line_and_holds_zeros_of_the_shape(shape):
     kept = []
     for _ in range(20):  # where memory lies differs from one time to the next
         array = kernels.aligned(*shape)
@@ -205,6 +205,7 @@ def test_aligned_memory_starts_on_a_cache_line_and_has_the_shape(shape):
         assert array.dtype == np.float32
         assert array.flags.c_contiguous
         assert array.flags.writeable
+        assert not array.any()
         array[...] = 1
         kept.append(array)
     assert all((array == 1).all() for array in kept)
