@@ -121,7 +121,10 @@ class TrainConfig:
         """`run_dir` or its default."""
         if self.run_dir is not None:
             return self.run_dir
-        name = "+".join(Path(source).stem for source in self.dataset)
+        names = [Path(source).stem.replace(":", "_") for source in self.dataset]  # for Windows
+        if len(names) > 4:  # a name may not exceed 255 characters
+            names = [names[0], f"{len(names) - 1}_more"]
+        name = "+".join(names)
         return Path("runs") / f"{name}-{self.algorithm}-{self.seed}"
 
 

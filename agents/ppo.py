@@ -18,7 +18,7 @@ from rlnas.agents.callbacks import BestDesign, DesignLog, Progress
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.policy import save_policy
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.vector_env import ThreadedVecEnv
+from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 from rlnas.files import new_folder, write_json
 
 ALGORITHMS = {"ppo": PPO, "maskable_ppo": MaskablePPO}

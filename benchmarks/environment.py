@@ -20,7 +20,7 @@ from rich.table import Table
 from rlnas import kernels, scan
 from rlnas.envs import actions, design_env
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.vector_env import ThreadedVecEnv
+from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 
 KERNELS = (
     (kernels, "train"),

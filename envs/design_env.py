@@ -1,6 +1,5 @@
 """`DesignEnv`: one episode designs one network while it is being trained."""
 
-from numbers import Integral, Real
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -11,14 +10,13 @@ from rlnas import datasets, plots
 from rlnas.datasets import Dataset, Source
 from rlnas.edits import EditError
 from rlnas.envs import actions
+from rlnas.envs.arguments import REWARDS, Range, check_choice, check_count, check_range
 from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
 from rlnas.errors import InputError
 from rlnas.network import SparseNetwork, random_network
 from rlnas.probe import PROBE_SIZE, probe
+from rlnas.scoring import reference_weights
 from rlnas.training import Batches, check_fit, evaluate, train
-
-Range = float | tuple[float, float]
-"""A number, or the bounds between which it is drawn at every reset."""
 
 MAX_LOSS = 1e18
 """A network with a larger loss has diverged: its squares would soon leave float32."""
@@ -102,8 +100,9 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     The attribute `best` is the design with the highest score since the environment was made.
 
     ## Arguments
-    * `dataset`: a name (see `rlnas.datasets.NAMES`), a path to an `.npz` file, `(X, y)`, a
-      `Dataset`, or a list of these, of which each episode draws one.
+    * `dataset`: a name (see `rlnas.datasets.load`), a path to an `.npz` file, `(X, y)`, a
+      `Dataset`, or a list of these, of which each episode draws one. `rlnas/Mixed-v0` draws from
+      `rlnas.synthetic.TRAINING_FAMILY`, `rlnas/MixedHeldOut-v0` from other kinds of problems.
     * `penalty`: what the reference number of weights costs, in accuracy; or `(low, high)`, drawn
       log-uniformly at every reset.
     * `reward`: `"difference"` or `"score"`.
@@ -141,14 +140,11 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
-        if reward not in ("difference", "score"):
-            raise InputError(f"unknown reward '{reward}': expected 'difference' or 'score'")
-        batches = 1 if batches_per_step is None else batches_per_step
-        for name, count in (("episode_steps", episode_steps), ("batches_per_step", batches)):
-            if not (isinstance(count, Integral) and count >= 1):
-                raise InputError(f"{name} {count} cannot be used: expected a whole number from 1")
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise InputError(f"unknown render mode '{render_mode}': expected 'ansi' or 'rgb_array'")
+        check_choice("reward", reward, REWARDS)
+        check_count("episode_steps", episode_steps)
+        if batches_per_step is not None:
+            check_count("batches_per_step", batches_per_step)
+        check_choice("render mode", render_mode, (None, *self.metadata["render_modes"]))
         if network is not None:
             network.check()
             if network.depth > actions.MAX_DEPTH:
@@ -239,6 +235,11 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             return plots.network_picture(self.now.network)
         return None
 
+    @property
+    def reference(self) -> int:
+        """Active weights that the penalty is the price of, in this episode."""
+        return reference_weights(self.dataset.n_features, self.dataset.n_classes)
+
     def _train(self, network: SparseNetwork) -> Snapshot:
         data = self.dataset
         quarter = data.train.size // (4 * self.batches.batch_size)
@@ -284,24 +285,6 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 def _diverged(design: Snapshot) -> bool:
     losses = (design.training.loss, design.validation.loss)
     return not all(loss <= MAX_LOSS for loss in losses)  # true for NaN
-
-
-def check_range(name: str, value: Range, low: float, high: float = np.inf) -> tuple[float, float]:
-    """`(low, high)` of a number or a range, checked against bounds.
-
-    Raises:
-        InputError: the value is out of bounds, not finite, or upside down.
-    """
-    bounds = value if isinstance(value, tuple | list) else (value, value)
-    numbers = all(isinstance(bound, Real) and np.isfinite(bound) for bound in bounds)
-    if len(bounds) != 2 or not numbers:
-        raise InputError(f"{name} {value} cannot be used: expected a number or (low, high)")
-    if bounds[0] > bounds[1]:
-        raise InputError(f"{name} range {value} is upside down: expected (low, high)")
-    if bounds[0] < low or bounds[1] > high:
-        limit = f"at least {low:g}" if np.isinf(high) else f"from {low:g} to {high:g}"
-        raise InputError(f"{name} {value} is out of range: expected {limit}")
-    return float(bounds[0]), float(bounds[1])
 
 
 def draw(bounds: tuple[float, float], rng: np.random.Generator) -> float:

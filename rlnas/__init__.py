@@ -1,7 +1,6 @@
 """Compact neural networks designed by reinforcement learning.
 
-Importing `rlnas` registers the environments `rlnas/Design-v0`, `rlnas/Digits-v0`,
-`rlnas/MNIST-v0` and `rlnas/FashionMNIST-v0` with Gymnasium.
+Importing `rlnas` registers its environments with Gymnasium, see `rlnas.registration`.
 """
 
 from rlnas.registration import register

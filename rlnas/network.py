@@ -333,7 +333,7 @@ def from_sorted(
 
 
 def random_network(
-    layer_sizes: tuple[int, ...], density: float, rng: np.random.Generator
+    layer_sizes: tuple[int, ...], density: float | tuple[float, ...], rng: np.random.Generator
 ) -> SparseNetwork:
     """A network whose consecutive layers are connected at random.
 
@@ -343,19 +343,23 @@ def random_network(
 
     Args:
         layer_sizes: number of inputs, hidden units per layer, outputs.
-        density: share of active weights in each layer, in (0, 1].
+        density: share of active weights in (0, 1], of all layers or of each behind the inputs.
         rng: source of randomness.
 
     Raises:
-        InputError: a size is not positive or the density is out of range.
+        InputError: a size is not positive or a density is out of range.
     """
     if len(layer_sizes) < 2 or min(layer_sizes) < 1:
         raise InputError(f"layer sizes {layer_sizes} cannot be used: each must be at least 1")
-    if not 0 < density <= 1:
-        raise InputError(f"density {density} cannot be used: expected a number in (0, 1]")
+    steps = list(pairwise(layer_sizes))
+    densities = density if isinstance(density, tuple) else (density,) * len(steps)
+    if len(densities) != len(steps) or not all(0 < value <= 1 for value in densities):
+        raise InputError(
+            f"density {density} cannot be used: expected a number in (0, 1], or {len(steps)}"
+        )
     targets, sources, start = [], [], 0
-    for n_in, n_out in pairwise(layer_sizes):
-        fan_in = max(1, round(density * n_in))
+    for (n_in, n_out), share in zip(steps, densities, strict=True):
+        fan_in = max(1, round(share * n_in))
         chosen = np.argsort(rng.random((n_out, n_in)), axis=1)[:, :fan_in]
         rows = np.repeat(np.arange(n_out), fan_in)
         columns = chosen.ravel()

@@ -124,3 +124,24 @@ def pixels(drawn: Any) -> np.ndarray:
     """uint8 `[height, width, 3]` of a figure made by `figure`."""
     drawn.canvas.draw()
     return np.asarray(drawn.canvas.buffer_rgba())[..., :3].copy()
+
+
+def draw_position(
+    weights: np.ndarray, accuracies: np.ndarray, weight: float, accuracy: float, axes: Any
+) -> None:
+    """Where one design lies among many: accuracy against active weights (log scale).
+
+    Args:
+        weights: float `[n]`, of all designs.
+        accuracies: float `[n]`.
+        weight: of the one.
+        accuracy: of the one.
+        axes: a matplotlib `Axes`.
+    """
+    axes.scatter(weights, accuracies, s=2, color="0.75", linewidths=0, label="all designs")
+    axes.scatter([weight], [accuracy], s=60, color="crimson", zorder=3, label="this design")
+    axes.set_xscale("log")
+    axes.set_xlabel("active weights")
+    axes.set_ylabel("validation accuracy")
+    axes.legend(loc="lower right")
+    axes.grid(alpha=0.3)

@@ -2,15 +2,49 @@
 
 import gymnasium as gym
 
-_DESIGN = "rlnas.envs.design_env:DesignEnv"
+from rlnas.synthetic import HELD_OUT_FAMILY, TRAINING_FAMILY
+
+DATASETS: dict[str, str | list[str] | None] = {
+    "Design": None,
+    "Digits": "digits",
+    "MNIST": "mnist",
+    "FashionMNIST": "fashion_mnist",
+    "Mixed": list(TRAINING_FAMILY),
+    "MixedHeldOut": list(HELD_OUT_FAMILY),
+}
+"""Live environments, and what they design networks for (None: as the class has it)."""
+
+TABLES = {"TabularDigits": "digits", "TabularMNIST": "mnist"}
+"""Tabular environments, and where their results are looked up."""
 
 
 def register() -> None:
     """Register every environment with Gymnasium."""
-    gym.register("rlnas/Design-v0", entry_point=_DESIGN)
-    for name, dataset in (
-        ("Digits", "digits"),
-        ("MNIST", "mnist"),
-        ("FashionMNIST", "fashion_mnist"),
-    ):
-        gym.register(f"rlnas/{name}-v0", entry_point=_DESIGN, kwargs={"dataset": dataset})
+    for name, dataset in DATASETS.items():
+        gym.register(
+            f"rlnas/{name}-v0",
+            entry_point="rlnas.envs.design_env:DesignEnv",
+            vector_entry_point="rlnas.envs.design_vector_env:DesignVectorEnv",
+            kwargs={} if dataset is None else {"dataset": dataset},
+        )
+    for name, table in TABLES.items():
+        gym.register(
+            f"rlnas/{name}-v0",
+            entry_point="rlnas.envs.tabular_env:TabularEnv",
+            vector_entry_point="rlnas.envs.tabular_vector_env:TabularVectorEnv",
+            disable_env_checker=True,  # it would take most of the time of a step
+            kwargs={"table": table},
+        )
+    # Gymnasium's checker would refuse a reward vector.
+    gym.register(
+        "rlnas/MODigits-v0",
+        entry_point="rlnas.envs.multi_objective:MODesignEnv",
+        disable_env_checker=True,
+        kwargs={"dataset": "digits"},
+    )
+    gym.register(
+        "rlnas/MOTabularDigits-v0",
+        entry_point="rlnas.envs.multi_objective:MOTabularEnv",
+        disable_env_checker=True,
+        kwargs={"table": "digits"},
+    )

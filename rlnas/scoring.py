@@ -1,5 +1,11 @@
 """The score of a design: validation accuracy less a price for its active weights."""
 
+from typing import TypeVar
+
+import numpy as np
+
+Numbers = TypeVar("Numbers", float, np.ndarray)
+
 REFERENCE_WIDTH = 76
 """Hidden units of the dense one-layer network that weight counts are compared with."""
 
@@ -12,7 +18,7 @@ def reference_weights(n_inputs: int, n_outputs: int) -> int:
     return REFERENCE_WIDTH * (n_inputs + n_outputs)
 
 
-def score(accuracy: float, active_weights: int, penalty: float, reference: int) -> float:
+def score(accuracy: Numbers, active_weights: Numbers, penalty: float, reference: int) -> Numbers:
     """Accuracy minus `penalty * active_weights / reference`.
 
     Args:

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -28,6 +29,7 @@ from rlnas.datasets import load
 from rlnas.envs.actions import OPERATIONS
 from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
+from rlnas.synthetic import TRAINING_FAMILY
 from rlnas.training import evaluate
 from tests.agents.helpers import ALGORITHMS, TINY, files_in, progress_of, tiny
 from tests.core.reference import bits as network_bits
@@ -323,9 +325,16 @@ def test_several_data_sets_and_a_range_of_penalties_can_be_trained_on(tmp_path):
     assert 0.1 <= record["penalty"] <= 1
 
 
-def test_the_default_folder_is_named_after_the_run():
-    config = TrainConfig(dataset=("digits", "data/mine.npz"), algorithm="ppo", seed=3)
-    assert str(config.folder) == "runs/digits+mine-ppo-3"
+@pytest.mark.parametrize(
+    ("dataset", "name"),
+    [
+        (("digits", "data/mine.npz"), "digits+mine-ppo-3"),
+        (("synthetic:7",), "synthetic_7-ppo-3"),
+        (TRAINING_FAMILY, "digits+34_more-ppo-3"),
+    ],
+)
+def test_the_default_folder_is_named_after_the_run(dataset, name):
+    assert TrainConfig(dataset=dataset, algorithm="ppo", seed=3).folder == Path("runs", name)
 
 
 def test_the_progress_bar_shows_the_mean_score_and_the_best_design(tmp_path, capsys):

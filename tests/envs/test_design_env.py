@@ -83,6 +83,12 @@ print(*(name for name in ("torch", "rlnas.envs", "rlnas.agents") if name in sys.
         "rlnas/Digits-v0",
         "rlnas/FashionMNIST-v0",
         "rlnas/MNIST-v0",
+        "rlnas/MODigits-v0",
+        "rlnas/MOTabularDigits-v0",
+        "rlnas/Mixed-v0",
+        "rlnas/MixedHeldOut-v0",
+        "rlnas/TabularDigits-v0",
+        "rlnas/TabularMNIST-v0",
     ]
     assert loaded == ""
 
@@ -692,7 +698,10 @@ def broken() -> SparseNetwork:
         ({"density": 0}, "density 0 is out of range"),
         ({"density": 1.5}, "density 1.5 is out of range"),
         ({"density": (0.5, 0.1)}, "density range .* is upside down"),
-        ({"render_mode": "human"}, "unknown render mode 'human': expected 'ansi' or 'rgb_array'"),
+        (
+            {"render_mode": "human"},
+            "unknown render mode 'human': expected None or 'ansi' or 'rgb_array'",
+        ),
         ({"network": misfit()}, "7 inputs and 3 outputs.* 6 features"),
         ({"network": broken()}, "must be finite"),
     ],

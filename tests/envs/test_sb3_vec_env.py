@@ -9,7 +9,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
 from rlnas import datasets
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.vector_env import ThreadedVecEnv
+from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 from tests.envs.helpers import TASK, bits, make
 
 N = 4
@@ -146,7 +146,7 @@ def test_closing_closes_the_environments():
 
 def test_there_are_never_more_threads_than_environments():
     vector = ThreadedVecEnv(makers(), num_threads=64)
-    assert vector.num_threads == N
+    assert vector.pool._max_workers == N
     vector.close()
 
 

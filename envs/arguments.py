@@ -1,0 +1,123 @@
+"""Checks of what users give environments: what is wrong, what was expected."""
+
+from collections.abc import Collection
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from rlnas.errors import InputError
+
+Range = float | tuple[float, float]
+"""A number, or the bounds between which it is drawn at every reset."""
+
+REWARDS = ("difference", "score")
+"""What an environment may pay."""
+
+
+def check_choice(name: str, value: object, known: Collection[object]) -> None:
+    """Raise `InputError` unless the value is one of those known."""
+    if value not in known:
+        raise InputError(f"unknown {name} {value!r}: expected {' or '.join(map(repr, known))}")
+
+
+def check_count(name: str, value: object) -> None:
+    """Raise `InputError` unless the value is a whole number from 1."""
+    if not (isinstance(value, int | np.integer) and value >= 1):
+        raise InputError(f"{name} {value} cannot be used: expected a whole number from 1")
+
+
+def check_range(name: str, value: Range, low: float, high: float = np.inf) -> tuple[float, float]:
+    """`(low, high)` of a number or a range, checked against bounds.
+
+    Raises:
+        InputError: the value is out of bounds, not finite, or upside down.
+    """
+    bounds = value if isinstance(value, tuple | list) else (value, value)
+    numbers = all(isinstance(bound, Real) and np.isfinite(bound) for bound in bounds)
+    if len(bounds) != 2 or not numbers:
+        raise InputError(f"{name} {value} cannot be used: expected a number or (low, high)")
+    if bounds[0] > bounds[1]:
+        raise InputError(f"{name} range {value} is upside down: expected (low, high)")
+    if bounds[0] < low or bounds[1] > high:
+        limit = f"at least {low:g}" if np.isinf(high) else f"from {low:g} to {high:g}"
+        raise InputError(f"{name} {value} is out of range: expected {limit}")
+    return float(bounds[0]), float(bounds[1])
+
+
+def check_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
+    """The mode, of itself or of its value.
+
+    Raises:
+        InputError: there is no such mode.
+    """
+    known = {one.value: one for one in AutoresetMode}
+    if not isinstance(mode, AutoresetMode):
+        check_choice("autoreset_mode", mode, known)
+        return known[mode]
+    return mode
+
+
+def check_reset_mask(mask: Any, num_envs: int) -> np.ndarray:
+    """The mask, bool `[num_envs]`.
+
+    Raises:
+        InputError: it has another shape or type, or no True.
+    """
+    array = np.asarray(mask)
+    if array.shape != (num_envs,) or array.dtype != bool or not array.any():
+        raise InputError(
+            f"reset_mask {mask} cannot be used: expected {num_envs} booleans, at least one True"
+        )
+    return array
+
+
+def spread_seed(seed: int | list[int | None] | None, num_envs: int) -> list[int | None]:
+    """The seed of each environment: a whole number is that of the first, the next ones follow.
+
+    Raises:
+        InputError: there are more or fewer seeds than environments.
+    """
+    if seed is None:
+        return [None] * num_envs
+    if isinstance(seed, int | np.integer):
+        return [int(seed) + env for env in range(num_envs)]
+    if len(seed) != num_envs:
+        raise InputError(f"{len(seed)} seeds cannot be used: expected {num_envs}")
+    return list(seed)
+
+
+def check_actions(actions: Any, num_envs: int, n_actions: int) -> np.ndarray:
+    """The actions, int64 `[num_envs]`.
+
+    Raises:
+        InputError: they have another shape or type, or one is out of range.
+    """
+    array = np.asarray(actions)
+    if array.shape != (num_envs,) or array.dtype.kind not in "iu":
+        raise InputError(
+            f"actions of shape {array.shape} and type {array.dtype} cannot be taken: expected "
+            f"{num_envs} integers"
+        )
+    if array.min() < 0 or array.max() >= n_actions:
+        wrong = int(np.flatnonzero((array < 0) | (array >= n_actions))[0])
+        raise InputError(
+            f"action {array[wrong]} of environment {wrong} is out of range: expected 0 to "
+            f"{n_actions - 1}"
+        )
+    return array.astype(np.int64, copy=False)
+
+
+def check_over(mode: AutoresetMode, over: np.ndarray) -> None:
+    """Raise `InputError` if environments are over that nobody will reset.
+
+    Args:
+        mode: of the vector environment.
+        over: bool `[num_envs]`, whose episode has ended.
+    """
+    if mode is AutoresetMode.DISABLED and over.any():
+        raise InputError(
+            f"environments {np.flatnonzero(over).tolist()} are over: call "
+            "reset(options={'reset_mask': ...}) with True there"
+        )

@@ -1,0 +1,156 @@
+"""`DesignVectorEnv`: many live environments stepping at once in threads, for Gymnasium.
+
+The compiled training loops release the interpreter lock, so that threads use all cores without
+copying data to other processes. Each environment has its own random generator: the results are
+those of stepping them one by one, to the bit, whatever the number of threads.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import TimeLimit
+
+from rlnas import datasets
+from rlnas.envs.actions import ACTIONS
+from rlnas.envs.arguments import (
+    check_actions,
+    check_autoreset_mode,
+    check_count,
+    check_over,
+    check_reset_mask,
+    spread_seed,
+)
+from rlnas.envs.design_env import DesignEnv
+
+
+class DesignVectorEnv(SyncVectorEnv):
+    """Many `DesignEnv` that share their data, as a Gymnasium `VectorEnv`.
+
+    Made by `gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point", ...)`.
+
+    Args:
+        num_envs: how many.
+        num_threads: how many step at the same time; by default as many as there are processors.
+        autoreset_mode: what happens after an episode's end, an `AutoresetMode` or its value:
+            "NextStep" resets in the next step, whose action is ignored and whose reward is 0;
+            "SameStep" resets at once, the last observation and info are `infos["final_obs"]` and
+            `infos["final_info"]`; "Disabled" leaves it to `reset(options={"reset_mask": ...})`.
+        max_episode_steps: truncates episodes, with the wrapper `TimeLimit`.
+        arguments: of `DesignEnv`.
+
+    Raises:
+        InputError: a value cannot be used.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        num_threads: int | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
+        **arguments: Any,
+    ):
+        check_count("num_envs", num_envs)
+        mode = check_autoreset_mode(autoreset_mode)
+        arguments["dataset"] = _load(arguments.pop("dataset", "digits"), arguments.get("data_dir"))
+
+        def make() -> gym.Env:
+            env: gym.Env = DesignEnv(**arguments)
+            if max_episode_steps is not None:
+                env = TimeLimit(env, max_episode_steps)
+            return _Ahead(env, resets=mode is AutoresetMode.SAME_STEP)
+
+        super().__init__([make] * num_envs, autoreset_mode=mode)
+        self.render_mode = arguments.get("render_mode")
+        self._ahead_envs = cast(list[_Ahead], self.envs)
+        self._pool = thread_pool(num_threads, num_envs)
+
+    def reset(
+        self,
+        *,
+        seed: int | list[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Start episodes; `options={"reset_mask": bool [num_envs]}` says where, or else in all."""
+        options = dict(options or {})
+        which = np.ones(self.num_envs, bool)
+        if "reset_mask" in options:
+            which = check_reset_mask(options["reset_mask"], self.num_envs)
+        others = {key: value for key, value in options.items() if key != "reset_mask"}
+        seeds = spread_seed(seed, self.num_envs)
+        self._ahead(
+            [
+                partial(env.reset_ahead, seed=seeds[index], options=others)
+                for index, env in enumerate(self._ahead_envs)
+                if which[index]
+            ]
+        )
+        return super().reset(seed=seeds, options=options)
+
+    def step(
+        self, actions: Any
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Edit, train and evaluate in all environments; see `DesignEnv`."""
+        actions = check_actions(actions, self.num_envs, len(ACTIONS))
+        over = self._autoreset_envs
+        check_over(self.autoreset_mode, over)
+        late = over & (self.autoreset_mode is AutoresetMode.NEXT_STEP)
+        self._ahead(
+            [
+                env.reset_ahead if late[index] else partial(env.step_ahead, actions[index])
+                for index, env in enumerate(self._ahead_envs)
+            ]
+        )
+        return super().step(actions)
+
+    def _ahead(self, calls: list[Callable[[], None]]) -> None:
+        """Carry the calls out in threads; the parent class then collects their results in order."""
+        for future in [self._pool.submit(call) for call in calls]:
+            future.result()
+
+    def close_extras(self, **arguments: Any) -> None:
+        """Close the environments and end the threads."""
+        self._pool.shutdown()
+        super().close_extras(**arguments)
+
+
+class _Ahead(gym.Wrapper):
+    """An environment that is asked for steps and resets that it has already taken."""
+
+    def __init__(self, env: gym.Env, resets: bool):
+        super().__init__(env)
+        self.resets = resets
+        self.stepped: list[Any] = []
+        self.started: list[Any] = []
+
+    def step_ahead(self, action: Any) -> None:
+        outcome = self.env.step(action)
+        self.stepped.append(outcome)
+        if self.resets and (outcome[2] or outcome[3]):
+            self.reset_ahead()
+
+    def reset_ahead(self, **arguments: Any) -> None:
+        self.started.append(self.env.reset(**arguments))
+
+    def step(self, action: Any) -> Any:
+        return self.stepped.pop()
+
+    def reset(self, **arguments: Any) -> Any:
+        return self.started.pop()
+
+
+def thread_pool(num_threads: int | None, num_envs: int) -> ThreadPoolExecutor:
+    """Threads for environments; by default as many as there are processors."""
+    threads = min(num_threads or os.cpu_count() or 1, num_envs)
+    return ThreadPoolExecutor(threads, thread_name_prefix="env")
+
+
+def _load(dataset: Any, data_dir: Any) -> list[datasets.Dataset]:
+    sources = dataset if isinstance(dataset, list) else [dataset]
+    return [datasets.load(source, data_dir=data_dir) for source in sources]

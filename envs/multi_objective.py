@@ -1,0 +1,105 @@
+"""Environments with a reward vector, accuracy and weights apart, for MO-Gymnasium."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular_rules import reachable
+from rlnas.errors import InputError
+from rlnas.table import non_dominated
+
+
+class _TwoObjectives(gym.Env):
+    """What a scalar environment needs to pay a vector; mixed in before it."""
+
+    reference: int
+    reward: str
+
+    def __init__(self, **arguments: Any):
+        super().__init__(**arguments)
+        self.reward_dim = 2
+        self.reward_space = gym.spaces.Box(-np.inf, np.inf, (self.reward_dim,), np.float32)
+        self._objectives = np.zeros(self.reward_dim)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """As the scalar environment."""
+        observation, info = super().reset(seed=seed, options=options)
+        self._objectives = self._measure(info)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[np.ndarray, Any, bool, bool, dict[str, Any]]:
+        """As the scalar environment, but the reward is float32 `[2]`."""
+        observation, _, terminated, truncated, info = super().step(action)
+        before, self._objectives = self._objectives, self._measure(info)
+        reward = self._objectives - before if self.reward == "difference" else self._objectives
+        return observation, reward.astype(np.float32), terminated, truncated, info
+
+    def _measure(self, info: dict[str, Any]) -> np.ndarray:
+        return np.array([info["val_accuracy"], -info["active_weights"] / self.reference])
+
+
+class MODesignEnv(_TwoObjectives, DesignEnv):
+    """`DesignEnv` with the reward vector (accuracy, -weights), for MO-Gymnasium.
+
+    ## Rewards
+    float32 `[2]`: the change of the validation accuracy, and minus the change of the active
+    weights over `reference`; with `reward="score"` the values themselves. Weighted with
+    `(1, penalty)` they are the reward of `DesignEnv`.
+
+    Everything else is that of `DesignEnv`, where `penalty` still decides the score in the
+    observation and in the info.
+
+    ## Version History
+    * v0: first version.
+    """
+
+
+class MOTabularEnv(_TwoObjectives, TabularEnv):
+    """`TabularEnv` with the reward vector (accuracy, -weights), for MO-Gymnasium.
+
+    ## Rewards
+    float32 `[2]`: the change of the validation accuracy, and minus the change of the active
+    weights over `reference`; with `reward="score"` the values themselves. Weighted with
+    `(1, penalty)` they are the reward of `TabularEnv`.
+
+    Everything else is that of `TabularEnv`, where `penalty` still decides the score in the
+    observation and in the info. `pareto_front` gives the best returns there are.
+
+    ## Version History
+    * v0: first version.
+    """
+
+    def pareto_front(self, gamma: float) -> list[np.ndarray]:
+        """The returns that no policy beats in both objectives.
+
+        Those of moving from the start to each architecture of the table's Pareto front that the
+        episode's length allows, in the sum of the rewards.
+
+        Args:
+            gamma: must be 1: with a discount the front depends on the path.
+
+        Returns:
+            One float64 `[2]` for each architecture.
+
+        Raises:
+            InputError: `gamma` is not 1, episodes do not always start alike, or `reward` is not
+                "difference".
+        """
+        if gamma != 1:
+            raise InputError(f"the Pareto front is not known for gamma {gamma}: expected 1")
+        if self.settings.start < 0 or self.reward != "difference":
+            raise InputError(
+                "the Pareto front is known for a fixed start and reward='difference' only"
+            )
+        grid = self.table.grid
+        start = grid.architectures[self.settings.start]
+        near = np.flatnonzero(reachable(grid, start, self.settings.episode_steps))
+        accuracy, _, weights = self.rules.values[-1].T
+        best = near[non_dominated(accuracy[near], weights[near])]
+        objectives = np.stack([accuracy, -weights / self.reference], axis=1)
+        return list(objectives[best] - objectives[self.settings.start])

@@ -1,0 +1,147 @@
+"""The environments as Stable-Baselines3 `VecEnv`s: live ones in threads, and tabular ones."""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+
+from rlnas.envs.design_vector_env import thread_pool
+from rlnas.envs.tabular_vector_env import TabularVectorEnv
+from rlnas.errors import InputError
+
+
+class ThreadedVecEnv(DummyVecEnv):
+    """Step live environments in threads; the results are those of `DummyVecEnv`.
+
+    Args:
+        env_fns: one function for each environment that makes it.
+        num_threads: how many step at the same time; by default as many as there are processors.
+    """
+
+    def __init__(self, env_fns: list[Callable[[], gym.Env]], num_threads: int | None = None):
+        super().__init__(env_fns)
+        self.seconds = np.zeros(self.num_envs)  # that each took for its last step
+        self.pool = thread_pool(num_threads, self.num_envs)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Finish the step: observations, rewards, dones, infos; over episodes are reset."""
+        # The slowest of the last step first, so that no thread waits long for the others.
+        order = np.argsort(-self.seconds, kind="stable").tolist()
+        infos: list[dict] = [{}] * self.num_envs
+        for index, info in zip(order, self.pool.map(self._step_one, order), strict=True):
+            infos[index] = info
+        return self._obs_from_buf(), np.copy(self.buf_rews), np.copy(self.buf_dones), infos
+
+    def _step_one(self, index: int) -> dict:
+        began = perf_counter()
+        env = self.envs[index]
+        observation, reward, terminated, truncated, info = env.step(self.actions[index])
+        info["TimeLimit.truncated"] = truncated and not terminated
+        if terminated or truncated:
+            info["terminal_observation"] = observation
+            observation, self.reset_infos[index] = env.reset()
+        self.buf_rews[index] = reward
+        self.buf_dones[index] = terminated or truncated
+        self._save_obs(index, observation)
+        self.seconds[index] = perf_counter() - began
+        return info
+
+    def close(self) -> None:
+        """Close the environments and end the threads; may be called twice."""
+        self.pool.shutdown()
+        super().close()
+
+
+class TabularVecEnv(VecEnv):
+    """Many tabular environments, moved by one compiled call a step.
+
+    The results are those of a `DummyVecEnv` of `TabularEnv`s.
+
+    Args:
+        num_envs: how many.
+        arguments: of `TabularVectorEnv`.
+    """
+
+    def __init__(self, num_envs: int = 1, **arguments: Any):
+        self.vector = TabularVectorEnv(
+            num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **arguments
+        )
+        self.actions = np.zeros(num_envs, np.int64)
+        super().__init__(
+            num_envs, self.vector.single_observation_space, self.vector.single_action_space
+        )
+
+    def reset(self) -> np.ndarray:
+        """Start an episode everywhere, with the seeds and options set before."""
+        options = self._options[0]
+        if any(other != options for other in self._options):
+            raise InputError("the options of the environments differ: expected the same for all")
+        observations, infos = self.vector.reset(seed=list(self._seeds), options=options)
+        self._reset_seeds()
+        self._reset_options()
+        self.reset_infos = _apart(infos)
+        return observations
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Take the actions of the next step."""
+        self.actions = actions
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Carry out the step; over episodes are reset."""
+        observations, rewards, terminated, truncated, infos = self.vector.step(self.actions)
+        separate = _apart(infos)
+        over = terminated | truncated
+        if over.any():
+            last = _apart(infos["final_info"])
+            for env in np.flatnonzero(over).tolist():
+                self.reset_infos[env], separate[env] = separate[env], last[env]
+                separate[env]["terminal_observation"] = infos["final_obs"][env]
+        for info, cut in zip(separate, (truncated & ~terminated).tolist(), strict=True):
+            info["TimeLimit.truncated"] = cut
+        return observations, rewards.astype(np.float32), over, separate
+
+    def close(self) -> None:
+        """Close the environments; may be called twice."""
+        self.vector.close()
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """An attribute of the environments, which they share."""
+        return [getattr(self.vector, attr_name)] * len(self._chosen(indices))
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Set an attribute of all environments."""
+        if len(self._chosen(indices)) != self.num_envs:
+            raise InputError("tabular environments share their attributes: expected no indices")
+        setattr(self.vector, attr_name, value)
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
+    ) -> list[Any]:
+        """What a method of `TabularVectorEnv` that gives one result for each environment gives."""
+        results = getattr(self.vector, method_name)(*method_args, **method_kwargs)
+        return [results[index] for index in self._chosen(indices)]
+
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+        """No: there are no wrappers."""
+        return [False] * len(self._chosen(indices))
+
+    def get_images(self) -> Sequence[np.ndarray | None]:
+        """One picture for each environment."""
+        return self.vector.render() or [None] * self.num_envs
+
+    def _chosen(self, indices: Any) -> list[int]:
+        return [int(index) for index in self._get_indices(indices)]
+
+
+def _apart(infos: dict[str, Any]) -> list[dict[str, Any]]:
+    """The infos of a vector environment as one dict for each environment."""
+    names = [name for name in infos if not name.startswith(("_", "final_"))]
+    columns = [
+        infos[name].tolist() if infos[name].ndim == 1 else list(infos[name]) for name in names
+    ]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

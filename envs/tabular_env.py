@@ -1,0 +1,320 @@
+"""`TabularEnv`: architecture design where every result is looked up in a table."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import gymnasium as gym
+import numpy as np
+
+from rlnas import plots
+from rlnas.envs import tabular_rules
+from rlnas.envs.arguments import REWARDS, Range, check_choice, check_count, check_range
+from rlnas.envs.tabular_rules import ELAPSED, NUMBER, REPORT, Rules, Settings
+from rlnas.errors import InputError
+from rlnas.grid import Architecture
+from rlnas.table import Table
+
+
+class TabularEnv(gym.Env[np.ndarray, np.integer]):
+    """Design a compact network where every architecture has been trained beforehand.
+
+    ## Description
+    A step takes microseconds and the best design is known, so that algorithms can be compared in
+    seconds and by their regret. The architectures are those of a `rlnas.table.Table`: up to 3
+    hidden layers with one of 5 widths (8 to 128 neurons) and one of 5 densities (1/32 to 1/2)
+    each, 16,276 in all, each trained from scratch with 3 seeds. The words, the reward and the
+    length of an episode are those of `DesignEnv`; what is designed is an architecture and not, as
+    there, the very connections of one network.
+
+    ## Action Space
+    `Discrete(19)` on the grid of the package, `tabular_actions(grid)` on any.
+
+    | number | operation | layer | change |
+    |---|---|---|---|
+    | 0 | none | | |
+    | 1-3 | add connections | hidden 1-3 | density one notch up (x2) |
+    | 4-6 | remove connections | hidden 1-3 | density one notch down (/2) |
+    | 7-9 | add neurons | hidden 1-3 | width one notch up (x2) |
+    | 10-12 | remove neurons | hidden 1-3 | width one notch down (/2) |
+    | 13-15 | add a layer in front of hidden k, or behind the last | hidden 1-3 | like that one; the middle of the grid if there is none |
+    | 16-18 | remove a layer | hidden 1-3 | |
+
+    An action is illegal if there is no such layer, no such notch, or no room for a layer. An
+    illegal action changes nothing and still costs the step. Masks: `info["action_mask"]` (int8)
+    and `action_masks()` (bool).
+
+    ## Observation Space
+    `Box(-1, 1, (32,), float32)`; `observation_names(grid)` names the entries.
+
+    | entries | meaning |
+    |---|---|
+    | progress | share of the episode that is over |
+    | penalty, cost | its logarithm; penalty paid |
+    | accuracy_change, size_change, score_change | scaled differences to the step before |
+    | last_* | one-hot operation of the last action, and whether it was refused |
+    | depth, size, relative_size | hidden layers; weights; weights over reference |
+    | validation_accuracy, validation_loss, training_loss | losses as x / (1 + x) |
+    | hidden_k_* | per layer: present, width, connections, density |
+
+    ## Rewards
+    As in `DesignEnv`: `score = validation accuracy - penalty * active weights / reference`, where
+    `reference` is the weight count of a dense network with one hidden layer of 76 neurons.
+    `reward="difference"` pays the change of the score, `reward="score"` the score itself.
+
+    ## Starting State
+    One hidden layer from the middle of the grid: 32 neurons at density 1/8.
+
+    ## Episode End
+    Terminates after `episode_steps` steps. Never truncates.
+
+    ## Information
+    `score`, `val_accuracy`, `val_loss`, `active_weights`, `penalty`, `optimum` (highest mean score
+    of the table at this penalty), `regret` (optimum less the mean score of the present
+    architecture), `architecture` (its number, see `Grid.architectures`), `applied`,
+    `action_mask`, at every step. Weights are a mean over seeds, hence not whole.
+
+    `best_reachable()` is the best that the present episode can still end with.
+
+    ## Arguments
+    * `table`: a name of the package's tables, the path of another, or a `Table`.
+    * `penalty`: what the reference number of weights costs, in accuracy; or `(low, high)`, drawn
+      log-uniformly at every reset.
+    * `reward`: `"difference"` or `"score"`.
+    * `episode_steps`: steps of an episode.
+    * `epochs`: results after how many epochs of training; by default the most in the table.
+    * `noisy`: each evaluation is that of a seed drawn at random, not the mean over seeds. Regret
+      is by the mean all the same.
+    * `start`: `(width, density)` of each hidden layer to start with; `"random"` draws an
+      architecture at every reset.
+    * `render_mode`: `"ansi"` (a text table) or `"rgb_array"` (the design among all others).
+
+    `reset(options={"architecture": ...})` starts one episode elsewhere.
+
+    ## Version History
+    * v0: first version.
+    """
+
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
+
+    def __init__(
+        self,
+        table: str | Path | Table = "digits",
+        penalty: Range = 0.1,
+        reward: str = "difference",
+        episode_steps: int = 20,
+        epochs: int | None = None,
+        noisy: bool = False,
+        start: Architecture | Literal["random"] | None = None,
+        render_mode: str | None = None,
+    ):
+        self.table = table if isinstance(table, Table) else Table.load(table)
+        self.rules = rules_of(self.table, epochs)
+        self.settings = make_settings(self.table, penalty, reward, episode_steps, noisy, start)
+        check_choice("render mode", render_mode, (None, *self.metadata["render_modes"]))
+        self.reward = reward
+        self.render_mode = render_mode
+        self.epochs = epochs
+        self.actions = tabular_rules.tabular_actions(self.table.grid)
+        self.action_space = gym.spaces.Discrete(len(self.actions))
+        names = tabular_rules.observation_names(self.table.grid)
+        self.observation_space = gym.spaces.Box(-1, 1, (len(names),), np.float32)
+        self._n_actions = len(self.actions)
+        self._record = self.settings.record
+        self._everywhere = np.ones(1, bool)
+        self._action = np.zeros(1, np.int64)
+        self._luck = np.zeros((1, self.settings.luck_size))
+        self._places = np.full((1, 3), -1)
+        self._report = np.zeros((1, len(REPORT)))
+        self._observation = np.zeros((1, len(names)), np.float32)
+        self._reward, self._applied = np.zeros(1), np.ones(1, bool)
+
+    @property
+    def reference(self) -> int:
+        """Active weights that the penalty is the price of."""
+        return self.table.reference
+
+    @property
+    def architecture(self) -> Architecture:
+        """`(width, density)` of each hidden layer, now."""
+        return self.table.grid.architectures[self._places[0, NUMBER]]
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Start an episode; see the class.
+
+        Args:
+            seed: of the draws.
+            options: `{"architecture": ...}` starts there.
+        """
+        super().reset(seed=seed)
+        settings = start_elsewhere(self.settings, self.table, options)
+        if self.settings.random:
+            self._luck[0] = self.np_random.random(self.settings.luck_size)
+        tabular_rules.begin(
+            self.rules.values,
+            self.rules.features,
+            self.rules.front,
+            settings.record,
+            self._everywhere,
+            self._luck,
+            self._places,
+            self._report,
+            self._observation,
+        )
+        self._applied[0] = True
+        return self._observation[0].copy(), self._info()
+
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Change the architecture and look its results up; see the class."""
+        places = self._places
+        if not 0 <= places.item(ELAPSED) < self.settings.episode_steps:
+            raise InputError("no episode is under way: call reset() before step()")
+        self._action[0] = action
+        if not 0 <= self._action.item(0) < self._n_actions:
+            raise InputError(
+                f"action {action} is out of range: expected 0 to {self._n_actions - 1}"
+            )
+        rules = self.rules
+        tabular_rules.advance(
+            rules.successors,
+            rules.operations,
+            rules.values,
+            rules.features,
+            self._record,
+            self._action,
+            self._everywhere,
+            self._luck,
+            places,
+            self._report,
+            self._observation,
+            self._reward,
+            self._applied,
+        )
+        over = places.item(ELAPSED) >= self.settings.episode_steps
+        return self._observation[0].copy(), self._reward.item(0), over, False, self._info()
+
+    def action_masks(self) -> np.ndarray:
+        """Bool `[actions]`: which actions are legal now (the format of sb3-contrib)."""
+        return self.rules.legal[self._places[0, NUMBER]].astype(bool)
+
+    def best_reachable(self) -> tuple[Architecture, float]:
+        """The architecture with the highest mean score that the episode can still end with.
+
+        Returns:
+            The architecture and its score.
+        """
+        number, elapsed = self._places[0, NUMBER], self._places[0, ELAPSED]
+        return best_reachable(
+            self.table,
+            self.table.grid.architectures[number],
+            self.settings.episode_steps - int(elapsed),
+            self._report[0, REPORT.index("penalty")],
+            self.epochs,
+        )
+
+    def render(self) -> Any:
+        """The design as a text table or as a picture, by `render_mode`."""
+        return self.render_place(self._places.item(NUMBER), self._report[0])
+
+    def render_place(self, number: int, report: np.ndarray) -> Any:
+        """As `render`, of any architecture of the table and its report."""
+        facts = dict(zip(REPORT, report.tolist(), strict=True))
+        if self.render_mode == "ansi":
+            layers = [
+                f"hidden {place + 1:<4}{width:>4} neurons, density {density:g}"
+                for place, (width, density) in enumerate(self.table.grid.architectures[number])
+            ]
+            return "\n".join([*layers, *(f"{key:<15}{value:.4f}" for key, value in facts.items())])
+        if self.render_mode == "rgb_array":
+            mean = self.rules.values[-1]
+            drawn, axes = plots.figure()
+            place = facts["active_weights"], facts["val_accuracy"]
+            plots.draw_position(mean[:, 2], mean[:, 0], *place, axes)
+            return plots.pixels(drawn)
+        return None
+
+    def _info(self) -> dict[str, Any]:
+        number = self._places.item(NUMBER)
+        accuracy, loss, weights, score, penalty, optimum, regret = self._report[0].tolist()
+        return {
+            "val_accuracy": accuracy,
+            "val_loss": loss,
+            "active_weights": weights,
+            "score": score,
+            "penalty": penalty,
+            "optimum": optimum,
+            "regret": regret,
+            "architecture": number,
+            "applied": self._applied.item(0),
+            "action_mask": self.rules.legal[number].copy(),
+        }
+
+
+@lru_cache(maxsize=8)
+def rules_of(table: Table, epochs: int | None) -> Rules:
+    """The rules of a table, made once."""
+    return tabular_rules.make_rules(table, epochs)
+
+
+def make_settings(
+    table: Table, penalty: Range, reward: str, episode_steps: int, noisy: bool, start: Any
+) -> Settings:
+    """The settings of an environment, checked; see `TabularEnv`.
+
+    Raises:
+        InputError: a value cannot be used.
+    """
+    low, high = check_range("penalty", penalty, low=0.0)
+    check_choice("reward", reward, REWARDS)
+    check_count("episode_steps", episode_steps)
+    if isinstance(start, str):
+        check_choice("start", start, ("random",))
+    grid = table.grid
+    if start is None:
+        start = (tabular_rules.middle_layer(grid),) if grid.max_depth else ()
+    number = -1 if isinstance(start, str) else grid.number(start)
+    reference = float(table.reference)
+    return Settings(
+        int(episode_steps), bool(noisy), reward == "difference", number, low, high, reference
+    )
+
+
+def start_elsewhere(settings: Settings, table: Table, options: dict[str, Any] | None) -> Settings:
+    """The settings of an episode with reset options.
+
+    Raises:
+        InputError: an option is unknown, or the architecture is not on the grid.
+    """
+    options = options or {}
+    if unknown := sorted(set(options) - {"architecture"}):
+        raise InputError(f"unknown reset options {unknown}: expected 'architecture' or none")
+    if "architecture" not in options:
+        return settings
+    return settings._replace(start=table.grid.number(options["architecture"]))
+
+
+def best_reachable(
+    table: Table,
+    start: Architecture,
+    steps: int,
+    penalty: float,
+    epochs: int | None = None,
+) -> tuple[Architecture, float]:
+    """The architecture with the highest mean score that some steps can lead to, and its score.
+
+    Args:
+        table: the measured results.
+        start: an architecture of its grid.
+        steps: how many actions are taken; "none" is one.
+        penalty: what the reference number of weights costs, in accuracy.
+        epochs: one of the table's epoch counts; by default the most.
+
+    Raises:
+        InputError: the architecture or the epoch count is not in the table.
+    """
+    near = tabular_rules.reachable(table.grid, start, steps)
+    scores = np.where(near, table.scores(penalty, epochs=epochs), -np.inf)
+    best = int(scores.argmax())
+    return table.grid.architectures[best], float(scores[best])

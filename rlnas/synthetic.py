@@ -1,0 +1,145 @@
+"""Synthetic classification problems, each generated from a seed; two families of tasks."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlnas.errors import InputError
+
+_TRAINING, _HELD_OUT = "synthetic:", "heldout:"
+PREFIXES = (_TRAINING, _HELD_OUT)
+"""How the names of the problems begin; the seed follows."""
+
+TRAINING_FAMILY: tuple[str, ...] = (
+    "digits",
+    "wine",
+    "breast_cancer",
+    *(f"{_TRAINING}{seed}" for seed in range(32)),
+)
+"""The tasks that `rlnas/Mixed-v0` draws from."""
+
+HELD_OUT_FAMILY: tuple[str, ...] = tuple(f"{_HELD_OUT}{seed}" for seed in range(16))
+"""Tasks of other kinds, for evaluating what was trained on `TRAINING_FAMILY`."""
+
+MAX_SEED = 2**32 - 1
+"""NumPy's limit."""
+
+_Problem = tuple[NDArray[Any], NDArray[Any]]
+
+
+def generate(name: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Generate the problem of a name.
+
+    ``synthetic:SEED`` are Gaussian clusters on the corners of a hypercube, up to four to a class,
+    among linear combinations of their coordinates and useless features (Guyon 2003, as
+    scikit-learn makes them). ``heldout:SEED`` are never of that kind but, in turn, nested shells
+    around the origin, interleaved spirals, and the classes that a random network tells apart, each
+    in few dimensions that some of the features mix. The seed decides everything else: 4 to 128
+    features, 2 to 10 classes of about the same size, 600 to 2,500 samples, up to 10 % of random
+    labels, and how easily the classes are told apart.
+
+    The same name gives the same bits in every process; NumPy's global state is not used.
+
+    Args:
+        name: ``synthetic:SEED`` or ``heldout:SEED``, SEED from 0 to `MAX_SEED`.
+
+    Returns:
+        Features [samples, n_features] float32; labels [samples] int32, from 0 without gaps.
+
+    Raises:
+        InputError: If the seed cannot be used.
+    """
+    seed = _seed(name)
+    held_out = name.startswith(_HELD_OUT)
+    # the streams of RandomState, unlike a Generator's, are the same in every version of NumPy
+    rng = np.random.RandomState([int(held_out), seed])
+    features, labels = _embedded(_KINDS[seed % len(_KINDS)], rng) if held_out else _hypercube(rng)
+    return features.astype(np.float32), labels.astype(np.int32)
+
+
+def _seed(name: str) -> int:
+    """The seed in a name, which has one spelling only (not 07), since results are filed by it."""
+    family, _, text = name.partition(":")
+    if not re.fullmatch("0|[1-9][0-9]{0,9}", text) or int(text) > MAX_SEED:
+        raise InputError(
+            f"data set {name!r} has the seed {text!r}: expected a whole number from 0 to "
+            f"{MAX_SEED}, write it like {family}:7"
+        )
+    return int(text)
+
+
+def _hypercube(rng: np.random.RandomState) -> _Problem:
+    from sklearn.datasets import make_classification  # here, since its import takes 1 s
+
+    n_samples, n_features, n_classes = _sizes(rng)
+    corners = (n_classes - 1).bit_length()  # dimensions in which each class has a corner
+    n_informative = _log_uniform(rng, max(2, corners), min(n_features, 16))
+    features, labels = make_classification(
+        n_samples=n_samples,
+        n_features=n_features,
+        n_informative=n_informative,
+        n_redundant=rng.randint(n_features - n_informative + 1),
+        n_classes=n_classes,
+        n_clusters_per_class=rng.randint(1, min(4, 2**n_informative // n_classes) + 1),
+        class_sep=np.exp(rng.uniform(np.log(0.8), np.log(2.5))),
+        flip_y=rng.uniform(0, 0.1),
+        random_state=rng,
+    )
+    return features, labels
+
+
+def _embedded(kind: Callable[..., _Problem], rng: np.random.RandomState) -> _Problem:
+    """A problem in few dimensions, mixed into some of the features; the others are noise."""
+    n_samples, n_features, n_classes = _sizes(rng)
+    points, labels = kind(rng, n_samples, n_classes)
+    dimensions = points.shape[1]
+    mixing = rng.normal(size=(dimensions, n_features)) / np.sqrt(dimensions)
+    mixing[:, rng.randint(max(dimensions, n_features // 4), n_features + 1) :] = 0
+    features = points @ mixing + rng.uniform(0.02, 0.15) * rng.normal(size=(n_samples, n_features))
+    random = rng.uniform(size=n_samples) < rng.uniform(0, 0.1)
+    return features, np.where(random, rng.randint(n_classes, size=n_samples), labels)
+
+
+def _shells(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
+    """Gaussian points, told apart by their distance from the origin, as many in each class."""
+    points = rng.normal(size=(n_samples, rng.randint(2, 4)))
+    return points, _equal_parts(np.square(points).sum(axis=1), n_classes)
+
+
+def _spirals(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
+    """Arms around the origin in a plane, one to a class."""
+    labels = rng.permutation(n_samples) % n_classes
+    radii = np.sqrt(rng.uniform(size=n_samples)) * 2
+    spread = rng.uniform(0.1, 0.25) / n_classes
+    turns = labels / n_classes + radii * rng.uniform(0.1, 0.4) + rng.normal(size=n_samples) * spread
+    angles = 2 * np.pi * turns
+    return radii[:, None] * np.column_stack([np.cos(angles), np.sin(angles)]), labels
+
+
+def _teacher(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
+    """Gaussian points, told apart by the angle of the two outputs of a random network."""
+    points = rng.normal(size=(n_samples, rng.randint(2, 5)))
+    hidden = np.tanh(points @ rng.normal(size=(points.shape[1], 32)) + rng.normal(size=32))
+    outputs = hidden @ rng.normal(size=(32, 2))
+    return points, _equal_parts(np.arctan2(*outputs.T), n_classes)
+
+
+def _equal_parts(values: NDArray[np.float64], n_classes: int) -> NDArray[np.intp]:
+    """Labels by size of the value, as many samples in each class."""
+    return values.argsort().argsort() * n_classes // len(values)
+
+
+_KINDS = (_shells, _spirals, _teacher)
+
+
+def _sizes(rng: np.random.RandomState) -> tuple[int, int, int]:
+    """Numbers of samples, features and classes."""
+    return _log_uniform(rng, 600, 2500), _log_uniform(rng, 4, 128), _log_uniform(rng, 2, 10)
+
+
+def _log_uniform(rng: np.random.RandomState, low: int, high: int) -> int:
+    """A whole number from `low` to `high`, each about as likely as its share of the logarithms."""
+    return int(np.exp(rng.uniform(np.log(low), np.log(high + 1))))

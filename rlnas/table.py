@@ -1,0 +1,267 @@
+"""`Table`: what every architecture of a grid reached in training, to be looked up."""
+
+import io
+import json
+import zlib
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+from zipfile import BadZipFile
+
+import numpy as np
+
+from rlnas.errors import InputError
+from rlnas.files import replace_file
+from rlnas.grid import Architecture, Grid
+from rlnas.scoring import reference_weights, score
+
+FORMAT = "rlnas-table-1"
+
+SHIPPED = ("digits", "mnist")
+"""The tables in the package."""
+
+T = TypeVar("T")
+
+
+class Record(NamedTuple, Generic[T]):
+    """What one architecture reached after some epochs; losses are mean cross-entropies (nats).
+
+    Accuracies and losses are those of the exponentially averaged weights; the training loss is
+    that of the weights themselves, over the batches since the epoch count before.
+    """
+
+    val_accuracy: T
+    val_loss: T
+    test_accuracy: T
+    test_loss: T
+    train_loss: T
+    active_weights: T
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Measured results of every architecture of a grid, for several seeds and epoch counts.
+
+    A seed decides which connections exist, their first weights and the order of the samples.
+
+    Attributes:
+        dataset: name of the data set.
+        grid: the architectures.
+        epochs: int `[epochs]`, after which was measured, ascending.
+        n_inputs: features of the data set.
+        n_outputs: classes of the data set.
+        n_validation: samples behind `val_correct`.
+        n_test: samples behind `test_correct`.
+        val_correct: uint16 `[architectures, seeds, epochs]`, samples predicted correctly.
+        test_correct: the same of the test samples.
+        val_loss: float16, same shape.
+        test_loss: float16, same shape.
+        train_loss: float16, same shape.
+        active_weights: int32 `[architectures, seeds]`.
+        versions: of the software that measured.
+    """
+
+    dataset: str
+    grid: Grid
+    epochs: tuple[int, ...]
+    n_inputs: int
+    n_outputs: int
+    n_validation: int
+    n_test: int
+    val_correct: np.ndarray
+    test_correct: np.ndarray
+    val_loss: np.ndarray
+    test_loss: np.ndarray
+    train_loss: np.ndarray
+    active_weights: np.ndarray
+    versions: dict[str, str]
+
+    @cached_property
+    def _records(self) -> dict[Any, list[Record[float]]]:
+        return {}
+
+    def __len__(self) -> int:
+        return len(self.grid.architectures)
+
+    @property
+    def n_seeds(self) -> int:
+        """How often every architecture was trained."""
+        return self.active_weights.shape[1]
+
+    @property
+    def reference(self) -> int:
+        """Active weights that the penalty is the price of."""
+        return reference_weights(self.n_inputs, self.n_outputs)
+
+    def query(
+        self, architecture: Architecture, *, epochs: int | None = None, seed: int | None = None
+    ) -> Record[float]:
+        """What an architecture reached.
+
+        Args:
+            architecture: `(width, density)` of each hidden layer.
+            epochs: one of `epochs`; by default the most.
+            seed: which of the trainings, from 0; by default the mean over all.
+
+        Raises:
+            InputError: the architecture is not on the grid, or the epoch count or seed unknown.
+        """
+        return self.records(epochs, seed)[self.grid.number(architecture)]
+
+    def records(self, epochs: int | None = None, seed: int | None = None) -> list[Record[float]]:
+        """The records of all architectures, in the order of their numbers; see `query`."""
+        try:
+            return self._records[epochs, seed]
+        except (KeyError, TypeError):
+            columns = self.columns(epochs, seed)
+            records = list(map(Record, *(column.tolist() for column in columns)))
+            return self._records.setdefault((epochs, seed), records)
+
+    def columns(self, epochs: int | None = None, seed: int | None = None) -> Record[np.ndarray]:
+        """As `records`, but one float64 `[architectures]` for each field; see `query`."""
+        if epochs is None:
+            epochs = self.epochs[-1]
+        if epochs not in self.epochs:
+            known = ", ".join(map(str, self.epochs))
+            raise InputError(f"no results after {epochs} epochs: expected one of {known}")
+        if seed is not None and seed not in range(self.n_seeds):
+            raise InputError(
+                f"no results of seed {seed}: expected 0 to {self.n_seeds - 1}, or None"
+            )
+        at = self.epochs.index(epochs)
+        chosen = slice(None) if seed is None else slice(seed, seed + 1)
+
+        def mean(values: np.ndarray) -> np.ndarray:
+            return values[:, chosen].astype(np.float64).mean(axis=1)
+
+        return Record(
+            mean(self.val_correct[..., at]) / self.n_validation,
+            mean(self.val_loss[..., at]),
+            mean(self.test_correct[..., at]) / self.n_test,
+            mean(self.test_loss[..., at]),
+            mean(self.train_loss[..., at]),
+            mean(self.active_weights),
+        )
+
+    def scores(
+        self, penalty: float, *, epochs: int | None = None, seed: int | None = None
+    ) -> np.ndarray:
+        """float64 `[architectures]`: validation accuracy less the price; see `query`."""
+        columns = self.columns(epochs, seed)
+        return score(columns.val_accuracy, columns.active_weights, penalty, self.reference)
+
+    def optimum(self, penalty: float, *, epochs: int | None = None) -> tuple[Architecture, float]:
+        """The architecture with the highest mean score, and that score."""
+        scores = self.scores(penalty, epochs=epochs)
+        best = int(scores.argmax())
+        return self.grid.architectures[best], float(scores[best])
+
+    def pareto_front(self, *, epochs: int | None = None) -> np.ndarray:
+        """Int `[n]`: architectures that none beats in both accuracy and weights, by weights.
+
+        Of those with equal accuracy and weights the first is taken.
+        """
+        columns = self.columns(epochs)
+        return non_dominated(columns.val_accuracy, columns.active_weights)
+
+    def save(self, path: str | Path) -> None:
+        """Write a compressed ``.npz`` file, atomically."""
+        about = {
+            "format": FORMAT,
+            "dataset": self.dataset,
+            "widths": self.grid.widths,
+            "densities": self.grid.densities,
+            "max_depth": self.grid.max_depth,
+            "epochs": self.epochs,
+            "n_inputs": self.n_inputs,
+            "n_outputs": self.n_outputs,
+            "n_validation": self.n_validation,
+            "n_test": self.n_test,
+            "versions": self.versions,
+        }
+        stream = io.BytesIO()
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        np.savez_compressed(stream, about=np.array(json.dumps(about)), **arrays)
+        replace_file(path, stream.getvalue())
+
+    @classmethod
+    def load(cls, source: str | Path) -> "Table":
+        """Read a table of the package by its data set's name, or any by its path.
+
+        Raises:
+            InputError: there is no such table, or the file is damaged or something else.
+        """
+        if str(source) in SHIPPED:
+            return _shipped(str(source))
+        path = Path(source)
+        if not path.is_file():
+            raise InputError(
+                f"no table '{source}': expected {' or '.join(SHIPPED)}, or the path of a file "
+                "made by `rlnas benchmark build`"
+            )
+        return _read(path)
+
+
+def non_dominated(accuracies: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Int `[n]`: places of the points that none beats in both, by ascending weights.
+
+    Args:
+        accuracies: float `[points]`, the more the better.
+        weights: float `[points]`, the less the better.
+    """
+    order = np.lexsort((-accuracies, weights))
+    best_so_far = np.maximum.accumulate(accuracies[order])
+    return order[np.diff(best_so_far, prepend=-np.inf) > 0]
+
+
+_ARRAYS = {
+    "val_correct": np.uint16,
+    "test_correct": np.uint16,
+    "val_loss": np.float16,
+    "test_loss": np.float16,
+    "train_loss": np.float16,
+    "active_weights": np.int32,
+}
+
+
+@lru_cache
+def _shipped(name: str) -> Table:
+    return _read(Path(str(files("rlnas") / "tables" / f"{name}.npz")))
+
+
+def _read(path: Path) -> Table:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            arrays = {name: file[name] for name in _ARRAYS}
+        if about.pop("format") != FORMAT:
+            raise ValueError("another format")
+        grid = Grid(
+            tuple(about.pop("widths")), tuple(about.pop("densities")), about.pop("max_depth")
+        )
+        table = Table(**about | {"epochs": tuple(about["epochs"]), "grid": grid}, **arrays)
+        _check(table)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
+        raise InputError(
+            f"{path} is damaged or no table of this version of rlnas ({error}): expected a file "
+            "made by `rlnas benchmark build`"
+        ) from None
+    return table
+
+
+def _check(table: Table) -> None:
+    """Raise `ValueError` if the arrays do not fit the grid and each other."""
+    shape = (len(table), table.active_weights.shape[-1], len(table.epochs))
+    for name, dtype in _ARRAYS.items():
+        array = getattr(table, name)
+        wanted = shape[:2] if name == "active_weights" else shape
+        if array.shape != wanted or array.dtype != dtype:
+            raise ValueError(f"{name} is {array.dtype} {array.shape}, expected {wanted}")
+        array.flags.writeable = False
+        if not np.isfinite(array).all() or array.min(initial=0) < 0:
+            raise ValueError(f"{name} has values out of range")
+    for correct, n in ((table.val_correct, table.n_validation), (table.test_correct, table.n_test)):
+        if correct.max(initial=0) > n:
+            raise ValueError(f"more correct predictions than the {n} samples")
