@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test check format bench-engine bench-env clean
+.PHONY: setup demo test check format bench-engine bench-env bench-tabular docs scores clean
 
 setup: .venv/installed
 
@@ -34,6 +34,19 @@ bench-engine: setup  ## a training step, ours against PyTorch and the machine's 
 
 bench-env: setup  ## steps per second of the environments, and where the time goes
 	$(BIN)/python benchmarks/environment.py
+
+bench-tabular: setup  ## steps and look-ups per second of the tabular environments
+	$(BIN)/python benchmarks/tabular.py
+
+docs: setup  ## the pages of the environments, the data cards
+	$(BIN)/python docs/generate.py
+	for table in digits mnist; do \
+		$(BIN)/rlnas benchmark card --table $$table --out rlnas/tables/$$table; \
+	done
+
+scores: setup  ## the reference scores: an hour
+	$(BIN)/rlnas benchmark scores --out runs/scores
+	cp runs/scores/reference_scores.md runs/scores/reference_scores.png docs/
 
 format: setup
 	$(BIN)/ruff check --fix .

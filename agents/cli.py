@@ -6,21 +6,29 @@ import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from rlnas import datasets
 from rlnas.agents.config import (
     AssessConfig,
+    BenchmarkConfig,
+    BuildConfig,
+    CardConfig,
     DataConfig,
     DesignConfig,
     EvaluateConfig,
     FetchConfig,
     ListConfig,
+    ScoresConfig,
+    StudyConfig,
     TrainConfig,
 )
 from rlnas.errors import InputError
+
+if TYPE_CHECKING:
+    from rlnas.table import Table
 
 _subcommand = tyro.conf.subcommand
 
@@ -30,6 +38,8 @@ Command = (
     | Annotated[EvaluateConfig, _subcommand("evaluate")]
     | Annotated[AssessConfig, _subcommand("assess")]
     | Annotated[DataConfig, _subcommand("data")]
+    | Annotated[BenchmarkConfig, _subcommand("benchmark")]
+    | Annotated[StudyConfig, _subcommand("study")]
 )
 
 
@@ -86,6 +96,58 @@ def run(config: Any) -> None:
 
             logging.basicConfig(format="%(message)s", level=logging.INFO)
             print(f"in {fetch(name, data_dir)}")
+        case BenchmarkConfig(command=BuildConfig() as asked):
+            _build(asked)
+        case BenchmarkConfig(command=CardConfig(table, out)):
+            from rlnas.table import Table
+
+            _write_card(Table.load(table), out)
+        case BenchmarkConfig(command=ScoresConfig(out, tasks, seeds, jobs)):
+            from rlnas.agents.reference_scores import TASKS, reference_scores
+
+            print(reference_scores(out, tasks or tuple(TASKS), seeds, jobs))
+        case StudyConfig():
+            _study(config)
+
+
+def _study(config: StudyConfig) -> None:
+    from rlnas.estimator_study import plot, study, written
+    from rlnas.files import replace_file
+    from rlnas.table import Table
+
+    table = Table.load(config.table)
+    data = datasets.load(table.dataset, data_dir=config.data_dir)
+    rows = study(table, data, config.sample, config.seed)
+    text = written(rows)
+    replace_file(config.out / "estimators.md", (text + "\n").encode())
+    plot(rows, config.out / "estimators.png")
+    print(text)
+
+
+def _build(config: BuildConfig) -> None:
+    from rlnas.grid import Grid
+    from rlnas.table_builder import build
+
+    table = build(
+        config.dataset,
+        config.out,
+        grid=Grid(config.widths, config.densities, config.max_depth),
+        epochs=config.epochs,
+        n_seeds=config.seeds,
+        n_jobs=config.jobs,
+        data_dir=config.data_dir,
+    )
+    print(f"table in {config.out / 'table.npz'}")
+    _write_card(table, config.out)
+
+
+def _write_card(table: "Table", out: Path) -> None:
+    from rlnas.files import replace_file
+    from rlnas.table_card import data_card, picture
+
+    replace_file(out / "card.md", data_card(table).encode())
+    replace_file(out / "front.png", picture(table))
+    print(f"data card in {out / 'card.md'}, plot in {out / 'front.png'}")
 
 
 def _print_design(record: dict[str, Any], out: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import tyro
 
 from rlnas.errors import InputError
+from rlnas.grid import GRID
 
 MAX_LAYERS, MAX_UNITS = 8, 4096  # of the policy
 
@@ -175,6 +176,89 @@ class EvaluateConfig:
     """Name or .npz file."""
     json: bool = False
     """Print one JSON object."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """Train every architecture of a grid, and write a table with its data card.
+
+    The same command again goes on where the last one ended.
+    """
+
+    dataset: str
+    """Name or .npz file."""
+    out: Path
+    """Folder for the table; unfinished work is kept there too."""
+    widths: tuple[int, ...] = GRID.widths
+    """Neurons a hidden layer may have."""
+    densities: tuple[float, ...] = GRID.densities
+    """Shares of active weights a hidden layer may have."""
+    max_depth: int = GRID.max_depth
+    """Hidden layers a network may have."""
+    epochs: tuple[int, ...] = (2, 4, 8, 16, 32, 64)
+    """After how many to measure."""
+    seeds: int = 3
+    """Trainings of each architecture."""
+    jobs: int = -1
+    """Workers; -1 for as many as there are processors."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+
+@dataclass(frozen=True)
+class CardConfig:
+    """Write the data card of a table: how it was made, its noise, the best in it."""
+
+    table: str
+    """A table of the package (digits, mnist), or the path of another."""
+    out: Path
+    """Folder for `card.md` and `front.png`."""
+
+
+@dataclass(frozen=True)
+class ScoresConfig:
+    """Measure reference scores of simple strategies and plain learners.
+
+    The same command again goes on where the last one ended.
+    """
+
+    out: Path
+    """Folder for the table, the plot and the runs."""
+    tasks: tuple[str, ...] = ()
+    """Which tasks, such as tabular-digits; by default all."""
+    seeds: int = 10
+    """Runs of each strategy in each task."""
+    jobs: int = -1
+    """Workers; -1 for as many as there are processors."""
+
+
+@dataclass(frozen=True)
+class BenchmarkConfig:
+    """Build tables and their data cards, measure reference scores."""
+
+    command: (
+        Annotated[BuildConfig, tyro.conf.subcommand("build")]
+        | Annotated[CardConfig, tyro.conf.subcommand("card")]
+        | Annotated[ScoresConfig, tyro.conf.subcommand("scores")]
+    )
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """Studies with a table and a plot: how well cheap estimates rank architectures."""
+
+    name: Annotated[Literal["estimators"], tyro.conf.Positional]
+    """Which one."""
+    out: Path
+    """Folder for `estimators.md` and `estimators.png`."""
+    table: str = "digits"
+    """A table of the package (digits, mnist), or the path of another."""
+    sample: int = 500
+    """Architectures for estimates that are not in the table."""
+    seed: int = 0
+    """Seed of the sample."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
 

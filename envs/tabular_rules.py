@@ -8,14 +8,17 @@ from functools import lru_cache
 from math import log10
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import shortest_path
 
 from rlnas.envs.actions import ALL_LAYERS, OPERATIONS, Action
 from rlnas.grid import Architecture, Grid
-from rlnas.kernels import compiled
 from rlnas.table import Record, Table
+
+# Without fast math, unlike the kernels: scores are to the bit those that NumPy gives.
+compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy")
 
 _DYNAMIC = (
     "progress",
@@ -73,6 +76,9 @@ class Rules(NamedTuple):
     values: np.ndarray
     features: np.ndarray
     front: np.ndarray
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Rules":
+        return self  # nothing in it changes
 
 
 class Settings(NamedTuple):
@@ -280,6 +286,7 @@ def begin(values, features, front, settings, which, luck, places, report, observ
     """
     fixed = settings[0]
     low, high = fixed.low_penalty, fixed.high_penalty
+    mean = values.shape[0] - 1
     for env in range(which.size):
         if not which[env]:
             continue
@@ -298,12 +305,15 @@ def begin(values, features, front, settings, which, luck, places, report, observ
             price = penalty * front[1, point] / fixed.reference
             optimum = max(optimum, front[0, point] - price)
         places[env, NUMBER], places[env, ELAPSED] = number, 0
+        places[env, _ROW] = mean
+        if fixed.noisy:
+            places[env, _ROW] = int(luck[env, _FIRST_ROW] * mean)
         report[env, _PENALTY], report[env, _OPTIMUM] = penalty, optimum
         for entry in range(len(_DYNAMIC)):
             observations[env, entry] = 0
         observations[env, _PENALTY_CODE] = _clip((log10(max(penalty, 1e-4)) + 2) / 2)
         observations[env, _LAST_ACTION] = 1
-        _look_up(values, features, fixed, env, luck, places, report, observations)
+        _look_up(values, features, fixed, env, places, report, observations)
 
 
 @compiled
@@ -340,46 +350,49 @@ def advance(
         applied: bool `[n]`, receives whether the action was legal.
     """
     fixed = settings[0]
+    mean = values.shape[0] - 1
+    # Two short loops, in which the processor can fetch for several environments at once.
+    for env in range(actions.size):
+        if moving[env]:
+            number = places[env, NUMBER]
+            after = successors[number, actions[env]]
+            applied[env] = after >= 0
+            rewards[env] = values[places[env, _ROW], number, _LOG_WEIGHTS]  # kept for a moment
+            places[env, NUMBER] = after if after >= 0 else number
+            places[env, ELAPSED] += 1
+            places[env, _ROW] = mean
+            if fixed.noisy:
+                places[env, _ROW] = int(luck[env, _FIRST_ROW + places[env, ELAPSED]] * mean)
     for env in range(actions.size):
         if not moving[env]:
             continue
-        number, action = places[env, NUMBER], actions[env]
         score, accuracy = report[env, _SCORE], report[env, _ACCURACY]
-        size = values[places[env, _ROW], number, _LOG_WEIGHTS]
-        after = successors[number, action]
-        applied[env] = after >= 0
-        if after >= 0:
-            places[env, NUMBER] = after
-        places[env, ELAPSED] += 1
-        _look_up(values, features, fixed, env, luck, places, report, observations)
+        size = rewards[env]
+        _look_up(values, features, fixed, env, places, report, observations)
         growth = values[places[env, _ROW], places[env, NUMBER], _LOG_WEIGHTS] - size
         observations[env, _ACCURACY_CHANGE] = _clip(10 * (report[env, _ACCURACY] - accuracy))
         observations[env, _SIZE_CHANGE] = _clip(growth / 2)
         observations[env, _SCORE_CHANGE] = _clip(10 * (report[env, _SCORE] - score))
         for entry in range(_LAST_ACTION, _LAST_REFUSED):
             observations[env, entry] = 0
-        observations[env, _LAST_ACTION + operations[action]] = 1
-        observations[env, _LAST_REFUSED] = after < 0
+        observations[env, _LAST_ACTION + operations[actions[env]]] = 1
+        observations[env, _LAST_REFUSED] = not applied[env]
         rewards[env] = report[env, _SCORE]
         if fixed.difference:
             rewards[env] -= score
 
 
 @compiled
-def _look_up(values, features, fixed, env, luck, places, report, observations):
+def _look_up(values, features, fixed, env, places, report, observations):
     """Evaluate the architecture an environment has now, and observe all but the past."""
-    number, mean = places[env, NUMBER], values.shape[0] - 1
-    row = mean
-    if fixed.noisy:
-        row = int(luck[env, _FIRST_ROW + places[env, ELAPSED]] * mean)
-    places[env, _ROW] = row
-    unit = report[env, _PENALTY] / fixed.reference
-    cost = unit * values[row, number, _WEIGHTS]
+    number, row, mean = places[env, NUMBER], places[env, _ROW], values.shape[0] - 1
+    penalty = report[env, _PENALTY]
+    cost = penalty * values[row, number, _WEIGHTS] / fixed.reference
     for column in (_ACCURACY, _LOSS, _WEIGHTS):
         report[env, column] = values[row, number, column]
     report[env, _SCORE] = values[row, number, _ACCURACY] - cost
-    true = values[mean, number, _ACCURACY] - unit * values[mean, number, _WEIGHTS]
-    report[env, _REGRET] = report[env, _OPTIMUM] - true
+    true_cost = penalty * values[mean, number, _WEIGHTS] / fixed.reference
+    report[env, _REGRET] = report[env, _OPTIMUM] - (values[mean, number, _ACCURACY] - true_cost)
     observations[env, _PROGRESS] = places[env, ELAPSED] / fixed.episode_steps
     observations[env, _COST] = _clip(cost)
     for entry in range(features.shape[2]):

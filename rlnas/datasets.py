@@ -93,6 +93,9 @@ class Dataset:
                 view.flags.writeable = False
                 object.__setattr__(self, field.name, view)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Dataset":
+        return self  # nothing in it can change
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.__post_init__()  # unpickled arrays are writeable

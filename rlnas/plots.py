@@ -1,5 +1,6 @@
 """Pictures of designs: a network, accuracy against weights; and a design as a text table."""
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -103,14 +104,22 @@ def draw_tradeoff(
     axes.grid(alpha=0.3)
 
 
-def figure(width: float = 6.4, height: float = 4.8) -> tuple[Any, Any]:
-    """A matplotlib `Figure` that is drawn in memory, without a display, and its `Axes`."""
+def figure(width: float = 6.4, height: float = 4.8, columns: int | None = None) -> tuple[Any, Any]:
+    """A matplotlib `Figure` that is drawn in memory, without a display, and its `Axes`.
+
+    Args:
+        width: inches, of 100 pixels.
+        height: inches.
+        columns: how many `Axes` side by side, in a list; by default one, on its own.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     new = Figure(figsize=(width, height), dpi=100, layout="constrained")
     FigureCanvasAgg(new)
-    return new, new.add_subplot()
+    if columns is None:
+        return new, new.add_subplot()
+    return new, list(new.subplots(1, columns, squeeze=False)[0])
 
 
 def network_picture(network: SparseNetwork) -> np.ndarray:
@@ -118,6 +127,13 @@ def network_picture(network: SparseNetwork) -> np.ndarray:
     drawn, axes = figure()
     draw_network(network, axes)
     return pixels(drawn)
+
+
+def png(drawn: Any) -> bytes:
+    """A figure made by `figure` as a PNG file."""
+    stream = io.BytesIO()
+    drawn.savefig(stream, format="png", metadata={"Software": None})  # the same bytes every time
+    return stream.getvalue()
 
 
 def pixels(drawn: Any) -> np.ndarray:

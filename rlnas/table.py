@@ -82,6 +82,9 @@ class Table:
     def _records(self) -> dict[Any, list[Record[float]]]:
         return {}
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Table":
+        return self  # nothing in it changes
+
     def __len__(self) -> int:
         return len(self.grid.architectures)
 
@@ -228,7 +231,7 @@ _ARRAYS = {
 
 @lru_cache
 def _shipped(name: str) -> Table:
-    return _read(Path(str(files("rlnas") / "tables" / f"{name}.npz")))
+    return _read(Path(str(files("rlnas") / "tables" / name / "table.npz")))
 
 
 def _read(path: Path) -> Table:

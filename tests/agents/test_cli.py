@@ -41,7 +41,7 @@ TINY = [
     "1",
 ]
 
-COMMANDS = ("train", "design", "evaluate", "assess", "data")
+COMMANDS = ("train", "design", "evaluate", "assess", "data", "benchmark", "study")
 
 
 def rlnas(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,57 @@
+"""Summaries of a few runs: interquartile means with bootstrap intervals.
+
+After Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice".
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import bootstrap, trim_mean
+
+CONFIDENCE = 0.95
+
+
+class Estimate(NamedTuple):
+    """A statistic and the interval around it."""
+
+    value: float
+    low: float
+    high: float
+
+    def __format__(self, form: str) -> str:
+        return f"{self.value:{form}} ({self.low:{form}} to {self.high:{form}})"
+
+
+def interquartile_mean(values: ArrayLike) -> float:
+    """Mean of the middle half.
+
+    Args:
+        values: float `[runs]`, one for each seed.
+    """
+    return float(trim_mean(np.asarray(values, float), 0.25))
+
+
+def estimate(values: ArrayLike, resamples: int = 10_000) -> Estimate:
+    """The interquartile mean with its 95 % percentile bootstrap interval.
+
+    Args:
+        values: float `[runs]`, one for each seed.
+        resamples: of the bootstrap, which is seeded.
+
+    Returns:
+        An interval of no width for a single run or equal ones.
+    """
+    data = np.asarray(values, float)
+    middle = interquartile_mean(data)
+    if np.ptp(data) == 0:
+        return Estimate(middle, middle, middle)
+    interval = bootstrap(
+        (data,),
+        lambda sample, axis: trim_mean(sample, 0.25, axis=axis),
+        n_resamples=resamples,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return Estimate(middle, float(interval.low), float(interval.high))

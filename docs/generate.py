@@ -1,0 +1,45 @@
+"""Writes the pages of `docs/environments` from the docstrings of the classes: `make docs`."""
+
+import inspect
+from pathlib import Path
+
+import gymnasium as gym
+
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.design_vector_env import DesignVectorEnv
+from rlnas.envs.multi_objective import MODesignEnv, MOTabularEnv
+from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
+from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular_vector_env import TabularVectorEnv
+
+FOLDER = Path(__file__).parent / "environments"
+
+PAGES = {
+    "design": DesignEnv,
+    "tabular": TabularEnv,
+    "multi_objective_design": MODesignEnv,
+    "multi_objective_tabular": MOTabularEnv,
+    "design_vector": DesignVectorEnv,
+    "tabular_vector": TabularVectorEnv,
+    "sb3_threaded": ThreadedVecEnv,
+    "sb3_tabular": TabularVecEnv,
+}
+"""Name of each page and the class it is about."""
+
+
+def page(cls: type) -> str:
+    """The page of a class, as Markdown."""
+    ids = [
+        f"`{spec.id}`"
+        for spec in gym.registry.values()
+        if f"{cls.__module__}:{cls.__name__}" in (spec.entry_point, spec.vector_entry_point)
+    ]
+    by = f"Ids: {', '.join(ids)}.\n\n" if ids else ""
+    manual = inspect.getdoc(cls) or ""
+    code = f"from {cls.__module__} import {cls.__name__}"
+    return f"# {cls.__name__}\n\n    {code}\n\n{by}{manual}\n"
+
+
+if __name__ == "__main__":
+    for name, cls in PAGES.items():
+        (FOLDER / f"{name}.md").write_text(page(cls))
