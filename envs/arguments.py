@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from numbers import Real
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,44 @@ def check_range(name: str, value: Range, low: float, high: float = np.inf) -> tu
     return float(bounds[0]), float(bounds[1])
 
 
+def check_action(action: Any, n_actions: int) -> int:
+    """The number of one action.
+
+    Raises:
+        InputError: it is no whole number, or out of range.
+    """
+    try:
+        number = index(action)
+    except TypeError:
+        raise InputError(f"action {action!r} cannot be taken: expected a whole number") from None
+    if not 0 <= number < n_actions:
+        raise InputError(f"action {number} is out of range: expected 0 to {n_actions - 1}")
+    return number
+
+
+def check_under_way(elapsed: int, episode_steps: float = float("inf")) -> None:
+    """Raise `InputError` unless an episode has begun and is not over.
+
+    Args:
+        elapsed: steps taken in this episode, negative before the first reset.
+        episode_steps: of an episode; leave it out where the end does not matter.
+    """
+    if not 0 <= elapsed < episode_steps:
+        raise InputError("no episode is under way: call reset() first")
+
+
+def check_limit(max_episode_steps: int | None) -> int | None:
+    """Steps after which episodes are truncated; None, or -1 as in Gymnasium, for never.
+
+    Raises:
+        InputError: it is something else than a whole number from 1, -1 or None.
+    """
+    if max_episode_steps is None or max_episode_steps == -1:
+        return None
+    check_count("max_episode_steps", max_episode_steps)
+    return max_episode_steps
+
+
 def check_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
     """The mode, of itself or of its value.
 
@@ -68,7 +107,8 @@ def check_reset_mask(mask: Any, num_envs: int) -> np.ndarray:
     array = np.asarray(mask)
     if array.shape != (num_envs,) or array.dtype != bool or not array.any():
         raise InputError(
-            f"reset_mask {mask} cannot be used: expected {num_envs} booleans, at least one True"
+            f"reset_mask {str(mask).splitlines()[0]} cannot be used: expected {num_envs} booleans, "
+            "at least one True"
         )
     return array
 
@@ -94,7 +134,10 @@ def check_actions(actions: Any, num_envs: int, n_actions: int) -> np.ndarray:
     Raises:
         InputError: they have another shape or type, or one is out of range.
     """
-    array = np.asarray(actions)
+    try:
+        array = np.asarray(actions)
+    except ValueError:
+        raise InputError(f"actions {actions} are ragged: expected {num_envs} integers") from None
     if array.shape != (num_envs,) or array.dtype.kind not in "iu":
         raise InputError(
             f"actions of shape {array.shape} and type {array.dtype} cannot be taken: expected "

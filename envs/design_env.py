@@ -10,7 +10,15 @@ from rlnas import datasets, plots
 from rlnas.datasets import Dataset, Source
 from rlnas.edits import EditError
 from rlnas.envs import actions
-from rlnas.envs.arguments import REWARDS, Range, check_choice, check_count, check_range
+from rlnas.envs.arguments import (
+    REWARDS,
+    Range,
+    check_action,
+    check_choice,
+    check_count,
+    check_range,
+    check_under_way,
+)
 from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
 from rlnas.errors import InputError
 from rlnas.network import SparseNetwork, random_network
@@ -159,6 +167,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self.batches_per_step = batches_per_step
         self.start = network
         self.render_mode = render_mode
+        self.elapsed = -1  # no episode yet
         self.best: Design | None = None
         self.action_space = gym.spaces.Discrete(len(actions.ACTIONS))
         self.observation_space = gym.spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32)
@@ -167,9 +176,9 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start an episode; see the class. There are no reset options."""
-        super().reset(seed=seed)
         if options:
             raise InputError(f"unknown reset options {sorted(options)}: this environment has none")
+        super().reset(seed=seed)
         rng = self.np_random
         self.dataset: Dataset = self.datasets[rng.integers(len(self.datasets))]
         self.penalty = draw(self.penalty_range, rng)
@@ -193,12 +202,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Edit, train, evaluate; see the class."""
-        number = int(action)
-        if not 0 <= number < len(actions.ACTIONS):
-            raise InputError(
-                f"action {action} is out of range: expected 0 to {len(actions.ACTIONS) - 1}"
-            )
-        self.action = number
+        check_under_way(self.elapsed, self.episode_steps)
+        self.action = check_action(action, len(actions.ACTIONS))
         self.before = self.now
         network = self.before.network
         self.refused = not self.mask[self.action]
@@ -225,10 +230,12 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 
     def action_masks(self) -> np.ndarray:
         """Bool `[39]`: which actions are legal now (the format of sb3-contrib)."""
+        check_under_way(self.elapsed)
         return self.mask.copy()
 
     def render(self) -> Any:
         """The design as a text table or as a picture, by `render_mode`."""
+        check_under_way(self.elapsed)
         if self.render_mode == "ansi":
             return plots.describe(self.now.network, self._info())
         if self.render_mode == "rgb_array":

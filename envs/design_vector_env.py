@@ -22,8 +22,10 @@ from rlnas.envs.arguments import (
     check_actions,
     check_autoreset_mode,
     check_count,
+    check_limit,
     check_over,
     check_reset_mask,
+    check_under_way,
     spread_seed,
 )
 from rlnas.envs.design_env import DesignEnv
@@ -58,12 +60,15 @@ class DesignVectorEnv(SyncVectorEnv):
     ):
         check_count("num_envs", num_envs)
         mode = check_autoreset_mode(autoreset_mode)
+        limit = check_limit(max_episode_steps)
+        if num_threads is not None:
+            check_count("num_threads", num_threads)
         arguments["dataset"] = _load(arguments.pop("dataset", "digits"), arguments.get("data_dir"))
 
         def make() -> gym.Env:
             env: gym.Env = DesignEnv(**arguments)
-            if max_episode_steps is not None:
-                env = TimeLimit(env, max_episode_steps)
+            if limit is not None:
+                env = TimeLimit(env, limit)
             return _Ahead(env, resets=mode is AutoresetMode.SAME_STEP)
 
         super().__init__([make] * num_envs, autoreset_mode=mode)
@@ -82,6 +87,10 @@ class DesignVectorEnv(SyncVectorEnv):
         which = np.ones(self.num_envs, bool)
         if "reset_mask" in options:
             which = check_reset_mask(options["reset_mask"], self.num_envs)
+            options["reset_mask"] = which
+            if not which.all():
+                envs = [cast(DesignEnv, env.unwrapped) for env in self._ahead_envs]
+                check_under_way(min(env.elapsed for env in envs))
         others = {key: value for key, value in options.items() if key != "reset_mask"}
         seeds = spread_seed(seed, self.num_envs)
         self._ahead(

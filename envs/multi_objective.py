@@ -68,7 +68,8 @@ class MOTabularEnv(_TwoObjectives, TabularEnv):
     `(1, penalty)` they are the reward of `TabularEnv`.
 
     Everything else is that of `TabularEnv`, where `penalty` still decides the score in the
-    observation and in the info. `pareto_front` gives the best returns there are.
+    observation and in the info. `pareto_front` gives the best returns there are, if every episode
+    starts alike: `rlnas/MOTabularDigits-v0` has `start="middle"`.
 
     ## Version History
     * v0: first version.
@@ -99,7 +100,7 @@ class MOTabularEnv(_TwoObjectives, TabularEnv):
         grid = self.table.grid
         start = grid.architectures[self.settings.start]
         near = np.flatnonzero(reachable(grid, start, self.settings.episode_steps))
-        accuracy, _, weights = self.rules.values[-1].T
+        accuracy, _, weights, _ = self.rules.values[-1].T
         best = near[non_dominated(accuracy[near], weights[near])]
         objectives = np.stack([accuracy, -weights / self.reference], axis=1)
         return list(objectives[best] - objectives[self.settings.start])

@@ -110,8 +110,14 @@ class TabularVecEnv(VecEnv):
         self.vector.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """An attribute of the environments, which they share."""
-        return [getattr(self.vector, attr_name)] * len(self._chosen(indices))
+        """An attribute of the environments, which they share but for `architecture`."""
+        chosen = self._chosen(indices)
+        if attr_name == "architecture":
+            return [self.vector.architectures[index] for index in chosen]
+        for owner in (self.vector.single, self.vector):
+            if hasattr(owner, attr_name):
+                return [getattr(owner, attr_name)] * len(chosen)
+        raise AttributeError(f"tabular environments have no attribute '{attr_name}'")
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Set an attribute of all environments."""
@@ -124,6 +130,8 @@ class TabularVecEnv(VecEnv):
     ) -> list[Any]:
         """What a method of `TabularVectorEnv` that gives one result for each environment gives."""
         results = getattr(self.vector, method_name)(*method_args, **method_kwargs)
+        if results is None:
+            results = [None] * self.num_envs
         return [results[index] for index in self._chosen(indices)]
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:

@@ -9,7 +9,15 @@ import numpy as np
 
 from rlnas import plots
 from rlnas.envs import tabular_rules
-from rlnas.envs.arguments import REWARDS, Range, check_choice, check_count, check_range
+from rlnas.envs.arguments import (
+    REWARDS,
+    Range,
+    check_action,
+    check_choice,
+    check_count,
+    check_range,
+    check_under_way,
+)
 from rlnas.envs.tabular_rules import ELAPSED, NUMBER, REPORT, Rules, Settings
 from rlnas.errors import InputError
 from rlnas.grid import Architecture
@@ -63,7 +71,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
     `reward="difference"` pays the change of the score, `reward="score"` the score itself.
 
     ## Starting State
-    One hidden layer from the middle of the grid: 32 neurons at density 1/8.
+    Any architecture of the table, each as likely as any other.
 
     ## Episode End
     Terminates after `episode_steps` steps. Never truncates.
@@ -85,8 +93,8 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
     * `epochs`: results after how many epochs of training; by default the most in the table.
     * `noisy`: each evaluation is that of a seed drawn at random, not the mean over seeds. Regret
       is by the mean all the same.
-    * `start`: `(width, density)` of each hidden layer to start with; `"random"` draws an
-      architecture at every reset.
+    * `start`: `"random"` draws an architecture at every reset; `"middle"` is one hidden layer from
+      the middle of the grid, 32 neurons at density 1/8; or `(width, density)` of each hidden layer.
     * `render_mode`: `"ansi"` (a text table) or `"rgb_array"` (the design among all others).
 
     `reset(options={"architecture": ...})` starts one episode elsewhere.
@@ -105,7 +113,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         episode_steps: int = 20,
         epochs: int | None = None,
         noisy: bool = False,
-        start: Architecture | Literal["random"] | None = None,
+        start: Architecture | Literal["random", "middle"] = "random",
         render_mode: str | None = None,
     ):
         self.table = table if isinstance(table, Table) else Table.load(table)
@@ -113,6 +121,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         self.settings = make_settings(self.table, penalty, reward, episode_steps, noisy, start)
         check_choice("render mode", render_mode, (None, *self.metadata["render_modes"]))
         self.reward = reward
+        self.episode_steps = self.settings.episode_steps
         self.render_mode = render_mode
         self.epochs = epochs
         self.actions = tabular_rules.tabular_actions(self.table.grid)
@@ -137,6 +146,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
     @property
     def architecture(self) -> Architecture:
         """`(width, density)` of each hidden layer, now."""
+        check_under_way(self._places.item(ELAPSED))
         return self.table.grid.architectures[self._places[0, NUMBER]]
 
     def reset(
@@ -148,8 +158,8 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
             seed: of the draws.
             options: `{"architecture": ...}` starts there.
         """
-        super().reset(seed=seed)
         settings = start_elsewhere(self.settings, self.table, options)
+        super().reset(seed=seed)
         if self.settings.random:
             self._luck[0] = self.np_random.random(self.settings.luck_size)
         tabular_rules.begin(
@@ -169,13 +179,8 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Change the architecture and look its results up; see the class."""
         places = self._places
-        if not 0 <= places.item(ELAPSED) < self.settings.episode_steps:
-            raise InputError("no episode is under way: call reset() before step()")
-        self._action[0] = action
-        if not 0 <= self._action.item(0) < self._n_actions:
-            raise InputError(
-                f"action {action} is out of range: expected 0 to {self._n_actions - 1}"
-            )
+        check_under_way(places.item(ELAPSED), self.episode_steps)
+        self._action[0] = check_action(action, self._n_actions)
         rules = self.rules
         tabular_rules.advance(
             rules.successors,
@@ -192,11 +197,12 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
             self._reward,
             self._applied,
         )
-        over = places.item(ELAPSED) >= self.settings.episode_steps
+        over = places.item(ELAPSED) >= self.episode_steps
         return self._observation[0].copy(), self._reward.item(0), over, False, self._info()
 
     def action_masks(self) -> np.ndarray:
         """Bool `[actions]`: which actions are legal now (the format of sb3-contrib)."""
+        check_under_way(self._places.item(ELAPSED))
         return self.rules.legal[self._places[0, NUMBER]].astype(bool)
 
     def best_reachable(self) -> tuple[Architecture, float]:
@@ -205,17 +211,17 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         Returns:
             The architecture and its score.
         """
-        number, elapsed = self._places[0, NUMBER], self._places[0, ELAPSED]
         return best_reachable(
             self.table,
-            self.table.grid.architectures[number],
-            self.settings.episode_steps - int(elapsed),
+            self.architecture,
+            self.episode_steps - self._places.item(ELAPSED),
             self._report[0, REPORT.index("penalty")],
             self.epochs,
         )
 
     def render(self) -> Any:
         """The design as a text table or as a picture, by `render_mode`."""
+        check_under_way(self._places.item(ELAPSED))
         return self.render_place(self._places.item(NUMBER), self._report[0])
 
     def render_place(self, number: int, report: np.ndarray) -> Any:
@@ -252,10 +258,13 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         }
 
 
-@lru_cache(maxsize=8)
 def rules_of(table: Table, epochs: int | None) -> Rules:
     """The rules of a table, made once."""
-    return tabular_rules.make_rules(table, epochs)
+    table.check_epochs(epochs)
+    return _rules_of(table, epochs)
+
+
+_rules_of = lru_cache(maxsize=8)(tabular_rules.make_rules)
 
 
 def make_settings(
@@ -270,9 +279,9 @@ def make_settings(
     check_choice("reward", reward, REWARDS)
     check_count("episode_steps", episode_steps)
     if isinstance(start, str):
-        check_choice("start", start, ("random",))
+        check_choice("start", start, ("random", "middle"))
     grid = table.grid
-    if start is None:
+    if isinstance(start, str) and start == "middle":
         start = (tabular_rules.middle_layer(grid),) if grid.max_depth else ()
     number = -1 if isinstance(start, str) else grid.number(start)
     reference = float(table.reference)

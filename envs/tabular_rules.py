@@ -226,9 +226,9 @@ def make_rules(table: Table, epochs: int | None = None) -> Rules:
     """
     successors = successors_of(table.grid)
     columns = [table.columns(epochs, seed) for seed in (*range(table.n_seeds), None)]
-    values = np.array([(c.val_accuracy, c.val_loss, c.active_weights) for c in columns]).transpose(
-        0, 2, 1
-    )
+    values = np.array(
+        [(c.val_accuracy, c.val_loss, c.active_weights, np.log2(c.active_weights)) for c in columns]
+    ).transpose(0, 2, 1)
     static = np.stack([_features(table, column) for column in columns])
     front = values[-1, table.pareto_front(epochs=epochs)][:, [0, 2]].T
     return Rules(

@@ -15,15 +15,25 @@ from rlnas.envs.arguments import (
     check_actions,
     check_autoreset_mode,
     check_count,
+    check_limit,
     check_over,
     check_reset_mask,
+    check_under_way,
     spread_seed,
 )
-from rlnas.envs.tabular_env import TabularEnv, make_settings, rules_of, start_elsewhere
+from rlnas.envs.tabular_env import (
+    TabularEnv,
+    best_reachable,
+    make_settings,
+    rules_of,
+    start_elsewhere,
+)
 from rlnas.envs.tabular_rules import ELAPSED, NUMBER, REPORT
-from rlnas.errors import InputError
 from rlnas.grid import Architecture
 from rlnas.table import Table
+
+NUMBERS_AHEAD = 512
+"""Random numbers drawn at once for an environment, of some of its next episodes."""
 
 
 class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
@@ -60,7 +70,7 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         episode_steps: int = 20,
         epochs: int | None = None,
         noisy: bool = False,
-        start: Architecture | Literal["random"] | None = None,
+        start: Architecture | Literal["random", "middle"] = "random",
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
@@ -72,12 +82,14 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.table = table if isinstance(table, Table) else Table.load(table)
         self.rules = rules_of(self.table, epochs)
         self.settings = make_settings(self.table, penalty, reward, episode_steps, noisy, start)
-        # One environment of its own, to check the rest and to render the others with.
-        self._single = TabularEnv(self.table, epochs=epochs, render_mode=render_mode)
+        # One environment of its own: what the others share, and what renders them.
+        self.single = TabularEnv(
+            self.table, penalty, reward, episode_steps, epochs, noisy, start, render_mode
+        )
         self.render_mode = render_mode
-        self.max_episode_steps = max_episode_steps
-        self.single_action_space: Discrete = self._single.action_space  # type: ignore[assignment]
-        self.single_observation_space: Box = self._single.observation_space  # type: ignore[assignment]
+        self.max_episode_steps = check_limit(max_episode_steps)
+        self.single_action_space: Discrete = self.single.action_space  # type: ignore[assignment]
+        self.single_observation_space: Box = self.single.observation_space  # type: ignore[assignment]
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._record = self.settings.record
@@ -86,6 +98,9 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._over = np.ones(num_envs, bool)
         self._rngs: list[np.random.Generator] = []
         self._luck = np.zeros((num_envs, self.settings.luck_size))
+        ahead = max(1, NUMBERS_AHEAD // self.settings.luck_size)
+        self._luck_ahead = np.zeros((num_envs, ahead, self.settings.luck_size))
+        self._drawn = np.full(num_envs, ahead)  # how many of these episodes have begun
         self._places = np.full((num_envs, 3), -1)
         self._report = np.zeros((num_envs, len(REPORT)))
         self._observations = np.zeros((num_envs, names), np.float32)
@@ -94,6 +109,7 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     @property
     def architectures(self) -> list[Architecture]:
         """`(width, density)` of each hidden layer, now, for every environment."""
+        check_under_way(self._places.item(0, ELAPSED))
         return [self.table.grid.architectures[number] for number in self._places[:, NUMBER]]
 
     def reset(
@@ -116,8 +132,8 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         which = self._everywhere
         if "reset_mask" in options:
             which = check_reset_mask(options.pop("reset_mask"), self.num_envs)
-            if self._places[0, NUMBER] < 0 and not which.all():
-                raise InputError("no episode is under way: reset all environments first")
+            if not which.all():
+                check_under_way(self._places.item(0, ELAPSED))
         settings = start_elsewhere(self.settings, self.table, options)
         self._seed(spread_seed(seed, self.num_envs), which)
         self._begin(which, settings)
@@ -139,8 +155,7 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """
         actions = check_actions(actions, self.num_envs, len(self.rules.operations))
         before = self._over
-        if self._places[0, NUMBER] < 0:
-            raise InputError("no episode is under way: call reset() before step()")
+        check_under_way(self._places.item(0, ELAPSED))
         check_over(self.mode, before)
         late = before.any()
         moving = ~before if late else self._everywhere
@@ -181,14 +196,27 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     def action_masks(self) -> np.ndarray:
         """Bool `[num_envs, actions]`: which actions are legal now."""
+        check_under_way(self._places.item(0, ELAPSED))
         return self.rules.legal[self._places[:, NUMBER]].astype(bool)
+
+    def best_reachable(self) -> list[tuple[Architecture, float]]:
+        """As of `TabularEnv`, for each environment."""
+        penalties = self._report[:, REPORT.index("penalty")]
+        left = self.settings.episode_steps - self._places[:, ELAPSED]
+        return [
+            best_reachable(self.table, architecture, int(steps), float(penalty), self.single.epochs)
+            for architecture, steps, penalty in zip(
+                self.architectures, left, penalties, strict=True
+            )
+        ]
 
     def render(self) -> tuple[Any, ...] | None:
         """One rendering for each environment, by `render_mode`."""
+        check_under_way(self._places.item(0, ELAPSED))
         if self.render_mode is None:
             return None
         return tuple(
-            self._single.render_place(int(number), report)
+            self.single.render_place(int(number), report)
             for number, report in zip(self._places[:, NUMBER], self._report, strict=True)
         )
 
@@ -202,11 +230,15 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         for env in np.flatnonzero(which):
             if seeds[env] is not None:
                 self._rngs[env] = seeding.np_random(seeds[env])[0]
+                self._drawn[env] = self._luck_ahead.shape[1]
 
     def _begin(self, which: np.ndarray, settings: tabular_rules.Settings) -> None:
         if self._rngs:
-            for env in np.flatnonzero(which):
-                self._luck[env] = self._rngs[env].random(settings.luck_size)
+            for env in np.flatnonzero(which & (self._drawn == self._luck_ahead.shape[1])):
+                self._rngs[env].random(out=self._luck_ahead[env])
+                self._drawn[env] = 0
+            self._luck[which] = self._luck_ahead[which, self._drawn[which]]
+            self._drawn[which] += 1
         tabular_rules.begin(
             self.rules.values,
             self.rules.features,

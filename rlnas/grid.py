@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import pairwise, product
+from numbers import Integral, Real
 
 import numpy as np
 
 from rlnas.errors import InputError
+
+MAX_WIDTH = 2**15
+MOST_ARCHITECTURES = 1_000_000
 
 Architecture = tuple[tuple[int, float], ...]
 """`(width, density)` of each hidden layer from the input side; `()` is a linear classifier."""
@@ -35,18 +39,25 @@ class Grid:
     max_depth: int
 
     def __post_init__(self) -> None:
-        for name, values, high in (
-            ("widths", self.widths, 2**15),
-            ("densities", self.densities, 1),
-        ):
-            if not values or list(values) != sorted(set(values)):
-                raise InputError(f"{name} {values} cannot be used: expected ascending numbers")
-            if not (values[0] > 0 and values[-1] <= high):
+        for name, kind, high in (("widths", Integral, MAX_WIDTH), ("densities", Real, 1)):
+            values = tuple(getattr(self, name))
+            object.__setattr__(self, name, values)  # of a list, too
+            numbers = values and all(isinstance(value, kind) for value in values)
+            ascending = numbers and all(a < b for a, b in pairwise((0, *values)))
+            if not ascending or values[-1] > high:
+                what = "whole numbers" if kind is Integral else "numbers"
                 raise InputError(
-                    f"{name} {values} cannot be used: expected above 0, at most {high}"
+                    f"{name} {values} cannot be used: expected ascending {what} above 0, at most "
+                    f"{high}"
                 )
-        if not 0 <= self.max_depth <= 5:
+        if not (isinstance(self.max_depth, Integral) and 0 <= self.max_depth <= 5):
             raise InputError(f"max_depth {self.max_depth} cannot be used: expected 0 to 5")
+        layers = len(self.widths) * len(self.densities)
+        if sum(layers**depth for depth in range(self.max_depth + 1)) > MOST_ARCHITECTURES:
+            raise InputError(
+                f"a grid of {layers} layers and depth {self.max_depth} has more than "
+                f"{MOST_ARCHITECTURES:,} architectures: give fewer widths, densities or layers"
+            )
 
     @cached_property
     def architectures(self) -> list[Architecture]:

@@ -79,8 +79,11 @@ class Table:
     versions: dict[str, str]
 
     @cached_property
-    def _records(self) -> dict[Any, list[Record[float]]]:
+    def _records(self) -> dict[Any, tuple[Record[float], ...]]:
         return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_records"}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Table":
         return self  # nothing in it changes
@@ -113,22 +116,22 @@ class Table:
         """
         return self.records(epochs, seed)[self.grid.number(architecture)]
 
-    def records(self, epochs: int | None = None, seed: int | None = None) -> list[Record[float]]:
+    def records(
+        self, epochs: int | None = None, seed: int | None = None
+    ) -> tuple[Record[float], ...]:
         """The records of all architectures, in the order of their numbers; see `query`."""
         try:
             return self._records[epochs, seed]
         except (KeyError, TypeError):
             columns = self.columns(epochs, seed)
-            records = list(map(Record, *(column.tolist() for column in columns)))
+            records = tuple(map(Record, *(column.tolist() for column in columns)))
             return self._records.setdefault((epochs, seed), records)
 
     def columns(self, epochs: int | None = None, seed: int | None = None) -> Record[np.ndarray]:
         """As `records`, but one float64 `[architectures]` for each field; see `query`."""
+        self.check_epochs(epochs)
         if epochs is None:
             epochs = self.epochs[-1]
-        if epochs not in self.epochs:
-            known = ", ".join(map(str, self.epochs))
-            raise InputError(f"no results after {epochs} epochs: expected one of {known}")
         if seed is not None and seed not in range(self.n_seeds):
             raise InputError(
                 f"no results of seed {seed}: expected 0 to {self.n_seeds - 1}, or None"
@@ -147,6 +150,12 @@ class Table:
             mean(self.train_loss[..., at]),
             mean(self.active_weights),
         )
+
+    def check_epochs(self, epochs: int | None) -> None:
+        """Raise `InputError` unless it is None or one of the table's epoch counts."""
+        if epochs is not None and epochs not in self.epochs:
+            known = ", ".join(map(str, self.epochs))
+            raise InputError(f"no results after {epochs} epochs: expected one of {known}")
 
     def scores(
         self, penalty: float, *, epochs: int | None = None, seed: int | None = None
@@ -185,7 +194,7 @@ class Table:
             "versions": self.versions,
         }
         stream = io.BytesIO()
-        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays = {name: getattr(self, name) for name in ARRAYS}
         np.savez_compressed(stream, about=np.array(json.dumps(about)), **arrays)
         replace_file(path, stream.getvalue())
 
@@ -219,7 +228,7 @@ def non_dominated(accuracies: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return order[np.diff(best_so_far, prepend=-np.inf) > 0]
 
 
-_ARRAYS = {
+ARRAYS = {
     "val_correct": np.uint16,
     "test_correct": np.uint16,
     "val_loss": np.float16,
@@ -227,6 +236,7 @@ _ARRAYS = {
     "train_loss": np.float16,
     "active_weights": np.int32,
 }
+"""The arrays of a table and their types."""
 
 
 @lru_cache
@@ -236,9 +246,9 @@ def _shipped(name: str) -> Table:
 
 def _read(path: Path) -> Table:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            arrays = {name: file[name] for name in _ARRAYS}
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            about = dict(json.loads(str(file["about"])))
+            arrays = {name: file[name] for name in ARRAYS}
         if about.pop("format") != FORMAT:
             raise ValueError("another format")
         grid = Grid(
@@ -246,7 +256,7 @@ def _read(path: Path) -> Table:
         )
         table = Table(**about | {"epochs": tuple(about["epochs"]), "grid": grid}, **arrays)
         _check(table)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
+    except DAMAGE as error:
         raise InputError(
             f"{path} is damaged or no table of this version of rlnas ({error}): expected a file "
             "made by `rlnas benchmark build`"
@@ -254,10 +264,40 @@ def _read(path: Path) -> Table:
     return table
 
 
+DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    MemoryError,
+    BadZipFile,
+    zlib.error,
+    InputError,
+)
+"""What NumPy, zipfile and json raise for files that are not what they were."""
+
+
 def _check(table: Table) -> None:
-    """Raise `ValueError` if the arrays do not fit the grid and each other."""
-    shape = (len(table), table.active_weights.shape[-1], len(table.epochs))
-    for name, dtype in _ARRAYS.items():
+    """Raise `ValueError` if the values are implausible or do not fit each other."""
+    for name in ("n_inputs", "n_outputs", "n_validation", "n_test"):
+        if not (isinstance(getattr(table, name), int) and getattr(table, name) > 0):
+            raise ValueError(f"{name} is {getattr(table, name)}, expected a number from 1")
+    steps = [0, *table.epochs]
+    if len(steps) < 2 or not all(isinstance(step, int) for step in steps):
+        raise ValueError(f"epochs are {table.epochs}, expected whole numbers")
+    if steps != sorted(set(steps)):
+        raise ValueError(f"epochs are {table.epochs}, expected ascending numbers from 1")
+    if not (isinstance(table.dataset, str) and isinstance(table.versions, dict)):
+        raise ValueError("the data set or the versions are no text")
+    if table.active_weights.ndim != 2 or table.active_weights.size == 0:
+        raise ValueError(f"active_weights has shape {table.active_weights.shape}")
+    if table.active_weights.min() < 1:
+        raise ValueError("a network has no active weights")
+    shape = (len(table), table.n_seeds, len(table.epochs))
+    for name, dtype in ARRAYS.items():
         array = getattr(table, name)
         wanted = shape[:2] if name == "active_weights" else shape
         if array.shape != wanted or array.dtype != dtype:

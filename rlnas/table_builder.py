@@ -18,11 +18,15 @@ from rlnas.errors import InputError
 from rlnas.files import read_json, replace_file, write_json
 from rlnas.grid import GRID, Architecture, Grid
 from rlnas.network import SparseNetwork, random_network
-from rlnas.table import Table
+from rlnas.table import ARRAYS, DAMAGE, Table
 from rlnas.training import Batches, evaluate, train
 
 CHUNK = 128
 """Architectures that one task trains: some seconds of work, and what a kill may lose."""
+
+
+MAX_SAMPLES = 2**16 - 1
+"""Validation or test samples that a table can count correct predictions of."""
 
 
 class Task(NamedTuple):
@@ -67,11 +71,17 @@ def build(
     Raises:
         InputError: a value cannot be used, or the folder holds chunks of another table.
     """
-    if not epochs or list(epochs) != sorted(set(epochs)) or epochs[0] < 1:
+    whole = all(isinstance(count, int | np.integer) for count in epochs)
+    if not (whole and epochs and epochs[0] > 0 and list(epochs) == sorted(set(epochs))):
         raise InputError(f"epochs {epochs} cannot be used: expected ascending numbers from 1")
-    if n_seeds < 1:
+    if not (isinstance(n_seeds, int | np.integer) and n_seeds >= 1):
         raise InputError(f"{n_seeds} seeds cannot be used: expected at least 1")
     data = datasets.load(dataset, data_dir=data_dir)
+    if max(data.validation.size, data.test.size) > MAX_SAMPLES:
+        raise InputError(
+            f"data set '{data.name}' has more than {MAX_SAMPLES} validation or test samples, more "
+            "than a table can count: give fewer"
+        )
     folder = Path(folder)
     _claim(folder, data, grid, epochs)
     place = None if data_dir is None else str(data_dir)
@@ -81,7 +91,7 @@ def build(
         for seed in range(n_seeds)
         for start in range(0, n, CHUNK)
     ]
-    missing = [task for task in tasks if not _file(folder, task).is_file()]
+    missing = [task for task in tasks if _read_chunk(folder, task) is None]
     with tqdm(
         total=n * n_seeds,
         initial=n * n_seeds - sum(task.stop - task.start for task in missing),
@@ -177,7 +187,7 @@ def _claim(folder: Path, data: Dataset, grid: Grid, epochs: tuple[int, ...]) -> 
     }
     path = folder / "build.json"
     if not path.exists():
-        if folder.exists() and any(folder.iterdir()):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"{folder} is not empty and holds no table: choose another folder")
         write_json(path, settings)
     elif read_json(path) != settings:
@@ -188,6 +198,20 @@ def _file(folder: Path, task: Task) -> Path:
     return folder / f"seed-{task.seed}-from-{task.start:05}.npz"
 
 
+def _read_chunk(folder: Path, task: Task) -> dict[str, np.ndarray] | None:
+    """The results of a task, or None if they are not there, cut off, or of another size."""
+    try:
+        with (
+            _file(folder, task).open("rb") as stream,
+            np.load(stream, allow_pickle=False) as file,
+        ):
+            chunk = {name: file[name] for name in ARRAYS}
+    except DAMAGE:
+        return None
+    whole = all(len(array) == task.stop - task.start for array in chunk.values())
+    return chunk if whole else None
+
+
 def _collect(
     folder: Path,
     tasks: list[Task],
@@ -196,13 +220,10 @@ def _collect(
     epochs: tuple[int, ...],
     n_seeds: int,
 ) -> Table:
-    chunks = []
-    for task in tasks:
-        with np.load(_file(folder, task), allow_pickle=False) as file:
-            chunks.append(dict(file))
+    chunks = [_read_chunk(folder, task) for task in tasks]
     arrays = {}
-    for name in chunks[0]:
-        joined = np.concatenate([chunk[name] for chunk in chunks])  # seed by seed
+    for name in ARRAYS:
+        joined = np.concatenate([chunk[name] for chunk in chunks if chunk])  # seed by seed
         arrays[name] = np.stack(np.split(joined, n_seeds), axis=1)
     return Table(
         dataset=data.name,

@@ -2,22 +2,21 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 
 from rlnas.agents import cli
+from tests.snippets import ROOT, fences, run
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
-FENCES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+README = (ROOT / "README.md").read_text()
+FENCES = fences("README.md", "python")
 COMMANDS = sorted(set(re.findall(r"^    (rlnas [^#\n]*)", README, re.MULTILINE)))
 
 
 @pytest.mark.parametrize("number", range(len(FENCES)))
 def test_the_code_runs(number, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    short = re.sub(r"\b\d+_000\b", "64", FENCES[number])  # training steps
-    exec(compile(short, "README.md", "exec"), {"__name__": "__main__"})
+    run(FENCES[number], "README.md")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rlnas import idx
+from rlnas import idx, table_builder
+from rlnas.grid import Grid
+from rlnas.table import Table
 from tests.core.tiny_idx import OTHER, SET
 
 
@@ -18,3 +20,18 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "cache" / name))
     monkeypatch.delenv("RLNAS_DATA_DIR", raising=False)
     return tmp_path / "cache" / "rlnas"
+
+
+@pytest.fixture(scope="session")
+def tiny_build(tmp_path_factory) -> Path:
+    """The folder in which `tiny_table` was built."""
+    folder = tmp_path_factory.mktemp("tiny") / "digits"
+    grid = Grid((8, 16), (0.25, 0.5), 2)
+    table_builder.build("digits", folder, grid=grid, epochs=(2, 4), n_jobs=1, progress_bar=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_table(tiny_build) -> Table:
+    """21 architectures, trained with 3 seeds on digits for 2 and for 4 epochs."""
+    return Table.load(tiny_build / "table.npz")

@@ -1,15 +1,23 @@
-"""`ThreadedVecEnv`: the same as stepping the environments one by one, but at once."""
+"""`ThreadedVecEnv`, `TabularVecEnv`: what stepping the environments one by one gives."""
 
 from collections.abc import Callable
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
-from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
+from gymnasium.wrappers import TimeLimit
+from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
 
 from rlnas import datasets
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.sb3_vec_env import ThreadedVecEnv
+from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
+from rlnas.envs.tabular_env import TabularEnv
+from rlnas.errors import InputError
+from tests.core.tables import random_table
 from tests.envs.helpers import TASK, bits, make
 
 N = 4
@@ -191,3 +199,255 @@ def test_all_environments_share_one_copy_of_the_data(source):
     vector.step(np.ones(N, int))
     assert all(np.shares_memory(env.dataset.features, data.features) for env in vector.envs)
     vector.close()
+
+
+# --- tabular environments ---
+
+
+TABLE = random_table()
+RANDOM: dict[str, Any] = {"noisy": True, "start": "random", "penalty": (0.01, 1.0)}
+
+
+def tabular(**settings: Any) -> TabularVecEnv:
+    return TabularVecEnv(N, **{"table": TABLE, "episode_steps": 6, "start": "middle", **settings})
+
+
+def dummy(max_episode_steps: int | None = None, **settings: Any) -> DummyVecEnv:
+    """What `tabular` must equal."""
+
+    def make_one() -> gym.Env:
+        env: gym.Env = TabularEnv(
+            **{"table": TABLE, "episode_steps": 6, "start": "middle", **settings}
+        )
+        return env if max_episode_steps is None else TimeLimit(env, max_episode_steps)
+
+    return DummyVecEnv([make_one] * N)
+
+
+def pair(**settings: Any) -> tuple[TabularVecEnv, DummyVecEnv]:
+    return tabular(**settings), dummy(**settings)
+
+
+def tabular_rollout(vector: Any, steps: int = 25) -> list[Any]:
+    """Everything returned over some episodes of random actions, legal or not."""
+    found = [bits(vector.reset()), bits(vector.reset_infos)]
+    rng = np.random.default_rng(0)
+    for _ in range(steps):
+        found.append(bits(vector.env_method("action_masks")))
+        found.append(bits(vector.step(rng.integers(13, size=N))))
+        found.append(bits(vector.reset_infos))
+    return found
+
+
+@pytest.mark.parametrize("limit", [None, 4, 6])
+@pytest.mark.parametrize(
+    "settings", [{}, {"reward": "score", "epochs": 1}, {"noisy": True}, RANDOM]
+)
+def test_tabular_results_are_those_of_stepping_one_by_one(settings, limit):
+    vectors = pair(max_episode_steps=limit, **settings)
+    for vector in vectors:
+        vector.seed(3)
+    found, expected = (tabular_rollout(vector) for vector in vectors)
+    for step, (one, other) in enumerate(zip(found, expected, strict=True)):
+        assert one == other, f"outcome {step}"
+    found, expected = (tabular_rollout(vector) for vector in vectors)
+    assert found == expected, "and after a reset without a seed"
+
+
+def test_tabular_episodes_that_end_keep_their_last_observation_and_say_why():
+    for limit, truncated in ((None, False), (3, True), (6, False)):
+        vector = tabular(max_episode_steps=limit)
+        first = vector.reset()
+        for step in range(1, 13):
+            observations, _, dones, infos = vector.step(np.full(N, 5))  # adds neurons
+            over = step % (limit or 6) == 0
+            assert dones.tolist() == [over] * N
+            assert [info["TimeLimit.truncated"] for info in infos] == [over and truncated] * N
+            assert all(("terminal_observation" in info) is over for info in infos)
+            if over:
+                np.testing.assert_array_equal(observations, first)
+                last = infos[0]["terminal_observation"]
+                assert last[0] == pytest.approx((limit or 6) / 6)  # progress
+                assert infos[0]["score"] != vector.reset_infos[0]["score"]
+
+
+def test_tabular_types_are_those_of_the_base_class():
+    vector, base = pair()
+    for made in (vector, base):
+        assert made.reset().dtype == np.float32
+        observations, rewards, dones, infos = made.step(np.zeros(N, int))
+        assert (observations.shape, observations.dtype) == ((N, 28), np.float32)
+        assert (rewards.shape, rewards.dtype) == ((N,), np.float32)
+        assert (dones.shape, dones.dtype) == ((N,), bool)
+        assert [type(info) for info in infos] == [dict] * N
+        assert type(infos) is list
+    assert vector.action_space == base.action_space
+    assert vector.observation_space == base.observation_space
+
+
+def test_tabular_seeds_and_options_are_used_once():
+    vectors = pair(**RANDOM)
+    for vector in vectors:
+        vector.seed(10)
+        vector.set_options({"architecture": ((4, 0.25),)})
+    assert bits(vectors[0].reset()) == bits(vectors[1].reset())
+    assert [info["architecture"] for info in vectors[0].reset_infos] == [1] * N
+    assert bits(vectors[0].reset()) == bits(vectors[1].reset())
+    assert [info["architecture"] for info in vectors[0].reset_infos] != [1] * N
+
+
+def test_tabular_options_of_each_environment_must_be_the_same():
+    vector = tabular()
+    vector.set_options([{"architecture": ()}] * (N - 1) + [{}])
+    with pytest.raises(InputError, match="options of the environments differ: expected the same"):
+        vector.reset()
+
+
+def test_tabular_results_are_not_changed_by_the_next_steps():
+    vector = tabular(**RANDOM)
+    kept = [vector.reset(), list(vector.reset_infos)]
+    before = [bits(value) for value in kept]
+    for _ in range(8):
+        kept.append(vector.step(np.ones(N, int)))
+        before.append(bits(kept[-1]))
+    assert [bits(value) for value in kept] == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("render_mode", "table", "settings", "spec"),
+        "action_space",
+        "observation_space",
+        "architecture",
+        "reference",
+        "reward",
+        "epochs",
+    ],
+)
+def test_tabular_attributes_are_those_of_each_environment(name):
+    vectors = pair(epochs=1)
+    for vector in vectors:
+        vector.reset()
+    one, other = (vector.get_attr(name) for vector in vectors)
+    assert one == other
+    assert len(vectors[0].get_attr(name, indices=[0, 2])) == 2
+    assert len(vectors[0].get_attr(name, indices=1)) == 1
+
+
+@pytest.mark.parametrize("name", ["nothing_of_that_name", "best", "dataset"])
+def test_what_no_tabular_environment_has_is_an_attribute_error(name):
+    vector = tabular()
+    assert not vector.has_attr(name)
+    with pytest.raises(AttributeError, match=name):
+        vector.get_attr(name)
+    with pytest.raises(AttributeError, match=name):
+        vector.env_method(name)
+
+
+@pytest.mark.parametrize("indices", [None, 1, [0, 3], [3, 0], range(2)])
+def test_tabular_masks_can_be_asked_of_some(indices):
+    vectors = pair(**RANDOM)
+    for vector in vectors:
+        vector.seed(0)
+        vector.reset()
+    found, expected = (vector.env_method("action_masks", indices=indices) for vector in vectors)
+    assert type(found) is list
+    assert bits(found) == bits(expected)
+
+
+def test_sb3_contrib_finds_the_masks():
+    vectors = pair(**RANDOM)
+    for vector in vectors:
+        assert vector.has_attr("action_masks")
+        assert is_masking_supported(vector)
+        vector.seed(0)
+        vector.reset()
+    assert bits(get_action_masks(vectors[0])) == bits(get_action_masks(vectors[1]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "best_reachable",
+        "render",
+    ],
+)
+def test_tabular_methods_are_those_of_each_environment(name):
+    vectors = pair()
+    for vector in vectors:
+        vector.reset()
+    assert vectors[0].env_method(name) == vectors[1].env_method(name)
+
+
+def test_an_attribute_of_some_tabular_environments_cannot_be_set():
+    vector = tabular()
+    vector.set_attr("mark", 3)
+    assert vector.get_attr("mark") == [3] * N
+    with pytest.raises(InputError, match="share their attributes: expected no indices"):
+        vector.set_attr("mark", 4, indices=[0])
+    assert vector.get_attr("mark") == [3] * N
+
+
+def test_tabular_environments_are_not_wrapped():
+    assert tabular().env_is_wrapped(TimeLimit) == [False] * N
+    assert tabular().env_is_wrapped(TimeLimit, indices=[1]) == [False]
+
+
+def test_tabular_pictures_are_those_of_each_environment():
+    vectors = pair(render_mode="rgb_array")
+    for vector in vectors:
+        vector.reset()
+        vector.step(np.array([0, 7, 3, 5]))
+    assert bits(list(vectors[0].get_images())) == bits(vectors[1].get_images())
+    assert vectors[0].render_mode == "rgb_array"
+    blind = tabular()
+    blind.reset()
+    assert list(blind.get_images()) == [None] * N
+
+
+def test_a_tabular_step_is_refused_as_by_the_vector():
+    vector = tabular()
+    with pytest.raises(InputError, match="no episode is under way"):
+        vector.step(np.zeros(N, int))
+    vector.reset()
+    with pytest.raises(InputError, match="action 13 of environment 0 is out of range"):
+        vector.step(np.full(N, 13))
+    with pytest.raises(InputError, match="num_envs 0 cannot be used"):
+        TabularVecEnv(0, table=TABLE)
+
+
+def test_closing_tabular_environments_twice_is_safe():
+    vector = tabular()
+    vector.reset()
+    vector.close()
+    vector.close()
+
+
+def test_a_monitor_around_tabular_environments_counts_episodes():
+    found = []
+    for vector in pair(**RANDOM):
+        monitored = VecMonitor(vector)
+        monitored.seed(1)
+        monitored.reset()
+        episodes = []
+        for actions in np.random.default_rng(0).integers(13, size=(18, N)):
+            infos = monitored.step(actions)[3]
+            episodes += [
+                (info["episode"]["r"], info["episode"]["l"]) for info in infos if "episode" in info
+            ]
+        found.append(episodes)
+    assert found[0] == found[1]
+    assert [length for _, length in found[0]] == [6] * 3 * N
+
+
+@pytest.mark.parametrize("algorithm", [PPO, MaskablePPO])
+def test_agents_learn_the_same_from_both(algorithm):
+    weights = []
+    for vector in pair(max_episode_steps=5, **RANDOM):
+        vector = VecNormalize(VecMonitor(vector))
+        model = algorithm("MlpPolicy", vector, n_steps=16, batch_size=32, n_epochs=2, seed=0)
+        model.learn(256)
+        assert model.ep_info_buffer
+        weights.append([tensor.numpy().tobytes() for tensor in model.policy.state_dict().values()])
+    assert weights[0] == weights[1]

@@ -1,0 +1,62 @@
+"""Every id that rlnas registers, and settings that keep its episodes short."""
+
+from importlib.resources import files
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+import rlnas  # noqa: F401  registers
+from tests.envs.helpers import play
+
+IDS = sorted(name for name in gym.registry if name.startswith("rlnas/"))
+
+
+def is_scalar(name: str) -> bool:
+    """Whether the reward is a number, not a vector."""
+    return "multi_objective" not in str(gym.spec(name).entry_point)
+
+
+def is_tabular(name: str) -> bool:
+    """Whether results are looked up."""
+    return "table" in gym.spec(name).kwargs
+
+
+def is_image(name: str) -> bool:
+    """Whether the data are the IDX files of MNIST or Fashion-MNIST."""
+    return gym.spec(name).kwargs.get("dataset") in ("mnist", "fashion_mnist")
+
+
+def has_table(name: str) -> bool:
+    """Whether the table that the environment needs is in the package."""
+    return (files("rlnas") / "tables" / gym.spec(name).kwargs["table"] / "table.npz").is_file()
+
+
+SCALAR = [name for name in IDS if is_scalar(name)]
+VECTOR_REWARD = [name for name in IDS if not is_scalar(name)]
+VECTORISED = [name for name in IDS if gym.spec(name).vector_entry_point is not None]
+
+
+def short(name: str) -> dict[str, Any]:
+    """Arguments for short episodes of an id."""
+    if is_tabular(name):
+        return {"episode_steps": 4}
+    if is_image(name):
+        return {"episode_steps": 2, "batches_per_step": 1}
+    return {"episode_steps": 4, "batches_per_step": 2}
+
+
+def make(name: str, **arguments: Any) -> gym.Env:
+    """A short environment, by Gymnasium's registry."""
+    return gym.make(name, **short(name), **arguments)
+
+
+def episode(env: gym.Env, seed: int) -> list[Any]:
+    """Reset, then random legal actions to the end: everything that the environment returned."""
+    found: list[Any] = [env.reset(seed=seed)]
+    rng = np.random.default_rng(seed)
+    over = False
+    while not over:
+        found += play(env, rng, 1)
+        over = found[-1][2] or found[-1][3]
+    return found

@@ -1,0 +1,224 @@
+"""Gymnasium's checker, wrappers, registry and vector environments, with every id of rlnas."""
+
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import wrappers
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+
+from tests.compat.helpers import IDS, episode, has_table, make, short
+from tests.envs.helpers import bits, play
+
+NUM_ENVS = 2
+
+
+def test_the_checker_finds_no_fault(scalar):
+    check_env(make(scalar).unwrapped)  # unwrapped, so that every render mode is tried
+
+
+def test_ids_of_every_kind_are_there_and_digits_has_its_table():
+    assert {"rlnas/TabularDigits-v0", "rlnas/Digits-v0", "rlnas/MODigits-v0"} <= set(IDS)
+    assert has_table("rlnas/TabularDigits-v0")
+
+
+# --- wrappers ---
+
+
+def test_time_limit_truncates(name):
+    env = wrappers.TimeLimit(make(name), max_episode_steps=1)
+    env.reset(seed=0)
+    *_, terminated, truncated, _ = env.step(0)
+    assert (terminated, truncated) == (False, True)
+
+
+def test_record_episode_statistics_adds_the_rewards_up(scalar):
+    env = wrappers.RecordEpisodeStatistics(make(scalar))
+    _, *steps = episode(env, seed=0)
+    assert ["episode" in info for *_, info in steps] == [False] * (len(steps) - 1) + [True]
+    recorded = steps[-1][4]["episode"]
+    assert recorded["l"] == len(steps)
+    assert recorded["r"] == pytest.approx(sum(reward for _, reward, *_ in steps))
+
+
+def test_frames_can_be_stacked(name):
+    env = wrappers.FrameStackObservation(make(name), stack_size=3)
+    first, _ = env.reset(seed=0)
+    second, *_ = env.step(0)
+    for stacked in (first, second):
+        assert env.observation_space.contains(stacked)
+    np.testing.assert_array_equal(second[:2], first[1:])
+
+
+def test_observations_can_be_normalised(name):
+    env = wrappers.NormalizeObservation(make(name))
+    for observation, *_ in episode(env, seed=0):
+        assert observation.shape == env.observation_space.shape
+        assert np.isfinite(observation).all()
+
+
+def test_videos_are_recorded(name, tmp_path):
+    folder = tmp_path / "videos"
+    env = wrappers.RecordVideo(make(name, render_mode="rgb_array"), str(folder))
+    episode(env, seed=0)
+    env.close()
+    (video,) = folder.glob("*.mp4")
+    assert video.stat().st_size > 1000
+
+
+# --- life of an environment ---
+
+
+def test_every_render_mode_gives_what_it_promises(name):
+    modes = gym.spec(name).make(**short(name)).metadata["render_modes"]
+    assert set(modes) == {"ansi", "rgb_array"}
+    for mode in modes:
+        env = make(name, render_mode=mode)
+        env.reset(seed=0)
+        env.step(0)
+        drawn = env.render()
+        if mode == "ansi":
+            assert isinstance(drawn, str)
+            assert len(drawn.splitlines()) > 1
+        else:
+            assert isinstance(drawn, np.ndarray)
+            assert drawn.dtype == np.uint8
+            assert drawn.ndim == 3
+            assert len(np.unique(drawn)) > 1
+        env.close()
+
+
+def test_the_same_seed_gives_the_same_bits(name):
+    assert bits(episode(make(name), seed=3)) == bits(episode(make(name), seed=3))
+
+
+def test_an_environment_pickled_in_mid_episode_goes_on_with_the_same_bits(name):
+    env = make(name)
+    env.reset(seed=3)
+    rng = np.random.default_rng(0)
+    play(env, rng, 1)
+    twin, twin_rng = pickle.loads(pickle.dumps((env, rng)))
+    left = short(name)["episode_steps"] - 1
+    assert bits(play(env, rng, left)) == bits(play(twin, twin_rng, left))
+    assert bits(env.reset()) == bits(twin.reset())
+
+
+def test_a_spec_goes_through_json_and_back(name):
+    env = make(name)
+    assert env.spec is not None
+    again = gym.make(EnvSpec.from_json(env.spec.to_json()))
+    assert bits(episode(again, seed=1)) == bits(episode(env, seed=1))
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_closing_twice_is_safe(name, begun):
+    env = make(name, render_mode="rgb_array")
+    if begun:
+        env.reset(seed=0)
+        env.step(0)
+        env.render()
+    env.close()
+    env.close()
+
+
+def test_a_prefix_imports_rlnas():
+    code = """
+import sys, gymnasium
+assert "rlnas" not in sys.modules
+env = gymnasium.make("rlnas:rlnas/TabularDigits-v0")
+env.reset(seed=0)
+print(env.spec.id)
+"""
+    command = [sys.executable, "-W", "error", "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout == "rlnas/TabularDigits-v0\n"
+    assert run.stderr == ""
+
+
+# --- vectors ---
+
+
+def vector_episodes(vector: gym.vector.VectorEnv, steps: int) -> list[Any]:
+    """Reset, then steps with random actions; in mode DISABLED whoever is over is reset."""
+    rng = np.random.default_rng(1)
+    found: list[Any] = [vector.reset(seed=5)]
+    for _ in range(steps):
+        outcome = vector.step(rng.integers(vector.single_action_space.n, size=NUM_ENVS))  # type: ignore[attr-defined]
+        found.append(outcome)
+        over = outcome[2] | outcome[3]
+        if vector.metadata["autoreset_mode"] is AutoresetMode.DISABLED and over.any():
+            found.append(vector.reset(options={"reset_mask": over}))
+    return found
+
+
+def values(outcomes: list[Any]) -> list[Any]:
+    """What vectors of both kinds must agree on: observations, rewards, ends and the score."""
+    return [
+        [*outcome[:-1], outcome[-1]["score"], outcome[-1]["action_mask"]] for outcome in outcomes
+    ]
+
+
+def assert_equal(some: list[Any], others: list[Any]) -> None:
+    for one, other in zip(some, others, strict=True):
+        for array, same in zip(one, other, strict=True):
+            np.testing.assert_array_equal(array, same)
+
+
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_the_vector_entry_point_equals_stepping_one_by_one(vectorised, mode):
+    settings = short(vectorised)
+    ours = gym.make_vec(
+        vectorised,
+        NUM_ENVS,
+        vectorization_mode="vector_entry_point",
+        autoreset_mode=mode.value,
+        **settings,
+    )
+    sync = gym.make_vec(
+        vectorised,
+        NUM_ENVS,
+        vectorization_mode="sync",
+        vector_kwargs={"autoreset_mode": mode},
+        **settings,
+    )
+    assert ours.metadata["autoreset_mode"] is mode
+    assert ours.observation_space == sync.observation_space
+    steps = settings["episode_steps"] + 2
+    assert_equal(values(vector_episodes(ours, steps)), values(vector_episodes(sync, steps)))
+    for vector in (ours, sync):
+        vector.close()
+
+
+def test_a_vector_may_be_closed_twice(vectorised):
+    vector = gym.make_vec(vectorised, NUM_ENVS, **short(vectorised))
+    vector.reset(seed=0)
+    vector.close()
+    vector.close()
+
+
+def test_a_vector_normalises_observations_and_counts_episodes(vectorised):
+    vector = gym.make_vec(vectorised, NUM_ENVS, **short(vectorised))
+    vector = wrappers.vector.NormalizeObservation(vector)
+    vector = wrappers.vector.RecordEpisodeStatistics(vector)
+    outcomes = vector_episodes(vector, short(vectorised)["episode_steps"])
+    assert all(np.isfinite(outcome[0]).all() for outcome in outcomes)
+    assert outcomes[-1][4]["episode"]["l"].tolist() == [short(vectorised)["episode_steps"]] * 2
+    vector.close()
+
+
+@pytest.mark.parametrize("name", ["rlnas/TabularDigits-v0", "rlnas/Digits-v0"])
+def test_processes_give_what_one_process_gives(name):
+    vectors = [
+        gym.make_vec(name, NUM_ENVS, vectorization_mode=kind, **short(name))
+        for kind in ("async", "sync")
+    ]
+    found = [values(vector_episodes(vector, steps=2)) for vector in vectors]
+    assert_equal(*found)
+    for vector in vectors:
+        vector.close()

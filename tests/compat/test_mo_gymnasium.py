@@ -1,0 +1,45 @@
+"""MO-Gymnasium's wrappers, with every id whose reward is a vector."""
+
+import mo_gymnasium as mo_gym
+import numpy as np
+import pytest
+from mo_gymnasium.wrappers import LinearReward, MORecordEpisodeStatistics
+from stable_baselines3.common.env_checker import check_env
+
+from tests.compat.helpers import SCALAR, VECTOR_REWARD, episode, make, short
+
+PENALTY = 0.25
+
+
+@pytest.fixture(params=VECTOR_REWARD)
+def vectorial(request, present) -> str:
+    """Every id with a vector as reward."""
+    return present(request.param)
+
+
+def test_every_id_with_a_vector_has_a_twin_with_a_number():
+    assert {name.replace("/MO", "/") for name in VECTOR_REWARD} <= set(SCALAR)
+
+
+def test_stable_baselines3_finds_no_fault_in_the_weighted_sum(vectorial):
+    env = mo_gym.make(vectorial, **short(vectorial))
+    check_env(LinearReward(env, weight=np.array([1.0, PENALTY])))
+
+
+def test_rewards_are_in_their_space_and_their_weighted_sum_is_the_reward_of_the_twin(vectorial):
+    env = mo_gym.make(vectorial, penalty=PENALTY, **short(vectorial))
+    scalar = LinearReward(env, weight=np.array([1.0, PENALTY]))
+    twin = make(vectorial.replace("/MO", "/"), penalty=PENALTY)
+    space = env.unwrapped.reward_space
+    _, *steps = episode(scalar, seed=0)
+    _, *others = episode(twin, seed=0)
+    for (_, reward, _, _, info), (_, same, *_) in zip(steps, others, strict=True):
+        assert space.contains(info["vector_reward"])
+        assert reward == pytest.approx(same, abs=1e-6)
+
+
+def test_returns_are_recorded_for_each_objective(vectorial):
+    env = MORecordEpisodeStatistics(mo_gym.make(vectorial, **short(vectorial)))
+    _, *steps = episode(env, seed=0)
+    rewards = [reward for _, reward, *_ in steps]
+    np.testing.assert_allclose(steps[-1][4]["episode"]["r"], np.sum(rewards, axis=0), atol=1e-6)

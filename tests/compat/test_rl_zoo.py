@@ -1,0 +1,112 @@
+"""RL Zoo's command line, unmodified, with the hyperparameter files that rlnas ships."""
+
+import argparse
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import yaml
+from rl_zoo3.enjoy import enjoy
+from rl_zoo3.exp_manager import ExperimentManager
+from rl_zoo3.utils import ALGOS
+
+from tests.compat.helpers import SCALAR, short
+
+FOLDER = Path(str(files("rlnas.agents") / "hyperparameters"))
+ALGORITHMS = sorted(path.stem for path in FOLDER.glob("*.yml"))
+TRAINED = ["rlnas/TabularDigits-v0", "rlnas/Digits-v0"]
+
+
+def zoo(module: str, name: str, folder: Path, *arguments: str) -> str:
+    """Output of one of the zoo's commands, which must succeed and warn of nothing."""
+    command = [sys.executable, "-W", "error", "-m", f"rl_zoo3.{module}"]
+    command += [*common(name, folder), *arguments]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == ""
+    return run.stdout
+
+
+def common(name: str, folder: Path) -> list[str]:
+    chosen = ["--algo", "ppo", "--env", name, "--gym-packages", "rlnas"]
+    return [*chosen, "-f", str(folder), "--num-threads", "1"]
+
+
+@pytest.fixture(scope="module", params=TRAINED)
+def trained(request, tmp_path_factory) -> tuple[str, Path]:
+    """An id and a folder that the zoo has trained a policy in."""
+    name, folder = request.param, tmp_path_factory.mktemp("zoo")
+    arguments = [f"{key}:{value}" for key, value in short(name).items()]
+    zoo(
+        "train", name, folder, "-conf", str(FOLDER / "ppo.yml"), "-n", "500", "--seed", "1",
+        "--eval-freq", "400", "--save-freq", "400", "--env-kwargs", *arguments,
+    )  # fmt: skip
+    return name, folder
+
+
+def test_training_leaves_a_model_a_best_model_and_checkpoints(trained):
+    name, folder = trained
+    name = name.replace("/", "-")
+    run = folder / "ppo" / f"{name}_1"
+    for file in (f"{name}.zip", "best_model.zip", "rl_model_400_steps.zip", "evaluations.npz"):
+        assert (run / file).is_file()
+
+
+def test_enjoy_plays_episodes(trained):
+    output = zoo("enjoy", *trained, "-n", "8", "--no-render")
+    assert "2 Episodes" in output  # of 4 steps, as in the training
+    assert "Mean episode length: 4.00" in output
+
+
+@pytest.mark.parametrize("which", [["--load-best"], ["--load-checkpoint", "400"]])
+def test_enjoy_plays_episodes_of_other_models(trained, which, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["enjoy", *common(*trained), "-n", "8", "--no-render", *which])
+    enjoy()
+    assert "2 Episodes" in capsys.readouterr().out
+
+
+# Gymnasium tells whoever watches that it draws the window itself.
+@pytest.mark.filterwarnings(
+    "ignore:.*'human' rendering for an environment that doesn't natively support it:UserWarning"
+)
+def test_enjoy_shows_episodes(trained, monkeypatch, capsys):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setattr(sys, "argv", ["enjoy", *common(*trained), "-n", "4"])
+    enjoy()
+    assert "1 Episodes" in capsys.readouterr().out
+
+
+# --- the files ---
+
+
+def test_there_is_a_file_for_every_common_algorithm_of_the_zoo():
+    assert {"ppo", "a2c", "dqn", "qrdqn", "ppo_lstm"} <= set(ALGORITHMS) <= set(ALGOS)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_file_has_an_entry_for_every_id_with_a_number_as_reward(algorithm):
+    entries = yaml.safe_load((FOLDER / f"{algorithm}.yml").read_text())
+    assert sorted(entries) == SCALAR
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_algorithm_accepts_the_entry(algorithm, scalar, tmp_path, capsys):
+    manager = ExperimentManager(
+        argparse.Namespace(),
+        algorithm,
+        scalar,
+        str(tmp_path),
+        eval_freq=-1,
+        device="cpu",
+        config=str(FOLDER / f"{algorithm}.yml"),
+    )
+    prepared = manager.setup_experiment()
+    assert prepared is not None
+    model, _ = prepared
+    assert manager.n_timesteps >= 10_000
+    assert model.n_envs == 8
+    assert isinstance(model, ALGOS[algorithm])
+    assert model.env is not None
+    model.env.close()
