@@ -6,8 +6,8 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.tabular_actions import reachable
 from rlnas.envs.tabular_env import TabularEnv
-from rlnas.envs.tabular_rules import reachable
 from rlnas.errors import InputError
 from rlnas.table import non_dominated
 

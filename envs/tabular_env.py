@@ -8,7 +8,6 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas import plots
-from rlnas.envs import tabular_rules
 from rlnas.envs.arguments import (
     REWARDS,
     Range,
@@ -18,7 +17,18 @@ from rlnas.envs.arguments import (
     check_range,
     check_under_way,
 )
-from rlnas.envs.tabular_rules import ELAPSED, NUMBER, REPORT, Rules, Settings
+from rlnas.envs.tabular_actions import middle_layer, reachable, tabular_actions
+from rlnas.envs.tabular_steps import (
+    ELAPSED,
+    NUMBER,
+    REPORT,
+    Rules,
+    Settings,
+    advance,
+    begin,
+    make_rules,
+    observation_names,
+)
 from rlnas.errors import InputError
 from rlnas.grid import Architecture
 from rlnas.table import Table
@@ -124,9 +134,9 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         self.episode_steps = self.settings.episode_steps
         self.render_mode = render_mode
         self.epochs = epochs
-        self.actions = tabular_rules.tabular_actions(self.table.grid)
+        self.actions = tabular_actions(self.table.grid)
         self.action_space = gym.spaces.Discrete(len(self.actions))
-        names = tabular_rules.observation_names(self.table.grid)
+        names = observation_names(self.table.grid)
         self.observation_space = gym.spaces.Box(-1, 1, (len(names),), np.float32)
         self._n_actions = len(self.actions)
         self._record = self.settings.record
@@ -162,7 +172,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         super().reset(seed=seed)
         if self.settings.random:
             self._luck[0] = self.np_random.random(self.settings.luck_size)
-        tabular_rules.begin(
+        begin(
             self.rules.values,
             self.rules.features,
             self.rules.front,
@@ -182,7 +192,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         check_under_way(places.item(ELAPSED), self.episode_steps)
         self._action[0] = check_action(action, self._n_actions)
         rules = self.rules
-        tabular_rules.advance(
+        advance(
             rules.successors,
             rules.operations,
             rules.values,
@@ -264,7 +274,7 @@ def rules_of(table: Table, epochs: int | None) -> Rules:
     return _rules_of(table, epochs)
 
 
-_rules_of = lru_cache(maxsize=8)(tabular_rules.make_rules)
+_rules_of = lru_cache(maxsize=8)(make_rules)
 
 
 def make_settings(
@@ -282,7 +292,7 @@ def make_settings(
         check_choice("start", start, ("random", "middle"))
     grid = table.grid
     if isinstance(start, str) and start == "middle":
-        start = (tabular_rules.middle_layer(grid),) if grid.max_depth else ()
+        start = (middle_layer(grid),) if grid.max_depth else ()
     number = -1 if isinstance(start, str) else grid.number(start)
     reference = float(table.reference)
     return Settings(
@@ -323,7 +333,7 @@ def best_reachable(
     Raises:
         InputError: the architecture or the epoch count is not in the table.
     """
-    near = tabular_rules.reachable(table.grid, start, steps)
+    near = reachable(table.grid, start, steps)
     scores = np.where(near, table.scores(penalty, epochs=epochs), -np.inf)
     best = int(scores.argmax())
     return table.grid.architectures[best], float(scores[best])

@@ -9,7 +9,6 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlnas.envs import tabular_rules
 from rlnas.envs.arguments import (
     Range,
     check_actions,
@@ -28,7 +27,15 @@ from rlnas.envs.tabular_env import (
     rules_of,
     start_elsewhere,
 )
-from rlnas.envs.tabular_rules import ELAPSED, NUMBER, REPORT
+from rlnas.envs.tabular_steps import (
+    ELAPSED,
+    NUMBER,
+    REPORT,
+    Settings,
+    advance,
+    begin,
+    observation_names,
+)
 from rlnas.grid import Architecture
 from rlnas.table import Table
 
@@ -93,7 +100,7 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._record = self.settings.record
-        names = len(tabular_rules.observation_names(self.table.grid))
+        names = len(observation_names(self.table.grid))
         self._everywhere = np.ones(num_envs, bool)
         self._over = np.ones(num_envs, bool)
         self._rngs: list[np.random.Generator] = []
@@ -160,7 +167,7 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         late = before.any()
         moving = ~before if late else self._everywhere
         rules = self.rules
-        tabular_rules.advance(
+        advance(
             rules.successors,
             rules.operations,
             rules.values,
@@ -232,14 +239,14 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
                 self._rngs[env] = seeding.np_random(seeds[env])[0]
                 self._drawn[env] = self._luck_ahead.shape[1]
 
-    def _begin(self, which: np.ndarray, settings: tabular_rules.Settings) -> None:
+    def _begin(self, which: np.ndarray, settings: Settings) -> None:
         if self._rngs:
             for env in np.flatnonzero(which & (self._drawn == self._luck_ahead.shape[1])):
                 self._rngs[env].random(out=self._luck_ahead[env])
                 self._drawn[env] = 0
             self._luck[which] = self._luck_ahead[which, self._drawn[which]]
             self._drawn[which] += 1
-        tabular_rules.begin(
+        begin(
             self.rules.values,
             self.rules.features,
             self.rules.front,

@@ -17,8 +17,9 @@ from stable_baselines3.common.env_checker import check_env as sb3_check
 
 from rlnas.envs import tabular_env
 from rlnas.envs.actions import Action
+from rlnas.envs.tabular_actions import successor, tabular_actions
 from rlnas.envs.tabular_env import TabularEnv
-from rlnas.envs.tabular_rules import observation_names, successor, tabular_actions
+from rlnas.envs.tabular_steps import observation_names
 from rlnas.errors import InputError
 from rlnas.grid import GRID, Grid
 from rlnas.registration import TABLES
