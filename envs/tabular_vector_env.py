@@ -20,13 +20,7 @@ from rlnas.envs.arguments import (
     check_under_way,
     spread_seed,
 )
-from rlnas.envs.tabular_env import (
-    TabularEnv,
-    best_reachable,
-    make_settings,
-    rules_of,
-    start_elsewhere,
-)
+from rlnas.envs.tabular_env import TabularEnv, best_reachable, start_elsewhere
 from rlnas.envs.tabular_steps import (
     ELAPSED,
     NUMBER,
@@ -86,13 +80,12 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.mode = check_autoreset_mode(autoreset_mode)
         self.metadata = {**TabularEnv.metadata, "autoreset_mode": self.mode}
         self.num_envs = num_envs
-        self.table = table if isinstance(table, Table) else Table.load(table)
-        self.rules = rules_of(self.table, epochs)
-        self.settings = make_settings(self.table, penalty, reward, episode_steps, noisy, start)
         # One environment of its own: what the others share, and what renders them.
         self.single = TabularEnv(
-            self.table, penalty, reward, episode_steps, epochs, noisy, start, render_mode
+            table, penalty, reward, episode_steps, epochs, noisy, start, render_mode
         )
+        self.table, self.rules = self.single.table, self.single.rules
+        self.settings = self.single.settings
         self.render_mode = render_mode
         self.max_episode_steps = check_limit(max_episode_steps)
         self.single_action_space: Discrete = self.single.action_space  # type: ignore[assignment]
