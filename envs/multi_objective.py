@@ -68,18 +68,29 @@ class MOTabularEnv(_TwoObjectives, TabularEnv):
     `(1, penalty)` they are the reward of `TabularEnv`.
 
     Everything else is that of `TabularEnv`, where `penalty` still decides the score in the
-    observation and in the info. `pareto_front` gives the best returns there are, if every episode
-    starts alike: `rlnas/MOTabularDigits-v0` has `start="middle"`.
+    observation and in the info. `pareto_front` gives the best returns there are.
 
     ## Version History
     * v0: first version.
     """
 
+    def __init__(self, **arguments: Any):
+        super().__init__(**arguments)
+        self._began = -1  # no episode yet
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """As `TabularEnv`."""
+        observation, info = super().reset(seed=seed, options=options)
+        self._began = info["architecture"]
+        return observation, info
+
     def pareto_front(self, gamma: float) -> list[np.ndarray]:
         """The returns that no policy beats in both objectives.
 
-        Those of moving from the start to each architecture of the table's Pareto front that the
-        episode's length allows, in the sum of the rewards.
+        Those of moving from the start to each architecture of the Pareto front that the episode's
+        length allows. Where starts are random, that of the present episode.
 
         Args:
             gamma: must be 1: with a discount the front depends on the path.
@@ -88,19 +99,19 @@ class MOTabularEnv(_TwoObjectives, TabularEnv):
             One float64 `[2]` for each architecture.
 
         Raises:
-            InputError: `gamma` is not 1, episodes do not always start alike, or `reward` is not
-                "difference".
+            InputError: `gamma` is not 1, `reward` is not "difference", or no episode with a random
+                start has begun.
         """
         if gamma != 1:
             raise InputError(f"the Pareto front is not known for gamma {gamma}: expected 1")
-        if self.settings.start < 0 or self.reward != "difference":
-            raise InputError(
-                "the Pareto front is known for a fixed start and reward='difference' only"
-            )
+        if self.reward != "difference":
+            raise InputError("the Pareto front is known for reward='difference' only")
+        start = self.settings.start if self.settings.start >= 0 else self._began
+        if start < 0:
+            raise InputError("no episode is under way: call reset() first, or give a fixed start")
         grid = self.table.grid
-        start = grid.architectures[self.settings.start]
-        near = np.flatnonzero(reachable(grid, start, self.settings.episode_steps))
+        near = np.flatnonzero(reachable(grid, grid.architectures[start], self.episode_steps))
         accuracy, _, weights, _ = self.rules.values[-1].T
         best = near[non_dominated(accuracy[near], weights[near])]
         objectives = np.stack([accuracy, -weights / self.reference], axis=1)
-        return list(objectives[best] - objectives[self.settings.start])
+        return list(objectives[best] - objectives[start])

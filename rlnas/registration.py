@@ -46,5 +46,5 @@ def register() -> None:
         "rlnas/MOTabularDigits-v0",
         entry_point="rlnas.envs.multi_objective:MOTabularEnv",
         disable_env_checker=True,
-        kwargs={"table": "digits", "start": "middle"},
+        kwargs={"table": "digits"},
     )
