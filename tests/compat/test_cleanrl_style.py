@@ -52,5 +52,4 @@ def test_both_kinds_of_vector_give_the_same_training():
 def test_the_policy_becomes_better_than_random():
     history = trained("rlnas/TabularDigits-v0", OURS, num_envs=32, updates=30, steps=20)
     first, last = np.mean(history.logged[:32]), np.mean(history.logged[-64:])
-    assert first < 0, "random actions make the design worse"
-    assert last > 0.01, "half of what can be gained at most"
+    assert last > first + 0.04, "about half of what it gains (0.08)"

@@ -8,11 +8,21 @@ from pathlib import Path
 
 import pytest
 import yaml
-from rl_zoo3.enjoy import enjoy
-from rl_zoo3.exp_manager import ExperimentManager
-from rl_zoo3.utils import ALGOS
+from gymnasium import wrappers
+from gymnasium.envs import registration
 
 from tests.compat.helpers import SCALAR, short
+
+# Importing the zoo puts a TimeLimit of its own in Gymnasium's place, for all other tests too.
+PLACES = (wrappers, wrappers.common, registration)
+LIMITS = [place.TimeLimit for place in PLACES]
+
+from rl_zoo3.enjoy import enjoy  # noqa: E402
+from rl_zoo3.exp_manager import ExperimentManager  # noqa: E402
+from rl_zoo3.utils import ALGOS  # noqa: E402
+
+for place, limit in zip(PLACES, LIMITS, strict=True):
+    place.TimeLimit = limit  # type: ignore[misc]
 
 FOLDER = Path(str(files("rlnas.agents") / "hyperparameters"))
 ALGORITHMS = sorted(path.stem for path in FOLDER.glob("*.yml"))
