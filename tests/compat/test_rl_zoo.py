@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 from gymnasium import wrappers
-from gymnasium.envs import registration
 
 from tests.compat.helpers import SCALAR, short
 
 # Importing the zoo puts a TimeLimit of its own in Gymnasium's place, for all other tests too.
-PLACES = (wrappers, wrappers.common, registration)
+PLACES = (wrappers, wrappers.common)
 LIMITS = [place.TimeLimit for place in PLACES]
 
 from rl_zoo3.enjoy import enjoy  # noqa: E402
