@@ -141,10 +141,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         data_dir: str | PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
-        sources = dataset if isinstance(dataset, list) else [dataset]
-        if not sources:
-            raise InputError("no data set: expected at least one")
-        self.datasets = [datasets.load(source, data_dir=data_dir) for source in sources]
+        self.datasets = load_all(dataset, data_dir)
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
@@ -292,6 +289,20 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 def _diverged(design: Snapshot) -> bool:
     losses = (design.training.loss, design.validation.loss)
     return not all(loss <= MAX_LOSS for loss in losses)  # true for NaN
+
+
+def load_all(
+    dataset: Source | list[Source], data_dir: str | PathLike[str] | None = None
+) -> list[Dataset]:
+    """The data sets that an episode draws from; see `DesignEnv`.
+
+    Raises:
+        InputError: there is none, or one cannot be loaded.
+    """
+    sources = dataset if isinstance(dataset, list) else [dataset]
+    if not sources:
+        raise InputError("no data set: expected at least one")
+    return [datasets.load(source, data_dir=data_dir) for source in sources]
 
 
 def draw(bounds: tuple[float, float], rng: np.random.Generator) -> float:

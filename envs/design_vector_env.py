@@ -16,7 +16,6 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
-from rlnas import datasets
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.arguments import (
     check_actions,
@@ -28,7 +27,7 @@ from rlnas.envs.arguments import (
     check_under_way,
     spread_seed,
 )
-from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.design_env import DesignEnv, load_all
 
 
 class DesignVectorEnv(SyncVectorEnv):
@@ -63,7 +62,9 @@ class DesignVectorEnv(SyncVectorEnv):
         limit = check_limit(max_episode_steps)
         if num_threads is not None:
             check_count("num_threads", num_threads)
-        arguments["dataset"] = _load(arguments.pop("dataset", "digits"), arguments.get("data_dir"))
+        arguments["dataset"] = load_all(
+            arguments.pop("dataset", "digits"), arguments.get("data_dir")
+        )
 
         def make() -> gym.Env:
             env: gym.Env = DesignEnv(**arguments)
@@ -158,8 +159,3 @@ def thread_pool(num_threads: int | None, num_envs: int) -> ThreadPoolExecutor:
     """Threads for environments; by default as many as there are processors."""
     threads = min(num_threads or os.cpu_count() or 1, num_envs)
     return ThreadPoolExecutor(threads, thread_name_prefix="env")
-
-
-def _load(dataset: Any, data_dir: Any) -> list[datasets.Dataset]:
-    sources = dataset if isinstance(dataset, list) else [dataset]
-    return [datasets.load(source, data_dir=data_dir) for source in sources]
