@@ -73,6 +73,13 @@ def check_under_way(elapsed: int, episode_steps: float = float("inf")) -> None:
         raise InputError("no episode is under way: call reset() first")
 
 
+def check_options(options: dict[str, Any] | None, known: Collection[str]) -> None:
+    """Raise `InputError` for a reset option that is not known."""
+    if unknown := sorted(set(options or {}) - set(known)):
+        expected = " or ".join([*map(repr, sorted(known)), "none"])
+        raise InputError(f"unknown reset options {unknown}: expected {expected}")
+
+
 def check_limit(max_episode_steps: int | None) -> int | None:
     """Steps after which episodes are truncated; None, or -1 as in Gymnasium, for never.
 

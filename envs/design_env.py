@@ -7,6 +7,7 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas import datasets, plots
+from rlnas.architecture import check_architecture, new_network
 from rlnas.datasets import Dataset, Source
 from rlnas.edits import EditError
 from rlnas.envs import actions
@@ -16,6 +17,7 @@ from rlnas.envs.arguments import (
     check_action,
     check_choice,
     check_count,
+    check_options,
     check_range,
     check_under_way,
 )
@@ -93,6 +95,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 
     ## Starting State
     One hidden layer, random sparse connections, trained for `batches_per_step` batches.
+    `reset(options={"architecture": ((width, density), ...)})` starts with a random network of
+    these hidden layers instead; its output layer is dense.
 
     ## Episode End
     Terminates after `episode_steps` steps: the budget is part of the task and in the
@@ -172,14 +176,25 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Start an episode; see the class. There are no reset options."""
-        if options:
-            raise InputError(f"unknown reset options {sorted(options)}: this environment has none")
+        """Start an episode; see the class.
+
+        Args:
+            seed: of everything random.
+            options: `{"architecture": ...}` starts with a random network of that architecture,
+                `(width, density)` of each hidden layer.
+        """
+        check_options(options, {"architecture"})
+        architecture = (options or {}).get("architecture")
+        if architecture is not None:
+            architecture = check_architecture(architecture, actions.MAX_DEPTH, actions.MAX_WIDTH)
         super().reset(seed=seed)
         rng = self.np_random
         self.dataset: Dataset = self.datasets[rng.integers(len(self.datasets))]
         self.penalty = draw(self.penalty_range, rng)
-        if self.start is not None:
+        if architecture is not None:
+            n_features, n_classes = self.dataset.n_features, self.dataset.n_classes
+            network = new_network(architecture, n_features, n_classes, rng)
+        elif self.start is not None:
             network = self.start.copy()
         else:
             width = round(draw(self.width_range, rng))
@@ -244,10 +259,15 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         """Active weights that the penalty is the price of, in this episode."""
         return reference_weights(self.dataset.n_features, self.dataset.n_classes)
 
+    @property
+    def training_batches(self) -> int:
+        """Batches of training in every step of this episode, and before the first."""
+        quarter = self.dataset.train.size // (4 * self.batches.batch_size)
+        return self.batches_per_step or max(25, quarter)
+
     def _train(self, network: SparseNetwork) -> Snapshot:
         data = self.dataset
-        quarter = data.train.size // (4 * self.batches.batch_size)
-        batches = self.batches.take(self.batches_per_step or max(25, quarter))
+        batches = self.batches.take(self.training_batches)
         training = train(network, data, batches)
         validation = evaluate(network, data, data.validation)
         size = min(PROBE_SIZE, data.train.size)

@@ -7,8 +7,9 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import shortest_path
 
+from rlnas.architecture import Architecture
 from rlnas.envs.actions import ALL_LAYERS, OPERATIONS, Action
-from rlnas.grid import Architecture, Grid
+from rlnas.grid import Grid
 
 
 def tabular_actions(grid: Grid) -> tuple[Action, ...]:

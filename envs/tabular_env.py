@@ -8,12 +8,14 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas import plots
+from rlnas.architecture import Architecture
 from rlnas.envs.arguments import (
     REWARDS,
     Range,
     check_action,
     check_choice,
     check_count,
+    check_options,
     check_range,
     check_under_way,
 )
@@ -29,8 +31,6 @@ from rlnas.envs.tabular_steps import (
     make_rules,
     observation_names,
 )
-from rlnas.errors import InputError
-from rlnas.grid import Architecture
 from rlnas.table import Table
 
 
@@ -306,10 +306,8 @@ def start_elsewhere(settings: Settings, table: Table, options: dict[str, Any] | 
     Raises:
         InputError: an option is unknown, or the architecture is not on the grid.
     """
-    options = options or {}
-    if unknown := sorted(set(options) - {"architecture"}):
-        raise InputError(f"unknown reset options {unknown}: expected 'architecture' or none")
-    if "architecture" not in options:
+    check_options(options, {"architecture"})
+    if not options:
         return settings
     return settings._replace(start=table.grid.number(options["architecture"]))
 

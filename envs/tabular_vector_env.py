@@ -9,6 +9,7 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from rlnas.architecture import Architecture
 from rlnas.envs.arguments import (
     Range,
     check_actions,
@@ -28,9 +29,7 @@ from rlnas.envs.tabular_steps import (
     Settings,
     advance,
     begin,
-    observation_names,
 )
-from rlnas.grid import Architecture
 from rlnas.table import Table
 
 NUMBERS_AHEAD = 512
@@ -93,7 +92,6 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._record = self.settings.record
-        names = len(observation_names(self.table.grid))
         self._everywhere = np.ones(num_envs, bool)
         self._over = np.ones(num_envs, bool)
         self._rngs: list[np.random.Generator] = []
@@ -103,7 +101,7 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._drawn = np.full(num_envs, ahead)  # how many of these episodes have begun
         self._places = np.full((num_envs, 3), -1)
         self._report = np.zeros((num_envs, len(REPORT)))
-        self._observations = np.zeros((num_envs, names), np.float32)
+        self._observations = np.zeros(self.observation_space.shape, np.float32)
         self._rewards, self._applied = np.zeros(num_envs), np.ones(num_envs, bool)
 
     @property

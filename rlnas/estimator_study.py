@@ -16,13 +16,13 @@ from scipy import stats
 from tqdm import tqdm
 
 from rlnas import estimation, plots
+from rlnas.architecture import new_network
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files import replace_file
 from rlnas.grid import Grid
 from rlnas.network import SparseNetwork
 from rlnas.table import Table
-from rlnas.table_builder import new_network
 from rlnas.training import Batches, train
 
 OBSERVED_SEED = 0
@@ -203,7 +203,9 @@ def measured(
 def rebuilt(table: Table, dataset: Dataset, number: int) -> tuple[SparseNetwork, Batches]:
     """The initial network of the observed seed, as the table's builder made it, and its batches."""
     rng = np.random.default_rng((OBSERVED_SEED, number))
-    network = new_network(table.grid.architectures[number], dataset, rng)
+    network = new_network(
+        table.grid.architectures[number], dataset.n_features, dataset.n_classes, rng
+    )
     return network, Batches(dataset.train, rng)
 
 

@@ -8,21 +8,18 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from rlnas.architecture import Architecture
 from rlnas.errors import InputError
 
-MAX_WIDTH = 2**15
+WIDEST = 2**15
 MOST_ARCHITECTURES = 1_000_000
-
-Architecture = tuple[tuple[int, float], ...]
-"""`(width, density)` of each hidden layer from the input side; `()` is a linear classifier."""
 
 
 @dataclass(frozen=True)
 class Grid:
     """Every architecture of up to `max_depth` hidden layers with these widths and densities.
 
-    The density of a hidden layer is the share of active weights between it and the layer before;
-    the output layer is dense. Architectures are numbered from the shallow to the deep, and among
+    Architectures are numbered from the shallow to the deep, and among
     those of one depth the last layer counts fastest, its density faster than its width.
 
     Attributes:
@@ -39,7 +36,7 @@ class Grid:
     max_depth: int
 
     def __post_init__(self) -> None:
-        for name, kind, high in (("widths", Integral, MAX_WIDTH), ("densities", Real, 1)):
+        for name, kind, high in (("widths", Integral, WIDEST), ("densities", Real, 1)):
             values = tuple(getattr(self, name))
             object.__setattr__(self, name, values)  # of a list, too
             numbers = values and all(isinstance(value, kind) for value in values)

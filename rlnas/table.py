@@ -12,9 +12,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from rlnas.architecture import Architecture
 from rlnas.errors import InputError
 from rlnas.files import replace_file
-from rlnas.grid import Architecture, Grid
+from rlnas.grid import Grid
 from rlnas.scoring import reference_weights, score
 
 FORMAT = "rlnas-table-1"

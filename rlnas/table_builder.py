@@ -13,11 +13,11 @@ import numpy as np
 from tqdm import tqdm
 
 from rlnas import datasets
+from rlnas.architecture import Architecture, new_network
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files import read_json, replace_file, write_json
-from rlnas.grid import GRID, Architecture, Grid
-from rlnas.network import SparseNetwork, random_network
+from rlnas.grid import GRID, Grid
 from rlnas.table import ARRAYS, DAMAGE, Table
 from rlnas.training import Batches, evaluate, train
 
@@ -135,15 +135,6 @@ def _measure_chunk(task: Task) -> tuple[Task, dict[str, np.ndarray]]:
     }
 
 
-def new_network(
-    architecture: Architecture, dataset: Dataset, rng: np.random.Generator
-) -> SparseNetwork:
-    """A random network of an architecture of the grid: the output layer is dense."""
-    widths, densities = [layer[0] for layer in architecture], [layer[1] for layer in architecture]
-    sizes = (dataset.n_features, *widths, dataset.n_classes)
-    return random_network(sizes, (*densities, 1.0), rng)
-
-
 def measure(
     architecture: Architecture,
     dataset: Dataset,
@@ -156,7 +147,7 @@ def measure(
         For each epoch count: correct predictions of the validation and of the test samples;
         validation, test and training loss. And the number of active weights.
     """
-    network = new_network(architecture, dataset, rng)
+    network = new_network(architecture, dataset.n_features, dataset.n_classes, rng)
     batches = Batches(dataset.train, rng)
     per_epoch = max(1, dataset.train.size // batches.batch_size)
     correct, losses, done = [], [], 0

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from rlnas import plots
-from rlnas.grid import Architecture
+from rlnas.architecture import Architecture
 from rlnas.table import Table
 from rlnas.training import HYPERPARAMETERS
 

@@ -1,6 +1,5 @@
 """Every id that rlnas registers, and settings that keep its episodes short."""
 
-from importlib.resources import files
 from typing import Any
 
 import gymnasium as gym
@@ -25,11 +24,6 @@ def is_tabular(name: str) -> bool:
 def is_image(name: str) -> bool:
     """Whether the data are the IDX files of MNIST or Fashion-MNIST."""
     return gym.spec(name).kwargs.get("dataset") in ("mnist", "fashion_mnist")
-
-
-def has_table(name: str) -> bool:
-    """Whether the table that the environment needs is in the package."""
-    return (files("rlnas") / "tables" / gym.spec(name).kwargs["table"] / "table.npz").is_file()
 
 
 SCALAR = [name for name in IDS if is_scalar(name)]

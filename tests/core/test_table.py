@@ -37,8 +37,6 @@ def table(request) -> Table:
         return request.getfixturevalue("tiny_table")
     if request.param == "random":
         return TIES
-    if not shipped_file(request.param).is_file():
-        pytest.skip(f"the table of {request.param} is not in the package yet")
     return Table.load(request.param)
 
 

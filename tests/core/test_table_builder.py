@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from rlnas import datasets, table_builder
+from rlnas.architecture import new_network
 from rlnas.errors import InputError
 from rlnas.grid import Grid
 from rlnas.table import Table
-from rlnas.table_builder import new_network
 from rlnas.training import HYPERPARAMETERS, Batches, evaluate, train
 from tests.core.tables import contents
 
@@ -64,7 +64,7 @@ def small_chunks(monkeypatch) -> None:
 def test_what_is_recorded_is_what_training_by_hand_gives(tiny_table, number, seed):
     data = datasets.load("digits")
     rng = np.random.default_rng((seed, number))
-    network = new_network(GRID.architectures[number], data, rng)
+    network = new_network(GRID.architectures[number], data.n_features, data.n_classes, rng)
     batches = Batches(data.train, rng)
     assert tiny_table.active_weights[number, seed] == network.active_weights
     epoch = data.train.size // HYPERPARAMETERS.batch_size
@@ -88,7 +88,9 @@ def test_what_is_recorded_is_what_training_by_hand_gives(tiny_table, number, see
 def test_networks_have_the_widths_and_densities_of_their_architecture():
     data = datasets.load("digits")
     for number, architecture in enumerate(GRID.architectures):
-        network = new_network(architecture, data, np.random.default_rng(number))
+        network = new_network(
+            architecture, data.n_features, data.n_classes, np.random.default_rng(number)
+        )
         widths = tuple(width for width, _ in architecture)
         assert network.layer_sizes == (64, *widths, 10)
         expected = [*(density for _, density in architecture), 1.0]

@@ -263,6 +263,19 @@ def test_ranges_of_width_and_density_are_drawn_at_every_reset():
     assert np.median(densities) == pytest.approx(10**-0.5, abs=0.08)
 
 
+@pytest.mark.parametrize("given", [(), ((10, 0.5),), [[10, 0.5], [4, 0.3]], ((3, 1.0),) * 3])
+def test_an_episode_can_start_with_any_architecture(given):
+    env = make(width=9, density=1.0)
+    env.reset(seed=0, options={"architecture": given})
+    sizes, densities = env.now.network.layer_sizes, env.now.network.layer_densities
+    assert sizes == (6, *(width for width, _ in given), 3)
+    for n_in, (_, wanted), density in zip(sizes, given, densities, strict=False):
+        assert density == max(1, round(wanted * n_in)) / n_in or density > wanted  # all are read
+    assert densities[-1] == 1
+    _, info = env.reset(seed=0)
+    assert info["layer_sizes"] == (6, 9, 3)  # for one episode only
+
+
 def test_a_given_network_starts_every_episode_and_is_not_changed():
     given = random_network((6, 5, 4, 3), 0.6, np.random.default_rng(0))
     before = network_bits(given)
@@ -714,8 +727,30 @@ def test_what_cannot_be_used_is_refused_with_a_reason(settings, message):
 
 
 def test_reset_options_are_refused():
-    with pytest.raises(InputError, match=r"unknown reset options \['width'\]"):
+    with pytest.raises(InputError, match=r"options \['width'\]: expected 'architecture' or none"):
         make().reset(options={"width": 3})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        5,
+        [[5]],
+        [[0, 0.5]],
+        [[513, 0.5]],
+        [[5, 0.0]],
+        [[5, 1.1]],
+        [[2.5, 0.5]],
+        [[5, "x"]],
+        [[5, 1.0]] * 4,
+    ],
+)
+def test_architecture_that_cannot_be_is_refused_before_the_episode_ends(wrong):
+    env = make()
+    env.reset(seed=0)
+    with pytest.raises(InputError, match=r"architecture .* expected \(width, density\) of each"):
+        env.reset(options={"architecture": wrong})
+    env.step(NONE)  # the episode goes on
 
 
 # --- the manual ---

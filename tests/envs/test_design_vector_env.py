@@ -297,7 +297,7 @@ def test_reset_options_are_not_changed(ours):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"options": {"architecture": ()}}, r"unknown reset options \['architecture'\]"),
+        ({"options": {"start": ()}}, r"unknown reset options \['start'\]: expected 'architecture'"),
         ({"seed": [1, 2]}, "2 seeds cannot be used: expected 3"),
     ],
 )

@@ -24,7 +24,7 @@ from rlnas.errors import InputError
 from rlnas.grid import GRID, Grid
 from rlnas.registration import TABLES
 from rlnas.table import Table
-from tests.core.tables import SMALL_GRID, random_table, shipped_file
+from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.helpers import bits, episode, play
 
 TABLE = random_table()
@@ -78,8 +78,6 @@ def any_actions(env: TabularEnv, seed: int, steps: int) -> list[Any]:
 @pytest.fixture(params=TABLES)
 def name(request) -> str:
     """The ids of the tables in the package."""
-    if not shipped_file(TABLES[request.param]).is_file():
-        pytest.skip(f"the table of {request.param} is not in the package yet")
     return f"rlnas/{request.param}-v0"
 
 
