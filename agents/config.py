@@ -41,7 +41,7 @@ class TrainConfig:
     """Train a controller and write it to a run folder."""
 
     dataset: tuple[str, ...] = ("digits",)
-    """Name or .npz file; with several, each episode draws one."""
+    """Name or .npz file; with several, or "mixed", each episode draws one."""
     total_timesteps: int = 60_000
     """Environment steps to train for, over all environments; rounded up to whole rollouts."""
     num_envs: int = 8
@@ -60,6 +60,10 @@ class TrainConfig:
     """Edits in an episode."""
     batches_per_step: int | None = None
     """Training batches after each edit; by default a quarter of an epoch, at least 25."""
+    width: tuple[int, ...] = (32,)
+    """Neurons of the starting network; or LOW HIGH, drawn each episode."""
+    density: tuple[float, ...] = (0.2,)
+    """Share of active weights of the starting network; or LOW HIGH, drawn each episode."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
     learning_rate: float = 1e-3
@@ -80,6 +84,9 @@ class TrainConfig:
     """An update ends early beyond this divergence of the policy."""
     net_arch: tuple[int, ...] = (64, 64)
     """Units in the hidden layers of the policy and of the value network."""
+    features: Literal["flat", "slots", "blind"] = "flat"
+    """What the policy reads: the observation as it is, each layer through a shared encoder, or the
+    step count alone (it can then learn nothing but a schedule)."""
     checkpoints: int = 5
     """Checkpoints written over the training."""
 
@@ -89,10 +96,9 @@ class TrainConfig:
         for name in (*counts, "checkpoints"):
             if getattr(self, name) < 1:
                 raise InputError(f"{_option(name)} {getattr(self, name)}: expected at least 1")
-        if len(self.penalty) not in (1, 2):
-            raise InputError(
-                f"--penalty takes a number or LOW HIGH, not {len(self.penalty)} values"
-            )
+        for name in ("penalty", "width", "density"):
+            if len(values := getattr(self, name)) not in (1, 2):
+                raise InputError(f"--{name} takes a number or LOW HIGH, not {len(values)} values")
         for name in ("learning_rate", "target_kl"):
             if not 0 < getattr(self, name) <= 1:
                 raise InputError(f"{_option(name)} {getattr(self, name)}: expected in (0, 1]")
@@ -161,7 +167,7 @@ class AssessConfig:
     seed: int = 10_000
     """Seed of the first episode; training uses seeds near its own, far from this one."""
     penalty: float | None = None
-    """As in `rlnas design`."""
+    """Price of the reference number of weights; by default as in the training."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
 

@@ -128,19 +128,31 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
 
 
 def _env(config: DesignConfig | AssessConfig) -> DesignEnv:
-    """The environment a policy was trained in, on the data set and penalty asked for."""
+    """The environment a policy was trained in, on the data set and penalty asked for.
+
+    To assess a policy, whatever was drawn in training is drawn; a design starts in the middle.
+    """
     path = config.policy / "config.json"
     trained = read_json(path)
+    one = isinstance(config, DesignConfig)
     try:
-        source = config.dataset or trained["dataset"][0]
-        low, high = trained["penalty"][0], trained["penalty"][-1]
-        middle = np.sqrt(low * high) if low > 0 else high / 2
-        penalty = float(middle if config.penalty is None else config.penalty)
-        data_dir = config.data_dir or trained["data_dir"]
+        datasets = [config.dataset] if config.dataset else trained["dataset"][: 1 if one else None]
+        bounds = {
+            key: (trained[key][0], trained[key][-1]) for key in ("penalty", "width", "density")
+        }
+        ranges = {key: _middle(*each) if one else each for key, each in bounds.items()}
         lengths = {key: trained[key] for key in ("episode_steps", "batches_per_step")}
+        data_dir = config.data_dir or trained["data_dir"]
     except (KeyError, IndexError, TypeError) as error:
         raise InputError(f"{path} is damaged: {error!r}") from error
-    return DesignEnv(source, penalty=penalty, data_dir=data_dir, **lengths)
+    if config.penalty is not None:
+        ranges["penalty"] = config.penalty
+    return DesignEnv(datasets, data_dir=data_dir, **ranges, **lengths)
+
+
+def _middle(low: float, high: float) -> float:
+    """The geometric middle, or half if that would be zero."""
+    return float(np.sqrt(low * high)) if low > 0 else high / 2
 
 
 def _step_of(info: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.policies import ActorCriticPolicy
 
 from rlnas.agents.config import plausible_net_arch
+from rlnas.agents.features import EXTRACTORS, policy_arguments
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
@@ -31,7 +32,11 @@ def layout() -> dict[str, list[str]]:
 
 
 def save_policy(
-    folder: str | Path, policy: ActorCriticPolicy, algorithm: str, net_arch: list[int]
+    folder: str | Path,
+    policy: ActorCriticPolicy,
+    algorithm: str,
+    net_arch: list[int],
+    features: str,
 ) -> None:
     """Write `policy.safetensors`, with what is needed to build the policy in `policy.json`.
 
@@ -40,12 +45,15 @@ def save_policy(
         policy: an SB3 policy of the class that `POLICY_CLASSES` names.
         algorithm: a key of `POLICY_CLASSES`.
         net_arch: units in the hidden layers of the policy and of the value network.
+        features: a key of `rlnas.agents.features.EXTRACTORS`.
     """
     from safetensors.torch import save
 
-    tensors = {name: value.contiguous() for name, value in policy.state_dict().items()}
+    # A shared encoder is there under three names, which safetensors would refuse.
+    tensors = {name: value.clone() for name, value in policy.state_dict().items()}
     replace_file(Path(folder) / "policy.safetensors", save(tensors))
-    record = {"format": FORMAT, "algorithm": algorithm, "net_arch": net_arch, **layout()}
+    choices = {"algorithm": algorithm, "net_arch": net_arch, "features": features}
+    record = {"format": FORMAT, **choices, **layout()}
     write_json(Path(folder) / "policy.json", record)
 
 
@@ -92,15 +100,17 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Controller:
                 f"the policy in {folder} was trained for other {key} than this version of rlnas "
                 "has: train it again, or use the version it was trained with"
             )
-    algorithm, net_arch = record.get("algorithm"), record.get("net_arch")
+    algorithm, net_arch, features = (
+        record.get(key) for key in ("algorithm", "net_arch", "features")
+    )
     plausible = isinstance(net_arch, list) and plausible_net_arch(net_arch)
-    if algorithm not in list(POLICY_CLASSES) or not plausible:
+    if algorithm not in list(POLICY_CLASSES) or features not in list(EXTRACTORS) or not plausible:
         raise InputError(f"{folder / 'policy.json'} is damaged: unknown algorithm or network")
     policy = POLICY_CLASSES[algorithm](
         spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32),
         spaces.Discrete(len(ACTIONS)),
         lr_schedule=lambda _: 0.0,
-        net_arch=net_arch,
+        **policy_arguments(net_arch, features),
     )
     try:
         tensors = load_file(folder / "policy.safetensors")

@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import VecMonitor
 from rlnas import datasets
 from rlnas.agents.callbacks import BestDesign, DesignLog, Progress
 from rlnas.agents.config import TrainConfig
+from rlnas.agents.features import policy_arguments
 from rlnas.agents.policy import save_policy
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
@@ -26,13 +27,14 @@ ALGORITHMS = {"ppo": PPO, "maskable_ppo": MaskablePPO}
 
 def make_env(config: TrainConfig, data: list[datasets.Dataset]) -> DesignEnv:
     """The environment that a configuration describes, on loaded data sets."""
-    low, high = config.penalty[0], config.penalty[-1]
     return DesignEnv(
         list(data),
-        penalty=low if len(config.penalty) == 1 else (low, high),
+        penalty=(config.penalty[0], config.penalty[-1]),
         reward=config.reward,
         episode_steps=config.episode_steps,
         batches_per_step=config.batches_per_step,
+        width=(config.width[0], config.width[-1]),
+        density=(config.density[0], config.density[-1]),
     )
 
 
@@ -54,7 +56,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
         InputError: a value, the data set or the folder cannot be used.
     """
     config.check()
-    data = [datasets.load(source, data_dir=config.data_dir) for source in config.dataset]
+    data = datasets.load_all(list(config.dataset), config.data_dir)
     first = make_env(config, data)  # checks the rest of the values before anything is written
     folder = new_folder(config.folder)
     write_json(folder / "config.json", as_json(config))
@@ -82,7 +84,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
         if progress_bar:
             callbacks.append(Progress())
         model.learn(steps * config.num_envs, callback=CallbackList(callbacks))
-        save_policy(folder, model.policy, config.algorithm, list(config.net_arch))
+        save_policy(folder, model.policy, config.algorithm, list(config.net_arch), config.features)
         model.save(folder / "policy.zip")
     finally:
         logger.close()
@@ -109,7 +111,7 @@ def _model(config: TrainConfig, env: VecMonitor) -> Any:
         gae_lambda=config.gae_lambda,
         ent_coef=config.entropy,
         target_kl=config.target_kl,
-        policy_kwargs={"net_arch": list(config.net_arch)},
+        policy_kwargs=policy_arguments(config.net_arch, config.features),
         seed=config.seed,
         device="cpu",
     )

@@ -113,8 +113,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 
     ## Arguments
     * `dataset`: a name (see `rlnas.datasets.load`), a path to an `.npz` file, `(X, y)`, a
-      `Dataset`, or a list of these, of which each episode draws one. `rlnas/Mixed-v0` draws from
-      `rlnas.synthetic.TRAINING_FAMILY`, `rlnas/MixedHeldOut-v0` from other kinds of problems.
+      `Dataset`, or a list of these, of which each episode draws one. `"mixed"` stands for
+      `rlnas.synthetic.TRAINING_FAMILY`, `"mixed_held_out"` for tasks of other kinds.
     * `penalty`: what the reference number of weights costs, in accuracy; or `(low, high)`, drawn
       log-uniformly at every reset.
     * `reward`: `"difference"` or `"score"`.
@@ -145,7 +145,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         data_dir: str | PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
-        self.datasets = load_all(dataset, data_dir)
+        self.datasets = datasets.load_all(dataset, data_dir)
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
@@ -309,20 +309,6 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 def _diverged(design: Snapshot) -> bool:
     losses = (design.training.loss, design.validation.loss)
     return not all(loss <= MAX_LOSS for loss in losses)  # true for NaN
-
-
-def load_all(
-    dataset: Source | list[Source], data_dir: str | PathLike[str] | None = None
-) -> list[Dataset]:
-    """The data sets that an episode draws from; see `DesignEnv`.
-
-    Raises:
-        InputError: there is none, or one cannot be loaded.
-    """
-    sources = dataset if isinstance(dataset, list) else [dataset]
-    if not sources:
-        raise InputError("no data set: expected at least one")
-    return [datasets.load(source, data_dir=data_dir) for source in sources]
 
 
 def draw(bounds: tuple[float, float], rng: np.random.Generator) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
+from rlnas import datasets
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.arguments import (
     check_actions,
@@ -27,7 +28,7 @@ from rlnas.envs.arguments import (
     check_under_way,
     spread_seed,
 )
-from rlnas.envs.design_env import DesignEnv, load_all
+from rlnas.envs.design_env import DesignEnv
 
 
 class DesignVectorEnv(SyncVectorEnv):
@@ -62,7 +63,7 @@ class DesignVectorEnv(SyncVectorEnv):
         limit = check_limit(max_episode_steps)
         if num_threads is not None:
             check_count("num_threads", num_threads)
-        arguments["dataset"] = load_all(
+        arguments["dataset"] = datasets.load_all(
             arguments.pop("dataset", "digits"), arguments.get("data_dir")
         )
 

@@ -75,9 +75,10 @@ _SLOT = (
     "dead_share",
 )
 
-_SLOT_NAMES = (*(f"hidden_{k + 1}" for k in range(MAX_DEPTH)), "output")
+SLOT_NAMES = (*(f"hidden_{k + 1}" for k in range(MAX_DEPTH)), "output")
+"""Name of each slot: a hidden layer that may be there, or the output layer."""
 
-OBSERVATION_NAMES = _GLOBAL + tuple(f"{slot}_{name}" for slot in _SLOT_NAMES for name in _SLOT)
+OBSERVATION_NAMES = _GLOBAL + tuple(f"{slot}_{name}" for slot in SLOT_NAMES for name in _SLOT)
 """Name of each entry; `DesignEnv` says what they mean."""
 
 

@@ -162,13 +162,35 @@ def load(
         close = difflib.get_close_matches(text.lower().replace("-", "_"), NAMES, n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
         raise InputError(
-            f"unknown data set {text!r}{hint}: expected {', '.join(NAMES)}, synthetic:SEED, or "
-            "the path of an .npz file"
+            f"unknown data set {text!r}{hint}: expected {', '.join(NAMES)}, synthetic:SEED, the "
+            f"path of an .npz file, or where tasks are drawn {' or '.join(synthetic.FAMILIES)}"
         )
     raise InputError(
         f"cannot load a data set from {type(source).__name__}: expected a name, the path of an "
         ".npz file, a tuple (X, y) or a Dataset"
     )
+
+
+def load_all(
+    source: Source | list[Source], data_dir: str | os.PathLike[str] | None = None
+) -> list[Dataset]:
+    """Load one data set, a list of them, or the families among them.
+
+    Args:
+        source: What `load` takes, or a name in `rlnas.synthetic.FAMILIES`, or a list of these.
+        data_dir: As for `load`.
+
+    Raises:
+        InputError: If there is none, or one cannot be loaded.
+    """
+    sources = source if isinstance(source, list) else [source]
+    if not sources:
+        raise InputError("no data set: expected at least one")
+    members: list[Source] = []
+    for each in sources:
+        family = synthetic.FAMILIES.get(each) if isinstance(each, str) else None
+        members += [each] if family is None else family
+    return [load(member, data_dir=data_dir) for member in members]
 
 
 def places(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:

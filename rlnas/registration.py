@@ -2,15 +2,13 @@
 
 import gymnasium as gym
 
-from rlnas.synthetic import HELD_OUT_FAMILY, TRAINING_FAMILY
-
-DATASETS: dict[str, str | list[str] | None] = {
+DATASETS: dict[str, str | None] = {
     "Design": None,
     "Digits": "digits",
     "MNIST": "mnist",
     "FashionMNIST": "fashion_mnist",
-    "Mixed": list(TRAINING_FAMILY),
-    "MixedHeldOut": list(HELD_OUT_FAMILY),
+    "Mixed": "mixed",
+    "MixedHeldOut": "mixed_held_out",
 }
 """Live environments, and what they design networks for (None: as the class has it)."""
 

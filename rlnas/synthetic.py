@@ -24,6 +24,9 @@ TRAINING_FAMILY: tuple[str, ...] = (
 HELD_OUT_FAMILY: tuple[str, ...] = tuple(f"{_HELD_OUT}{seed}" for seed in range(16))
 """Tasks of other kinds, for evaluating what was trained on `TRAINING_FAMILY`."""
 
+FAMILIES = {"mixed": TRAINING_FAMILY, "mixed_held_out": HELD_OUT_FAMILY}
+"""Families of tasks by name."""
+
 MAX_SEED = 2**32 - 1
 """NumPy's limit."""
 

@@ -12,19 +12,20 @@ import torch
 from gymnasium import spaces
 from safetensors.torch import load_file, save_file
 
+from rlnas.agents.features import EXTRACTORS, policy_arguments
 from rlnas.agents.policy import POLICY_CLASSES, Controller, load_policy, save_policy
 from rlnas.errors import InputError
 from tests.agents.helpers import ALGORITHMS, files_in
 
 
-def new_policy(algorithm: str, net_arch: list[int], seed: int = 0) -> Any:
+def new_policy(algorithm: str, net_arch: list[int], features: str = "flat") -> Any:
     """An untrained policy."""
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     return POLICY_CLASSES[algorithm](
         spaces.Box(-1, 1, (71,), np.float32),
         spaces.Discrete(39),
         lr_schedule=lambda _: 1e-3,
-        net_arch=net_arch,
+        **policy_arguments(net_arch, features),
     )
 
 
@@ -51,23 +52,24 @@ def copy(run, tmp_path) -> Path:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("net_arch", [[8], [64, 64], [], [5, 4, 3]])
-def test_a_policy_that_was_saved_takes_the_same_actions(algorithm, net_arch, tmp_path):
-    policy = new_policy(algorithm, net_arch)
+@pytest.mark.parametrize("features", EXTRACTORS)
+def test_a_policy_that_was_saved_takes_the_same_actions(algorithm, net_arch, features, tmp_path):
+    policy = new_policy(algorithm, net_arch, features)
     with torch.no_grad():
         policy.action_net.weight.normal_()  # so that actions depend on what is seen
-    save_policy(tmp_path, policy, algorithm, net_arch)
+    save_policy(tmp_path, policy, algorithm, net_arch, features)
     again = load_policy(tmp_path)
     expected = []
     for observation, mask in cases():
         masks = {"action_masks": mask} if algorithm == "maskable_ppo" else {}
         expected.append(int(policy.predict(observation, deterministic=True, **masks)[0]))
     assert choices(again) == expected
-    assert len(set(expected)) > 5
+    assert len(set(expected)) > (0 if features == "blind" else 5)
 
 
 def test_every_weight_is_kept_to_the_bit(tmp_path):
     policy = new_policy("ppo", [8])
-    save_policy(tmp_path, policy, "ppo", [8])
+    save_policy(tmp_path, policy, "ppo", [8], "flat")
     again = load_policy(tmp_path).policy.state_dict()
     assert again.keys() == policy.state_dict().keys()
     assert all(torch.equal(again[name], value) for name, value in policy.state_dict().items())
@@ -75,20 +77,20 @@ def test_every_weight_is_kept_to_the_bit(tmp_path):
 
 def test_the_same_policy_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
-        save_policy(tmp_path / name, new_policy("ppo", [8]), "ppo", [8])
+        save_policy(tmp_path / name, new_policy("ppo", [8]), "ppo", [8], "flat")
     assert files_in(tmp_path / "a") == files_in(tmp_path / "b")
     assert files_in(tmp_path / "a").keys() == {"policy.json", "policy.safetensors"}
 
 
 def test_a_masked_policy_keeps_to_the_mask(tmp_path):
-    save_policy(tmp_path, new_policy("maskable_ppo", [8]), "maskable_ppo", [8])
+    save_policy(tmp_path, new_policy("maskable_ppo", [8]), "maskable_ppo", [8], "flat")
     for deterministic in (True, False):
         controller = load_policy(tmp_path, deterministic=deterministic)
         assert all(mask[controller(observation, mask)] for observation, mask in cases())
 
 
 def test_a_policy_may_draw_its_actions(tmp_path):
-    save_policy(tmp_path, new_policy("maskable_ppo", [8]), "maskable_ppo", [8])
+    save_policy(tmp_path, new_policy("maskable_ppo", [8]), "maskable_ppo", [8], "flat")
     observation, mask = cases()[0]
     torch.manual_seed(0)
     drawn = {load_policy(tmp_path, deterministic=False)(observation, mask) for _ in range(30)}
