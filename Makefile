@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test check format bench-engine bench-env bench-tabular docs scores clean
+.PHONY: setup demo test check format bench-engine bench-env bench-tabular docs scores estimators clean
 
 setup: .venv/installed
 
@@ -47,6 +47,11 @@ docs: setup  ## the pages of the environments, the data cards
 scores: setup  ## the reference scores: an hour
 	$(BIN)/rlnas benchmark scores --out runs/scores
 	cp runs/scores/reference_scores.md runs/scores/reference_scores.png docs/
+
+estimators: setup  ## how well cheap estimates rank architectures: 8 minutes
+	for table in digits mnist; do \
+		$(BIN)/rlnas study estimators --table $$table --out docs/estimators/$$table; \
+	done
 
 format: setup
 	$(BIN)/ruff check --fix .

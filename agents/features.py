@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor
 from torch import nn
 
 from rlnas.envs.observations import OBSERVATION_NAMES, SLOT_NAMES
@@ -22,7 +22,7 @@ class Selection(BaseFeaturesExtractor):
         names: of the entries, from `OBSERVATION_NAMES`.
     """
 
-    def __init__(self, observation_space: spaces.Box, names: Sequence[str] = OBSERVATION_NAMES):
+    def __init__(self, observation_space: spaces.Box, names: Sequence[str]):
         super().__init__(observation_space, features_dim=len(names))
         self.columns = [OBSERVATION_NAMES.index(name) for name in names]
 
@@ -60,7 +60,7 @@ class SlotEncoder(BaseFeaturesExtractor):
 
 
 EXTRACTORS: dict[str, tuple[type[BaseFeaturesExtractor], dict[str, Any]]] = {
-    "flat": (Selection, {}),
+    "flat": (FlattenExtractor, {}),
     "slots": (SlotEncoder, {}),
     "blind": (Selection, {"names": BLIND}),
 }

@@ -11,7 +11,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import CallbackList, CheckpointCallback
 from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoardOutputFormat
-from stable_baselines3.common.vec_env import VecMonitor
+from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from rlnas import datasets
 from rlnas.agents.callbacks import BestDesign, DesignLog, Progress
@@ -72,7 +72,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     ]
     logger = Logger(str(folder), outputs)
     try:
-        model = _model(config, env)
+        model = new_model(config, env)
         model.set_logger(logger)
         steps = config.updates * config.rollout_steps
         interval = -(-steps // config.checkpoints)
@@ -98,7 +98,8 @@ def as_json(config: TrainConfig) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config), default=str))
 
 
-def _model(config: TrainConfig, env: VecMonitor) -> Any:
+def new_model(config: TrainConfig, env: VecEnv) -> Any:
+    """The untrained model of a configuration."""
     return ALGORITHMS[config.algorithm](
         "MlpPolicy",
         env,

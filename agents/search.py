@@ -101,13 +101,18 @@ class CountedEnv(gym.Wrapper):
         """Bool `[actions]`: which actions are legal now."""
         return self.unwrapped.action_masks()  # type: ignore[attr-defined]
 
+    @property
+    def cost(self) -> int:
+        """Of a step or reset."""
+        env: Any = self.unwrapped
+        return 1 if isinstance(env, TabularEnv) else env.training_batches
+
     def _check_budget(self) -> None:
         if self.archive.spent >= self.archive.budget:
             raise BudgetSpent
 
     def _charge(self, info: dict[str, Any]) -> None:
-        env: Any = self.unwrapped
-        self.archive.add(1 if isinstance(env, TabularEnv) else env.training_batches, info, env)
+        self.archive.add(self.cost, info, self.unwrapped)  # type: ignore[arg-type]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "CountedEnv":
         twin = CountedEnv(deepcopy(self.env, memo), self.archive, seed=0)  # type: ignore[arg-type]
@@ -144,6 +149,11 @@ class Problem:
         """Another environment of the task, which charges the same archive."""
         seed = int(self.rng.integers(2**31))
         return CountedEnv(self._make(**arguments), self.archive, seed)
+
+    @property
+    def evaluations(self) -> int:
+        """Steps and resets that the whole budget pays for."""
+        return self.archive.budget // self.env.cost
 
     def play(self, choose: Callable[[np.ndarray, np.ndarray], int]) -> float:
         """Play one episode.

@@ -26,7 +26,7 @@ from rlnas.errors import InputError
 from rlnas.network import SparseNetwork, random_network
 from rlnas.probe import PROBE_SIZE, probe
 from rlnas.scoring import reference_weights
-from rlnas.training import Batches, check_fit, evaluate, train
+from rlnas.training import HYPERPARAMETERS, Batches, check_fit, evaluate, train
 
 MAX_LOSS = 1e18
 """A network with a larger loss has diverged: its squares would soon leave float32."""
@@ -146,6 +146,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         render_mode: str | None = None,
     ):
         self.datasets = datasets.load_all(dataset, data_dir)
+        self.dataset: Dataset = self.datasets[0]  # until the first episode
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
@@ -189,7 +190,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             architecture = check_architecture(architecture, actions.MAX_DEPTH, actions.MAX_WIDTH)
         super().reset(seed=seed)
         rng = self.np_random
-        self.dataset: Dataset = self.datasets[rng.integers(len(self.datasets))]
+        self.dataset = self.datasets[rng.integers(len(self.datasets))]
         self.penalty = draw(self.penalty_range, rng)
         if architecture is not None:
             n_features, n_classes = self.dataset.n_features, self.dataset.n_classes
@@ -262,7 +263,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     @property
     def training_batches(self) -> int:
         """Batches of training in every step of this episode, and before the first."""
-        quarter = self.dataset.train.size // (4 * self.batches.batch_size)
+        quarter = self.dataset.train.size // (4 * HYPERPARAMETERS.batch_size)
         return self.batches_per_step or max(25, quarter)
 
     def _train(self, network: SparseNetwork) -> Snapshot:

@@ -122,7 +122,7 @@ def tabulated(table: Table, dataset: Dataset) -> list[Estimate]:
     weights = table.active_weights[:, OBSERVED_SEED].astype(np.float64)
     found = [Estimate("active weights", 0.0, every, weights)]
     for k, epochs in enumerate(table.epochs, start=1):
-        until, training = f"{epochs} epochs", epochs * per_epoch
+        until, training = _counted(epochs), epochs * per_epoch
         losses = estimation.sum_of_losses(parts[:, :k])
         found += [
             Estimate(
@@ -171,7 +171,7 @@ def measured(
     ]
     for start in ("weights from scratch", "inherited weights"):
         for epochs in lengths:
-            name = f"{start}, {epochs} epoch{'s' if epochs > 1 else ''}"
+            name = f"{start}, {_counted(epochs)}"
             names_and_costs.append((name, epochs * per_epoch + validation))
     rows = []
     for number in tqdm(numbers, desc="estimating", unit="net", disable=not progress_bar):
@@ -300,6 +300,10 @@ def agreement(
     }
 
 
+def _counted(epochs: int) -> str:
+    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
+
+
 def _check(table: Table, dataset: Dataset, sample: int) -> None:
     """Raise `InputError` unless there is something to judge, and the data set to do it on."""
     if table.n_seeds < 2 or len(table) < 2:
@@ -336,8 +340,9 @@ def written(rows: Sequence[dict[str, Any]]) -> str:
             f"{row[key]:.3f} ({row[f'{key}_low']:.3f} to {row[f'{key}_high']:.3f})"
             for key in ("spearman", "spearman_at_fixed_weights")
         )
+        cost = f"{row['cost']:,.0f}" if row["cost"] >= 100 else f"{row['cost']:.3g}"
         lines.append(
-            f"| {row['estimator']} | {row['cost']:.3g} | {row['architectures']:,} | {overall} | "
+            f"| {row['estimator']} | {cost} | {row['architectures']:,} | {overall} | "
             f"{row['kendall']:.3f} | {fixed} | {row['kendall_at_fixed_weights']:.3f} |"
         )
     return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Search strategies of the field, one a file; each is a function of a problem."""

@@ -1,0 +1,15 @@
+"""Random search: episodes of random legal actions, the baseline that every strategy must beat."""
+
+import numpy as np
+
+from rlnas.agents.search import Problem
+
+
+def random_search(problem: Problem) -> None:
+    """Play episodes in which every legal action is as likely as any other.
+
+    Raises:
+        BudgetSpent: the search is over.
+    """
+    while True:
+        problem.play(lambda observation, mask: int(problem.rng.choice(np.flatnonzero(mask))))
