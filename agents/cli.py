@@ -16,6 +16,7 @@ from rlnas.agents.config import (
     BenchmarkConfig,
     BuildConfig,
     CardConfig,
+    CompareConfig,
     DataConfig,
     DesignConfig,
     EvaluateConfig,
@@ -40,6 +41,7 @@ Command = (
     | Annotated[DataConfig, _subcommand("data")]
     | Annotated[BenchmarkConfig, _subcommand("benchmark")]
     | Annotated[StudyConfig, _subcommand("study")]
+    | Annotated[CompareConfig, _subcommand("compare")]
 )
 
 
@@ -108,6 +110,24 @@ def run(config: Any) -> None:
             print(reference_scores(out, tasks or tuple(TASKS), seeds, jobs))
         case StudyConfig():
             _study(config)
+        case CompareConfig():
+            _compare(config)
+
+
+def _compare(config: CompareConfig) -> None:
+    from rlnas.agents.compare import METHODS, SearchTask, compare
+    from rlnas.agents.comparison_report import report
+
+    task = SearchTask(
+        config.table or config.dataset,
+        config.table is not None,
+        config.penalty,
+        config.budget,
+        None if config.data_dir is None else str(config.data_dir),
+    )
+    methods = tuple(METHODS) if config.methods == ("all",) else config.methods
+    results = compare(task, config.out, methods, config.seeds, config.jobs)
+    print(report(task, results, config.out))
 
 
 def _study(config: StudyConfig) -> None:

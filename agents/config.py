@@ -295,3 +295,30 @@ class DataConfig:
         Annotated[ListConfig, tyro.conf.subcommand("list")]
         | Annotated[FetchConfig, tyro.conf.subcommand("fetch")]
     )
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """Compare search strategies on the same task with the same budget.
+
+    The same command again goes on where the last one ended.
+    """
+
+    out: Path
+    """Folder for the table, the plot and the results."""
+    dataset: str = "digits"
+    """Name or .npz file."""
+    table: str | None = None
+    """Look designs up in this table (digits, mnist, or a path) instead of training them."""
+    methods: tuple[str, ...] = ("all",)
+    """Which strategies, such as controller and random; or all."""
+    seeds: int = 10
+    """Searches of each strategy."""
+    budget: int = 100_000
+    """Training batches that a search may spend; look-ups in a table."""
+    penalty: float = 0.1
+    """Price of the reference number of weights, in accuracy."""
+    jobs: int = -1
+    """Workers; -1 for as many as there are processors."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""

@@ -155,16 +155,19 @@ class Problem:
         """Steps and resets that the whole budget pays for."""
         return self.archive.budget // self.env.cost
 
-    def play(self, choose: Callable[[np.ndarray, np.ndarray], int]) -> float:
+    def play(
+        self, choose: Callable[[np.ndarray, np.ndarray], int], seed: int | None = None
+    ) -> float:
         """Play one episode.
 
         Args:
             choose: gives an action for an observation and a mask, bool `[n_actions]`.
+            seed: of the episode; by default the random numbers go on.
 
         Returns:
             The score of the last design.
         """
-        observation, info = self.env.reset()
+        observation, info = self.env.reset(seed=seed)
         over = False
         while not over:
             action = choose(observation, self.env.action_masks())
@@ -172,10 +175,10 @@ class Problem:
             over = terminated or truncated
         return info["score"]
 
-    def play_sequence(self, actions: Sequence[int]) -> float:
+    def play_sequence(self, actions: Sequence[int], seed: int | None = None) -> float:
         """Play one episode with given actions, then "none"; illegal ones change nothing."""
         following = iter(actions)
-        return self.play(lambda observation, mask: next(following, NONE))
+        return self.play(lambda observation, mask: next(following, NONE), seed)
 
     def evaluate(self, architecture: Architecture) -> float:
         """The score of an architecture.

@@ -1,4 +1,4 @@
-"""Summaries of a few runs: interquartile means with bootstrap intervals.
+"""Summaries of a few runs: interquartile means, improvement, profiles, bootstrap intervals.
 
 After Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice".
 """
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import bootstrap, trim_mean
+from scipy.stats import bootstrap, mannwhitneyu, trim_mean
 
 CONFIDENCE = 0.95
 
@@ -55,3 +55,47 @@ def estimate(values: ArrayLike, resamples: int = 10_000) -> Estimate:
         rng=np.random.default_rng(0),
     ).confidence_interval
     return Estimate(middle, float(interval.low), float(interval.high))
+
+
+def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> Estimate:
+    """How likely a run of one method is better than a run of another; ties count half.
+
+    Agarwal et al. 2021, section 4.3, for one task; the Mann-Whitney statistic.
+
+    Args:
+        ours: float `[runs]`, one for each seed.
+        theirs: the same; there need not be as many.
+
+    Returns:
+        The probability, with its 95 % percentile bootstrap interval over the runs of both.
+    """
+
+    def better(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+        wins = mannwhitneyu(x, y, axis=axis, method="asymptotic").statistic
+        return np.asarray(wins / (x.shape[axis] * y.shape[axis]))
+
+    x, y = np.asarray(ours, float), np.asarray(theirs, float)
+    value = float(better(x, y, axis=-1))
+    interval = bootstrap(
+        (x, y),
+        better,
+        n_resamples=2_000,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return Estimate(value, float(interval.low), float(interval.high))
+
+
+def performance_profile(values: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
+    """Share of the runs above each threshold (Agarwal et al. 2021, section 4.2).
+
+    Args:
+        values: float `[runs]`.
+        thresholds: float `[n]`.
+
+    Returns:
+        float64 `[n]`.
+    """
+    runs, levels = np.asarray(values, float), np.asarray(thresholds, float)
+    return (runs[:, None] > levels).mean(axis=0)

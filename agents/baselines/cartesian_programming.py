@@ -33,7 +33,7 @@ def cartesian_programming(
     """Evolve the actions of an episode, encoded as a path through a row of nodes.
 
     Suganuma et al. 2017, "A genetic programming approach to designing convolutional neural network
-    architectures", sections 3.1 and 3.3. Only nodes on the path from the output back to the input
+    architectures", section 3. Only nodes on the path from the output back to the input
     are expressed; the others drift. Every sequence is played from the start.
 
     Args:

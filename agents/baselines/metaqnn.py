@@ -18,7 +18,7 @@ EXPLORATION = (
     *((1.0, 1500), (0.9, 100), (0.8, 100), (0.7, 100)),
     *((epsilon, 150) for epsilon in (0.6, 0.5, 0.4, 0.3, 0.2, 0.1)),
 )
-"""Epsilon, and for how many of 2700 networks (Baker et al. 2017, table 2)."""
+"""Epsilon, and for how many of 2700 networks (settings of Baker et al. 2017)."""
 
 
 class Step(NamedTuple):
@@ -35,8 +35,8 @@ def metaqnn(
     """Learn the actions of an episode by Q-learning.
 
     Baker et al. 2017, "Designing neural network architectures using reinforcement learning",
-    sections 3 and 4, without discount and with the score of the last design as the only reward.
-    Exploration falls in the proportions of the paper over the budget.
+    with the settings of the authors' code: no discount, the score of the last design is the only
+    reward, and exploration falls in the same proportions, here of the budget.
 
     The steps taken are part of the state, as the depth reached is in the paper. Without them a
     state could be its own successor, and any value high enough would then be consistent with
@@ -58,14 +58,15 @@ def metaqnn(
         epsilon = exploration(archive.spent / archive.budget)
         episodes.append(play(problem, values, epsilon))
         for number in rng.integers(len(episodes), size=replays).tolist():
-            learn(values, *episodes[number], learning_rate)
+            steps, score = episodes[number]
+            learn(values, steps, score, learning_rate)
 
 
 def exploration(spent: float) -> float:
-    """Epsilon when a share of the budget, in [0, 1), is spent."""
+    """Epsilon when a share of the budget is spent; the last step may overdraw it."""
     epsilons, counts = zip(*EXPLORATION, strict=True)
     ends = np.cumsum(counts)
-    return epsilons[int(np.searchsorted(ends, spent * ends[-1], side="right"))]
+    return epsilons[int(np.searchsorted(ends[:-1], spent * ends[-1], side="right"))]
 
 
 def play(problem: Problem, values: Values, epsilon: float) -> tuple[list[Step], float]:

@@ -54,16 +54,13 @@ def suggest(trial: optuna.trial.BaseTrial, grid: Grid) -> Architecture:
     Layers beyond the depth are suggested too, and not used: samplers learn jointly, and NSGA-II
     inherits, only what all trials have.
     """
-
-    def one_of(name: str, values: tuple) -> int | float:
-        return values[trial.suggest_int(name, 0, len(values) - 1)]
-
     depth = trial.suggest_int("depth", 0, grid.max_depth)
-    layers = tuple(
-        (one_of(f"width_{layer}", grid.widths), one_of(f"density_{layer}", grid.densities))
-        for layer in range(1, grid.max_depth + 1)
-    )
-    return layers[:depth]
+    layers = []
+    for layer in range(1, grid.max_depth + 1):
+        width = trial.suggest_int(f"width_{layer}", 0, len(grid.widths) - 1)
+        density = trial.suggest_int(f"density_{layer}", 0, len(grid.densities) - 1)
+        layers.append((grid.widths[width], grid.densities[density]))
+    return tuple(layers[:depth])
 
 
 def _seed(problem: Problem) -> int:

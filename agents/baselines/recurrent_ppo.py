@@ -1,4 +1,4 @@
-"""PPO of a recurrent controller: the search of NASNet (Zoph et al. 2018, appendix A.1)."""
+"""PPO of a recurrent controller: the search of NASNet (Zoph et al. 2018, appendix A)."""
 
 import torch
 

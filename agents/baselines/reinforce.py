@@ -21,7 +21,7 @@ CHILDREN = 8
 """Episodes of an update: what each of the paper's controller replicas collects."""
 
 DECAY = 0.95
-"""Of the baseline, a moving average; unpublished, taken from Zoph et al. 2018, appendix A.1."""
+"""Of the baseline, a moving average; unpublished, taken from Zoph et al. 2018, appendix A."""
 
 
 def reinforce(problem: Problem, learning_rate: float = 6e-4) -> None:

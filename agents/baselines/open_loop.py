@@ -1,0 +1,57 @@
+"""The best open-loop schedule: one sequence of edits for all tasks, evolved on a family of them."""
+
+from collections import defaultdict
+
+import numpy as np
+
+from rlnas.agents.baselines.ageing_evolution import Genotype, evolve
+from rlnas.agents.search import BudgetSpent, Problem
+
+EPISODES = 16
+"""That a sequence is judged by, of those in the pool."""
+
+POOL = 256
+"""Episodes, that is seeds, that fitness is measured in."""
+
+FINALISTS = 20
+"""Sequences that the last tenth of the budget chooses from."""
+
+
+def evolve_schedule(problem: Problem, population: int = 100, sample: int = 25) -> Genotype:
+    """Spend the budget of a problem on the sequence of actions with the best mean final score.
+
+    Ageing evolution (Real et al. 2019). Tasks differ far more than sequences do, so fitness is a
+    mean over episodes of what a sequence scores beyond the mean of all sequences in that episode.
+    The finalists are judged again, in the same fresh episodes for all.
+
+    Args:
+        problem: its environment draws a task at every reset.
+        population: see `evolve`.
+        sample: see `evolve`.
+    """
+    rng, archive = problem.rng, problem.archive
+    seeds = rng.integers(2**31, size=POOL).tolist()
+    seen: dict[int, list[float]] = defaultdict(list)
+
+    def fitness(actions: Genotype) -> float:
+        gains = []
+        for seed in rng.choice(seeds, EPISODES, replace=False).tolist():
+            score = problem.play_sequence(actions, seed)
+            seen[seed].append(score)
+            gains.append(score - np.mean(seen[seed]))
+        return float(np.mean(gains))
+
+    found: dict[Genotype, float] = {}
+    length = problem.episode_steps
+    for actions, value in evolve(fitness, problem.n_actions, length, population, sample, rng):
+        found[actions] = value
+        if archive.spent > 0.9 * archive.budget:
+            break
+    best = sorted(found, key=lambda actions: -found[actions])[:FINALISTS]
+    scores: list[list[float]] = []
+    try:
+        while True:
+            seed = int(rng.integers(2**31))
+            scores.append([problem.play_sequence(actions, seed) for actions in best])
+    except BudgetSpent:
+        return best[int(np.mean(scores, axis=0).argmax())] if scores else best[0]

@@ -1,0 +1,240 @@
+"""The comparison of search strategies: the same problem, budget and seeds for all."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from rlnas import datasets
+from rlnas.agents.search import Archive, Problem, Strategy, search
+from rlnas.envs.arguments import check_choice, check_count
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.tabular_env import TabularEnv
+from rlnas.errors import InputError
+from rlnas.files import read_json, write_json
+from rlnas.network import SparseNetwork
+from rlnas.scoring import reference_weights, score
+from rlnas.table import Table
+from rlnas.training import evaluate
+
+CONTROLLER = "controller"
+
+METHODS = {
+    CONTROLLER: "rlnas.agents.controller_search:controller_search",
+    "random": "rlnas.agents.baselines.random_search:random_search",
+    "hill_climbing": "rlnas.agents.baselines.hill_climbing:hill_climbing",
+    "reinforce": "rlnas.agents.baselines.reinforce:reinforce",
+    "recurrent_ppo": "rlnas.agents.baselines.recurrent_ppo:recurrent_ppo",
+    "metaqnn": "rlnas.agents.baselines.metaqnn:metaqnn",
+    "tournament_evolution": "rlnas.agents.baselines.tournament_evolution:tournament_evolution",
+    "ageing_evolution": "rlnas.agents.baselines.ageing_evolution:ageing_evolution",
+    "cartesian_programming": "rlnas.agents.baselines.cartesian_programming:cartesian_programming",
+    "tpe": "rlnas.agents.baselines.optuna_search:tpe",
+    "nsga2": "rlnas.agents.baselines.optuna_search:nsga2",
+}
+"""Where each search strategy is; imported when it is used, since some need extras."""
+
+Result = dict[str, Any]
+"""What `run` returns."""
+
+POINTS = 60
+"""Of a curve of the best score against the budget."""
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """What is searched.
+
+    Attributes:
+        name: a data set, or a table if `tabular`.
+        tabular: look designs up instead of training them.
+        penalty: what the reference number of weights costs, in accuracy.
+        budget: training batches; look-ups if tabular.
+        data_dir: where IDX files are looked for.
+    """
+
+    name: str
+    tabular: bool
+    penalty: float
+    budget: int
+    data_dir: str | None = None
+
+    def problem(self, seed: int) -> Problem:
+        """The problem that a strategy searches with a seed."""
+        make: Callable[..., DesignEnv | TabularEnv]
+        if self.tabular:
+            make = partial(TabularEnv, Table.load(self.name), penalty=self.penalty)
+        else:
+            data = datasets.load(self.name, data_dir=self.data_dir)
+            make = partial(DesignEnv, data, penalty=self.penalty)
+        return Problem(make, self.budget, seed)
+
+
+def compare(
+    task: SearchTask,
+    out: Path,
+    methods: tuple[str, ...] = tuple(METHODS),
+    n_seeds: int = 10,
+    n_jobs: int = -1,
+    progress_bar: bool = True,
+) -> dict[str, list[Result]]:
+    """Let every method search with every seed.
+
+    Each result is a file in `out / "runs"`, so that the same call again goes on where the last one
+    ended; `out / "results.json"` holds all. The work runs in joblib's current backend.
+
+    Args:
+        task: what is searched.
+        out: folder for the results.
+        methods: keys of `METHODS`.
+        n_seeds: from 0.
+        n_jobs: workers; -1 for as many as there are processors.
+        progress_bar: show one.
+
+    Returns:
+        For each method, the result of each seed.
+
+    Raises:
+        InputError: a method or the task is unknown, or the folder is another task's or cannot be
+            written to.
+    """
+    for method in methods:
+        check_choice("method", method, tuple(METHODS))
+    check_count("seeds", n_seeds)
+    check_count("budget", task.budget)
+    task.problem(0)  # refuses what cannot be searched before anything is written
+    _check_folder(task, out)
+    everything = list(product(methods, range(n_seeds)))
+    missing = [each for each in everything if not _file(out, *each).is_file()]
+    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    calls = (joblib.delayed(_run)(task, *each) for each in missing)
+    with tqdm(
+        total=len(everything),
+        initial=len(everything) - len(missing),
+        unit="search",
+        disable=not progress_bar,
+    ) as bar:
+        for each, result in parallel(calls):
+            write_json(_file(out, *each), result)
+            bar.update()
+    results = {
+        method: [read_json(_file(out, method, seed)) for seed in range(n_seeds)]
+        for method in methods
+    }
+    write_json(out / "results.json", {"task": asdict(task), "results": results})
+    return results
+
+
+def _check_folder(task: SearchTask, out: Path) -> None:
+    """Note the task in a new folder; refuse one that has the results of another task."""
+    ours = {key: value for key, value in asdict(task).items() if key != "data_dir"}
+    path = out / "task.json"
+    if not path.is_file():
+        write_json(path, ours)
+    elif (there := read_json(path)) != ours:
+        raise InputError(f"{out} holds results of another task, {there}: give another folder")
+
+
+def _file(out: Path, method: str, seed: int) -> Path:
+    return out / "runs" / f"{method}-{seed}.json"
+
+
+def _run(task: SearchTask, method: str, seed: int) -> tuple[tuple[str, int], Result]:
+    return (method, seed), run(task, method, seed)
+
+
+def strategy(method: str) -> Strategy:
+    """The function of a method's name."""
+    module, function = METHODS[method].split(":")
+    return getattr(import_module(module), function)
+
+
+def run(task: SearchTask, method: str, seed: int) -> Result:
+    """One search.
+
+    Returns:
+        `curve`, float `[POINTS]`, the best score when each of `budgets` was spent. Of the design
+        with the best score: `score`, `active_weights`, `test_accuracy`, `test_score`, in which
+        that stands in for validation accuracy, and in a table `regret`, by mean validation
+        accuracy. `hypervolume` of the archive, `evaluations` in it, and `seconds`.
+    """
+    torch.set_num_threads(1)
+    began = perf_counter()
+    archive = search(strategy(method), task.problem(seed))
+    facts = _judge(task, archive)
+    return {
+        **facts,
+        "score": archive.best_score,
+        "hypervolume": hypervolume(archive, facts.pop("reference")),
+        "evaluations": len(archive.scores),
+        "seconds": perf_counter() - began,
+        "curve": best_so_far(archive, budgets(task.budget)).tolist(),
+    }
+
+
+def budgets(budget: int) -> np.ndarray:
+    """float64 `[POINTS]`: the places of a curve, from a hundredth of the budget on."""
+    return np.geomspace(budget / 100, budget, POINTS)
+
+
+def best_so_far(archive: Archive, places: np.ndarray) -> np.ndarray:
+    """The best score when each of some budgets was spent; at first, the first score.
+
+    Args:
+        archive: of a search.
+        places: float64 `[n]`.
+    """
+    best = np.maximum.accumulate(archive.scores)
+    return best[np.maximum(np.searchsorted(archive.spents, places, side="right") - 1, 0)]
+
+
+def hypervolume(archive: Archive, reference: int) -> float:
+    """Area that the designs dominate of validation error against relative weights, both up to 1.
+
+    Args:
+        archive: of a search.
+        reference: the weights that count as 1.
+    """
+    from moocore import hypervolume as area
+
+    points = np.column_stack([1 - np.array(archive.accuracies), np.array(archive.weights)])
+    points[:, 1] /= reference
+    return float(area(points, ref=[1.0, 1.0]))
+
+
+def _judge(task: SearchTask, archive: Archive) -> dict[str, Any]:
+    """The facts about the best design of an archive that the archive does not hold."""
+    best = archive.best
+    if isinstance(best, SparseNetwork):
+        data = datasets.load(task.name, data_dir=task.data_dir)
+        reference = reference_weights(data.n_features, data.n_classes)
+        accuracy, weights = evaluate(best, data, data.test).accuracy, best.active_weights
+        extra = {}
+    else:
+        assert best is not None
+        table = Table.load(task.name)
+        record = table.query(best)
+        reference, accuracy, weights = (
+            table.reference,
+            record.test_accuracy,
+            record.active_weights,
+        )
+        found = score(record.val_accuracy, weights, task.penalty, reference)
+        extra = {"regret": table.optimum(task.penalty)[1] - found}
+    test_score = score(accuracy, weights, task.penalty, reference)
+    return {
+        "reference": reference,
+        "active_weights": weights,
+        "test_accuracy": accuracy,
+        "test_score": test_score,
+        **extra,
+    }

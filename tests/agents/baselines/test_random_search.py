@@ -1,0 +1,47 @@
+"""Random search: every legal action is as likely as any other, and nothing else is taken."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from rlnas.agents.baselines.random_search import random_search
+from rlnas.agents.search import Archive, Problem, search
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.tabular_env import TabularEnv
+from tests.core.tables import random_table
+from tests.envs.helpers import make
+
+tabular = partial(TabularEnv, random_table(), episode_steps=6, start="middle")
+either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
+
+
+def history(archive: Archive) -> tuple[list, ...]:
+    return archive.spents, archive.scores, archive.accuracies, archive.weights
+
+
+@either
+def test_the_same_seed_gives_the_same_archive(make):
+    one, same, other = (search(random_search, Problem(make, 100, seed)) for seed in (1, 1, 2))
+    assert history(one) == history(same)
+    assert one.scores != other.scores
+    assert one.spent >= one.budget
+
+
+@either
+def test_only_legal_actions_are_taken_each_as_likely_as_any_other(make, monkeypatch):
+    kind = DesignEnv if make is not tabular else TabularEnv
+    expected, taken = np.zeros(39), np.zeros(39)
+    step = kind.step
+
+    def watched(self, action):
+        mask = self.action_masks()
+        assert mask[action]
+        expected[: mask.size] += mask / mask.sum()
+        taken[action] += 1
+        return step(self, action)
+
+    monkeypatch.setattr(kind, "step", watched)
+    search(random_search, Problem(make, 1500, 0))
+    assert (np.abs(taken - expected) <= 4 * np.sqrt(expected + 1)).all()
+    assert np.count_nonzero(taken) > 10
