@@ -214,27 +214,22 @@ def hypervolume(archive: Archive, reference: int) -> float:
 def _judge(task: SearchTask, archive: Archive) -> dict[str, Any]:
     """The facts about the best design of an archive that the archive does not hold."""
     best = archive.best
+    assert best is not None  # a search evaluates something
     if isinstance(best, SparseNetwork):
         data = datasets.load(task.name, data_dir=task.data_dir)
         reference = reference_weights(data.n_features, data.n_classes)
-        accuracy, weights = evaluate(best, data, data.test).accuracy, best.active_weights
-        extra = {}
+        accuracy, weights = evaluate(best, data, data.test).accuracy, float(best.active_weights)
+        regret = {}
     else:
-        assert best is not None
         table = Table.load(task.name)
-        record = table.query(best)
-        reference, accuracy, weights = (
-            table.reference,
-            record.test_accuracy,
-            record.active_weights,
-        )
+        record, reference = table.query(best), table.reference
+        accuracy, weights = record.test_accuracy, record.active_weights
         found = score(record.val_accuracy, weights, task.penalty, reference)
-        extra = {"regret": table.optimum(task.penalty)[1] - found}
-    test_score = score(accuracy, weights, task.penalty, reference)
+        regret = {"regret": table.optimum(task.penalty)[1] - found}
     return {
         "reference": reference,
         "active_weights": weights,
         "test_accuracy": accuracy,
-        "test_score": test_score,
-        **extra,
+        "test_score": score(accuracy, weights, task.penalty, reference),
+        **regret,
     }

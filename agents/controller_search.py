@@ -22,7 +22,7 @@ def controller_search(problem: Problem) -> None:
     config = TrainConfig(
         total_timesteps=steps, rollout_steps=rollout, seed=int(problem.rng.integers(2**31))
     )
-    env = DummyVecEnv([problem.make] * config.num_envs)  # type: ignore[list-item]
+    env = DummyVecEnv([problem.make] * config.num_envs)
     model = new_model(config, env)
     model.learn(steps)
     while True:  # what rounding has left

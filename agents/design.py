@@ -140,8 +140,12 @@ def _env(config: DesignConfig | AssessConfig) -> DesignEnv:
         bounds = {
             key: (trained[key][0], trained[key][-1]) for key in ("penalty", "width", "density")
         }
-        ranges = {key: _middle(*each) if one else each for key, each in bounds.items()}
-        lengths = {key: trained[key] for key in ("episode_steps", "batches_per_step")}
+        ranges: dict[str, Any] = {
+            key: _middle(*each) if one else each for key, each in bounds.items()
+        }
+        lengths: dict[str, Any] = {
+            key: trained[key] for key in ("episode_steps", "batches_per_step")
+        }
         data_dir = config.data_dir or trained["data_dir"]
     except (KeyError, IndexError, TypeError) as error:
         raise InputError(f"{path} is damaged: {error!r}") from error

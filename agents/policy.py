@@ -100,11 +100,10 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Controller:
                 f"the policy in {folder} was trained for other {key} than this version of rlnas "
                 "has: train it again, or use the version it was trained with"
             )
-    algorithm, net_arch, features = (
-        record.get(key) for key in ("algorithm", "net_arch", "features")
-    )
-    plausible = isinstance(net_arch, list) and plausible_net_arch(net_arch)
-    if algorithm not in list(POLICY_CLASSES) or features not in list(EXTRACTORS) or not plausible:
+    choices: list[Any] = [record.get(key) for key in ("algorithm", "net_arch", "features")]
+    algorithm, net_arch, features = choices
+    known = algorithm in list(POLICY_CLASSES) and features in list(EXTRACTORS)
+    if not (known and isinstance(net_arch, list) and plausible_net_arch(net_arch)):
         raise InputError(f"{folder / 'policy.json'} is damaged: unknown algorithm or network")
     policy = POLICY_CLASSES[algorithm](
         spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32),

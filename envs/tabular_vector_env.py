@@ -101,7 +101,7 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._drawn = np.full(num_envs, ahead)  # how many of these episodes have begun
         self._places = np.full((num_envs, 3), -1)
         self._report = np.zeros((num_envs, len(REPORT)))
-        self._observations = np.zeros(self.observation_space.shape, np.float32)
+        self._observations = np.zeros((num_envs, *self.single_observation_space.shape), np.float32)
         self._rewards, self._applied = np.zeros(num_envs), np.ones(num_envs, bool)
 
     @property

@@ -35,7 +35,7 @@ def magnitude_pruning(
     Raises:
         InputError: there are too few batches, the layer sizes cannot be used or do not fit the
             data set, or the layers have no such number of connections.
-        EditError: so few connections cannot lead from an input to an output.
+        EditError: no network with so few connections was found.
     """
     if not moments(batches):
         raise InputError(f"{batches} batches are too few to prune in: expected at least 8")

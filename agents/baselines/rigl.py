@@ -46,7 +46,7 @@ def rigl(
     Raises:
         InputError: there is no batch, the layer sizes cannot be used or do not fit the data set,
             or the layers have no such number of connections.
-        EditError: so few connections cannot lead from an input to an output.
+        EditError: no network with so few connections was found.
     """
     network = erdos_renyi(layer_sizes, active_weights, rng)
     order = Batches(dataset.train, rng).take(batches)

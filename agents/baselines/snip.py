@@ -34,7 +34,7 @@ def snip(
     Raises:
         InputError: there is no batch, the layer sizes cannot be used or do not fit the data set,
             or the layers have no such number of connections.
-        EditError: so few connections cannot lead from an input to an output.
+        EditError: no network with so few connections was found.
     """
     network = random_network(layer_sizes, 1.0, rng)
     stream = Batches(dataset.train, rng)

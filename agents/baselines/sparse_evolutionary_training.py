@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from rlnas.agents.baselines.magnitude_pruning import moments
+from rlnas.agents.baselines.magnitude_pruning import moments, prune
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
-from rlnas.network import VALUE, SparseNetwork, from_coordinates
+from rlnas.network import VALUE, SparseNetwork, random_network
 from rlnas.surgery import BOTH, EditError, largest, sweep_dead_units, with_connections, with_only
 from rlnas.training import Batches, train
 
@@ -39,7 +39,7 @@ def sparse_evolutionary_training(
     Raises:
         InputError: there is no batch, the layer sizes cannot be used or do not fit the data set,
             or the layers have no such number of connections.
-        EditError: so few connections cannot lead from an input to an output.
+        EditError: no network with so few connections was found.
     """
     network = erdos_renyi(layer_sizes, active_weights, rng)
     order = Batches(dataset.train, rng).take(batches)
@@ -56,8 +56,9 @@ def erdos_renyi(
 ) -> SparseNetwork:
     """A network whose consecutive layers are connected at random, each by its share.
 
-    Dead units are swept, and their connections drawn again among the units that remain. Weights
-    are normal with variance 2 / fan-in (He et al. 2015, eq. 10), biases zero.
+    Connections of dead units do not count: more are drawn, in the same proportions, until there
+    are as many as asked for without them. Weights are normal with variance 2 / fan-in (He et al.
+    2015, eq. 10), biases zero.
 
     Args:
         layer_sizes: number of inputs, hidden units per layer, outputs.
@@ -66,17 +67,14 @@ def erdos_renyi(
 
     Raises:
         InputError: the layer sizes cannot be used, or have no such number of connections.
-        EditError: so few connections do not lead from an input to an output.
+        EditError: no network with so few connections was found.
     """
     counts = erdos_renyi_counts(layer_sizes, active_weights)
-    nowhere, rows = np.empty(0, np.int64), sum(layer_sizes[1:])
-    network = from_coordinates(
-        layer_sizes, nowhere, nowhere, np.empty((4, 0), np.float32), np.zeros((4, rows), np.float32)
-    )
-    for layer, count in enumerate(counts, start=1):
-        network = add_at_random(network, count, rng, layer)
-    network = sweep_dead_units(network)
-    network = add_at_random(network, active_weights - network.active_weights, rng)
+    dense = random_network(layer_sizes, 1.0, rng)
+    turns = np.concatenate([rng.permutation(pairs) for pairs in dense.connections_into[1:]])
+    shares = np.maximum(counts, 0.5).repeat(dense.connections_into[1:])
+    # Below 1 are the first `counts` of each layer; `prune` goes on where units are dead.
+    network = prune(dense, -(turns + 0.5) / shares, active_weights)
     spread = np.sqrt(2 / network.fan_in[network.targets])
     network.connections[BOTH] = spread * rng.standard_normal(active_weights)
     return network
@@ -132,7 +130,7 @@ def rewire(network: SparseNetwork, rng: np.random.Generator) -> SparseNetwork:
         own = np.flatnonzero(network.unit_layers[network.targets] == layer)
         if own.size < np.prod(sizes):
             keep[own] = ~nearest_zero(network.connections[VALUE, own])
-            lost[layer] = own.size - np.count_nonzero(keep[own])
+            lost[layer] = int(np.count_nonzero(~keep[own]))
     rewired = with_only(network, keep)
     for layer, count in enumerate(lost):
         rewired = add_at_random(rewired, count, rng, layer)

@@ -9,8 +9,9 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from rlnas import datasets, idx
-from rlnas.datasets import MIN_TRAIN_SAMPLES, NAMES, Dataset, load, places
+from rlnas.datasets import MIN_TRAIN_SAMPLES, NAMES, Dataset, load, load_all, places
 from rlnas.errors import InputError
+from rlnas.synthetic import FAMILIES, HELD_OUT_FAMILY, TRAINING_FAMILY
 from tests.core.tiny_idx import store
 
 RANDOM = np.random.default_rng(0)
@@ -169,6 +170,86 @@ def test_a_class_with_a_single_sample_does_not_prevent_loading(caplog):
 
 def test_more_classes_than_places_in_a_split_do_not_prevent_loading():
     assert load((X, np.arange(100) % 50)).n_classes == 50
+
+
+# --- several data sets ---
+
+
+def names_of(found: list[Dataset]) -> list[str]:
+    return [data.name for data in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "members"), [("mixed", TRAINING_FAMILY), ("mixed_held_out", HELD_OUT_FAMILY)]
+)
+def test_the_name_of_a_family_stands_for_its_members_in_order(name, members):
+    found = load_all(name)
+    assert names_of(found) == list(members)
+    assert all(data is load(member) for data, member in zip(found, members, strict=True))
+    assert [id(data) for data in load_all([name])] == [id(data) for data in found]
+
+
+def test_families_share_no_task():
+    members = [member for family in FAMILIES.values() for member in family]
+    assert len(set(members)) == len(members)
+    assert not set(FAMILIES) & set(NAMES)  # a name means one thing
+
+
+def test_families_and_data_sets_may_stand_in_one_list(tmp_path):
+    np.savez(tmp_path / "mine.npz", X=X, y=Y)
+    ours = load((X, Y))
+    found = load_all(["wine", "mixed_held_out", (X, Y), ours, tmp_path / "mine.npz", "wine"])
+    assert names_of(found) == ["wine", *HELD_OUT_FAMILY, "arrays", "arrays", "mine", "wine"]
+    assert found[-3] is ours
+    assert found[0] is found[-1] is load("wine")
+
+
+@pytest.mark.parametrize("source", ["digits", "synthetic:3", (X, Y)])
+def test_a_single_data_set_is_a_list_of_one(source):
+    (found,) = load_all(source)
+    truth = load(source)
+    assert found.name == truth.name
+    np.testing.assert_array_equal(found.features, truth.features)
+    for ours, theirs in zip(splits(found), splits(truth), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_every_data_set_of_a_list_is_looked_for_in_the_folder(cache, tmp_path, monkeypatch):
+    folders = []
+
+    def spy(name: str, folder: object) -> Dataset:
+        folders.append((name, folder))
+        return load((X, Y))
+
+    monkeypatch.setattr(datasets, "_load_named", spy)
+    load_all(["mnist", "fashion_mnist"], tmp_path)
+    assert folders == [("mnist", tmp_path), ("fashion_mnist", tmp_path)]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ([], "no data set: expected at least one"),
+        (
+            "family",
+            "unknown data set 'family': .* or where tasks are drawn mixed or mixed_held_out",
+        ),
+        (["wine", "winee"], r"unknown data set 'winee' \(did you mean wine"),
+        (["mixed_held_out", "mixed_"], "unknown data set 'mixed_'"),
+        ([("wine",)], "cannot load a data set from tuple"),
+        ([["wine"]], "cannot load a data set from list"),
+        (None, "cannot load a data set from NoneType"),
+    ],
+)
+def test_what_is_no_data_set_and_no_family_is_refused(source, message):
+    with pytest.raises(InputError, match=message):
+        load_all(source)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_one_data_set_is_not_loaded_by_the_name_of_a_family(name):
+    with pytest.raises(InputError, match=f"unknown data set '{name}'.*where tasks are drawn"):
+        load(name)
 
 
 # --- standardisation ---

@@ -46,6 +46,19 @@ def test_the_counts_during_training_are_those_of_the_schedule(monkeypatch):
     assert seen == [(144, 5), (83, 5), (46, 5), (27, 5), (20, 5), (19, 15)]
 
 
+def test_the_smallest_averaged_weights_go(monkeypatch):
+    seen = []
+
+    def spy(network, salience, count):
+        np.testing.assert_array_equal(salience, np.abs(network.connections[AVERAGE]))
+        seen.append(count)
+        return prune(network, salience, count)
+
+    monkeypatch.setattr(module, "prune", spy)
+    magnitude_pruning((12, 9, 4), 19, DATA, 40, rng())
+    assert seen == [83, 46, 27, 20, 19]
+
+
 @pytest.mark.parametrize(
     ("batches", "first", "interval", "last"),
     [(8, 5, 5, 5), (100, 5, 5, 70), (500, 12, 12, 372), (2000, 50, 50, 1450)],

@@ -10,7 +10,7 @@ from rlnas.agents.baselines.recurrent_controller import (
     evaluate_actions,
 )
 from rlnas.agents.baselines.recurrent_ppo import clipped_loss, recurrent_ppo
-from rlnas.agents.baselines.reinforce import policy_loss
+from rlnas.agents.baselines.reinforce import advantages, policy_loss
 from rlnas.agents.search import Archive, Problem, search
 from rlnas.envs.tabular_env import TabularEnv
 from tests.core.tables import random_table
@@ -74,6 +74,26 @@ def test_the_objective_and_its_gradient_are_those_worked_out_by_hand():
 
 
 # --- the search ---
+
+
+def test_each_update_is_ten_epochs_against_the_average_of_all_final_scores_before(monkeypatch):
+    updates, judged = [], []
+
+    def spy(scores, past):
+        updates.append((list(scores), list(past)))
+        judged.append(0)
+        return advantages(scores, past)
+
+    def judge_spy(controller, episodes):
+        judged[-1] += 1
+        return evaluate_actions(controller, episodes)
+
+    monkeypatch.setattr("rlnas.agents.baselines.recurrent_ppo.advantages", spy)
+    monkeypatch.setattr("rlnas.agents.baselines.recurrent_ppo.evaluate_actions", judge_spy)
+    final = final_scores(search(recurrent_ppo, Problem(tabular, 60 * (STEPS + 1), 0))).tolist()
+    expected = [(final[n : n + 20], final[:n]) for n in (0, 20, 40)]
+    assert updates == expected
+    assert judged == [1 + 10] * 3  # once for the probabilities at the draw
 
 
 def test_late_episodes_clearly_beat_random_ones():

@@ -110,6 +110,18 @@ def test_the_first_scores_are_compared_with_their_mean():
 # --- the search ---
 
 
+def test_each_update_is_against_the_average_of_all_final_scores_before(monkeypatch):
+    updates = []
+
+    def spy(scores, past):
+        updates.append((list(scores), list(past)))
+        return advantages(scores, past)
+
+    monkeypatch.setattr("rlnas.agents.baselines.reinforce.advantages", spy)
+    final = final_scores(search(reinforce, Problem(tabular, 24 * (STEPS + 1), 0))).tolist()
+    assert updates == [(final[n : n + 8], final[:n]) for n in (0, 8, 16)]
+
+
 def test_late_episodes_clearly_beat_random_ones():
     budget = 400 * (STEPS + 1)
     late, random = [], []

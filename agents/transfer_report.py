@@ -1,0 +1,102 @@
+"""The report of amortised design: tables of scores, weights and accuracies, and a plot."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlnas import plots
+from rlnas.agents.statistics import Estimate, estimate
+from rlnas.files import replace_file
+
+CONTROLLER = "controller"
+
+
+def report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
+    """Write `transfer.md` and `transfer.png`.
+
+    Args:
+        combinations: what `rlnas.agents.transfer.transfer` returns.
+        out: folder to write to.
+
+    Returns:
+        The tables, as Markdown.
+    """
+    text = "\n\n".join(_section(name, some) for name, some in by_task(combinations).items())
+    text += "\n\n" + verdict(combinations)
+    replace_file(out / "transfer.md", (text + "\n").encode())
+    replace_file(out / "transfer.png", plots.png(picture(combinations)))
+    return text
+
+
+def by_task(combinations: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The combinations of each data set; the tasks of a generated family together."""
+    tasks: dict[str, list[dict[str, Any]]] = {}
+    for each in combinations:
+        family, generated, _ = each["dataset"].partition(":")
+        tasks.setdefault(family + generated + "*" * len(generated), []).append(each)
+    return tasks
+
+
+def values(combinations: Sequence[dict[str, Any]], method: str, key: str) -> np.ndarray:
+    """float64 `[combinations]`: one result of one method."""
+    return np.array([each["designs"][method][key] for each in combinations])
+
+
+def difference(combinations: Sequence[dict[str, Any]], method: str, key: str) -> Estimate:
+    """What the controller is better by, combination by combination."""
+    return estimate(values(combinations, CONTROLLER, key) - values(combinations, method, key))
+
+
+def _section(name: str, combinations: list[dict[str, Any]]) -> str:
+    """The tables of one task, one for each penalty."""
+    blocks = []
+    for penalty in sorted({each["penalty"] for each in combinations}):
+        some = [each for each in combinations if each["penalty"] == penalty]
+        lines = [
+            f"### {name}, penalty {penalty:g} ({len(some)} designs of each method)",
+            "",
+            "| method | score | controller better by | test accuracy | active weights |",
+            "|---|---|---|---|---|",
+        ]
+        for method in some[0]["designs"]:
+            better = "" if method == CONTROLLER else f"{difference(some, method, 'score'):+.4f}"
+            weights = int(np.median(values(some, method, "active_weights")))
+            lines.append(
+                f"| {method} | {estimate(values(some, method, 'score')):.4f} | {better} | "
+                f"{estimate(values(some, method, 'test_accuracy')):.2%} | {weights:,} |"
+            )
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def verdict(combinations: Sequence[dict[str, Any]]) -> str:
+    """On how many data sets the controller's mean score is above that of the best rival."""
+    names = sorted({each["dataset"] for each in combinations})
+    wins = []
+    for name in names:
+        some = [each for each in combinations if each["dataset"] == name]
+        means = {method: values(some, method, "score").mean() for method in some[0]["designs"]}
+        wins.append(means.pop(CONTROLLER) > max(means.values()))
+    return (
+        f"Mean score over penalties and seeds above that of every other method on {sum(wins)} of "
+        f"{len(names)} data sets."
+    )
+
+
+def picture(combinations: Sequence[dict[str, Any]]) -> Any:
+    """A plot for each task: how much better the controller is than each method."""
+    tasks = by_task(combinations)
+    drawn, columns = plots.figure(4 * len(tasks) + 1, 3.2, columns=len(tasks))
+    for axes, (name, some) in zip(np.atleast_1d(columns), tasks.items(), strict=True):
+        methods = [method for method in some[0]["designs"] if method != CONTROLLER]
+        for place, method in enumerate(methods):
+            value, low, high = difference(some, method, "score")
+            axes.errorbar(value, place, xerr=[[value - low], [high - value]], fmt="o", capsize=3)
+        axes.set_yticks(range(len(methods)), methods)
+        axes.axvline(0, color="0.5", linestyle=":")
+        axes.set_title(name)
+        axes.set_xlabel("controller's score better by")
+        axes.grid(alpha=0.3)
+    return drawn
