@@ -107,8 +107,10 @@ def compare(
         InputError: a method or the task is unknown, or the folder is another task's or cannot be
             written to.
     """
-    for method in methods:
+    for method in methods or [None]:
         check_choice("method", method, tuple(METHODS))
+    if n_jobs == 0:
+        raise InputError("jobs 0 cannot be used: expected how many, or -1 for all processors")
     check_count("seeds", n_seeds)
     check_count("budget", task.budget)
     task.problem(0)  # refuses what cannot be searched before anything is written
@@ -170,11 +172,11 @@ def run(task: SearchTask, method: str, seed: int) -> Result:
     torch.set_num_threads(1)
     began = perf_counter()
     archive = search(strategy(method), task.problem(seed))
-    facts = _judge(task, archive)
+    facts, reference = _judge(task, archive)
     return {
         **facts,
         "score": archive.best_score,
-        "hypervolume": hypervolume(archive, facts.pop("reference")),
+        "hypervolume": hypervolume(archive, reference),
         "evaluations": len(archive.scores),
         "seconds": perf_counter() - began,
         "curve": best_so_far(archive, budgets(task.budget)).tolist(),
@@ -211,8 +213,8 @@ def hypervolume(archive: Archive, reference: int) -> float:
     return float(area(points, ref=[1.0, 1.0]))
 
 
-def _judge(task: SearchTask, archive: Archive) -> dict[str, Any]:
-    """The facts about the best design of an archive that the archive does not hold."""
+def _judge(task: SearchTask, archive: Archive) -> tuple[dict[str, float], int]:
+    """What the archive does not hold of its best design, and the task's reference weights."""
     best = archive.best
     assert best is not None  # a search evaluates something
     if isinstance(best, SparseNetwork):
@@ -226,10 +228,9 @@ def _judge(task: SearchTask, archive: Archive) -> dict[str, Any]:
         accuracy, weights = record.test_accuracy, record.active_weights
         found = score(record.val_accuracy, weights, task.penalty, reference)
         regret = {"regret": table.optimum(task.penalty)[1] - found}
-    return {
-        "reference": reference,
+    facts = {
         "active_weights": weights,
         "test_accuracy": accuracy,
         "test_score": score(accuracy, weights, task.penalty, reference),
-        **regret,
     }
+    return facts | regret, reference

@@ -1,6 +1,7 @@
 """The report of a comparison: a table, a plot, and the same in TensorBoard."""
 
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ def report(task: SearchTask, results: dict[str, list[Result]], out: Path) -> str
     text = written(task, results)
     replace_file(out / "comparison.md", (text + "\n").encode())
     replace_file(out / "comparison.png", plots.png(picture(task, results)))
+    if (out / "tensorboard").is_dir():
+        rmtree(out / "tensorboard")  # curves of an earlier report would be drawn as well
     with SummaryWriter(str(out / "tensorboard")) as writer:
         for method, runs in results.items():
             curve = interquartile_curve(runs)

@@ -20,11 +20,12 @@ def controller_search(problem: Problem) -> None:
     steps = episodes * problem.episode_steps
     rollout = min(100, max(2 * problem.episode_steps, steps // (8 * UPDATES)))
     config = TrainConfig(
-        total_timesteps=steps, rollout_steps=rollout, seed=int(problem.rng.integers(2**31))
+        total_timesteps=max(1, steps), rollout_steps=rollout, seed=int(problem.rng.integers(2**31))
     )
     env = DummyVecEnv([problem.make] * config.num_envs)
     model = new_model(config, env)
-    model.learn(steps)
+    if steps:
+        model.learn(steps)
     while True:  # what rounding has left
         problem.play(
             lambda observation, mask: int(

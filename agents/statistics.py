@@ -67,7 +67,8 @@ def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> Estimate:
         theirs: the same; there need not be as many.
 
     Returns:
-        The probability, with its 95 % percentile bootstrap interval over the runs of both.
+        The probability, with its 95 % percentile bootstrap interval over the runs of both; one of
+        no width if there is a single run.
     """
 
     def better(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
@@ -76,6 +77,8 @@ def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> Estimate:
 
     x, y = np.asarray(ours, float), np.asarray(theirs, float)
     value = float(better(x, y, axis=-1))
+    if min(x.size, y.size) < 2:
+        return Estimate(value, value, value)
     interval = bootstrap(
         (x, y),
         better,

@@ -132,7 +132,7 @@ def design_once(
         networks[name] = env.now.network
     batches = (env.episode_steps + 1) * env.training_batches
     sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
-    count = next(iter(networks.values())).active_weights
+    count = min(next(iter(networks.values())).active_weights, env.reference)  # dense, at most
     for name, train in SCHEDULES.items():
         networks[name] = train(sizes, count, data, batches, np.random.default_rng(seed))
     return {name: _judge(network, data, penalty) for name, network in networks.items()}

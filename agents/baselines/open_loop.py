@@ -5,7 +5,7 @@ from collections import defaultdict
 import numpy as np
 
 from rlnas.agents.baselines.ageing_evolution import Genotype, evolve
-from rlnas.agents.search import BudgetSpent, Problem
+from rlnas.agents.search import NONE, BudgetSpent, Problem
 
 EPISODES = 16
 """That a sequence is judged by, of those in the pool."""
@@ -28,6 +28,9 @@ def evolve_schedule(problem: Problem, population: int = 100, sample: int = 25) -
         problem: its environment draws a task at every reset.
         population: see `evolve`.
         sample: see `evolve`.
+
+    Returns:
+        The sequence; that of no edits if the budget does not pay for judging a single one.
     """
     rng, archive = problem.rng, problem.archive
     seeds = rng.integers(2**31, size=POOL).tolist()
@@ -42,16 +45,18 @@ def evolve_schedule(problem: Problem, population: int = 100, sample: int = 25) -
         return float(np.mean(gains))
 
     found: dict[Genotype, float] = {}
-    length = problem.episode_steps
-    for actions, value in evolve(fitness, problem.n_actions, length, population, sample, rng):
-        found[actions] = value
-        if archive.spent > 0.9 * archive.budget:
-            break
-    best = sorted(found, key=lambda actions: -found[actions])[:FINALISTS]
     scores: list[list[float]] = []
+    length = problem.episode_steps
     try:
+        for actions, value in evolve(fitness, problem.n_actions, length, population, sample, rng):
+            found[actions] = value
+            if archive.spent > 0.9 * archive.budget:
+                break
+        best = sorted(found, key=lambda actions: -found[actions])[:FINALISTS]
         while True:
             seed = int(rng.integers(2**31))
             scores.append([problem.play_sequence(actions, seed) for actions in best])
     except BudgetSpent:
-        return best[int(np.mean(scores, axis=0).argmax())] if scores else best[0]
+        if scores:
+            return best[int(np.mean(scores, axis=0).argmax())]
+        return max(found, key=lambda actions: found[actions], default=(NONE,) * length)

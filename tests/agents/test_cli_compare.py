@@ -122,11 +122,6 @@ def test_bad_input_is_one_line_and_writes_nothing(arguments, told, tmp_path, cap
     refused(["--budget", "60", *arguments], told, tmp_path, capsys)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ValueError,
-    reason="a traceback of joblib's, or of max(), and a folder is left",
-)
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

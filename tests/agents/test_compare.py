@@ -60,7 +60,7 @@ LIVE = SearchTask("wine", tabular=False, penalty=0.5, budget=600)
 
 def compared(task: SearchTask, out: Path, **settings: Any) -> dict[str, list[dict[str, Any]]]:
     arguments = {"methods": CHEAP, "n_seeds": 2, "n_jobs": 1, "progress_bar": False}
-    return compare(task, out, **{**arguments, **settings})  # type: ignore[arg-type]
+    return compare(task, out, **{**arguments, **settings})
 
 
 def timeless(results: Any) -> Any:
@@ -157,11 +157,6 @@ def test_every_method_searches_tables_and_live_within_the_budget(method, task):
         assert json.loads(json.dumps(found)) == found
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="`reference` is left in: facts are unpacked before the pop",
-)
 def test_a_result_has_what_the_manual_lists_and_no_more(task):
     assert set(run(task, "random", 0)) == FACTS | {"regret"}
     assert set(run(LIVE, "random", 0)) == FACTS
@@ -174,7 +169,7 @@ def test_what_is_told_of_an_architecture_is_what_the_table_says(method, penalty,
     table = Table.load(task.name)
     found = run(task, method, 5)
     archive = search(strategy(method), task.problem(5))
-    best = table.grid.architectures.index(archive.best)  # type: ignore[arg-type]
+    best = table.grid.architectures.index(archive.best)
     weights = table.active_weights.mean(axis=1)
     price = penalty * weights / (76 * (6 + 3))
     scores = table.val_correct[:, :, -1].mean(axis=1) / table.n_validation - price

@@ -163,9 +163,6 @@ def test_one_seed_is_its_own_interval(tmp_path):
         assert numbers(rows[method]["best score found"]) == [found["score"]] * 3
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="SciPy's bootstrap refuses samples of one"
-)
 def test_one_seed_is_enough_for_a_report_with_the_controller(tmp_path):
     results = made_up(TABLE, n_seeds=1)
     rows = table_of(report(TABLE, results, tmp_path))
@@ -276,11 +273,6 @@ def test_tensorboard_has_the_curves_and_the_plots(folder):
     assert (image.width, image.height, image.step) == (2000, 500, LIVE.budget)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="every report adds another file of events to the folder",
-)
 def test_a_report_written_again_does_not_draw_curves_twice(tmp_path):
     for n_seeds in (4, SEEDS):
         report(LIVE, others(made_up(LIVE, n_seeds)), tmp_path)

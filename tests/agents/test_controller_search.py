@@ -58,11 +58,6 @@ def test_every_budget_from_one_episode_on_is_spent(make, episodes, rest):
     assert len(archive.scores) == episodes * EPISODE + rest
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ZeroDivisionError,
-    reason="no steps, no updates: the learning rate is divided by zero",
-)
 @either
 @pytest.mark.parametrize("evaluations", [1, EPISODE - 1])
 def test_less_than_an_episode_is_spent_too(make, evaluations):
@@ -101,6 +96,20 @@ def test_there_are_as_many_updates_as_leave_each_enough_steps(
     monkeypatch.setattr(module, "new_model", spy)
     search(controller_search, Problem(tabular, episodes * EPISODE, 0))
     assert seen == [(rollout, updates, 8)]
+
+
+def test_every_search_starts_from_another_policy(monkeypatch):
+    seeds = []
+
+    def spy(config: Any, env: Any) -> Any:
+        seeds.append(config.seed)
+        raise BudgetSpent
+
+    monkeypatch.setattr(module, "new_model", spy)
+    for seed in (0, 1, 2, 0):
+        search(controller_search, Problem(tabular, 100, seed))
+    assert len(set(seeds)) == 3
+    assert seeds[0] == seeds[3]
 
 
 def test_illegal_actions_are_not_taken(monkeypatch):

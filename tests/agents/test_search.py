@@ -1,6 +1,7 @@
 """What strategies work on: one budget that every environment charges, an archive of all designs."""
 
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -197,6 +198,15 @@ def test_the_archive_has_every_evaluation_in_order_and_the_first_of_the_best(mak
     assert (best if make is tabular else network_bits(best)) == expected
 
 
+def test_of_equal_designs_the_first_stays_the_best():
+    all_equal = replace(TABLE, val_correct=np.full_like(TABLE.val_correct, 20))
+    problem = Problem(partial(TabularEnv, all_equal, penalty=0.0), 50, 0)
+    record = Record()
+    crowd(problem, np.random.default_rng(0), record)
+    assert len(set(record.designs)) > 5
+    assert problem.archive.best == record.designs[0]
+
+
 @pytest.mark.parametrize("strategy", [random_search, hill_climbing])
 @pytest.mark.parametrize("penalty", [0.0, 0.1, 1.0])
 def test_evaluated_again_the_best_network_has_the_score_in_the_archive(strategy, penalty):
@@ -286,8 +296,8 @@ def test_every_architecture_of_the_live_grid_can_be_designed():
 
 def test_environments_are_made_with_the_settings_asked_for():
     problem = Problem(make, 10, 0)
-    assert problem.make(reward="score").unwrapped.reward == "score"  # type: ignore[attr-defined]
-    assert problem.env.unwrapped.reward == "difference"  # type: ignore[attr-defined]
+    assert problem.make(reward="score").unwrapped.reward == "score"
+    assert problem.env.unwrapped.reward == "difference"
 
 
 @either

@@ -165,11 +165,6 @@ def test_the_best_finalist_in_fresh_episodes_the_same_for_all_wins(born, seed):
     assert totals[winner] == pytest.approx(max(totals.values()), abs=1e-12)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=BudgetSpent,
-    reason="it leaves the function if a tenth of the budget does not pay for a sequence",
-)
 @pytest.mark.parametrize("episodes", [1, EPISODES + 2, 5 * EPISODES - 5])
 def test_a_budget_of_a_few_sequences_is_enough(episodes):
     assert len(evolve_schedule(Problem(tabular, episodes * EPISODE, 0))) == STEPS
