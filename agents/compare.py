@@ -109,6 +109,7 @@ def compare(
     """
     for method in methods or [None]:
         check_choice("method", method, tuple(METHODS))
+    _check_extras(methods)
     if n_jobs == 0:
         raise InputError("jobs 0 cannot be used: expected how many, or -1 for all processors")
     check_count("seeds", n_seeds)
@@ -136,11 +137,25 @@ def compare(
     return results
 
 
+def _check_extras(methods: tuple[str, ...]) -> None:
+    """Raise `InputError` if a library that is needed is not installed."""
+    try:
+        import_module("moocore")
+        for method in methods:
+            strategy(method)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{error.name} is not installed: install it with pip install 'rlnas[compare]'"
+        ) from error
+
+
 def _check_folder(task: SearchTask, out: Path) -> None:
-    """Note the task in a new folder; refuse one that has the results of another task."""
+    """Note the task in a new folder; refuse one with anything else than results of this task."""
     ours = {key: value for key, value in asdict(task).items() if key != "data_dir"}
     path = out / "task.json"
     if not path.is_file():
+        if out.is_dir() and any(out.iterdir()):
+            raise InputError(f"{out} is not empty and holds no comparison: give another folder")
         write_json(path, ours)
     elif (there := read_json(path)) != ours:
         raise InputError(f"{out} holds results of another task, {there}: give another folder")
@@ -196,7 +211,8 @@ def best_so_far(archive: Archive, places: np.ndarray) -> np.ndarray:
         places: float64 `[n]`.
     """
     best = np.maximum.accumulate(archive.scores)
-    return best[np.maximum(np.searchsorted(archive.spents, places, side="right") - 1, 0)]
+    paid = np.minimum(archive.spents, archive.budget)  # the last may cost more
+    return best[np.maximum(np.searchsorted(paid, places, side="right") - 1, 0)]
 
 
 def hypervolume(archive: Archive, reference: int) -> float:

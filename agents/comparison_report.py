@@ -5,6 +5,7 @@ from shutil import rmtree
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from torch.utils.tensorboard import SummaryWriter
 
 from rlnas import plots
@@ -63,8 +64,8 @@ def written(task: SearchTask, results: dict[str, list[Result]]) -> str:
     against = CONTROLLER in results
     lines = [
         f"`{task.name}`{', the table' if task.tabular else ''}: penalty {task.penalty:g}, "
-        f"{task.budget:,} {unit} each, {n_seeds} seeds. Interquartile mean with 95 % bootstrap "
-        "interval"
+        f"{task.budget:,} {unit} each, {n_seeds} seed{'s' * (n_seeds > 1)}. Interquartile "
+        "mean with 95 % bootstrap interval"
         + (
             "; how likely a search of the controller finds a better score than one of the method."
             if against
@@ -90,7 +91,7 @@ def picture(task: SearchTask, results: dict[str, list[Result]]) -> Any:
     """Four plots: scores, the best score against the budget, profiles, improvement."""
     drawn, (scores, curves, profiles, wins) = plots.figure(20, 5, columns=4)
     methods = sorted(results, key=lambda method: _middle(results[method], "score"))
-    colours = {method: f"C{k % 10}" for k, method in enumerate(results)}
+    colours = {method: colormaps["tab20"](k) for k, method in enumerate(results)}
     low = min(_middle(runs, "score") for runs in results.values())
     for place, method in enumerate(methods):
         runs, colour = results[method], colours[method]
@@ -135,7 +136,7 @@ def _improvement(results: dict[str, list[Result]], method: str) -> Any:
     return probability_of_improvement(ours, theirs)
 
 
-def _interval(found: Any, place: int, axes: Any, colour: str) -> None:
+def _interval(found: Any, place: int, axes: Any, colour: Any) -> None:
     value, low, high = found
     ends = [[max(0.0, value - low)], [max(0.0, high - value)]]  # it need not hold its estimate
     axes.errorbar(value, place, xerr=ends, fmt="o", capsize=3, color=colour)

@@ -46,7 +46,7 @@ class Archive:
     spents: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
-    weights: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
     best: SparseNetwork | Architecture | None = None
     best_score: float = -np.inf
 
@@ -56,7 +56,7 @@ class Archive:
         self.spents.append(self.spent)
         self.scores.append(info["score"])
         self.accuracies.append(info["val_accuracy"])
-        self.weights.append(int(info["active_weights"]))
+        self.weights.append(float(info["active_weights"]))
         if info["score"] > self.best_score:
             self.best_score = info["score"]
             self.best = env.architecture if isinstance(env, TabularEnv) else env.now.network

@@ -7,7 +7,7 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas import datasets, plots
-from rlnas.architecture import check_architecture, new_network
+from rlnas.architecture import check_architecture
 from rlnas.datasets import Dataset, Source
 from rlnas.edits import EditError
 from rlnas.envs import actions
@@ -23,7 +23,7 @@ from rlnas.envs.arguments import (
 )
 from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
 from rlnas.errors import InputError
-from rlnas.network import SparseNetwork, random_network
+from rlnas.network import SparseNetwork, new_network, random_network
 from rlnas.probe import PROBE_SIZE, probe
 from rlnas.scoring import reference_weights
 from rlnas.training import HYPERPARAMETERS, Batches, check_fit, evaluate, train

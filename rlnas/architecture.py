@@ -1,12 +1,9 @@
-"""An architecture: the width and density of each hidden layer, and making a network of one."""
+"""An architecture: the width and density of each hidden layer."""
 
 from collections.abc import Iterable
 from numbers import Integral, Real
 
-import numpy as np
-
 from rlnas.errors import InputError
-from rlnas.network import SparseNetwork, random_network
 
 Architecture = tuple[tuple[int, float], ...]
 """`(width, density)` of each hidden layer from the input side; `()` is a linear classifier.
@@ -47,18 +44,3 @@ def check_architecture(
             "at most 1"
         )
     return tuple((int(width), float(density)) for width, density in layers)
-
-
-def new_network(
-    architecture: Architecture, n_inputs: int, n_outputs: int, rng: np.random.Generator
-) -> SparseNetwork:
-    """A random network of an architecture.
-
-    Args:
-        architecture: `(width, density)` of each hidden layer.
-        n_inputs: features.
-        n_outputs: classes.
-        rng: source of randomness.
-    """
-    widths, densities = [layer[0] for layer in architecture], [layer[1] for layer in architecture]
-    return random_network((n_inputs, *widths, n_outputs), (*densities, 1.0), rng)

@@ -16,12 +16,11 @@ from scipy import stats
 from tqdm import tqdm
 
 from rlnas import estimation, plots
-from rlnas.architecture import new_network
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files import replace_file
 from rlnas.grid import Grid
-from rlnas.network import SparseNetwork
+from rlnas.network import SparseNetwork, new_network
 from rlnas.table import Table
 from rlnas.training import Batches, train
 

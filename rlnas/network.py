@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rlnas.architecture import Architecture
 from rlnas.errors import InputError
 from rlnas.files import replace_file
 from rlnas.survey import Survey, survey
@@ -378,3 +379,18 @@ def random_network(
     connections[VALUE] = connections[AVERAGE] = weights
     units = np.zeros((4, n_units - layer_sizes[0]), np.float32)
     return from_coordinates(layer_sizes, all_targets, np.concatenate(sources), connections, units)
+
+
+def new_network(
+    architecture: Architecture, n_inputs: int, n_outputs: int, rng: np.random.Generator
+) -> SparseNetwork:
+    """A random network of an architecture.
+
+    Args:
+        architecture: `(width, density)` of each hidden layer.
+        n_inputs: features.
+        n_outputs: classes.
+        rng: source of randomness.
+    """
+    widths, densities = [layer[0] for layer in architecture], [layer[1] for layer in architecture]
+    return random_network((n_inputs, *widths, n_outputs), (*densities, 1.0), rng)

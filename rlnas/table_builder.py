@@ -13,11 +13,12 @@ import numpy as np
 from tqdm import tqdm
 
 from rlnas import datasets
-from rlnas.architecture import Architecture, new_network
+from rlnas.architecture import Architecture
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files import read_json, replace_file, write_json
 from rlnas.grid import GRID, Grid
+from rlnas.network import new_network
 from rlnas.table import ARRAYS, DAMAGE, Table
 from rlnas.training import Batches, evaluate, train
 

@@ -35,28 +35,29 @@ def evolve_schedule(problem: Problem, population: int = 100, sample: int = 25) -
     rng, archive = problem.rng, problem.archive
     seeds = rng.integers(2**31, size=POOL).tolist()
     seen: dict[int, list[float]] = defaultdict(list)
+    played: dict[Genotype, list[tuple[int, float]]] = defaultdict(list)
 
     def fitness(actions: Genotype) -> float:
-        gains = []
         for seed in rng.choice(seeds, EPISODES, replace=False).tolist():
             score = problem.play_sequence(actions, seed)
             seen[seed].append(score)
-            gains.append(score - np.mean(seen[seed]))
-        return float(np.mean(gains))
+            played[actions].append((seed, score))
+        return gain(actions)
 
-    found: dict[Genotype, float] = {}
+    def gain(actions: Genotype) -> float:
+        return float(np.mean([score - np.mean(seen[seed]) for seed, score in played[actions]]))
+
     scores: list[list[float]] = []
-    length = problem.episode_steps
+    best: list[Genotype] = []
+    evolution = evolve(fitness, problem.n_actions, problem.episode_steps, population, sample, rng)
     try:
-        for actions, value in evolve(fitness, problem.n_actions, length, population, sample, rng):
-            found[actions] = value
-            if archive.spent > 0.9 * archive.budget:
-                break
-        best = sorted(found, key=lambda actions: -found[actions])[:FINALISTS]
+        while archive.spent <= 0.9 * archive.budget:
+            next(evolution)
+        best = sorted(played, key=gain, reverse=True)[:FINALISTS]
         while True:
             seed = int(rng.integers(2**31))
             scores.append([problem.play_sequence(actions, seed) for actions in best])
     except BudgetSpent:
         if scores:
             return best[int(np.mean(scores, axis=0).argmax())]
-        return max(found, key=lambda actions: found[actions], default=(NONE,) * length)
+        return max(played, key=gain, default=(NONE,) * problem.episode_steps)

@@ -5,8 +5,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from rlnas.architecture import check_architecture, new_network
+from rlnas.architecture import check_architecture
 from rlnas.errors import InputError
+from rlnas.network import new_network
 from tests.core.reference import bits, mask_of
 
 # --- what is one ---

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from rlnas import datasets, table_builder
-from rlnas.architecture import new_network
 from rlnas.errors import InputError
 from rlnas.grid import Grid
+from rlnas.network import new_network
 from rlnas.table import Table
 from rlnas.training import HYPERPARAMETERS, Batches, evaluate, train
 from tests.core.tables import contents
