@@ -29,12 +29,12 @@ def make_env(config: TrainConfig, data: list[datasets.Dataset]) -> DesignEnv:
     """The environment that a configuration describes, on loaded data sets."""
     return DesignEnv(
         list(data),
-        penalty=(config.penalty[0], config.penalty[-1]),
+        penalty=_range(config.penalty),
         reward=config.reward,
         episode_steps=config.episode_steps,
         batches_per_step=config.batches_per_step,
-        width=(config.width[0], config.width[-1]),
-        density=(config.density[0], config.density[-1]),
+        width=_range(config.width),
+        density=_range(config.density),
     )
 
 
@@ -116,6 +116,10 @@ def new_model(config: TrainConfig, env: VecEnv) -> Any:
         seed=config.seed,
         device="cpu",
     )
+
+
+def _range(values: tuple[float, ...]) -> float | tuple[float, float]:
+    return values[0] if len(values) == 1 else (values[0], values[-1])
 
 
 def _same(env: DesignEnv) -> DesignEnv:

@@ -162,8 +162,9 @@ def load(
         close = difflib.get_close_matches(text.lower().replace("-", "_"), NAMES, n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
         raise InputError(
-            f"unknown data set {text!r}{hint}: expected {', '.join(NAMES)}, synthetic:SEED, the "
-            f"path of an .npz file, or where tasks are drawn {' or '.join(synthetic.FAMILIES)}"
+            f"unknown data set {text!r}{hint}: expected {', '.join(NAMES)}, synthetic:SEED, or "
+            "the path of an .npz file; where tasks are drawn, "
+            f"{' or '.join(synthetic.FAMILIES)} too"
         )
     raise InputError(
         f"cannot load a data set from {type(source).__name__}: expected a name, the path of an "

@@ -191,7 +191,7 @@ def test_the_archive_has_every_evaluation_in_order_and_the_first_of_the_best(mak
     archive = problem.archive
     assert archive.scores == [info["score"] for info in record.infos]
     assert archive.accuracies == [info["val_accuracy"] for info in record.infos]
-    assert archive.weights == [int(info["active_weights"]) for info in record.infos]
+    assert archive.weights == [info["active_weights"] for info in record.infos]
     assert archive.best_score == max(archive.scores)
     expected = record.designs[archive.scores.index(archive.best_score)]
     best: Any = archive.best

@@ -143,7 +143,12 @@ def test_the_best_finalist_in_fresh_episodes_the_same_for_all_wins(born, seed):
     spent = np.array(problem.archive.spents)
     assert 0.9 < spent[evolution * EPISODE - 1] / problem.archive.budget < 0.95
 
-    fitness = dict(born)
+    scores_of, gains = defaultdict(list), defaultdict(list)
+    for _, episode, score in problem.played[:evolution]:
+        scores_of[episode].append(score)
+    for actions, episode, score in problem.played[:evolution]:
+        gains[actions].append(score - np.mean(scores_of[episode]))
+    fitness = {actions: np.mean(values) for actions, values in gains.items()}
     final = problem.played[evolution:]
     rounds = [final[k : k + FINALISTS] for k in range(0, len(final), FINALISTS)]
     if len(rounds[-1]) < FINALISTS:
