@@ -9,12 +9,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import joblib
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from rlnas import datasets
+from rlnas.agents.resumable import run_all
 from rlnas.agents.search import Archive, Problem, Strategy, search
 from rlnas.envs.arguments import check_choice, check_count
 from rlnas.envs.design_env import DesignEnv
@@ -116,23 +115,14 @@ def compare(
     check_count("budget", task.budget)
     task.problem(0)  # refuses what cannot be searched before anything is written
     _check_folder(task, out)
-    everything = list(product(methods, range(n_seeds)))
-    missing = [each for each in everything if not _file(out, *each).is_file()]
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    calls = (joblib.delayed(_run)(task, *each) for each in missing)
-    with tqdm(
-        total=len(everything),
-        initial=len(everything) - len(missing),
-        unit="search",
-        disable=not progress_bar,
-    ) as bar:
-        for each, result in parallel(calls):
-            write_json(_file(out, *each), result)
-            bar.update()
-    results = {
-        method: [read_json(_file(out, method, seed)) for seed in range(n_seeds)]
-        for method in methods
+    everything = list(product(dict.fromkeys(methods), range(n_seeds)))
+    calls = {
+        out / "runs" / f"{method}-{seed}.json": (task, method, seed) for method, seed in everything
     }
+    results: dict[str, list[Result]] = {}
+    found = run_all(run, calls, "search", n_jobs, progress_bar)
+    for (method, _), result in zip(everything, found, strict=True):
+        results.setdefault(method, []).append(result)
     write_json(out / "results.json", {"task": asdict(task), "results": results})
     return results
 
@@ -159,14 +149,6 @@ def _check_folder(task: SearchTask, out: Path) -> None:
         write_json(path, ours)
     elif (there := read_json(path)) != ours:
         raise InputError(f"{out} holds results of another task, {there}: give another folder")
-
-
-def _file(out: Path, method: str, seed: int) -> Path:
-    return out / "runs" / f"{method}-{seed}.json"
-
-
-def _run(task: SearchTask, method: str, seed: int) -> tuple[tuple[str, int], Result]:
-    return (method, seed), run(task, method, seed)
 
 
 def strategy(method: str) -> Strategy:

@@ -40,7 +40,8 @@ def report(task: SearchTask, results: dict[str, list[Result]], out: Path) -> str
     """
     text = written(task, results)
     replace_file(out / "comparison.md", (text + "\n").encode())
-    replace_file(out / "comparison.png", plots.png(picture(task, results)))
+    drawn = picture(task, results)
+    replace_file(out / "comparison.png", plots.png(drawn))
     if (out / "tensorboard").is_dir():
         rmtree(out / "tensorboard")  # curves of an earlier report would be drawn as well
     with SummaryWriter(str(out / "tensorboard")) as writer:
@@ -48,7 +49,7 @@ def report(task: SearchTask, results: dict[str, list[Result]], out: Path) -> str
             curve = interquartile_curve(runs)
             for place, value in zip(budgets(task.budget), curve, strict=True):
                 writer.add_scalar(f"best_score/{method}", value, int(place))
-        writer.add_figure("comparison", picture(task, results), task.budget)
+        writer.add_figure("comparison", drawn, task.budget)
     return text
 
 
@@ -96,14 +97,14 @@ def picture(task: SearchTask, results: dict[str, list[Result]]) -> Any:
     for place, method in enumerate(methods):
         runs, colour = results[method], colours[method]
         found = [run["score"] for run in runs]
-        _interval(estimate(found), place, scores, colour)
+        plots.draw_interval(estimate(found), place, scores, color=colour)
         style = "-" if method == CONTROLLER else "--"
         curve = interquartile_curve(runs)
         curves.plot(budgets(task.budget), curve, style, color=colour, label=method)
         levels = np.linspace(low - 0.01, max(found) + 0.005, 200)
         profiles.plot(levels, performance_profile(found, levels), style, color=colour)
         if CONTROLLER in results and method != CONTROLLER:
-            _interval(_improvement(results, method), place, wins, colour)
+            plots.draw_interval(_improvement(results, method), place, wins, color=colour)
     for axes in (scores, wins):
         axes.set_yticks(range(len(methods)), methods)
         axes.grid(alpha=0.3)
@@ -134,9 +135,3 @@ def _middle(runs: list[Result], key: str) -> float:
 def _improvement(results: dict[str, list[Result]], method: str) -> Any:
     ours, theirs = ([run["score"] for run in results[name]] for name in (CONTROLLER, method))
     return probability_of_improvement(ours, theirs)
-
-
-def _interval(found: Any, place: int, axes: Any, colour: Any) -> None:
-    value, low, high = found
-    ends = [[max(0.0, value - low)], [max(0.0, high - value)]]  # it need not hold its estimate
-    axes.errorbar(value, place, xerr=ends, fmt="o", capsize=3, color=colour)

@@ -8,20 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import joblib
 import numpy as np
 import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.vec_env import VecEnv
-from tqdm import tqdm
 
 from rlnas import plots
+from rlnas.agents.resumable import run_all
 from rlnas.agents.statistics import Estimate, estimate
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
-from rlnas.files import read_json, replace_file, write_json
+from rlnas.files import replace_file
 
 EPISODES = 50
 """Episodes that a strategy is judged by, for each seed; or 1 where all episodes are alike."""
@@ -218,36 +217,19 @@ def reference_scores(
     runs = out / "runs"
     if unknown := sorted(set(tasks) - set(TASKS)):
         raise InputError(f"unknown tasks {unknown}: expected some of {', '.join(TASKS)}")
-    everything = list(product(tasks, STRATEGIES, range(n_seeds)))
-    missing = [run for run in everything if not _file(runs, *run).is_file()]
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    calls = (joblib.delayed(_measure)(*run) for run in missing)
-    with tqdm(
-        total=len(everything),
-        initial=len(everything) - len(missing),
-        unit="run",
-        disable=not progress_bar,
-    ) as bar:
-        for run, result in parallel(calls):
-            write_json(_file(runs, *run), result)
-            bar.update()
-    results = {
-        (task, strategy): [read_json(_file(runs, task, strategy, seed)) for seed in range(n_seeds)]
-        for task in tasks
-        for strategy in STRATEGIES
+    everything = list(product(dict.fromkeys(tasks), STRATEGIES, range(n_seeds)))
+    calls = {
+        runs / f"{task}-{strategy}-{seed}.json": (TASKS[task], strategy, seed)
+        for task, strategy, seed in everything
     }
+    results: _Results = {}
+    found = run_all(measure, calls, "run", n_jobs, progress_bar)
+    for (task, strategy, _), result in zip(everything, found, strict=True):
+        results.setdefault((task, strategy), []).append(result)
     text = "\n\n".join(_section(TASKS[task], _summary(results, task), n_seeds) for task in tasks)
     replace_file(out / "reference_scores.md", (text + "\n").encode())
     replace_file(out / "reference_scores.png", _picture(results, tasks))
     return text
-
-
-def _measure(task: str, strategy: str, seed: int) -> tuple[tuple[str, str, int], dict[str, float]]:
-    return (task, strategy, seed), measure(TASKS[task], strategy, seed)
-
-
-def _file(runs: Path, task: str, strategy: str, seed: int) -> Path:
-    return runs / f"{task}-{strategy}-{seed}.json"
 
 
 _Results = dict[tuple[str, str], list[dict[str, float]]]
@@ -292,8 +274,7 @@ def _picture(results: _Results, tasks: tuple[str, ...]) -> bytes:
     for axes, task in zip(columns, tasks, strict=True):
         summary = _summary(results, task)
         for place, found in enumerate(summary.values()):
-            value, low, high = found["score"]
-            axes.errorbar(value, place, xerr=[[value - low], [high - value]], fmt="o", capsize=3)
+            plots.draw_interval(found["score"], place, axes)
         if "reachable" in summary["greedy"]:
             axes.axvline(summary["greedy"]["reachable"].value, color="0.5", linestyle="--")
         axes.set_yticks(range(len(summary)), list(summary) if task == tasks[0] else [])

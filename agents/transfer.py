@@ -5,10 +5,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from rlnas import datasets
 from rlnas.agents.baselines.dense_training import dense_training
@@ -16,11 +14,13 @@ from rlnas.agents.baselines.magnitude_pruning import magnitude_pruning
 from rlnas.agents.baselines.rigl import rigl
 from rlnas.agents.baselines.snip import snip
 from rlnas.agents.baselines.sparse_evolutionary_training import sparse_evolutionary_training
+from rlnas.agents.compare import CONTROLLER
 from rlnas.agents.design import Policy, run_episode
 from rlnas.agents.policy import load_policy
+from rlnas.agents.resumable import run_all
+from rlnas.agents.search import NONE
 from rlnas.datasets import Dataset
 from rlnas.envs.design_env import DesignEnv
-from rlnas.files import read_json, write_json
 from rlnas.network import SparseNetwork
 from rlnas.scoring import REFERENCE_WIDTH, reference_weights, score
 from rlnas.training import evaluate
@@ -63,45 +63,39 @@ def transfer(
         progress_bar: show one.
 
     Returns:
-        For each combination what `design_once` returns, and `dataset`, `penalty`, `seed`.
+        For each combination `dataset`, `penalty`, `seed`, and as `designs` what `design_once`
+        returns.
     """
     combinations = list(product(sources, penalties, range(n_seeds)))
-    files = [
-        out / "runs" / f"{source.replace(':', '_')}-{penalty:g}-{seed}.json"
+    calls = {
+        out / "runs" / f"{source.replace(':', '_')}-{penalty:g}-{seed}.json": (
+            policy,
+            schedule,
+            source,
+            penalty,
+            seed,
+            data_dir,
+        )
         for source, penalty, seed in combinations
-    ]
-    missing = [number for number, file in enumerate(files) if not file.is_file()]
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    calls = (
-        joblib.delayed(_design)(number, policy, schedule, *combinations[number], data_dir)
-        for number in missing
-    )
-    with tqdm(
-        total=len(files), initial=len(files) - len(missing), unit="design", disable=not progress_bar
-    ) as bar:
-        for number, designs in parallel(calls):
-            source, penalty, seed = combinations[number]
-            facts = {"dataset": source, "penalty": penalty, "seed": seed, "designs": designs}
-            write_json(files[number], facts)
-            bar.update()
-    return [read_json(file) for file in files]
+    }
+    return run_all(_design, calls, "design", n_jobs, progress_bar)
 
 
 def _design(
-    number: int,
     policy: Path,
     schedule: tuple[int, ...] | None,
     source: str,
     penalty: float,
     seed: int,
     data_dir: str | None,
-) -> tuple[int, dict[str, dict[str, float]]]:
+) -> dict[str, Any]:
     torch.set_num_threads(1)
     data = datasets.load(source, data_dir=data_dir)
-    policies: dict[str, Policy] = {"controller": load_policy(policy), "start": lambda *_: 0}
+    policies: dict[str, Policy] = {CONTROLLER: load_policy(policy), "start": lambda *_: NONE}
     if schedule is not None:
         policies["open_loop"] = _follow(schedule)
-    return number, design_once(data, penalty, seed, policies)
+    designs = design_once(data, penalty, seed, policies)
+    return {"dataset": source, "penalty": penalty, "seed": seed, "designs": designs}
 
 
 def _follow(schedule: tuple[int, ...]) -> Policy:

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from rlnas import plots
+from rlnas.agents.compare import CONTROLLER
 from rlnas.agents.statistics import Estimate, estimate
 from rlnas.files import replace_file
-
-CONTROLLER = "controller"
 
 
 def report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
@@ -92,8 +91,7 @@ def picture(combinations: Sequence[dict[str, Any]]) -> Any:
     for axes, (name, some) in zip(np.atleast_1d(columns), tasks.items(), strict=True):
         methods = [method for method in some[0]["designs"] if method != CONTROLLER]
         for place, method in enumerate(methods):
-            value, low, high = difference(some, method, "score")
-            axes.errorbar(value, place, xerr=[[value - low], [high - value]], fmt="o", capsize=3)
+            plots.draw_interval(difference(some, method, "score"), place, axes)
         axes.set_yticks(range(len(methods)), methods)
         axes.axvline(0, color="0.5", linestyle=":")
         axes.set_title(name)

@@ -161,3 +161,19 @@ def draw_position(
     axes.set_ylabel("validation accuracy")
     axes.legend(loc="lower right")
     axes.grid(alpha=0.3)
+
+
+def draw_interval(
+    interval: tuple[float, float, float], place: float, axes: Any, **style: Any
+) -> None:
+    """A value with the interval around it, as a dot with whiskers along the x axis.
+
+    Args:
+        interval: the value, and the ends; they need not hold it, as a percentile interval need not.
+        place: on the y axis.
+        axes: a matplotlib `Axes`.
+        style: of its `errorbar`.
+    """
+    value, low, high = interval
+    ends = [[max(0.0, value - low)], [max(0.0, high - value)]]
+    axes.errorbar(value, place, xerr=ends, fmt="o", capsize=3, **style)

@@ -10,9 +10,10 @@ import pytest
 from rlnas.agents import controller_search as module
 from rlnas.agents.baselines.random_search import random_search
 from rlnas.agents.controller_search import UPDATES, controller_search
-from rlnas.agents.search import Archive, BudgetSpent, Problem, search
+from rlnas.agents.search import BudgetSpent, Problem, search
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.table import Table
+from tests.agents.helpers import history
 from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.helpers import make
 
@@ -35,10 +36,6 @@ def smooth_table() -> Table:
 def cost_of(make: Any) -> int:
     """Of a step: batches, or one look-up."""
     return 1 if make is tabular else 3
-
-
-def history(archive: Archive) -> tuple[list, ...]:
-    return archive.spents, archive.scores, archive.accuracies, archive.weights
 
 
 @either

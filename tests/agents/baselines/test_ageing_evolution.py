@@ -9,18 +9,15 @@ import pytest
 
 from rlnas.agents.baselines import ageing_evolution as module
 from rlnas.agents.baselines.ageing_evolution import ageing_evolution, evolve, mutate
-from rlnas.agents.search import Archive, Problem, search
+from rlnas.agents.search import Problem, search
 from rlnas.envs.tabular_env import TabularEnv
+from tests.agents.helpers import history
 from tests.core.tables import random_table
 from tests.envs.helpers import make
 
 STEPS = 6
 tabular = partial(TabularEnv, random_table(), episode_steps=STEPS)
 either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
-
-
-def history(archive: Archive) -> tuple[list, ...]:
-    return archive.spents, archive.scores, archive.accuracies, archive.weights
 
 
 def distance(one: Sequence[int], other: Sequence[int]) -> int:

@@ -17,8 +17,9 @@ from rlnas.agents.baselines.cartesian_programming import (
     mutated,
     path,
 )
-from rlnas.agents.search import Archive, Problem, search
+from rlnas.agents.search import Problem, search
 from rlnas.envs.tabular_env import TabularEnv
+from tests.agents.helpers import history
 from tests.core.tables import random_table
 from tests.envs.helpers import make
 
@@ -27,10 +28,6 @@ tabular = partial(TabularEnv, random_table(), episode_steps=STEPS, start="middle
 either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
 
 RANGES = gene_ranges(18, 5, 10)
-
-
-def history(archive: Archive) -> tuple[list, ...]:
-    return archive.spents, archive.scores, archive.accuracies, archive.weights
 
 
 def genotypes(count: int, seed: int = 0) -> list[np.ndarray]:

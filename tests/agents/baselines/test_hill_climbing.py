@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from rlnas.agents.baselines.hill_climbing import hill_climbing
-from rlnas.agents.search import NONE, Archive, Problem, search
+from rlnas.agents.search import NONE, Problem, search
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_actions import successor, tabular_actions
 from rlnas.envs.tabular_env import TabularEnv
+from tests.agents.helpers import history
 from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.helpers import make
 
@@ -18,10 +19,6 @@ TABLE = random_table()
 STEPS = 6
 tabular = partial(TabularEnv, TABLE, episode_steps=STEPS, start="middle")
 either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
-
-
-def history(archive: Archive) -> tuple[list, ...]:
-    return archive.spents, archive.scores, archive.accuracies, archive.weights
 
 
 @either

@@ -16,8 +16,9 @@ from rlnas.agents.baselines.metaqnn import (
     metaqnn,
     play,
 )
-from rlnas.agents.search import Archive, Problem, search
+from rlnas.agents.search import Problem, search
 from rlnas.envs.tabular_env import TabularEnv
+from tests.agents.helpers import history
 from tests.core.tables import random_table
 from tests.envs.helpers import make, network_by_hand
 
@@ -25,10 +26,6 @@ TABLE = random_table()
 STEPS = 6
 tabular = partial(TabularEnv, TABLE, episode_steps=STEPS, start="middle")
 either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
-
-
-def history(archive: Archive) -> tuple[list, ...]:
-    return archive.spents, archive.scores, archive.accuracies, archive.weights
 
 
 def new_values(problem: Problem, initial: float = 0.5):

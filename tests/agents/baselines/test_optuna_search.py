@@ -10,10 +10,11 @@ import optuna
 import pytest
 
 from rlnas.agents.baselines.optuna_search import nsga2, suggest, tpe
-from rlnas.agents.search import Archive, Problem, search
+from rlnas.agents.search import Problem, search
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.grid import Grid
 from rlnas.table import Table
+from tests.agents.helpers import history
 from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.helpers import make
 
@@ -21,10 +22,6 @@ TABLE = random_table()
 tabular = partial(TabularEnv, TABLE)
 either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
 both = pytest.mark.parametrize("strategy", [tpe, nsga2])
-
-
-def history(archive: Archive) -> tuple[list, ...]:
-    return archive.spents, archive.scores, archive.accuracies, archive.weights
 
 
 GRID = Grid((4, 8, 16, 32, 64), (0.125, 0.25, 0.5, 1.0), 2)

@@ -6,18 +6,15 @@ import numpy as np
 import pytest
 
 from rlnas.agents.baselines.random_search import random_search
-from rlnas.agents.search import Archive, Problem, search
+from rlnas.agents.search import Problem, search
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
+from tests.agents.helpers import history
 from tests.core.tables import random_table
 from tests.envs.helpers import make
 
 tabular = partial(TabularEnv, random_table(), episode_steps=6, start="middle")
 either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
-
-
-def history(archive: Archive) -> tuple[list, ...]:
-    return archive.spents, archive.scores, archive.accuracies, archive.weights
 
 
 @either

@@ -7,20 +7,17 @@ import pytest
 
 from rlnas.agents.baselines import tournament_evolution as module
 from rlnas.agents.baselines.tournament_evolution import tournament_evolution
-from rlnas.agents.search import Archive, CountedEnv, Problem, search
+from rlnas.agents.search import CountedEnv, Problem, search
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.envs.tabular_steps import ELAPSED
+from tests.agents.helpers import history
 from tests.core.tables import random_table
 from tests.envs.helpers import make
 
 STEPS = 6
 tabular = partial(TabularEnv, random_table(), episode_steps=STEPS)
 either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
-
-
-def history(archive: Archive) -> tuple[list, ...]:
-    return archive.spents, archive.scores, archive.accuracies, archive.weights
 
 
 @either
