@@ -20,11 +20,13 @@ from rlnas.agents.config import (
     DataConfig,
     DesignConfig,
     EvaluateConfig,
+    EvolveConfig,
     FetchConfig,
     ListConfig,
     ScoresConfig,
     StudyConfig,
     TrainConfig,
+    TransferConfig,
 )
 from rlnas.errors import InputError
 
@@ -35,6 +37,7 @@ _subcommand = tyro.conf.subcommand
 
 Command = (
     Annotated[TrainConfig, _subcommand("train")]
+    | Annotated[EvolveConfig, _subcommand("evolve")]
     | Annotated[DesignConfig, _subcommand("design")]
     | Annotated[EvaluateConfig, _subcommand("evaluate")]
     | Annotated[AssessConfig, _subcommand("assess")]
@@ -42,6 +45,7 @@ Command = (
     | Annotated[BenchmarkConfig, _subcommand("benchmark")]
     | Annotated[StudyConfig, _subcommand("study")]
     | Annotated[CompareConfig, _subcommand("compare")]
+    | Annotated[TransferConfig, _subcommand("transfer")]
 )
 
 
@@ -74,6 +78,10 @@ def run(config: Any) -> None:
             folder = train(config)
             print(f"controller in {folder}")
             print(f"watch it with: tensorboard --logdir {folder / 'tensorboard'}")
+        case EvolveConfig():
+            from rlnas.agents.evolution import evolve
+
+            print(f"schedule in {evolve(config)}")
         case DesignConfig():
             from rlnas.agents.design import design
 
@@ -112,6 +120,11 @@ def run(config: Any) -> None:
             _study(config)
         case CompareConfig():
             _compare(config)
+        case TransferConfig():
+            from rlnas.agents.transfer import transfer
+            from rlnas.agents.transfer_report import report as transfer_report
+
+            print(transfer_report(transfer(config), config.out))
 
 
 def _compare(config: CompareConfig) -> None:

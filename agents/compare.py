@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from rlnas import datasets
-from rlnas.agents.resumable import run_all
+from rlnas.agents.resumable import own_folder, run_all
 from rlnas.agents.search import Archive, Problem, Strategy, search
 from rlnas.envs.arguments import check_choice, check_count
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
-from rlnas.files import read_json, write_json
+from rlnas.files import write_json
 from rlnas.network import SparseNetwork
 from rlnas.scoring import reference_weights, score
 from rlnas.table import Table
@@ -114,7 +114,7 @@ def compare(
     check_count("seeds", n_seeds)
     check_count("budget", task.budget)
     task.problem(0)  # refuses what cannot be searched before anything is written
-    _check_folder(task, out)
+    own_folder(out, {key: value for key, value in asdict(task).items() if key != "data_dir"})
     everything = list(product(dict.fromkeys(methods), range(n_seeds)))
     calls = {
         out / "runs" / f"{method}-{seed}.json": (task, method, seed) for method, seed in everything
@@ -137,18 +137,6 @@ def _check_extras(methods: tuple[str, ...]) -> None:
         raise InputError(
             f"{error.name} is not installed: install it with pip install 'rlnas[compare]'"
         ) from error
-
-
-def _check_folder(task: SearchTask, out: Path) -> None:
-    """Note the task in a new folder; refuse one with anything else than results of this task."""
-    ours = {key: value for key, value in asdict(task).items() if key != "data_dir"}
-    path = out / "task.json"
-    if not path.is_file():
-        if out.is_dir() and any(out.iterdir()):
-            raise InputError(f"{out} is not empty and holds no comparison: give another folder")
-        write_json(path, ours)
-    elif (there := read_json(path)) != ours:
-        raise InputError(f"{out} holds results of another task, {there}: give another folder")
 
 
 def strategy(method: str) -> Strategy:

@@ -37,25 +37,17 @@ def _option(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """Train a controller and write it to a run folder."""
+class EpisodesConfig:
+    """The episodes to learn from, and where the result goes."""
 
     dataset: tuple[str, ...] = ("digits",)
     """Name or .npz file; with several, or "mixed", each episode draws one."""
-    total_timesteps: int = 60_000
-    """Environment steps to train for, over all environments; rounded up to whole rollouts."""
-    num_envs: int = 8
-    """Environments that step at the same time."""
     seed: int = 0
     """Seed of everything random."""
     run_dir: Path | None = None
     """Where results go; by default runs/<dataset>-<algorithm>-<seed>."""
-    algorithm: Literal["maskable_ppo", "ppo"] = "maskable_ppo"
-    """MaskablePPO of sb3-contrib never takes illegal actions; PPO of Stable-Baselines3 may."""
     penalty: tuple[float, ...] = (0.1,)
     """Price of the reference number of weights, in accuracy; or LOW HIGH, drawn each episode."""
-    reward: Literal["difference", "score"] = "difference"
-    """Pay the change of the score at each step, or the score itself."""
     episode_steps: int = 20
     """Edits in an episode."""
     batches_per_step: int | None = None
@@ -66,6 +58,38 @@ class TrainConfig:
     """Share of active weights of the starting network; or LOW HIGH, drawn each episode."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
+
+    def check(self) -> None:
+        """Raise `InputError` for values that cannot be used."""
+        for name in ("penalty", "width", "density"):
+            if len(values := getattr(self, name)) not in (1, 2):
+                raise InputError(f"--{name} takes a number or LOW HIGH, not {len(values)} values")
+        check_seed(self.seed)
+
+    def folder_for(self, algorithm: str) -> Path:
+        """`run_dir` or its default."""
+        if self.run_dir is not None:
+            return self.run_dir
+        names = [Path(source).stem.replace(":", "_") for source in self.dataset]  # for Windows
+        if len(names) > 4:  # a name may not exceed 255 characters
+            names = [names[0], f"{len(names) - 1}_more"]
+        return Path("runs") / f"{'+'.join(names)}-{algorithm}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class TrainConfig(EpisodesConfig):
+    """Train a controller and write it to a run folder."""
+
+    total_timesteps: int = 60_000
+    """Environment steps to train for, over all environments; rounded up to whole rollouts."""
+    num_envs: int = 8
+    """Environments that step at the same time."""
+    group: int = 1
+    """Environments that play the same episodes; each is paid what it gains over the others."""
+    algorithm: Literal["maskable_ppo", "ppo"] = "maskable_ppo"
+    """MaskablePPO of sb3-contrib never takes illegal actions; PPO of Stable-Baselines3 may."""
+    reward: Literal["difference", "score"] = "difference"
+    """Pay the change of the score at each step, or the score itself."""
     learning_rate: float = 1e-3
     """Of the policy, at the first update; it falls linearly to zero."""
     rollout_steps: int = 100
@@ -92,25 +116,24 @@ class TrainConfig:
 
     def check(self) -> None:
         """Raise `InputError` for values that cannot be used."""
-        counts = ("total_timesteps", "num_envs", "rollout_steps", "batch_size", "epochs")
+        super().check()
+        counts = ("total_timesteps", "num_envs", "group", "rollout_steps", "batch_size", "epochs")
         for name in (*counts, "checkpoints"):
             if getattr(self, name) < 1:
                 raise InputError(f"{_option(name)} {getattr(self, name)}: expected at least 1")
-        for name in ("penalty", "width", "density"):
-            if len(values := getattr(self, name)) not in (1, 2):
-                raise InputError(f"--{name} takes a number or LOW HIGH, not {len(values)} values")
         for name in ("learning_rate", "target_kl"):
             if not 0 < getattr(self, name) <= 1:
                 raise InputError(f"{_option(name)} {getattr(self, name)}: expected in (0, 1]")
         for name in ("gamma", "gae_lambda", "entropy"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{_option(name)} {getattr(self, name)}: expected from 0 to 1")
+        if self.num_envs % self.group:
+            raise InputError(f"--group {self.group}: expected a divisor of --num-envs")
         if not plausible_net_arch(self.net_arch):
             raise InputError(
                 f"--net-arch {self.net_arch}: expected at most {MAX_LAYERS} layers of 1 to "
                 f"{MAX_UNITS} units"
             )
-        check_seed(self.seed)
         steps = self.rollout_steps * self.num_envs
         if min(steps, self.batch_size) == 1 or steps % self.batch_size == 1:
             raise InputError(
@@ -126,13 +149,26 @@ class TrainConfig:
     @property
     def folder(self) -> Path:
         """`run_dir` or its default."""
-        if self.run_dir is not None:
-            return self.run_dir
-        names = [Path(source).stem.replace(":", "_") for source in self.dataset]  # for Windows
-        if len(names) > 4:  # a name may not exceed 255 characters
-            names = [names[0], f"{len(names) - 1}_more"]
-        name = "+".join(names)
-        return Path("runs") / f"{name}-{self.algorithm}-{self.seed}"
+        return self.folder_for(self.algorithm)
+
+
+@dataclass(frozen=True)
+class EvolveConfig(EpisodesConfig):
+    """Evolve one fixed sequence of edits for all episodes, the rival of a policy that sees."""
+
+    budget: int = 1_500_000
+    """Training batches to spend; 60,000 steps of `rlnas train` spend 1,575,000 on digits."""
+
+    @property
+    def folder(self) -> Path:
+        """`run_dir` or its default."""
+        return self.folder_for("evolution")
+
+    def check(self) -> None:
+        """Raise `InputError` for values that cannot be used."""
+        super().check()
+        if self.budget < 1:
+            raise InputError(f"--budget {self.budget}: expected at least 1")
 
 
 @dataclass(frozen=True)
@@ -318,6 +354,29 @@ class CompareConfig:
     """Training batches that a search may spend; look-ups in a table."""
     penalty: float = 0.1
     """Price of the reference number of weights, in accuracy."""
+    jobs: int = -1
+    """Workers; -1 for as many as there are processors."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+
+@dataclass(frozen=True)
+class TransferConfig:
+    """Design for data that a policy has never seen, in one training run, against fixed schedules.
+
+    The same command again goes on where the last one ended.
+    """
+
+    out: Path
+    """Folder for the tables, the plot and the results."""
+    policies: tuple[Path, ...]
+    """Run folders: the controller, then its rivals, such as one of `rlnas evolve`."""
+    datasets: tuple[str, ...] = ("mixed_held_out", "mnist", "fashion_mnist")
+    """Names, families of names, or .npz files."""
+    penalties: tuple[float, ...] = (0.03, 0.1, 0.3)
+    """Prices of the reference number of weights, in accuracy."""
+    seeds: int = 5
+    """Designs for each data set and penalty."""
     jobs: int = -1
     """Workers; -1 for as many as there are processors."""
     data_dir: Path | None = None

@@ -1,6 +1,5 @@
 """Designing with a trained policy: episodes, final training, the one look at the test set."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,18 +8,16 @@ from tqdm import tqdm
 from rlnas import datasets
 from rlnas.agents.callbacks import record_of
 from rlnas.agents.config import AssessConfig, DesignConfig, EvaluateConfig, check_seed
-from rlnas.agents.policy import load_policy
+from rlnas.agents.episodes import env_like
+from rlnas.agents.policy import Policy, load_policy
 from rlnas.artefacts import load_design, save_design
 from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
-from rlnas.files import new_folder, read_json
+from rlnas.files import new_folder
 from rlnas.training import evaluate, final_training
 
 FINAL_EPOCHS = 20
 """Passes of the final training over training and validation samples, for every data set."""
-
-Policy = Callable[[np.ndarray, np.ndarray], int]
-"""Observation and mask of legal actions to the number of an action."""
 
 
 def random_policy(seed: int) -> Policy:
@@ -62,7 +59,7 @@ def design(config: DesignConfig, progress_bar: bool = True) -> dict[str, Any]:
     """
     check_seed(config.seed)
     policy = load_policy(config.policy)
-    env = _env(config)
+    env = env_like(config.policy, config.dataset, config.penalty, config.data_dir, middle=True)
     out = new_folder(config.out)
     chosen, history = run_episode(env, policy, config.seed)
     data = env.dataset
@@ -116,7 +113,7 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
         "trained": load_policy(config.policy),
         "random": random_policy(config.seed),
     }
-    env = _env(config)
+    env = env_like(config.policy, config.dataset, config.penalty, config.data_dir)
     scores: dict[str, list[float]] = {name: [] for name in policies}
     with tqdm(total=2 * config.episodes, unit="episode", disable=not progress_bar) as bar:
         for name, policy in policies.items():
@@ -125,38 +122,6 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
                 scores[name].append(history[-1]["score"])
                 bar.update()
     return scores
-
-
-def _env(config: DesignConfig | AssessConfig) -> DesignEnv:
-    """The environment a policy was trained in, on the data set and penalty asked for.
-
-    To assess a policy, whatever was drawn in training is drawn; a design starts in the middle.
-    """
-    path = config.policy / "config.json"
-    trained = read_json(path)
-    one = isinstance(config, DesignConfig)
-    try:
-        datasets = [config.dataset] if config.dataset else trained["dataset"][: 1 if one else None]
-        bounds = {
-            key: (trained[key][0], trained[key][-1]) for key in ("penalty", "width", "density")
-        }
-        ranges: dict[str, Any] = {
-            key: _middle(*each) if one else each for key, each in bounds.items()
-        }
-        lengths: dict[str, Any] = {
-            key: trained[key] for key in ("episode_steps", "batches_per_step")
-        }
-        data_dir = config.data_dir or trained["data_dir"]
-    except (KeyError, IndexError, TypeError) as error:
-        raise InputError(f"{path} is damaged: {error!r}") from error
-    if config.penalty is not None:
-        ranges["penalty"] = config.penalty
-    return DesignEnv(datasets, data_dir=data_dir, **ranges, **lengths)
-
-
-def _middle(low: float, high: float) -> float:
-    """The geometric middle, or half if that would be zero."""
-    return float(np.sqrt(low * high)) if low > 0 else high / 2
 
 
 def _step_of(info: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """A trained policy on disk: weights as safetensors, everything else as JSON; nothing is pickled.
 
 A run folder holds `policy.safetensors` and `policy.json`; Stable-Baselines3's own `policy.zip`
-beside them is an export that rlnas never reads.
+beside them is an export that rlnas never reads. A fixed schedule of edits is a policy too, in
+`policy.json` alone.
 """
 
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +17,21 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 
 from rlnas.agents.config import plausible_net_arch
 from rlnas.agents.features import EXTRACTORS, policy_arguments
+from rlnas.agents.search import NONE
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
 from rlnas.files import read_json, replace_file, write_json
 
 FORMAT = "rlnas-policy-1"
+OPEN_LOOP = "open_loop"
+Policy = Callable[[np.ndarray, np.ndarray], int]
+"""Observation and mask of legal actions to the number of an action."""
+
 POLICY_CLASSES = {"ppo": ActorCriticPolicy, "maskable_ppo": MaskableActorCriticPolicy}
+
+
+_PROGRESS = OBSERVATION_NAMES.index("progress")
 
 
 def layout() -> dict[str, list[str]]:
@@ -57,6 +68,36 @@ def save_policy(
     write_json(Path(folder) / "policy.json", record)
 
 
+def save_schedule(folder: str | Path, schedule: Sequence[int]) -> None:
+    """Write `policy.json` of an open-loop policy.
+
+    Args:
+        folder: where to.
+        schedule: numbers of the actions of an episode.
+    """
+    names = [str(ACTIONS[action]) for action in schedule]
+    record = {"format": FORMAT, "algorithm": OPEN_LOOP, "schedule": names, **layout()}
+    write_json(Path(folder) / "policy.json", record)
+
+
+class Schedule:
+    """A policy that looks at nothing but how far the episode is.
+
+    Args:
+        actions: numbers of the actions, of one episode; a longer or shorter one is divided into as
+            many parts.
+    """
+
+    def __init__(self, actions: Sequence[int]):
+        self.actions = tuple(actions)
+
+    def __call__(self, observation: np.ndarray, mask: np.ndarray) -> int:
+        """The action to take: none if the one whose turn it is would be illegal."""
+        place = int(float(observation[_PROGRESS]) * len(self.actions) + 1e-4)
+        action = self.actions[place]
+        return action if mask[action] else NONE
+
+
 class Controller:
     """A policy that designs: observation and mask in, number of an action out.
 
@@ -78,8 +119,12 @@ class Controller:
         return int(action)
 
 
-def load_policy(folder: str | Path, deterministic: bool = True) -> Controller:
-    """Read what `save_policy` wrote.
+def load_policy(folder: str | Path, deterministic: bool = True) -> Policy:
+    """Read what `save_policy` or `save_schedule` wrote.
+
+    Args:
+        folder: of a run.
+        deterministic: take the likeliest action instead of drawing one.
 
     Raises:
         InputError: there is no policy, a file is damaged, or the policy was trained for other
@@ -100,6 +145,8 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Controller:
                 f"the policy in {folder} was trained for other {key} than this version of rlnas "
                 "has: train it again, or use the version it was trained with"
             )
+    if record.get("algorithm") == OPEN_LOOP:
+        return _load_schedule(folder, record.get("schedule"))
     choices: list[Any] = [record.get(key) for key in ("algorithm", "net_arch", "features")]
     algorithm, net_arch, features = choices
     known = algorithm in list(POLICY_CLASSES) and features in list(EXTRACTORS)
@@ -121,3 +168,24 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Controller:
         raise InputError(f"{folder / 'policy.safetensors'} is damaged: not all weights are finite")
     policy.set_training_mode(False)
     return Controller(policy, algorithm == "maskable_ppo", deterministic)
+
+
+def fingerprint(folder: str | Path) -> str:
+    """SHA-256 of a policy's files, in hexadecimal.
+
+    Raises:
+        InputError: there is no policy.
+    """
+    load_policy(folder)
+    found = sha256((Path(folder) / "policy.json").read_bytes())
+    weights = Path(folder) / "policy.safetensors"
+    if weights.is_file():
+        found.update(weights.read_bytes())
+    return found.hexdigest()
+
+
+def _load_schedule(folder: Path, names: Any) -> Schedule:
+    numbers = {str(action): number for number, action in enumerate(ACTIONS)}
+    if not (isinstance(names, list) and names and all(name in list(numbers) for name in names)):
+        raise InputError(f"{folder / 'policy.json'} is damaged: no schedule of known actions")
+    return Schedule([numbers[name] for name in names])

@@ -1,11 +1,11 @@
 """Training a controller with PPO: one call."""
 
-import dataclasses
-import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
@@ -16,26 +16,14 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from rlnas import datasets
 from rlnas.agents.callbacks import BestDesign, DesignLog, Progress
 from rlnas.agents.config import TrainConfig
+from rlnas.agents.episodes import as_json, make_env
 from rlnas.agents.features import policy_arguments
 from rlnas.agents.policy import save_policy
-from rlnas.envs.design_env import DesignEnv
+from rlnas.agents.shared_episodes import SeededEpisodes, SharedEpisodes
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 from rlnas.files import new_folder, write_json
 
 ALGORITHMS = {"ppo": PPO, "maskable_ppo": MaskablePPO}
-
-
-def make_env(config: TrainConfig, data: list[datasets.Dataset]) -> DesignEnv:
-    """The environment that a configuration describes, on loaded data sets."""
-    return DesignEnv(
-        list(data),
-        penalty=_range(config.penalty),
-        reward=config.reward,
-        episode_steps=config.episode_steps,
-        batches_per_step=config.batches_per_step,
-        width=_range(config.width),
-        density=_range(config.density),
-    )
 
 
 def train(config: TrainConfig, progress_bar: bool = True) -> Path:
@@ -57,15 +45,16 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     """
     config.check()
     data = datasets.load_all(list(config.dataset), config.data_dir)
-    first = make_env(config, data)  # checks the rest of the values before anything is written
+    make = partial(make_env, config, data, reward=config.reward)
+    first = make()  # checks the rest of the values before anything is written
     folder = new_folder(config.folder)
     write_json(folder / "config.json", as_json(config))
 
     # The policy is tiny: more threads would only take cores from the environments.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    others = [make_env(config, data) for _ in range(config.num_envs - 1)]
-    env = VecMonitor(ThreadedVecEnv([partial(_same, env) for env in (first, *others)]))
+    envs = [first, *(make() for _ in range(config.num_envs - 1))]
+    env = new_vec_env(config, envs)
     outputs = [
         CSVOutputFormat(str(folder / "progress.csv")),
         TensorBoardOutputFormat(str(folder / "tensorboard")),
@@ -93,9 +82,12 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     return folder
 
 
-def as_json(config: TrainConfig) -> dict[str, Any]:
-    """The configuration as JSON values."""
-    return json.loads(json.dumps(dataclasses.asdict(config), default=str))
+def new_vec_env(config: TrainConfig, envs: Sequence[gym.Env]) -> VecEnv:
+    """Environments that step at the same time, in groups if the configuration says so."""
+    if config.group > 1:
+        envs = [SeededEpisodes(env, config.seed + k // config.group) for k, env in enumerate(envs)]
+    together = VecMonitor(ThreadedVecEnv([partial(_same, env) for env in envs]))
+    return together if config.group == 1 else SharedEpisodes(together, config.group)
 
 
 def new_model(config: TrainConfig, env: VecEnv) -> Any:
@@ -118,11 +110,7 @@ def new_model(config: TrainConfig, env: VecEnv) -> Any:
     )
 
 
-def _range(values: tuple[float, ...]) -> float | tuple[float, float]:
-    return values[0] if len(values) == 1 else (values[0], values[-1])
-
-
-def _same(env: DesignEnv) -> DesignEnv:
+def _same(env: gym.Env) -> gym.Env:
     return env
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import joblib
 from tqdm import tqdm
 
+from rlnas.errors import InputError
 from rlnas.files import read_json, write_json
 
 
@@ -44,6 +45,25 @@ def run_all(
             write_json(path, result)
             bar.update()
     return [read_json(path) for path in calls]
+
+
+def own_folder(folder: Path, task: dict[str, Any]) -> None:
+    """Note the task in a new folder.
+
+    Args:
+        folder: for results.
+        task: what they are of, JSON values.
+
+    Raises:
+        InputError: the folder holds anything else than results of this task.
+    """
+    path = folder / "task.json"
+    if not path.is_file():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise InputError(f"{folder} is not empty and holds no comparison: give another folder")
+        write_json(path, task)
+    elif (there := read_json(path)) != task:
+        raise InputError(f"{folder} holds results of another task, {there}: give another folder")
 
 
 def _with_path(

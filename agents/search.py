@@ -11,6 +11,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from tqdm import tqdm
 
 from rlnas.architecture import Architecture
 from rlnas.envs.design_env import DesignEnv
@@ -39,6 +40,7 @@ class Archive:
         spents, scores, accuracies, weights: a value for each evaluated design, in order: what had
             been spent by then, score, validation accuracy, active weights.
         best: the design with the highest score; a network, or an architecture of a table.
+        bar: shows what has been spent.
     """
 
     budget: int
@@ -49,10 +51,13 @@ class Archive:
     weights: list[float] = field(default_factory=list)
     best: SparseNetwork | Architecture | None = None
     best_score: float = -np.inf
+    bar: tqdm | None = None
 
     def add(self, cost: int, info: dict[str, Any], env: DesignEnv | TabularEnv) -> None:
         """Charge the evaluation of an environment's present design, and keep it."""
         self.spent += cost
+        if self.bar is not None:
+            self.bar.update(cost)
         self.spents.append(self.spent)
         self.scores.append(info["score"])
         self.accuracies.append(info["val_accuracy"])

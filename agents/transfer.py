@@ -1,6 +1,7 @@
 """Amortised design: one training run on data a policy has never seen, against fixed schedules."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -8,19 +9,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlnas import datasets
+from rlnas import datasets, synthetic
 from rlnas.agents.baselines.dense_training import dense_training
 from rlnas.agents.baselines.magnitude_pruning import magnitude_pruning
 from rlnas.agents.baselines.rigl import rigl
 from rlnas.agents.baselines.snip import snip
 from rlnas.agents.baselines.sparse_evolutionary_training import sparse_evolutionary_training
 from rlnas.agents.compare import CONTROLLER
-from rlnas.agents.design import Policy, run_episode
-from rlnas.agents.policy import load_policy
-from rlnas.agents.resumable import run_all
+from rlnas.agents.config import TransferConfig
+from rlnas.agents.design import run_episode
+from rlnas.agents.episodes import env_like
+from rlnas.agents.policy import Policy, fingerprint, load_policy
+from rlnas.agents.resumable import own_folder, run_all
 from rlnas.agents.search import NONE
 from rlnas.datasets import Dataset
+from rlnas.edits import EditError
+from rlnas.envs.arguments import check_count
 from rlnas.envs.design_env import DesignEnv
+from rlnas.errors import InputError
 from rlnas.network import SparseNetwork
 from rlnas.scoring import REFERENCE_WIDTH, reference_weights, score
 from rlnas.training import evaluate
@@ -34,83 +40,71 @@ SCHEDULES: dict[str, Callable[..., SparseNetwork]] = {
 }
 """Fixed schedules; all but the dense one end with the weights that the controller chose."""
 
+NO_EDITS = "no_edits"
+FIXED = (CONTROLLER, NO_EDITS, *SCHEDULES)
+"""Methods that are always there."""
 
-def transfer(
-    policy: Path,
-    schedule: tuple[int, ...] | None,
-    sources: Iterable[str],
-    penalties: tuple[float, ...],
-    n_seeds: int,
-    out: Path,
-    data_dir: str | None = None,
-    n_jobs: int = -1,
-    progress_bar: bool = True,
-) -> list[dict[str, Any]]:
+
+def transfer(config: TransferConfig, progress_bar: bool = True) -> list[dict[str, Any]]:
     """Design once for every data set, penalty and seed, by every method.
 
-    Each combination is a file in `out / "runs"`, so that the same call again goes on where the last
+    The first policy is the controller; its training says how episodes start. Each combination is
+    a file in the folder `runs` of `config.out`, so that the same call again goes on where the last
     one ended.
-
-    Args:
-        policy: run folder of the controller.
-        schedule: the actions of an open-loop rival, or None.
-        sources: data sets.
-        penalties: what the reference number of weights costs, in accuracy.
-        n_seeds: from 0.
-        out: folder for the results.
-        data_dir: where IDX files are looked for.
-        n_jobs: workers; -1 for as many as there are processors.
-        progress_bar: show one.
 
     Returns:
         For each combination `dataset`, `penalty`, `seed`, and as `designs` what `design_once`
         returns.
+
+    Raises:
+        InputError: a value cannot be used, or the folder is another comparison's.
     """
-    combinations = list(product(sources, penalties, range(n_seeds)))
+    if not config.policies:
+        raise InputError("no policy: expected at least one run folder")
+    names = [run.name for run in config.policies[1:]]
+    if len({*names, *FIXED}) < len(names) + len(FIXED):
+        raise InputError(f"the rivals {names} need names of their own, other than {list(FIXED)}")
+    check_count("seeds", config.seeds)
+    sources = [
+        member for name in config.datasets for member in synthetic.FAMILIES.get(name, (name,))
+    ]
+    for source in sources:  # refuses what cannot be designed before anything is written
+        datasets.load(source, data_dir=config.data_dir)
+    for penalty in config.penalties:
+        env_like(config.policies[0], "wine", penalty)
+    policies = {str(run.name): fingerprint(run) for run in config.policies}
+    own_folder(config.out, {"policies": policies})
     calls = {
-        out / "runs" / f"{source.replace(':', '_')}-{penalty:g}-{seed}.json": (
-            policy,
-            schedule,
+        config.out / "runs" / f"{Path(source).name.replace(':', '_')}-{penalty:g}-{seed}.json": (
+            config.policies,
             source,
             penalty,
             seed,
-            data_dir,
+            config.data_dir,
         )
-        for source, penalty, seed in combinations
+        for source, penalty, seed in product(sources, config.penalties, range(config.seeds))
     }
-    return run_all(_design, calls, "design", n_jobs, progress_bar)
+    return run_all(_design, calls, "design", config.jobs, progress_bar)
 
 
 def _design(
-    policy: Path,
-    schedule: tuple[int, ...] | None,
-    source: str,
-    penalty: float,
-    seed: int,
-    data_dir: str | None,
+    runs: tuple[Path, ...], source: str, penalty: float, seed: int, data_dir: Path | None
 ) -> dict[str, Any]:
     torch.set_num_threads(1)
-    data = datasets.load(source, data_dir=data_dir)
-    policies: dict[str, Policy] = {CONTROLLER: load_policy(policy), "start": lambda *_: NONE}
-    if schedule is not None:
-        policies["open_loop"] = _follow(schedule)
-    designs = design_once(data, penalty, seed, policies)
+    first, *others = runs
+    policies: dict[str, Policy] = {CONTROLLER: load_policy(first), NO_EDITS: lambda *_: NONE}
+    policies |= {run.name: load_policy(run) for run in others}
+    designs = design_once(env_like(first, source, penalty, data_dir, middle=True), seed, policies)
     return {"dataset": source, "penalty": penalty, "seed": seed, "designs": designs}
 
 
-def _follow(schedule: tuple[int, ...]) -> Policy:
-    following = iter(schedule)
-    return lambda observation, mask: next(following)
-
-
 def design_once(
-    data: Dataset, penalty: float, seed: int, policies: dict[str, Policy]
+    env: DesignEnv, seed: int, policies: dict[str, Policy]
 ) -> dict[str, dict[str, float]]:
     """One design by each policy and by each of `SCHEDULES`, after the same training batches.
 
     Args:
-        data: the data set.
-        penalty: what the reference number of weights costs, in accuracy.
+        env: the task, of one data set and one penalty.
         seed: of the episodes and the schedules.
         policies: by name; the schedules end with the weights that the first one chose, in a
             network of one hidden layer of the reference width.
@@ -119,17 +113,31 @@ def design_once(
         For each method `score`, `val_accuracy`, `test_accuracy`, `test_score` (of test accuracy)
         and `active_weights` of the network after the last batch.
     """
-    env = DesignEnv(data, penalty=penalty)
     networks: dict[str, SparseNetwork] = {}
     for name, policy in policies.items():
         run_episode(env, policy, seed)
         networks[name] = env.now.network
-    batches = (env.episode_steps + 1) * env.training_batches
+    data, batches = env.dataset, (env.episode_steps + 1) * env.training_batches
     sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
     count = min(next(iter(networks.values())).active_weights, env.reference)  # dense, at most
     for name, train in SCHEDULES.items():
-        networks[name] = train(sizes, count, data, batches, np.random.default_rng(seed))
-    return {name: _judge(network, data, penalty) for name, network in networks.items()}
+        networks[name] = _with_at_least(count, partial(train, sizes), data, batches, seed)
+    return {name: _judge(network, data, env.penalty) for name, network in networks.items()}
+
+
+def _with_at_least(
+    count: int,
+    train: Callable[..., SparseNetwork],
+    data: Dataset,
+    batches: int,
+    seed: int,
+) -> SparseNetwork:
+    """What a schedule gives with so many weights; with one more where it finds no such network."""
+    while True:
+        try:
+            return train(count, data, batches, np.random.default_rng(seed))
+        except EditError:
+            count += 1
 
 
 def _judge(network: SparseNetwork, data: Dataset, penalty: float) -> dict[str, float]:

@@ -13,7 +13,15 @@ from gymnasium import spaces
 from safetensors.torch import load_file, save_file
 
 from rlnas.agents.features import EXTRACTORS, policy_arguments
-from rlnas.agents.policy import POLICY_CLASSES, Controller, load_policy, save_policy
+from rlnas.agents.policy import (
+    POLICY_CLASSES,
+    Controller,
+    Schedule,
+    fingerprint,
+    load_policy,
+    save_policy,
+    save_schedule,
+)
 from rlnas.errors import InputError
 from tests.agents.helpers import ALGORITHMS, files_in
 
@@ -101,6 +109,53 @@ def test_a_policy_may_draw_its_actions(tmp_path):
 def test_actions_are_plain_integers(run):
     assert {type(action) for action in choices(load_policy(run))} == {int}
     assert choices(load_policy(str(run))) == choices(load_policy(run))
+
+
+# --- open-loop schedules ---
+
+
+def at(progress: float) -> np.ndarray:
+    """An observation at this share of an episode."""
+    observation = np.random.default_rng(1).uniform(-1, 1, 71).astype(np.float32)
+    observation[0] = progress
+    return observation
+
+
+@pytest.mark.parametrize("length", [1, 3, 7, 20])
+def test_a_schedule_is_played_in_order_and_kept_on_disk(length, tmp_path):
+    actions = [(7 * k + 1) % 39 for k in range(length)]
+    save_schedule(tmp_path, actions)
+    assert files_in(tmp_path).keys() == {"policy.json"}
+    everything = np.ones(39, bool)
+    for policy in (Schedule(actions), load_policy(tmp_path)):
+        assert [policy(at(k / length), everything) for k in range(length)] == actions
+
+
+def test_a_schedule_is_stretched_over_a_longer_episode():
+    policy, everything = Schedule([5, 9]), np.ones(39, bool)
+    assert [policy(at(k / 6), everything) for k in range(6)] == [5, 5, 5, 9, 9, 9]
+
+
+def test_a_schedule_does_nothing_where_its_action_is_illegal():
+    mask = np.zeros(39, bool)
+    mask[0] = True
+    assert Schedule([5])(at(0.0), mask) == 0
+
+
+@pytest.mark.parametrize("names", [None, [], "none", ["none", "dance"], [0], [["none"]], {}])
+def test_a_damaged_schedule_is_refused(names, tmp_path):
+    save_schedule(tmp_path, [0])
+    change(tmp_path, schedule=names)
+    with pytest.raises(InputError, match=r"policy\.json is damaged: no schedule of known actions"):
+        load_policy(tmp_path)
+
+
+def test_policies_have_the_same_fingerprint_only_if_they_are_the_same(run, copy, tmp_path):
+    assert fingerprint(run) == fingerprint(copy)
+    change(copy, note="changed")
+    assert fingerprint(run) != fingerprint(copy)
+    with pytest.raises(InputError, match="holds no policy"):
+        fingerprint(tmp_path / "absent")
 
 
 # --- what is refused ---

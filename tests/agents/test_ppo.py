@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
     EventAccumulator,
 )
 
-from rlnas.agents import ppo
+from rlnas.agents import episodes
 from rlnas.agents.callbacks import Progress
 from rlnas.agents.config import AssessConfig, TrainConfig
 from rlnas.agents.design import assess, run_episode
@@ -246,7 +246,7 @@ def watched(tmp_path_factory) -> Any:
             return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ppo, "DesignEnv", Watched)
+        patch.setattr(episodes, "DesignEnv", Watched)
         run = train(tiny(tmp_path_factory.mktemp("watched") / "run"), progress_bar=False)
     return run, starts, steps
 

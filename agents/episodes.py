@@ -1,0 +1,84 @@
+"""The environment that the settings of a run describe, to learn in it and to deploy in its like."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlnas.agents.config import EpisodesConfig
+from rlnas.datasets import Dataset, Source
+from rlnas.envs.design_env import DesignEnv
+from rlnas.errors import InputError
+from rlnas.files import read_json
+
+_RANGES = ("penalty", "width", "density")
+_LENGTHS = ("episode_steps", "batches_per_step")
+
+
+def make_env(config: EpisodesConfig, data: Iterable[Dataset], **arguments: Any) -> DesignEnv:
+    """The environment that a configuration describes.
+
+    Args:
+        config: of a run.
+        data: what its data sets are, loaded.
+        **arguments: further ones of `DesignEnv`.
+    """
+    ranges: dict[str, Any] = {key: _range(getattr(config, key)) for key in _RANGES}
+    lengths: dict[str, Any] = {key: getattr(config, key) for key in _LENGTHS}
+    return DesignEnv(list(data), **ranges, **lengths, **arguments)
+
+
+def as_json(config: EpisodesConfig) -> dict[str, Any]:
+    """The configuration as JSON values."""
+    return json.loads(json.dumps(dataclasses.asdict(config), default=str))
+
+
+def env_like(
+    run: Path,
+    dataset: Source | list[Source] | None = None,
+    penalty: float | None = None,
+    data_dir: Path | None = None,
+    middle: bool = False,
+) -> DesignEnv:
+    """The environment that a policy was trained in, on another data set or penalty if asked.
+
+    Args:
+        run: folder of the training.
+        dataset: by default that of the training.
+        penalty: by default that of the training.
+        data_dir: by default that of the training.
+        middle: instead of drawing from the ranges of the training, start in their geometric
+            middle; of several data sets take the first.
+
+    Raises:
+        InputError: `config.json` is missing or damaged, or a value cannot be used.
+    """
+    path = run / "config.json"
+    trained = read_json(path)
+    try:
+        if dataset is None:
+            dataset = trained["dataset"][: 1 if middle else None]
+        read: Callable[..., Any] = _middle if middle else _range
+        ranges: dict[str, Any] = {key: read(trained[key]) for key in _RANGES}
+        lengths: dict[str, Any] = {key: trained[key] for key in _LENGTHS}
+        data_dir = data_dir or trained["data_dir"]
+    except (KeyError, IndexError, TypeError) as error:
+        raise InputError(f"{path} is damaged: {error!r}") from error
+    if penalty is not None:
+        ranges["penalty"] = penalty
+    return DesignEnv(dataset, data_dir=data_dir, **ranges, **lengths)
+
+
+def _range(values: Sequence[float]) -> float | tuple[float, float]:
+    return values[0] if len(values) == 1 else (values[0], values[-1])
+
+
+def _middle(values: Sequence[float]) -> float:
+    """The geometric middle, or half if that would be zero."""
+    low, high = values[0], values[-1]
+    if low == high:
+        return low
+    return float(np.sqrt(low * high)) if low > 0 else high / 2

@@ -1,0 +1,40 @@
+"""Evolving an open-loop schedule into a run folder, to be used like a trained policy."""
+
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from rlnas import datasets
+from rlnas.agents.baselines.open_loop import evolve_schedule
+from rlnas.agents.config import EvolveConfig
+from rlnas.agents.episodes import as_json, make_env
+from rlnas.agents.policy import save_schedule
+from rlnas.agents.search import Problem
+from rlnas.files import new_folder, write_json
+
+
+def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
+    """Evolve one sequence of edits for the episodes of a configuration.
+
+    The run folder receives `config.json` and `policy.json`.
+
+    Args:
+        config: everything about the run.
+        progress_bar: show one.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        InputError: a value, the data set or the folder cannot be used.
+    """
+    config.check()
+    data = datasets.load_all(list(config.dataset), config.data_dir)
+    problem = Problem(partial(make_env, config, data), config.budget, config.seed)
+    folder = new_folder(config.folder)
+    write_json(folder / "config.json", as_json(config))
+    with tqdm(total=config.budget, unit="batch", disable=not progress_bar) as bar:
+        problem.archive.bar = bar
+        save_schedule(folder, evolve_schedule(problem))
+    return folder
