@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 
 class SeededEpisodes(gym.Wrapper):
@@ -44,7 +44,7 @@ class SharedEpisodes(VecEnvWrapper):
         super().__init__(venv)
         self.group = group
 
-    def reset(self) -> np.ndarray:
+    def reset(self) -> VecEnvObs:
         """Start an episode everywhere."""
         return self.venv.reset()
 
