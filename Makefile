@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test check format bench-engine bench-env bench-tabular docs scores estimators clean
+.PHONY: setup demo test check format bench-engine bench-env bench-tabular controller docs scores estimators clean
 
 setup: .venv/installed
 
@@ -37,6 +37,18 @@ bench-env: setup  ## steps per second of the environments, and where the time go
 
 bench-tabular: setup  ## steps and look-ups per second of the tabular environments
 	$(BIN)/python benchmarks/tabular.py
+
+TASKS := --dataset mixed varied --penalty 0.01 1 --width 38 152 --density 1
+SHIPPED := agents/shipped
+
+controller: setup  ## train the controller that comes with rlnas, evolve its rival: two hours
+	$(BIN)/rlnas train $(TASKS) --total-timesteps 1000000 --num-envs 16 --group 4 --batch-size 400 \
+		--features relative --gae-lambda 0.8 --entropy 0.005 --run-dir runs/controller
+	$(BIN)/rlnas evolve $(TASKS) --budget 26250000 --run-dir runs/schedule
+	mkdir -p $(SHIPPED)/controller $(SHIPPED)/schedule
+	cp runs/controller/config.json runs/controller/policy.json runs/controller/policy.safetensors \
+		$(SHIPPED)/controller
+	cp runs/schedule/config.json runs/schedule/policy.json $(SHIPPED)/schedule
 
 docs: setup  ## the pages of the environments, the data cards
 	$(BIN)/python docs/generate.py

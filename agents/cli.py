@@ -85,7 +85,7 @@ def run(config: Any) -> None:
         case DesignConfig():
             from rlnas.agents.design import design
 
-            _print_design(design(config), config.out)
+            _print_design(design(config), config.folder)
         case EvaluateConfig():
             from rlnas.agents.design import evaluate_design
 

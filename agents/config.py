@@ -13,6 +13,12 @@ import tyro
 from rlnas.errors import InputError
 from rlnas.grid import GRID
 
+SHIPPED = Path(__file__).parent / "shipped" / "controller"
+"""A trained controller that comes with rlnas."""
+
+SHIPPED_SCHEDULE = SHIPPED.with_name("schedule")
+"""The schedule that was evolved as its rival, in the same episodes."""
+
 MAX_LAYERS, MAX_UNITS = 8, 4096  # of the policy
 
 MAX_SEED = 2**32 - 1  # NumPy's limit
@@ -30,6 +36,11 @@ def check_seed(seed: int) -> None:
     """Raise `InputError` for a seed that NumPy would not take."""
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"--seed {seed}: expected from 0 to {MAX_SEED}")
+
+
+def _stem(source: str) -> str:
+    """A data set's name as part of a file's; Windows allows no colon there."""
+    return Path(source).stem.replace(":", "_")
 
 
 def _option(name: str) -> str:
@@ -70,7 +81,7 @@ class EpisodesConfig:
         """`run_dir` or its default."""
         if self.run_dir is not None:
             return self.run_dir
-        names = [Path(source).stem.replace(":", "_") for source in self.dataset]  # for Windows
+        names = [_stem(source) for source in self.dataset]
         if len(names) > 4:  # a name may not exceed 255 characters
             names = [names[0], f"{len(names) - 1}_more"]
         return Path("runs") / f"{'+'.join(names)}-{algorithm}-{self.seed}"
@@ -108,9 +119,9 @@ class TrainConfig(EpisodesConfig):
     """An update ends early beyond this divergence of the policy."""
     net_arch: tuple[int, ...] = (64, 64)
     """Units in the hidden layers of the policy and of the value network."""
-    features: Literal["flat", "slots", "blind"] = "flat"
-    """What the policy reads: the observation as it is, each layer through a shared encoder, or the
-    step count alone (it can then learn nothing but a schedule)."""
+    features: Literal["flat", "slots", "relative", "blind"] = "flat"
+    """What the policy reads: the observation as it is, each layer through a shared encoder, all but
+    the size of the task, or the step count alone (it can then learn nothing but a schedule)."""
     checkpoints: int = 5
     """Checkpoints written over the training."""
 
@@ -175,12 +186,12 @@ class EvolveConfig(EpisodesConfig):
 class DesignConfig:
     """Design a network with a trained policy, train it to the end, and test it once."""
 
-    policy: Path
-    """Run folder of `rlnas train`."""
-    out: Path
-    """Folder for the design."""
+    policy: Path = SHIPPED
+    """Run folder of `rlnas train`; by default the controller that comes with rlnas."""
     dataset: str | None = None
     """Name or .npz file; by default what the policy was trained on."""
+    out: Path | None = None
+    """Folder for the design; by default designs/<dataset>-<seed>."""
     seed: int = 0
     """Seed of the episode and of the final training."""
     penalty: float | None = None
@@ -189,13 +200,19 @@ class DesignConfig:
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
 
+    @property
+    def folder(self) -> Path:
+        """`out` or its default."""
+        name = _stem(self.dataset) if self.dataset else "design"
+        return self.out or Path("designs") / f"{name}-{self.seed}"
+
 
 @dataclass(frozen=True)
 class AssessConfig:
     """Compare a trained policy with random legal actions over fresh episodes."""
 
-    policy: Path
-    """Run folder of `rlnas train`."""
+    policy: Path = SHIPPED
+    """Run folder of `rlnas train`; by default the controller that comes with rlnas."""
     dataset: str | None = None
     """Name or .npz file; by default what the policy was trained on."""
     episodes: int = 10
@@ -369,8 +386,9 @@ class TransferConfig:
 
     out: Path
     """Folder for the tables, the plot and the results."""
-    policies: tuple[Path, ...]
-    """Run folders: the controller, then its rivals, such as one of `rlnas evolve`."""
+    policies: tuple[Path, ...] = (SHIPPED, SHIPPED_SCHEDULE)
+    """Run folders: the controller, then its rivals, such as one of `rlnas evolve`; by default the
+    controller and the schedule that come with rlnas."""
     datasets: tuple[str, ...] = ("mixed_held_out", "mnist", "fashion_mnist")
     """Names, families of names, or .npz files."""
     penalties: tuple[float, ...] = (0.03, 0.1, 0.3)

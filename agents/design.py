@@ -60,7 +60,7 @@ def design(config: DesignConfig, progress_bar: bool = True) -> dict[str, Any]:
     check_seed(config.seed)
     policy = load_policy(config.policy)
     env = env_like(config.policy, config.dataset, config.penalty, config.data_dir, middle=True)
-    out = new_folder(config.out)
+    out = new_folder(config.folder)
     chosen, history = run_episode(env, policy, config.seed)
     data = env.dataset
     network = chosen.network.copy()

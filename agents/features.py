@@ -13,6 +13,16 @@ from rlnas.envs.observations import OBSERVATION_NAMES, SLOT_NAMES
 BLIND = ("progress",)
 """All that a blind policy reads: it can learn nothing but a schedule."""
 
+_ABSOLUTE = ("classes", "features", "samples", "size", "_connections", "_fan_in")
+
+RELATIVE = tuple(
+    name
+    for name in OBSERVATION_NAMES
+    if not name.endswith(_ABSOLUTE) or name.startswith(("relative", "last"))
+)
+"""All but what tells how large the task is, which unseen data may have far outside the range that
+a policy was trained in, and by which it could know tasks again."""
+
 
 class Selection(BaseFeaturesExtractor):
     """Some entries of the observation, as they are.
@@ -62,6 +72,7 @@ class SlotEncoder(BaseFeaturesExtractor):
 EXTRACTORS: dict[str, tuple[type[BaseFeaturesExtractor], dict[str, Any]]] = {
     "flat": (FlattenExtractor, {}),
     "slots": (SlotEncoder, {}),
+    "relative": (Selection, {"names": RELATIVE}),
     "blind": (Selection, {"names": BLIND}),
 }
 """Class and arguments by the name that configurations have for them."""

@@ -114,7 +114,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     ## Arguments
     * `dataset`: a name (see `rlnas.datasets.load`), a path to an `.npz` file, `(X, y)`, a
       `Dataset`, or a list of these, of which each episode draws one. `"mixed"` stands for
-      `rlnas.synthetic.TRAINING_FAMILY`, `"mixed_held_out"` for tasks of other kinds.
+      `rlnas.synthetic.TRAINING_FAMILY`, `"varied"` for 256 more tasks, larger ones, and
+      `"mixed_held_out"` for tasks of other kinds than both.
     * `penalty`: what the reference number of weights costs, in accuracy; or `(low, high)`, drawn
       log-uniformly at every reset.
     * `reward`: `"difference"` or `"score"`.

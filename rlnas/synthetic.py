@@ -1,4 +1,4 @@
-"""Synthetic classification problems, each generated from a seed; two families of tasks."""
+"""Synthetic classification problems, each generated from a seed; three families of tasks."""
 
 import re
 from collections.abc import Callable
@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from rlnas.errors import InputError
 
-_TRAINING, _HELD_OUT = "synthetic:", "heldout:"
-PREFIXES = (_TRAINING, _HELD_OUT)
+_TRAINING, _VARIED, _HELD_OUT = PREFIXES = "synthetic:", "varied:", "heldout:"
 """How the names of the problems begin; the seed follows."""
 
 TRAINING_FAMILY: tuple[str, ...] = (
@@ -21,10 +20,13 @@ TRAINING_FAMILY: tuple[str, ...] = (
 )
 """The tasks that `rlnas/Mixed-v0` draws from."""
 
+VARIED_FAMILY: tuple[str, ...] = tuple(f"{_VARIED}{seed}" for seed in range(256))
+"""More tasks to train on, larger ones, in which a linear classifier does badly."""
+
 HELD_OUT_FAMILY: tuple[str, ...] = tuple(f"{_HELD_OUT}{seed}" for seed in range(16))
 """Tasks of other kinds, for evaluating what was trained on `TRAINING_FAMILY`."""
 
-FAMILIES = {"mixed": TRAINING_FAMILY, "mixed_held_out": HELD_OUT_FAMILY}
+FAMILIES = {"mixed": TRAINING_FAMILY, "varied": VARIED_FAMILY, "mixed_held_out": HELD_OUT_FAMILY}
 """Families of tasks by name."""
 
 MAX_SEED = 2**32 - 1
@@ -38,16 +40,18 @@ def generate(name: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
 
     ``synthetic:SEED`` are Gaussian clusters on the corners of a hypercube, up to four to a class,
     among linear combinations of their coordinates and useless features (Guyon 2003, as
-    scikit-learn makes them). ``heldout:SEED`` are never of that kind but, in turn, nested shells
-    around the origin, interleaved spirals, and the classes that a random network tells apart, each
-    in few dimensions that some of the features mix. The seed decides everything else: 4 to 128
-    features, 2 to 10 classes of about the same size, 600 to 2,500 samples, up to 10 % of random
-    labels, and how easily the classes are told apart.
+    scikit-learn makes them). The others are problems in few dimensions that some of the features
+    mix. ``varied:SEED`` are, in turn, Gaussian blobs, of which several belong to a class, the
+    parts of a function (Friedman 1991), and those of a sum of products. ``heldout:SEED`` are
+    nested shells around the origin, interleaved spirals, and the classes that a random network
+    tells apart. The seed decides everything else: 4 to 128 features, 2 to 10 classes of about the
+    same size, 600 to 2,500 samples (1,000 to 10,000 in ``varied``), up to 10 % of random labels,
+    and how easily the classes are told apart.
 
     The same name gives the same bits in every process; NumPy's global state is not used.
 
     Args:
-        name: ``synthetic:SEED`` or ``heldout:SEED``, SEED from 0 to `MAX_SEED`.
+        name: ``synthetic:SEED``, ``varied:SEED`` or ``heldout:SEED``, SEED from 0 to `MAX_SEED`.
 
     Returns:
         Features [samples, n_features] float32; labels [samples] int32, from 0 without gaps.
@@ -56,10 +60,15 @@ def generate(name: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         InputError: If the seed cannot be used.
     """
     seed = _seed(name)
-    held_out = name.startswith(_HELD_OUT)
     # the streams of RandomState, unlike a Generator's, are the same in every version of NumPy
-    rng = np.random.RandomState([int(held_out), seed])
-    features, labels = _embedded(_KINDS[seed % len(_KINDS)], rng) if held_out else _hypercube(rng)
+    if name.startswith(_HELD_OUT):
+        rng = np.random.RandomState([1, seed])
+        features, labels = _embedded(_HELD_OUT_KINDS[seed % 3], rng, _sizes(rng, 600, 2500))
+    elif name.startswith(_VARIED):
+        rng = np.random.RandomState([2, seed])
+        features, labels = _embedded(_VARIED_KINDS[seed % 3], rng, _sizes(rng, 1000, 10_000))
+    else:
+        features, labels = _hypercube(np.random.RandomState([0, seed]))
     return features.astype(np.float32), labels.astype(np.int32)
 
 
@@ -77,7 +86,7 @@ def _seed(name: str) -> int:
 def _hypercube(rng: np.random.RandomState) -> _Problem:
     from sklearn.datasets import make_classification  # here, since its import takes 1 s
 
-    n_samples, n_features, n_classes = _sizes(rng)
+    n_samples, n_features, n_classes = _sizes(rng, 600, 2500)
     corners = (n_classes - 1).bit_length()  # dimensions in which each class has a corner
     n_informative = _log_uniform(rng, max(2, corners), min(n_features, 16))
     features, labels = make_classification(
@@ -94,13 +103,16 @@ def _hypercube(rng: np.random.RandomState) -> _Problem:
     return features, labels
 
 
-def _embedded(kind: Callable[..., _Problem], rng: np.random.RandomState) -> _Problem:
+def _embedded(
+    kind: Callable[..., _Problem], rng: np.random.RandomState, sizes: tuple[int, int, int]
+) -> _Problem:
     """A problem in few dimensions, mixed into some of the features; the others are noise."""
-    n_samples, n_features, n_classes = _sizes(rng)
+    n_samples, n_features, n_classes = sizes
     points, labels = kind(rng, n_samples, n_classes)
     dimensions = points.shape[1]
     mixing = rng.normal(size=(dimensions, n_features)) / np.sqrt(dimensions)
-    mixing[:, rng.randint(max(dimensions, n_features // 4), n_features + 1) :] = 0
+    least = min(max(dimensions, n_features // 4), n_features)
+    mixing[:, rng.randint(least, n_features + 1) :] = 0
     features = points @ mixing + rng.uniform(0.02, 0.15) * rng.normal(size=(n_samples, n_features))
     random = rng.uniform(size=n_samples) < rng.uniform(0, 0.1)
     return features, np.where(random, rng.randint(n_classes, size=n_samples), labels)
@@ -135,12 +147,39 @@ def _equal_parts(values: NDArray[np.float64], n_classes: int) -> NDArray[np.intp
     return values.argsort().argsort() * n_classes // len(values)
 
 
-_KINDS = (_shells, _spirals, _teacher)
+def _blobs(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
+    """Gaussian blobs at random places, two to six of them to a class."""
+    n_blobs = n_classes * rng.randint(2, 7)
+    centres = rng.normal(size=(n_blobs, rng.randint(2, 9)))
+    blobs = rng.permutation(n_samples) % n_blobs
+    spread = rng.uniform(0.1, 0.4)
+    return centres[blobs] + spread * rng.normal(size=(n_samples, centres.shape[1])), (
+        blobs % n_classes
+    )
 
 
-def _sizes(rng: np.random.RandomState) -> tuple[int, int, int]:
+def _function(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
+    """Points of a cube, told apart by Friedman's function of five of their coordinates."""
+    from sklearn.datasets import make_friedman1
+
+    points, values = make_friedman1(n_samples, rng.randint(5, 9), random_state=rng)
+    return np.sqrt(12) * (points - 0.5), _equal_parts(values, n_classes)
+
+
+def _products(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
+    """Gaussian points, told apart by products of two of their coordinates each."""
+    points = rng.normal(size=(n_samples, 2 * rng.randint(1, 4)))
+    return points, _equal_parts((points[:, ::2] * points[:, 1::2]).sum(axis=1), n_classes)
+
+
+_VARIED_KINDS = (_blobs, _function, _products)
+_HELD_OUT_KINDS = (_shells, _spirals, _teacher)
+
+
+def _sizes(rng: np.random.RandomState, min_samples: int, max_samples: int) -> tuple[int, int, int]:
     """Numbers of samples, features and classes."""
-    return _log_uniform(rng, 600, 2500), _log_uniform(rng, 4, 128), _log_uniform(rng, 2, 10)
+    n_samples = _log_uniform(rng, min_samples, max_samples)
+    return n_samples, _log_uniform(rng, 4, 128), _log_uniform(rng, 2, 10)
 
 
 def _log_uniform(rng: np.random.RandomState, low: int, high: int) -> int:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from rlnas.agents.features import BLIND, EXTRACTORS, SlotEncoder
+from rlnas.agents.features import BLIND, EXTRACTORS, RELATIVE, SlotEncoder
 from rlnas.envs.observations import OBSERVATION_NAMES, SLOT_NAMES
 
 SPACE = spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32)
@@ -42,6 +42,15 @@ def test_blind_reads_the_step_count_alone():
     assert torch.equal(extract("blind", seen), extract("blind", other))
     assert torch.equal(extract("blind", seen), seen[:, [place]])
     assert BLIND == ("progress",)
+
+
+def test_relative_reads_all_but_how_large_the_task_is():
+    assert set(OBSERVATION_NAMES) - set(RELATIVE) == {
+        *("classes", "features", "samples", "size"),
+        *(f"{slot}_{name}" for slot in SLOT_NAMES for name in ("connections", "fan_in")),
+    }
+    kept = [OBSERVATION_NAMES.index(name) for name in RELATIVE]
+    assert torch.equal(extract("relative", observation()), observation()[:, kept])
 
 
 def test_layers_share_an_encoder():

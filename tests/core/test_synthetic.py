@@ -15,11 +15,18 @@ from rlnas import synthetic
 from rlnas.datasets import NAMES, Dataset, load
 from rlnas.errors import InputError
 from rlnas.network import random_network
-from rlnas.synthetic import HELD_OUT_FAMILY, MAX_SEED, TRAINING_FAMILY, generate
+from rlnas.synthetic import (
+    FAMILIES,
+    HELD_OUT_FAMILY,
+    MAX_SEED,
+    TRAINING_FAMILY,
+    VARIED_FAMILY,
+    generate,
+)
 from rlnas.training import Batches, evaluate, train
 
 GENERATED = [name for name in TRAINING_FAMILY if ":" in name]
-PROBLEMS = [*GENERATED, *HELD_OUT_FAMILY]
+PROBLEMS = [*GENERATED, *HELD_OUT_FAMILY, *VARIED_FAMILY[:12]]
 FAR_SEEDS = [f"{prefix}{seed}" for prefix in synthetic.PREFIXES for seed in (999, MAX_SEED)]
 
 
@@ -68,8 +75,12 @@ print(hashlib.sha256(b"".join(a.tobytes() for n in {names} for a in generate(n))
 
 @pytest.mark.parametrize(
     ("names", "labels", "spread"),
-    [(GENERATED, 137940310, 68.324861), (HELD_OUT_FAMILY, 36505824, 13.739664)],
-    ids=["training", "held out"],
+    [
+        (GENERATED, 137940310, 68.324861),
+        (HELD_OUT_FAMILY, 36505824, 13.739664),
+        (VARIED_FAMILY, 2366216758, 210.589227),
+    ],
+    ids=["training", "held out", "varied"],
 )
 def test_the_problems_of_a_family_never_change(names, labels, spread):
     """Else scores on `rlnas/Mixed-v0` are no longer comparable: a change needs a new version.
@@ -94,10 +105,11 @@ def test_the_global_random_state_is_neither_read_nor_moved():
 # --- what the families are ---
 
 
-def test_the_families_have_35_and_16_tasks_and_none_in_common():
+def test_the_families_have_35_and_256_and_16_tasks_and_none_in_common():
     assert TRAINING_FAMILY[:4] == ("digits", "wine", "breast_cancer", "synthetic:0")
     assert len(set(TRAINING_FAMILY)) == 35
     assert len(set(HELD_OUT_FAMILY)) == 16
+    assert len(set(VARIED_FAMILY)) == 256
     assert not set(TRAINING_FAMILY) & set(HELD_OUT_FAMILY)
 
 
@@ -125,8 +137,8 @@ def test_the_kind_of_the_training_family_is_never_held_out(monkeypatch):
 
 
 def test_held_out_kinds_are_never_trained_on(monkeypatch):
-    monkeypatch.setattr(synthetic, "_KINDS", (None,))
-    for name in GENERATED:
+    monkeypatch.setattr(synthetic, "_HELD_OUT_KINDS", (None,) * 3)
+    for name in (*GENERATED, *VARIED_FAMILY[:30]):
         generate(name)
     with pytest.raises(TypeError, match="not callable"):
         generate("heldout:0")
@@ -138,7 +150,8 @@ def test_a_problem_is_within_its_ranges_and_no_class_is_rare(name):
     assert features.dtype == np.float32
     assert labels.dtype == np.int32
     assert features.shape[0] == labels.shape[0]
-    assert 600 <= features.shape[0] <= 2500
+    low, high = (1000, 10_000) if name.startswith("varied") else (600, 2500)
+    assert low <= features.shape[0] <= high
     assert 4 <= features.shape[1] <= 128
     counts = np.bincount(labels)
     assert 2 <= len(counts) <= 10
@@ -171,7 +184,11 @@ def test_difficulty_ranges_from_hopeless_for_a_linear_classifier_to_easy(accurac
     assert 0.9 < np.quantile(linear, 0.9) < 1
 
 
-@pytest.mark.parametrize("family", [GENERATED, HELD_OUT_FAMILY], ids=["training", "held out"])
+@pytest.mark.parametrize(
+    "family",
+    [GENERATED, HELD_OUT_FAMILY, VARIED_FAMILY[:12]],
+    ids=["training", "held out", "varied"],
+)
 def test_hidden_neurons_are_worth_their_weights_on_many(accuracies, family):
     gains = [accuracies[name][2] - accuracies[name][1] for name in family]
     assert np.mean(np.array(gains) > 0.03) > 0.4
@@ -180,7 +197,7 @@ def test_hidden_neurons_are_worth_their_weights_on_many(accuracies, family):
 # --- as named data sets ---
 
 
-@pytest.mark.parametrize("name", ["synthetic:7", "heldout:7"])
+@pytest.mark.parametrize("name", ["synthetic:7", "varied:7", "heldout:7"])
 def test_a_problem_loads_as_any_named_data_set_does(name):
     data = load(name)
     assert data.name == name
@@ -191,16 +208,16 @@ def test_a_problem_loads_as_any_named_data_set_does(name):
     assert name not in NAMES
 
 
-def test_a_process_keeps_both_families_loaded():
-    first = [load(name) for name in (*TRAINING_FAMILY, *HELD_OUT_FAMILY)]
-    again = [load(name) for name in (*TRAINING_FAMILY, *HELD_OUT_FAMILY)]
+def test_a_process_keeps_all_families_loaded():
+    names = [name for family in FAMILIES.values() for name in family]
+    first, again = ([load(name) for name in names] for _ in range(2))
     assert all(a is b for a, b in zip(first, again, strict=True))
 
 
 @pytest.mark.parametrize(
     "seed", ["", "x", "-1", "+1", "1.0", "07", " 7", "7\n", "4294967296", "\u0667"]
 )
-@pytest.mark.parametrize("family", ["synthetic", "heldout"])
+@pytest.mark.parametrize("family", ["synthetic", "varied", "heldout"])
 def test_a_bad_seed_is_refused_with_what_to_write_instead(family, seed):
     with pytest.raises(InputError) as caught:
         load(f"{family}:{seed}")

@@ -1,0 +1,120 @@
+"""One policy for the whole trade-off, against one policy for each penalty.
+
+    python benchmarks/penalties.py --out runs/penalties --train.dataset digits
+
+The policy for all penalties learns from as many steps as each of the others does. The same command
+again goes on where the last one ended.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+from moocore import hypervolume
+
+from rlnas.agents.config import TrainConfig
+from rlnas.agents.design import run_episode
+from rlnas.agents.episodes import env_like
+from rlnas.agents.policy import load_policy
+from rlnas.agents.ppo import train
+from rlnas.agents.resumable import own_folder, run_all
+from rlnas.agents.statistics import estimate
+
+FIRST_EPISODE = 10_000
+"""Seed of the first fresh episode; training uses seeds near its own."""
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which penalties, which training."""
+
+    out: Path
+    """Folder for the runs and results."""
+    train: TrainConfig
+    """Penalty, seed and folder are set for each run."""
+    penalties: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)
+    """Two orders of magnitude, which the policy for all draws from."""
+    seeds: int = 3
+    """Trainings of each policy."""
+    episodes: int = 20
+    """Fresh episodes of each policy at each of its penalties."""
+
+
+def run(config: TrainConfig, penalties: tuple[float, ...], episodes: int) -> dict[str, Any]:
+    """Train, then design at every penalty.
+
+    Returns:
+        For each penalty a list of score, validation error and relative weights of every episode.
+    """
+    torch.set_num_threads(1)
+    assert config.run_dir is not None
+    if not (config.run_dir / "policy.json").is_file():
+        train(config, progress_bar=False)
+    policy, designs = load_policy(config.run_dir), {}
+    for penalty in penalties:
+        env = env_like(config.run_dir, penalty=penalty)
+        designs[f"{penalty:g}"] = []
+        for k in range(episodes):
+            info = run_episode(env, policy, FIRST_EPISODE + k)[1][-1]
+            weights = info["active_weights"] / env.reference
+            designs[f"{penalty:g}"].append([info["score"], 1 - info["val_accuracy"], weights])
+    return designs
+
+
+def main(settings: Settings) -> None:
+    """Train, design, print a table."""
+    own_folder(
+        settings.out,
+        {"train": str(settings.train), "episodes": settings.episodes},
+    )
+    low, high = min(settings.penalties), max(settings.penalties)
+    trainings: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+        ALL: ((low, high), settings.penalties)
+    }
+    trainings |= {f"{penalty:g}": ((penalty,), (penalty,)) for penalty in settings.penalties}
+    calls = {}
+    for name, (drawn, asked) in trainings.items():
+        for seed in range(settings.seeds):
+            folder = settings.out / f"{name}-{seed}"
+            config = replace(settings.train, penalty=drawn, seed=seed, run_dir=folder)
+            calls[settings.out / f"{name}-{seed}.json"] = (config, asked, settings.episodes)
+    results = dict(zip(calls, run_all(run, calls, "training"), strict=True))
+
+    def designs(name: str, penalty: float, seed: int) -> np.ndarray:
+        """Float `[episodes, 3]`."""
+        return np.array(results[settings.out / f"{name}-{seed}.json"][f"{penalty:g}"])
+
+    print("| penalty | one policy for all | a policy of its own | difference |")
+    print("|---|---|---|---|")
+    for penalty in settings.penalties:
+        one, own = (
+            np.array([designs(name, penalty, seed)[:, 0].mean() for seed in range(settings.seeds)])
+            for name in (ALL, f"{penalty:g}")
+        )
+        print(
+            f"| {penalty:g} | {estimate(one):.4f} | {estimate(own):.4f} | "
+            f"{estimate(one - own):+.4f} |"
+        )
+    areas: dict[str, list[float]] = {ALL: [], "own": []}
+    for seed in range(settings.seeds):
+        for key in areas:
+            points = np.concatenate(
+                [
+                    designs(ALL if key == ALL else f"{penalty:g}", penalty, seed)[:, 1:]
+                    for penalty in settings.penalties
+                ]
+            )
+            areas[key].append(float(hypervolume(points, ref=[1.0, 1.0])))
+    print(
+        f"hypervolume of the designs: one policy for all {estimate(areas[ALL]):.4f}, policies of "
+        f"their own {estimate(areas['own']):.4f}"
+    )
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings))

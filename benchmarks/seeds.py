@@ -1,0 +1,108 @@
+"""Does a controller learn with every seed? Trains one for each, and tells them from random edits.
+
+    python benchmarks/seeds.py --train.dataset digits
+    python benchmarks/seeds.py --train.dataset mixed --train.num-envs 16 --train.batch-size 400
+
+The same command again goes on where the last one ended.
+"""
+
+import csv
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+
+from rlnas.agents.config import TrainConfig
+from rlnas.agents.design import random_policy, run_episode
+from rlnas.agents.episodes import env_like
+from rlnas.agents.policy import Policy, load_policy
+from rlnas.agents.ppo import train
+from rlnas.agents.resumable import own_folder, run_all
+from rlnas.agents.statistics import estimate
+
+FIRST_EPISODE = 10_000
+"""Seed of the first fresh episode; training uses seeds near its own."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which training, and how often."""
+
+    out: Path
+    """Folder for the runs and results."""
+    train: TrainConfig
+    """Seed and folder are set for each run."""
+    seeds: int = 10
+    """Trainings."""
+    episodes: int = 50
+    """Fresh episodes of the trained and of the random policy; the same for all seeds."""
+
+
+def run(config: TrainConfig, episodes: int) -> dict[str, Any]:
+    """Train with one seed, then play fresh episodes."""
+    torch.set_num_threads(1)
+    assert config.run_dir is not None
+    if not (config.run_dir / "policy.json").is_file():
+        train(config, progress_bar=False)
+    with open(config.run_dir / "progress.csv") as file:
+        curve = [float(row["design/score"]) for row in csv.DictReader(file)]
+    return {"trained": play(config.run_dir, load_policy(config.run_dir), episodes), "curve": curve}
+
+
+def play(folder: Path, policy: Policy, episodes: int) -> list[float]:
+    """Final scores in fresh episodes of the task that a run was trained on."""
+    env = env_like(folder)
+    return [run_episode(env, policy, FIRST_EPISODE + k)[1][-1]["score"] for k in range(episodes)]
+
+
+def smooth(curve: list[float]) -> np.ndarray:
+    """Mean over windows of a tenth of the training."""
+    width = max(1, len(curve) // 10)
+    return np.convolve(curve, np.ones(width) / width, mode="valid")
+
+
+def standard_error(values: np.ndarray) -> float:
+    """Of the mean."""
+    return float(values.std(ddof=1) / len(values) ** 0.5)
+
+
+def main(settings: Settings) -> None:
+    """Train, play, print a table."""
+    own_folder(settings.out, {"train": str(settings.train), "episodes": settings.episodes})
+    configs = [
+        replace(settings.train, seed=seed, run_dir=settings.out / f"seed-{seed}")
+        for seed in range(settings.seeds)
+    ]
+    calls = {
+        settings.out / f"seed-{config.seed}.json": (config, settings.episodes) for config in configs
+    }
+    results = run_all(run, calls, "training")
+    choose = random_policy(FIRST_EPISODE)
+    folder = settings.out / "seed-0"
+    (random,) = run_all(
+        partial(play, folder),
+        {settings.out / "random.json": (choose, settings.episodes)},
+        "random",
+        n_jobs=1,
+    )
+    rivals = np.array(random)
+    print(f"random edits: mean {rivals.mean():.4f}, best of {rivals.size} {rivals.max():.4f}")
+    print("| seed | score | better than random by | standard errors | end against own best |")
+    print("|---|---|---|---|---|")
+    for seed, result in enumerate(results):
+        ours, curve = np.array(result["trained"]), smooth(result["curve"])
+        better = ours - rivals
+        apart = better.mean() / standard_error(better)
+        print(
+            f"| {seed} | {ours.mean():.4f} | {better.mean():+.4f} | {apart:.1f} | "
+            f"{curve[-1] / curve.max():.1%} |"
+        )
+    print(f"all seeds: {estimate([np.mean(result['trained']) for result in results]):.4f}")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings))
