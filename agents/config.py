@@ -189,7 +189,7 @@ class DesignConfig:
     policy: Path = SHIPPED
     """Run folder of `rlnas train`; by default the controller that comes with rlnas."""
     dataset: str | None = None
-    """Name or .npz file; by default what the policy was trained on."""
+    """Name or .npz file; by default the first that the policy was trained on."""
     out: Path | None = None
     """Folder for the design; by default designs/<dataset>-<seed>."""
     seed: int = 0

@@ -13,6 +13,7 @@ from rlnas.datasets import Dataset, Source
 from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
 from rlnas.files import read_json
+from rlnas.synthetic import FAMILIES
 
 _RANGES = ("penalty", "width", "density")
 _LENGTHS = ("episode_steps", "batches_per_step")
@@ -60,7 +61,9 @@ def env_like(
     trained = read_json(path)
     try:
         if dataset is None:
-            dataset = trained["dataset"][: 1 if middle else None]
+            dataset = trained["dataset"]
+            if middle:
+                dataset = FAMILIES.get(dataset[0], dataset)[0]
         read: Callable[..., Any] = _middle if middle else _range
         ranges: dict[str, Any] = {key: read(trained[key]) for key in _RANGES}
         lengths: dict[str, Any] = {key: trained[key] for key in _LENGTHS}

@@ -111,12 +111,13 @@ def design_once(
 
     Returns:
         For each method `score`, `val_accuracy`, `test_accuracy`, `test_score` (of test accuracy)
-        and `active_weights` of the network after the last batch.
+        and `active_weights`: of a policy's design with the best score of the episode, which is
+        what `rlnas design` keeps, and of a schedule's network after the last batch. `score` is
+        therefore a little flattering to policies; `test_score` is not.
     """
     networks: dict[str, SparseNetwork] = {}
     for name, policy in policies.items():
-        run_episode(env, policy, seed)
-        networks[name] = env.now.network
+        networks[name] = run_episode(env, policy, seed)[0].network
     data, batches = env.dataset, (env.episode_steps + 1) * env.training_batches
     sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
     count = min(next(iter(networks.values())).active_weights, env.reference)  # dense, at most

@@ -43,9 +43,10 @@ def values(combinations: Sequence[dict[str, Any]], method: str, key: str) -> np.
     return np.array([each["designs"][method][key] for each in combinations])
 
 
-def difference(combinations: Sequence[dict[str, Any]], method: str, key: str) -> Estimate:
-    """What the controller is better by, combination by combination."""
-    return estimate(values(combinations, CONTROLLER, key) - values(combinations, method, key))
+def difference(combinations: Sequence[dict[str, Any]], method: str) -> Estimate:
+    """What the controller's test score is better by, combination by combination."""
+    ours, theirs = (values(combinations, name, "test_score") for name in (CONTROLLER, method))
+    return estimate(ours - theirs)
 
 
 def _section(name: str, combinations: list[dict[str, Any]]) -> str:
@@ -56,14 +57,14 @@ def _section(name: str, combinations: list[dict[str, Any]]) -> str:
         lines = [
             f"### {name}, penalty {penalty:g} ({len(some)} designs of each method)",
             "",
-            "| method | score | controller better by | test accuracy | active weights |",
+            "| method | test score | controller better by | test accuracy | active weights |",
             "|---|---|---|---|---|",
         ]
         for method in some[0]["designs"]:
-            better = "" if method == CONTROLLER else f"{difference(some, method, 'score'):+.4f}"
+            better = "" if method == CONTROLLER else f"{difference(some, method):+.4f}"
             weights = int(np.median(values(some, method, "active_weights")))
             lines.append(
-                f"| {method} | {estimate(values(some, method, 'score')):.4f} | {better} | "
+                f"| {method} | {estimate(values(some, method, 'test_score')):.4f} | {better} | "
                 f"{estimate(values(some, method, 'test_accuracy')):.2%} | {weights:,} |"
             )
         blocks.append("\n".join(lines))
@@ -71,16 +72,16 @@ def _section(name: str, combinations: list[dict[str, Any]]) -> str:
 
 
 def verdict(combinations: Sequence[dict[str, Any]]) -> str:
-    """On how many data sets the controller's mean score is above that of the best rival."""
+    """On how many data sets the controller's mean test score is above that of every rival."""
     names = sorted({each["dataset"] for each in combinations})
     wins = []
     for name in names:
         some = [each for each in combinations if each["dataset"] == name]
-        means = {method: values(some, method, "score").mean() for method in some[0]["designs"]}
+        means = {method: values(some, method, "test_score").mean() for method in some[0]["designs"]}
         wins.append(means.pop(CONTROLLER) > max(means.values()))
     return (
-        f"Mean score over penalties and seeds above that of every other method on {sum(wins)} of "
-        f"{len(names)} data sets."
+        f"Mean test score over penalties and seeds above that of every other method on {sum(wins)} "
+        f"of {len(names)} data sets."
     )
 
 
@@ -91,10 +92,10 @@ def picture(combinations: Sequence[dict[str, Any]]) -> Any:
     for axes, (name, some) in zip(np.atleast_1d(columns), tasks.items(), strict=True):
         methods = [method for method in some[0]["designs"] if method != CONTROLLER]
         for place, method in enumerate(methods):
-            plots.draw_interval(difference(some, method, "score"), place, axes)
+            plots.draw_interval(difference(some, method), place, axes)
         axes.set_yticks(range(len(methods)), methods)
         axes.axvline(0, color="0.5", linestyle=":")
         axes.set_title(name)
-        axes.set_xlabel("controller's score better by")
+        axes.set_xlabel("controller's test score better by")
         axes.grid(alpha=0.3)
     return drawn

@@ -214,7 +214,14 @@ print(*(name for name in ("torch", "numba", "sklearn", "matplotlib") if name in 
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["design"], ["nonsense"], ["train", "--seed", "x"], ["evaluate"], ["data", "fetch", "x"]],
+    [
+        [],
+        ["design", "--seed"],
+        ["nonsense"],
+        ["train", "--seed", "x"],
+        ["evaluate"],
+        ["data", "fetch", "x"],
+    ],
     ids=" ".join,
 )
 def test_malformed_options_exit_with_2(arguments, capsys):
