@@ -73,7 +73,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     `env_method("action_masks")`).
 
     ## Observation Space
-    `Box(-1, 1, (71,), float32)`; `rlnas.envs.observations.OBSERVATION_NAMES` names the entries.
+    `Box(-1, 1, (78,), float32)`; `rlnas.envs.observations.OBSERVATION_NAMES` names the entries.
 
     | entries | meaning |
     |---|---|
@@ -83,6 +83,9 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     | depth, size, relative_size, cost | hidden layers; weights; weights over reference; penalty paid |
     | validation_, training_ accuracy, loss | losses as x / (1 + x); training ones over the last batches |
     | generalisation_gap, accuracy_change, size_change, score_change | scaled differences |
+    | log_error, log_training_error, log_cost | logarithms of the share of wrong predictions and of the penalty paid |
+    | cost_over_error | logarithm of the penalty paid over the share of wrong predictions |
+    | log_accuracy_change, log_score_change, log_below_best | small differences magnified: to the step before, and to the best score of the episode |
     | inputs_used | share of the inputs that have a connection |
     | last_* | one-hot operation of the last action, its amount, whether it was refused |
     | hidden_k_*, output_* | per layer: present, width, connections, fan_in, density, share_of_weights, growth_gradient (largest inactive against typical active gradient), smallest_fifth, smallest_half (their share of the weight magnitude), activity, dead_share |
@@ -114,8 +117,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     ## Arguments
     * `dataset`: a name (see `rlnas.datasets.load`), a path to an `.npz` file, `(X, y)`, a
       `Dataset`, or a list of these, of which each episode draws one. `"mixed"` stands for
-      `rlnas.synthetic.TRAINING_FAMILY`, `"varied"` for 256 more tasks, larger ones, and
-      `"mixed_held_out"` for tasks of other kinds than both.
+      `rlnas.synthetic.TRAINING_FAMILY`, `"varied"` for 256 more tasks, larger ones,
+      `"images"` for 96 of small images, and `"mixed_held_out"` for tasks of other kinds.
     * `penalty`: what the reference number of weights costs, in accuracy; or `(low, high)`, drawn
       log-uniformly at every reset.
     * `reward`: `"difference"` or `"score"`.
@@ -206,6 +209,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self.elapsed = 0
         self.action, self.refused = 0, False
         self.now = self.before = self._train(network)
+        self.best_score = self.now.score
         if _diverged(self.now):
             raise InputError(
                 f"the starting network diverges on data set '{self.dataset.name}': expected one "
@@ -234,6 +238,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             self.refused = True
         else:
             self.now = after
+        self.best_score = max(self.best_score, self.now.score)
         self.mask = actions.legal_actions(self.now.network)
         self.elapsed += 1
         reward = self.now.score
@@ -279,7 +284,14 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     def _observation(self) -> np.ndarray:
         progress = self.elapsed / self.episode_steps
         return observe(
-            self.now, self.before, self.dataset, self.penalty, progress, self.action, self.refused
+            self.now,
+            self.before,
+            self.dataset,
+            self.best_score,
+            self.penalty,
+            progress,
+            self.action,
+            self.refused,
         )
 
     def _report(self) -> dict[str, Any]:

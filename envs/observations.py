@@ -6,7 +6,7 @@ clipped to [-1, 1].
 
 from dataclasses import dataclass
 from itertools import chain
-from math import log2, log10, sqrt
+from math import copysign, log2, log10, sqrt
 
 import numpy as np
 
@@ -55,6 +55,13 @@ _GLOBAL = (
     "accuracy_change",
     "size_change",
     "score_change",
+    "log_error",
+    "log_training_error",
+    "log_cost",
+    "cost_over_error",
+    "log_accuracy_change",
+    "log_score_change",
+    "log_below_best",
     "inputs_used",
     *(f"last_{operation}" for operation in OPERATIONS),
     "last_amount",
@@ -86,6 +93,7 @@ def observe(
     now: Snapshot,
     before: Snapshot,
     dataset: Dataset,
+    best_score: float,
     penalty: float,
     progress: float,
     action: int,
@@ -97,6 +105,7 @@ def observe(
         now: the design after the last step.
         before: the design before it (the same at the start of an episode).
         dataset: the episode's data set.
+        best_score: the highest of the episode so far, with `now`.
         penalty: the episode's price of `reference` weights.
         progress: share of the episode that is over.
         action: number of the last action.
@@ -106,6 +115,8 @@ def observe(
     reference = reference_weights(network.n_inputs, network.n_outputs)
     relative_size = network.active_weights / reference
     done = ACTIONS[action]
+    cost = penalty * relative_size
+    error = 1 - now.validation.accuracy
     used = np.count_nonzero(network.fan_out[: network.n_inputs]) / network.n_inputs
     values = [
         progress,
@@ -116,7 +127,7 @@ def observe(
         network.depth / MAX_DEPTH,
         log10(network.active_weights) / 6,
         log10(relative_size) / 3,
-        penalty * relative_size,
+        cost,
         now.validation.accuracy,
         _squash(now.validation.loss),
         now.training.accuracy,
@@ -125,6 +136,13 @@ def observe(
         10 * (now.validation.accuracy - before.validation.accuracy),
         log2(network.active_weights / before.network.active_weights) / 2,
         10 * (now.score - before.score),
+        log10(max(error, 1e-3)) / 3,
+        log10(max(1 - now.training.accuracy, 1e-3)) / 3,
+        log10(max(cost, 1e-4)) / 4,
+        log10(max(cost, 1e-4) / max(error, 1e-3)) / 3,
+        _magnify(now.validation.accuracy - before.validation.accuracy),
+        _magnify(now.score - before.score),
+        _magnify(now.score - best_score),
         used,
         *(operation == done.operation for operation in OPERATIONS),
         log2(done.factor),
@@ -180,6 +198,11 @@ def _smallest_shares(sizes: np.ndarray) -> tuple[float, float]:
 
 def _squash(loss: float) -> float:
     return loss / (1 + loss)
+
+
+def _magnify(change: float) -> float:
+    """The change on a scale on which a thousandth and a tenth are both well seen."""
+    return copysign(log10(1 + abs(change) / 1e-3) / 3, change)
 
 
 def judge(

@@ -1,7 +1,8 @@
-"""Synthetic classification problems, each generated from a seed; three families of tasks."""
+"""Synthetic classification problems, each generated from a seed; families of tasks."""
 
 import re
 from collections.abc import Callable
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from rlnas.errors import InputError
 
-_TRAINING, _VARIED, _HELD_OUT = PREFIXES = "synthetic:", "varied:", "heldout:"
+_TRAINING, _VARIED, _IMAGES, _HELD_OUT = PREFIXES = "synthetic:", "varied:", "images:", "heldout:"
 """How the names of the problems begin; the seed follows."""
 
 TRAINING_FAMILY: tuple[str, ...] = (
@@ -23,10 +24,18 @@ TRAINING_FAMILY: tuple[str, ...] = (
 VARIED_FAMILY: tuple[str, ...] = tuple(f"{_VARIED}{seed}" for seed in range(256))
 """More tasks to train on, larger ones, in which a linear classifier does badly."""
 
+IMAGE_FAMILY: tuple[str, ...] = tuple(f"{_IMAGES}{seed}" for seed in range(96))
+"""More tasks to train on: small images, in which neighbours are alike and corners are empty."""
+
 HELD_OUT_FAMILY: tuple[str, ...] = tuple(f"{_HELD_OUT}{seed}" for seed in range(16))
 """Tasks of other kinds, for evaluating what was trained on `TRAINING_FAMILY`."""
 
-FAMILIES = {"mixed": TRAINING_FAMILY, "varied": VARIED_FAMILY, "mixed_held_out": HELD_OUT_FAMILY}
+FAMILIES = {
+    "mixed": TRAINING_FAMILY,
+    "varied": VARIED_FAMILY,
+    "images": IMAGE_FAMILY,
+    "mixed_held_out": HELD_OUT_FAMILY,
+}
 """Families of tasks by name."""
 
 MAX_SEED = 2**32 - 1
@@ -40,18 +49,21 @@ def generate(name: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
 
     ``synthetic:SEED`` are Gaussian clusters on the corners of a hypercube, up to four to a class,
     among linear combinations of their coordinates and useless features (Guyon 2003, as
-    scikit-learn makes them). The others are problems in few dimensions that some of the features
-    mix. ``varied:SEED`` are, in turn, Gaussian blobs, of which several belong to a class, the
-    parts of a function (Friedman 1991), and those of a sum of products. ``heldout:SEED`` are
-    nested shells around the origin, interleaved spirals, and the classes that a random network
-    tells apart. The seed decides everything else: 4 to 128 features, 2 to 10 classes of about the
-    same size, 600 to 2,500 samples (1,000 to 10,000 in ``varied``), up to 10 % of random labels,
-    and how easily the classes are told apart.
+    scikit-learn makes them). ``images:SEED`` are pen strokes of 8 x 8 to 28 x 28 pixels, one to
+    three shapes to a class, each sample bent a little. The others are problems in few dimensions
+    that some of the features mix. ``varied:SEED`` are, in turn, Gaussian blobs, of which several
+    belong to a class, the parts of a function (Friedman 1991), and those of a sum of products.
+    ``heldout:SEED`` are nested shells around the origin, interleaved spirals, and the classes that
+    a random network tells apart. The seed decides everything else: 4 to 128 features (but for
+    images), 2 to 10 classes of about the same size, 600 to 2,500 samples (1,000 to 10,000 in
+    ``varied`` and ``images``), up to 10 % of random labels (none in half of ``images``), and how
+    easily the classes are told apart.
 
     The same name gives the same bits in every process; NumPy's global state is not used.
 
     Args:
-        name: ``synthetic:SEED``, ``varied:SEED`` or ``heldout:SEED``, SEED from 0 to `MAX_SEED`.
+        name: ``synthetic:SEED``, ``varied:SEED``, ``images:SEED`` or ``heldout:SEED``, SEED from 0
+            to `MAX_SEED`.
 
     Returns:
         Features [samples, n_features] float32; labels [samples] int32, from 0 without gaps.
@@ -67,6 +79,8 @@ def generate(name: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     elif name.startswith(_VARIED):
         rng = np.random.RandomState([2, seed])
         features, labels = _embedded(_VARIED_KINDS[seed % 3], rng, _sizes(rng, 1000, 10_000))
+    elif name.startswith(_IMAGES):
+        features, labels = _strokes(np.random.RandomState([3, seed]))
     else:
         features, labels = _hypercube(np.random.RandomState([0, seed]))
     return features.astype(np.float32), labels.astype(np.int32)
@@ -114,8 +128,35 @@ def _embedded(
     least = min(max(dimensions, n_features // 4), n_features)
     mixing[:, rng.randint(least, n_features + 1) :] = 0
     features = points @ mixing + rng.uniform(0.02, 0.15) * rng.normal(size=(n_samples, n_features))
-    random = rng.uniform(size=n_samples) < rng.uniform(0, 0.1)
-    return features, np.where(random, rng.randint(n_classes, size=n_samples), labels)
+    return features, _partly_random(rng, labels)
+
+
+def _partly_random(rng: np.random.RandomState, labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels, of which up to 10 % are replaced by random ones."""
+    random = rng.uniform(size=labels.size) < rng.uniform(0, 0.1)
+    return np.where(random, rng.randint(labels.max() + 1, size=labels.size), labels)
+
+
+def _strokes(rng: np.random.RandomState) -> _Problem:
+    """Images of Bezier curves; the control points of a shape move from sample to sample."""
+    n_samples, side, n_classes = (
+        _log_uniform(rng, low, high) for low, high in ((1000, 10_000), (8, 28), (2, 10))
+    )
+    labels = rng.permutation(n_samples) % n_classes
+    n_shapes, n_controls = rng.randint(1, 4), rng.randint(3, 8)
+    shapes = rng.uniform(-0.9, 0.9, size=(n_classes, n_shapes, n_controls, 2))
+    controls = shapes[labels, rng.randint(n_shapes, size=n_samples)]
+    controls += rng.uniform(0.05, 0.3) * rng.normal(size=controls.shape)
+    controls += rng.uniform(0, 0.15) * rng.normal(size=(n_samples, 1, 2))
+    along = np.linspace(0, 1, 32)[:, None]
+    order = np.arange(n_controls)
+    ways = [comb(n_controls - 1, k) for k in order.tolist()]
+    curve = ways * along**order * (1 - along) ** order[::-1]
+    x, y = np.moveaxis(curve @ controls, 2, 0)
+    pixels, pen = np.linspace(-1, 1, side), rng.uniform(0.08, 0.25)
+    columns, rows = (np.exp(-(((pixels - z[..., None]) / pen) ** 2) / 2) for z in (x, y))
+    images = np.minimum(rows.transpose(0, 2, 1) @ columns, 1).reshape(n_samples, -1)
+    return images, _partly_random(rng, labels) if rng.randint(2) else labels
 
 
 def _shells(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:

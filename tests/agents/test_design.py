@@ -267,7 +267,7 @@ def test_random_edits_are_legal_reproducible_and_varied():
     rng = np.random.default_rng(0)
     masks = rng.random((200, 39)) < 0.2
     masks[:, 0] = True
-    seen = np.zeros(71, np.float32)
+    seen = np.zeros(78, np.float32)
     drawn = [[policy(seen, mask) for mask in masks] for policy in map(random_policy, (5, 5, 6))]
     assert all(mask[action] for mask, action in zip(masks, drawn[0], strict=True))
     assert drawn[0] == drawn[1] != drawn[2]

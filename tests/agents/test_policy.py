@@ -30,7 +30,7 @@ def new_policy(algorithm: str, net_arch: list[int], features: str = "flat") -> A
     """An untrained policy."""
     torch.manual_seed(0)
     return POLICY_CLASSES[algorithm](
-        spaces.Box(-1, 1, (71,), np.float32),
+        spaces.Box(-1, 1, (78,), np.float32),
         spaces.Discrete(39),
         lr_schedule=lambda _: 1e-3,
         **policy_arguments(net_arch, features),
@@ -42,7 +42,7 @@ def cases(n: int = 50) -> list[tuple[np.ndarray, np.ndarray]]:
     rng = np.random.default_rng(0)
     masks = rng.random((n, 39)) < 0.3
     masks[:, 0] = True
-    return list(zip(rng.uniform(-1, 1, (n, 71)).astype(np.float32), masks, strict=True))
+    return list(zip(rng.uniform(-1, 1, (n, 78)).astype(np.float32), masks, strict=True))
 
 
 def choices(controller: Controller) -> list[int]:
@@ -116,7 +116,7 @@ def test_actions_are_plain_integers(run):
 
 def at(progress: float) -> np.ndarray:
     """An observation at this share of an episode."""
-    observation = np.random.default_rng(1).uniform(-1, 1, 71).astype(np.float32)
+    observation = np.random.default_rng(1).uniform(-1, 1, 78).astype(np.float32)
     observation[0] = progress
     return observation
 

@@ -90,7 +90,7 @@ def test_the_exported_model_is_one_that_stable_baselines3_reads(finished):
     ours = load_policy(finished)
     rng = np.random.default_rng(0)
     for _ in range(20):
-        seen = rng.uniform(-1, 1, 71).astype(np.float32)
+        seen = rng.uniform(-1, 1, 78).astype(np.float32)
         action, _ = model.predict(seen, deterministic=True)
         assert ours(seen, np.ones(39, bool)) == action
     with zipfile.ZipFile(finished / "policy.zip") as archive:

@@ -233,7 +233,7 @@ def test_every_data_set_of_a_list_is_looked_for_in_the_folder(cache, tmp_path, m
         (
             "family",
             "unknown data set 'family': .* where tasks are drawn, one of mixed, varied, "
-            "mixed_held_out too",
+            "images, mixed_held_out too",
         ),
         (["wine", "winee"], r"unknown data set 'winee' \(did you mean wine"),
         (["mixed_held_out", "mixed_"], "unknown data set 'mixed_'"),

@@ -18,6 +18,7 @@ from rlnas.network import random_network
 from rlnas.synthetic import (
     FAMILIES,
     HELD_OUT_FAMILY,
+    IMAGE_FAMILY,
     MAX_SEED,
     TRAINING_FAMILY,
     VARIED_FAMILY,
@@ -26,7 +27,8 @@ from rlnas.synthetic import (
 from rlnas.training import Batches, evaluate, train
 
 GENERATED = [name for name in TRAINING_FAMILY if ":" in name]
-PROBLEMS = [*GENERATED, *HELD_OUT_FAMILY, *VARIED_FAMILY[:12]]
+PROBLEMS = [*GENERATED, *HELD_OUT_FAMILY, *VARIED_FAMILY[:12], *IMAGE_FAMILY[:8]]
+RANGE = range(4, 129)
 FAR_SEEDS = [f"{prefix}{seed}" for prefix in synthetic.PREFIXES for seed in (999, MAX_SEED)]
 
 
@@ -63,7 +65,7 @@ def accuracies() -> dict[str, np.ndarray]:
 
 
 def test_a_problem_has_the_same_bits_in_every_process():
-    names = ["synthetic:0", "synthetic:31", "heldout:0", "heldout:1", "heldout:2"]
+    names = ["synthetic:0", "synthetic:31", "heldout:0", "heldout:1", "heldout:2", "images:0"]
     code = f"""
 import hashlib
 from rlnas.synthetic import generate
@@ -79,8 +81,9 @@ print(hashlib.sha256(b"".join(a.tobytes() for n in {names} for a in generate(n))
         (GENERATED, 137940310, 68.324861),
         (HELD_OUT_FAMILY, 36505824, 13.739664),
         (VARIED_FAMILY, 2366216758, 210.589227),
+        (IMAGE_FAMILY, 2864751703, 38.894828),
     ],
-    ids=["training", "held out", "varied"],
+    ids=["training", "held out", "varied", "images"],
 )
 def test_the_problems_of_a_family_never_change(names, labels, spread):
     """Else scores on `rlnas/Mixed-v0` are no longer comparable: a change needs a new version.
@@ -105,12 +108,13 @@ def test_the_global_random_state_is_neither_read_nor_moved():
 # --- what the families are ---
 
 
-def test_the_families_have_35_and_256_and_16_tasks_and_none_in_common():
+def test_the_families_have_no_task_in_common():
     assert TRAINING_FAMILY[:4] == ("digits", "wine", "breast_cancer", "synthetic:0")
     assert len(set(TRAINING_FAMILY)) == 35
     assert len(set(HELD_OUT_FAMILY)) == 16
     assert len(set(VARIED_FAMILY)) == 256
-    assert not set(TRAINING_FAMILY) & set(HELD_OUT_FAMILY)
+    assert len(set(IMAGE_FAMILY)) == 96
+    assert len({name for family in FAMILIES.values() for name in family}) == 35 + 16 + 256 + 96
 
 
 def test_no_two_problems_are_alike():
@@ -138,7 +142,7 @@ def test_the_kind_of_the_training_family_is_never_held_out(monkeypatch):
 
 def test_held_out_kinds_are_never_trained_on(monkeypatch):
     monkeypatch.setattr(synthetic, "_HELD_OUT_KINDS", (None,) * 3)
-    for name in (*GENERATED, *VARIED_FAMILY[:30]):
+    for name in (*GENERATED, *VARIED_FAMILY[:30], *IMAGE_FAMILY[:3]):
         generate(name)
     with pytest.raises(TypeError, match="not callable"):
         generate("heldout:0")
@@ -150,13 +154,24 @@ def test_a_problem_is_within_its_ranges_and_no_class_is_rare(name):
     assert features.dtype == np.float32
     assert labels.dtype == np.int32
     assert features.shape[0] == labels.shape[0]
-    low, high = (1000, 10_000) if name.startswith("varied") else (600, 2500)
+    low, high = (1000, 10_000) if name.startswith(("varied", "images")) else (600, 2500)
     assert low <= features.shape[0] <= high
-    assert 4 <= features.shape[1] <= 128
+    assert features.shape[1] in ([side**2 for side in range(8, 29)] if "images" in name else RANGE)
     counts = np.bincount(labels)
     assert 2 <= len(counts) <= 10
     assert counts.min() >= 0.8 * len(labels) / len(counts)
     assert np.isfinite(features).all()
+
+
+def test_pixels_are_bright_or_dark_and_neighbours_are_alike():
+    for name in IMAGE_FAMILY[:8]:
+        features, _ = generate(name)
+        assert 0 <= features.min() < 0.01
+        assert 0.9 < features.max() <= 1
+        side = round(features.shape[1] ** 0.5)
+        images = features.reshape(-1, side, side)
+        apart = [np.square(images - np.roll(images, k, axis=2)).mean() for k in (1, side // 2)]
+        assert apart[0] < apart[1] / 2
 
 
 def test_sizes_vary_over_their_ranges():
@@ -197,7 +212,7 @@ def test_hidden_neurons_are_worth_their_weights_on_many(accuracies, family):
 # --- as named data sets ---
 
 
-@pytest.mark.parametrize("name", ["synthetic:7", "varied:7", "heldout:7"])
+@pytest.mark.parametrize("name", ["synthetic:7", "varied:7", "images:7", "heldout:7"])
 def test_a_problem_loads_as_any_named_data_set_does(name):
     data = load(name)
     assert data.name == name
@@ -217,7 +232,7 @@ def test_a_process_keeps_all_families_loaded():
 @pytest.mark.parametrize(
     "seed", ["", "x", "-1", "+1", "1.0", "07", " 7", "7\n", "4294967296", "\u0667"]
 )
-@pytest.mark.parametrize("family", ["synthetic", "varied", "heldout"])
+@pytest.mark.parametrize("family", ["synthetic", "varied", "images", "heldout"])
 def test_a_bad_seed_is_refused_with_what_to_write_instead(family, seed):
     with pytest.raises(InputError) as caught:
         load(f"{family}:{seed}")

@@ -63,7 +63,7 @@ def test_a_vector_of_environments_steps_and_restarts():
     vector = gym.make_vec("rlnas/Digits-v0", num_envs=2, episode_steps=3)
     vector.action_space.seed(0)
     observations, infos = vector.reset(seed=0)
-    assert observations.shape == (2, 71)
+    assert observations.shape == (2, 78)
     for _ in range(5):
         observations, _, _, _, infos = vector.step(vector.action_space.sample())
     assert infos["action_mask"].shape == (2, 39)
@@ -504,6 +504,17 @@ def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
     assert entry(observation, "progress") == pytest.approx(2 / 6)
     _, _, _, _, after = env.step(ADD_ALL)
     assert after["applied"] is True
+
+
+def test_the_best_score_that_is_seen_is_that_of_the_episode():
+    env = make(penalty=0.3)
+    for seed in range(3):
+        best = -np.inf
+        for observation, *rest in episode(env, seed):
+            score = rest[-1]["score"]
+            best = max(best, score)
+            expected = -np.log10(1 + (best - score) / 1e-3) / 3
+            assert entry(observation, "log_below_best") == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1e10, 1e19, 1e30])

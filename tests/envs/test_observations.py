@@ -68,13 +68,14 @@ def entries(
     now: Snapshot = NOW,
     before: Snapshot = BEFORE,
     data=DATA,
+    best_score: float = 0.79,
     penalty: float = 0.1,
     progress: float = 0.25,
     action: int = 12,
     refused: bool = False,
 ) -> dict[str, float]:
     """The observation by the names of its entries."""
-    observation = observe(now, before, data, penalty, progress, action, refused)
+    observation = observe(now, before, data, best_score, penalty, progress, action, refused)
     return dict(zip(OBSERVATION_NAMES, observation.tolist(), strict=True))
 
 
@@ -92,9 +93,9 @@ def snapshot_of(network: SparseNetwork, data=DATA) -> Snapshot:
 
 
 def test_names_are_unique_and_as_many_as_entries():
-    assert len(set(OBSERVATION_NAMES)) == len(OBSERVATION_NAMES) == 71
-    observation = observe(NOW, BEFORE, DATA, 0.1, 0.5, 0, False)
-    assert observation.shape == (71,)
+    assert len(set(OBSERVATION_NAMES)) == len(OBSERVATION_NAMES) == 78
+    observation = observe(NOW, BEFORE, DATA, 0.79, 0.1, 0.5, 0, False)
+    assert observation.shape == (78,)
     assert observation.dtype == np.float32
 
 
@@ -176,6 +177,36 @@ def test_changes_are_against_the_design_before():
     unchanged = entries(before=NOW)
     for name in ("accuracy_change", "size_change", "score_change"):
         assert unchanged[name] == 0
+
+
+def test_errors_and_cost_are_also_seen_as_logarithms():
+    found = entries()
+    cost = 0.1 * 16 / (76 * (5 + 2))
+    assert found["log_error"] == pytest.approx(np.log10(0.2) / 3)
+    assert found["log_training_error"] == pytest.approx(np.log10(0.1) / 3)
+    assert found["log_cost"] == pytest.approx(np.log10(cost) / 4)
+    assert found["cost_over_error"] == pytest.approx(np.log10(cost / 0.2) / 3)
+
+
+def test_a_perfect_design_for_nothing_is_at_the_end_of_the_logarithms():
+    perfect = Evaluation(1.0, 0.0)
+    found = entries(now=replace(NOW, training=perfect, validation=perfect), penalty=0.0)
+    assert found["log_error"] == found["log_training_error"] == found["log_cost"] == -1
+
+
+@pytest.mark.parametrize(
+    ("change", "entry"), [(0, 0), (0.001, np.log10(2) / 3), (-0.009, -1 / 3), (0.099, 2 / 3)]
+)
+def test_small_changes_are_magnified(change, entry):
+    before = replace(BEFORE, validation=Evaluation(0.8 - change, 0.9), score=0.77 - change)
+    found = entries(before=before)
+    assert found["log_accuracy_change"] == pytest.approx(entry, abs=1e-6)
+    assert found["log_score_change"] == pytest.approx(entry, abs=1e-6)
+
+
+def test_the_distance_to_the_best_score_of_the_episode_is_seen():
+    assert entries(best_score=0.77)["log_below_best"] == 0
+    assert entries(best_score=0.779)["log_below_best"] == pytest.approx(-1 / 3, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +343,7 @@ def test_growth_gradient_is_the_largest_inactive_against_the_typical_active(seed
 
 def test_a_probe_of_another_network_is_refused():
     with pytest.raises(InputError, match="probe this network"):
-        observe(replace(NOW, network=SMALLER), BEFORE, DATA, 0.1, 0.5, 0, False)
+        observe(replace(NOW, network=SMALLER), BEFORE, DATA, 0.79, 0.1, 0.5, 0, False)
     with pytest.raises(InputError, match="probe this network"):
         edits.remove_layer(SMALLER, PROBE, 1)
 

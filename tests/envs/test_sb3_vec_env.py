@@ -98,7 +98,7 @@ def test_an_episode_that_ends_starts_the_next_and_keeps_its_last_observation(vec
 def test_types_are_those_of_the_base_class(vector):
     assert vector.reset().dtype == np.float32
     observations, rewards, dones, infos = vector.step(np.zeros(N, int))
-    assert (observations.shape, observations.dtype) == ((N, 71), np.float32)
+    assert (observations.shape, observations.dtype) == ((N, 78), np.float32)
     assert (rewards.shape, rewards.dtype) == ((N,), np.float32)
     assert (dones.shape, dones.dtype) == ((N,), bool)
     assert [type(info) for info in infos] == [dict] * N
