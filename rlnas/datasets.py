@@ -210,7 +210,7 @@ def places(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=400)  # room for all families of `rlnas.synthetic`
+@lru_cache(maxsize=512)  # room for all families of `rlnas.synthetic`
 def _load_named(name: str, data_dir: Path | None) -> Dataset:
     if name in idx.SETS:
         images, labels, test_images, test_labels = idx.read(name, data_dir)
