@@ -21,6 +21,7 @@ from rlnas.agents.config import (
     DesignConfig,
     EvaluateConfig,
     EvolveConfig,
+    ExportConfig,
     FetchConfig,
     ListConfig,
     ScoresConfig,
@@ -40,6 +41,7 @@ Command = (
     | Annotated[EvolveConfig, _subcommand("evolve")]
     | Annotated[DesignConfig, _subcommand("design")]
     | Annotated[EvaluateConfig, _subcommand("evaluate")]
+    | Annotated[ExportConfig, _subcommand("export")]
     | Annotated[AssessConfig, _subcommand("assess")]
     | Annotated[DataConfig, _subcommand("data")]
     | Annotated[BenchmarkConfig, _subcommand("benchmark")]
@@ -94,6 +96,14 @@ def run(config: Any) -> None:
                 print(json.dumps(result))
             else:
                 print("\n".join(f"{key:<15} {value}" for key, value in result.items()))
+        case ExportConfig():
+            from rlnas.agents.design import export_design
+
+            facts = export_design(config)
+            print(f"{', '.join(facts['files'])} in {config.folder}")
+            print(f"test accuracy {facts['test_accuracy']:.2%}")
+            if "flash" in facts:
+                print(f"{facts['flash']:,} bytes of constants, {facts['ram']:,} bytes of stack")
         case AssessConfig():
             from rlnas.agents.design import assess
 

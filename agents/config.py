@@ -240,6 +240,28 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True)
+class ExportConfig:
+    """Write a design in a form that runs elsewhere, on features as the data set has them."""
+
+    design: Annotated[Path, tyro.conf.Positional]
+    """Folder made by `rlnas design`."""
+    format: Literal["c", "c-int8", "npz", "onnx", "safetensors", "torch"]
+    """C99 code with float32 or int8 weights, sparse arrays (docs/export.md), ONNX, or a program of
+    torch.export."""
+    out: Path | None = None
+    """Folder for it; by default the format's name in that of the design."""
+    dataset: str | None = None
+    """Name or .npz file; by default what it was designed for."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+    @property
+    def folder(self) -> Path:
+        """`out` or its default."""
+        return self.out or self.design / self.format
+
+
+@dataclass(frozen=True)
 class BuildConfig:
     """Train every architecture of a grid, and write a table with its data card.
 

@@ -7,14 +7,21 @@ from tqdm import tqdm
 
 from rlnas import datasets
 from rlnas.agents.callbacks import record_of
-from rlnas.agents.config import AssessConfig, DesignConfig, EvaluateConfig, check_seed
+from rlnas.agents.config import (
+    AssessConfig,
+    DesignConfig,
+    EvaluateConfig,
+    ExportConfig,
+    check_seed,
+)
 from rlnas.agents.episodes import env_like
 from rlnas.agents.policy import Policy, load_policy
 from rlnas.artefacts import load_design, save_design
 from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
+from rlnas.export import export
 from rlnas.files import new_folder
-from rlnas.training import evaluate, final_training
+from rlnas.training import check_fit, evaluate, final_training
 
 FINAL_EPOCHS = 20
 """Passes of the final training over training and validation samples, for every data set."""
@@ -98,6 +105,19 @@ def evaluate_design(config: EvaluateConfig) -> dict[str, Any]:
         "test_loss": test.loss,
         "active_weights": network.active_weights,
     }
+
+
+def export_design(config: ExportConfig) -> dict[str, Any]:
+    """Export a design on disk; see `rlnas.export.export`.
+
+    Raises:
+        InputError: the design is damaged or does not fit the data set, the folder cannot be
+            written to, or a package is missing.
+    """
+    network, record = load_design(config.design)
+    data = datasets.load(config.dataset or record.get("dataset", ""), data_dir=config.data_dir)
+    check_fit(network, data)
+    return export(network, data, config.format, new_folder(config.folder))
 
 
 def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[float]]:

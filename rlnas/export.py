@@ -1,53 +1,68 @@
-"""Networks in forms that run elsewhere."""
+"""Exporting a design: one function for all formats, and what each is worth on the test samples."""
 
-from itertools import pairwise
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
-from rlnas.network import AVERAGE, VALUE, SparseNetwork
+from rlnas.c_code import quantise, write_c
+from rlnas.datasets import Dataset
+from rlnas.inference import Inference, for_inference, save_npz, save_safetensors
+from rlnas.network import SparseNetwork
+from rlnas.onnx_model import write_onnx
 
-
-class DenselyConnected(torch.nn.Module):
-    """ReLU layers, each reading the outputs of all earlier ones, and a linear output layer.
-
-    Args:
-        sizes: number of inputs, of units in each hidden layer, and of outputs.
-    """
-
-    def __init__(self, sizes: tuple[int, ...]):
-        super().__init__()
-        before = [int(n) for n in np.cumsum(sizes)]
-        self.layers = torch.nn.ModuleList(
-            torch.nn.Linear(n, size) for n, size in zip(before, sizes[1:], strict=False)
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map float32 `[batch, inputs]` to logits `[batch, outputs]`."""
-        *hidden, output = self.layers
-        for layer in hidden:
-            x = torch.cat([x, torch.relu(layer(x))], dim=1)
-        logits: torch.Tensor = output(x)
-        return logits
+FORMATS = ("c", "c-int8", "npz", "onnx", "safetensors", "torch")
+"""Formats that a design can be exported to."""
 
 
-def to_torch(network: SparseNetwork, averaged: bool = True) -> DenselyConnected:
-    """A PyTorch module with the same outputs on standardised inputs.
-
-    Weights of connections that do not exist are zero.
+def export(network: SparseNetwork, dataset: Dataset, form: str, folder: Path) -> dict[str, Any]:
+    """Write a network in a format that runs elsewhere, on features as the data set has them.
 
     Args:
-        network: the network.
-        averaged: take the exponential average of the parameters, not their last values.
+        network: the network; its averaged weights count.
+        dataset: what it was designed for.
+        form: one of `FORMATS`.
+        folder: made if it does not exist.
+
+    Returns:
+        `files`, their names; `test_accuracy` of what was exported; `flash` and `ram` in bytes for
+        C code.
+
+    Raises:
+        InputError: the network does not fit the data set, or a package is missing.
     """
-    state = AVERAGE if averaged else VALUE
-    module = DenselyConnected(network.layer_sizes)
-    dense = np.zeros((network.n_units - network.n_inputs, network.n_units), np.float32)
-    dense[network.targets - network.n_inputs, network.indices] = network.connections[state]
-    parameters = {}
-    for k, (start, stop) in enumerate(pairwise(network.starts[1:])):
-        rows = slice(start - network.n_inputs, stop - network.n_inputs)
-        parameters[f"layers.{k}.weight"] = torch.from_numpy(dense[rows, :start].copy())
-        parameters[f"layers.{k}.bias"] = torch.from_numpy(network.units[state, rows].copy())
-    module.load_state_dict(parameters)
-    return module
+    inference = for_inference(network, dataset)
+    facts: dict[str, Any] = {}
+    match form:
+        case "c" | "c-int8":
+            footprint = write_c(inference, folder, quantised=form == "c-int8")
+            names = ["network.c", "network.h"]
+            facts = {"flash": footprint.flash, "ram": footprint.ram}
+        case "onnx":
+            write_onnx(inference, folder / "network.onnx")
+            names = ["network.onnx"]
+        case "npz":
+            save_npz(inference, folder / "network.npz")
+            names = ["network.npz"]
+        case "safetensors":
+            save_safetensors(inference, folder / "inference.safetensors")
+            names = ["inference.safetensors"]
+        case _:
+            from rlnas.torch_module import save_program
+
+            save_program(inference, folder / "network.pt2")
+            names = ["network.pt2"]
+    accuracy = _accuracy(dequantised(inference) if form == "c-int8" else inference, dataset)
+    return {"files": names, "test_accuracy": accuracy, **facts}
+
+
+def dequantised(inference: Inference) -> Inference:
+    """The network with the weights that int8 code has."""
+    codes, steps = quantise(inference)
+    return replace(inference, weights=codes * np.repeat(steps, np.diff(inference.indptr)))
+
+
+def _accuracy(inference: Inference, dataset: Dataset) -> float:
+    predicted = inference.logits(dataset.features[dataset.test]).argmax(axis=1)
+    return float(np.mean(predicted == dataset.labels[dataset.test]))

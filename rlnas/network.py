@@ -280,8 +280,8 @@ class SparseNetwork:
         return network
 
     def to_torch(self, averaged: bool = True) -> Any:
-        """An ordinary `torch.nn.Module` with the same outputs; see `rlnas.export.to_torch`."""
-        from rlnas.export import to_torch
+        """A `torch.nn.Module` with the same outputs; see `rlnas.torch_module.to_torch`."""
+        from rlnas.torch_module import to_torch
 
         return to_torch(self, averaged=averaged)
 

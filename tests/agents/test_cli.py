@@ -88,6 +88,45 @@ def design(run, tmp_path_factory) -> Path:
     return out
 
 
+@pytest.mark.parametrize(
+    ("form", "files"),
+    [
+        ("c", {"network.c", "network.h"}),
+        ("c-int8", {"network.c", "network.h"}),
+        ("npz", {"network.npz"}),
+        ("onnx", {"network.onnx"}),
+        ("safetensors", {"inference.safetensors"}),
+        ("torch", {"network.pt2"}),
+    ],
+)
+def test_export_writes_beside_the_design_and_tells_the_test_accuracy(
+    form, files, design, tmp_path, capsys
+):
+    shutil.copytree(design, tmp_path / "design")
+    assert call("export", tmp_path / "design", "--format", form) == 0
+    assert files_in(tmp_path / "design" / form).keys() == files
+    shown = capsys.readouterr().out
+    _, record = load_design(design)
+    assert ("bytes of stack" in shown) == form.startswith("c")
+    if form != "c-int8":
+        assert f"test accuracy {record['test_accuracy']:.2%}" in shown
+
+
+def test_export_refuses_what_it_cannot_export(design, tmp_path, capsys):
+    out = tmp_path / "out"
+    for arguments, message in (
+        ([design, "--dataset", "digits"], "'digits' has 64 features"),
+        ([design, "--dataset", "iris"], "unknown data set"),
+        ([tmp_path], "holds no design"),
+    ):
+        refused(["export", *arguments, "--format", "c", "--out", out], capsys, message)
+    out.mkdir()
+    (out / "mine").touch()
+    refused(["export", design, "--format", "c", "--out", out], capsys, "not empty")
+    with pytest.raises(SystemExit):
+        call("export", design, "--format", "exe")
+
+
 def test_train_writes_where_it_is_told(tmp_path, capsys):
     out = tmp_path / "deep" / "run"
     code = call(
@@ -172,6 +211,7 @@ def test_data_list_says_how_to_get_what_is_absent(tmp_path, tiny_sets, capsys):
         (["train"], ("--dataset", "--total-timesteps", "--penalty", "--run-dir", "--algorithm")),
         (["design"], ("--policy", "--out", "--dataset", "--seed", "--penalty", "--data-dir")),
         (["evaluate"], ("PATH", "--dataset", "--json", "--data-dir")),
+        (["export"], ("PATH", "--format", "--out", "--dataset", "--data-dir")),
         (["assess"], ("--policy", "--episodes", "--seed", "--dataset")),
         (["data"], ("list", "fetch")),
         (["data", "list"], ("--data-dir",)),

@@ -1,0 +1,81 @@
+"""A network as an ONNX model, from features as the data set has them to logits."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from rlnas.errors import InputError
+from rlnas.files import replace_file
+from rlnas.inference import Inference
+
+OPSET = 17
+"""Of the operators used; runtimes from 2022 on have it."""
+
+IR_VERSION = 8
+
+
+def write_onnx(inference: Inference, path: Path) -> None:
+    """Write the model: input `features` float32 `[batch, n_features]`, output `logits`.
+
+    ONNX has no sparse product that its runtimes carry out, so that a layer is a dense one of the
+    units that it reads.
+
+    Args:
+        inference: the network.
+        path: of the file.
+
+    Raises:
+        InputError: the package onnx is not installed.
+    """
+    try:
+        from onnx import TensorProto, checker, helper, numpy_helper
+    except ModuleNotFoundError as error:
+        raise InputError("onnx is not installed: pip install 'rlnas[export]'") from error
+
+    nodes, constants = [], []
+
+    def constant(name: str, value: np.ndarray) -> str:
+        constants.append(numpy_helper.from_array(value, name))
+        return name
+
+    def apply(operator: str, inputs: list[str], output: str, **attributes: int) -> str:
+        nodes.append(helper.make_node(operator, inputs, [output], output, **attributes))
+        return output
+
+    inputs = constant("inputs", inference.inputs.astype(np.int64))
+    units = apply("Gather", ["features", inputs], "read", axis=1)
+    units = apply("Sub", [units, constant("mean", inference.mean)], "centred")
+    units = apply("Mul", [units, constant("scale", inference.scale)], "standardised")
+    first, last = inference.layer_sizes[0], inference.starts[-1]
+    for k, (start, stop) in enumerate(pairwise(inference.starts[1:]), start=1):
+        bounds = inference.indptr[start - first : stop - first + 1]
+        own = slice(bounds[0], bounds[-1])
+        read, columns = np.unique(inference.indices[own], return_inverse=True)
+        dense = np.zeros((read.size, stop - start), np.float32)
+        dense[columns, np.repeat(np.arange(stop - start), np.diff(bounds))] = inference.weights[own]
+        sources = units
+        if read.size < start:
+            index = constant(f"sources_{k}", read.astype(np.int64))
+            sources = apply("Gather", [units, index], f"sources_of_{k}", axis=1)
+        bias = constant(f"biases_{k}", inference.biases[start - first : stop - first])
+        layer = [sources, constant(f"weights_{k}", dense), bias]
+        if stop == last:
+            apply("Gemm", layer, "logits")
+        else:
+            hidden = apply("Relu", [apply("Gemm", layer, f"sums_{k}")], f"hidden_{k}")
+            units = apply("Concat", [units, hidden], f"units_{k}", axis=1)
+    shapes = {"features": inference.n_features, "logits": inference.layer_sizes[-1]}
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
+        for name, size in shapes.items()
+    ]
+    graph = helper.make_graph(nodes, "rlnas", ends[:1], ends[1:], constants)
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="rlnas",
+    )
+    checker.check_model(model)
+    replace_file(path, model.SerializeToString())
