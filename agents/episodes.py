@@ -61,9 +61,8 @@ def env_like(
     trained = read_json(path)
     try:
         if dataset is None:
-            dataset = trained["dataset"]
-            if middle:
-                dataset = FAMILIES.get(dataset[0], dataset)[0]
+            names = trained["dataset"]
+            dataset = FAMILIES.get(names[0], names)[0] if middle else names
         read: Callable[..., Any] = _middle if middle else _range
         ranges: dict[str, Any] = {key: read(trained[key]) for key in _RANGES}
         lengths: dict[str, Any] = {key: trained[key] for key in _LENGTHS}

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def write_onnx(inference: Inference, path: Path) -> None:
         constants.append(numpy_helper.from_array(value, name))
         return name
 
-    def apply(operator: str, inputs: list[str], output: str, **attributes: int) -> str:
+    def apply(operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         nodes.append(helper.make_node(operator, inputs, [output], output, **attributes))
         return output
 

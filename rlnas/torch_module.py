@@ -3,6 +3,7 @@
 import io
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -132,7 +133,7 @@ def from_torch(module: torch.nn.Sequential) -> SparseNetwork:
     Raises:
         InputError: the module is of another kind, or all outputs are constant.
     """
-    layers = [layer for layer in module if not isinstance(layer, IGNORED)]
+    layers: list[Any] = [layer for layer in module if not isinstance(layer, IGNORED)]
     linear, between = layers[::2], layers[1::2]
     alternate = len(layers) % 2 == 1 and all(isinstance(each, torch.nn.ReLU) for each in between)
     if not (alternate and all(isinstance(each, torch.nn.Linear) for each in linear)):
@@ -148,7 +149,7 @@ def from_torch(module: torch.nn.Sequential) -> SparseNetwork:
         else layer.bias.detach().cpu().numpy().astype(np.float32)
         for layer in linear
     ]
-    sizes = (linear[0].in_features, *(layer.out_features for layer in linear))
+    sizes: tuple[int, ...] = (linear[0].in_features, *(layer.out_features for layer in linear))
     for weight, width in zip(weights, sizes, strict=False):
         if weight.shape[1] != width:
             raise InputError(f"a layer reads {weight.shape[1]} units, the one before has {width}")
