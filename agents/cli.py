@@ -24,6 +24,7 @@ from rlnas.agents.config import (
     ExportConfig,
     FetchConfig,
     ListConfig,
+    PlayConfig,
     ScoresConfig,
     StudyConfig,
     TrainConfig,
@@ -42,6 +43,7 @@ Command = (
     | Annotated[DesignConfig, _subcommand("design")]
     | Annotated[EvaluateConfig, _subcommand("evaluate")]
     | Annotated[ExportConfig, _subcommand("export")]
+    | Annotated[PlayConfig, _subcommand("play")]
     | Annotated[AssessConfig, _subcommand("assess")]
     | Annotated[DataConfig, _subcommand("data")]
     | Annotated[BenchmarkConfig, _subcommand("benchmark")]
@@ -104,6 +106,10 @@ def run(config: Any) -> None:
             print(f"test accuracy {facts['test_accuracy']:.2%}")
             if "flash" in facts:
                 print(f"{facts['flash']:,} bytes of constants, {facts['ram']:,} bytes of stack")
+        case PlayConfig():
+            from rlnas.agents.play import play
+
+            play(config)
         case AssessConfig():
             from rlnas.agents.design import assess
 

@@ -208,6 +208,22 @@ class DesignConfig:
 
 
 @dataclass(frozen=True)
+class PlayConfig:
+    """Design a network by hand, step by step, then see what the controller does."""
+
+    dataset: str = "digits"
+    """Name or .npz file."""
+    penalty: float | None = None
+    """Price of the reference number of weights; by default as in `rlnas design`."""
+    seed: int = 0
+    """Seed of the episode."""
+    policy: Path = SHIPPED
+    """Run folder of `rlnas train`; by default the controller that comes with rlnas."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+
+@dataclass(frozen=True)
 class AssessConfig:
     """Compare a trained policy with random legal actions over fresh episodes."""
 
