@@ -11,6 +11,7 @@ from stable_baselines3.common.logger import Figure, TensorBoardOutputFormat
 from tqdm import tqdm
 
 from rlnas import plots
+from rlnas.archive import ArchivedDesign, DesignArchive
 from rlnas.artefacts import save_design
 from rlnas.envs.actions import OPERATIONS
 from rlnas.envs.design_env import Design
@@ -122,6 +123,30 @@ class BestDesign(BaseCallback):
         if best.info["score"] > self.score:
             self.score = best.info["score"]
             save_design(self.folder, best.network, record_of(best))
+
+
+class ArchiveDesigns(BaseCallback):
+    """Keep the facts of every design that was evaluated, from one update to the next.
+
+    Args:
+        path: of the archive.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.archive = DesignArchive(path)
+        self.designs: list[ArchivedDesign] = []
+
+    def _on_step(self) -> bool:
+        self.designs += [
+            ArchivedDesign.of(self.num_timesteps, environment, info)
+            for environment, info in enumerate(self.locals["infos"])
+        ]
+        return True
+
+    def _on_rollout_end(self) -> None:
+        self.archive.add(self.designs)
+        self.designs.clear()
 
 
 class Progress(BaseCallback):

@@ -19,6 +19,7 @@ from rlnas.agents.config import (
     CompareConfig,
     DataConfig,
     DesignConfig,
+    DesignsConfig,
     EvaluateConfig,
     EvolveConfig,
     ExportConfig,
@@ -42,6 +43,7 @@ Command = (
     | Annotated[EvolveConfig, _subcommand("evolve")]
     | Annotated[DesignConfig, _subcommand("design")]
     | Annotated[EvaluateConfig, _subcommand("evaluate")]
+    | Annotated[DesignsConfig, _subcommand("designs")]
     | Annotated[ExportConfig, _subcommand("export")]
     | Annotated[PlayConfig, _subcommand("play")]
     | Annotated[AssessConfig, _subcommand("assess")]
@@ -98,6 +100,8 @@ def run(config: Any) -> None:
                 print(json.dumps(result))
             else:
                 print("\n".join(f"{key:<15} {value}" for key, value in result.items()))
+        case DesignsConfig():
+            _print_designs(config)
         case ExportConfig():
             from rlnas.agents.design import export_design
 
@@ -226,6 +230,37 @@ def _print_design(record: dict[str, Any], out: Path) -> None:
     row("test loss", "test_loss", "{:.4f}")
     Console().print(table)
     print(f"design in {out}")
+
+
+def _print_designs(config: DesignsConfig) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from rlnas.archive import FILE, DesignArchive
+
+    if config.limit < 1:
+        raise InputError(f"--limit {config.limit}: expected at least 1")
+    archive = DesignArchive(config.run_dir / FILE)
+    if config.front:
+        designs = archive.front(config.max_weights, config.dataset)[: config.limit]
+    else:
+        designs = archive.best(config.limit, config.max_weights, config.dataset)
+    table = Table()
+    names = ("step", "data set", "penalty", "score", "accuracy", "weights", "architecture", "edit")
+    for name in names:
+        table.add_column(name)
+    for design in designs:
+        table.add_row(
+            f"{design.timestep:,}",
+            design.dataset,
+            f"{design.penalty:.3g}",
+            f"{design.score:.4f}",
+            f"{design.val_accuracy:.2%}",
+            f"{design.active_weights:,}",
+            "-".join(map(str, design.layer_sizes)),
+            design.action,
+        )
+    Console().print(table)
 
 
 def _print_scores(scores: dict[str, list[float]]) -> None:

@@ -278,6 +278,22 @@ class ExportConfig:
 
 
 @dataclass(frozen=True)
+class DesignsConfig:
+    """List the best designs that a training has seen."""
+
+    run_dir: Annotated[Path, tyro.conf.Positional]
+    """Run folder of `rlnas train`; one that is still being written works too."""
+    max_weights: int | None = None
+    """Only designs of at most so many active weights."""
+    dataset: str | None = None
+    """Only designs for this data set."""
+    limit: int = 10
+    """How many at the most."""
+    front: bool = False
+    """List the Pareto front of accuracy against weights instead, smallest first."""
+
+
+@dataclass(frozen=True)
 class BuildConfig:
     """Train every architecture of a grid, and write a table with its data card.
 

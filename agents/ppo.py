@@ -13,8 +13,8 @@ from stable_baselines3.common.callbacks import CallbackList, CheckpointCallback
 from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoardOutputFormat
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
-from rlnas import datasets
-from rlnas.agents.callbacks import BestDesign, DesignLog, Progress
+from rlnas import archive, datasets
+from rlnas.agents.callbacks import ArchiveDesigns, BestDesign, DesignLog, Progress
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.episodes import as_json, make_env
 from rlnas.agents.features import policy_arguments
@@ -30,8 +30,8 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     """Train a controller.
 
     The run folder receives `config.json`, `policy.safetensors` with `policy.json`, `policy.zip`
-    (the model as Stable-Baselines3 saves it), `best/` (the best design seen), `tensorboard/`,
-    `progress.csv` and `checkpoints/`.
+    (the model as Stable-Baselines3 saves it), `best/` (the best design seen), `designs.sqlite`
+    (the facts of all), `tensorboard/`, `progress.csv` and `checkpoints/`.
 
     Args:
         config: everything about the run.
@@ -68,6 +68,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
         callbacks = [
             DesignLog(_as_markdown(config)),
             BestDesign(folder / "best"),
+            ArchiveDesigns(folder / archive.FILE),
             CheckpointCallback(interval, str(folder / "checkpoints"), name_prefix="policy"),
         ]
         if progress_bar:

@@ -15,6 +15,7 @@ import pytest
 
 from rlnas import idx
 from rlnas.agents.cli import main
+from rlnas.archive import FILE, DesignArchive
 from rlnas.artefacts import load_design, save_design
 from rlnas.network import random_network
 from tests.agents.helpers import files_in
@@ -127,6 +128,24 @@ def test_export_refuses_what_it_cannot_export(design, tmp_path, capsys):
         call("export", design, "--format", "exe")
 
 
+def test_designs_lists_the_best_of_a_run(run, capsys):
+    assert call("designs", run, "--limit", "3") == 0
+    shown = capsys.readouterr().out
+    best, *_ = DesignArchive(run / FILE).best()
+    assert shown.count("wine") == 3
+    assert f"{best.score:.4f}" in shown
+    few = sorted(design.active_weights for design in DesignArchive(run / FILE).best(1000))[20]
+    assert call("designs", run, "--max-weights", str(few), "--front") == 0
+    shown = capsys.readouterr().out
+    front = DesignArchive(run / FILE).front(few)
+    assert shown.count("wine") == min(len(front), 10)
+
+
+def test_designs_refuses_what_is_no_run(design, run, capsys):
+    refused(["designs", design], capsys, "no archive of designs")
+    refused(["designs", run, "--limit", "0"], capsys, "expected at least 1")
+
+
 def test_train_writes_where_it_is_told(tmp_path, capsys):
     out = tmp_path / "deep" / "run"
     code = call(
@@ -211,6 +230,8 @@ def test_data_list_says_how_to_get_what_is_absent(tmp_path, tiny_sets, capsys):
         (["train"], ("--dataset", "--total-timesteps", "--penalty", "--run-dir", "--algorithm")),
         (["design"], ("--policy", "--out", "--dataset", "--seed", "--penalty", "--data-dir")),
         (["evaluate"], ("PATH", "--dataset", "--json", "--data-dir")),
+        (["designs"], ("PATH", "--max-weights", "--dataset", "--limit", "--front")),
+        (["play"], ("--dataset", "--penalty", "--seed", "--policy")),
         (["export"], ("PATH", "--format", "--out", "--dataset", "--data-dir")),
         (["assess"], ("--policy", "--episodes", "--seed", "--dataset")),
         (["data"], ("list", "fetch")),

@@ -24,6 +24,7 @@ from rlnas.agents.config import AssessConfig, TrainConfig
 from rlnas.agents.design import assess, run_episode
 from rlnas.agents.policy import load_policy
 from rlnas.agents.ppo import train
+from rlnas.archive import FILE, DesignArchive
 from rlnas.artefacts import load_design
 from rlnas.datasets import load
 from rlnas.envs.actions import OPERATIONS
@@ -68,8 +69,20 @@ def test_every_documented_file_is_written(finished):
         "policy.zip",
         "best/design.json",
         "best/network.safetensors",
+        "designs.sqlite",
         "progress.csv",
     }
+
+
+def test_the_archive_has_every_design_of_the_training(finished):
+    designs = DesignArchive(finished / FILE).best(limit=1000)
+    designs.sort(key=lambda design: (design.timestep, design.environment))
+    keys = [(design.timestep, design.environment) for design in designs]
+    assert keys == [(2 * step, environment) for step in range(1, 97) for environment in range(2)]
+    rows = progress_of(finished)
+    for k, row in enumerate(rows):  # of 64 steps, of episodes of 4 steps in two environments
+        last = [d.score for d in designs[64 * k : 64 * (k + 1)] if d.timestep % 8 == 0]
+        assert float(row["design/score"]) == pytest.approx(np.mean(last))
 
 
 def test_as_many_checkpoints_as_asked_for_are_spread_over_the_training(finished):

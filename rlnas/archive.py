@@ -1,0 +1,171 @@
+"""`DesignArchive`: the facts of every design that a run has evaluated, in one SQLite file."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rlnas.errors import InputError
+
+VERSION = 1
+"""Of the table; kept in the file as SQLite's `user_version`."""
+
+FILE = "designs.sqlite"
+"""Name of the archive in a run folder."""
+
+
+@dataclass(frozen=True)
+class ArchivedDesign:
+    """The facts of one design; networks themselves are not kept.
+
+    Attributes:
+        timestep: of the training, when it was evaluated, over all environments.
+        environment: which one it was made in, from 0.
+        dataset: the name of its data set.
+        penalty: the price of the reference number of weights, in accuracy.
+        score, val_accuracy, val_loss: on validation samples.
+        active_weights: number of its connections.
+        layer_sizes: inputs, hidden layers, outputs.
+        action: the edit that led to it.
+    """
+
+    timestep: int
+    environment: int
+    dataset: str
+    penalty: float
+    score: float
+    val_accuracy: float
+    val_loss: float
+    active_weights: int
+    layer_sizes: tuple[int, ...]
+    action: str
+
+    @classmethod
+    def of(cls, timestep: int, environment: int, info: Mapping[str, Any]) -> "ArchivedDesign":
+        """The design that the info of a step tells of."""
+        rest = (field.name for field in fields(cls)[2:])
+        return cls(timestep, environment, **{name: info[name] for name in rest})
+
+
+_COLUMNS = [field.name for field in fields(ArchivedDesign)]
+_TABLE = f"CREATE TABLE designs ({', '.join(_COLUMNS)}, PRIMARY KEY (timestep, environment))"
+_INSERT = f"INSERT OR REPLACE INTO designs VALUES ({', '.join('?' * len(_COLUMNS))})"
+
+
+class DesignArchive:
+    """The designs of a run, on disk.
+
+    Every call opens the file and closes it again, so that a run can be read while it goes on.
+
+    Args:
+        path: of the file; made by the first `add`.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def add(self, designs: Iterable[ArchivedDesign]) -> None:
+        """Add designs, all or none; one of the same timestep and environment is replaced.
+
+        Raises:
+            InputError: the file is damaged, of a newer version, or cannot be written to.
+        """
+        rows = [
+            tuple({**asdict(design), "layer_sizes": json.dumps(design.layer_sizes)}.values())
+            for design in designs
+        ]
+        with closing(self._open()) as file:
+            try:
+                with file:  # one transaction
+                    if _version(file) == 0:
+                        file.execute(_TABLE)
+                        file.execute(f"PRAGMA user_version = {VERSION}")
+                    file.executemany(_INSERT, rows)
+            except sqlite3.Error as error:
+                raise InputError(f"cannot write {self.path}: {error}") from error
+
+    def best(
+        self, limit: int = 10, max_weights: int | None = None, dataset: str | None = None
+    ) -> list[ArchivedDesign]:
+        """The designs with the highest scores, best first.
+
+        Args:
+            limit: how many at the most.
+            max_weights: only designs of at most so many weights.
+            dataset: only designs for this data set.
+
+        Raises:
+            InputError: there is no archive, or it is damaged or of a newer version.
+        """
+        order = "score DESC, active_weights, timestep, environment"
+        return [self._design(row) for row in self._rows(order, max_weights, dataset, limit)]
+
+    def front(
+        self, max_weights: int | None = None, dataset: str | None = None
+    ) -> list[ArchivedDesign]:
+        """The Pareto front of validation accuracy against active weights, smallest first.
+
+        Args:
+            max_weights: only designs of at most so many weights.
+            dataset: only designs for this data set.
+
+        Raises:
+            InputError: there is no archive, or it is damaged or of a newer version.
+        """
+        front: list[ArchivedDesign] = []
+        accuracy = _COLUMNS.index("val_accuracy")
+        order = "active_weights, val_accuracy DESC, timestep, environment"
+        for row in self._rows(order, max_weights, dataset, limit=-1):
+            if not front or row[accuracy] > front[-1].val_accuracy:
+                front.append(self._design(row))
+        return front
+
+    def _rows(
+        self, order: str, max_weights: int | None, dataset: str | None, limit: int
+    ) -> list[tuple[Any, ...]]:
+        if not self.path.is_file():
+            raise InputError(f"there is no archive of designs at {self.path}")
+        conditions = "(?1 IS NULL OR active_weights <= ?1) AND (?2 IS NULL OR dataset = ?2)"
+        columns = ", ".join(_COLUMNS)
+        query = f"SELECT {columns} FROM designs WHERE {conditions} ORDER BY {order} LIMIT ?3"
+        with closing(self._open()) as file:
+            try:
+                _version(file)
+                return file.execute(query, (max_weights, dataset, limit)).fetchall()
+            except sqlite3.Error as error:
+                raise InputError(f"{self.path} is damaged: {error}") from error
+
+    def _design(self, row: tuple[Any, ...]) -> ArchivedDesign:
+        try:
+            *values, sizes, action = row  # SQLite keeps values of any type in any column
+            casts = (int, int, str, float, float, float, float, int)
+            facts = (cast(value) for cast, value in zip(casts, values, strict=True))
+            layers = tuple(int(size) for size in json.loads(sizes))
+            return ArchivedDesign(*facts, layers, str(action))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{self.path} is damaged: {error}") from error
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return sqlite3.connect(self.path)
+        except (sqlite3.Error, OSError) as error:
+            raise InputError(f"cannot open {self.path}: {error}") from error
+
+
+def _version(file: sqlite3.Connection) -> int:
+    """Of an archive, 0 for an empty file.
+
+    Raises:
+        InputError: it was written by a newer version of rlnas.
+    """
+    version = int(file.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise InputError(
+            f"the archive has version {version}, this rlnas reads up to {VERSION}: use the newer "
+            "one that wrote it"
+        )
+    return version
