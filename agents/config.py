@@ -122,6 +122,9 @@ class TrainConfig(EpisodesConfig):
     features: Literal["flat", "slots", "relative", "blind"] = "flat"
     """What the policy reads: the observation as it is, each layer through a shared encoder, all but
     the size of the task, or the step count alone (it can then learn nothing but a schedule)."""
+    start: Path | None = None
+    """Run folder of a trained policy to go on from, of the same algorithm, network and features;
+    by default the policy is new."""
     checkpoints: int = 5
     """Checkpoints written over the training."""
 

@@ -170,6 +170,30 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Policy:
     return Controller(policy, algorithm == "maskable_ppo", deterministic)
 
 
+def check_start(folder: str | Path, algorithm: str, net_arch: list[int], features: str) -> None:
+    """Raise `InputError` unless a folder holds a policy that `start_from` can take.
+
+    Args:
+        folder: of the trained policy's run.
+        algorithm: of the policy to be trained, as for `save_policy`.
+        net_arch: the same.
+        features: the same.
+    """
+    load_policy(folder)
+    record = read_json(Path(folder) / "policy.json")
+    ours = {"algorithm": algorithm, "net_arch": net_arch, "features": features}
+    theirs = {key: record.get(key) for key in ours}
+    if ours != theirs:
+        raise InputError(f"cannot go on from {folder}: it has {theirs}, this training {ours}")
+
+
+def start_from(folder: str | Path, policy: ActorCriticPolicy) -> None:
+    """Give a new policy the weights of a trained one, which `check_start` has let pass."""
+    trained = load_policy(folder)
+    assert isinstance(trained, Controller)
+    policy.load_state_dict(trained.policy.state_dict())
+
+
 def fingerprint(folder: str | Path) -> str:
     """SHA-256 of a policy's files, in hexadecimal.
 

@@ -18,7 +18,7 @@ from rlnas.agents.callbacks import ArchiveDesigns, BestDesign, DesignLog, Progre
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.episodes import as_json, make_env
 from rlnas.agents.features import policy_arguments
-from rlnas.agents.policy import save_policy
+from rlnas.agents.policy import check_start, save_policy, start_from
 from rlnas.agents.shared_episodes import SeededEpisodes, SharedEpisodes
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 from rlnas.files import new_folder, write_json
@@ -44,6 +44,8 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
         InputError: a value, the data set or the folder cannot be used.
     """
     config.check()
+    if config.start is not None:
+        check_start(config.start, config.algorithm, list(config.net_arch), config.features)
     data = datasets.load_all(list(config.dataset), config.data_dir)
     make = partial(make_env, config, data, reward=config.reward)
     first = make()  # checks the rest of the values before anything is written
@@ -62,6 +64,8 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     logger = Logger(str(folder), outputs)
     try:
         model = new_model(config, env)
+        if config.start is not None:
+            start_from(config.start, model.policy)
         model.set_logger(logger)
         steps = config.updates * config.rollout_steps
         interval = -(-steps // config.checkpoints)

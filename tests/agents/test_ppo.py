@@ -22,7 +22,7 @@ from rlnas.agents import episodes
 from rlnas.agents.callbacks import Progress
 from rlnas.agents.config import AssessConfig, TrainConfig
 from rlnas.agents.design import assess, run_episode
-from rlnas.agents.policy import load_policy
+from rlnas.agents.policy import load_policy, save_schedule
 from rlnas.agents.ppo import train
 from rlnas.archive import FILE, DesignArchive
 from rlnas.artefacts import load_design
@@ -492,3 +492,30 @@ def test_training_beats_random_edits_and_no_edits(tmp_path):
     ]
     assert np.mean(scores["trained"]) > np.mean(scores["random"]) + 0.3
     assert np.mean(scores["trained"]) > np.mean(nothing) + 0.3
+
+
+# --- going on from a trained policy ---
+
+
+def test_a_training_goes_on_from_a_trained_policy(runs, tmp_path):
+    start = runs["maskable_ppo"]
+    config = tiny(tmp_path / "run", start=start, learning_rate=1e-12)
+    train(config, progress_bar=False)
+    ours, theirs = (load_policy(run).policy.state_dict() for run in (tmp_path / "run", start))
+    for name, value in ours.items():
+        assert torch.allclose(value, theirs[name], atol=1e-6), name
+
+
+@pytest.mark.parametrize(
+    "settings", [{"algorithm": "ppo"}, {"net_arch": (9,)}, {"features": "blind"}], ids=str
+)
+def test_a_policy_of_another_kind_is_no_start(runs, settings, tmp_path):
+    with pytest.raises(InputError, match="cannot go on from"):
+        train(tiny(tmp_path / "run", start=runs["maskable_ppo"], **settings), progress_bar=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_schedule_is_no_start(tmp_path):
+    save_schedule(tmp_path / "schedule", [0, 1])
+    with pytest.raises(InputError, match="cannot go on from"):
+        train(tiny(tmp_path / "run", start=tmp_path / "schedule"), progress_bar=False)

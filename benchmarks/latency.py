@@ -1,0 +1,114 @@
+"""Time to classify one sample: our C code against onnxruntime and PyTorch, one thread each.
+
+rlnas design --dataset mnist --out designs/mnist
+python benchmarks/latency.py designs/mnist
+"""
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import onnxruntime
+import torch
+import tyro
+
+from rlnas import datasets
+from rlnas.artefacts import load_design
+from rlnas.export import export
+from rlnas.inference import for_inference
+from rlnas.torch_module import OnFeatures
+
+REPEATS = 5
+"""The fastest counts."""
+
+MAIN = """
+#include "network.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+int main(int argc, char **argv) {
+    long n = atol(argv[2]), k;
+    float *x = malloc(sizeof(float) * NETWORK_FEATURES * n);
+    FILE *file = fopen(argv[1], "rb");
+    struct timespec a, b;
+    long sum = 0;
+    if (argc != 3 || !x || !file) return 1;
+    if (fread(x, sizeof(float) * NETWORK_FEATURES, n, file) != (size_t)n) return 1;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    for (k = 0; k < n; k++) sum += network_classify(x + k * NETWORK_FEATURES);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    printf("%.9f %ld", (b.tv_sec - a.tv_sec) + 1e-9 * (b.tv_nsec - a.tv_nsec), sum);
+    return 0;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which design."""
+
+    design: Annotated[Path, tyro.conf.Positional]
+    """Folder made by `rlnas design`."""
+    samples: int = 2000
+    """Of the test samples, one at a time."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+
+def seconds_of_c(folder: Path, rows: np.ndarray) -> float:
+    """Compiled with -O2; the samples come from a file."""
+    (folder / "main.c").write_text(MAIN)
+    rows.tofile(folder / "rows")
+    program = folder / "run"
+    sources = [folder / "main.c", folder / "network.c"]
+    subprocess.run(["cc", "-O2", "-o", program, *sources], check=True)
+    done = subprocess.run(
+        [program, folder / "rows", str(len(rows))], capture_output=True, check=True
+    )
+    return float(done.stdout.split()[0])
+
+
+def seconds_of(classify: Callable[[np.ndarray], object], rows: np.ndarray) -> float:
+    """One call for each sample."""
+    began = time.perf_counter()
+    for k in range(len(rows)):
+        classify(rows[k : k + 1])
+    return time.perf_counter() - began
+
+
+def main(settings: Settings) -> None:
+    """Export, time, print a table."""
+    network, record = load_design(settings.design)
+    data = datasets.load(record["dataset"], data_dir=settings.data_dir)
+    rows = data.features[data.test[: settings.samples]].astype(np.float32)
+    torch.set_num_threads(1)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    module = OnFeatures(for_inference(network, data)).eval()
+    print(f"{network.active_weights:,} weights, layers {network.layer_sizes}")
+    print("| | us a sample | constants, bytes |")
+    print("|---|---|---|")
+    with tempfile.TemporaryDirectory() as name, torch.inference_mode():
+        folder = Path(name)
+        for form in ("c", "c-int8"):
+            facts = export(network, data, form, folder / form)
+            best = min(seconds_of_c(folder / form, rows) for _ in range(REPEATS))
+            print(f"| {form} | {best / len(rows) * 1e6:.2f} | {facts['flash']:,} |")
+        export(network, data, "onnx", folder)
+        session = onnxruntime.InferenceSession(folder / "network.onnx", options)
+        rivals: dict[str, Callable[[np.ndarray], object]] = {
+            "onnxruntime": lambda row: session.run(["logits"], {"features": row}),
+            "torch": lambda row: module(torch.from_numpy(row)),
+        }
+        for form, classify in rivals.items():
+            best = min(seconds_of(classify, rows) for _ in range(REPEATS))
+            print(f"| {form} | {best / len(rows) * 1e6:.2f} | |")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings))
