@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test check format bench-engine bench-env bench-tabular controller docs scores estimators clean
+.PHONY: setup demo test check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
 
 setup: .venv/installed
 
@@ -38,17 +38,24 @@ bench-env: setup  ## steps per second of the environments, and where the time go
 bench-tabular: setup  ## steps and look-ups per second of the tabular environments
 	$(BIN)/python benchmarks/tabular.py
 
-TASKS := --dataset mixed varied --penalty 0.01 1 --width 38 152 --density 1
+TASKS := --dataset mixed varied images --penalty 0.01 1 --width 38 152 --density 1
+POLICY := --num-envs 16 --batch-size 400 --features relative
 SHIPPED := agents/shipped
 
-controller: setup  ## train the controller that comes with rlnas, evolve its rival: two hours
-	$(BIN)/rlnas train $(TASKS) --total-timesteps 1000000 --num-envs 16 --group 4 --batch-size 400 \
-		--features relative --gae-lambda 0.8 --entropy 0.005 --run-dir runs/controller
-	$(BIN)/rlnas evolve $(TASKS) --budget 26250000 --run-dir runs/schedule
+controller: setup  ## train the controller that comes with rlnas, evolve its rival: three hours
+	$(BIN)/rlnas train $(TASKS) $(POLICY) --total-timesteps 600000 --group 4 \
+		--gae-lambda 0.8 --entropy 0.005 --run-dir runs/controller-1
+	$(BIN)/rlnas train $(TASKS) $(POLICY) --total-timesteps 256000 --group 8 \
+		--gae-lambda 0.97 --entropy 0.003 --learning-rate 0.0005 \
+		--start runs/controller-1 --run-dir runs/controller
+	$(BIN)/rlnas evolve $(TASKS) --budget 15750000 --run-dir runs/schedule
 	mkdir -p $(SHIPPED)/controller $(SHIPPED)/schedule
 	cp runs/controller/config.json runs/controller/policy.json runs/controller/policy.safetensors \
 		$(SHIPPED)/controller
 	cp runs/schedule/config.json runs/schedule/policy.json $(SHIPPED)/schedule
+
+transfer: setup  ## one design for data never seen, the controller against fixed schedules: 10 minutes
+	$(BIN)/rlnas transfer --out runs/transfer
 
 docs: setup  ## the pages of the environments, the data cards
 	$(BIN)/python docs/generate.py
