@@ -51,6 +51,9 @@ class ArchivedDesign:
 
 
 _COLUMNS = [field.name for field in fields(ArchivedDesign)]
+_CASTS: dict[str, Any] = {
+    field.name: field.type for field in fields(ArchivedDesign) if field.type in (int, float, str)
+}
 _TABLE = f"CREATE TABLE designs ({', '.join(_COLUMNS)}, PRIMARY KEY (timestep, environment))"
 _INSERT = f"INSERT OR REPLACE INTO designs VALUES ({', '.join('?' * len(_COLUMNS))})"
 
@@ -140,11 +143,11 @@ class DesignArchive:
 
     def _design(self, row: tuple[Any, ...]) -> ArchivedDesign:
         try:
-            *values, sizes, action = row  # SQLite keeps values of any type in any column
-            casts = (int, int, str, float, float, float, float, int)
-            facts = (cast(value) for cast, value in zip(casts, values, strict=True))
-            layers = tuple(int(size) for size in json.loads(sizes))
-            return ArchivedDesign(*facts, layers, str(action))
+            values = dict(zip(_COLUMNS, row, strict=True))
+            values["layer_sizes"] = tuple(int(size) for size in json.loads(values["layer_sizes"]))
+            for name, cast in _CASTS.items():  # SQLite keeps values of any type in any column
+                values[name] = cast(values[name])
+            return ArchivedDesign(**values)
         except (ValueError, TypeError) as error:
             raise InputError(f"{self.path} is damaged: {error}") from error
 
