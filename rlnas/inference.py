@@ -127,6 +127,7 @@ def for_inference(network: SparseNetwork, dataset: Dataset) -> Inference:
 def save_npz(inference: Inference, path: Path) -> None:
     """Write `arrays()` as a compressed NumPy file, without pickle."""
     buffer = io.BytesIO()
+    # For all that types tell, an array might be named as the flag `allow_pickle` is.
     np.savez_compressed(buffer, **inference.arrays())  # type: ignore[arg-type]
     replace_file(path, buffer.getvalue())
 
