@@ -6,8 +6,8 @@ those of stepping them one by one, to the bit, whatever the number of threads.
 """
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, cast
 
@@ -120,10 +120,9 @@ class DesignVectorEnv(SyncVectorEnv):
         )
         return super().step(actions)
 
-    def _ahead(self, calls: list[Callable[[], None]]) -> None:
+    def _ahead(self, calls: Sequence[Callable[[], None]]) -> None:
         """Carry the calls out in threads; the parent class then collects their results in order."""
-        for future in [self._pool.submit(call) for call in calls]:
-            future.result()
+        in_threads(self._pool, calls)
 
     def close_extras(self, **arguments: Any) -> None:
         """Close the environments and end the threads."""
@@ -154,6 +153,13 @@ class _Ahead(gym.Wrapper):
 
     def reset(self, **arguments: Any) -> Any:
         return self.started.pop()
+
+
+def in_threads(pool: ThreadPoolExecutor, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Results of the calls, in their order; the first exception is raised once all have ended."""
+    futures = [pool.submit(call) for call in calls]
+    wait(futures)  # a caller who goes on after an exception must find no environment still moving
+    return [future.result() for future in futures]
 
 
 def thread_pool(num_threads: int | None, num_envs: int) -> ThreadPoolExecutor:

@@ -1,6 +1,7 @@
 """The environments as Stable-Baselines3 `VecEnv`s: live ones in threads, and tabular ones."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -10,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from rlnas.envs.design_vector_env import thread_pool
+from rlnas.envs.design_vector_env import in_threads, thread_pool
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
 from rlnas.errors import InputError
 
@@ -33,7 +34,8 @@ class ThreadedVecEnv(DummyVecEnv):
         # The slowest of the last step first, so that no thread waits long for the others.
         order = np.argsort(-self.seconds, kind="stable").tolist()
         infos: list[dict] = [{}] * self.num_envs
-        for index, info in zip(order, self.pool.map(self._step_one, order), strict=True):
+        steps = [partial(self._step_one, index) for index in order]
+        for index, info in zip(order, in_threads(self.pool, steps), strict=True):
             infos[index] = info
         return self._obs_from_buf(), np.copy(self.buf_rews), np.copy(self.buf_dones), infos
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from time import sleep
 from typing import Any
 
 import gymnasium as gym
@@ -352,13 +353,18 @@ def test_an_exception_in_a_thread_reaches_the_caller_and_a_reset_mends_it(ours, 
     def failing(self: DesignEnv, action: Any) -> Any:
         if action == 5:
             raise Trap
+        if action == 1:
+            sleep(0.2)  # still under way when the other one fails
+            late.append(action)
         return step(self, action)
 
+    late: list[int] = []
     vector, twin = ours(), one_by_one()
     monkeypatch.setattr(DesignEnv, "step", failing)
     vector.reset(seed=0)
     with pytest.raises(Trap):
         vector.step(np.array([0, 5, 1]))
+    assert late == [1]
     assert_same(run(vector, 0, seed=1), run(twin, 0, seed=1))
     for _ in range(LENGTH + 2):
         assert_same(*(each.step(np.array([0, 1, 11])) for each in (vector, twin)))
