@@ -19,7 +19,7 @@ demo: setup  ## train a controller on digits, let it design a network, show the 
 	@echo "watch the training: $(BIN)/tensorboard --logdir $(RUN)/tensorboard"
 
 test: setup
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: setup  ## format, lint, types (of an installed copy, where rlnas.envs is a real folder)
 	$(BIN)/ruff format --check .
