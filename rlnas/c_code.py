@@ -43,10 +43,11 @@ def write_c(inference: Inference, folder: Path, quantised: bool = False) -> Foot
         InputError: the network is too large for 16-bit indices.
     """
     units = sum(inference.layer_sizes)
-    if max(units, inference.n_features) > 2**16:
-        raise InputError(
-            f"{units} units are too many for C code with 16-bit indices: at most 65536"
-        )
+    for count, what in ((units, "units"), (inference.n_features, "features")):
+        if count > 2**16:
+            raise InputError(
+                f"{count} {what} are too many for C code with 16-bit indices: at most 65536"
+            )
     arrays: dict[str, tuple[str, np.ndarray]] = {
         "inputs": ("uint16_t", inference.inputs),
         "means": ("float", inference.mean),
@@ -82,7 +83,7 @@ def quantise(inference: Inference) -> tuple[np.ndarray, np.ndarray]:
         int8 `[connections]` and float32 `[rows]`; a weight is about its number times the step of
         the unit that it leads to.
     """
-    rows = np.repeat(np.arange(inference.biases.size), np.diff(inference.indptr))
+    rows = inference.rows
     largest = np.zeros(inference.biases.size, np.float32)
     np.maximum.at(largest, rows, np.abs(inference.weights))
     steps = np.where(largest > 0, largest / LEVELS, 1).astype(np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 
 from rlnas.c_code import quantise, write_c
 from rlnas.datasets import Dataset
+from rlnas.errors import InputError
 from rlnas.inference import Inference, for_inference, save_npz, save_safetensors
 from rlnas.network import SparseNetwork
 from rlnas.onnx_model import write_onnx
@@ -30,7 +31,8 @@ def export(network: SparseNetwork, dataset: Dataset, form: str, folder: Path) ->
         C code.
 
     Raises:
-        InputError: the network does not fit the data set, or a package is missing.
+        InputError: the format is unknown, the network does not fit the data set, or a package is
+            missing.
     """
     inference = for_inference(network, dataset)
     facts: dict[str, Any] = {}
@@ -48,11 +50,13 @@ def export(network: SparseNetwork, dataset: Dataset, form: str, folder: Path) ->
         case "safetensors":
             save_safetensors(inference, folder / "inference.safetensors")
             names = ["inference.safetensors"]
-        case _:
+        case "torch":
             from rlnas.torch_module import save_program
 
             save_program(inference, folder / "network.pt2")
             names = ["network.pt2"]
+        case _:
+            raise InputError(f"unknown format '{form}': expected one of {', '.join(FORMATS)}")
     accuracy = _accuracy(dequantised(inference) if form == "c-int8" else inference, dataset)
     return {"files": names, "test_accuracy": accuracy, **facts}
 
@@ -60,7 +64,7 @@ def export(network: SparseNetwork, dataset: Dataset, form: str, folder: Path) ->
 def dequantised(inference: Inference) -> Inference:
     """The network with the weights that int8 code has."""
     codes, steps = quantise(inference)
-    return replace(inference, weights=codes * np.repeat(steps, np.diff(inference.indptr)))
+    return replace(inference, weights=codes * steps[inference.rows])
 
 
 def _accuracy(inference: Inference, dataset: Dataset) -> float:

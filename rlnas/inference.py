@@ -52,6 +52,11 @@ class Inference:
         """Layer `l` owns the units `starts[l]:starts[l + 1]`."""
         return tuple(accumulate(self.layer_sizes, initial=0))
 
+    @property
+    def rows(self) -> np.ndarray:
+        """int64 `[connections]`: the row that each connection belongs to."""
+        return np.repeat(np.arange(self.biases.size), np.diff(self.indptr))
+
     def logits(self, features: np.ndarray) -> np.ndarray:
         """The outputs, in NumPy and SciPy.
 

@@ -68,8 +68,7 @@ class OnFeatures(torch.nn.Module):
         super().__init__()
         for name in ("inputs", "mean", "scale"):
             self.register_buffer(name, torch.from_numpy(getattr(inference, name).copy()))
-        first, rows = inference.layer_sizes[0], np.arange(inference.biases.size)
-        targets = np.repeat(rows, np.diff(inference.indptr)) + first
+        targets = inference.rows + inference.layer_sizes[0]
         self.network = _module(
             inference.layer_sizes, targets, inference.indices, inference.weights, inference.biases
         )

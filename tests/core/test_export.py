@@ -215,8 +215,14 @@ def test_constant_outputs_are_refused():
         for_inference(network, DATA)
 
 
-def test_too_many_units_for_the_indices_of_c_code_are_refused(tmp_path):
+def test_an_unknown_format_is_refused(tmp_path):
+    with pytest.raises(InputError, match="unknown format 'tflite': expected one of c, c-int8"):
+        export(NETWORKS["one"], DATA, "tflite", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_many_features_for_the_indices_of_c_code_are_refused(tmp_path):
     inference = for_inference(NETWORKS["one"], DATA)
     large = Inference(**{**vars(inference), "n_features": 70_000})
-    with pytest.raises(InputError, match="at most 65536"):
+    with pytest.raises(InputError, match=r"70000 features are too many.*at most 65536"):
         write_c(large, tmp_path)
