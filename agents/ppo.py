@@ -1,5 +1,6 @@
 """Training a controller with PPO: one call."""
 
+import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -84,6 +85,22 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
         logger.close()
         env.close()
         torch.set_num_threads(threads)
+    return folder
+
+
+def train_once(config: TrainConfig) -> Path:
+    """The run folder of a training, which is carried out if it is not there yet.
+
+    One that was cut short begins again: its folder is cleared first.
+
+    Raises:
+        InputError: as for `train`; also for a folder that holds something else.
+    """
+    folder = config.folder
+    if not (folder / "policy.zip").is_file():  # what a training writes last
+        if (folder / "config.json").is_file():  # what it writes first
+            shutil.rmtree(folder)
+        train(config, progress_bar=False)
     return folder
 
 

@@ -19,7 +19,7 @@ from rlnas.agents.config import TrainConfig
 from rlnas.agents.design import run_episode
 from rlnas.agents.episodes import env_like
 from rlnas.agents.policy import load_policy
-from rlnas.agents.ppo import train
+from rlnas.agents.ppo import train_once
 from rlnas.agents.resumable import own_folder, run_all
 from rlnas.agents.statistics import estimate
 
@@ -52,12 +52,10 @@ def run(config: TrainConfig, penalties: tuple[float, ...], episodes: int) -> dic
         For each penalty a list of score, validation error and relative weights of every episode.
     """
     torch.set_num_threads(1)
-    assert config.run_dir is not None
-    if not (config.run_dir / "policy.json").is_file():
-        train(config, progress_bar=False)
-    policy, designs = load_policy(config.run_dir), {}
+    folder = train_once(config)
+    policy, designs = load_policy(folder), {}
     for penalty in penalties:
-        env = env_like(config.run_dir, penalty=penalty)
+        env = env_like(folder, penalty=penalty)
         designs[f"{penalty:g}"] = []
         for k in range(episodes):
             info = run_episode(env, policy, FIRST_EPISODE + k)[1][-1]

@@ -20,7 +20,7 @@ from rlnas.agents.config import TrainConfig
 from rlnas.agents.design import random_policy, run_episode
 from rlnas.agents.episodes import env_like
 from rlnas.agents.policy import Policy, load_policy
-from rlnas.agents.ppo import train
+from rlnas.agents.ppo import train_once
 from rlnas.agents.resumable import own_folder, run_all
 from rlnas.agents.statistics import estimate
 
@@ -45,12 +45,10 @@ class Settings:
 def run(config: TrainConfig, episodes: int) -> dict[str, Any]:
     """Train with one seed, then play fresh episodes."""
     torch.set_num_threads(1)
-    assert config.run_dir is not None
-    if not (config.run_dir / "policy.json").is_file():
-        train(config, progress_bar=False)
-    with open(config.run_dir / "progress.csv") as file:
+    folder = train_once(config)
+    with open(folder / "progress.csv") as file:
         curve = [float(row["design/score"]) for row in csv.DictReader(file)]
-    return {"trained": play(config.run_dir, load_policy(config.run_dir), episodes), "curve": curve}
+    return {"trained": play(folder, load_policy(folder), episodes), "curve": curve}
 
 
 def play(folder: Path, policy: Policy, episodes: int) -> list[float]:

@@ -23,7 +23,7 @@ from rlnas.agents.callbacks import Progress
 from rlnas.agents.config import AssessConfig, TrainConfig
 from rlnas.agents.design import assess, run_episode
 from rlnas.agents.policy import load_policy, save_schedule
-from rlnas.agents.ppo import train
+from rlnas.agents.ppo import train, train_once
 from rlnas.archive import FILE, DesignArchive
 from rlnas.artefacts import load_design
 from rlnas.datasets import load
@@ -114,6 +114,20 @@ def test_progress_has_a_row_for_every_update(finished):
     rows = progress_of(finished)
     assert [int(row["time/total_timesteps"]) for row in rows] == [64, 128, 192]
     assert all(float(row["design/score"]) <= 1 for row in rows)
+
+
+def test_a_training_that_was_cut_short_begins_again_and_one_that_ended_does_not(tmp_path):
+    config = tiny(tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "progress.csv").write_text("half of it")
+    with pytest.raises(InputError, match="not empty"):
+        train_once(config)
+    (tmp_path / "run" / "config.json").write_text("{}")
+    assert train_once(config) == tmp_path / "run"
+    assert len(progress_of(tmp_path / "run")) == 3
+    ended = (tmp_path / "run" / "policy.zip").stat().st_mtime_ns
+    train_once(config)
+    assert (tmp_path / "run" / "policy.zip").stat().st_mtime_ns == ended
 
 
 def test_every_setting_of_the_learner_reaches_it(tmp_path):
