@@ -95,12 +95,13 @@ class DesignVectorEnv(SyncVectorEnv):
                 check_under_way(min(env.elapsed for env in envs))
         others = {key: value for key, value in options.items() if key != "reset_mask"}
         seeds = spread_seed(seed, self.num_envs)
-        self._ahead(
+        in_threads(
+            self._pool,
             [
                 partial(env.reset_ahead, seed=seeds[index], options=others)
                 for index, env in enumerate(self._ahead_envs)
                 if which[index]
-            ]
+            ],
         )
         return super().reset(seed=seeds, options=options)
 
@@ -112,17 +113,14 @@ class DesignVectorEnv(SyncVectorEnv):
         over = self._autoreset_envs
         check_over(self.autoreset_mode, over)
         late = over & (self.autoreset_mode is AutoresetMode.NEXT_STEP)
-        self._ahead(
+        in_threads(
+            self._pool,
             [
                 env.reset_ahead if late[index] else partial(env.step_ahead, actions[index])
                 for index, env in enumerate(self._ahead_envs)
-            ]
+            ],
         )
         return super().step(actions)
-
-    def _ahead(self, calls: Sequence[Callable[[], None]]) -> None:
-        """Carry the calls out in threads; the parent class then collects their results in order."""
-        in_threads(self._pool, calls)
 
     def close_extras(self, **arguments: Any) -> None:
         """Close the environments and end the threads."""
@@ -131,7 +129,10 @@ class DesignVectorEnv(SyncVectorEnv):
 
 
 class _Ahead(gym.Wrapper):
-    """An environment that is asked for steps and resets that it has already taken."""
+    """An environment that is asked for steps and resets that it has already taken.
+
+    They are taken in threads; `SyncVectorEnv` then collects their results in order.
+    """
 
     def __init__(self, env: gym.Env, resets: bool):
         super().__init__(env)

@@ -54,7 +54,7 @@ def write_onnx(inference: Inference, path: Path) -> None:
         own = slice(bounds[0], bounds[-1])
         read, columns = np.unique(inference.indices[own], return_inverse=True)
         dense = np.zeros((read.size, stop - start), np.float32)
-        dense[columns, np.repeat(np.arange(stop - start), np.diff(bounds))] = inference.weights[own]
+        dense[columns, inference.rows[own] - (start - first)] = inference.weights[own]
         sources = units
         if read.size < start:
             index = constant(f"sources_{k}", read.astype(np.int64))

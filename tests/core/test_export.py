@@ -221,8 +221,15 @@ def test_an_unknown_format_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_too_many_features_for_the_indices_of_c_code_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_features": 70_000}, r"70000 features are too many.*at most 65536"),
+        ({"layer_sizes": (70_000, 3)}, r"70003 units are too many.*at most 65536"),
+    ],
+)
+def test_too_much_for_the_indices_of_c_code_is_refused(change, message, tmp_path):
     inference = for_inference(NETWORKS["one"], DATA)
-    large = Inference(**{**vars(inference), "n_features": 70_000})
-    with pytest.raises(InputError, match=r"70000 features are too many.*at most 65536"):
+    large = Inference(**{**vars(inference), **change})
+    with pytest.raises(InputError, match=message):
         write_c(large, tmp_path)
