@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlnas import datasets, synthetic
+from rlnas import datasets, edits, synthetic
 from rlnas.agents.baselines.dense_training import dense_training
 from rlnas.agents.baselines.magnitude_pruning import magnitude_pruning
 from rlnas.agents.baselines.rigl import rigl
@@ -33,6 +33,7 @@ from rlnas.training import evaluate
 
 SCHEDULES: dict[str, Callable[..., SparseNetwork]] = {
     "magnitude_pruning": magnitude_pruning,
+    "salience_pruning": partial(magnitude_pruning, salience=edits.salience),
     "rigl": rigl,
     "set": sparse_evolutionary_training,
     "snip": snip,

@@ -59,7 +59,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     |---|---|---|---|---|
     | 0 | none | | | yes |
     | 1-10 | add connections, where the gradient is largest | all, hidden 1-3, output | x1.25, x2 | yes |
-    | 11-20 | remove connections, the smallest weights | all, hidden 1-3, output | /1.25, /2 | no |
+    | 11-20 | remove connections, the least salient | all, hidden 1-3, output | /1.25, /2 | no |
     | 21-26 | add neurons, where the gradient asks for them | hidden 1-3 | x1.25, x2 | yes |
     | 27-32 | remove neurons, the least salient | hidden 1-3 | /1.25, /2 | no |
     | 33-35 | add a layer in front of hidden k, or behind the last | hidden 1-3 | | yes |
@@ -67,7 +67,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 
     Amounts are relative to what is there and at least 1. An action is illegal if the network has
     no such layer, if nothing would be left, or beyond 3 hidden layers, 512 neurons in a layer or
-    twice the reference number of weights. An illegal action changes nothing and still costs the
+    twice the reference number of weights. The salience of a connection is its squared weight times
+    Adam's estimate of the curvature (`rlnas.edits.salience`). An illegal action changes nothing and still costs the
     step. Masks: `info["action_mask"]` (int8, for `action_space.sample`), `action_masks()` (bool,
     for sb3-contrib), and one row per environment through vector environments (their infos, or
     `env_method("action_masks")`).

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rlnas.kernels import compiled
-from rlnas.network import AVERAGE, VALUE, SparseNetwork, from_coordinates
+from rlnas.network import AVERAGE, SECOND_MOMENT, VALUE, SparseNetwork, from_coordinates
 from rlnas.probe import Probe
 from rlnas.surgery import (
     BOTH,
@@ -25,6 +25,8 @@ from rlnas.surgery import (
     with_only,
     without_units,
 )
+
+_NO_MOMENT = np.float32(1e-24)  # far below the moments of connections that matter
 
 
 def add_connections(
@@ -60,7 +62,7 @@ def add_connections(
 def remove_connections(
     network: SparseNetwork, count: int, layer: int | None = None
 ) -> SparseNetwork:
-    """Remove the connections whose averaged weight is smallest in magnitude. Not exact.
+    """Remove the least salient connections. Not exact.
 
     Args:
         network: the network.
@@ -75,8 +77,19 @@ def remove_connections(
         rows = network.starts[layer : layer + 2] - network.n_inputs
         first, last = network.indptr[rows]
     keep = np.ones(network.active_weights, bool)
-    keep[first + largest(-np.abs(network.connections[AVERAGE, first:last]), count)] = False
+    keep[first + largest(-salience(network)[first:last], count)] = False
     return sweep_dead_units(with_only(network, keep))
+
+
+def salience(network: SparseNetwork) -> np.ndarray:
+    """float32 `[connections]`: by how much the loss would grow without each, in some unit.
+
+    Optimal brain damage (LeCun et al. 1990, eq. 5: half the squared weight times the diagonal of
+    the Hessian), with the curvature that Adam divides its steps by: the root of the second moment.
+    In a network that has no moments yet, the order is that of the magnitudes.
+    """
+    state = network.connections
+    return state[AVERAGE] ** 2 * np.sqrt(state[SECOND_MOMENT] + _NO_MOMENT)
 
 
 def add_neurons(

@@ -1,5 +1,7 @@
 """Gradual magnitude pruning: a dense network loses its smallest weights while it is trained."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from rlnas.datasets import Dataset
@@ -9,18 +11,23 @@ from rlnas.surgery import EditError, sweep_dead_units, with_only
 from rlnas.training import Batches, train
 
 
+def magnitude(network: SparseNetwork) -> np.ndarray:
+    """float32 `[connections]`: of the averaged weights."""
+    return np.abs(network.connections[AVERAGE])
+
+
 def magnitude_pruning(
     layer_sizes: tuple[int, ...],
     active_weights: int,
     dataset: Dataset,
     batches: int,
     rng: np.random.Generator,
+    salience: Callable[[SparseNetwork], np.ndarray] = magnitude,
 ) -> SparseNetwork:
     """Train a dense network and prune it, a little at each of `moments`.
 
     Zhu & Gupta 2017, section 3, from no sparsity and the first batch on; the weights of all
-    layers compete, and it is the averaged ones that are compared, as in
-    `rlnas.edits.remove_connections`.
+    layers compete.
 
     Args:
         layer_sizes: number of inputs, hidden units per layer, outputs.
@@ -28,6 +35,7 @@ def magnitude_pruning(
         dataset: its validation and test samples are not read.
         batches: of training, at least 8.
         rng: source of randomness.
+        salience: what is pruned by, such as `rlnas.edits.salience`; the least go first.
 
     Returns:
         The trained network; hidden units that were left without a way in or out are gone.
@@ -47,7 +55,7 @@ def magnitude_pruning(
     for done, part in enumerate(before, start=1):
         train(network, dataset, part)
         count = cubic(dense, active_weights, done / len(before))
-        network = prune(network, np.abs(network.connections[AVERAGE]), count)
+        network = prune(network, salience(network), count)
     train(network, dataset, last)
     return network
 

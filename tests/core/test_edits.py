@@ -136,11 +136,11 @@ def test_a_full_layer_cannot_get_connections():
 
 @pytest.mark.parametrize("count", [1, 4, 9])
 @pytest.mark.parametrize("layer", [None, 1, 2, 3])
-def test_the_connections_with_the_smallest_averaged_weight_are_removed(layer, count):
+def test_the_connections_that_optimal_brain_damage_finds_least_salient_are_removed(layer, count):
     network = layered(MLP)
     network.connections[VALUE] = 1 / network.connections[AVERAGE]  # the other way round
     size = {
-        pair: abs(state[AVERAGE])
+        pair: state[AVERAGE] ** 2 * state[SECOND_MOMENT] ** 0.5
         for pair, state in table(network).items()
         if layer is None or network.unit_layers[pair[0]] == layer
     }
@@ -149,6 +149,30 @@ def test_the_connections_with_the_smallest_averaged_weight_are_removed(layer, co
     assert after.layer_sizes == MLP  # else nothing below could be compared
     gone = set(table(network)) - set(table(after))
     assert gone == set(sorted(size, key=size.get)[:count])
+
+
+def test_without_moments_the_smallest_weights_are_the_least_salient():
+    network = layered(MLP)
+    network.connections[SECOND_MOMENT] = 0
+    order = np.argsort(np.abs(network.connections[AVERAGE]))
+    np.testing.assert_array_equal(np.argsort(edits.salience(network)), order)
+
+
+def test_salience_is_what_the_loss_grows_by_if_adam_has_the_curvature_right():
+    """A linear unit on uncorrelated inputs of different scales, at the optimum of least squares.
+
+    Without a connection of weight w, the loss grows by half of w squared times the input's
+    variance, which is the curvature.
+    """
+    rng = np.random.default_rng(0)
+    weights, inputs = np.array([0.2, 0.5, 4]), rng.normal(size=(20_000, 3)) * [3, 1, 0.1]
+    network = network_of((3, 1), np.ones((1, 3), bool), rng)
+    network.connections[AVERAGE] = weights
+    network.connections[SECOND_MOMENT] = (inputs**2).mean(axis=0) ** 2
+    whole = inputs @ weights
+    without = [inputs @ np.where(np.arange(3) == k, 0, weights) for k in range(3)]
+    growth = [((part - whole) ** 2).mean() / 2 for part in without]
+    np.testing.assert_allclose(edits.salience(network) / 2, growth, rtol=1e-5)
 
 
 def test_the_connections_that_remain_keep_their_state():

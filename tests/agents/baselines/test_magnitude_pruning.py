@@ -59,6 +59,16 @@ def test_the_smallest_averaged_weights_go(monkeypatch):
     assert seen == [83, 46, 27, 20, 19]
 
 
+def test_pruning_by_another_salience(monkeypatch):
+    def spy(network, salience, count):
+        np.testing.assert_array_equal(salience, edits.salience(network))
+        return prune(network, salience, count)
+
+    monkeypatch.setattr(module, "prune", spy)
+    network = magnitude_pruning((12, 9, 4), 19, DATA, 40, rng(), salience=edits.salience)
+    assert network.active_weights == 19
+
+
 @pytest.mark.parametrize(
     ("batches", "first", "interval", "last"),
     [(8, 5, 5, 5), (100, 5, 5, 70), (500, 12, 12, 372), (2000, 50, 50, 1450)],
@@ -140,9 +150,9 @@ def test_pruning_at_once_is_pruning_one_by_one(sizes):
 
 def test_pruning_is_removing_connections_as_long_as_no_unit_dies():
     network = skip_network((6, 9, 3), rng(3), 0.8)
-    averages = np.abs(network.connections[AVERAGE])
-    for lost in (0, 1, 5, 20):
-        pruned = prune(network, averages, network.active_weights - lost)
+    salience = edits.salience(network)
+    for lost in (0, 1, 5, 10):
+        pruned = prune(network, salience, network.active_weights - lost)
         assert bits(pruned) == bits(edits.remove_connections(network, lost) if lost else network)
         assert pruned.layer_sizes == network.layer_sizes
 
