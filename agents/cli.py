@@ -24,6 +24,7 @@ from rlnas.agents.config import (
     EvolveConfig,
     ExportConfig,
     FetchConfig,
+    FrontierConfig,
     ListConfig,
     PlayConfig,
     ScoresConfig,
@@ -52,6 +53,7 @@ Command = (
     | Annotated[StudyConfig, _subcommand("study")]
     | Annotated[CompareConfig, _subcommand("compare")]
     | Annotated[TransferConfig, _subcommand("transfer")]
+    | Annotated[FrontierConfig, _subcommand("frontier")]
 )
 
 
@@ -145,6 +147,12 @@ def run(config: Any) -> None:
             from rlnas.agents.transfer_report import report as transfer_report
 
             print(transfer_report(transfer(config), config.out))
+        case FrontierConfig():
+            from rlnas.agents.frontier import frontier
+            from rlnas.agents.frontier_report import report as frontier_report
+
+            print(frontier_report(frontier(config), config.dataset, config.folder))
+            print(f"plot and designs in {config.folder}")
 
 
 def _compare(config: CompareConfig) -> None:

@@ -200,6 +200,9 @@ class DesignConfig:
     penalty: float | None = None
     """Price of the reference number of weights; by default the one of the training, or the middle
     of its range."""
+    thorough: bool = False
+    """Start from 300 dense neurons, make 40 edits, train for an epoch after each: better designs in
+    some ten times the time."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
 
@@ -456,3 +459,34 @@ class TransferConfig:
     """Workers; -1 for as many as there are processors."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
+
+
+@dataclass(frozen=True)
+class FrontierConfig:
+    """Test error against active weights: thorough designs for a range of penalties, beside rivals.
+
+    The same command again goes on where the last one ended.
+    """
+
+    dataset: str = "mnist"
+    """Name or .npz file."""
+    out: Path | None = None
+    """Folder for the tables, the plot and the designs; by default runs/frontier-<dataset>."""
+    policy: Path = SHIPPED
+    """Run folder of `rlnas train`; by default the controller that comes with rlnas."""
+    penalties: tuple[float, ...] = (
+        *(1e-4, 0.001, 0.003, 0.006, 0.01, 0.02, 0.03, 0.06),
+        *(0.1, 0.2, 0.3, 0.6, 1.0, 2.0, 4.0),
+    )
+    """Prices of the reference number of weights, in accuracy."""
+    seeds: int = 5
+    """Designs for each penalty."""
+    jobs: int = -1
+    """Workers; -1 for as many as there are processors."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+    @property
+    def folder(self) -> Path:
+        """`out` or its default."""
+        return self.out or Path("runs") / f"frontier-{_stem(self.dataset)}"

@@ -1,5 +1,6 @@
 """Designing with a trained policy: episodes, final training, the one look at the test set."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,16 @@ from rlnas.agents.config import (
     ExportConfig,
     check_seed,
 )
-from rlnas.agents.episodes import env_like
+from rlnas.agents.episodes import env_like, thorough_env
 from rlnas.agents.policy import Policy, load_policy
 from rlnas.artefacts import load_design, save_design
+from rlnas.datasets import Dataset
 from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
 from rlnas.export import export
 from rlnas.files import new_folder
-from rlnas.training import check_fit, evaluate, final_training
+from rlnas.network import SparseNetwork
+from rlnas.training import Evaluation, check_fit, evaluate, final_training
 
 FINAL_EPOCHS = 20
 """Passes of the final training over training and validation samples, for every data set."""
@@ -66,29 +69,53 @@ def design(config: DesignConfig, progress_bar: bool = True) -> dict[str, Any]:
     """
     check_seed(config.seed)
     policy = load_policy(config.policy)
-    env = env_like(config.policy, config.dataset, config.penalty, config.data_dir, middle=True)
+    make = thorough_env if config.thorough else partial(env_like, middle=True)
+    env = make(config.policy, config.dataset, config.penalty, config.data_dir)
     out = new_folder(config.folder)
-    chosen, history = run_episode(env, policy, config.seed)
-    data = env.dataset
+    network, record = finished(env, policy, config.seed, progress_bar)
+    save_design(out, network, record)
+    return record
+
+
+def finished(
+    env: DesignEnv, policy: Policy, seed: int, progress_bar: bool = False
+) -> tuple[SparseNetwork, dict[str, Any]]:
+    """The best design of one episode, trained to the end and tested once.
+
+    Args:
+        env: of one data set.
+        policy: that designs.
+        seed: of the episode and of the final training.
+        progress_bar: show one of the final training.
+
+    Returns:
+        The trained network, and what is known of it, JSON values.
+    """
+    chosen, history = run_episode(env, policy, seed)
     network = chosen.network.copy()
-    rng = np.random.default_rng(config.seed)
-    with tqdm(
-        total=FINAL_EPOCHS, unit="epoch", desc="final training", disable=not progress_bar
-    ) as bar:
-        for result in final_training(network, data, FINAL_EPOCHS, rng):
-            bar.set_postfix_str(f"loss {result.loss:.4f}")
-            bar.update()
-    test = evaluate(network, data, data.test)
+    test = train_and_test(network, env.dataset, seed, progress_bar)
     record = {
         **record_of(chosen),
         "test_accuracy": test.accuracy,
         "test_loss": test.loss,
-        "seed": config.seed,
+        "seed": seed,
         "initial": record_of(Design(chosen.network, history[0])),
         "history": [_step_of(info) for info in history],
     }
-    save_design(out, network, record)
-    return record
+    return network, record
+
+
+def train_and_test(
+    network: SparseNetwork, data: Dataset, seed: int, progress_bar: bool = False
+) -> Evaluation:
+    """Train a network in place on training and validation samples, then test it once."""
+    with tqdm(
+        total=FINAL_EPOCHS, unit="epoch", desc="final training", disable=not progress_bar
+    ) as bar:
+        for result in final_training(network, data, FINAL_EPOCHS, np.random.default_rng(seed)):
+            bar.set_postfix_str(f"loss {result.loss:.4f}")
+            bar.update()
+    return evaluate(network, data, data.test)
 
 
 def evaluate_design(config: EvaluateConfig) -> dict[str, Any]:

@@ -14,9 +14,16 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
 from rlnas.files import read_json
 from rlnas.synthetic import FAMILIES
+from rlnas.training import HYPERPARAMETERS, LONG_DECAY
 
 _RANGES = ("penalty", "width", "density")
 _LENGTHS = ("episode_steps", "batches_per_step")
+
+THOROUGH = {"episode_steps": 40, "width": 300, "density": 1.0, "weight_decay": LONG_DECAY}
+"""Arguments of episodes in which designs get better than in those that policies are trained in."""
+
+MIN_BATCHES = 100
+"""At each of their steps."""
 
 
 def make_env(config: EpisodesConfig, data: Iterable[Dataset], **arguments: Any) -> DesignEnv:
@@ -43,6 +50,7 @@ def env_like(
     penalty: float | None = None,
     data_dir: Path | None = None,
     middle: bool = False,
+    **arguments: Any,
 ) -> DesignEnv:
     """The environment that a policy was trained in, on another data set or penalty if asked.
 
@@ -53,6 +61,7 @@ def env_like(
         data_dir: by default that of the training.
         middle: instead of drawing from the ranges of the training, start in their geometric
             middle; of several data sets take the first.
+        **arguments: of `DesignEnv`, which replace those of the training.
 
     Raises:
         InputError: `config.json` is missing or damaged, or a value cannot be used.
@@ -71,7 +80,23 @@ def env_like(
         raise InputError(f"{path} is damaged: {error!r}") from error
     if penalty is not None:
         ranges["penalty"] = penalty
-    return DesignEnv(dataset, data_dir=data_dir, **ranges, **lengths)
+    return DesignEnv(dataset, data_dir=data_dir, **{**ranges, **lengths, **arguments})
+
+
+def thorough_env(
+    run: Path,
+    dataset: Source | None = None,
+    penalty: float | None = None,
+    data_dir: Path | None = None,
+) -> DesignEnv:
+    """As `env_like`, for the longer episodes of `THOROUGH`, with an epoch of training at each step.
+
+    A policy that has learned in short episodes from small networks also works in these.
+    """
+    env = env_like(run, dataset, penalty, data_dir, middle=True, **THOROUGH)
+    epoch = env.dataset.train.size // HYPERPARAMETERS.batch_size
+    env.batches_per_step = max(MIN_BATCHES, epoch)
+    return env
 
 
 def _range(values: Sequence[float]) -> float | tuple[float, float]:

@@ -32,23 +32,24 @@ def interquartile_mean(values: ArrayLike) -> float:
     return float(trim_mean(np.asarray(values, float), 0.25))
 
 
-def estimate(values: ArrayLike, resamples: int = 10_000) -> Estimate:
+def estimate(values: ArrayLike, resamples: int = 10_000, trim: float = 0.25) -> Estimate:
     """The interquartile mean with its 95 % percentile bootstrap interval.
 
     Args:
         values: float `[runs]`, one for each seed.
         resamples: of the bootstrap, which is seeded.
+        trim: share of the runs to leave out at either end; 0 for the plain mean.
 
     Returns:
         An interval of no width for a single run or equal ones.
     """
     data = np.asarray(values, float)
-    middle = interquartile_mean(data)
+    middle = float(trim_mean(data, trim))
     if np.ptp(data) == 0:
         return Estimate(middle, middle, middle)
     interval = bootstrap(
         (data,),
-        lambda sample, axis: trim_mean(sample, 0.25, axis=axis),
+        lambda sample, axis: trim_mean(sample, trim, axis=axis),
         n_resamples=resamples,
         confidence_level=CONFIDENCE,
         method="percentile",

@@ -123,11 +123,11 @@ def design_once(
     sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
     count = min(next(iter(networks.values())).active_weights, env.reference)  # dense, at most
     for name, train in SCHEDULES.items():
-        networks[name] = _with_at_least(count, partial(train, sizes), data, batches, seed)
+        networks[name] = with_at_least(count, partial(train, sizes), data, batches, seed)
     return {name: _judge(network, data, env.penalty) for name, network in networks.items()}
 
 
-def _with_at_least(
+def with_at_least(
     count: int,
     train: Callable[..., SparseNetwork],
     data: Dataset,

@@ -128,6 +128,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
       at least 25.
     * `width`, `density`: of the starting network; a number or `(low, high)`, drawn log-uniformly.
     * `network`: a starting network of your own, copied at every reset.
+    * `weight_decay`: of the training; 0.1 suits episodes of many epochs
+      (`rlnas.training.LONG_DECAY`).
     * `data_dir`: where IDX files are looked for.
     * `render_mode`: `"ansi"` (a text table) or `"rgb_array"` (a picture of the network).
 
@@ -147,6 +149,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         width: Range = 32,
         density: Range = 0.2,
         network: SparseNetwork | None = None,
+        weight_decay: float = HYPERPARAMETERS.weight_decay,
         data_dir: str | PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
@@ -155,6 +158,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
+        self.weight_decay, _ = check_range("weight_decay", weight_decay, low=0.0, high=1.0)
         check_choice("reward", reward, REWARDS)
         check_count("episode_steps", episode_steps)
         if batches_per_step is not None:
@@ -276,7 +280,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     def _train(self, network: SparseNetwork) -> Snapshot:
         data = self.dataset
         batches = self.batches.take(self.training_batches)
-        training = train(network, data, batches)
+        training = train(network, data, batches, weight_decay=self.weight_decay)
         validation = evaluate(network, data, data.validation)
         size = min(PROBE_SIZE, data.train.size)
         samples = data.train[self.np_random.integers(data.train.size, size=size)]

@@ -8,7 +8,7 @@ from rlnas.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.network import AVERAGE, SparseNetwork, random_network
 from rlnas.surgery import EditError, sweep_dead_units, with_only
-from rlnas.training import Batches, train
+from rlnas.training import HYPERPARAMETERS, Batches, train
 
 
 def magnitude(network: SparseNetwork) -> np.ndarray:
@@ -23,6 +23,7 @@ def magnitude_pruning(
     batches: int,
     rng: np.random.Generator,
     salience: Callable[[SparseNetwork], np.ndarray] = magnitude,
+    weight_decay: float = HYPERPARAMETERS.weight_decay,
 ) -> SparseNetwork:
     """Train a dense network and prune it, a little at each of `moments`.
 
@@ -36,6 +37,7 @@ def magnitude_pruning(
         batches: of training, at least 8.
         rng: source of randomness.
         salience: what is pruned by, such as `rlnas.edits.salience`; the least go first.
+        weight_decay: see `rlnas.training.LONG_DECAY`.
 
     Returns:
         The trained network; hidden units that were left without a way in or out are gone.
@@ -53,10 +55,10 @@ def magnitude_pruning(
     order = Batches(dataset.train, rng).take(batches)
     *before, last = np.split(order, moments(batches))
     for done, part in enumerate(before, start=1):
-        train(network, dataset, part)
+        train(network, dataset, part, weight_decay=weight_decay)
         count = cubic(dense, active_weights, done / len(before))
         network = prune(network, salience(network), count)
-    train(network, dataset, last)
+    train(network, dataset, last, weight_decay=weight_decay)
     return network
 
 

@@ -14,7 +14,7 @@ from rlnas.surgery import (
     with_connections,
     with_only,
 )
-from rlnas.training import Batches, train
+from rlnas.training import HYPERPARAMETERS, Batches, train
 
 ALPHA = 0.3
 """Share of a layer's weights that would be replaced at the first batch."""
@@ -26,6 +26,7 @@ def rigl(
     dataset: Dataset,
     batches: int,
     rng: np.random.Generator,
+    weight_decay: float = HYPERPARAMETERS.weight_decay,
 ) -> SparseNetwork:
     """Train a random sparse network, rewiring it at each of `moments` where its gradient points.
 
@@ -39,6 +40,7 @@ def rigl(
         dataset: its validation and test samples are not read.
         batches: of training.
         rng: source of randomness.
+        weight_decay: see `rlnas.training.LONG_DECAY`.
 
     Returns:
         The trained network; hidden units that were left without a way in or out are gone.
@@ -52,14 +54,14 @@ def rigl(
     order = Batches(dataset.train, rng).take(batches)
     updates = moments(batches)
     first, *rest = np.split(order, updates)
-    train(network, dataset, first)
+    train(network, dataset, first, weight_decay=weight_decay)
     for moment, part in zip(updates, rest, strict=True):
         gradients = probe(network, dataset, part[0]).gradients
         network = rewire(network, gradients, drop_fraction(moment, updates.stop))
         missing = active_weights - network.active_weights
         if missing:
             network = grow(network, probe(network, dataset, part[0]).gradients, missing)
-        train(network, dataset, part[1:])
+        train(network, dataset, part[1:], weight_decay=weight_decay)
     return network
 
 

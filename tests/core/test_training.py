@@ -205,12 +205,26 @@ def calls(monkeypatch):
     """The order and the learning rates of every call of `train`."""
     calls, train = [], training.train
 
-    def record(network, dataset, order, learning_rates=None):
+    def record(network, dataset, order, learning_rates, weight_decay):
+        assert weight_decay == training.LONG_DECAY
         calls.append((order, learning_rates))
-        return train(network, dataset, order, learning_rates)
+        return train(network, dataset, order, learning_rates, weight_decay)
 
     monkeypatch.setattr(training, "train", record)
     return calls
+
+
+def test_weight_decay_alone_shrinks_weights_that_have_no_gradient():
+    data = random_dataset(np.random.default_rng(0))
+    features = data.features.copy()
+    features[:, 2] = data.mean[2]  # it never differs from its mean
+    data = replace(data, features=features)
+    one = random_network((6, 3), 1.0, np.random.default_rng(0))
+    before = one.connections[VALUE, one.indices == 2].copy()
+    batches = training.Batches(data.train, np.random.default_rng(0)).take(10)
+    training.train(one, data, batches, weight_decay=0.5)
+    left = (1 - HYPERPARAMETERS.learning_rate * 0.5) ** 10  # Loshchilov & Hutter 2019, algorithm 2
+    np.testing.assert_allclose(one.connections[VALUE, one.indices == 2], before * left, rtol=1e-5)
 
 
 @pytest.mark.parametrize("epochs", [1, 4, 50])

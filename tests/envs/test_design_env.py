@@ -471,9 +471,9 @@ def diverging(how: str, at: int) -> Any:
     calls: list[None] = []
     right = design_env.train
 
-    def train(network: SparseNetwork, *arguments: Any) -> Evaluation:
+    def train(network: SparseNetwork, *arguments: Any, **named: Any) -> Evaluation:
         calls.append(None)
-        result = right(network, *arguments)
+        result = right(network, *arguments, **named)
         if len(calls) != at:
             return result
         if how == "weights":
@@ -504,6 +504,26 @@ def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
     assert entry(observation, "progress") == pytest.approx(2 / 6)
     _, _, _, _, after = env.step(ADD_ALL)
     assert after["applied"] is True
+
+
+def test_training_has_the_weight_decay_that_was_asked_for(monkeypatch):
+    seen, train = [], design_env.train
+
+    def spy(network: SparseNetwork, *arguments: Any, weight_decay: float) -> Evaluation:
+        seen.append(weight_decay)
+        return train(network, *arguments, weight_decay=weight_decay)
+
+    monkeypatch.setattr(design_env, "train", spy)
+    for env in (make(), make(weight_decay=0.3)):
+        env.reset(seed=0)
+        env.step(NONE)
+    assert seen == [0.02, 0.02, 0.3, 0.3]
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5, np.nan])
+def test_a_weight_decay_out_of_range_is_refused(value):
+    with pytest.raises(InputError, match="weight_decay"):
+        make(weight_decay=value)
 
 
 def test_the_best_score_that_is_seen_is_that_of_the_episode():

@@ -83,7 +83,7 @@ def test_of_two_the_worse_gives_way_to_a_child_of_the_better(make, monkeypatch):
 def test_lineages_outlive_episodes(make, monkeypatch):
     records = mutations(monkeypatch)
     search(partial(tournament_evolution, population=3), Problem(make, 150, 0))
-    assert max(age for _, _, age in records) > 8 > STEPS
+    assert max(age for _, _, age in records) > STEPS
 
 
 def test_a_child_inherits_the_weights_and_leaves_the_parent_as_it_was():

@@ -1,0 +1,76 @@
+"""The frontier: test accuracy against active weights of thorough designs, and of their rivals."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+from typing import Any
+
+import torch
+
+from rlnas import datasets, edits
+from rlnas.agents.baselines.magnitude_pruning import magnitude_pruning
+from rlnas.agents.baselines.rigl import rigl
+from rlnas.agents.compare import CONTROLLER
+from rlnas.agents.config import FrontierConfig
+from rlnas.agents.design import finished, train_and_test
+from rlnas.agents.episodes import THOROUGH, thorough_env
+from rlnas.agents.policy import fingerprint, load_policy
+from rlnas.agents.resumable import own_folder, run_all
+from rlnas.agents.transfer import with_at_least
+from rlnas.artefacts import save_design
+from rlnas.envs.arguments import check_count
+from rlnas.errors import InputError
+from rlnas.network import SparseNetwork
+from rlnas.training import LONG_DECAY
+
+RIVALS: dict[str, Callable[..., SparseNetwork]] = {
+    "magnitude_pruning": partial(magnitude_pruning, weight_decay=LONG_DECAY),
+    "salience_pruning": partial(
+        magnitude_pruning, weight_decay=LONG_DECAY, salience=edits.salience
+    ),
+    "rigl": partial(rigl, weight_decay=LONG_DECAY),
+}
+"""Fixed schedules that end with the weights that the controller chose."""
+
+
+def frontier(config: FrontierConfig, progress_bar: bool = True) -> list[dict[str, Any]]:
+    """Design for every penalty and seed; train each design and its rivals to the end; test once.
+
+    Each combination is a file in the folder `runs` of `config.folder`, so that the same call again
+    goes on where the last one ended; the controller's designs are in its folder `designs`.
+
+    Returns:
+        For each combination `penalty`, `seed`, and of the controller and each of `RIVALS`, in
+        `methods`: `active_weights`, `test_accuracy` and `test_loss`.
+
+    Raises:
+        InputError: a value cannot be used, or the folder holds something else.
+    """
+    check_count("seeds", config.seeds)
+    if not config.penalties:
+        raise InputError("no penalty: expected at least one number")
+    data = datasets.load(config.dataset, data_dir=config.data_dir)
+    for penalty in config.penalties:  # refuses what cannot be used before anything is written
+        thorough_env(config.policy, data, penalty)
+    own_folder(config.folder, {"policy": fingerprint(config.policy), "dataset": config.dataset})
+    calls = {
+        config.folder / "runs" / f"{penalty:g}-{seed}.json": (config, penalty, seed)
+        for penalty, seed in product(config.penalties, range(config.seeds))
+    }
+    return run_all(_point, calls, "design", config.jobs, progress_bar)
+
+
+def _point(config: FrontierConfig, penalty: float, seed: int) -> dict[str, Any]:
+    torch.set_num_threads(1)
+    env = thorough_env(config.policy, config.dataset, penalty, config.data_dir)
+    network, record = finished(env, load_policy(config.policy), seed)
+    save_design(config.folder / "designs" / f"{penalty:g}-{seed}", network, record)
+    keys = ("active_weights", "test_accuracy", "test_loss")
+    methods = {CONTROLLER: {key: record[key] for key in keys}}
+    data, batches = env.dataset, (env.episode_steps + 1) * env.training_batches
+    sizes = (data.n_features, int(THOROUGH["width"]), data.n_classes)
+    for name, schedule in RIVALS.items():
+        rival = with_at_least(network.active_weights, partial(schedule, sizes), data, batches, seed)
+        test = train_and_test(rival, data, seed)
+        methods[name] = dict(zip(keys, (rival.active_weights, *test), strict=True))
+    return {"penalty": penalty, "seed": seed, "methods": methods}

@@ -1,0 +1,148 @@
+"""The frontier: what it designs, that rivals are treated alike, its tables and plot."""
+
+import csv
+import json
+from typing import Any
+
+import pytest
+
+from rlnas.agents import episodes
+from rlnas.agents import frontier as module
+from rlnas.agents.config import DesignConfig, EvaluateConfig, FrontierConfig
+from rlnas.agents.design import design, evaluate_design
+from rlnas.agents.episodes import thorough_env
+from rlnas.agents.frontier import RIVALS, frontier
+from rlnas.agents.frontier_report import PUBLISHED, by_penalty, published, report, within
+from rlnas.errors import InputError
+from rlnas.training import LONG_DECAY
+from tests.agents.helpers import files_in
+
+SHORT = {"episode_steps": 4, "width": 160, "density": 1.0, "weight_decay": LONG_DECAY}
+
+
+@pytest.fixture(scope="module")
+def made(runs, tmp_path_factory) -> tuple[FrontierConfig, list[dict[str, Any]]]:
+    """A frontier on wine in episodes of four steps from 160 neurons, only to be read."""
+    config = FrontierConfig(
+        dataset="wine",
+        out=tmp_path_factory.mktemp("frontier") / "out",
+        policy=runs["maskable_ppo"],
+        penalties=(0.5, 0.01),
+        seeds=2,
+        jobs=1,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(episodes, "THOROUGH", SHORT)
+        patch.setattr(module, "THOROUGH", SHORT)
+        patch.setattr(episodes, "MIN_BATCHES", 10)
+        return config, frontier(config, progress_bar=False)
+
+
+def point(penalty: float, seed: int, weights: int, accuracy: float) -> dict[str, Any]:
+    found = {"active_weights": weights, "test_accuracy": accuracy, "test_loss": 1 - accuracy}
+    return {"penalty": penalty, "seed": seed, "methods": {"controller": found, "rigl": found}}
+
+
+def test_every_penalty_and_seed_is_designed_for_by_all_methods(made):
+    _, found = made
+    assert [(each["penalty"], each["seed"]) for each in found] == [
+        (penalty, seed) for penalty in (0.5, 0.01) for seed in (0, 1)
+    ]
+    for each in found:
+        assert each["methods"].keys() == {"controller", *RIVALS}
+        counts = {result["active_weights"] for result in each["methods"].values()}
+        assert len(counts) == 1, "rivals end with the weights that the controller chose"
+
+
+def test_the_designs_are_kept_and_have_the_results_that_are_told(made):
+    config, found = made
+    for each in found:
+        folder = config.folder / "designs" / f"{each['penalty']:g}-{each['seed']}"
+        again = evaluate_design(EvaluateConfig(folder, "wine"))
+        assert again == each["methods"]["controller"]
+
+
+def test_the_same_call_goes_on_where_the_last_one_ended(made, monkeypatch):
+    config, found = made
+    kept = files_in(config.folder)
+    monkeypatch.setattr(module, "_point", None)  # would fail if it was called
+    assert frontier(config, progress_bar=False) == found
+    assert files_in(config.folder) == kept
+
+
+def test_a_folder_of_another_data_set_is_refused(made):
+    config, _ = made
+    with pytest.raises(InputError, match="another task"):
+        frontier(FrontierConfig("breast_cancer", config.out, config.policy), progress_bar=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"penalties": ()}, "no penalty"),
+        ({"penalties": (-1.0,)}, "penalty -1.0 is out of range"),
+        ({"seeds": 0}, "seeds 0 cannot be used"),
+        ({"dataset": "nothing"}, "unknown data set 'nothing'"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_anything_is_written(
+    changes, message, runs, tmp_path
+):
+    settings = {"dataset": "wine", "policy": runs["maskable_ppo"], "out": tmp_path / "out"}
+    with pytest.raises(InputError, match=message):
+        frontier(FrontierConfig(**{**settings, **changes}), progress_bar=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_thorough_episodes_are_long_and_start_large(runs):
+    env = thorough_env(runs["maskable_ppo"], "digits", 0.3)
+    env.reset(seed=0)
+    assert env.now.network.layer_sizes == (64, 300, 10)
+    assert env.now.network.density == 1
+    assert (env.episode_steps, env.weight_decay, env.penalty) == (40, LONG_DECAY, 0.3)
+    assert env.training_batches == 100  # an epoch would be 8
+
+
+def test_a_thorough_step_is_an_epoch_where_that_is_longer(runs, monkeypatch):
+    monkeypatch.setattr(episodes, "MIN_BATCHES", 2)
+    assert thorough_env(runs["maskable_ppo"], "digits").training_batches == 1149 // 128
+
+
+def test_design_can_be_thorough(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(episodes, "THOROUGH", SHORT)
+    config = DesignConfig(runs["maskable_ppo"], "wine", tmp_path / "out", thorough=True)
+    assert design(config, progress_bar=False)["initial"]["layer_sizes"] == [13, 160, 3]
+
+
+# --- the report ---
+
+
+def test_the_point_within_a_budget_is_the_largest_whatever_its_accuracy():
+    points = by_penalty([point(0.1, 0, 900, 0.9), point(0.1, 1, 1100, 0.9), point(1, 0, 700, 0.99)])
+    assert within(points, 1000) == (0.1, points[0.1])  # 1,000 on average
+    assert within(points, 999) == (1, points[1])
+    assert within(points, 699) is None
+
+
+def test_the_tables_have_means_over_seeds(tmp_path):
+    found = [point(0.1, 0, 4000, 0.97), point(0.1, 1, 4200, 0.98), point(1, 0, 800, 0.9)]
+    text = report(found, "digits", tmp_path)
+    assert "| 5,000 | 0.1 | 4,100 | 0.0250 | 97.50% (97.00% to 98.00%) |" in text
+    assert "| 4,000 | 1 | 800 | 0.1000 | 90.00% (90.00% to 90.00%) |" in text
+    assert "| 0.1 | 4,100 | 0.0250 | 97.50%" in text
+    assert (tmp_path / "frontier.md").read_text() == text + "\n"
+    assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((tmp_path / "results.json").read_text()) == found
+
+
+def test_a_budget_that_no_design_fits_has_an_empty_row(tmp_path):
+    assert "| 1,000 | none |" in report([point(0.1, 0, 4000, 0.92)], "digits", tmp_path)
+
+
+def test_published_results_name_their_source():
+    with open(PUBLISHED, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert all(all(value for value in row.values()) for row in rows)
+    poster = published("mnist")[0]
+    assert (poster["active_weights"], poster["test_error"]) == ("60000", "2.14")
+    assert published("digits") == []
