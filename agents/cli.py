@@ -15,11 +15,13 @@ from rlnas.agents.config import (
     AssessConfig,
     BenchmarkConfig,
     BuildConfig,
+    CapacityConfig,
     CardConfig,
     CompareConfig,
     DataConfig,
     DesignConfig,
     DesignsConfig,
+    EstimatorsConfig,
     EvaluateConfig,
     EvolveConfig,
     ExportConfig,
@@ -138,8 +140,12 @@ def run(config: Any) -> None:
             from rlnas.agents.reference_scores import TASKS, reference_scores
 
             print(reference_scores(out, tasks or tuple(TASKS), seeds, jobs))
-        case StudyConfig():
-            _study(config)
+        case StudyConfig(command=EstimatorsConfig() as asked):
+            _study_estimators(asked)
+        case StudyConfig(command=CapacityConfig() as asked):
+            from rlnas.agents.capacity_study import capacity_study
+
+            print(capacity_study(asked))
         case CompareConfig():
             _compare(config)
         case TransferConfig():
@@ -171,7 +177,7 @@ def _compare(config: CompareConfig) -> None:
     print(report(task, results, config.out))
 
 
-def _study(config: StudyConfig) -> None:
+def _study_estimators(config: EstimatorsConfig) -> None:
     from rlnas.estimator_study import plot, study, written
     from rlnas.files import replace_file
     from rlnas.table import Table

@@ -365,11 +365,9 @@ class BenchmarkConfig:
 
 
 @dataclass(frozen=True)
-class StudyConfig:
-    """Studies with a table and a plot: how well cheap estimates rank architectures."""
+class EstimatorsConfig:
+    """How well do cheap estimates rank the architectures of a table?"""
 
-    name: Annotated[Literal["estimators"], tyro.conf.Positional]
-    """Which one."""
     out: Path
     """Folder for `estimators.md` and `estimators.png`."""
     table: str = "digits"
@@ -380,6 +378,49 @@ class StudyConfig:
     """Seed of the sample."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
+
+
+@dataclass(frozen=True)
+class CapacityConfig:
+    """What the two studies of capacity have in common."""
+
+    out: Path
+    """Folder for the data file, the table and the plot."""
+    dataset: str = "digits"
+    """Name or .npz file."""
+    seeds: int = 5
+    """Trainings of each architecture."""
+    jobs: int = -1
+    """Workers; -1 for as many as there are processors."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+
+@dataclass(frozen=True)
+class WidthConfig(CapacityConfig):
+    """Is capacity the number of weights? Sparse and dense networks with one hidden layer.
+
+    The same command again goes on where the last one ended.
+    """
+
+
+@dataclass(frozen=True)
+class DepthConfig(CapacityConfig):
+    """Is capacity the number of weights? Sparse and dense networks with 1 to 4 hidden layers.
+
+    The same command again goes on where the last one ended.
+    """
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """Studies with a table and a plot."""
+
+    command: (
+        Annotated[EstimatorsConfig, tyro.conf.subcommand("estimators")]
+        | Annotated[WidthConfig, tyro.conf.subcommand("width")]
+        | Annotated[DepthConfig, tyro.conf.subcommand("depth")]
+    )
 
 
 @dataclass(frozen=True)

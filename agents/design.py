@@ -106,13 +106,15 @@ def finished(
 
 
 def train_and_test(
-    network: SparseNetwork, data: Dataset, seed: int, progress_bar: bool = False
+    network: SparseNetwork,
+    data: Dataset,
+    seed: int,
+    progress_bar: bool = False,
+    epochs: int = FINAL_EPOCHS,
 ) -> Evaluation:
     """Train a network in place on training and validation samples, then test it once."""
-    with tqdm(
-        total=FINAL_EPOCHS, unit="epoch", desc="final training", disable=not progress_bar
-    ) as bar:
-        for result in final_training(network, data, FINAL_EPOCHS, np.random.default_rng(seed)):
+    with tqdm(total=epochs, unit="epoch", desc="final training", disable=not progress_bar) as bar:
+        for result in final_training(network, data, epochs, np.random.default_rng(seed)):
             bar.set_postfix_str(f"loss {result.loss:.4f}")
             bar.update()
     return evaluate(network, data, data.test)
