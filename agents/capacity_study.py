@@ -160,6 +160,8 @@ def _shape(row: Row, deep: bool) -> float:
 
 
 def _explained(columns: np.ndarray, target: np.ndarray) -> float:
+    if np.ptp(target) == 0:
+        return 1.0  # there is nothing to explain
     residual = target - columns @ np.linalg.lstsq(columns, target, rcond=None)[0]
     return float(1 - residual.var() / target.var())
 
