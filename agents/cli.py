@@ -29,6 +29,7 @@ from rlnas.agents.config import (
     FrontierConfig,
     ListConfig,
     PlayConfig,
+    ReportConfig,
     ScoresConfig,
     StudyConfig,
     TrainConfig,
@@ -47,6 +48,7 @@ Command = (
     | Annotated[DesignConfig, _subcommand("design")]
     | Annotated[EvaluateConfig, _subcommand("evaluate")]
     | Annotated[DesignsConfig, _subcommand("designs")]
+    | Annotated[ReportConfig, _subcommand("report")]
     | Annotated[ExportConfig, _subcommand("export")]
     | Annotated[PlayConfig, _subcommand("play")]
     | Annotated[AssessConfig, _subcommand("assess")]
@@ -106,6 +108,10 @@ def run(config: Any) -> None:
                 print("\n".join(f"{key:<15} {value}" for key, value in result.items()))
         case DesignsConfig():
             _print_designs(config)
+        case ReportConfig():
+            from rlnas.agents.report import report
+
+            print(f"report in {report(config)}")
         case ExportConfig():
             from rlnas.agents.design import export_design
 

@@ -300,6 +300,18 @@ class DesignsConfig:
 
 
 @dataclass(frozen=True)
+class ReportConfig:
+    """Write one HTML page about a run or a design; a run may still be in progress."""
+
+    run_dir: Annotated[Path, tyro.conf.Positional]
+    """Folder made by `rlnas train` or `rlnas design`."""
+    out: Path | None = None
+    """The file; by default report.html in that folder."""
+    data_dir: Path | None = None
+    """Folder with IDX files, searched first."""
+
+
+@dataclass(frozen=True)
 class BuildConfig:
     """Train every architecture of a grid, and write a table with its data card.
 

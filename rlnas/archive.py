@@ -126,6 +126,14 @@ class DesignArchive:
                 front.append(self._design(row))
         return front
 
+    def all(self) -> list[ArchivedDesign]:
+        """Every design, in the order of the training.
+
+        Raises:
+            InputError: there is no archive, or it is damaged or of a newer version.
+        """
+        return [self._design(row) for row in self._rows("timestep, environment", None, None, -1)]
+
     def _rows(
         self, order: str, max_weights: int | None, dataset: str | None, limit: int
     ) -> list[tuple[Any, ...]]:

@@ -1,0 +1,294 @@
+"""The report of a run or a design: one self-contained HTML page."""
+
+import base64
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isqrt
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from rlnas import datasets, plots
+from rlnas.agents.config import ReportConfig
+from rlnas.agents.design import train_and_test
+from rlnas.archive import FILE, ArchivedDesign, DesignArchive
+from rlnas.artefacts import load_design
+from rlnas.datasets import Dataset
+from rlnas.errors import InputError
+from rlnas.files import read_json, replace_file
+from rlnas.network import AVERAGE, SparseNetwork, random_network
+from rlnas.training import Batches, check_fit, evaluate, train
+
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
+
+SMALLEST_IMAGE = 8
+"""Pixels along a side: features that are a square of at least this are drawn as an image."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: text, then a picture (PNG as base64) and a table if there are any."""
+
+    title: str
+    text: str
+    picture: str = ""
+    columns: tuple[str, ...] = ()
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def report(config: ReportConfig) -> Path:
+    """Write the page.
+
+    Args:
+        config: names a run folder of `rlnas train`, which may still be in progress, or a design.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: the folder is neither, or something in it is damaged.
+    """
+    folder = config.run_dir
+    try:
+        title, facts, notes, sections = _content(folder, config.data_dir)
+    except InputError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # JSON of another form
+        raise InputError(f"{folder} is damaged: {error!r}") from error
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    text = page.render(title=title, facts=facts, notes=notes, sections=sections)
+    path = config.out or folder / "report.html"
+    replace_file(path, text.encode())
+    return path
+
+
+Page = tuple[str, dict[str, Any], list[str], list[Section]]
+"""Title, facts, notes and sections."""
+
+
+def _content(folder: Path, data_dir: Path | None) -> Page:
+    if (folder / "config.json").is_file():
+        return _of_run(folder, data_dir)
+    if (folder / "design.json").is_file():
+        return _of_design(folder, data_dir)
+    raise InputError(
+        f"{folder} is neither a run nor a design: expected a folder made by `rlnas train` or "
+        "`rlnas design`"
+    )
+
+
+def _of_run(folder: Path, data_dir: Path | None) -> Page:
+    settings, notes, sections = read_json(folder / "config.json"), [], []
+    if not (folder / "policy.safetensors").is_file():
+        notes.append("This run is still in progress, or was cut short: what there is so far.")
+    progress = _progress(folder / "progress.csv")
+    if progress:
+        sections.append(_learning_curves(progress))
+    designs = DesignArchive(folder / FILE).all() if (folder / FILE).is_file() else []
+    facts = {
+        "data": ", ".join(settings["dataset"]),
+        "algorithm": settings["algorithm"],
+        "steps": f"{designs[-1].timestep if designs else 0:,} of {settings['total_timesteps']:,}",
+        "seed": settings["seed"],
+        "designs evaluated": f"{len(designs):,}",
+    }
+    if designs and (folder / "best" / "design.json").is_file():
+        network, record = load_design(folder / "best")
+        best = max(designs, key=lambda design: design.score)
+        steps = [
+            {**vars(design), "applied": True}
+            for design in episode_of(best, designs, settings["num_envs"], settings["episode_steps"])
+        ]
+        sections += _design_sections(network, record, steps)
+        sections.append(_tradeoff([d for d in designs if d.dataset == record["dataset"]], best))
+        data_dir = data_dir or settings.get("data_dir")
+        sections.append(_dense_comparison(network, record, data_dir))
+    return f"Run {folder.name}", facts, notes, sections
+
+
+def _of_design(folder: Path, data_dir: Path | None) -> Page:
+    network, record = load_design(folder)
+    sections = _design_sections(network, record, record["history"])
+    sections.append(_dense_comparison(network, record, data_dir))
+    return f"Design {folder.name}", {"data": record["dataset"]}, [], sections
+
+
+def episode_of(
+    design: ArchivedDesign, designs: Sequence[ArchivedDesign], num_envs: int, episode_steps: int
+) -> list[ArchivedDesign]:
+    """The designs of the episode that one belongs to, in order.
+
+    Every environment evaluates one design at each step, and all its episodes are equally long.
+    """
+    episode = (design.timestep // num_envs - 1) // episode_steps
+    return [
+        other
+        for other in designs
+        if other.environment == design.environment
+        and (other.timestep // num_envs - 1) // episode_steps == episode
+    ]
+
+
+def _progress(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with open(path, newline="") as file:
+        return [row for row in csv.DictReader(file) if row.get("design/score")]
+
+
+def _learning_curves(progress: list[dict[str, str]]) -> Section:
+    drawn, (scores, weights) = plots.figure(12, 4, columns=2)
+    steps = [float(row["time/total_timesteps"]) for row in progress]
+    for name, axes, label in (
+        ("design/score", scores, "mean of the finished designs"),
+        ("design/best_score", scores, "best seen"),
+        ("design/active_weights", weights, "mean of the finished designs"),
+    ):
+        axes.plot(steps, [float(row[name]) for row in progress], label=label)
+    scores.set_ylabel("score")
+    weights.set_ylabel("active weights")
+    weights.set_yscale("log")
+    for axes in (scores, weights):
+        axes.set_xlabel("environment steps")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    text = "Scores and sizes of the designs at the end of an episode, over the training."
+    return Section("Learning curves", text, _png(drawn))
+
+
+def _design_sections(
+    network: SparseNetwork, record: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
+) -> list[Section]:
+    drawn, axes = plots.figure(9, 6)
+    plots.draw_network(network, axes)
+    names = ("val_accuracy", "test_accuracy")
+    accuracies = [f"{record[n]:.2%} ({n[:4].rstrip('_')})" for n in names if n in record]
+    text = (
+        f"{'-'.join(map(str, network.layer_sizes))}, {network.active_weights:,} active weights, "
+        f"accuracy {', '.join(accuracies)}. Red weights are positive, blue ones negative."
+    )
+    sections = [Section("The design", text, _png(drawn))]
+    side = isqrt(network.n_inputs)
+    if side**2 == network.n_inputs and side >= SMALLEST_IMAGE:
+        sections.append(_pixels(network, side))
+    if steps:
+        sections.append(_history(steps))
+    return sections
+
+
+def _pixels(network: SparseNetwork, side: int) -> Section:
+    strength = np.zeros(network.n_inputs)
+    from_input = network.indices < network.n_inputs
+    np.add.at(
+        strength, network.indices[from_input], np.abs(network.connections[AVERAGE, from_input])
+    )
+    drawn, (counts, sums) = plots.figure(10, 4.5, columns=2)
+    for axes, values, name in (
+        (counts, network.fan_out[: network.n_inputs], "connections from each pixel"),
+        (sums, strength, "summed size of their weights"),
+    ):
+        image = axes.imshow(np.asarray(values).reshape(side, side), cmap="magma")
+        axes.set_title(name)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        drawn.colorbar(image, ax=axes)
+    used = np.count_nonzero(network.fan_out[: network.n_inputs])
+    return Section("Pixels", f"{used} of {network.n_inputs} pixels are used.", _png(drawn))
+
+
+def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
+    drawn, axes = plots.figure(9, 4)
+    accuracy = [step["val_accuracy"] for step in steps]
+    axes.plot(accuracy, "o-", color="tab:blue", ms=4)
+    axes.set_xlabel("edit")
+    axes.set_ylabel("validation accuracy", color="tab:blue")
+    other = axes.twinx()
+    other.plot([step["active_weights"] for step in steps], "s--", color="tab:red", ms=3)
+    other.set_yscale("log")
+    other.set_ylabel("active weights", color="tab:red")
+    axes.grid(alpha=0.3)
+    best = max(step["score"] for step in steps)
+    rows = [
+        {
+            "kind": "best" if step["score"] == best else "" if step["applied"] else "refused",
+            "cells": (
+                number,
+                step["action"] + ("" if step["applied"] else " (refused)"),
+                f"{step['val_accuracy']:.2%}",
+                f"{step['active_weights']:,}",
+                f"{step['score']:.4f}",
+                "-".join(map(str, step["layer_sizes"])),
+            ),
+        }
+        for number, step in enumerate(steps)
+    ]
+    return Section(
+        "Edit by edit",
+        "What was done in the episode, and the network after the training that followed. The best "
+        "score is in bold.",
+        _png(drawn),
+        ("", "edit", "validation accuracy", "active weights", "score", "layers"),
+        rows,
+    )
+
+
+def _tradeoff(designs: Sequence[ArchivedDesign], best: ArchivedDesign) -> Section:
+    drawn, axes = plots.figure(9, 5)
+    weights = np.array([design.active_weights for design in designs])
+    accuracies = np.array([design.val_accuracy for design in designs])
+    plots.draw_position(weights, accuracies, best.active_weights, best.val_accuracy, axes)
+    order = np.lexsort((-accuracies, weights))
+    front = order[accuracies[order] > np.r_[-1, np.maximum.accumulate(accuracies[order])[:-1]]]
+    axes.step(weights[front], accuracies[front], where="post", color="black", label="Pareto front")
+    axes.legend(loc="lower right")
+    text = f"{len(designs):,} designs for {best.dataset}, {front.size} of them on the Pareto front."
+    return Section("Accuracy against weights", text, _png(drawn))
+
+
+def _dense_comparison(
+    network: SparseNetwork, record: Mapping[str, Any], data_dir: Path | str | None
+) -> Section:
+    title = "Against a dense network of the same size"
+    try:
+        data = datasets.load(record["dataset"], data_dir=data_dir)
+    except InputError as error:
+        return Section(title, f"Not compared: {error}")
+    check_fit(network, data)
+    rival, ours, theirs, judged = _dense_rival(network, record, data)
+    return Section(
+        title,
+        f"A dense network with a hidden layer of {rival.layer_sizes[1]} neurons, trained as long.",
+        columns=("", "active weights", f"{judged} accuracy"),
+        rows=[
+            {"kind": "", "cells": ("this design", f"{network.active_weights:,}", f"{ours:.2%}")},
+            {"kind": "", "cells": ("dense", f"{rival.active_weights:,}", f"{theirs:.2%}")},
+        ],
+    )
+
+
+def _dense_rival(
+    network: SparseNetwork, record: Mapping[str, Any], data: Dataset
+) -> tuple[SparseNetwork, float, float, str]:
+    """The dense network, the accuracy of both, and on which samples.
+
+    A design that has been trained to the end is compared after the same final training.
+    """
+    width = max(1, round(network.active_weights / (data.n_features + data.n_classes)))
+    rng = np.random.default_rng(0)
+    rival = random_network((data.n_features, width, data.n_classes), 1.0, rng)
+    if "test_accuracy" in record:
+        test = train_and_test(rival, data, seed=0)
+        return rival, record["test_accuracy"], test.accuracy, "test"
+    train(rival, data, Batches(data.train, rng).take(max(1, network.steps)))
+    accuracy = evaluate(rival, data, data.validation).accuracy
+    return rival, record["val_accuracy"], accuracy, "validation"
+
+
+def _png(drawn: Any) -> str:
+    return base64.b64encode(plots.png(drawn)).decode()
