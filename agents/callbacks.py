@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter, deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class DesignLog(BaseCallback):
     """Scalars and pictures about the designs, under `design/` and `operations/`.
 
     Args:
-        configuration: text that is shown beside them.
+        configuration: text that is shown beside them; none where a run goes on.
     """
 
     def __init__(self, configuration: str):
@@ -50,9 +51,16 @@ class DesignLog(BaseCallback):
         self.started = 0.0
         self.next_picture = 0
 
+    def go_on(self, designs: Sequence[ArchivedDesign], next_picture: int) -> None:
+        """Be where the log of a run was that had seen some designs."""
+        self.weights = [design.active_weights for design in designs]
+        self.accuracies = [design.val_accuracy for design in designs]
+        self.scores = [design.score for design in designs]
+        self.next_picture = next_picture
+
     def _on_training_start(self) -> None:
         for output in self.logger.output_formats:
-            if isinstance(output, TensorBoardOutputFormat):
+            if isinstance(output, TensorBoardOutputFormat) and self.configuration:
                 output.writer.add_text("configuration", self.configuration, 0)
 
     def _on_rollout_start(self) -> None:
@@ -108,12 +116,13 @@ class BestDesign(BaseCallback):
 
     Args:
         folder: rewritten whenever a better design is found.
+        score: of the one that is there.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, score: float = -np.inf):
         super().__init__()
         self.folder = folder
-        self.score = -np.inf
+        self.score = score
 
     def _on_step(self) -> bool:
         return True
@@ -158,7 +167,12 @@ class Progress(BaseCallback):
         self.scores: deque[float] = deque(maxlen=100)
 
     def _on_training_start(self) -> None:
-        self.bar = tqdm(total=self.locals["total_timesteps"], unit="step", dynamic_ncols=True)
+        self.bar = tqdm(
+            total=self.locals["total_timesteps"],
+            initial=self.num_timesteps,
+            unit="step",
+            dynamic_ncols=True,
+        )
 
     def _on_step(self) -> bool:
         infos, dones = self.locals["infos"], self.locals["dones"]

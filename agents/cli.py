@@ -75,8 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"rlnas: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("rlnas: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"rlnas: {str(error) or 'interrupted'}", file=sys.stderr)
         return 130
     return 0
 
@@ -85,9 +85,14 @@ def run(config: Any) -> None:
     """Carry out one command. Heavy modules are imported by the command that needs them."""
     match config:
         case TrainConfig():
-            from rlnas.agents.ppo import train
+            from rlnas.agents.ppo import resume, train
 
-            folder = train(config)
+            if config.resume is None:
+                folder = train(config)
+            elif config != TrainConfig(resume=config.resume):
+                raise InputError("--resume takes all settings from the run: leave out the others")
+            else:
+                folder = resume(config.resume)
             print(f"controller in {folder}")
             print(f"watch it with: tensorboard --logdir {folder / 'tensorboard'}")
         case EvolveConfig():

@@ -125,14 +125,15 @@ class TrainConfig(EpisodesConfig):
     start: Path | None = None
     """Run folder of a trained policy to go on from, of the same algorithm, network and features;
     by default the policy is new."""
-    checkpoints: int = 5
-    """Checkpoints written over the training."""
+    resume: Path | None = None
+    """Run folder of a training that was cut short, to go on with to the same bits; everything else
+    is as it was there."""
 
     def check(self) -> None:
         """Raise `InputError` for values that cannot be used."""
         super().check()
         counts = ("total_timesteps", "num_envs", "group", "rollout_steps", "batch_size", "epochs")
-        for name in (*counts, "checkpoints"):
+        for name in counts:
             if getattr(self, name) < 1:
                 raise InputError(f"{_option(name)} {getattr(self, name)}: expected at least 1")
         for name in ("learning_rate", "target_kl"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.agents.config import EpisodesConfig
+from rlnas.agents.config import EpisodesConfig, TrainConfig
 from rlnas.datasets import Dataset, Source
 from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
@@ -16,6 +16,7 @@ from rlnas.files import read_json
 from rlnas.synthetic import FAMILIES
 from rlnas.training import HYPERPARAMETERS, LONG_DECAY
 
+_PATHS = ("data_dir", "start", "resume")
 _RANGES = ("penalty", "width", "density")
 _LENGTHS = ("episode_steps", "batches_per_step")
 
@@ -42,6 +43,31 @@ def make_env(config: EpisodesConfig, data: Iterable[Dataset], **arguments: Any) 
 def as_json(config: EpisodesConfig) -> dict[str, Any]:
     """The configuration as JSON values."""
     return json.loads(json.dumps(dataclasses.asdict(config), default=str))
+
+
+def run_config(run: Path) -> TrainConfig:
+    """The configuration of a training, from its run folder, which may have been moved.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    path = run / "config.json"
+    values = read_json(path)
+    try:
+        kept = {
+            key: Path(value) if key in _PATHS and value is not None else value
+            for key, value in values.items()
+        }
+        kept = {key: tuple(v) if isinstance(v, list) else v for key, v in kept.items()}
+        config = TrainConfig(**{**kept, "run_dir": run})
+        for name, default in vars(TrainConfig()).items():
+            kinds = (int, float) if isinstance(default, float) else type(default)
+            if default is not None and not isinstance(getattr(config, name), kinds):
+                raise TypeError(f"{name} is {getattr(config, name)!r}")
+        config.check()
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is no configuration of a training: {error}") from error
+    return config
 
 
 def env_like(

@@ -1,28 +1,35 @@
 """Training a controller with PPO: one call."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
-from stable_baselines3.common.callbacks import CallbackList, CheckpointCallback
-from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoardOutputFormat
+from stable_baselines3.common.callbacks import CallbackList
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from rlnas import archive, datasets
 from rlnas.agents.callbacks import ArchiveDesigns, BestDesign, DesignLog, Progress
+from rlnas.agents.checkpoint import Checkpoint, Checkpoints, read_last, restore
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.episodes import as_json, make_env
+from rlnas.agents.episodes import as_json, make_env, run_config
 from rlnas.agents.features import policy_arguments
+from rlnas.agents.interrupt import interrupts
 from rlnas.agents.policy import check_start, save_policy, start_from
+from rlnas.agents.replay import ReplayableEnv
+from rlnas.agents.run_logs import logs_state, open_logs
 from rlnas.agents.shared_episodes import SeededEpisodes, SharedEpisodes
+from rlnas.archive import DesignArchive
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
-from rlnas.files import new_folder, write_json
+from rlnas.errors import InputError
+from rlnas.files import LOCK, locked, new_folder, write_json
 
 ALGORITHMS = {"ppo": PPO, "maskable_ppo": MaskablePPO}
 
@@ -43,65 +50,137 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
 
     Raises:
         InputError: a value, the data set or the folder cannot be used.
+        Paused: after Ctrl-C, when the rollout was finished and a checkpoint written.
     """
     config.check()
     if config.start is not None:
         check_start(config.start, config.algorithm, list(config.net_arch), config.features)
-    data = datasets.load_all(list(config.dataset), config.data_dir)
-    make = partial(make_env, config, data, reward=config.reward)
-    first = make()  # checks the rest of the values before anything is written
+    make = _maker(config)
+    make()  # checks the rest of the values before anything is written
     folder = new_folder(config.folder)
-    write_json(folder / "config.json", as_json(config))
+    with locked(folder):
+        write_json(folder / "config.json", as_json(config))
+        _learn(config, make, folder, None, progress_bar)
+    return folder
 
+
+def resume(folder: Path, progress_bar: bool = True) -> Path:
+    """Go on with a training that was cut short, from its last checkpoint.
+
+    What comes out is, bit for bit, what would have come out without the interruption, but for the
+    clock.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        InputError: the folder holds no training, one that has ended, or one that another process
+            is working on; or all checkpoints are damaged.
+        Paused: as `train`.
+    """
+    config = run_config(folder)
+    if _ended(folder):
+        raise InputError(f"the training in {folder} has ended: there is nothing to resume")
+    make = _maker(config)
+    with locked(folder):
+        checkpoint = read_last(folder)
+        if checkpoint is None:  # nothing that would be worth keeping
+            for path in folder.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name not in ("config.json", LOCK):
+                    path.unlink()
+        _learn(config, make, folder, checkpoint, progress_bar)
+    return folder
+
+
+def train_once(config: TrainConfig) -> Path:
+    """The run folder of a training; it is carried out, or resumed, if it has not ended yet.
+
+    Raises:
+        InputError: as for `train`; also for a folder that holds something else.
+    """
+    folder = config.folder
+    if _ended(folder):
+        return folder
+    if (folder / "config.json").is_file():  # what a training writes first
+        return resume(folder, progress_bar=False)
+    return train(config, progress_bar=False)
+
+
+def _ended(folder: Path) -> bool:
+    return (folder / "policy.zip").is_file()  # what a training writes last
+
+
+def _maker(config: TrainConfig) -> Callable[[], gym.Env]:
+    data = datasets.load_all(list(config.dataset), config.data_dir)
+    return partial(make_env, config, data, reward=config.reward)
+
+
+def _learn(
+    config: TrainConfig,
+    make: Callable[[], gym.Env],
+    folder: Path,
+    checkpoint: Checkpoint | None,
+    progress_bar: bool,
+) -> None:
     # The policy is tiny: more threads would only take cores from the environments.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    envs = [first, *(make() for _ in range(config.num_envs - 1))]
-    env = new_vec_env(config, envs)
-    outputs = [
-        CSVOutputFormat(str(folder / "progress.csv")),
-        TensorBoardOutputFormat(str(folder / "tensorboard")),
-    ]
-    logger = Logger(str(folder), outputs)
+    env = new_vec_env(config, [ReplayableEnv(make()) for _ in range(config.num_envs)])
+    logs = checkpoint.facts["logs"] if checkpoint else None
+    logger = open_logs(folder, logs and logs["files"])
     try:
         model = new_model(config, env)
-        if config.start is not None:
-            start_from(config.start, model.policy)
         model.set_logger(logger)
-        steps = config.updates * config.rollout_steps
-        interval = -(-steps // config.checkpoints)
-        callbacks = [
-            DesignLog(_as_markdown(config)),
-            BestDesign(folder / "best"),
-            ArchiveDesigns(folder / archive.FILE),
-            CheckpointCallback(interval, str(folder / "checkpoints"), name_prefix="policy"),
-        ]
-        if progress_bar:
-            callbacks.append(Progress())
-        model.learn(steps * config.num_envs, callback=CallbackList(callbacks))
+        design_log = DesignLog("" if checkpoint else _as_markdown(config))
+        if checkpoint is not None:
+            restore(checkpoint, model)
+            if checkpoint.timesteps > 0:
+                seen = DesignArchive(folder / archive.FILE).all()
+                before = [each for each in seen if each.timestep <= checkpoint.timesteps]
+                design_log.go_on(before, logs["next_picture"])
+        elif config.start is not None:
+            start_from(config.start, model.policy)
+        best = BestDesign(folder / "best", -np.inf if logs is None else logs["best_score"])
+        with interrupts("finishing this rollout; Ctrl-C again to leave at once") as asked:
+            callbacks = [
+                design_log,
+                best,
+                ArchiveDesigns(folder / archive.FILE),
+                *([Progress()] if progress_bar else []),
+                Checkpoints(
+                    folder,
+                    lambda: {
+                        "files": logs_state(folder, logger),
+                        "next_picture": design_log.next_picture,
+                        "best_score": best.score,
+                    },
+                    asked,
+                ),
+            ]
+            steps = config.updates * config.rollout_steps * config.num_envs
+            with _counting_on(model, model.num_timesteps // (steps // config.updates)):
+                model.learn(
+                    steps - model.num_timesteps,
+                    callback=CallbackList(callbacks),
+                    reset_num_timesteps=checkpoint is None,
+                )
         save_policy(folder, model.policy, config.algorithm, list(config.net_arch), config.features)
         model.save(folder / "policy.zip")
     finally:
         logger.close()
         env.close()
         torch.set_num_threads(threads)
-    return folder
 
 
-def train_once(config: TrainConfig) -> Path:
-    """The run folder of a training, which is carried out if it is not there yet.
-
-    One that was cut short begins again: its folder is cleared first.
-
-    Raises:
-        InputError: as for `train`; also for a folder that holds something else.
-    """
-    folder = config.folder
-    if not (folder / "policy.zip").is_file():  # what a training writes last
-        if (folder / "config.json").is_file():  # what it writes first
-            shutil.rmtree(folder)
-        train(config, progress_bar=False)
-    return folder
+@contextmanager
+def _counting_on(model: Any, updates: int) -> Iterator[None]:
+    """Let a model that has been resumed count its updates on; `learn` begins at zero."""
+    dump = model.dump_logs
+    model.dump_logs = lambda iteration: dump(iteration + updates)
+    yield
+    del model.dump_logs  # the method of the class is back, and the model can be saved
 
 
 def new_vec_env(config: TrainConfig, envs: Sequence[gym.Env]) -> VecEnv:

@@ -3,10 +3,17 @@
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from rlnas.errors import InputError
+
+LOCK = ".lock"
+"""File in a folder that a process is working on."""
 
 
 def replace_file(path: str | Path, content: bytes) -> None:
@@ -69,3 +76,23 @@ def new_folder(path: str | Path) -> Path:
     except OSError as error:
         raise InputError(f"cannot write to {path}: {error.strerror}") from error
     return path
+
+
+@contextmanager
+def locked(folder: str | Path) -> Iterator[None]:
+    """Keep other processes from working on a folder; a crash leaves no lock behind.
+
+    Raises:
+        InputError: another process is at it.
+    """
+    path = Path(folder) / LOCK
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"another process is working on {folder}: wait until it ends") from None
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        lock.release()

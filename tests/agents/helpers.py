@@ -18,7 +18,6 @@ TINY: dict[str, Any] = {
     "epochs": 2,
     "episode_steps": 4,
     "batches_per_step": 5,
-    "checkpoints": 3,
     "net_arch": (8,),
     "seed": 7,
 }

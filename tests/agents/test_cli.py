@@ -38,8 +38,6 @@ TINY = [
     "2",
     "--net-arch",
     "8",
-    "--checkpoints",
-    "1",
 ]
 
 COMMANDS = ("train", "design", "evaluate", "assess", "data", "benchmark", "study")
