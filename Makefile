@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
+.PHONY: setup demo test test-faults check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
 
 setup: .venv/installed
 
@@ -20,6 +20,9 @@ demo: setup  ## train a controller on digits, let it design a network, show the 
 
 test: setup
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
+
+test-faults: setup  ## kill long commands again and again: 15 minutes
+	RLNAS_KILLS=6 $(BIN)/python -m pytest -q -s tests/agents/test_kills.py tests/agents/test_resume.py
 
 check: setup  ## format, lint, types (of an installed copy, where rlnas.envs is a real folder)
 	$(BIN)/ruff format --check .

@@ -8,7 +8,7 @@ import joblib
 from tqdm import tqdm
 
 from rlnas.errors import InputError
-from rlnas.files import read_json, write_json
+from rlnas.files import locked, read_json, write_json
 
 
 def run_all(
@@ -24,7 +24,7 @@ def run_all(
 
     Args:
         function: returns JSON values.
-        calls: for each file the arguments of the call whose result it holds.
+        calls: for each file the arguments of the call whose result it holds; all in one folder.
         unit: what the progress bar counts.
         n_jobs: workers; -1 for as many as there are processors.
         progress_bar: show one.
@@ -33,8 +33,19 @@ def run_all(
         The content of every file, in the order of `calls`.
 
     Raises:
-        InputError: a file cannot be written or read.
+        InputError: a file cannot be written or read, or another process is working on the folder.
     """
+    with locked(next(iter(calls)).parent):
+        return _run_missing(function, calls, unit, n_jobs, progress_bar)
+
+
+def _run_missing(
+    function: Callable[..., Any],
+    calls: Mapping[Path, Sequence[Any]],
+    unit: str,
+    n_jobs: int,
+    progress_bar: bool,
+) -> list[Any]:
     missing = [path for path in calls if not path.is_file()]
     parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     done = parallel(joblib.delayed(_with_path)(path, function, calls[path]) for path in missing)

@@ -82,15 +82,21 @@ def new_folder(path: str | Path) -> Path:
 def locked(folder: str | Path) -> Iterator[None]:
     """Keep other processes from working on a folder; a crash leaves no lock behind.
 
+    Args:
+        folder: made if it does not exist.
+
     Raises:
-        InputError: another process is at it.
+        InputError: another process is at it, or it cannot be written to.
     """
     path = Path(folder) / LOCK
     lock = FileLock(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise InputError(f"another process is working on {folder}: wait until it ends") from None
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror}") from error
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from rlnas import datasets
 from rlnas.architecture import Architecture
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
-from rlnas.files import read_json, replace_file, write_json
+from rlnas.files import locked, read_json, replace_file, write_json
 from rlnas.grid import GRID, Grid
 from rlnas.network import new_network
 from rlnas.table import ARRAYS, DAMAGE, Table
@@ -70,7 +70,8 @@ def build(
         progress_bar: show one.
 
     Raises:
-        InputError: a value cannot be used, or the folder holds chunks of another table.
+        InputError: a value cannot be used, the folder holds chunks of another table, or another
+            process is working on it.
     """
     whole = all(isinstance(count, int | np.integer) for count in epochs)
     if not (whole and epochs and epochs[0] > 0 and list(epochs) == sorted(set(epochs))):
@@ -85,6 +86,21 @@ def build(
         )
     folder = Path(folder)
     _claim(folder, data, grid, epochs)
+    with locked(folder):
+        return _build(dataset, folder, data, grid, epochs, n_seeds, n_jobs, data_dir, progress_bar)
+
+
+def _build(
+    dataset: str,
+    folder: Path,
+    data: Dataset,
+    grid: Grid,
+    epochs: tuple[int, ...],
+    n_seeds: int,
+    n_jobs: int,
+    data_dir: str | PathLike[str] | None,
+    progress_bar: bool,
+) -> Table:
     place = None if data_dir is None else str(data_dir)
     n = len(grid.architectures)
     tasks = [
