@@ -1,12 +1,8 @@
 """Exact resume: a training that was cut short ends with the bits of one that never was."""
 
 import os
-import random
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -268,36 +264,6 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_resumed(tmp_path, run
 def test_other_settings_beside_resume_are_refused(tmp_path, capsys):
     assert main(["train", "--resume", str(tmp_path), "--seed", "3"]) == 2
     assert "leave out the others" in capsys.readouterr().err
-
-
-# --- real kills ---
-
-
-def test_trainings_that_are_killed_at_random_moments_end_with_the_same_bits(tmp_path, runs):
-    arguments = ["train", "--run-dir", str(tmp_path / "run"), "--dataset", "wine", "--seed", "7"]
-    for name in ("total_timesteps", "num_envs", "rollout_steps", "batch_size", "epochs"):
-        arguments += ["--" + name.replace("_", "-"), str(getattr(tiny(tmp_path), name))]
-    arguments += ["--episode-steps", "4", "--batches-per-step", "5", "--net-arch", "8"]
-    luck, kills = random.Random(0), 0
-    while True:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rlnas.agents.cli", *arguments], stderr=subprocess.DEVNULL
-        )
-        started = time.monotonic()
-        while not (tmp_path / "run" / FOLDER).exists() and process.poll() is None:
-            time.sleep(0.01)
-        if kills < 3:
-            time.sleep(luck.uniform(0, 1.5))
-            process.kill()
-            kills += 1
-        if process.wait() == 0:
-            break
-        assert time.monotonic() - started < 120
-        arguments = ["train", "--resume", str(tmp_path / "run")]
-        if (tmp_path / "run" / "policy.zip").exists():
-            break
-    assert kills == 3
-    assert results(tmp_path / "run") == results(runs["maskable_ppo"])
 
 
 # --- replay ---
