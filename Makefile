@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-faults check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
+.PHONY: setup demo test test-faults fuzz check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
 
 setup: .venv/installed
 
@@ -23,6 +23,9 @@ test: setup
 
 test-faults: setup  ## kill long commands again and again: 15 minutes
 	RLNAS_KILLS=6 $(BIN)/python -m pytest -q -s tests/agents/test_kills.py tests/agents/test_resume.py
+
+fuzz: setup  ## 10,000 mutated files for each reader: half an hour
+	RLNAS_FUZZ=10000 $(BIN)/python -m pytest -q -s -n auto tests/test_fuzz.py
 
 check: setup  ## format, lint, types (of an installed copy, where rlnas.envs is a real folder)
 	$(BIN)/ruff format --check .

@@ -1,0 +1,151 @@
+"""Hostile files: whatever the bytes, a reader gives a clean load or one clear error.
+
+`make fuzz` mutates 10,000 files for each reader (`RLNAS_FUZZ`).
+"""
+
+import os
+import shutil
+import tracemalloc
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rlnas import datasets, idx
+from rlnas.agents.checkpoint import FOLDER, read_last
+from rlnas.agents.config import DesignConfig, ReportConfig
+from rlnas.agents.design import design
+from rlnas.agents.episodes import run_config
+from rlnas.agents.policy import load_policy
+from rlnas.agents.ppo import train
+from rlnas.agents.report import report
+from rlnas.archive import FILE, DesignArchive
+from rlnas.artefacts import load_design
+from rlnas.errors import InputError
+from rlnas.table import Table
+from tests.agents.helpers import tiny
+from tests.core.tables import random_table
+from tests.core.tiny_idx import IMAGES, SET, store
+
+FILES = int(os.environ.get("RLNAS_FUZZ", "40"))
+"""Mutated for each reader."""
+
+MEMORY = 2**28
+"""Bytes that reading a file of some kilobytes may take."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    return train(tiny(tmp_path_factory.mktemp("fuzz") / "run"), progress_bar=False)
+
+
+def mutated(content: bytes, rng: np.random.Generator) -> bytes:
+    """Some bytes changed, numbers in text changed, a part cut out, doubled, or the end cut off."""
+    found = bytearray(content)
+    for _ in range(int(rng.integers(1, 5))):
+        if not found:
+            return bytes(found)
+        # Headers, where files say how large they are, are at the beginning or at the end.
+        place = int(len(found) * (rng.random() ** 3))
+        if rng.random() < 0.2:
+            place = len(found) - 1 - place
+        match rng.integers(6):
+            case 0:
+                found[place] = int(rng.integers(256))
+            case 1:
+                found[place] ^= 1 << int(rng.integers(8))
+            case 2:
+                del found[place:]
+            case 3:
+                del found[place : place + int(rng.integers(1, 20))]
+            case 4:
+                found[place:place] = found[place : place + int(rng.integers(1, 20))]
+            case 5:
+                digits = [k for k, byte in enumerate(found[:4000]) if 48 <= byte <= 57]
+                if digits:
+                    found[digits[int(rng.integers(len(digits)))]] = 48 + int(rng.integers(10))
+    return bytes(found)
+
+
+def read_idx(folder: Path) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(idx.SETS, "mnist", SET)
+        return idx.read("mnist", folder / "idx")
+
+
+def read_npz(folder: Path) -> Any:
+    return datasets.load(str(folder / "data.npz"))
+
+
+def read_network(folder: Path) -> Any:
+    network, _ = load_design(folder / "best")
+    network.check()
+    return network
+
+
+def read_checkpoint(folder: Path) -> Any:
+    return read_last(folder)
+
+
+READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
+    "network": ("best/network.safetensors", read_network),
+    "design": ("best/design.json", lambda folder: load_design(folder / "best")),
+    "policy weights": ("policy.safetensors", load_policy),
+    "policy": ("policy.json", load_policy),
+    "configuration": ("config.json", run_config),
+    "archive": (FILE, lambda folder: DesignArchive(folder / FILE).all()),
+    "table": ("table.npz", lambda folder: Table.load(folder / "table.npz")),
+    "data set": ("data.npz", read_npz),
+    "idx": (f"idx/{IMAGES}.gz", read_idx),
+    "report": ("design/design.json", lambda folder: report(ReportConfig(folder / "design"))),
+    "checkpoint": (f"{FOLDER}/000000000128.checkpoint", read_checkpoint),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(run, tmp_path_factory) -> Path:
+    """A copy of a run with files of the other kinds beside it."""
+    whole = tmp_path_factory.mktemp("fuzz") / "run"
+    shutil.copytree(run, whole)
+    random_table().save(whole / "table.npz")
+    rng = np.random.default_rng(0)
+    np.savez(whole / "data.npz", X=rng.normal(size=(80, 5)), y=rng.integers(3, size=80))
+    store(whole / "idx", compress=True)
+    design(DesignConfig(run, "wine", whole / "design"), progress_bar=False)
+    for path in sorted((whole / FOLDER).iterdir()):
+        if path.name != "000000000128.checkpoint":
+            path.unlink()
+    return whole
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_mutated_file_is_read_or_refused(name, folder):
+    file, read = READERS[name]
+    path = folder / file
+    content = path.read_bytes()
+    read(folder)
+    rng = np.random.default_rng(len(name))
+    loads = 0
+    try:
+        for _ in range(FILES):
+            changed = mutated(content, rng)
+            if name == "checkpoint" and rng.random() < 0.8:  # as one who knows the checksum would
+                rest = changed.partition(b"\n")[2]
+                changed = sha256(rest).hexdigest().encode() + b"\n" + rest
+            path.write_bytes(changed)
+            tracemalloc.start()
+            try:
+                read(folder)
+                loads += 1
+            except InputError:
+                pass  # anything else would fail the test
+            finally:
+                _, peak = tracemalloc.get_traced_memory()
+                tracemalloc.stop()
+            assert peak < MEMORY, f"{peak:,} bytes for a file of {len(changed):,}"
+    finally:
+        path.write_bytes(content)
+    print(f"{name}: {FILES} files, {loads} loaded, {FILES - loads} refused")
