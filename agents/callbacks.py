@@ -45,6 +45,7 @@ class DesignLog(BaseCallback):
         super().__init__()
         self.configuration = configuration
         self.operations: Counter[str] = Counter()
+        self.diverged = 0
         self.weights: list[int] = []
         self.accuracies: list[float] = []
         self.scores: list[float] = []
@@ -69,6 +70,7 @@ class DesignLog(BaseCallback):
     def _on_step(self) -> bool:
         for info, done in zip(self.locals["infos"], self.locals["dones"], strict=True):
             self.operations[info["operation"] if info["applied"] else "refused"] += 1
+            self.diverged += info["diverged"]
             self.weights.append(info["active_weights"])
             self.accuracies.append(info["val_accuracy"])
             self.scores.append(info["score"])
@@ -94,7 +96,9 @@ class DesignLog(BaseCallback):
         self.logger.record("time/environment_steps_per_second", steps / seconds)
         for operation in (*OPERATIONS, "refused"):
             self.logger.record(f"operations/{operation}", self.operations[operation] / steps)
+        self.logger.record("design/diverged", self.diverged / steps)
         self.operations.clear()
+        self.diverged = 0
         best = best_design(self.training_env)
         self.logger.record("design/best_score", best.info["score"])
         total = self.locals["total_timesteps"]

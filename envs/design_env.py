@@ -109,9 +109,9 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     ## Information
     `score`, `val_accuracy`, `val_loss`, `active_weights`, `density`, `layer_sizes`,
     `layer_densities`, `operation`, `action` (the operation with its layer and amount), `applied`,
-    `penalty`, `dataset`, `action_mask`, at every step.
-    If a network diverges (a loss that is not finite, or astronomic), the step is undone, and
-    `applied` is False.
+    `diverged`, `penalty`, `dataset`, `action_mask`, at every step.
+    If a network diverges (a loss that is not finite, or astronomic), the step is undone, `diverged`
+    is True and `applied` False.
 
     The attribute `best` is the design with the highest score since the environment was made.
 
@@ -212,7 +212,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             network = random_network(sizes, draw(self.density_range, rng), rng)
         self.batches = Batches(self.dataset.train, rng)
         self.elapsed = 0
-        self.action, self.refused = 0, False
+        self.action, self.refused, self.diverged = 0, False, False
         self.now = self.before = self._train(network)
         self.best_score = self.now.score
         if _diverged(self.now):
@@ -239,7 +239,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         if network is self.before.network:
             network = network.copy()  # the design before must not be trained on
         after = self._train(network)
-        if _diverged(after):
+        self.diverged = _diverged(after)
+        if self.diverged:
             self.refused = True
         else:
             self.now = after
@@ -319,6 +320,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             "operation": actions.ACTIONS[self.action].operation,
             "action": str(actions.ACTIONS[self.action]),
             "applied": not self.refused,
+            "diverged": self.diverged,
             "penalty": float(self.penalty),
             "dataset": self.dataset.name,
             "action_mask": self.mask.astype(np.int8),

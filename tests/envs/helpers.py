@@ -24,6 +24,7 @@ INFO_KEYS = {
     "operation",
     "action",
     "applied",
+    "diverged",
     "penalty",
     "dataset",
     "action_mask",

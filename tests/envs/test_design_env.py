@@ -496,6 +496,7 @@ def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
     assert network_bits(env.now.network) == kept
     assert reward == 0
     assert info["applied"] is False
+    assert (before["diverged"], info["diverged"]) == (False, True)
     assert {key: info[key] for key in ("score", "val_loss", "active_weights")} == {
         key: before[key] for key in ("score", "val_loss", "active_weights")
     }
@@ -504,6 +505,7 @@ def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
     assert entry(observation, "progress") == pytest.approx(2 / 6)
     _, _, _, _, after = env.step(ADD_ALL)
     assert after["applied"] is True
+    assert after["diverged"] is False
 
 
 def test_training_has_the_weight_decay_that_was_asked_for(monkeypatch):
