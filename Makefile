@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-faults fuzz check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
+.PHONY: setup demo test test-faults fuzz frontier capacity check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
 
 setup: .venv/installed
 
@@ -62,6 +62,19 @@ controller: setup  ## train the controller that comes with rlnas, evolve its riv
 
 transfer: setup  ## one design for data never seen, the controller against fixed schedules: 10 minutes
 	$(BIN)/rlnas transfer --out runs/transfer
+
+frontier: setup  ## designs for MNIST and Fashion-MNIST beside their rivals, tested once: an hour
+	for name in mnist fashion_mnist; do \
+		$(BIN)/rlnas frontier --dataset $$name --out runs/frontier-$$name && \
+		cp runs/frontier-$$name/frontier.png docs/frontier/$$name.png && \
+		cp runs/frontier-$$name/frontier.md docs/frontier/$$name.md; \
+	done
+
+capacity: setup  ## the poster's studies of width and depth: half an hour
+	for name in digits mnist fashion_mnist; do for study in width depth; do \
+		$(BIN)/rlnas study $$study --dataset $$name --out runs/study/$$name-$$study && \
+		cp runs/study/$$name-$$study/$$study.* docs/capacity/$$name/; \
+	done; done
 
 docs: setup  ## the pages of the environments, the data cards
 	$(BIN)/python docs/generate.py

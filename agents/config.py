@@ -529,8 +529,8 @@ class FrontierConfig:
     policy: Path = SHIPPED
     """Run folder of `rlnas train`; by default the controller that comes with rlnas."""
     penalties: tuple[float, ...] = (
-        *(1e-4, 0.001, 0.003, 0.006, 0.01, 0.02, 0.03, 0.06),
-        *(0.1, 0.2, 0.3, 0.6, 1.0, 2.0, 4.0),
+        *(1e-4, 5e-4, 0.001, 0.003, 0.006, 0.01, 0.02, 0.03, 0.05, 0.06),
+        *(0.1, 0.12, 0.2, 0.3, 0.6, 1.0, 1.2, 2.0, 4.0),
     )
     """Prices of the reference number of weights, in accuracy."""
     seeds: int = 5

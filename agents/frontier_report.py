@@ -136,12 +136,15 @@ def picture(points: dict[float, list[dict[str, Any]]], others: list[dict[str, st
         place = float(row["active_weights"]), float(row["test_error"])
         errors.plot(*place, "k^", ms=5, alpha=0.6)
         errors.annotate(
-            row["method"], place, fontsize=7, xytext=(4, 3), textcoords="offset points", alpha=0.8
+            row["method"], place, fontsize=6, xytext=(4, 3), textcoords="offset points", alpha=0.8
         )
     errors.set_ylabel("test error, %")
     losses.set_ylabel("test loss, nats")
     for axes in (errors, losses):
         axes.set_xlabel("active weights")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(alpha=0.3, which="both")
         axes.legend()
     return drawn

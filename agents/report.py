@@ -19,7 +19,7 @@ from rlnas.artefacts import load_design
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files import read_json, replace_file
-from rlnas.network import AVERAGE, SparseNetwork, random_network
+from rlnas.network import SparseNetwork, random_network
 from rlnas.training import Batches, check_fit, evaluate, train
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
@@ -183,21 +183,10 @@ def _design_sections(
 
 
 def _pixels(network: SparseNetwork, side: int) -> Section:
-    strength = np.zeros(network.n_inputs)
-    from_input = network.indices < network.n_inputs
-    np.add.at(
-        strength, network.indices[from_input], np.abs(network.connections[AVERAGE, from_input])
-    )
     drawn, (counts, sums) = plots.figure(10, 4.5, columns=2)
-    for axes, values, name in (
-        (counts, network.fan_out[: network.n_inputs], "connections from each pixel"),
-        (sums, strength, "summed size of their weights"),
-    ):
-        image = axes.imshow(np.asarray(values).reshape(side, side), cmap="magma")
-        axes.set_title(name)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        drawn.colorbar(image, ax=axes)
+    connections = network.fan_out[: network.n_inputs]
+    plots.draw_pixels(connections, side, counts, "connections from each pixel")
+    plots.draw_pixels(plots.input_strength(network), side, sums, "summed size of their weights")
     used = np.count_nonzero(network.fan_out[: network.n_inputs])
     return Section("Pixels", f"{used} of {network.n_inputs} pixels are used.", _png(drawn))
 

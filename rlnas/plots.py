@@ -104,6 +104,32 @@ def draw_tradeoff(
     axes.grid(alpha=0.3)
 
 
+def input_strength(network: SparseNetwork) -> np.ndarray:
+    """float64 `[n_inputs]`: summed size of the averaged weights from each input."""
+    from_input = network.indices < network.n_inputs
+    return np.bincount(
+        network.indices[from_input],
+        np.abs(network.connections[AVERAGE, from_input]),
+        minlength=network.n_inputs,
+    )
+
+
+def draw_pixels(values: np.ndarray, side: int, axes: Any, title: str) -> None:
+    """Draw a number for each input as an image with a colour bar.
+
+    Args:
+        values: float `[side * side]`.
+        side: pixels.
+        axes: a matplotlib `Axes`.
+        title: above it.
+    """
+    image = axes.imshow(np.reshape(values, (side, side)), cmap="magma")
+    axes.set_title(title)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.figure.colorbar(image, ax=axes)
+
+
 def figure(width: float = 6.4, height: float = 4.8, columns: int | None = None) -> tuple[Any, Any]:
     """A matplotlib `Figure` that is drawn in memory, without a display, and its `Axes`.
 

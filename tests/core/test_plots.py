@@ -178,3 +178,20 @@ def test_pictures_are_copies():
     axes.plot([0, 1], [0, 1])
     plots.pixels(drawn)
     np.testing.assert_array_equal(first, kept)
+
+
+def test_the_strength_of_an_input_is_the_sum_of_its_weights():
+    network = skip_network((5, 4, 3), np.random.default_rng(0))
+    expected = np.zeros(5)
+    for source, weight in zip(network.indices, network.connections[AVERAGE], strict=True):
+        if source < 5:
+            expected[source] += abs(weight)
+    np.testing.assert_allclose(plots.input_strength(network), expected, rtol=1e-6)
+
+
+def test_pixels_are_drawn_row_by_row():
+    drawn, (axes,) = plots.figure(4, 4, columns=1)
+    plots.draw_pixels(np.arange(9.0), 3, axes, "title")
+    np.testing.assert_array_equal(axes.images[0].get_array(), np.arange(9.0).reshape(3, 3))
+    assert axes.get_title() == "title"
+    assert plots.png(drawn).startswith(b"\x89PNG")

@@ -1,0 +1,20 @@
+"""The picture of a design in the README: its connections, and the pixels that they read.
+
+python docs/design_picture.py runs/frontier-mnist/designs/0.1-0
+"""
+
+import sys
+from math import isqrt
+from pathlib import Path
+
+from rlnas import plots
+from rlnas.artefacts import load_design
+from rlnas.files import replace_file
+
+if __name__ == "__main__":
+    network, _ = load_design(sys.argv[1])
+    drawn, (connections, pixels) = plots.figure(14, 5, columns=2)
+    plots.draw_network(network, connections)
+    strength = plots.input_strength(network)
+    plots.draw_pixels(strength, isqrt(network.n_inputs), pixels, "summed size of the weights")
+    replace_file(Path(__file__).with_name("design.png"), plots.png(drawn))
