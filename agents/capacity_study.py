@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from rlnas import datasets, plots
-from rlnas.agents.config import CapacityConfig, DepthConfig
 from rlnas.agents.design import FINAL_EPOCHS, train_and_test
+from rlnas.agents.experiment_config import CapacityConfig, DepthConfig
 from rlnas.agents.resumable import own_folder, run_all
 from rlnas.agents.statistics import CONFIDENCE, Estimate, estimate
 from rlnas.architecture import Architecture

@@ -65,7 +65,8 @@ def take(model: Any, logs: dict[str, Any]) -> Checkpoint:
         for name, value in moments.items():
             arrays[f"optimizer/{number}/{name}"] = _numpy(value)
     arrays["torch"] = _numpy(torch.get_rng_state())
-    _, arrays["numpy"], *position = np.random.get_state()  # noqa: NPY002  Stable-Baselines3 uses it
+    state: Any = np.random.get_state()  # noqa: NPY002  Stable-Baselines3 uses it
+    arrays["numpy"], position = state[1], list(state[2:])
     arrays["last_obs"] = model._last_obs
     arrays["last_episode_starts"] = model._last_episode_starts
     monitor = _monitor(model.env)

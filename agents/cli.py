@@ -11,28 +11,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from rlnas import datasets
-from rlnas.agents.config import (
+from rlnas.agents.config import EvolveConfig, TrainConfig
+from rlnas.agents.data_config import DataConfig, FetchConfig, ListConfig
+from rlnas.agents.design_config import (
     AssessConfig,
+    DesignConfig,
+    DesignsConfig,
+    EvaluateConfig,
+    ExportConfig,
+    PlayConfig,
+    ReportConfig,
+)
+from rlnas.agents.experiment_config import (
     BenchmarkConfig,
     BuildConfig,
     CapacityConfig,
     CardConfig,
     CompareConfig,
-    DataConfig,
-    DesignConfig,
-    DesignsConfig,
     EstimatorsConfig,
-    EvaluateConfig,
-    EvolveConfig,
-    ExportConfig,
-    FetchConfig,
     FrontierConfig,
-    ListConfig,
-    PlayConfig,
-    ReportConfig,
     ScoresConfig,
     StudyConfig,
-    TrainConfig,
     TransferConfig,
 )
 from rlnas.errors import InputError

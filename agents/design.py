@@ -8,13 +8,8 @@ from tqdm import tqdm
 
 from rlnas import datasets
 from rlnas.agents.callbacks import record_of
-from rlnas.agents.config import (
-    AssessConfig,
-    DesignConfig,
-    EvaluateConfig,
-    ExportConfig,
-    check_seed,
-)
+from rlnas.agents.config import check_seed
+from rlnas.agents.design_config import AssessConfig, DesignConfig, EvaluateConfig, ExportConfig
 from rlnas.agents.episodes import env_like, thorough_env
 from rlnas.agents.policy import Policy, load_policy
 from rlnas.artefacts import load_design, save_design

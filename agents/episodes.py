@@ -54,7 +54,7 @@ def run_config(run: Path) -> TrainConfig:
     path = run / "config.json"
     values = read_json(path)
     try:
-        kept = {
+        kept: dict[str, Any] = {
             key: Path(value) if key in _PATHS and value is not None else value
             for key, value in values.items()
         }

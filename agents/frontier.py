@@ -11,9 +11,9 @@ from rlnas import datasets, edits
 from rlnas.agents.baselines.magnitude_pruning import magnitude_pruning
 from rlnas.agents.baselines.rigl import rigl
 from rlnas.agents.compare import CONTROLLER
-from rlnas.agents.config import FrontierConfig
 from rlnas.agents.design import finished, train_and_test
 from rlnas.agents.episodes import THOROUGH, thorough_env
+from rlnas.agents.experiment_config import FrontierConfig
 from rlnas.agents.policy import fingerprint, load_policy
 from rlnas.agents.resumable import own_folder, run_all
 from rlnas.agents.transfer import with_at_least

@@ -133,10 +133,10 @@ def picture(points: dict[float, list[dict[str, Any]]], others: list[dict[str, st
             place = np.array(weights)[order]
             axes.errorbar(place, value, yerr=ends, ms=4, capsize=2, label=method, **style)
     for row in others:
-        place = float(row["active_weights"]), float(row["test_error"])
-        errors.plot(*place, "k^", ms=5, alpha=0.6)
+        point = float(row["active_weights"]), float(row["test_error"])
+        errors.plot(*point, "k^", ms=5, alpha=0.6)
         errors.annotate(
-            row["method"], place, fontsize=6, xytext=(4, 3), textcoords="offset points", alpha=0.8
+            row["method"], point, fontsize=6, xytext=(4, 3), textcoords="offset points", alpha=0.8
         )
     errors.set_ylabel("test error, %")
     losses.set_ylabel("test loss, nats")

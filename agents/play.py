@@ -6,8 +6,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from rlnas.agents.config import PlayConfig, check_seed
+from rlnas.agents.config import check_seed
 from rlnas.agents.design import run_episode
+from rlnas.agents.design_config import PlayConfig
 from rlnas.agents.episodes import env_like
 from rlnas.agents.policy import load_policy
 from rlnas.agents.search import NONE

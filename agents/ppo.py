@@ -128,8 +128,8 @@ def _learn(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     env = new_vec_env(config, [ReplayableEnv(make()) for _ in range(config.num_envs)])
-    logs = checkpoint.facts["logs"] if checkpoint else None
-    logger = open_logs(folder, logs and logs["files"])
+    logs: dict[str, Any] = checkpoint.facts["logs"] if checkpoint else {"best_score": -np.inf}
+    logger = open_logs(folder, logs.get("files"))
     try:
         model = new_model(config, env)
         model.set_logger(logger)
@@ -142,7 +142,7 @@ def _learn(
                 design_log.go_on(before, logs["next_picture"])
         elif config.start is not None:
             start_from(config.start, model.policy)
-        best = BestDesign(folder / "best", -np.inf if logs is None else logs["best_score"])
+        best = BestDesign(folder / "best", logs["best_score"])
         with interrupts("finishing this rollout; Ctrl-C again to leave at once") as asked:
             callbacks = [
                 design_log,

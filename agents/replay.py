@@ -5,6 +5,7 @@ actions taken: a few numbers instead of networks, optimiser moments and probes. 
 gives the same bits.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -21,7 +22,7 @@ class ReplayableEnv(gym.Wrapper):
 
     def __init__(self, env: gym.Env):
         super().__init__(env)
-        self.generator: dict[str, Any] = {}
+        self.generator: Mapping[str, Any] = {}
         self.actions: list[int] = []
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:

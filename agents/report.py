@@ -12,8 +12,8 @@ import jinja2
 import numpy as np
 
 from rlnas import datasets, plots
-from rlnas.agents.config import ReportConfig
 from rlnas.agents.design import train_and_test
+from rlnas.agents.design_config import ReportConfig
 from rlnas.archive import FILE, ArchivedDesign, DesignArchive
 from rlnas.artefacts import load_design
 from rlnas.datasets import Dataset

@@ -16,9 +16,9 @@ from rlnas.agents.baselines.rigl import rigl
 from rlnas.agents.baselines.snip import snip
 from rlnas.agents.baselines.sparse_evolutionary_training import sparse_evolutionary_training
 from rlnas.agents.compare import CONTROLLER
-from rlnas.agents.config import TransferConfig
 from rlnas.agents.design import run_episode
 from rlnas.agents.episodes import env_like
+from rlnas.agents.experiment_config import TransferConfig
 from rlnas.agents.policy import Policy, fingerprint, load_policy
 from rlnas.agents.resumable import own_folder, run_all
 from rlnas.agents.search import NONE

@@ -16,8 +16,8 @@ import pytest
 
 from rlnas import datasets, idx
 from rlnas.agents.checkpoint import FOLDER, read_last
-from rlnas.agents.config import DesignConfig, ReportConfig
 from rlnas.agents.design import design
+from rlnas.agents.design_config import DesignConfig, ReportConfig
 from rlnas.agents.episodes import run_config
 from rlnas.agents.policy import load_policy
 from rlnas.agents.ppo import train

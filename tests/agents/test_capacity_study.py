@@ -17,7 +17,7 @@ from rlnas.agents.capacity_study import (
     capacity_study,
     ranges,
 )
-from rlnas.agents.config import DepthConfig, WidthConfig
+from rlnas.agents.experiment_config import DepthConfig, WidthConfig
 from rlnas.errors import InputError
 from tests.agents.helpers import files_in
 

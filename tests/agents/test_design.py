@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from rlnas.agents import design as module
-from rlnas.agents.config import AssessConfig, DesignConfig, EvaluateConfig
 from rlnas.agents.design import assess, design, evaluate_design, random_policy, run_episode
+from rlnas.agents.design_config import AssessConfig, DesignConfig, EvaluateConfig
 from rlnas.agents.ppo import train
 from rlnas.artefacts import load_design
 from rlnas.datasets import load

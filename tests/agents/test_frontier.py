@@ -8,9 +8,10 @@ import pytest
 
 from rlnas.agents import episodes
 from rlnas.agents import frontier as module
-from rlnas.agents.config import DesignConfig, EvaluateConfig, FrontierConfig
 from rlnas.agents.design import design, evaluate_design
+from rlnas.agents.design_config import DesignConfig, EvaluateConfig
 from rlnas.agents.episodes import thorough_env
+from rlnas.agents.experiment_config import FrontierConfig
 from rlnas.agents.frontier import RIVALS, frontier
 from rlnas.agents.frontier_report import PUBLISHED, by_penalty, published, report, within
 from rlnas.errors import InputError

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from rlnas.agents.config import PlayConfig
 from rlnas.agents.design import run_episode
+from rlnas.agents.design_config import PlayConfig
 from rlnas.agents.episodes import env_like
 from rlnas.agents.play import menu, play
 from rlnas.agents.policy import load_policy

@@ -20,8 +20,9 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 
 from rlnas.agents import episodes
 from rlnas.agents.callbacks import Progress
-from rlnas.agents.config import AssessConfig, TrainConfig
+from rlnas.agents.config import TrainConfig
 from rlnas.agents.design import assess, run_episode
+from rlnas.agents.design_config import AssessConfig
 from rlnas.agents.policy import load_policy, save_schedule
 from rlnas.agents.ppo import train, train_once
 from rlnas.archive import FILE, DesignArchive

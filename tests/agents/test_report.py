@@ -12,8 +12,8 @@ import pytest
 from matplotlib.image import imread
 
 from rlnas.agents.cli import main
-from rlnas.agents.config import DesignConfig, ReportConfig
 from rlnas.agents.design import design, run_episode
+from rlnas.agents.design_config import DesignConfig, ReportConfig
 from rlnas.agents.episodes import env_like
 from rlnas.agents.policy import load_policy
 from rlnas.agents.report import episode_of, report

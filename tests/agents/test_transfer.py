@@ -9,9 +9,9 @@ import pytest
 
 from rlnas.agents import transfer as module
 from rlnas.agents.cli import main
-from rlnas.agents.config import TransferConfig
 from rlnas.agents.design import run_episode
 from rlnas.agents.episodes import env_like
+from rlnas.agents.experiment_config import TransferConfig
 from rlnas.agents.policy import load_policy, save_schedule
 from rlnas.agents.statistics import interquartile_mean
 from rlnas.agents.transfer import FIXED, SCHEDULES, design_once, transfer
