@@ -120,13 +120,12 @@ class BestDesign(BaseCallback):
 
     Args:
         folder: rewritten whenever a better design is found.
-        score: of the one that is there.
     """
 
-    def __init__(self, folder: Path, score: float = -np.inf):
+    def __init__(self, folder: Path):
         super().__init__()
         self.folder = folder
-        self.score = score
+        self.score = -np.inf  # of the one that is there
 
     def _on_step(self) -> bool:
         return True
@@ -192,5 +191,7 @@ class Progress(BaseCallback):
             f"({best['val_accuracy']:.2%} with {best['active_weights']:,} weights)"
         )
 
-    def _on_training_end(self) -> None:
-        self.bar.close()
+    def close(self) -> None:
+        """Leave the bar as it is; also where the training did not come to its end."""
+        if self.bar is not None:
+            self.bar.close()

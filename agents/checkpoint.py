@@ -175,6 +175,8 @@ class Checkpoints(BaseCallback):
         return True
 
     def _on_rollout_start(self) -> None:
+        if not (self.run / "config.json").is_file():
+            raise InputError(f"{self.run} was removed while it was trained in: train again")
         write(take(self.model, self.logs()), self.run)
         if self.stop():
             raise Paused(f"stopped; go on with: rlnas train --resume {self.run}")

@@ -2,17 +2,17 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
-from stable_baselines3.common.callbacks import CallbackList
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from rlnas import archive, datasets
@@ -128,50 +128,66 @@ def _learn(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     env = new_vec_env(config, [ReplayableEnv(make()) for _ in range(config.num_envs)])
-    logs: dict[str, Any] = checkpoint.facts["logs"] if checkpoint else {"best_score": -np.inf}
-    logger = open_logs(folder, logs.get("files"))
+    files = checkpoint.facts["logs"]["files"] if checkpoint else None
+    progress = Progress()
     try:
-        model = new_model(config, env)
-        model.set_logger(logger)
-        design_log = DesignLog("" if checkpoint else _as_markdown(config))
-        if checkpoint is not None:
-            restore(checkpoint, model)
-            if checkpoint.timesteps > 0:
-                seen = DesignArchive(folder / archive.FILE).all()
-                before = [each for each in seen if each.timestep <= checkpoint.timesteps]
-                design_log.go_on(before, logs["next_picture"])
-        elif config.start is not None:
-            start_from(config.start, model.policy)
-        best = BestDesign(folder / "best", logs["best_score"])
-        with interrupts("finishing this rollout; Ctrl-C again to leave at once") as asked:
-            callbacks = [
-                design_log,
-                best,
-                ArchiveDesigns(folder / archive.FILE),
-                *([Progress()] if progress_bar else []),
-                Checkpoints(
-                    folder,
-                    lambda: {
-                        "files": logs_state(folder, logger),
-                        "next_picture": design_log.next_picture,
-                        "best_score": best.score,
-                    },
-                    asked,
-                ),
-            ]
-            steps = config.updates * config.rollout_steps * config.num_envs
-            with _counting_on(model, model.num_timesteps // (steps // config.updates)):
-                model.learn(
-                    steps - model.num_timesteps,
-                    callback=CallbackList(callbacks),
-                    reset_num_timesteps=checkpoint is None,
-                )
-        save_policy(folder, model.policy, config.algorithm, list(config.net_arch), config.features)
-        model.save(folder / "policy.zip")
+        with closing(open_logs(folder, files)) as logger:
+            _fit(config, env, logger, folder, checkpoint, [progress] if progress_bar else [])
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {folder}: {error.strerror}; when it can be written to again, go on "
+            f"with: rlnas train --resume {folder}"
+        ) from error
     finally:
-        logger.close()
+        progress.close()
         env.close()
         torch.set_num_threads(threads)
+
+
+def _fit(
+    config: TrainConfig,
+    env: VecEnv,
+    logger: Logger,
+    folder: Path,
+    checkpoint: Checkpoint | None,
+    more: list[BaseCallback],
+) -> None:
+    """Train a model from the beginning or from a checkpoint, and write the policy."""
+    model = new_model(config, env)
+    model.set_logger(logger)
+    design_log = DesignLog("" if checkpoint else _as_markdown(config))
+    best = BestDesign(folder / "best")
+    if checkpoint is not None:
+        restore(checkpoint, model)
+        best.score = checkpoint.facts["logs"]["best_score"]
+        if checkpoint.timesteps > 0:
+            seen = DesignArchive(folder / archive.FILE).all()
+            before = [each for each in seen if each.timestep <= checkpoint.timesteps]
+            design_log.go_on(before, checkpoint.facts["logs"]["next_picture"])
+    elif config.start is not None:
+        start_from(config.start, model.policy)
+
+    def logs() -> dict[str, Any]:
+        return {
+            "files": logs_state(folder, logger),
+            "next_picture": design_log.next_picture,
+            "best_score": best.score,
+        }
+
+    steps = config.updates * config.rollout_steps * config.num_envs
+    updates = model.num_timesteps // (config.rollout_steps * config.num_envs)
+    with (
+        interrupts("finishing this rollout; Ctrl-C again to leave at once") as asked,
+        _counting_on(model, updates),
+    ):
+        callbacks = [design_log, best, ArchiveDesigns(folder / archive.FILE), *more]
+        model.learn(
+            steps - model.num_timesteps,
+            callback=CallbackList([*callbacks, Checkpoints(folder, logs, asked)]),
+            reset_num_timesteps=checkpoint is None,
+        )
+    save_policy(folder, model.policy, config.algorithm, list(config.net_arch), config.features)
+    model.save(folder / "policy.zip")
 
 
 @contextmanager

@@ -39,7 +39,11 @@ def open_logs(folder: Path, state: dict[str, Any] | None = None) -> Logger:
             else:
                 events.unlink()
         table = ResumedCSV(path)
-    return Logger(str(folder), [table, TensorBoardOutputFormat(str(folder / EVENTS))])
+    try:
+        return Logger(str(folder), [table, TensorBoardOutputFormat(str(folder / EVENTS))])
+    except OSError:
+        table.close()
+        raise
 
 
 def logs_state(folder: Path, logger: Logger) -> dict[str, Any]:

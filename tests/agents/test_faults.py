@@ -1,0 +1,77 @@
+"""Faults from outside: a full disk, a folder that goes away, or that cannot be written to."""
+
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlnas.agents import checkpoint as module
+from rlnas.agents.ppo import resume, train
+from rlnas.errors import InputError
+from tests.agents.helpers import tiny
+from tests.agents.test_resume import results
+
+
+@pytest.mark.parametrize("limit", [20_000, 100_000, 300_000])
+def test_a_full_disk_ends_a_training_with_one_line_and_it_can_be_resumed(limit, tmp_path, runs):
+    """No file may be larger than the limit, which one kind of file or another comes upon."""
+    run = tmp_path / "run"
+    script = (
+        "import sys, pathlib\n"
+        "from rlnas.agents.ppo import train\n"
+        "from rlnas.errors import InputError\n"
+        "from tests.agents.helpers import tiny\n"
+        "try:\n"
+        "    train(tiny(pathlib.Path(sys.argv[1])), progress_bar=False)\n"
+        "except InputError as error:\n"
+        "    sys.exit(f'refused: {error}')\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", script, str(run)],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=Path(__file__).parents[2],
+    )
+    if process.returncode:
+        assert "refused: cannot " in process.stderr  # beside what TensorBoard's thread says
+        resume(run, progress_bar=False)
+    assert (limit < 100_000) <= (process.returncode != 0)
+    assert results(run) == results(runs["maskable_ppo"])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_run_folder_that_is_removed_under_a_training_is_said_to_be_gone(tmp_path, monkeypatch):
+    removed = []
+
+    def step(self: Any) -> bool:
+        if self.n_calls == 40 and not removed:
+            removed.append(shutil.rmtree(tmp_path / "run"))
+        return True
+
+    monkeypatch.setattr(module.Checkpoints, "_on_step", step)
+    with pytest.raises(InputError, match=r"was removed|cannot write|cannot open"):
+        train(tiny(tmp_path / "run"), progress_bar=False)
+
+
+def test_an_unwritable_tensorboard_folder_is_one_error(tmp_path, monkeypatch):
+    def refuse(*arguments: Any, **named: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("rlnas.agents.run_logs.TensorBoardOutputFormat", refuse)
+    with pytest.raises(InputError, match="Permission denied"):
+        train(tiny(tmp_path / "run"), progress_bar=False)
+
+
+def test_the_clock_may_be_set_back(tmp_path, monkeypatch, runs):
+    times = iter(range(10**9, 0, -1))
+    monkeypatch.setattr("time.time", lambda: float(next(times)))
+    monkeypatch.setattr("time.time_ns", lambda: next(times) * 10**9)
+    run = train(tiny(tmp_path / "run"), progress_bar=False)
+    monkeypatch.undo()
+    assert results(run) == results(runs["maskable_ppo"])
