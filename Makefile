@@ -72,6 +72,7 @@ frontier: setup  ## designs for MNIST and Fashion-MNIST beside their rivals, tes
 
 capacity: setup  ## the poster's studies of width and depth: half an hour
 	for name in digits mnist fashion_mnist; do for study in width depth; do \
+		mkdir -p docs/capacity/$$name && \
 		$(BIN)/rlnas study $$study --dataset $$name --out runs/study/$$name-$$study && \
 		cp runs/study/$$name-$$study/$$study.* docs/capacity/$$name/; \
 	done; done
