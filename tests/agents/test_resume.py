@@ -106,7 +106,7 @@ def whole(request, tmp_path_factory) -> tuple[dict[str, Any], dict[str, Any]]:
     return settings, results(run)
 
 
-@pytest.mark.parametrize("rollout", [0, 1, 2])
+@pytest.mark.parametrize("rollout", [0, 2])
 def test_a_training_that_is_cut_short_and_resumed_ends_with_the_same_bits(
     whole, rollout, tmp_path, monkeypatch
 ):
@@ -118,9 +118,9 @@ def test_a_training_that_is_cut_short_and_resumed_ends_with_the_same_bits(
         assert found[name] == expected[name], name
 
 
-def test_a_run_may_be_cut_short_again_and_again_and_moved(whole, tmp_path, monkeypatch):
-    settings, expected = whole
-    config = tiny(tmp_path / "run", **settings)
+def test_a_run_may_be_cut_short_again_and_again_and_moved(runs, tmp_path, monkeypatch):
+    expected = results(runs["maskable_ppo"])
+    config = tiny(tmp_path / "run")
     cut(config, monkeypatch, 0)
     steps, ended = [], False
     while not ended:
@@ -149,10 +149,10 @@ def test_a_run_may_be_cut_short_again_and_again_and_moved(whole, tmp_path, monke
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before_with_a_warning(
-    whole, tmp_path, monkeypatch, caplog
+    runs, tmp_path, monkeypatch, caplog
 ):
-    settings, expected = whole
-    cut(tiny(tmp_path / "run", **settings), monkeypatch, 2)
+    expected = results(runs["maskable_ppo"])
+    cut(tiny(tmp_path / "run"), monkeypatch, 2)
     paths = sorted((tmp_path / "run" / FOLDER).iterdir())
     assert len(paths) == 3
     paths[2].write_bytes(paths[2].read_bytes()[:-1])
