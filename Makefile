@@ -63,7 +63,7 @@ controller: setup  ## train the controller that comes with rlnas, evolve its riv
 transfer: setup  ## one design for data never seen, the controller against fixed schedules: 10 minutes
 	$(BIN)/rlnas transfer --out runs/transfer
 
-frontier: setup  ## designs for MNIST and Fashion-MNIST beside their rivals, tested once: an hour
+frontier: setup  ## designs for MNIST and Fashion-MNIST beside their rivals, tested once: two hours
 	for name in mnist fashion_mnist; do \
 		$(BIN)/rlnas frontier --dataset $$name --out runs/frontier-$$name && \
 		cp runs/frontier-$$name/frontier.png docs/frontier/$$name.png && \
