@@ -102,7 +102,7 @@ def test_a_command_that_is_killed_and_repeated_ends_with_the_same_files(name, tm
 def test_a_training_that_is_killed_and_resumed_ends_with_the_same_bits(tmp_path):
     def make(run: Path) -> list[str]:
         return command(
-            *("train", "--run-dir", run, "--dataset", "wine", "--total-timesteps", 2000),
+            *("train", "--run-dir", run, "--dataset", "wine", "--total-timesteps", 1000),
             *("--num-envs", 4, "--rollout-steps", 25, "--group", 2, "--penalty", 0.01, 1),
         )
 
