@@ -217,7 +217,7 @@ def picture(rows: Sequence[Row], dataset: str, deep: bool) -> Any:
         places = [np.mean([row["active_weights"] for row in some]) for some in groups]
         found = [estimate([row["test_accuracy"] for row in some], trim=0) for some in groups]
         value, low, high = np.array(found).T
-        ends = np.maximum([value - low, high - value], 0)
+        ends = plots.whiskers(value, low, high)
         label = f"{shape:g} hidden layers" if deep else f"density {2**-shape:.3g}"
         axes.errorbar(places, value, yerr=ends, fmt="o-" if shape == shapes[0] else "o--",
                       ms=4, capsize=2, label=label)  # fmt: skip

@@ -25,14 +25,13 @@ from rlnas.agents.shared_episodes import SeededEpisodes
 from rlnas.envs.design_env import Design
 from rlnas.errors import InputError
 from rlnas.files import replace_file
-from rlnas.network import SparseNetwork
+from rlnas.network import ARRAYS, SparseNetwork
 
 FOLDER = "checkpoints"
 KEPT = 3
 """The last ones; a damaged one falls back to the one before."""
 
 _FORMAT = "rlnas-checkpoint-1"
-_NETWORK = ("indptr", "indices", "connections", "units")
 _LEARNER = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
 
 
@@ -77,7 +76,7 @@ def take(model: Any, logs: dict[str, Any]) -> Checkpoint:
     pending = model.logger.name_to_value
     arrays |= {f"log/{name}": np.asarray(value) for name, value in pending.items()}
     best = best_design(model.env)
-    arrays |= {f"best/{name}": getattr(best.network, name) for name in _NETWORK}
+    arrays |= {f"best/{name}": getattr(best.network, name) for name in ARRAYS}
     facts = {
         "learner": {name: getattr(model, name) for name in _LEARNER},
         "numpy": position,

@@ -7,16 +7,14 @@ from typing import Any
 
 import torch
 
-from rlnas import datasets, edits
-from rlnas.agents.baselines.magnitude_pruning import magnitude_pruning
-from rlnas.agents.baselines.rigl import rigl
+from rlnas import datasets
 from rlnas.agents.compare import CONTROLLER
 from rlnas.agents.design import finished, train_and_test
 from rlnas.agents.episodes import THOROUGH, thorough_env
 from rlnas.agents.experiment_config import FrontierConfig
 from rlnas.agents.policy import fingerprint, load_policy
 from rlnas.agents.resumable import own_folder, run_all
-from rlnas.agents.transfer import with_at_least
+from rlnas.agents.transfer import SCHEDULES, with_at_least
 from rlnas.artefacts import save_design
 from rlnas.envs.arguments import check_count
 from rlnas.errors import InputError
@@ -24,11 +22,8 @@ from rlnas.network import SparseNetwork
 from rlnas.training import LONG_DECAY
 
 RIVALS: dict[str, Callable[..., SparseNetwork]] = {
-    "magnitude_pruning": partial(magnitude_pruning, weight_decay=LONG_DECAY),
-    "salience_pruning": partial(
-        magnitude_pruning, weight_decay=LONG_DECAY, salience=edits.salience
-    ),
-    "rigl": partial(rigl, weight_decay=LONG_DECAY),
+    name: partial(SCHEDULES[name], weight_decay=LONG_DECAY)
+    for name in ("magnitude_pruning", "salience_pruning", "rigl")
 }
 """Fixed schedules that end with the weights that the controller chose."""
 

@@ -129,7 +129,7 @@ def picture(points: dict[float, list[dict[str, Any]]], others: list[dict[str, st
             if to_error:
                 found = 100 * (1 - found[:, [0, 2, 1]])
             value, low, high = found.T
-            ends = np.maximum([value - low, high - value], 0)
+            ends = plots.whiskers(value, low, high)
             place = np.array(weights)[order]
             axes.errorbar(place, value, yerr=ends, ms=4, capsize=2, label=method, **style)
     for row in others:

@@ -90,7 +90,8 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
     progress = _progress(folder / "progress.csv")
     if progress:
         sections.append(_learning_curves(progress))
-    designs = DesignArchive(folder / FILE).all() if (folder / FILE).is_file() else []
+    archive = DesignArchive(folder / FILE)
+    designs = archive.all() if archive.path.is_file() else []
     facts = {
         "data": ", ".join(settings["dataset"]),
         "algorithm": settings["algorithm"],
@@ -106,7 +107,8 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
             for design in episode_of(best, designs, settings["num_envs"], settings["episode_steps"])
         ]
         sections += _design_sections(network, record, steps)
-        sections.append(_tradeoff([d for d in designs if d.dataset == record["dataset"]], best))
+        alike = [design for design in designs if design.dataset == record["dataset"]]
+        sections.append(_tradeoff(alike, archive.front(dataset=record["dataset"]), best))
         data_dir = data_dir or settings.get("data_dir")
         sections.append(_dense_comparison(network, record, data_dir))
     return f"Run {folder.name}", facts, notes, sections
@@ -187,7 +189,7 @@ def _pixels(network: SparseNetwork, side: int) -> Section:
     connections = network.fan_out[: network.n_inputs]
     plots.draw_pixels(connections, side, counts, "connections from each pixel")
     plots.draw_pixels(plots.input_strength(network), side, sums, "summed size of their weights")
-    used = np.count_nonzero(network.fan_out[: network.n_inputs])
+    used = np.count_nonzero(connections)
     return Section("Pixels", f"{used} of {network.n_inputs} pixels are used.", _png(drawn))
 
 
@@ -227,16 +229,17 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
     )
 
 
-def _tradeoff(designs: Sequence[ArchivedDesign], best: ArchivedDesign) -> Section:
+def _tradeoff(
+    designs: Sequence[ArchivedDesign], front: Sequence[ArchivedDesign], best: ArchivedDesign
+) -> Section:
     drawn, axes = plots.figure(9, 5)
     weights = np.array([design.active_weights for design in designs])
     accuracies = np.array([design.val_accuracy for design in designs])
     plots.draw_position(weights, accuracies, best.active_weights, best.val_accuracy, axes)
-    order = np.lexsort((-accuracies, weights))
-    front = order[accuracies[order] > np.r_[-1, np.maximum.accumulate(accuracies[order])[:-1]]]
-    axes.step(weights[front], accuracies[front], where="post", color="black", label="Pareto front")
+    steps = [design.active_weights for design in front], [design.val_accuracy for design in front]
+    axes.step(*steps, where="post", color="black", label="Pareto front")
     axes.legend(loc="lower right")
-    text = f"{len(designs):,} designs for {best.dataset}, {front.size} of them on the Pareto front."
+    text = f"{len(designs):,} designs for {best.dataset}, {len(front)} of them on the Pareto front."
     return Section("Accuracy against weights", text, _png(drawn))
 
 

@@ -36,26 +36,16 @@ def run_all(
         InputError: a file cannot be written or read, or another process is working on the folder.
     """
     with locked(next(iter(calls)).parent):
-        return _run_missing(function, calls, unit, n_jobs, progress_bar)
-
-
-def _run_missing(
-    function: Callable[..., Any],
-    calls: Mapping[Path, Sequence[Any]],
-    unit: str,
-    n_jobs: int,
-    progress_bar: bool,
-) -> list[Any]:
-    missing = [path for path in calls if not path.is_file()]
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    done = parallel(joblib.delayed(_with_path)(path, function, calls[path]) for path in missing)
-    with tqdm(
-        total=len(calls), initial=len(calls) - len(missing), unit=unit, disable=not progress_bar
-    ) as bar:
-        for path, result in done:
-            write_json(path, result)
-            bar.update()
-    return [read_json(path) for path in calls]
+        missing = [path for path in calls if not path.is_file()]
+        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+        done = parallel(joblib.delayed(_with_path)(path, function, calls[path]) for path in missing)
+        with tqdm(
+            total=len(calls), initial=len(calls) - len(missing), unit=unit, disable=not progress_bar
+        ) as bar:
+            for path, result in done:
+                write_json(path, result)
+                bar.update()
+        return [read_json(path) for path in calls]
 
 
 def own_folder(folder: Path, task: dict[str, Any]) -> None:

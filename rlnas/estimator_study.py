@@ -384,8 +384,7 @@ def draw(rows: Sequence[dict[str, Any]], key: str, axes: Any) -> None:
         if not cost.all():  # no place on a logarithmic axis
             axes.axhline(middle[0], color="0.3", linestyle="--", label=name)
             continue
-        # A percentile interval need not hold its estimate.
-        ends = np.maximum([middle - low, high - middle], 0)
+        ends = plots.whiskers(middle, low, high)
         axes.errorbar(cost, middle, ends, marker="o", markersize=4, capsize=2, label=name)
     axes.set_xscale("log")
     axes.set_xlabel("cost (training batches)")

@@ -241,7 +241,7 @@ class SparseNetwork:
         from safetensors.numpy import save
 
         # safetensors takes the memory of an array as it lies there, whatever its strides.
-        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in ARRAYS}
         # One entry, since safetensors writes several in no certain order.
         header = {"format": _FORMAT, "layer_sizes": self.layer_sizes, "steps": self.steps}
         replace_file(path, save(arrays, metadata={"network": json.dumps(header)}))
@@ -265,7 +265,7 @@ class SparseNetwork:
                     raise InputError(f"{path} is not a network file of this version of rlnas")
                 header = json.loads(metadata["network"])
                 sizes, steps = header["layer_sizes"], header["steps"]
-                arrays = {name: file.get_tensor(name) for name in _ARRAYS}
+                arrays = {name: file.get_tensor(name) for name in ARRAYS}
         except InputError:
             raise
         except Exception as error:  # safetensors, JSON and NumPy raise many kinds
@@ -287,7 +287,8 @@ class SparseNetwork:
 
 
 _FORMAT = "rlnas-network-1"
-_ARRAYS = ("indptr", "indices", "connections", "units")
+ARRAYS = ("indptr", "indices", "connections", "units")
+"""Names of the arrays that, with layer sizes and steps, are a network."""
 
 
 def from_coordinates(

@@ -189,6 +189,11 @@ def draw_position(
     axes.grid(alpha=0.3)
 
 
+def whiskers(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Float `[2, n]`: how far intervals go down and up; they need not hold their values."""
+    return np.maximum([values - low, high - values], 0)
+
+
 def draw_interval(
     interval: tuple[float, float, float], place: float, axes: Any, **style: Any
 ) -> None:
@@ -200,6 +205,5 @@ def draw_interval(
         axes: a matplotlib `Axes`.
         style: of its `errorbar`.
     """
-    value, low, high = interval
-    ends = [[max(0.0, value - low)], [max(0.0, high - value)]]
-    axes.errorbar(value, place, xerr=ends, fmt="o", capsize=3, **style)
+    value, low, high = np.array([interval]).T
+    axes.errorbar(value, place, xerr=whiskers(value, low, high), fmt="o", capsize=3, **style)

@@ -86,21 +86,6 @@ def build(
         )
     folder = Path(folder)
     _claim(folder, data, grid, epochs)
-    with locked(folder):
-        return _build(dataset, folder, data, grid, epochs, n_seeds, n_jobs, data_dir, progress_bar)
-
-
-def _build(
-    dataset: str,
-    folder: Path,
-    data: Dataset,
-    grid: Grid,
-    epochs: tuple[int, ...],
-    n_seeds: int,
-    n_jobs: int,
-    data_dir: str | PathLike[str] | None,
-    progress_bar: bool,
-) -> Table:
     place = None if data_dir is None else str(data_dir)
     n = len(grid.architectures)
     tasks = [
@@ -108,23 +93,24 @@ def _build(
         for seed in range(n_seeds)
         for start in range(0, n, CHUNK)
     ]
-    missing = [task for task in tasks if _read_chunk(folder, task) is None]
-    with tqdm(
-        total=n * n_seeds,
-        initial=n * n_seeds - sum(task.stop - task.start for task in missing),
-        desc=f"training on {data.name}",
-        unit="net",
-        smoothing=0.02,
-        disable=not progress_bar,
-    ) as bar:
-        for task, results in _run(missing, n_jobs):
-            stream = io.BytesIO()
-            np.savez(stream, **results)  # type: ignore[arg-type]
-            replace_file(_file(folder, task), stream.getvalue())
-            bar.update(task.stop - task.start)
-    table = _collect(folder, tasks, data, grid, tuple(epochs), n_seeds)
-    table.save(folder / "table.npz")
-    return table
+    with locked(folder):
+        missing = [task for task in tasks if _read_chunk(folder, task) is None]
+        with tqdm(
+            total=n * n_seeds,
+            initial=n * n_seeds - sum(task.stop - task.start for task in missing),
+            desc=f"training on {data.name}",
+            unit="net",
+            smoothing=0.02,
+            disable=not progress_bar,
+        ) as bar:
+            for task, results in _run(missing, n_jobs):
+                stream = io.BytesIO()
+                np.savez(stream, **results)  # type: ignore[arg-type]
+                replace_file(_file(folder, task), stream.getvalue())
+                bar.update(task.stop - task.start)
+        table = _collect(folder, tasks, data, grid, tuple(epochs), n_seeds)
+        table.save(folder / "table.npz")
+        return table
 
 
 def _run(tasks: list[Task], n_jobs: int) -> Iterator[tuple[Task, dict[str, np.ndarray]]]:
