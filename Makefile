@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-faults fuzz frontier capacity check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
+.PHONY: setup demo test test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
 
 setup: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[compare,compat,dev,export]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[compare,compat,dev,export,ray]'
 	touch $@
 
 demo: setup  ## train a controller on digits, let it design a network, show the result
@@ -21,15 +21,28 @@ demo: setup  ## train a controller on digits, let it design a network, show the 
 test: setup
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
-test-faults: setup  ## kill long commands again and again: 15 minutes
-	RLNAS_KILLS=6 $(BIN)/python -m pytest -q -s tests/agents/test_kills.py tests/agents/test_resume.py
+test-faults: setup  ## kill long commands and Ray workers again and again: half an hour
+	RLNAS_KILLS=6 $(BIN)/python -m pytest -q -s tests/agents/test_kills.py \
+		tests/agents/test_resume.py tests/agents/test_ray.py tests/agents/test_ray_machines.py
 
-fuzz: setup  ## 10,000 mutated files for each reader: half an hour
+fuzz: setup  ## 10,000 mutated files for each reader: 10 minutes
 	RLNAS_FUZZ=10000 $(BIN)/python -m pytest -q -s -n auto tests/test_fuzz.py
+
+soak: setup  ## two hours of training: memory, file handles, threads
+	$(BIN)/python benchmarks/soak.py
+
+hammer: setup  ## a million random actions over all data sets: half an hour
+	$(BIN)/python benchmarks/hammer.py
+
+audit: setup  ## known vulnerabilities of all pinned versions
+	$(PYTHON) -m venv build/audit-env
+	build/audit-env/bin/python -m pip install --quiet pip-audit
+	build/audit-env/bin/pip-audit --no-deps --disable-pip -r constraints.txt
 
 check: setup  ## format, lint, types (of an installed copy, where rlnas.envs is a real folder)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit -q -c pyproject.toml -r rlnas envs agents
 	rm -rf build/typecheck
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/typecheck .
 	MYPYPATH=build/typecheck $(BIN)/mypy rlnas envs agents

@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,25 +38,17 @@ class DesignLog(BaseCallback):
 
     Args:
         configuration: text that is shown beside them; none where a run goes on.
+        archive: of the run, which has the designs of a rollout when it ends.
     """
 
-    def __init__(self, configuration: str):
+    def __init__(self, configuration: str, archive: DesignArchive):
         super().__init__()
         self.configuration = configuration
+        self.archive = archive
         self.operations: Counter[str] = Counter()
         self.diverged = 0
-        self.weights: list[int] = []
-        self.accuracies: list[float] = []
-        self.scores: list[float] = []
         self.started = 0.0
-        self.next_picture = 0
-
-    def go_on(self, designs: Sequence[ArchivedDesign], next_picture: int) -> None:
-        """Be where the log of a run was that had seen some designs."""
-        self.weights = [design.active_weights for design in designs]
-        self.accuracies = [design.val_accuracy for design in designs]
-        self.scores = [design.score for design in designs]
-        self.next_picture = next_picture
+        self.next_picture = 0  # timestep
 
     def _on_training_start(self) -> None:
         for output in self.logger.output_formats:
@@ -71,9 +62,6 @@ class DesignLog(BaseCallback):
         for info, done in zip(self.locals["infos"], self.locals["dones"], strict=True):
             self.operations[info["operation"] if info["applied"] else "refused"] += 1
             self.diverged += info["diverged"]
-            self.weights.append(info["active_weights"])
-            self.accuracies.append(info["val_accuracy"])
-            self.scores.append(info["score"])
             if done:
                 self._record_design(info)
         return True
@@ -110,7 +98,9 @@ class DesignLog(BaseCallback):
         network, axes = plots.figure()
         plots.draw_network(best.network, axes)
         tradeoff, axes = plots.figure()
-        plots.draw_tradeoff(self.weights, self.accuracies, axes, best=int(np.argmax(self.scores)))
+        weights, accuracies = zip(*self.archive.sample(self.num_timesteps), strict=True)
+        mark = (best.info["active_weights"], best.info["val_accuracy"])
+        plots.draw_tradeoff(weights, accuracies, axes, best=mark)
         for name, drawn in (("best_network", network), ("accuracy_against_weights", tradeoff)):
             self.logger.record(f"design/{name}", Figure(drawn, close=True), exclude="csv")
 

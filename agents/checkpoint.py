@@ -20,8 +20,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from rlnas.agents.callbacks import best_design
-from rlnas.agents.replay import ReplayableEnv
-from rlnas.agents.shared_episodes import SeededEpisodes
+from rlnas.agents.replay import Moment
 from rlnas.envs.design_env import Design
 from rlnas.errors import InputError
 from rlnas.files import replace_file
@@ -31,7 +30,7 @@ FOLDER = "checkpoints"
 KEPT = 3
 """The last ones; a damaged one falls back to the one before."""
 
-_FORMAT = "rlnas-checkpoint-1"
+_FORMAT = "rlnas-checkpoint-2"
 _LEARNER = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
 
 
@@ -60,8 +59,8 @@ def take(model: Any, logs: dict[str, Any]) -> Checkpoint:
         logs: what else the caller wants back, JSON values.
     """
     arrays = {f"policy/{name}": _numpy(value) for name, value in model.policy.state_dict().items()}
-    for number, moments in model.policy.optimizer.state_dict()["state"].items():
-        for name, value in moments.items():
+    for number, averages in model.policy.optimizer.state_dict()["state"].items():
+        for name, value in averages.items():
             arrays[f"optimizer/{number}/{name}"] = _numpy(value)
     arrays["torch"] = _numpy(torch.get_rng_state())
     state: Any = np.random.get_state()  # noqa: NPY002  Stable-Baselines3 uses it
@@ -75,20 +74,19 @@ def take(model: Any, logs: dict[str, Any]) -> Checkpoint:
     arrays["episodes/l"] = np.array([each["l"] for each in model.ep_info_buffer], np.int32)
     pending = model.logger.name_to_value
     arrays |= {f"log/{name}": np.asarray(value) for name, value in pending.items()}
+    venv: Any = monitor.venv
+    moments: list[Moment] = venv.moments()
     best = best_design(model.env)
     arrays |= {f"best/{name}": getattr(best.network, name) for name in ARRAYS}
     facts = {
         "learner": {name: getattr(model, name) for name in _LEARNER},
         "numpy": position,
         "episode_count": monitor.episode_count,
-        "environments": [env.state() for env in _wrappers(model.env, ReplayableEnv)],
-        "episode_seeds": [
-            env.seeds.bit_generator.state for env in _wrappers(model.env, SeededEpisodes)
-        ],
+        "environments": [moment.state for moment in moments],
         "log_counts": {name: model.logger.name_to_count[name] for name in pending},
         "log_excluded": {name: model.logger.name_to_excluded[name] for name in pending},
         "best": {
-            "environment": [id(design) for design in model.env.get_attr("best")].index(id(best)),
+            "environment": [id(moment.best) for moment in moments].index(id(best)),
             "layer_sizes": best.network.layer_sizes,
             "steps": best.network.steps,
             "info": {key: value for key, value in best.info.items() if key != "action_mask"},
@@ -138,17 +136,14 @@ def _restore(checkpoint: Checkpoint, model: Any) -> None:
         model.logger.name_to_count[name] = facts["log_counts"][name]
         excluded = facts["log_excluded"][name]
         model.logger.name_to_excluded[name] = None if excluded is None else tuple(excluded)
-    envs = _wrappers(model.env, ReplayableEnv)
-    for env, state in zip(envs, facts["environments"], strict=True):
-        env.restore(state)
-    seeded = _wrappers(model.env, SeededEpisodes)
-    for env, state in zip(seeded, facts["episode_seeds"], strict=True):
-        env.seeds.bit_generator.state = state
     best = facts["best"]
     parts = _below("best", arrays)
     network = SparseNetwork(tuple(best["layer_sizes"]), **parts, steps=best["steps"])
     network.check()
-    envs[best["environment"]].unwrapped.best = Design(network, best["info"])
+    bests: list[Design | None] = [None] * len(facts["environments"])
+    bests[best["environment"]] = Design(network, best["info"])
+    venv: Any = monitor.venv
+    venv.restore([Moment(*each) for each in zip(facts["environments"], bests, strict=True)])
     torch.set_rng_state(tensors["torch"])
     np.random.set_state(("MT19937", arrays["numpy"], *facts["numpy"]))  # noqa: NPY002
 
@@ -245,14 +240,3 @@ def _monitor(env: VecEnv) -> VecMonitor:
     while not isinstance(env, VecMonitor):
         env = env.venv  # type: ignore[attr-defined]
     return env
-
-
-def _wrappers(env: VecEnv, kind: type) -> list[Any]:
-    """The wrapper of a kind around each environment that has one."""
-    found = []
-    for each in _monitor(env).venv.envs:  # type: ignore[attr-defined]
-        while not isinstance(each, kind) and each is not each.unwrapped:
-            each = each.env
-        if isinstance(each, kind):
-            found.append(each)
-    return found

@@ -5,13 +5,14 @@ import logging
 import statistics
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from rlnas import datasets
-from rlnas.agents.config import EvolveConfig, TrainConfig
+from rlnas.agents.config import WORKERS, EvolveConfig, TrainConfig
 from rlnas.agents.data_config import DataConfig, FetchConfig, ListConfig
 from rlnas.agents.design_config import (
     AssessConfig,
@@ -30,6 +31,7 @@ from rlnas.agents.experiment_config import (
     CompareConfig,
     EstimatorsConfig,
     FrontierConfig,
+    JobsConfig,
     ScoresConfig,
     StudyConfig,
     TransferConfig,
@@ -70,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config=(tyro.conf.OmitSubcommandPrefixes,),
     )
     try:
-        run(config)
+        with _jobs(config):
+            run(config)
     except InputError as error:
         print(f"rlnas: {error}", file=sys.stderr)
         return 2
@@ -86,12 +89,13 @@ def run(config: Any) -> None:
         case TrainConfig():
             from rlnas.agents.ppo import resume, train
 
+            where = {name: getattr(config, name) for name in WORKERS}
             if config.resume is None:
                 folder = train(config)
-            elif config != TrainConfig(resume=config.resume):
+            elif config != TrainConfig(resume=config.resume, **where):
                 raise InputError("--resume takes all settings from the run: leave out the others")
             else:
-                folder = resume(config.resume)
+                folder = resume(config.resume, **where)
             print(f"controller in {folder}")
             print(f"watch it with: tensorboard --logdir {folder / 'tensorboard'}")
         case EvolveConfig():
@@ -146,10 +150,11 @@ def run(config: Any) -> None:
             from rlnas.table import Table
 
             _write_card(Table.load(table), out)
-        case BenchmarkConfig(command=ScoresConfig(out, tasks, seeds, jobs)):
+        case BenchmarkConfig(command=ScoresConfig() as asked):
             from rlnas.agents.reference_scores import TASKS, reference_scores
 
-            print(reference_scores(out, tasks or tuple(TASKS), seeds, jobs))
+            tasks = asked.tasks or tuple(TASKS)
+            print(reference_scores(asked.out, tasks, asked.seeds, asked.jobs))
         case StudyConfig(command=EstimatorsConfig() as asked):
             _study_estimators(asked)
         case StudyConfig(command=CapacityConfig() as asked):
@@ -169,6 +174,20 @@ def run(config: Any) -> None:
 
             print(frontier_report(frontier(config), config.dataset, config.folder))
             print(f"plot and designs in {config.folder}")
+
+
+def _jobs(config: Any) -> AbstractContextManager[None]:
+    """Where the work of a command is done."""
+    config = getattr(config, "command", config)
+    if not isinstance(config, JobsConfig):
+        return nullcontext()
+    if config.workers == "ray":
+        from rlnas.agents.ray_cluster import ray_jobs
+
+        return ray_jobs(config.address)
+    if config.address is not None:
+        raise InputError("--address belongs to --workers ray: give both or neither")
+    return nullcontext()
 
 
 def _compare(config: CompareConfig) -> None:

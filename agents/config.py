@@ -18,6 +18,9 @@ SHIPPED_SCHEDULE = SHIPPED.with_name("schedule")
 
 MAX_LAYERS, MAX_UNITS = 8, 4096  # of the policy
 
+WORKERS = ("workers", "num_workers", "address")
+"""Settings of `TrainConfig` that say where work is done, and have no influence on the result."""
+
 MAX_SEED = 2**32 - 1  # NumPy's limit
 
 
@@ -123,12 +126,27 @@ class TrainConfig(EpisodesConfig):
     """Run folder of a trained policy to go on from, of the same algorithm, network and features;
     by default the policy is new."""
     resume: Path | None = None
-    """Run folder of a training that was cut short, to go on with to the same bits; everything else
-    is as it was there."""
+    """Run folder of a training that was cut short, to go on with to the same bits; everything but
+    where the work is done is as it was there."""
+
+    workers: Literal["threads", "ray"] = "threads"
+    """Where environments step: in threads of this process, or in Ray workers."""
+    num_workers: int | None = None
+    """Ray workers; by default one for each machine, with all of its processors."""
+    address: str | None = None
+    """Of a Ray cluster; by default Ray is started on this machine."""
 
     def check(self) -> None:
         """Raise `InputError` for values that cannot be used."""
         super().check()
+        for name in WORKERS[1:]:
+            if self.workers != "ray" and getattr(self, name) is not None:
+                raise InputError(f"{_option(name)} belongs to --workers ray: give both or neither")
+        if self.num_workers is not None and not 1 <= self.num_workers <= self.num_envs:
+            raise InputError(
+                f"--num-workers {self.num_workers}: expected from 1 to the {self.num_envs} "
+                "environments of --num-envs"
+            )
         counts = ("total_timesteps", "num_envs", "group", "rollout_steps", "batch_size", "epochs")
         for name in counts:
             if getattr(self, name) < 1:

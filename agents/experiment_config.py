@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -10,8 +10,20 @@ from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE, stem
 from rlnas.grid import GRID
 
 
+@dataclass(frozen=True, kw_only=True)
+class JobsConfig:
+    """Where the work of a command is done, which has no influence on the result."""
+
+    jobs: int = -1
+    """Workers; -1 for as many as there are processors."""
+    workers: Literal["processes", "ray"] = "processes"
+    """Processes of this machine, or tasks of Ray, on this machine or many."""
+    address: str | None = None
+    """Of a Ray cluster, whose machines see the same folders; by default Ray is started here."""
+
+
 @dataclass(frozen=True)
-class BuildConfig:
+class BuildConfig(JobsConfig):
     """Train every architecture of a grid, and write a table with its data card.
 
     The same command again goes on where the last one ended.
@@ -31,8 +43,6 @@ class BuildConfig:
     """After how many to measure."""
     seeds: int = 3
     """Trainings of each architecture."""
-    jobs: int = -1
-    """Workers; -1 for as many as there are processors."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
 
@@ -48,7 +58,7 @@ class CardConfig:
 
 
 @dataclass(frozen=True)
-class ScoresConfig:
+class ScoresConfig(JobsConfig):
     """Measure reference scores of simple strategies and plain learners.
 
     The same command again goes on where the last one ended.
@@ -60,8 +70,6 @@ class ScoresConfig:
     """Which tasks, such as tabular-digits; by default all."""
     seeds: int = 10
     """Runs of each strategy in each task."""
-    jobs: int = -1
-    """Workers; -1 for as many as there are processors."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,7 @@ class EstimatorsConfig:
 
 
 @dataclass(frozen=True)
-class CapacityConfig:
+class CapacityConfig(JobsConfig):
     """What the two studies of capacity have in common."""
 
     out: Path
@@ -101,8 +109,6 @@ class CapacityConfig:
     """Name or .npz file."""
     seeds: int = 5
     """Trainings of each architecture."""
-    jobs: int = -1
-    """Workers; -1 for as many as there are processors."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
 
@@ -135,7 +141,7 @@ class StudyConfig:
 
 
 @dataclass(frozen=True)
-class CompareConfig:
+class CompareConfig(JobsConfig):
     """Compare search strategies on the same task with the same budget.
 
     The same command again goes on where the last one ended.
@@ -155,14 +161,12 @@ class CompareConfig:
     """Training batches that a search may spend; look-ups in a table."""
     penalty: float = 0.1
     """Price of the reference number of weights, in accuracy."""
-    jobs: int = -1
-    """Workers; -1 for as many as there are processors."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
 
 
 @dataclass(frozen=True)
-class TransferConfig:
+class TransferConfig(JobsConfig):
     """Design for data that a policy has never seen, in one training run, against fixed schedules.
 
     The same command again goes on where the last one ended.
@@ -179,14 +183,12 @@ class TransferConfig:
     """Prices of the reference number of weights, in accuracy."""
     seeds: int = 5
     """Designs for each data set and penalty."""
-    jobs: int = -1
-    """Workers; -1 for as many as there are processors."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
 
 
 @dataclass(frozen=True)
-class FrontierConfig:
+class FrontierConfig(JobsConfig):
     """Test error against active weights: thorough designs for a range of penalties, beside rivals.
 
     The same command again goes on where the last one ended.
@@ -205,8 +207,6 @@ class FrontierConfig:
     """Prices of the reference number of weights, in accuracy."""
     seeds: int = 5
     """Designs for each penalty."""
-    jobs: int = -1
-    """Workers; -1 for as many as there are processors."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
 

@@ -1,8 +1,9 @@
 """Training a controller with PPO: one call."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,14 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from rlnas import archive, datasets
 from rlnas.agents.callbacks import ArchiveDesigns, BestDesign, DesignLog, Progress
 from rlnas.agents.checkpoint import Checkpoint, Checkpoints, read_last, restore
-from rlnas.agents.config import TrainConfig
+from rlnas.agents.config import WORKERS, TrainConfig
 from rlnas.agents.episodes import as_json, make_env, run_config
 from rlnas.agents.features import policy_arguments
 from rlnas.agents.interrupt import interrupts
 from rlnas.agents.policy import check_start, save_policy, start_from
-from rlnas.agents.replay import ReplayableEnv
+from rlnas.agents.replay import ReplayableEnv, ReplayableVecEnv
 from rlnas.agents.run_logs import logs_state, open_logs
 from rlnas.agents.shared_episodes import SeededEpisodes, SharedEpisodes
-from rlnas.archive import DesignArchive
-from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 from rlnas.errors import InputError
 from rlnas.files import LOCK, locked, new_folder, write_json
 
@@ -64,11 +63,17 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     return folder
 
 
-def resume(folder: Path, progress_bar: bool = True) -> Path:
+def resume(folder: Path, progress_bar: bool = True, **where: Any) -> Path:
     """Go on with a training that was cut short, from its last checkpoint.
 
     What comes out is, bit for bit, what would have come out without the interruption, but for the
     clock.
+
+    Args:
+        folder: of the run.
+        progress_bar: show one.
+        **where: the settings of `rlnas.agents.config.WORKERS`, by default their defaults: where a
+            training went on so far does not matter.
 
     Returns:
         The run folder.
@@ -78,7 +83,9 @@ def resume(folder: Path, progress_bar: bool = True) -> Path:
             is working on; or all checkpoints are damaged.
         Paused: as `train`.
     """
-    config = run_config(folder)
+    default = {name: getattr(TrainConfig, name) for name in WORKERS}
+    config = replace(run_config(folder), **{**default, **where})
+    config.check()
     if _ended(folder):
         raise InputError(f"the training in {folder} has ended: there is nothing to resume")
     make = _maker(config)
@@ -127,7 +134,7 @@ def _learn(
     # The policy is tiny: more threads would only take cores from the environments.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    env = new_vec_env(config, [ReplayableEnv(make()) for _ in range(config.num_envs)])
+    env = new_vec_env(config, make)
     files = checkpoint.facts["logs"]["files"] if checkpoint else None
     progress = Progress()
     try:
@@ -155,15 +162,13 @@ def _fit(
     """Train a model from the beginning or from a checkpoint, and write the policy."""
     model = new_model(config, env)
     model.set_logger(logger)
-    design_log = DesignLog("" if checkpoint else _as_markdown(config))
+    seen = ArchiveDesigns(folder / archive.FILE)
     best = BestDesign(folder / "best")
+    design_log = DesignLog("" if checkpoint else _as_markdown(config), seen.archive)
     if checkpoint is not None:
         restore(checkpoint, model)
         best.score = checkpoint.facts["logs"]["best_score"]
-        if checkpoint.timesteps > 0:
-            seen = DesignArchive(folder / archive.FILE).all()
-            before = [each for each in seen if each.timestep <= checkpoint.timesteps]
-            design_log.go_on(before, checkpoint.facts["logs"]["next_picture"])
+        design_log.next_picture = checkpoint.facts["logs"]["next_picture"]
     elif config.start is not None:
         start_from(config.start, model.policy)
 
@@ -180,7 +185,7 @@ def _fit(
         interrupts("finishing this rollout; Ctrl-C again to leave at once") as asked,
         _counting_on(model, updates),
     ):
-        callbacks = [design_log, best, ArchiveDesigns(folder / archive.FILE), *more]
+        callbacks = [seen, design_log, best, *more]
         model.learn(
             steps - model.num_timesteps,
             callback=CallbackList([*callbacks, Checkpoints(folder, logs, asked)]),
@@ -199,12 +204,28 @@ def _counting_on(model: Any, updates: int) -> Iterator[None]:
     del model.dump_logs  # the method of the class is back, and the model can be saved
 
 
-def new_vec_env(config: TrainConfig, envs: Sequence[gym.Env]) -> VecEnv:
-    """Environments that step at the same time, in groups if the configuration says so."""
-    if config.group > 1:
-        envs = [SeededEpisodes(env, config.seed + k // config.group) for k, env in enumerate(envs)]
-    together = VecMonitor(ThreadedVecEnv([partial(_same, env) for env in envs]))
+def new_vec_env(config: TrainConfig, make: Callable[[], gym.Env]) -> VecEnv:
+    """Environments that step at the same time, in groups if the configuration says so.
+
+    Args:
+        config: of the training.
+        make: gives an environment; Ray workers receive a copy of it.
+    """
+    one = partial(_episodes, config, make)
+    venv: VecEnv
+    if config.workers == "ray":
+        from rlnas.agents.ray_vec_env import RayVecEnv
+
+        venv = RayVecEnv(one, config.num_envs, config.num_workers, config.address)
+    else:
+        venv = ReplayableVecEnv([partial(one, index) for index in range(config.num_envs)])
+    together = VecMonitor(venv)
     return together if config.group == 1 else SharedEpisodes(together, config.group)
+
+
+def _episodes(config: TrainConfig, make: Callable[[], gym.Env], index: int) -> gym.Env:
+    env = ReplayableEnv(make())
+    return env if config.group == 1 else SeededEpisodes(env, config.seed + index // config.group)
 
 
 def new_model(config: TrainConfig, env: VecEnv) -> Any:
@@ -225,10 +246,6 @@ def new_model(config: TrainConfig, env: VecEnv) -> Any:
         seed=config.seed,
         device="cpu",
     )
-
-
-def _same(env: gym.Env) -> gym.Env:
-    return env
 
 
 def _as_markdown(config: TrainConfig) -> str:

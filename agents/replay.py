@@ -1,16 +1,33 @@
-"""`ReplayableEnv`: an environment whose state is where its episode began and what was done since.
+"""Environments whose state is where their episode began and what was done since.
 
 Environments are deterministic, so that a moment in an episode is its generator at the start and the
 actions taken: a few numbers instead of networks, optimiser moments and probes. Playing them again
 gives the same bits.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils import seeding
+
+from rlnas.envs.design_env import Design
+from rlnas.envs.design_vector_env import in_threads
+from rlnas.envs.sb3_vec_env import ThreadedVecEnv
+
+
+class Moment(NamedTuple):
+    """What an environment comes back from.
+
+    Attributes:
+        state: JSON values, of `ReplayableEnv.state`.
+        best: the best design that the environment has seen; None for that of its episode.
+    """
+
+    state: dict[str, Any]
+    best: Design | None
 
 
 class ReplayableEnv(gym.Wrapper):
@@ -41,7 +58,7 @@ class ReplayableEnv(gym.Wrapper):
 
     def state(self) -> dict[str, Any]:
         """JSON values that `restore` takes."""
-        return {"generator": self.generator, "actions": self.actions}
+        return {"generator": self.generator, "actions": list(self.actions)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Come back to the moment of a state, by playing its episode again."""
@@ -51,3 +68,23 @@ class ReplayableEnv(gym.Wrapper):
         self.reset()
         for action in state["actions"]:
             self.step(action)
+
+
+class ReplayableVecEnv(ThreadedVecEnv):
+    """Live environments in threads that come back to a moment; each is a `ReplayableEnv`."""
+
+    def moments(self) -> list[Moment]:
+        """Where each environment is."""
+        states, bests = self.env_method("state"), self.get_attr("best")
+        return [Moment(*each) for each in zip(states, bests, strict=True)]
+
+    def restore(self, moments: Sequence[Moment]) -> None:
+        """Bring each environment back to a moment."""
+        calls = [partial(_restore, *each) for each in zip(self.envs, moments, strict=True)]
+        in_threads(self.pool, calls)
+
+
+def _restore(env: gym.Env, moment: Moment) -> None:
+    env.get_wrapper_attr("restore")(moment.state)
+    if moment.best is not None:
+        env.unwrapped.best = moment.best  # type: ignore[attr-defined]

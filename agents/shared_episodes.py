@@ -18,7 +18,7 @@ class SeededEpisodes(gym.Wrapper):
     """Every episode has a seed from one sequence; a seed given to `reset` is not used.
 
     Args:
-        env: the environment.
+        env: a `ReplayableEnv`.
         seed: of the sequence.
     """
 
@@ -29,6 +29,15 @@ class SeededEpisodes(gym.Wrapper):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         """Start the next episode."""
         return self.env.reset(seed=int(self.seeds.integers(2**31)), options=options)
+
+    def state(self) -> dict[str, Any]:
+        """JSON values that `restore` takes."""
+        return {**self.env.get_wrapper_attr("state")(), "seeds": self.seeds.bit_generator.state}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Come back to the moment of a state."""
+        self.env.get_wrapper_attr("restore")(state)
+        self.seeds.bit_generator.state = state["seeds"]
 
 
 class SharedEpisodes(VecEnvWrapper):

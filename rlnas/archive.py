@@ -57,6 +57,15 @@ _CASTS: dict[str, Any] = {
 _TABLE = f"CREATE TABLE designs ({', '.join(_COLUMNS)}, PRIMARY KEY (timestep, environment))"
 _INSERT = f"INSERT OR REPLACE INTO designs VALUES ({', '.join('?' * len(_COLUMNS))})"
 
+_SAMPLE = """
+    SELECT active_weights, val_accuracy
+    FROM (
+        SELECT *, row_number() OVER (ORDER BY timestep, environment) - 1 AS number
+        FROM designs WHERE timestep <= ?
+    )
+    WHERE number % ? = 0 ORDER BY number
+"""
+
 
 class DesignArchive:
     """The designs of a run, on disk.
@@ -134,18 +143,35 @@ class DesignArchive:
         """
         return [self._design(row) for row in self._rows("timestep, environment", None, None, -1)]
 
+    def sample(self, timestep: int, limit: int = 20_000) -> list[tuple[int, float]]:
+        """Active weights and validation accuracy of designs in the order of the training.
+
+        Args:
+            timestep: only designs up to this one.
+            limit: where there are more, every second, third, ... is left.
+
+        Raises:
+            InputError: there is no archive, or it is damaged or of a newer version.
+        """
+        count = self._query("SELECT count(*) FROM designs WHERE timestep <= ?", timestep)[0][0]
+        return self._query(_SAMPLE, timestep, max(1, -(-count // limit)))
+
     def _rows(
         self, order: str, max_weights: int | None, dataset: str | None, limit: int
     ) -> list[tuple[Any, ...]]:
+        where = "(?1 IS NULL OR active_weights <= ?1) AND (?2 IS NULL OR dataset = ?2)"
+        columns = ", ".join(_COLUMNS)
+        # Nothing but values comes from outside.
+        query = f"SELECT {columns} FROM designs WHERE {where} ORDER BY {order} LIMIT ?3"  # nosec
+        return self._query(query, max_weights, dataset, limit)
+
+    def _query(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         if not self.path.is_file():
             raise InputError(f"there is no archive of designs at {self.path}")
-        conditions = "(?1 IS NULL OR active_weights <= ?1) AND (?2 IS NULL OR dataset = ?2)"
-        columns = ", ".join(_COLUMNS)
-        query = f"SELECT {columns} FROM designs WHERE {conditions} ORDER BY {order} LIMIT ?3"
         with closing(self._open()) as file:
             try:
                 _version(file)
-                return file.execute(query, (max_weights, dataset, limit)).fetchall()
+                return file.execute(query, values).fetchall()
             except sqlite3.Error as error:
                 raise InputError(f"{self.path} is damaged: {error}") from error
 

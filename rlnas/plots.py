@@ -74,7 +74,10 @@ def draw_network(network: SparseNetwork, axes: Any) -> None:
 
 
 def draw_tradeoff(
-    weights: Sequence[float], accuracies: Sequence[float], axes: Any, best: int | None = None
+    weights: Sequence[float],
+    accuracies: Sequence[float],
+    axes: Any,
+    best: tuple[float, float] | None = None,
 ) -> None:
     """Validation accuracy against active weights (log scale) of many designs.
 
@@ -82,15 +85,14 @@ def draw_tradeoff(
         weights: active weights of each design.
         accuracies: validation accuracy of each design.
         axes: a matplotlib `Axes`.
-        best: index of a design to mark.
+        best: weights and accuracy of a design to mark.
     """
     order = np.arange(len(weights))
     points = axes.scatter(weights, accuracies, c=order, s=8, cmap="viridis", alpha=0.6)
     axes.figure.colorbar(points, ax=axes, label="design, in the order seen")
     if best is not None:
         axes.scatter(
-            [weights[best]],
-            [accuracies[best]],
+            *best,
             s=90,
             facecolors="none",
             edgecolors="crimson",

@@ -21,9 +21,7 @@ task = partial(
 
 @pytest.fixture
 def together(tmp_path):
-    envs = [task() for _ in range(N_ENVS)]
-    config = tiny(tmp_path / "run", num_envs=N_ENVS, group=GROUP, seed=5)
-    venv = new_vec_env(config, envs)
+    venv = new_vec_env(tiny(tmp_path / "run", num_envs=N_ENVS, group=GROUP, seed=5), task)
     yield venv
     venv.close()
 
@@ -95,7 +93,7 @@ def test_equal_actions_earn_nothing(together):
 
 
 def test_a_group_of_one_pays_the_plain_reward(tmp_path):
-    venv = new_vec_env(tiny(tmp_path / "run", group=1), [task() for _ in range(2)])
+    venv = new_vec_env(tiny(tmp_path / "run", group=1), task)
     assert not isinstance(venv, SharedEpisodes)
     assert isinstance(venv.venv, ThreadedVecEnv)
     venv.close()

@@ -134,3 +134,17 @@ def test_a_damaged_file_is_told(archive, how):
         archive.best()
     with pytest.raises(InputError, match="is damaged"):
         archive.front()
+
+
+def test_a_sample_is_every_so_many_designs_in_the_order_of_the_training(tmp_path):
+    archive = DesignArchive(tmp_path / "designs.sqlite")
+    designs = [
+        replace(DESIGN, timestep=step, environment=env, active_weights=10 * step + env)
+        for step in (2, 1, 3)
+        for env in (1, 0)
+    ]
+    archive.add(designs)
+    weights = [weights for weights, _ in archive.sample(timestep=2)]
+    assert weights == [10, 11, 20, 21]
+    assert [weights for weights, _ in archive.sample(timestep=3, limit=4)] == [10, 20, 30]
+    assert archive.sample(timestep=1) == [(10, DESIGN.val_accuracy), (11, DESIGN.val_accuracy)]

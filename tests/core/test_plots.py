@@ -14,7 +14,7 @@ def network(sizes: tuple[int, ...] = (6, 5, 4, 3), seed: int = 0) -> SparseNetwo
     return random_network(sizes, 0.5, np.random.default_rng(seed))
 
 
-def tradeoff(weights: list[float], accuracies: list[float], best: int | None = None) -> np.ndarray:
+def tradeoff(weights: list[float], accuracies: list[float], best: Any = None) -> np.ndarray:
     drawn, axes = plots.figure()
     plots.draw_tradeoff(weights, accuracies, axes, best=best)
     return plots.pixels(drawn)
@@ -145,7 +145,7 @@ def test_drawing_does_not_change_the_network():
 def test_a_trade_off_shows_every_design_and_marks_the_best():
     weights: list[float] = [100, 1000, 5000]
     drawn, axes = plots.figure()
-    plots.draw_tradeoff(weights, [0.5, 0.8, 0.9], axes, best=1)
+    plots.draw_tradeoff(weights, [0.5, 0.8, 0.9], axes, best=(1000, 0.8))
     points: Any = axes.collections[0].get_offsets()
     np.testing.assert_allclose(points, [[100, 0.5], [1000, 0.8], [5000, 0.9]])
     np.testing.assert_allclose(axes.collections[1].get_offsets(), [[1000, 0.8]])
@@ -157,11 +157,11 @@ def test_trade_offs_of_other_designs_are_other_pictures():
     first = tradeoff([100, 1000], [0.5, 0.8])
     assert len(np.unique(first)) > 10
     assert (tradeoff([100, 1000], [0.5, 0.7]) != first).any()
-    assert (tradeoff([100, 1000], [0.5, 0.8], best=0) != first).any()
+    assert (tradeoff([100, 1000], [0.5, 0.8], best=(100, 0.5)) != first).any()
 
 
 def test_a_trade_off_of_one_design_can_be_drawn():
-    assert tradeoff([100], [0.5], best=0).std() > 0
+    assert tradeoff([100], [0.5], best=(100, 0.5)).std() > 0
 
 
 def test_figures_have_the_size_asked_for_and_need_no_display():

@@ -1,0 +1,91 @@
+"""A million random legal and illegal actions over all data sets: no exception, no growth.
+
+python benchmarks/hammer.py
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+import tyro
+from tqdm import tqdm
+
+from rlnas import datasets
+from rlnas.envs.actions import ACTIONS
+from rlnas.envs.design_env import DesignEnv
+from rlnas.synthetic import FAMILIES
+
+LOOKS = 10
+
+
+@dataclass(frozen=True)
+class Hammer:
+    """Act at random, check everything that must hold, and watch memory."""
+
+    actions: int = 1_000_000
+    """Over all data sets together."""
+    seed: int = 0
+    """Of actions and episodes."""
+
+
+def act(env: DesignEnv, actions: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Take random actions, half of them without regard to the mask; how many were illegal.
+
+    Returns:
+        Illegal actions, and steps at which training had diverged.
+    """
+    illegal = diverged = 0
+    env.reset(seed=int(rng.integers(2**31)))
+    for _ in range(actions):
+        mask = env.action_masks()
+        legal = np.flatnonzero(mask)
+        anything = rng.random() < 0.5
+        action = int(rng.integers(len(ACTIONS)) if anything else rng.choice(legal))
+        before = env.now.network
+        observation, reward, terminated, truncated, info = env.step(action)
+        illegal += not mask[action]
+        diverged += info["diverged"]
+        assert mask[action] or not info["applied"]
+        if not info["applied"]:
+            assert env.now.network.layer_sizes == before.layer_sizes
+        assert env.observation_space.contains(observation)
+        assert np.isfinite(reward)
+        assert env.action_masks().any()
+        env.now.network.check()
+        if terminated or truncated:
+            env.reset()
+    return illegal, diverged
+
+
+def main(hammer: Hammer) -> None:
+    """Print what was done to each data set, and memory at the beginning and the end."""
+    rng = np.random.default_rng(hammer.seed)
+    process = psutil.Process()
+    names = [*datasets.NAMES, *(name for family in FAMILIES.values() for name in family)]
+    names = list(dict.fromkeys(names))
+    share = -(-hammer.actions // (len(names) * LOOKS))
+    illegal = diverged = done = 0
+    memory: list[float] = []
+    began = time.perf_counter()
+    envs = {
+        name: DesignEnv(
+            name, width=(1, 64), density=(0.01, 1.0), penalty=(0.0, 10.0), batches_per_step=1
+        )
+        for name in names
+    }
+    with tqdm(total=share * len(names) * LOOKS, unit="action") as bar:
+        for _ in range(LOOKS):
+            for env in envs.values():
+                refused, lost = act(env, share, rng)
+                illegal, diverged, done = illegal + refused, diverged + lost, done + share
+                bar.update(share)
+            memory.append(process.memory_full_info().uss / 2**20)
+    seconds = time.perf_counter() - began
+    print(f"{done:,} actions on {len(names)} data sets in {seconds:.0f} s")
+    print(f"{illegal:,} illegal, {diverged:,} diverged")
+    print("MiB after each tenth:", *(f"{each:.0f}" for each in memory))
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Hammer))
