@@ -29,7 +29,8 @@ def cluster(address: str | None, cpus: int | None = None) -> Iterator[Any]:
         InputError: Ray is not installed, or there is no cluster at the address.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anyone
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # no warning about GPUs
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else they wait for all else that runs here
     try:
         import ray
     except ModuleNotFoundError as error:

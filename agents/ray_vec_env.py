@@ -25,6 +25,9 @@ from rlnas.errors import InputError
 ATTEMPTS = 5
 """Workers that may be lost, one after the other, over the same question."""
 
+Question = tuple[str, tuple, dict[str, Any]]
+"""A method of `_Worker` or of its environments, with what to call it with."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -74,7 +77,6 @@ class RayVecEnv(VecEnv):
             self.parts = [part.tolist() for part in np.array_split(np.arange(num_envs), count)]
             self.make = self.ray.put(make)
             self.workers = [self._start(k, self.threads) for k in range(count)]
-            self.references: list[Any] = []
             spaces = self.get_attr("observation_space", 0) + self.get_attr("action_space", 0)
             super().__init__(num_envs, *spaces)
         except BaseException:
@@ -86,7 +88,7 @@ class RayVecEnv(VecEnv):
         if any(self._options):
             raise InputError("episodes on Ray take no options: expected none")
         seeds = [[self._seeds[index] for index in part] for part in self.parts]
-        answers = self._ask("reset", [(each,) for each in seeds])
+        answers = self._ask([("reset", (each,), {}) for each in seeds])
         self._reset_seeds()
         for part, (_, infos) in zip(self.parts, answers, strict=True):
             self._keep(part, infos, infos, [False] * len(part))
@@ -94,12 +96,14 @@ class RayVecEnv(VecEnv):
 
     def step_async(self, actions: np.ndarray) -> None:
         """Send the actions of the next step to the workers."""
-        self.actions = [(np.asarray(actions)[part],) for part in self.parts]
-        self.references = self._send("step", self.actions)
+        self.asked: list[Question] = [
+            ("step", (np.asarray(actions)[part],), {}) for part in self.parts
+        ]
+        self.references = self._send(self.asked)
 
     def step_wait(self) -> VecEnvStepReturn:
         """Finish the step: observations, rewards, dones, infos; over episodes are reset."""
-        answers = self._collect("step", self.actions, self.references)
+        answers = self._collect(self.asked, self.references)
         infos: list[dict[str, Any]] = []
         for part, (_, _, dones, own, resets) in zip(self.parts, answers, strict=True):
             infos += own
@@ -115,8 +119,8 @@ class RayVecEnv(VecEnv):
 
     def restore(self, moments: Sequence[Moment]) -> None:
         """Bring each environment back to a moment."""
-        parts = [([moments[index] for index in part],) for part in self.parts]
-        answers = self._ask("restore", parts)
+        theirs = [[moments[index] for index in part] for part in self.parts]
+        answers = self._ask([("restore", (each,), {}) for each in theirs])
         for part, masks in zip(self.parts, answers, strict=True):
             for index, mask in zip(part, masks, strict=True):
                 self.newest[index] = {"action_mask": mask}
@@ -158,7 +162,7 @@ class RayVecEnv(VecEnv):
 
     def _of(self, method: str, indices: Any, *arguments: Any, **named: Any) -> list[Any]:
         """The results of a method of `ReplayableVecEnv`, for some of the environments."""
-        answers = self._ask(method, [(*arguments,)] * len(self.parts), named)
+        answers = self._ask([(method, arguments, named)] * len(self.parts))
         found = {
             index: value
             for part, values in zip(self.parts, answers, strict=True)
@@ -182,59 +186,45 @@ class RayVecEnv(VecEnv):
         actor = self.ray.remote(_Worker).options(num_cpus=cpus, scheduling_strategy="SPREAD")
         return actor.remote(self.make, part, self.threads, moments)
 
-    def _ask(
-        self, method: str, arguments: Sequence[tuple], named: dict[str, Any] | None = None
-    ) -> list[Any]:
-        references = self._send(method, arguments, named)
-        return self._collect(method, arguments, references, named)
+    def _ask(self, questions: Sequence[Question]) -> list[Any]:
+        return self._collect(questions, self._send(questions))
 
-    def _send(
-        self, method: str, arguments: Sequence[tuple], named: dict[str, Any] | None = None
-    ) -> list[Any]:
-        return [
-            worker.ask.remote(method, each, named or {})
-            for worker, each in zip(self.workers, arguments, strict=True)
-        ]
+    def _send(self, questions: Sequence[Question]) -> list[Any]:
+        pairs = zip(self.workers, questions, strict=True)
+        return [worker.ask.remote(*question) for worker, question in pairs]
 
-    def _collect(
-        self,
-        method: str,
-        arguments: Sequence[tuple],
-        references: list[Any],
-        named: dict[str, Any] | None = None,
-    ) -> list[Any]:
-        """The answers, in order; a worker that is lost or does not answer is replaced."""
-        from ray.exceptions import RayError, RayTaskError
-
+    def _collect(self, questions: Sequence[Question], references: list[Any]) -> list[Any]:
+        """The answers, in order; where the environments then are is remembered."""
         answers = []
-        for number, reference in enumerate(references):
-            for attempt in range(ATTEMPTS + 1):
-                try:
-                    answer, moments = self.ray.get(reference, timeout=self.patience * 2**attempt)
-                    break
-                except RayTaskError as error:
-                    raise error.cause from error
-                except RayError as error:  # also where there was no answer in time
-                    if attempt == ATTEMPTS:
-                        raise InputError(
-                            f"Ray workers are lost again and again: {error}"
-                        ) from error
-                    _log.warning(
-                        "Ray worker %d was lost (%s): another one plays its episodes again",
-                        *(number, type(error).__name__),
-                    )
-                    self.ray.kill(self.workers[number])
-                    # It asks for no processor, so that it starts although a machine is missing.
-                    self.workers[number] = self._start(number, 0)
-                    asked = (method, arguments[number], named or {})
-                    reference = self.workers[number].ask.remote(*asked)
-            for index, (state, best) in zip(self.parts[number], moments, strict=True):
+        for number, part in enumerate(self.parts):
+            answer, moments = self._answer(number, questions[number], references[number])
+            for index, (state, best) in zip(part, moments, strict=True):
                 before = self.moments_told[index]
                 if best is None and before is not None:
                     best = before.best
                 self.moments_told[index] = Moment(state, best)
             answers.append(answer)
         return answers
+
+    def _answer(self, number: int, question: Question, reference: Any) -> Any:
+        """What a worker answers; one that is lost or does not answer is replaced."""
+        from ray.exceptions import RayError, RayTaskError
+
+        for attempt in range(ATTEMPTS):
+            try:
+                return self.ray.get(reference, timeout=self.patience * 2**attempt)
+            except RayTaskError as error:
+                raise error.cause from error
+            except RayError as error:  # also where there was no answer in time
+                lost = type(error).__name__
+            _log.warning(
+                "Ray worker %d was lost (%s): another one plays its episodes again", number, lost
+            )
+            self.ray.kill(self.workers[number])
+            # It asks for no processor, so that it starts although a machine is missing.
+            self.workers[number] = self._start(number, 0)
+            reference = self.workers[number].ask.remote(*question)
+        raise InputError(f"{ATTEMPTS} Ray workers were lost over one step, the last one by {lost}")
 
 
 class _Worker:

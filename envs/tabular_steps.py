@@ -6,16 +6,16 @@ One environment and a thousand of them are moved by the same two functions, `beg
 from math import log10
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
+from rlnas.compilation import compile_loops
 from rlnas.envs.actions import OPERATIONS
 from rlnas.envs.tabular_actions import successors_of, tabular_actions
 from rlnas.grid import Grid
 from rlnas.table import Record, Table
 
 # Without fast math, unlike the kernels: scores are to the bit those that NumPy gives.
-compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy")
+compiled: Any = compile_loops()
 
 _DYNAMIC = (
     "progress",

@@ -172,7 +172,7 @@ class DesignArchive:
             try:
                 _version(file)
                 return file.execute(query, values).fetchall()
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 raise InputError(f"{self.path} is damaged: {error}") from error
 
     def _design(self, row: tuple[Any, ...]) -> ArchivedDesign:

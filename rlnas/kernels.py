@@ -12,15 +12,15 @@ import math
 import threading
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
+from rlnas.compilation import compile_loops
 from rlnas.simd import FASTMATH, LANES, TILE, backward_row, forward_row, gather_block
 
 _LINE = 16  # floats in a cache line
 _kept = threading.local()
 
-compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=set(FASTMATH))
+compiled: Any = compile_loops(FASTMATH)
 
 # exp(r) on |r| <= log(2)/2: Taylor coefficients, relative error below 2e-7 in float32.
 _LOG2E = np.float32(1.4426950408889634)

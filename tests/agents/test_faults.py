@@ -4,6 +4,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from rlnas.agents import checkpoint as module
 from rlnas.agents.ppo import resume, train
 from rlnas.errors import InputError
+from rlnas.files import LOCK, locked
 from tests.agents.helpers import tiny
+from tests.agents.test_kills import command
 from tests.agents.test_resume import results
 
 
@@ -75,3 +78,24 @@ def test_the_clock_may_be_set_back(tmp_path, monkeypatch, runs):
     run = train(tiny(tmp_path / "run"), progress_bar=False)
     monkeypatch.undo()
     assert results(run) == results(runs["maskable_ppo"])
+
+
+def test_a_second_process_on_a_folder_is_refused_and_a_killed_one_leaves_no_lock(tmp_path):
+    folder = tmp_path / "out"
+    search = command(
+        *("compare", "--out", folder, "--methods", "random", "--seeds", 2, "--jobs", 2),
+        *("--dataset", "wine", "--budget", 10**7),
+    )
+    first = subprocess.Popen(search, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 60
+        while not (folder / "runs" / LOCK).exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        second = subprocess.run(search, capture_output=True, text=True, timeout=60)
+    finally:
+        first.kill()
+        first.wait()
+    assert second.returncode == 2
+    assert "another process is working on" in second.stderr
+    with locked(folder / "runs"):
+        pass
