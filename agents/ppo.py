@@ -25,7 +25,7 @@ from rlnas.agents.features import policy_arguments
 from rlnas.agents.interrupt import interrupts
 from rlnas.agents.policy import check_start, save_policy, start_from
 from rlnas.agents.replay import ReplayableEnv, ReplayableVecEnv
-from rlnas.agents.run_logs import logs_state, open_logs
+from rlnas.agents.run_logs import logs_state, open_logs, quiet_writers
 from rlnas.agents.shared_episodes import SeededEpisodes, SharedEpisodes
 from rlnas.errors import InputError
 from rlnas.files import LOCK, locked, new_folder, write_json
@@ -138,7 +138,7 @@ def _learn(
     files = checkpoint.facts["logs"]["files"] if checkpoint else None
     progress = Progress()
     try:
-        with closing(open_logs(folder, files)) as logger:
+        with quiet_writers(), closing(open_logs(folder, files)) as logger:
             _fit(config, env, logger, folder, checkpoint, [progress] if progress_bar else [])
     except OSError as error:
         raise InputError(

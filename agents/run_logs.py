@@ -1,10 +1,14 @@
 """The logs of a run, `progress.csv` and TensorBoard; how far they are, and going back to there."""
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.logger import CSVOutputFormat, Logger, TensorBoardOutputFormat
+from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 
 from rlnas.files import replace_file
 
@@ -55,3 +59,25 @@ def logs_state(folder: Path, logger: Logger) -> dict[str, Any]:
         "progress": (folder / PROGRESS).read_text(),
         "events": {path.name: path.stat().st_size for path in (folder / EVENTS).iterdir()},
     }
+
+
+@contextmanager
+def quiet_writers() -> Iterator[None]:
+    """Within it, TensorBoard's threads print nothing when they cannot write.
+
+    The next call of their writer raises their error, which is then told once.
+    """
+    before = threading.excepthook
+
+    def tell(failure: threading.ExceptHookArgs) -> None:
+        if not (
+            isinstance(failure.thread, _AsyncWriterThread)
+            and isinstance(failure.exc_value, OSError)
+        ):
+            before(failure)
+
+    threading.excepthook = tell
+    try:
+        yield
+    finally:
+        threading.excepthook = before

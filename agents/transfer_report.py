@@ -22,8 +22,8 @@ def report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
     Returns:
         The tables, as Markdown.
     """
-    text = "\n\n".join(_section(name, some) for name, some in by_task(combinations).items())
-    text += "\n\n" + verdict(combinations)
+    sections = [_section(name, some) for name, some in by_task(combinations).items()]
+    text = "\n\n".join([summary(combinations), *sections, verdict(combinations)])
     replace_file(out / "transfer.md", (text + "\n").encode())
     replace_file(out / "transfer.png", plots.png(picture(combinations)))
     return text
@@ -47,6 +47,18 @@ def difference(combinations: Sequence[dict[str, Any]], method: str) -> Estimate:
     """What the controller's test score is better by, combination by combination."""
     ours, theirs = (values(combinations, name, "test_score") for name in (CONTROLLER, method))
     return estimate(ours - theirs)
+
+
+def summary(combinations: Sequence[dict[str, Any]]) -> str:
+    """What the controller is better by, over all penalties and seeds of each task."""
+    tasks = by_task(combinations)
+    heads = (f"{name} ({len(some)} pairs)" for name, some in tasks.items())
+    lines = [f"| controller better than | {' | '.join(heads)} |", "|---|" + "---|" * len(tasks)]
+    for method in combinations[0]["designs"]:
+        if method != CONTROLLER:
+            found = (f"{difference(some, method):+.4f}" for some in tasks.values())
+            lines.append(f"| {method} | {' | '.join(found)} |")
+    return "\n".join(lines)
 
 
 def _section(name: str, combinations: list[dict[str, Any]]) -> str:

@@ -42,13 +42,12 @@ def test_a_full_disk_ends_a_training_with_one_line_and_it_can_be_resumed(limit, 
         cwd=Path(__file__).parents[2],
     )
     if process.returncode:
-        assert "refused: cannot " in process.stderr  # beside what TensorBoard's thread says
+        assert process.stderr.startswith("refused: cannot ")
         resume(run, progress_bar=False)
     assert (limit < 100_000) <= (process.returncode != 0)
     assert results(run) == results(runs["maskable_ppo"])
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_run_folder_that_is_removed_under_a_training_is_said_to_be_gone(tmp_path, monkeypatch):
     removed = []
 

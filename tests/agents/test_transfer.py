@@ -15,7 +15,7 @@ from rlnas.agents.experiment_config import TransferConfig
 from rlnas.agents.policy import load_policy, save_schedule
 from rlnas.agents.statistics import interquartile_mean
 from rlnas.agents.transfer import FIXED, SCHEDULES, design_once, transfer
-from rlnas.agents.transfer_report import by_task, difference, report, verdict
+from rlnas.agents.transfer_report import by_task, difference, report, summary, verdict
 from rlnas.datasets import load
 from rlnas.errors import InputError
 from rlnas.scoring import reference_weights
@@ -188,6 +188,15 @@ def test_the_difference_is_paired():
     assert value.low < 0.2 < value.high
 
 
+def test_the_summary_is_the_difference_on_each_task():
+    found = made_up({"mnist": 0.1, "heldout:0": 0, "heldout:1": 0}, {"dense": 0.4, "rigl": 0.6})
+    head, _, *rows = summary(found).splitlines()
+    assert head == "| controller better than | mnist (16 pairs) | heldout:* (32 pairs) |"
+    expected = [difference(some, "rigl") for some in by_task(found).values()]
+    assert rows[1] == f"| rigl | {expected[0]:+.4f} | {expected[1]:+.4f} |"
+    assert len(rows) == 2
+
+
 def test_the_verdict_counts_data_sets_on_which_no_rival_is_better():
     found = made_up({"a": 0.3, "b": -0.3, "c": 0.3}, {"dense": 0.4, "rigl": 0.6})
     assert "on 2 of 3 data sets" in verdict(found)
@@ -197,7 +206,8 @@ def test_tables_and_a_picture_are_written(tmp_path):
     text = report(made_up({"mnist": 0.1, "heldout:0": 0}, {"dense": 0.4}), tmp_path)
     assert (tmp_path / "transfer.md").read_text() == text + "\n"
     assert (tmp_path / "transfer.png").read_bytes().startswith(b"\x89PNG")
-    assert text.count("\n| dense |") == 4
+    assert text.count("\n| dense |") == 5  # of two data sets and penalties, and of all
+    assert text.startswith(summary(made_up({"mnist": 0.1, "heldout:0": 0}, {"dense": 0.4})))
     assert "### heldout:*, penalty 0.1 (8 designs of each method)" in text
 
 
