@@ -9,6 +9,7 @@ for a learner that waits for the slowest worker, as Stable-Baselines3 does.
 
 import pickle
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,8 +47,8 @@ class Scaling:
     """Each is a table."""
     num_envs: int = 16
     """Environments that step at the same time."""
-    vector_steps: int = 120
-    """Of all environments, in a measurement."""
+    seconds: float = 15
+    """That a measurement takes, about."""
 
 
 class Instant(gym.Env):
@@ -69,24 +70,30 @@ class Instant(gym.Env):
         """The second one."""
         return self.stepped[0], *self.stepped[1:4], dict(self.stepped[4])
 
+    def action_masks(self) -> np.ndarray:
+        """All actions are legal."""
+        return np.ones(self.action_space.n, bool)  # type: ignore[attr-defined]
 
-def instant(make: Any, index: int) -> gym.Env:
-    """The environment of a number."""
+
+def instant(make: Any, index: int = 0) -> gym.Env:
+    """Such an environment."""
     return ReplayableEnv(Instant(make()))
 
 
-def play(env: Any, vector_steps: int, seed: int = 0) -> float:
+def play(
+    env: Any, vector_steps: int, clock: Callable[[], float] = time.perf_counter, seed: int = 0
+) -> float:
     """Seconds for vector steps of random legal actions, after a few to warm up."""
     rng = np.random.default_rng(seed)
     env.seed(seed)
     env.reset()
     began = 0.0
-    for step in range(vector_steps + 10):
-        if step == 10:
-            began = time.perf_counter()
+    for step in range(vector_steps + 5):
+        if step == 5:
+            began = clock()
         masks = env.env_method("action_masks")
         env.step(np.array([rng.choice(np.flatnonzero(mask)) for mask in masks]))
-    return time.perf_counter() - began
+    return clock() - began
 
 
 def durations(make: Any, steps: int) -> np.ndarray:
@@ -132,13 +139,18 @@ def learner(config: TrainConfig, make: Any) -> tuple[float, float, float]:
     return min(updates) / steps, acting[0] - each, each
 
 
-def sent(env: RayVecEnv) -> tuple[float, float]:
-    """Bytes for a step of one environment: to a worker, and back from it."""
-    asked: list[Any] = [("step", (np.zeros(len(part), np.int64),), {}) for part in env.parts]
-    there = sum(len(pickle.dumps(question)) for question in asked)
-    answers = env.ray.get(env._send(asked))
-    back = sum(len(pickle.dumps(answer)) for answer in answers)
-    return there / env.num_envs, back / env.num_envs
+def sent(env: RayVecEnv, vector_steps: int = 40) -> tuple[float, float]:
+    """Bytes for a step of one environment, on average: to a worker, and back from it."""
+    rng, there, back = np.random.default_rng(0), 0, 0
+    for _ in range(vector_steps):
+        masks = env.env_method("action_masks")
+        actions = np.array([rng.choice(np.flatnonzero(mask)) for mask in masks])
+        env.step_async(actions)
+        there += sum(len(pickle.dumps(question)) for question in env.asked)
+        back += sum(len(pickle.dumps(answer)) for answer in env.ray.get(env.references))
+        env.step_wait()
+    steps = vector_steps * env.num_envs
+    return there / steps, back / steps
 
 
 def simulate(
@@ -187,22 +199,22 @@ def measure(name: str, scaling: Scaling) -> None:
     )
     data = datasets.load_all([name], None)
     make = partial(make_env, config, data)
-    steps = scaling.num_envs * scaling.vector_steps
+    seconds = durations(make, 300)
+    vector_steps = max(10, int(scaling.seconds / (seconds.mean() * scaling.num_envs)))
+    steps = scaling.num_envs * vector_steps
     print(f"\n## {name}\n\n| environments step in | steps per second |\n|---|---|")
     for threads in (1, 2):
         env: Any = new_vec_env(config, make)
         base = env.venv
         base.pool.shutdown()
         base.pool = type(base.pool)(threads)
-        print(
-            f"| {threads} threads of the learner | {steps / play(env, scaling.vector_steps):,.0f} |"
-        )
+        print(f"| {threads} threads of the learner | {steps / play(env, vector_steps):,.0f} |")
         env.close()
     one = partial(_replayable, make)
     with cluster(None, 2):
         for workers in (1, 2):
             remote = RayVecEnv(one, scaling.num_envs, workers)
-            rate = steps / play(remote, scaling.vector_steps)
+            rate = steps / play(remote, vector_steps)
             threads = remote.threads
             print(f"| {workers} Ray workers with {threads} threads each | {rate:,.0f} |")
             there, back = sent(remote)
@@ -210,10 +222,10 @@ def measure(name: str, scaling: Scaling) -> None:
         idle = {}
         for envs in (2, 32):
             empty = RayVecEnv(partial(instant, make), envs, 2)
-            idle[envs] = play(empty, 300) / 300
+            idle[envs] = play(empty, 300, time.process_time) / 300  # of the learner alone
             empty.close()
     each = (idle[32] - idle[2]) / 30
-    update, act, act_each = learner(config, make)
+    update, act, act_each = learner(config, partial(instant, make))
     costs = {
         "update": update,
         "act": act,
@@ -222,7 +234,6 @@ def measure(name: str, scaling: Scaling) -> None:
         "answer_each": each,
         "bytes": there + back,
     }
-    seconds = durations(make, min(2000, steps))
     print(f"\nbytes for a step: {there:,.0f} to the worker, {back:,.0f} back")
     print(
         f"an environment step: {1e3 * seconds.mean():.2f} ms, from {1e3 * seconds.min():.2f} ",
