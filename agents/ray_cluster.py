@@ -98,15 +98,16 @@ class _RayTasks(ParallelBackendBase):
 
     def configure(self, n_jobs: int = 1, parallel: Any = None, **arguments: Any) -> int:
         """Get ready for a call of `Parallel`."""
+        import ray
+
         self.parallel = parallel
+        self.task = ray.remote(num_cpus=1, max_retries=RETRIES)(_call)
         self.references: set[Any] = set()
         return self.effective_n_jobs(n_jobs)
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Future], Any]) -> Future:
         """Start a batch; the callback is called once it has ended."""
-        import ray
-
-        reference = ray.remote(num_cpus=1, max_retries=RETRIES)(_call).remote(func)
+        reference = self.task.remote(func)
         self.references.add(reference)
         future: Future = reference.future()
         future.add_done_callback(lambda _: self.references.discard(reference))

@@ -58,6 +58,7 @@ class RayVecEnv(VecEnv):
         patience: float = 600.0,
     ):
         self.patience = patience
+        self.num_envs = num_envs  # its environments are asked before `VecEnv` is set up
         self.moments_told: list[Moment | None] = [None] * num_envs
         self.newest: list[dict[str, Any]] = [{} for _ in range(num_envs)]  # infos
         self._stack = ExitStack()
@@ -76,6 +77,7 @@ class RayVecEnv(VecEnv):
             self.threads = min(machines) // on_each
             self.parts = [part.tolist() for part in np.array_split(np.arange(num_envs), count)]
             self.make = self.ray.put(make)
+            self.actor = self.ray.remote(_Worker)
             self.workers = [self._start(k, self.threads) for k in range(count)]
             spaces = self.get_attr("observation_space", 0) + self.get_attr("action_space", 0)
             super().__init__(num_envs, *spaces)
@@ -156,9 +158,7 @@ class RayVecEnv(VecEnv):
         return self._of("env_is_wrapped", indices, wrapper_class)
 
     def _chosen(self, indices: Any) -> list[int]:
-        if indices is None:
-            return [index for part in self.parts for index in part]
-        return [int(index) for index in np.atleast_1d(indices)]
+        return [int(index) for index in self._get_indices(indices)]
 
     def _of(self, method: str, indices: Any, *arguments: Any, **named: Any) -> list[Any]:
         """The results of a method of `ReplayableVecEnv`, for some of the environments."""
@@ -183,7 +183,7 @@ class RayVecEnv(VecEnv):
         """A worker for a part of the environments, where they were."""
         part = self.parts[number]
         moments = [self.moments_told[index] for index in part]
-        actor = self.ray.remote(_Worker).options(num_cpus=cpus, scheduling_strategy="SPREAD")
+        actor = self.actor.options(num_cpus=cpus, scheduling_strategy="SPREAD")
         return actor.remote(self.make, part, self.threads, moments)
 
     def _ask(self, questions: Sequence[Question]) -> list[Any]:

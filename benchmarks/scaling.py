@@ -112,10 +112,10 @@ def durations(make: Any, steps: int) -> np.ndarray:
 
 def learner(config: TrainConfig, make: Any) -> tuple[float, float, float]:
     """Seconds of an update for each step of its rollout; of acting: fixed, and for each step."""
-    small, large = (new_model(config, new_vec_env(config, make)) for _ in range(2))
+    model = new_model(config, new_vec_env(config, make))
     with torch.no_grad():
         acting = []
-        for model, count in ((small, 1), (large, 256)):
+        for count in (1, 256):
             observations = torch.zeros(count, *model.observation_space.shape)
             masks = np.ones((count, model.action_space.n), bool)
             began = time.perf_counter()
@@ -124,18 +124,17 @@ def learner(config: TrainConfig, make: Any) -> tuple[float, float, float]:
             acting.append((time.perf_counter() - began) / 200)
     each = (acting[1] - acting[0]) / 255
     updates: list[float] = []
-    whole = small.train
+    whole = model.train
 
     def timed() -> None:
         began = time.perf_counter()
         whole()
         updates.append(time.perf_counter() - began)
 
-    small.train = timed  # type: ignore[method-assign]
+    model.train = timed  # type: ignore[method-assign]
     steps = config.rollout_steps * config.num_envs
-    small.learn(3 * steps)
-    small.env.close()
-    large.env.close()
+    model.learn(3 * steps)
+    model.env.close()
     return min(updates) / steps, acting[0] - each, each
 
 
