@@ -191,7 +191,7 @@ def _jobs(config: Any) -> AbstractContextManager[None]:
 
 
 def _compare(config: CompareConfig) -> None:
-    from rlnas.agents.compare import METHODS, SearchTask, compare
+    from rlnas.agents.compare import SearchTask, compare
     from rlnas.agents.comparison_report import report
 
     task = SearchTask(
@@ -201,7 +201,7 @@ def _compare(config: CompareConfig) -> None:
         config.budget,
         None if config.data_dir is None else str(config.data_dir),
     )
-    methods = tuple(METHODS) if config.methods == ("all",) else config.methods
+    methods = task.methods if config.methods == ("all",) else config.methods
     results = compare(task, config.out, methods, config.seeds, config.jobs)
     print(report(task, results, config.out))
 

@@ -29,6 +29,8 @@ CONTROLLER = "controller"
 
 METHODS = {
     CONTROLLER: "rlnas.agents.controller_search:controller_search",
+    "shipped_controller": "rlnas.agents.amortised_search:shipped_controller",
+    "shipped_schedule": "rlnas.agents.amortised_search:shipped_schedule",
     "random": "rlnas.agents.baselines.random_search:random_search",
     "hill_climbing": "rlnas.agents.baselines.hill_climbing:hill_climbing",
     "reinforce": "rlnas.agents.baselines.reinforce:reinforce",
@@ -41,6 +43,9 @@ METHODS = {
     "nsga2": "rlnas.agents.baselines.optuna_search:nsga2",
 }
 """Where each search strategy is; imported when it is used, since some need extras."""
+
+LIVE_ONLY = ("shipped_controller", "shipped_schedule")
+"""Strategies that were trained in live environments, and cannot read what tables show."""
 
 Result = dict[str, Any]
 """What `run` returns."""
@@ -67,6 +72,11 @@ class SearchTask:
     budget: int
     data_dir: str | None = None
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Keys of `METHODS` that can search it."""
+        return tuple(name for name in METHODS if not (self.tabular and name in LIVE_ONLY))
+
     def problem(self, seed: int) -> Problem:
         """The problem that a strategy searches with a seed."""
         make: Callable[..., DesignEnv | TabularEnv]
@@ -81,7 +91,7 @@ class SearchTask:
 def compare(
     task: SearchTask,
     out: Path,
-    methods: tuple[str, ...] = tuple(METHODS),
+    methods: tuple[str, ...] | None = None,
     n_seeds: int = 10,
     n_jobs: int = -1,
     progress_bar: bool = True,
@@ -94,7 +104,7 @@ def compare(
     Args:
         task: what is searched.
         out: folder for the results.
-        methods: keys of `METHODS`.
+        methods: keys of `METHODS`; by default all that can search the task.
         n_seeds: from 0.
         n_jobs: workers; -1 for as many as there are processors.
         progress_bar: show one.
@@ -106,8 +116,14 @@ def compare(
         InputError: a method or the task is unknown, or the folder is another task's or cannot be
             written to.
     """
+    methods = task.methods if methods is None else methods
     for method in methods or [None]:
         check_choice("method", method, tuple(METHODS))
+        if method not in task.methods:
+            raise InputError(
+                f"{method} reads the observations of live environments: leave it out, or search a "
+                "data set instead of a table"
+            )
     _check_extras(methods)
     if n_jobs == 0:
         raise InputError("jobs 0 cannot be used: expected how many, or -1 for all processors")

@@ -154,7 +154,7 @@ class CompareConfig(JobsConfig):
     table: str | None = None
     """Look designs up in this table (digits, mnist, or a path) instead of training them."""
     methods: tuple[str, ...] = ("all",)
-    """Which strategies, such as controller and random; or all."""
+    """Which strategies, such as controller and random; or all that can search it."""
     seeds: int = 10
     """Searches of each strategy."""
     budget: int = 100_000

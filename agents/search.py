@@ -172,13 +172,7 @@ class Problem:
         Returns:
             The score of the last design.
         """
-        observation, info = self.env.reset(seed=seed)
-        over = False
-        while not over:
-            action = choose(observation, self.env.action_masks())
-            observation, _, terminated, truncated, info = self.env.step(action)
-            over = terminated or truncated
-        return info["score"]
+        return play(self.env, choose, seed)
 
     def play_sequence(self, actions: Sequence[int], seed: int | None = None) -> float:
         """Play one episode with given actions, then "none"; illegal ones change nothing."""
@@ -196,6 +190,19 @@ class Problem:
             for _ in range(self.episode_steps):
                 info = self.env.step(NONE)[4]
         return info["score"]
+
+
+def play(
+    env: CountedEnv, choose: Callable[[np.ndarray, np.ndarray], int], seed: int | None = None
+) -> float:
+    """Play one episode of an environment; arguments and result as those of `Problem.play`."""
+    observation, info = env.reset(seed=seed)
+    over = False
+    while not over:
+        action = choose(observation, env.action_masks())
+        observation, _, terminated, truncated, info = env.step(action)
+        over = terminated or truncated
+    return info["score"]
 
 
 Strategy = Callable[[Problem], None]

@@ -146,7 +146,10 @@ def test_the_hypervolume_is_the_number_of_cells_that_a_design_dominates(seed):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_searches_tables_and_live_within_the_budget(method, task):
-    for each, facts in ((task, FACTS | {"regret"}), (LIVE, FACTS)):
+    tasks = {task: FACTS | {"regret"}, LIVE: FACTS}
+    for each, facts in tasks.items():
+        if method not in each.methods:
+            continue
         archive = search(strategy(method), each.problem(3))
         found = run(each, method, 3)
         assert archive.spent == archive.budget
@@ -155,6 +158,14 @@ def test_every_method_searches_tables_and_live_within_the_budget(method, task):
         assert facts <= set(found)
         assert timeless(found) == timeless(run(each, method, 3))
         assert json.loads(json.dumps(found)) == found
+
+
+def test_only_what_was_trained_live_does_not_search_tables(task, tmp_path):
+    assert LIVE.methods == tuple(METHODS)
+    assert set(METHODS) - set(task.methods) == {"shipped_controller", "shipped_schedule"}
+    with pytest.raises(InputError, match=r"shipped_schedule reads .* live .*: leave it out, or"):
+        compared(task, tmp_path, methods=("random", "shipped_schedule"))
+    assert not files_in(tmp_path)
 
 
 def test_a_result_has_what_the_manual_lists_and_no_more(task):

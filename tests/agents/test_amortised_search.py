@@ -1,0 +1,76 @@
+"""Trained policies as search strategies: longer and longer episodes until the budget is spent."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rlnas.agents.amortised_search import (
+    longer_episodes,
+    shipped_controller,
+    shipped_schedule,
+)
+from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.policy import load_policy
+from rlnas.agents.search import NONE, Problem, search
+from rlnas.envs.design_env import DesignEnv
+from tests.agents.helpers import history
+from tests.envs.helpers import TASK
+
+STEPS, BATCHES = 6, 3
+EPISODE = (STEPS + 1) * BATCHES
+
+make = partial(DesignEnv, TASK, episode_steps=STEPS, batches_per_step=BATCHES)
+
+
+def lengths(budget: int) -> list[list[int]]:
+    """What each step of each episode cost."""
+    archive = search(partial(longer_episodes, policy=lambda *_: NONE), Problem(make, budget, 0))
+    costs = np.diff(archive.spents, prepend=0).tolist()
+    return [costs[k : k + STEPS + 1] for k in range(0, len(costs), STEPS + 1)]
+
+
+@pytest.mark.parametrize(
+    ("budget", "times"),
+    [
+        (EPISODE, [1]),
+        (7 * EPISODE, [1, 2, 4]),
+        (6 * EPISODE, [1, 2, 3]),  # what is left is one episode
+        (9 * EPISODE, [1, 2, 4, 2]),
+    ],
+)
+def test_episodes_double_as_long_as_the_budget_lasts(budget, times):
+    assert lengths(budget) == [[BATCHES * each] * (STEPS + 1) for each in times]
+
+
+@pytest.mark.parametrize("rest", [1, BATCHES, EPISODE - 1])
+def test_a_rest_is_spent_in_steps_of_the_problem_and_no_longer_ones(rest):
+    *_, last = lengths(3 * EPISODE + rest)
+    assert last == [BATCHES] * -(-rest // BATCHES)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "folder"), [(shipped_controller, SHIPPED), (shipped_schedule, SHIPPED_SCHEDULE)]
+)
+def test_the_last_episode_is_that_of_the_policy_in_a_dense_start(strategy, folder):
+    problem = Problem(make, 3 * EPISODE, 5)
+    archive = search(strategy, problem)
+    seeds = np.random.default_rng(5).integers(2**31, size=3)  # of the problem, then two episodes
+    env = DesignEnv(TASK, episode_steps=STEPS, batches_per_step=2 * BATCHES, width=76, density=1.0)
+    policy, over = load_policy(folder), False
+    observation, info = env.reset(seed=int(seeds[2]))
+    assert info["active_weights"] == env.reference
+    scores: list[Any] = [info["score"]]
+    while not over:
+        action = policy(observation, env.action_masks())
+        observation, _, over, _, info = env.step(action)
+        scores.append(info["score"])
+    assert archive.scores[STEPS + 1 :] == scores
+
+
+@pytest.mark.parametrize("strategy", [shipped_controller, shipped_schedule])
+def test_the_same_seed_gives_the_same_archive(strategy):
+    one, same, other = (search(strategy, Problem(make, 200, seed)) for seed in (1, 1, 2))
+    assert history(one) == history(same)
+    assert one.scores != other.scores
