@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from rlnas import datasets
-from rlnas.agents.config import WORKERS, EvolveConfig, TrainConfig
+from rlnas.agents.config import WORKERS, EvolveConfig, TrainConfig, check_of_ray
 from rlnas.agents.data_config import DataConfig, FetchConfig, ListConfig
 from rlnas.agents.design_config import (
     AssessConfig,
@@ -181,13 +181,12 @@ def _jobs(config: Any) -> AbstractContextManager[None]:
     config = getattr(config, "command", config)
     if not isinstance(config, JobsConfig):
         return nullcontext()
-    if config.workers == "ray":
-        from rlnas.agents.ray_cluster import ray_jobs
+    check_of_ray(config, ["address"])
+    if config.workers != "ray":
+        return nullcontext()
+    from rlnas.agents.ray_cluster import ray_jobs
 
-        return ray_jobs(config.address)
-    if config.address is not None:
-        raise InputError("--address belongs to --workers ray: give both or neither")
-    return nullcontext()
+    return ray_jobs(config.address)
 
 
 def _compare(config: CompareConfig) -> None:

@@ -6,7 +6,7 @@ This module imports nothing heavy, so that `rlnas --help` answers at once.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rlnas.errors import InputError
 
@@ -45,6 +45,13 @@ def stem(source: str) -> str:
 
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def check_of_ray(config: Any, names: Iterable[str]) -> None:
+    """Raise `InputError` for settings that say how to use Ray where Ray is not used."""
+    for name in names:
+        if config.workers != "ray" and getattr(config, name) is not None:
+            raise InputError(f"{_option(name)} belongs to --workers ray: give both or neither")
 
 
 @dataclass(frozen=True)
@@ -139,9 +146,7 @@ class TrainConfig(EpisodesConfig):
     def check(self) -> None:
         """Raise `InputError` for values that cannot be used."""
         super().check()
-        for name in WORKERS[1:]:
-            if self.workers != "ray" and getattr(self, name) is not None:
-                raise InputError(f"{_option(name)} belongs to --workers ray: give both or neither")
+        check_of_ray(self, WORKERS[1:])
         if self.num_workers is not None and not 1 <= self.num_workers <= self.num_envs:
             raise InputError(
                 f"--num-workers {self.num_workers}: expected from 1 to the {self.num_envs} "
