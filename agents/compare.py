@@ -30,6 +30,7 @@ CONTROLLER = "controller"
 METHODS = {
     CONTROLLER: "rlnas.agents.controller_search:controller_search",
     "shipped_controller": "rlnas.agents.amortised_search:shipped_controller",
+    "evolved_designs": "rlnas.agents.amortised_search:evolved_designs",
     "shipped_schedule": "rlnas.agents.amortised_search:shipped_schedule",
     "random": "rlnas.agents.baselines.random_search:random_search",
     "hill_climbing": "rlnas.agents.baselines.hill_climbing:hill_climbing",
@@ -44,7 +45,7 @@ METHODS = {
 }
 """Where each search strategy is; imported when it is used, since some need extras."""
 
-LIVE_ONLY = ("shipped_controller", "shipped_schedule")
+LIVE_ONLY = ("shipped_controller", "evolved_designs", "shipped_schedule")
 """Strategies that were trained in live environments, and cannot read what tables show."""
 
 Result = dict[str, Any]

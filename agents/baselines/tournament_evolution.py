@@ -1,7 +1,7 @@
 """Tournament evolution: of two living networks the worse gives way to a mutant of the better."""
 
 from copy import deepcopy
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -21,20 +21,38 @@ def tournament_evolution(problem: Problem, population: int | None = None) -> Non
 
     Args:
         problem: what is designed.
-        population: how many live. 1000 in the paper; by default one for every 50 evaluations that
-            the budget allows, at least 10 and at most 100, so that selection has time to work
-            and live networks have room in memory.
+        population: how many live. 1000 in the paper; by default `population_for`.
 
     Raises:
         BudgetSpent: the search is over.
     """
     if population is None:
-        population = min(100, max(10, problem.evaluations // 50))
-    living = [_first(problem) for _ in range(population)]
+        population = population_for(problem)
+    tournaments([_first(problem) for _ in range(population)], problem.rng)
+
+
+def population_for(problem: Problem) -> int:
+    """One for every 50 evaluations that the budget allows, at least 10 and at most 100.
+
+    So selection has time to work, and live networks have room in memory.
+    """
+    return min(100, max(10, problem.evaluations // 50))
+
+
+def tournaments(living: list[Individual], rng: np.random.Generator) -> NoReturn:
+    """Let the worse of two give way to a mutant of the better, again and again.
+
+    Args:
+        living: at least two; it is changed.
+        rng: source of randomness.
+
+    Raises:
+        BudgetSpent: the search is over.
+    """
     while True:
-        drawn = problem.rng.choice(population, size=2, replace=False)
+        drawn = rng.choice(len(living), size=2, replace=False)
         worse, better = sorted(drawn.tolist(), key=lambda number: living[number][1])
-        living[worse] = _mutant(living[better][0], problem.rng)
+        living[worse] = _mutant(living[better][0], rng)
 
 
 def _first(problem: Problem) -> Individual:

@@ -6,14 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.agents.amortised_search import (
-    longer_episodes,
-    shipped_controller,
-    shipped_schedule,
-)
+from rlnas.agents import amortised_search as module
+from rlnas.agents.amortised_search import evolved_designs, shipped_controller, shipped_schedule
 from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
 from rlnas.agents.policy import load_policy
-from rlnas.agents.search import NONE, Problem, search
+from rlnas.agents.search import Problem, search
 from rlnas.envs.design_env import DesignEnv
 from tests.agents.helpers import history
 from tests.envs.helpers import TASK
@@ -26,7 +23,7 @@ make = partial(DesignEnv, TASK, episode_steps=STEPS, batches_per_step=BATCHES)
 
 def lengths(budget: int) -> list[list[int]]:
     """What each step of each episode cost."""
-    archive = search(partial(longer_episodes, policy=lambda *_: NONE), Problem(make, budget, 0))
+    archive = search(shipped_controller, Problem(make, budget, 0))
     costs = np.diff(archive.spents, prepend=0).tolist()
     return [costs[k : k + STEPS + 1] for k in range(0, len(costs), STEPS + 1)]
 
@@ -69,7 +66,27 @@ def test_the_last_episode_is_that_of_the_policy_in_a_dense_start(strategy, folde
     assert archive.scores[STEPS + 1 :] == scores
 
 
-@pytest.mark.parametrize("strategy", [shipped_controller, shipped_schedule])
+def test_evolution_goes_on_from_the_three_best_designs_of_half_the_budget(monkeypatch):
+    begun = []
+
+    def watched(living: list[Any], rng: np.random.Generator) -> None:
+        begun.extend(living)
+        module_tournaments(living, rng)
+
+    module_tournaments = module.tournaments
+    monkeypatch.setattr(module, "tournaments", watched)
+    archive = search(evolved_designs, Problem(make, 30 * EPISODE, 0))
+    length = STEPS + 1
+    designs = archive.scores[length - 1 : 4 * length : length]  # of 1, 2, 4, 8 times the training
+    best = sorted(designs, reverse=True)[:3]
+    assert [score for _, score in begun] == [best[k % 3] for k in range(10)]
+    costs = np.diff(archive.spents, prepend=0)
+    assert costs[: 4 * length].sum() == 15 * EPISODE
+    assert set(costs[4 * length :]) == {BATCHES}
+    assert archive.spent == archive.budget
+
+
+@pytest.mark.parametrize("strategy", [shipped_controller, evolved_designs, shipped_schedule])
 def test_the_same_seed_gives_the_same_archive(strategy):
     one, same, other = (search(strategy, Problem(make, 200, seed)) for seed in (1, 1, 2))
     assert history(one) == history(same)

@@ -162,7 +162,8 @@ def test_every_method_searches_tables_and_live_within_the_budget(method, task):
 
 def test_only_what_was_trained_live_does_not_search_tables(task, tmp_path):
     assert LIVE.methods == tuple(METHODS)
-    assert set(METHODS) - set(task.methods) == {"shipped_controller", "shipped_schedule"}
+    trained = {"shipped_controller", "evolved_designs", "shipped_schedule"}
+    assert set(METHODS) - set(task.methods) == trained
     with pytest.raises(InputError, match=r"shipped_schedule reads .* live .*: leave it out, or"):
         compared(task, tmp_path, methods=("random", "shipped_schedule"))
     assert not files_in(tmp_path)
