@@ -116,7 +116,7 @@ def picture(task: SearchTask, results: dict[str, list[Result]]) -> Any:
     curves.set_ylim(bottom=low - 0.03)
     curves.set_xlabel("look-ups" if task.tabular else "training batches")
     curves.set_ylabel("best score so far")
-    curves.legend(fontsize="small")
+    curves.legend(fontsize="x-small", ncols=2, loc="lower right")
     profiles.set_xlabel("score")
     profiles.set_ylabel("share of searches that find better")
     return drawn

@@ -124,7 +124,7 @@ def design_once(
     count = min(next(iter(networks.values())).active_weights, env.reference)  # dense, at most
     for name, train in SCHEDULES.items():
         networks[name] = with_at_least(count, partial(train, sizes), data, batches, seed)
-    return {name: _judge(network, data, env.penalty) for name, network in networks.items()}
+    return {name: judge(network, data, env.penalty) for name, network in networks.items()}
 
 
 def with_at_least(
@@ -142,7 +142,8 @@ def with_at_least(
             count += 1
 
 
-def _judge(network: SparseNetwork, data: Dataset, penalty: float) -> dict[str, float]:
+def judge(network: SparseNetwork, data: Dataset, penalty: float) -> dict[str, float]:
+    """What `design_once` tells of a network: scores, accuracies and active weights."""
     reference = reference_weights(data.n_features, data.n_classes)
     val, test = (evaluate(network, data, split).accuracy for split in (data.validation, data.test))
     weights = network.active_weights

@@ -131,7 +131,7 @@ def learner(config: TrainConfig, make: Any) -> tuple[float, float, float]:
         whole()
         updates.append(time.perf_counter() - began)
 
-    model.train = timed  # type: ignore[method-assign]
+    model.train = timed
     steps = config.rollout_steps * config.num_envs
     model.learn(3 * steps)
     model.env.close()

@@ -25,8 +25,7 @@ from rlnas.agents.policy import Policy, load_policy
 from rlnas.agents.ppo import train_once
 from rlnas.agents.resumable import own_folder, run_all
 from rlnas.agents.statistics import estimate
-from rlnas.scoring import score
-from rlnas.training import evaluate
+from rlnas.agents.transfer import judge
 
 FIRST_EPISODE = 10_000
 """Seed of the first fresh episode; training uses seeds near its own."""
@@ -64,14 +63,11 @@ def play(folder: Path, policy: Policy, episodes: int) -> dict[str, list[float]]:
     Returns:
         `score`, of validation samples, and `test_score`, of test samples.
     """
-    env, scores, test_scores = env_like(folder), [], []
+    env, judged = env_like(folder), []
     for k in range(episodes):
-        _, history = run_episode(env, policy, FIRST_EPISODE + k)
-        network = env.now.network
-        accuracy = evaluate(network, env.dataset, env.dataset.test).accuracy
-        scores.append(history[-1]["score"])
-        test_scores.append(score(accuracy, network.active_weights, env.penalty, env.reference))
-    return {"score": scores, "test_score": test_scores}
+        run_episode(env, policy, FIRST_EPISODE + k)
+        judged.append(judge(env.now.network, env.dataset, env.penalty))
+    return {key: [facts[key] for facts in judged] for key in ("score", "test_score")}
 
 
 def smooth(curve: list[float]) -> np.ndarray:

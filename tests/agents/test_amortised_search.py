@@ -9,6 +9,7 @@ import pytest
 from rlnas.agents import amortised_search as module
 from rlnas.agents.amortised_search import evolved_designs, shipped_controller, shipped_schedule
 from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.design import run_episode
 from rlnas.agents.policy import load_policy
 from rlnas.agents.search import Problem, search
 from rlnas.envs.design_env import DesignEnv
@@ -55,15 +56,9 @@ def test_the_last_episode_is_that_of_the_policy_in_a_dense_start(strategy, folde
     archive = search(strategy, problem)
     seeds = np.random.default_rng(5).integers(2**31, size=3)  # of the problem, then two episodes
     env = DesignEnv(TASK, episode_steps=STEPS, batches_per_step=2 * BATCHES, width=76, density=1.0)
-    policy, over = load_policy(folder), False
-    observation, info = env.reset(seed=int(seeds[2]))
-    assert info["active_weights"] == env.reference
-    scores: list[Any] = [info["score"]]
-    while not over:
-        action = policy(observation, env.action_masks())
-        observation, _, over, _, info = env.step(action)
-        scores.append(info["score"])
-    assert archive.scores[STEPS + 1 :] == scores
+    _, infos = run_episode(env, load_policy(folder), int(seeds[2]))
+    assert infos[0]["active_weights"] == env.reference
+    assert archive.scores[STEPS + 1 :] == [info["score"] for info in infos]
 
 
 def test_evolution_goes_on_from_the_three_best_designs_of_half_the_budget(monkeypatch):
