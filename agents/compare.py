@@ -33,6 +33,7 @@ METHODS = {
     "evolved_designs": "rlnas.agents.amortised_search:evolved_designs",
     "shipped_schedule": "rlnas.agents.amortised_search:shipped_schedule",
     "random": "rlnas.agents.baselines.random_search:random_search",
+    "random_from_best": "rlnas.agents.baselines.random_search:random_from_best",
     "hill_climbing": "rlnas.agents.baselines.hill_climbing:hill_climbing",
     "reinforce": "rlnas.agents.baselines.reinforce:reinforce",
     "recurrent_ppo": "rlnas.agents.baselines.recurrent_ppo:recurrent_ppo",

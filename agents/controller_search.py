@@ -4,31 +4,49 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.ppo import new_model
-from rlnas.agents.search import Problem
+from rlnas.agents.search import FromBest, Problem, play
 
 UPDATES = 75
 """Of the policy, that a budget is divided into where it is large enough."""
 
+EPISODES = 16
+"""For each environment that steps at the same time, at least."""
+
 
 def controller_search(problem: Problem) -> None:
-    """MaskablePPO from a random policy, as `rlnas train` does, with rollouts that suit the budget.
+    """MaskablePPO from a random policy, in episodes that begin with the best design so far.
+
+    The settings are those of `rlnas train`, with environments and rollouts that suit the budget.
+    So what was found is never lost, and the policy need only learn what improves a good design.
 
     Raises:
         BudgetSpent: when the search is over.
     """
+
+    def make() -> FromBest:
+        return FromBest(problem.make())
+
     episodes = problem.evaluations // (problem.episode_steps + 1)
     steps = episodes * problem.episode_steps
-    rollout = min(100, max(2 * problem.episode_steps, steps // (8 * UPDATES)))
-    config = TrainConfig(
-        total_timesteps=max(1, steps), rollout_steps=rollout, seed=int(problem.rng.integers(2**31))
+    num_envs = min(TrainConfig.num_envs, max(1, episodes // EPISODES))
+    rollout = min(
+        TrainConfig.rollout_steps, max(problem.episode_steps, steps // (num_envs * UPDATES))
     )
-    env = DummyVecEnv([problem.make] * config.num_envs)
+    config = TrainConfig(
+        total_timesteps=max(1, steps),
+        num_envs=num_envs,
+        rollout_steps=rollout,
+        seed=int(problem.rng.integers(2**31)),
+    )
+    env = DummyVecEnv([make] * num_envs)
     model = new_model(config, env)
     if steps:
         model.learn(steps)
+    last = make()
     while True:  # what rounding has left
-        problem.play(
+        play(
+            last,
             lambda observation, mask: int(
                 model.predict(observation, action_masks=mask, deterministic=True)[0]
-            )
+            ),
         )

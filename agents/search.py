@@ -125,6 +125,29 @@ class CountedEnv(gym.Wrapper):
         return twin
 
 
+class FromBest(gym.Wrapper):
+    """An environment whose episodes start with the best design of its archive, once there is one.
+
+    A network is trained on, with the state of its optimiser.
+    """
+
+    def __init__(self, env: CountedEnv):
+        super().__init__(env)
+        self.archive = env.archive
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        """Start an episode."""
+        best = self.archive.best
+        if best is not None:
+            kind = "network" if isinstance(best, SparseNetwork) else "architecture"
+            options = {**(options or {}), kind: best}
+        return self.env.reset(seed=seed, options=options)
+
+    def action_masks(self) -> np.ndarray:
+        """Bool `[actions]`: which actions are legal now."""
+        return self.env.action_masks()  # type: ignore[attr-defined]
+
+
 class Problem:
     """A design task with a budget.
 
@@ -193,7 +216,9 @@ class Problem:
 
 
 def play(
-    env: CountedEnv, choose: Callable[[np.ndarray, np.ndarray], int], seed: int | None = None
+    env: CountedEnv | FromBest,
+    choose: Callable[[np.ndarray, np.ndarray], int],
+    seed: int | None = None,
 ) -> float:
     """Play one episode of an environment; arguments and result as those of `Problem.play`."""
     observation, info = env.reset(seed=seed)

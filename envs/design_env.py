@@ -100,7 +100,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     ## Starting State
     One hidden layer, random sparse connections, trained for `batches_per_step` batches.
     `reset(options={"architecture": ((width, density), ...)})` starts with a random network of
-    these hidden layers instead; its output layer is dense.
+    these hidden layers instead; its output layer is dense. `reset(options={"network": ...})` starts
+    with a copy of that one, as the argument `network` does.
 
     ## Episode End
     Terminates after `episode_steps` steps: the budget is part of the task and in the
@@ -165,14 +166,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             check_count("batches_per_step", batches_per_step)
         check_choice("render mode", render_mode, (None, *self.metadata["render_modes"]))
         if network is not None:
-            network.check()
-            if network.depth > actions.MAX_DEPTH:
-                raise InputError(
-                    f"the starting network has {network.depth} hidden layers: expected at most "
-                    f"{actions.MAX_DEPTH}"
-                )
-            for data in self.datasets:
-                check_fit(network, data)
+            _check_start(network, self.datasets)
         self.reward = reward
         self.episode_steps = episode_steps
         self.batches_per_step = batches_per_step
@@ -191,12 +185,18 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         Args:
             seed: of everything random.
             options: `{"architecture": ...}` starts with a random network of that architecture,
-                `(width, density)` of each hidden layer.
+                `(width, density)` of each hidden layer; `{"network": ...}` with a copy of that one.
         """
-        check_options(options, {"architecture"})
-        architecture = (options or {}).get("architecture")
+        check_options(options, {"architecture", "network"})
+        architecture, start = (options or {}).get("architecture"), (options or {}).get("network")
+        if architecture is not None and start is not None:
+            raise InputError("reset options 'architecture' and 'network': expected one of them")
         if architecture is not None:
             architecture = check_architecture(architecture, actions.MAX_DEPTH, actions.MAX_WIDTH)
+        if start is None:
+            start = self.start
+        else:
+            _check_start(start, self.datasets)
         super().reset(seed=seed)
         rng = self.np_random
         self.dataset = self.datasets[rng.integers(len(self.datasets))]
@@ -204,8 +204,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         if architecture is not None:
             n_features, n_classes = self.dataset.n_features, self.dataset.n_classes
             network = new_network(architecture, n_features, n_classes, rng)
-        elif self.start is not None:
-            network = self.start.copy()
+        elif start is not None:
+            network = start.copy()
         else:
             width = round(draw(self.width_range, rng))
             sizes = (self.dataset.n_features, width, self.dataset.n_classes)
@@ -330,6 +330,22 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 def _diverged(design: Snapshot) -> bool:
     losses = (design.training.loss, design.validation.loss)
     return not all(loss <= MAX_LOSS for loss in losses)  # true for NaN
+
+
+def _check_start(network: Any, data: list[Dataset]) -> None:
+    """Raise `InputError` if a network cannot be where episodes start."""
+    if not isinstance(network, SparseNetwork):
+        raise InputError(
+            f"the starting network is a {type(network).__name__}: expected a SparseNetwork"
+        )
+    network.check()
+    if network.depth > actions.MAX_DEPTH:
+        raise InputError(
+            f"the starting network has {network.depth} hidden layers: expected at most "
+            f"{actions.MAX_DEPTH}"
+        )
+    for each in data:
+        check_fit(network, each)
 
 
 def draw(bounds: tuple[float, float], rng: np.random.Generator) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rlnas.agents.search import Problem
+from rlnas.agents.search import CountedEnv, FromBest, Problem, play
 
 
 def random_search(problem: Problem) -> None:
@@ -11,5 +11,18 @@ def random_search(problem: Problem) -> None:
     Raises:
         BudgetSpent: the search is over.
     """
+    _play(problem, problem.env)
+
+
+def random_from_best(problem: Problem) -> None:
+    """The same, but an episode begins with the best design so far, as those of the controller do.
+
+    Raises:
+        BudgetSpent: the search is over.
+    """
+    _play(problem, FromBest(problem.env))
+
+
+def _play(problem: Problem, env: CountedEnv | FromBest) -> None:
     while True:
-        problem.play(lambda observation, mask: int(problem.rng.choice(np.flatnonzero(mask))))
+        play(env, lambda observation, mask: int(problem.rng.choice(np.flatnonzero(mask))))

@@ -9,7 +9,7 @@ import pytest
 
 from rlnas.agents import controller_search as module
 from rlnas.agents.baselines.random_search import random_search
-from rlnas.agents.controller_search import UPDATES, controller_search
+from rlnas.agents.controller_search import EPISODES, UPDATES, controller_search
 from rlnas.agents.search import BudgetSpent, Problem, search
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.table import Table
@@ -73,26 +73,28 @@ def test_it_learns_from_episode_to_episode(seed):
 
 
 @pytest.mark.parametrize(
-    ("episodes", "rollout", "updates"),
+    ("episodes", "num_envs", "rollout", "updates"),
     [
-        (10, 2 * STEPS, 1),  # two episodes of each environment at least
-        (8 * 2 * UPDATES, 2 * STEPS, UPDATES),
-        (8 * 4 * UPDATES, 4 * STEPS, UPDATES),
-        (8 * 200 * UPDATES, 100, 12 * UPDATES),  # as in `rlnas train`
+        (1, 1, STEPS, 1),
+        (10, 1, STEPS, 10),  # an episode before each update at least
+        (5 * EPISODES, 5, STEPS, EPISODES),  # some episodes one after the other
+        (8 * UPDATES, 8, STEPS, UPDATES),
+        (8 * 4 * UPDATES, 8, 4 * STEPS, UPDATES),
+        (8 * 200 * UPDATES, 8, 100, 12 * UPDATES),  # as in `rlnas train`
     ],
 )
-def test_there_are_as_many_updates_as_leave_each_enough_steps(
-    episodes, rollout, updates, monkeypatch
+def test_environments_and_updates_suit_the_budget(
+    episodes, num_envs, rollout, updates, monkeypatch
 ):
     seen = []
 
     def spy(config: Any, env: Any) -> Any:
-        seen.append((config.rollout_steps, config.updates, env.num_envs))
+        seen.append((env.num_envs, config.rollout_steps, config.updates))
         raise BudgetSpent
 
     monkeypatch.setattr(module, "new_model", spy)
     search(controller_search, Problem(tabular, episodes * EPISODE, 0))
-    assert seen == [(rollout, updates, 8)]
+    assert seen == [(num_envs, rollout, updates)]
 
 
 def test_every_search_starts_from_another_policy(monkeypatch):

@@ -18,6 +18,14 @@ from tests.agents.test_resume import results
 ray = pytest.importorskip("ray")
 pytestmark = QUIET
 
+SOON = {
+    "initial_delay_ms": "0",
+    "period_ms": "1000",
+    "timeout_ms": "3000",
+    "failure_threshold": "3",
+}
+"""When a machine counts as lost; Ray's own patience makes a test of two minutes."""
+
 
 @pytest.fixture
 def two_machines() -> Iterator[list[Any]]:
@@ -25,7 +33,8 @@ def two_machines() -> Iterator[list[Any]]:
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_health_check_initial_delay_ms", "0")
+        for name, value in SOON.items():
+            patch.setenv(f"RAY_health_check_{name}", value)
         nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
         second = nodes.add_node(num_cpus=1)
         with cluster(nodes.address):

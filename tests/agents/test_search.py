@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 from rlnas.agents.baselines.hill_climbing import hill_climbing
-from rlnas.agents.baselines.random_search import random_search
+from rlnas.agents.baselines.random_search import random_from_best, random_search
 from rlnas.agents.search import (
     LIVE_GRID,
     NONE,
     Archive,
     BudgetSpent,
     CountedEnv,
+    FromBest,
     Problem,
+    play,
     search,
 )
 from rlnas.envs import design_env
@@ -207,7 +209,7 @@ def test_of_equal_designs_the_first_stays_the_best():
     assert problem.archive.best == record.designs[0]
 
 
-@pytest.mark.parametrize("strategy", [random_search, hill_climbing])
+@pytest.mark.parametrize("strategy", [random_search, random_from_best, hill_climbing])
 @pytest.mark.parametrize("penalty", [0.0, 0.1, 1.0])
 def test_evaluated_again_the_best_network_has_the_score_in_the_archive(strategy, penalty):
     """At the end of the search: nobody has trained on the network that was the best."""
@@ -218,7 +220,7 @@ def test_evaluated_again_the_best_network_has_the_score_in_the_archive(strategy,
     assert reference_weights(6, 3) == 76 * (6 + 3)
 
 
-@pytest.mark.parametrize("strategy", [random_search, hill_climbing])
+@pytest.mark.parametrize("strategy", [random_search, random_from_best, hill_climbing])
 @pytest.mark.parametrize("penalty", [0.0, 0.1, 1.0])
 def test_looked_up_again_the_best_architecture_has_the_score_in_the_archive(strategy, penalty):
     archive = search(strategy, Problem(partial(tabular, penalty=penalty), 300, 0))
@@ -226,6 +228,34 @@ def test_looked_up_again_the_best_architecture_has_the_score_in_the_archive(stra
     record = TABLE.query(best)
     price = penalty * record.active_weights / TABLE.reference
     assert archive.best_score == pytest.approx(record.val_accuracy - price, rel=1e-12)
+
+
+# --- episodes from the best design ---
+
+
+def test_an_episode_goes_on_training_the_best_network():
+    problem = Problem(make, 3000, 0)
+    env = FromBest(problem.make())
+    assert env.reset(seed=1)[1]["score"] == make().reset(seed=1)[1]["score"]  # nothing was there
+    play(problem.env, lambda _, mask: int(problem.rng.choice(np.flatnonzero(mask))))
+    best: Any = problem.archive.best
+    before = network_bits(best)
+    _, info = env.reset(seed=2)
+    assert info["layer_sizes"] == best.layer_sizes
+    assert info["score"] == make(network=best).reset(seed=2)[1]["score"]
+    play(env, lambda _, mask: NONE)
+    assert network_bits(best) == before
+
+
+def test_an_episode_starts_with_the_best_architecture():
+    problem = Problem(tabular, 500, 0)
+    env = FromBest(problem.make())
+    for _ in range(5):
+        play(problem.env, lambda _, mask: int(problem.rng.choice(np.flatnonzero(mask))))
+        best = problem.archive.best_score
+        assert env.reset()[1]["score"] == best
+        assert env.unwrapped.architecture == problem.archive.best
+        assert (env.action_masks() == env.unwrapped.action_masks()).all()
 
 
 # --- randomness ---

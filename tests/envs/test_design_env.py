@@ -296,6 +296,19 @@ def test_a_network_is_trained_from_its_own_weights():
     assert info["val_loss"] < fresh["val_loss"]
 
 
+def test_an_episode_that_a_network_is_given_for_is_that_of_an_environment_of_this_network():
+    given = random_network((6, 5, 4, 3), 0.6, np.random.default_rng(0))
+    before = network_bits(given)
+    env, other = make(), make(network=given)
+    options = {"network": given}
+    assert env.reset(seed=1, options=options)[1]["score"] == other.reset(seed=1)[1]["score"]
+    for _ in range(3):
+        assert env.step(0)[4]["score"] == other.step(0)[4]["score"]
+    assert network_bits(env.now.network) == network_bits(other.now.network)
+    assert network_bits(given) == before
+    assert env.reset(seed=2)[1]["layer_sizes"] != (6, 5, 4, 3)  # it was for one episode
+
+
 # --- the data sets ---
 
 
@@ -760,8 +773,32 @@ def test_what_cannot_be_used_is_refused_with_a_reason(settings, message):
 
 
 def test_reset_options_are_refused():
-    with pytest.raises(InputError, match=r"options \['width'\]: expected 'architecture' or none"):
+    expected = r"options \['width'\]: expected 'architecture' or 'network' or none"
+    with pytest.raises(InputError, match=expected):
         make().reset(options={"width": 3})
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ("design.json", "starting network is a str: expected a SparseNetwork"),
+        (random_network((7, 5, 3), 0.6, np.random.default_rng(0)), "7"),
+        (random_network((6, *[2] * 9, 3), 0.6, np.random.default_rng(0)), "9 hidden layers"),
+    ],
+)
+def test_networks_that_no_episode_can_start_with_are_refused(network, message):
+    for start in (
+        lambda: make().reset(options={"network": network}),
+        lambda: make(network=network),
+    ):
+        with pytest.raises(InputError, match=message):
+            start()
+
+
+def test_an_episode_starts_with_an_architecture_or_with_a_network():
+    network = random_network((6, 5, 3), 0.6, np.random.default_rng(0))
+    with pytest.raises(InputError, match="'architecture' and 'network': expected one of them"):
+        make().reset(options={"network": network, "architecture": ((5, 0.5),)})
 
 
 @pytest.mark.parametrize(

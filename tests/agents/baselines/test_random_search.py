@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from rlnas.agents.baselines.random_search import random_search
+from rlnas.agents.baselines.random_search import random_from_best, random_search
 from rlnas.agents.search import Problem, search
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
@@ -16,17 +16,21 @@ from tests.envs.helpers import make
 tabular = partial(TabularEnv, random_table(), episode_steps=6, start="middle")
 either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
 
+both = pytest.mark.parametrize("strategy", [random_search, random_from_best])
 
+
+@both
 @either
-def test_the_same_seed_gives_the_same_archive(make):
-    one, same, other = (search(random_search, Problem(make, 100, seed)) for seed in (1, 1, 2))
+def test_the_same_seed_gives_the_same_archive(make, strategy):
+    one, same, other = (search(strategy, Problem(make, 100, seed)) for seed in (1, 1, 2))
     assert history(one) == history(same)
     assert one.scores != other.scores
     assert one.spent >= one.budget
 
 
+@both
 @either
-def test_only_legal_actions_are_taken_each_as_likely_as_any_other(make, monkeypatch):
+def test_only_legal_actions_are_taken_each_as_likely_as_any_other(make, strategy, monkeypatch):
     kind = DesignEnv if make is not tabular else TabularEnv
     expected, taken = np.zeros(39), np.zeros(39)
     step = kind.step
@@ -39,6 +43,15 @@ def test_only_legal_actions_are_taken_each_as_likely_as_any_other(make, monkeypa
         return step(self, action)
 
     monkeypatch.setattr(kind, "step", watched)
-    search(random_search, Problem(make, 1500, 0))
+    search(strategy, Problem(make, 1500, 0))
     assert (np.abs(taken - expected) <= 4 * np.sqrt(expected + 1)).all()
     assert np.count_nonzero(taken) > 10
+
+
+def test_designs_of_episodes_from_the_best_are_better_than_those_of_fresh_ones():
+    budget = 21 * 40
+    plain, from_best = (
+        np.mean([search(strategy, Problem(tabular, budget, seed)).scores for seed in range(5)])
+        for strategy in (random_search, random_from_best)
+    )
+    assert from_best > plain
