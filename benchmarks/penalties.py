@@ -2,8 +2,8 @@
 
     python benchmarks/penalties.py --out runs/penalties --train.dataset digits
 
-The policy for all penalties learns from as many steps as each of the others does. The same command
-again goes on where the last one ended.
+One policy for all penalties learns from as many steps as each of the others does, another one from
+as many as all the others together. The same command again goes on where the last one ended.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from rlnas.agents.statistics import estimate
 FIRST_EPISODE = 10_000
 """Seed of the first fresh episode; training uses seeds near its own."""
 
-ALL = "all"
+ALL, LONGER, OWN = "all", "all_longer", "own"
 
 
 @dataclass(frozen=True)
@@ -70,48 +70,49 @@ def main(settings: Settings) -> None:
         settings.out,
         {"train": str(settings.train), "episodes": settings.episodes},
     )
-    low, high = min(settings.penalties), max(settings.penalties)
-    trainings: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
-        ALL: ((low, high), settings.penalties)
+    drawn = (min(settings.penalties), max(settings.penalties))
+    steps = settings.train.total_timesteps
+    trainings: dict[str, tuple[dict[str, Any], tuple[float, ...]]] = {
+        ALL: ({"penalty": drawn}, settings.penalties),
+        LONGER: (
+            {"penalty": drawn, "total_timesteps": steps * len(settings.penalties)},
+            settings.penalties,
+        ),
     }
-    trainings |= {f"{penalty:g}": ((penalty,), (penalty,)) for penalty in settings.penalties}
+    trainings |= {f"{each:g}": ({"penalty": (each,)}, (each,)) for each in settings.penalties}
     calls = {}
-    for name, (drawn, asked) in trainings.items():
+    for name, (changes, asked) in trainings.items():
         for seed in range(settings.seeds):
             folder = settings.out / f"{name}-{seed}"
-            config = replace(settings.train, penalty=drawn, seed=seed, run_dir=folder)
+            config = replace(settings.train, **changes, seed=seed, run_dir=folder)
             calls[settings.out / f"{name}-{seed}.json"] = (config, asked, settings.episodes)
     results = dict(zip(calls, run_all(run, calls, "training"), strict=True))
 
-    def designs(name: str, penalty: float, seed: int) -> np.ndarray:
+    def designs(kind: str, penalty: float, seed: int) -> np.ndarray:
         """Float `[episodes, 3]`."""
+        name = f"{penalty:g}" if kind == OWN else kind
         return np.array(results[settings.out / f"{name}-{seed}.json"][f"{penalty:g}"])
 
-    print("| penalty | one policy for all | a policy of its own | difference |")
+    kinds = (ALL, LONGER, OWN)
+    print("| penalty | one policy | one policy, as many steps as all | a policy of its own |")
     print("|---|---|---|---|")
     for penalty in settings.penalties:
-        one, own = (
-            np.array([designs(name, penalty, seed)[:, 0].mean() for seed in range(settings.seeds)])
-            for name in (ALL, f"{penalty:g}")
+        cells = []
+        for kind in kinds:
+            each = [designs(kind, penalty, seed) for seed in range(settings.seeds)]
+            weights = np.mean([one[:, 2] for one in each])
+            cells.append(f"{estimate([one[:, 0].mean() for one in each]):.4f}, {weights:.4f}")
+        print(f"| {penalty:g} | " + " | ".join(cells) + " |")
+    areas = []
+    for kind in kinds:
+        fronts = [
+            np.concatenate([designs(kind, penalty, seed)[:, 1:] for penalty in settings.penalties])
+            for seed in range(settings.seeds)
+        ]
+        areas.append(
+            f"{estimate([float(hypervolume(each, ref=[1.0, 1.0])) for each in fronts]):.4f}"
         )
-        print(
-            f"| {penalty:g} | {estimate(one):.4f} | {estimate(own):.4f} | "
-            f"{estimate(one - own):+.4f} |"
-        )
-    areas: dict[str, list[float]] = {ALL: [], "own": []}
-    for seed in range(settings.seeds):
-        for key in areas:
-            points = np.concatenate(
-                [
-                    designs(ALL if key == ALL else f"{penalty:g}", penalty, seed)[:, 1:]
-                    for penalty in settings.penalties
-                ]
-            )
-            areas[key].append(float(hypervolume(points, ref=[1.0, 1.0])))
-    print(
-        f"hypervolume of the designs: one policy for all {estimate(areas[ALL]):.4f}, policies of "
-        f"their own {estimate(areas['own']):.4f}"
-    )
+    print("| hypervolume of the designs | " + " | ".join(areas) + " |")
 
 
 if __name__ == "__main__":
