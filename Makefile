@@ -97,10 +97,15 @@ docs: setup  ## the pages of the environments, the data cards
 	done
 
 scores: setup  ## the reference scores: an hour
-	$(BIN)/rlnas benchmark scores --out runs/scores
-	cp runs/scores/reference_scores.png docs/
-	sed -i '/^### /,$$d' docs/reference_scores.md
-	cat runs/scores/reference_scores.md >> docs/reference_scores.md
+	$(BIN)/rlnas benchmark scores --out runs/scores/live --tasks digits
+	$(BIN)/rlnas benchmark scores --out runs/scores/tables --tasks tabular-digits \
+		tabular-digits-varied tabular-mnist tabular-mnist-varied
+	sed -i '/^!\[/,$$d' docs/reference_scores.md
+	for part in live tables; do \
+		cp runs/scores/$$part/reference_scores.png docs/reference_scores_$$part.png; \
+		echo "![Interquartile means and intervals](reference_scores_$$part.png)"; echo; \
+		cat runs/scores/$$part/reference_scores.md; echo; \
+	done >> docs/reference_scores.md
 
 estimators: setup  ## how well cheap estimates rank architectures: 8 minutes
 	for table in digits mnist; do \
