@@ -1,10 +1,13 @@
 """The controller as a search strategy: it learns on the problem itself, within the budget."""
 
+from functools import partial
+
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rlnas.agents.config import TrainConfig
+from rlnas.agents.policy import Controller
 from rlnas.agents.ppo import new_model
-from rlnas.agents.search import FromBest, Problem, play
+from rlnas.agents.search import Problem, play
 
 UPDATES = 75
 """Of the policy, that a budget is divided into where it is large enough."""
@@ -22,10 +25,7 @@ def controller_search(problem: Problem) -> None:
     Raises:
         BudgetSpent: when the search is over.
     """
-
-    def make() -> FromBest:
-        return FromBest(problem.make())
-
+    make = partial(problem.make, from_best=True)
     episodes = problem.evaluations // (problem.episode_steps + 1)
     steps = episodes * problem.episode_steps
     num_envs = min(TrainConfig.num_envs, max(1, episodes // EPISODES))
@@ -42,11 +42,6 @@ def controller_search(problem: Problem) -> None:
     model = new_model(config, env)
     if steps:
         model.learn(steps)
-    last = make()
+    last, controller = make(), Controller(model.policy, masked=True)
     while True:  # what rounding has left
-        play(
-            last,
-            lambda observation, mask: int(
-                model.predict(observation, action_masks=mask, deterministic=True)[0]
-            ),
-        )
+        play(last, controller)

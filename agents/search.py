@@ -76,14 +76,19 @@ class CountedEnv(gym.Wrapper):
         env: a `DesignEnv` or `TabularEnv`.
         archive: to charge.
         seed: of the first episode; the next ones go on with the same generator.
+        from_best: start episodes with the best design of the archive, once there is one; a network
+            is trained on, with the state of its optimiser.
 
     Raises:
         BudgetSpent: at a step or reset for which nothing is left.
     """
 
-    def __init__(self, env: DesignEnv | TabularEnv, archive: Archive, seed: int):
+    def __init__(
+        self, env: DesignEnv | TabularEnv, archive: Archive, seed: int, from_best: bool = False
+    ):
         super().__init__(env)
         self.archive = archive
+        self.from_best = from_best
         self.first_seed: int | None = seed
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
@@ -91,6 +96,10 @@ class CountedEnv(gym.Wrapper):
         if seed is None:
             seed, self.first_seed = self.first_seed, None
         self._check_budget()
+        best = self.archive.best
+        if self.from_best and best is not None:
+            kind = "network" if isinstance(best, SparseNetwork) else "architecture"
+            options = {**(options or {}), kind: best}
         observation, info = self.env.reset(seed=seed, options=options)
         self._charge(info)
         return observation, info
@@ -120,32 +129,10 @@ class CountedEnv(gym.Wrapper):
         self.archive.add(self.cost, info, self.unwrapped)  # type: ignore[arg-type]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "CountedEnv":
-        twin = CountedEnv(deepcopy(self.env, memo), self.archive, seed=0)  # type: ignore[arg-type]
+        inner: Any = deepcopy(self.env, memo)
+        twin = CountedEnv(inner, self.archive, seed=0, from_best=self.from_best)
         twin.first_seed = self.first_seed
         return twin
-
-
-class FromBest(gym.Wrapper):
-    """An environment whose episodes start with the best design of its archive, once there is one.
-
-    A network is trained on, with the state of its optimiser.
-    """
-
-    def __init__(self, env: CountedEnv):
-        super().__init__(env)
-        self.archive = env.archive
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        """Start an episode."""
-        best = self.archive.best
-        if best is not None:
-            kind = "network" if isinstance(best, SparseNetwork) else "architecture"
-            options = {**(options or {}), kind: best}
-        return self.env.reset(seed=seed, options=options)
-
-    def action_masks(self) -> np.ndarray:
-        """Bool `[actions]`: which actions are legal now."""
-        return self.env.action_masks()  # type: ignore[attr-defined]
 
 
 class Problem:
@@ -173,10 +160,15 @@ class Problem:
         self.tabular = isinstance(env, TabularEnv)
         self.grid: Grid = env.table.grid if self.tabular else LIVE_GRID
 
-    def make(self, **arguments: Any) -> CountedEnv:
-        """Another environment of the task, which charges the same archive."""
+    def make(self, from_best: bool = False, **arguments: Any) -> CountedEnv:
+        """Another environment of the task, which charges the same archive.
+
+        Args:
+            from_best: see `CountedEnv`.
+            **arguments: of the class of the environment.
+        """
         seed = int(self.rng.integers(2**31))
-        return CountedEnv(self._make(**arguments), self.archive, seed)
+        return CountedEnv(self._make(**arguments), self.archive, seed, from_best)
 
     @property
     def evaluations(self) -> int:
@@ -216,9 +208,7 @@ class Problem:
 
 
 def play(
-    env: CountedEnv | FromBest,
-    choose: Callable[[np.ndarray, np.ndarray], int],
-    seed: int | None = None,
+    env: CountedEnv, choose: Callable[[np.ndarray, np.ndarray], int], seed: int | None = None
 ) -> float:
     """Play one episode of an environment; arguments and result as those of `Problem.play`."""
     observation, info = env.reset(seed=seed)

@@ -188,7 +188,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
                 `(width, density)` of each hidden layer; `{"network": ...}` with a copy of that one.
         """
         check_options(options, {"architecture", "network"})
-        architecture, start = (options or {}).get("architecture"), (options or {}).get("network")
+        asked = options or {}
+        architecture, start = asked.get("architecture"), asked.get("network")
         if architecture is not None and start is not None:
             raise InputError("reset options 'architecture' and 'network': expected one of them")
         if architecture is not None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rlnas.agents.search import CountedEnv, FromBest, Problem, play
+from rlnas.agents.search import Problem
 
 
 def random_search(problem: Problem) -> None:
@@ -11,7 +11,8 @@ def random_search(problem: Problem) -> None:
     Raises:
         BudgetSpent: the search is over.
     """
-    _play(problem, problem.env)
+    while True:
+        problem.play(lambda observation, mask: int(problem.rng.choice(np.flatnonzero(mask))))
 
 
 def random_from_best(problem: Problem) -> None:
@@ -20,9 +21,5 @@ def random_from_best(problem: Problem) -> None:
     Raises:
         BudgetSpent: the search is over.
     """
-    _play(problem, FromBest(problem.env))
-
-
-def _play(problem: Problem, env: CountedEnv | FromBest) -> None:
-    while True:
-        play(env, lambda observation, mask: int(problem.rng.choice(np.flatnonzero(mask))))
+    problem.env.from_best = True
+    random_search(problem)

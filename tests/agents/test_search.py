@@ -10,13 +10,13 @@ import pytest
 
 from rlnas.agents.baselines.hill_climbing import hill_climbing
 from rlnas.agents.baselines.random_search import random_from_best, random_search
+from rlnas.agents.design import random_policy
 from rlnas.agents.search import (
     LIVE_GRID,
     NONE,
     Archive,
     BudgetSpent,
     CountedEnv,
-    FromBest,
     Problem,
     play,
     search,
@@ -234,10 +234,10 @@ def test_looked_up_again_the_best_architecture_has_the_score_in_the_archive(stra
 
 
 def test_an_episode_goes_on_training_the_best_network():
-    problem = Problem(make, 3000, 0)
-    env = FromBest(problem.make())
+    problem, random_edits = Problem(make, 3000, 0), random_policy(0)
+    env = problem.make(from_best=True)
     assert env.reset(seed=1)[1]["score"] == make().reset(seed=1)[1]["score"]  # nothing was there
-    play(problem.env, lambda _, mask: int(problem.rng.choice(np.flatnonzero(mask))))
+    play(problem.env, random_edits)
     best: Any = problem.archive.best
     before = network_bits(best)
     _, info = env.reset(seed=2)
@@ -248,14 +248,15 @@ def test_an_episode_goes_on_training_the_best_network():
 
 
 def test_an_episode_starts_with_the_best_architecture():
-    problem = Problem(tabular, 500, 0)
-    env = FromBest(problem.make())
+    problem, random_edits = Problem(tabular, 500, 0), random_policy(0)
+    env = problem.make(from_best=True)
     for _ in range(5):
-        play(problem.env, lambda _, mask: int(problem.rng.choice(np.flatnonzero(mask))))
+        play(problem.env, random_edits)
         best = problem.archive.best_score
         assert env.reset()[1]["score"] == best
         assert env.unwrapped.architecture == problem.archive.best
         assert (env.action_masks() == env.unwrapped.action_masks()).all()
+        assert deepcopy(env).reset()[1]["score"] == best
 
 
 # --- randomness ---

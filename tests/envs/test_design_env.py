@@ -782,7 +782,7 @@ def test_reset_options_are_refused():
     ("network", "message"),
     [
         ("design.json", "starting network is a str: expected a SparseNetwork"),
-        (random_network((7, 5, 3), 0.6, np.random.default_rng(0)), "7"),
+        (random_network((7, 5, 3), 0.6, np.random.default_rng(0)), "network has 7 inputs"),
         (random_network((6, *[2] * 9, 3), 0.6, np.random.default_rng(0)), "9 hidden layers"),
     ],
 )
