@@ -118,6 +118,7 @@ def picture(task: SearchTask, results: dict[str, list[Result]]) -> Any:
     curves.set_ylabel("best score so far")
     curves.legend(fontsize="x-small", ncols=2, loc="lower right")
     profiles.set_xlabel("score")
+    profiles.locator_params(axis="x", nbins=6)
     profiles.set_ylabel("share of searches that find better")
     return drawn
 
