@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter, deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from stable_baselines3.common.logger import Figure, TensorBoardOutputFormat
 from tqdm import tqdm
 
 from rlnas import plots
+from rlnas.agents.evaluation import metrics_of
 from rlnas.archive import ArchivedDesign, DesignArchive
 from rlnas.artefacts import save_design
+from rlnas.datasets import Dataset
 from rlnas.envs.actions import OPERATIONS
 from rlnas.envs.design_env import Design
 
@@ -110,11 +113,13 @@ class BestDesign(BaseCallback):
 
     Args:
         folder: rewritten whenever a better design is found.
+        data: all data sets of the training, each with a name of its own.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, data: Iterable[Dataset]):
         super().__init__()
         self.folder = folder
+        self.data = {each.name: each for each in data}
         self.score = -np.inf  # of the one that is there
 
     def _on_step(self) -> bool:
@@ -124,7 +129,20 @@ class BestDesign(BaseCallback):
         best = best_design(self.training_env)
         if best.info["score"] > self.score:
             self.score = best.info["score"]
-            save_design(self.folder, best.network, record_of(best))
+            self.save(best)
+
+    def test(self) -> None:
+        """Test the best design, once, and note the result beside how often was looked for it."""
+        best = best_design(self.training_env)
+        data = self.data[best.info["dataset"]]
+        found = metrics_of(best.network, data, data.test)
+        self.save(best, looks=self.num_timesteps, looks_at=data.validation.size, **found)
+
+    def save(self, design: Design, **facts: Any) -> None:
+        """Write a design, with further facts about it, to the folder."""
+        data = self.data[design.info["dataset"]]
+        record = {**record_of(design), **data.origin, **facts}
+        save_design(self.folder, design.network, data.preprocessing, record)
 
 
 class ArchiveDesigns(BaseCallback):

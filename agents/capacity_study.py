@@ -98,8 +98,8 @@ def _train(config: CapacityConfig, architecture: Architecture, seed: int) -> Row
         "density": density,
         "seed": seed,
         "active_weights": network.active_weights,
-        "test_accuracy": test.accuracy,
-        "test_loss": test.loss,
+        "test_accuracy": test["test_accuracy"],
+        "test_loss": test["test_loss"],
     }
 
 

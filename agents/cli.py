@@ -96,7 +96,10 @@ def run(config: Any) -> None:
                 raise InputError("--resume takes all settings from the run: leave out the others")
             else:
                 folder = resume(config.resume, **where)
+            from rlnas.agents.evaluation import best_of_run
+
             print(f"controller in {folder}")
+            print(best_of_run(folder))
             print(f"watch it with: tensorboard --logdir {folder / 'tensorboard'}")
         case EvolveConfig():
             from rlnas.agents.evolution import evolve
@@ -107,13 +110,13 @@ def run(config: Any) -> None:
 
             _print_design(design(config), config.folder)
         case EvaluateConfig():
-            from rlnas.agents.design import evaluate_design
+            from rlnas.agents.evaluation import evaluate_design
 
             result = evaluate_design(config)
             if config.json:
                 print(json.dumps(result))
             else:
-                print("\n".join(f"{key:<15} {value}" for key, value in result.items()))
+                _print_evaluation(result)
         case DesignsConfig():
             _print_designs(config)
         case ReportConfig():
@@ -121,11 +124,12 @@ def run(config: Any) -> None:
 
             print(f"report in {report(config)}")
         case ExportConfig():
-            from rlnas.agents.design import export_design
+            from rlnas.agents.evaluation import export_design
 
             facts = export_design(config)
             print(f"{', '.join(facts['files'])} in {config.folder}")
-            print(f"test accuracy {facts['test_accuracy']:.2%}")
+            if "test_accuracy" in facts:
+                print(f"test accuracy {facts['test_accuracy']:.2%}")
             if "flash" in facts:
                 print(f"{facts['flash']:,} bytes of constants, {facts['ram']:,} bytes of stack")
         case PlayConfig():
@@ -270,8 +274,30 @@ def _print_design(record: dict[str, Any], out: Path) -> None:
     row("score", "score", "{:.4f}")
     row("test accuracy", "test_accuracy", "{:.2%}")
     row("test loss", "test_loss", "{:.4f}")
+    row("balanced accuracy (test)", "balanced_accuracy", "{:.2%}")
     Console().print(table)
+    _print_classes(record)
     print(f"design in {out}")
+
+
+def _print_evaluation(result: dict[str, Any]) -> None:
+    print(f"{result['samples']:,} samples ({result['data']})")
+    print(f"test accuracy      {result['test_accuracy']:.2%}")
+    print(f"test loss          {result['test_loss']:.4f}")
+    print(f"balanced accuracy  {result['balanced_accuracy']:.2%}")
+    print(f"active weights     {result['active_weights']:,}")
+    _print_classes(result)
+
+
+def _print_classes(result: dict[str, Any]) -> None:
+    """The recall of each class, and one line if the result is worth nothing."""
+    from rlnas.agents.evaluation import warning_of
+
+    shares = result["recalls"].items()
+    shown = (f"{name} {'-' if share is None else f'{share:.1%}'}" for name, share in shares)
+    print(f"recall of each class: {', '.join(shown)}")
+    if (warning := warning_of(result)) is not None:
+        print(f"this design is {warning}")
 
 
 def _print_designs(config: DesignsConfig) -> None:

@@ -3,6 +3,7 @@
 This module imports nothing heavy, so that `rlnas --help` answers at once.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +39,10 @@ def check_seed(seed: int) -> None:
         raise InputError(f"--seed {seed}: expected from 0 to {MAX_SEED}")
 
 
-def stem(source: str) -> str:
+def stem(source: object) -> str:
     """A data set's name as part of a file's; Windows allows no colon there."""
+    if not isinstance(source, str | os.PathLike):
+        return "arrays"
     return Path(source).stem.replace(":", "_")
 
 
@@ -77,8 +80,17 @@ class EpisodesConfig:
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.dataset, str):  # as one is tempted to write
+            object.__setattr__(self, "dataset", (self.dataset,))
+
     def check(self) -> None:
         """Raise `InputError` for values that cannot be used."""
+        if not all(isinstance(source, str) for source in self.dataset):
+            raise InputError(
+                "dataset: expected names or paths, since a run is described by its config.json; "
+                "write arrays with np.savez('mine.npz', X=X, y=y) and give that path"
+            )
         for name in ("penalty", "width", "density"):
             if len(values := getattr(self, name)) not in (1, 2):
                 raise InputError(f"--{name} takes a number or LOW HIGH, not {len(values)} values")

@@ -1,25 +1,25 @@
 """Designing with a trained policy: episodes, final training, the one look at the test set."""
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from rlnas import datasets
 from rlnas.agents.callbacks import record_of
 from rlnas.agents.config import check_seed
-from rlnas.agents.design_config import AssessConfig, DesignConfig, EvaluateConfig, ExportConfig
+from rlnas.agents.design_config import AssessConfig, DesignConfig
 from rlnas.agents.episodes import env_like, thorough_env
-from rlnas.agents.policy import Policy, load_policy
-from rlnas.artefacts import load_design, save_design
+from rlnas.agents.evaluation import metrics_of
+from rlnas.agents.policy import Policy, fingerprint, load_policy
+from rlnas.artefacts import save_design
 from rlnas.datasets import Dataset
 from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
-from rlnas.export import export
 from rlnas.files import new_folder
 from rlnas.network import SparseNetwork
-from rlnas.training import Evaluation, check_fit, evaluate, final_training
+from rlnas.training import final_training
 
 FINAL_EPOCHS = 20
 """Passes of the final training over training and validation samples, for every data set."""
@@ -68,7 +68,12 @@ def design(config: DesignConfig, progress_bar: bool = True) -> dict[str, Any]:
     env = make(config.policy, config.dataset, config.penalty, config.data_dir)
     out = new_folder(config.folder)
     network, record = finished(env, policy, config.seed, progress_bar)
-    save_design(out, network, record)
+    record |= {
+        "policy": {"name": config.policy.name, "sha256": fingerprint(config.policy)},
+        "thorough": config.thorough,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    save_design(out, network, env.dataset.preprocessing, record)
     return record
 
 
@@ -91,9 +96,11 @@ def finished(
     test = train_and_test(network, env.dataset, seed, progress_bar)
     record = {
         **record_of(chosen),
-        "test_accuracy": test.accuracy,
-        "test_loss": test.loss,
+        **env.dataset.origin,
+        "reference": env.reference,
+        **test,
         "seed": seed,
+        "batches": {"episode": chosen.network.steps, "all": network.steps},
         "initial": record_of(Design(chosen.network, history[0])),
         "history": [_step_of(info) for info in history],
     }
@@ -106,42 +113,17 @@ def train_and_test(
     seed: int,
     progress_bar: bool = False,
     epochs: int = FINAL_EPOCHS,
-) -> Evaluation:
-    """Train a network in place on training and validation samples, then test it once."""
+) -> dict[str, Any]:
+    """Train a network in place on training and validation samples, then test it once.
+
+    Returns:
+        What `rlnas.agents.evaluation.metrics_of` gives.
+    """
     with tqdm(total=epochs, unit="epoch", desc="final training", disable=not progress_bar) as bar:
         for result in final_training(network, data, epochs, np.random.default_rng(seed)):
             bar.set_postfix_str(f"loss {result.loss:.4f}")
             bar.update()
-    return evaluate(network, data, data.test)
-
-
-def evaluate_design(config: EvaluateConfig) -> dict[str, Any]:
-    """Test accuracy, test loss and active weights of a design on disk.
-
-    Raises:
-        InputError: the design is damaged, or does not fit the data set.
-    """
-    network, _ = load_design(config.design)
-    data = datasets.load(config.dataset, data_dir=config.data_dir)
-    test = evaluate(network, data, data.test)
-    return {
-        "test_accuracy": test.accuracy,
-        "test_loss": test.loss,
-        "active_weights": network.active_weights,
-    }
-
-
-def export_design(config: ExportConfig) -> dict[str, Any]:
-    """Export a design on disk; see `rlnas.export.export`.
-
-    Raises:
-        InputError: the design is damaged or does not fit the data set, the folder cannot be
-            written to, or a package is missing.
-    """
-    network, record = load_design(config.design)
-    data = datasets.load(config.dataset or record.get("dataset", ""), data_dir=config.data_dir)
-    check_fit(network, data)
-    return export(network, data, config.format, new_folder(config.folder))
+    return metrics_of(network, data, data.test)
 
 
 def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[float]]:

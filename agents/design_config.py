@@ -33,7 +33,7 @@ class DesignConfig:
     @property
     def folder(self) -> Path:
         """`out` or its default."""
-        name = stem(self.dataset) if self.dataset else "design"
+        name = "design" if self.dataset is None else stem(self.dataset)
         return self.out or Path("designs") / f"{name}-{self.seed}"
 
 
@@ -73,12 +73,12 @@ class AssessConfig:
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """Test a design on a data set."""
+    """Test a design: on the held-out samples of its own data, or on all samples of other data."""
 
     design: Annotated[Path, tyro.conf.Positional]
     """Folder made by `rlnas design`."""
-    dataset: str
-    """Name or .npz file."""
+    dataset: str | None = None
+    """Name or .npz file; by default the data that it was made with."""
     json: bool = False
     """Print one JSON object."""
     data_dir: Path | None = None

@@ -16,6 +16,9 @@ from rlnas.files import read_json
 from rlnas.synthetic import FAMILIES
 from rlnas.training import HYPERPARAMETERS, LONG_DECAY
 
+DATA = "data"
+"""Key of `config.json`: where the data come from. Everything else there is a setting."""
+
 _PATHS = ("data_dir", "start", "resume")
 _RANGES = ("penalty", "width", "density")
 _LENGTHS = ("episode_steps", "batches_per_step")
@@ -45,6 +48,28 @@ def as_json(config: EpisodesConfig) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config), default=str))
 
 
+def origins(data: Iterable[Dataset]) -> list[dict[str, Any]]:
+    """Where the data of a run come from, with fingerprints, JSON values."""
+    return [each.origin for each in data]
+
+
+def check_data(run: Path, data: Iterable[Dataset]) -> None:
+    """Raise `InputError` if data are not those that a run began with.
+
+    Args:
+        run: its folder.
+        data: what its data sets are now, loaded.
+    """
+    before = read_json(run / "config.json").get(DATA)
+    keys = ("samples_sha256", "split_sha256")
+    for was, now in zip(before or [], origins(data), strict=True):
+        if any(was[key] != now[key] for key in keys):
+            raise InputError(
+                f"data set '{now['dataset']}' is not what the run {run} began with (other "
+                "SHA-256): put the data back, or train anew"
+            )
+
+
 def run_config(run: Path) -> TrainConfig:
     """The configuration of a training, from its run folder, which may have been moved.
 
@@ -57,6 +82,7 @@ def run_config(run: Path) -> TrainConfig:
         kept: dict[str, Any] = {
             key: Path(value) if key in _PATHS and value is not None else value
             for key, value in values.items()
+            if key != DATA
         }
         kept = {key: tuple(v) if isinstance(v, list) else v for key, v in kept.items()}
         config = TrainConfig(**{**kept, "run_dir": run})

@@ -59,13 +59,14 @@ def _point(config: FrontierConfig, penalty: float, seed: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     env = thorough_env(config.policy, config.dataset, penalty, config.data_dir)
     network, record = finished(env, load_policy(config.policy), seed)
-    save_design(config.folder / "designs" / f"{penalty:g}-{seed}", network, record)
+    out = config.folder / "designs" / f"{penalty:g}-{seed}"
+    save_design(out, network, env.dataset.preprocessing, record)
     keys = ("active_weights", "test_accuracy", "test_loss")
     methods = {CONTROLLER: {key: record[key] for key in keys}}
     data, batches = env.dataset, (env.episode_steps + 1) * env.training_batches
     sizes = (data.n_features, int(THOROUGH["width"]), data.n_classes)
     for name, schedule in RIVALS.items():
         rival = with_at_least(network.active_weights, partial(schedule, sizes), data, batches, seed)
-        test = train_and_test(rival, data, seed)
-        methods[name] = dict(zip(keys, (rival.active_weights, *test), strict=True))
+        found = {"active_weights": rival.active_weights, **train_and_test(rival, data, seed)}
+        methods[name] = {key: found[key] for key in keys}
     return {"penalty": penalty, "seed": seed, "methods": methods}

@@ -17,16 +17,23 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from rlnas import archive, datasets
-from rlnas.agents.callbacks import ArchiveDesigns, BestDesign, DesignLog, Progress
+from rlnas.agents.callbacks import (
+    ArchiveDesigns,
+    BestDesign,
+    DesignLog,
+    Progress,
+    best_design,
+)
 from rlnas.agents.checkpoint import Checkpoint, Checkpoints, read_last, restore
 from rlnas.agents.config import WORKERS, TrainConfig
-from rlnas.agents.episodes import as_json, make_env, run_config
+from rlnas.agents.episodes import DATA, as_json, check_data, make_env, origins, run_config
 from rlnas.agents.features import policy_arguments
 from rlnas.agents.interrupt import interrupts
 from rlnas.agents.policy import check_start, save_policy, start_from
 from rlnas.agents.replay import ReplayableEnv, ReplayableVecEnv
 from rlnas.agents.run_logs import logs_state, open_logs, quiet_writers
 from rlnas.agents.shared_episodes import SeededEpisodes, SharedEpisodes
+from rlnas.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files import LOCK, locked, new_folder, write_json
 
@@ -54,12 +61,12 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     config.check()
     if config.start is not None:
         check_start(config.start, config.algorithm, list(config.net_arch), config.features)
-    make = _maker(config)
-    make()  # checks the rest of the values before anything is written
+    data = datasets.load_all(list(config.dataset), config.data_dir)
+    _maker(config, data)()  # checks the rest of the values before anything is written
     folder = new_folder(config.folder)
     with locked(folder):
-        write_json(folder / "config.json", as_json(config))
-        _learn(config, make, folder, None, progress_bar)
+        write_json(folder / "config.json", {**as_json(config), DATA: origins(data)})
+        _learn(config, data, folder, None, progress_bar)
     return folder
 
 
@@ -88,7 +95,8 @@ def resume(folder: Path, progress_bar: bool = True, **where: Any) -> Path:
     config.check()
     if _ended(folder):
         raise InputError(f"the training in {folder} has ended: there is nothing to resume")
-    make = _maker(config)
+    data = datasets.load_all(list(config.dataset), config.data_dir)
+    check_data(folder, data)
     with locked(folder):
         checkpoint = read_last(folder)
         if checkpoint is None:  # nothing that would be worth keeping
@@ -97,7 +105,7 @@ def resume(folder: Path, progress_bar: bool = True, **where: Any) -> Path:
                     shutil.rmtree(path)
                 elif path.name not in ("config.json", LOCK):
                     path.unlink()
-        _learn(config, make, folder, checkpoint, progress_bar)
+        _learn(config, data, folder, checkpoint, progress_bar)
     return folder
 
 
@@ -119,14 +127,13 @@ def _ended(folder: Path) -> bool:
     return (folder / "policy.zip").is_file()  # what a training writes last
 
 
-def _maker(config: TrainConfig) -> Callable[[], gym.Env]:
-    data = datasets.load_all(list(config.dataset), config.data_dir)
+def _maker(config: TrainConfig, data: list[Dataset]) -> Callable[[], gym.Env]:
     return partial(make_env, config, data, reward=config.reward)
 
 
 def _learn(
     config: TrainConfig,
-    make: Callable[[], gym.Env],
+    data: list[Dataset],
     folder: Path,
     checkpoint: Checkpoint | None,
     progress_bar: bool,
@@ -134,12 +141,13 @@ def _learn(
     # The policy is tiny: more threads would only take cores from the environments.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    env = new_vec_env(config, make)
+    env = new_vec_env(config, _maker(config, data))
     files = checkpoint.facts["logs"]["files"] if checkpoint else None
     progress = Progress()
     try:
         with quiet_writers(), closing(open_logs(folder, files)) as logger:
-            _fit(config, env, logger, folder, checkpoint, [progress] if progress_bar else [])
+            more = [progress] if progress_bar else []
+            _fit(config, data, env, logger, folder, checkpoint, more)
     except OSError as error:
         raise InputError(
             f"cannot write to {folder}: {error.strerror}; when it can be written to again, go on "
@@ -153,6 +161,7 @@ def _learn(
 
 def _fit(
     config: TrainConfig,
+    data: list[Dataset],
     env: VecEnv,
     logger: Logger,
     folder: Path,
@@ -163,11 +172,12 @@ def _fit(
     model = new_model(config, env)
     model.set_logger(logger)
     seen = ArchiveDesigns(folder / archive.FILE)
-    best = BestDesign(folder / "best")
+    best = BestDesign(folder / "best", data)
     design_log = DesignLog("" if checkpoint else _as_markdown(config), seen.archive)
     if checkpoint is not None:
         restore(checkpoint, model)
         best.score = checkpoint.facts["logs"]["best_score"]
+        best.save(best_design(env))  # a crash may have left files of two designs
         design_log.next_picture = checkpoint.facts["logs"]["next_picture"]
     elif config.start is not None:
         start_from(config.start, model.policy)
@@ -191,6 +201,7 @@ def _fit(
             callback=CallbackList([*callbacks, Checkpoints(folder, logs, asked)]),
             reset_num_timesteps=checkpoint is None,
         )
+    best.test()
     save_policy(folder, model.policy, config.algorithm, list(config.net_arch), config.features)
     model.save(folder / "policy.zip")
 

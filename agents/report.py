@@ -11,22 +11,20 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from rlnas import datasets, plots
-from rlnas.agents.design import train_and_test
+from rlnas import plots
 from rlnas.agents.design_config import ReportConfig
+from rlnas.agents.evaluation import own_data, warning_of
+from rlnas.agents.rivals import rivals
 from rlnas.archive import FILE, ArchivedDesign, DesignArchive
-from rlnas.artefacts import load_design
-from rlnas.datasets import Dataset
+from rlnas.artefacts import SavedDesign, load_design
+from rlnas.c_code import footprint
 from rlnas.errors import InputError
 from rlnas.files import read_json, replace_file
-from rlnas.network import SparseNetwork, random_network
-from rlnas.training import Batches, check_fit, evaluate, train
+from rlnas.inference import for_inference
+from rlnas.network import SparseNetwork
+from rlnas.preprocessing import is_image
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
-
-SMALLEST_IMAGE = 8
-"""Pixels along a side: features that are a square of at least this are drawn as an image."""
-
 
 @dataclass(frozen=True)
 class Section:
@@ -100,7 +98,8 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         "designs evaluated": f"{len(designs):,}",
     }
     if designs and (folder / "best" / "design.json").is_file():
-        network, record = load_design(folder / "best")
+        design = load_design(folder / "best")
+        network, _, record = design
         best = max(designs, key=lambda design: design.score)
         steps = [
             {**vars(design), "applied": True}
@@ -109,16 +108,34 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         sections += _design_sections(network, record, steps)
         alike = [design for design in designs if design.dataset == record["dataset"]]
         sections.append(_tradeoff(alike, archive.front(dataset=record["dataset"]), best))
-        data_dir = data_dir or settings.get("data_dir")
-        sections.append(_dense_comparison(network, record, data_dir))
+        given = settings.get("data_dir")
+        sections.append(_comparison(design, data_dir or (Path(given) if given else None)))
     return f"Run {folder.name}", facts, notes, sections
 
 
 def _of_design(folder: Path, data_dir: Path | None) -> Page:
-    network, record = load_design(folder)
-    sections = _design_sections(network, record, record["history"])
-    sections.append(_dense_comparison(network, record, data_dir))
-    return f"Design {folder.name}", {"data": record["dataset"]}, [], sections
+    design = load_design(folder)
+    sections = _design_sections(design.network, design.record, design.record["history"])
+    sections += [_classes(design.record), _comparison(design, data_dir)]
+    return f"Design {folder.name}", _facts(design), [], sections
+
+
+def _facts(design: SavedDesign) -> dict[str, Any]:
+    """What the head of a design's page says of it."""
+    network, preprocessing, record = design
+    inference = for_inference(network, preprocessing)
+    small, whole = (footprint(inference, quantised).flash for quantised in (True, False))
+    source = record["source"]
+    return {
+        "data": f"{record['dataset']} ({source.get('path') or source.get('name') or 'arrays'})",
+        "classes": ", ".join(preprocessing.class_names),
+        "penalty": f"{record['penalty']:g} for every {record['reference']:,} weights",
+        "seed": record["seed"],
+        "policy": f"{record['policy']['name']} ({record['policy']['sha256'][:12]})",
+        "size": f"{network.active_weights:,} weights; as C code {whole:,} bytes, {small:,} with "
+        "int8 weights",
+        "made": f"{record['created']}, rlnas {record['versions']['rlnas']}",
+    }
 
 
 def episode_of(
@@ -176,9 +193,8 @@ def _design_sections(
         f"accuracy {', '.join(accuracies)}. Red weights are positive, blue ones negative."
     )
     sections = [Section("The design", text, _png(drawn))]
-    side = isqrt(network.n_inputs)
-    if side**2 == network.n_inputs and side >= SMALLEST_IMAGE:
-        sections.append(_pixels(network, side))
+    if is_image(network.n_inputs):
+        sections.append(_pixels(network, isqrt(network.n_inputs)))
     if steps:
         sections.append(_history(steps))
     return sections
@@ -204,10 +220,10 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
     other.set_yscale("log")
     other.set_ylabel("active weights", color="tab:red")
     axes.grid(alpha=0.3)
-    best = max(step["score"] for step in steps)
+    best = max(range(len(steps)), key=lambda number: steps[number]["score"])  # the first of equals
     rows = [
         {
-            "kind": "best" if step["score"] == best else "" if step["applied"] else "refused",
+            "kind": "best" if number == best else "" if step["applied"] else "refused",
             "cells": (
                 number,
                 step["action"] + ("" if step["applied"] else " (refused)"),
@@ -243,43 +259,45 @@ def _tradeoff(
     return Section("Accuracy against weights", text, _png(drawn))
 
 
-def _dense_comparison(
-    network: SparseNetwork, record: Mapping[str, Any], data_dir: Path | str | None
-) -> Section:
-    title = "Against a dense network of the same size"
+def _comparison(design: SavedDesign, data_dir: Path | None) -> Section:
+    """The design beside rivals, on the samples that it was judged on."""
+    title = "Against rivals"
+    network, _, record = design
     try:
-        data = datasets.load(record["dataset"], data_dir=data_dir)
+        data = own_data(design, data_dir)
     except InputError as error:
         return Section(title, f"Not compared: {error}")
-    check_fit(network, data)
-    rival, ours, theirs, judged = _dense_rival(network, record, data)
+    judged = "test" if "test_accuracy" in record else "validation"
+    ours = record["test_accuracy"] if judged == "test" else record["val_accuracy"]
+    balanced = f"{record['balanced_accuracy']:.2%}" if "balanced_accuracy" in record else ""
+    cells = [("this design", f"{network.active_weights:,} weights", f"{ours:.2%}", balanced)]
+    cells += [
+        (rival.name, rival.size, f"{rival.accuracy:.2%}", f"{rival.balanced_accuracy:.2%}")
+        for rival in rivals(network, record, data)
+    ]
     return Section(
         title,
-        f"A dense network with a hidden layer of {rival.layer_sizes[1]} neurons, trained as long.",
-        columns=("", "active weights", f"{judged} accuracy"),
-        rows=[
-            {"kind": "", "cells": ("this design", f"{network.active_weights:,}", f"{ours:.2%}")},
-            {"kind": "", "cells": ("dense", f"{rival.active_weights:,}", f"{theirs:.2%}")},
-        ],
+        "What else fits the same training samples: a dense network of about as many weights, with "
+        "as many training batches, and scikit-learn's methods as they come.",
+        columns=("", "size", f"{judged} accuracy", "balanced accuracy"),
+        rows=[{"kind": "", "cells": row} for row in cells],
     )
 
 
-def _dense_rival(
-    network: SparseNetwork, record: Mapping[str, Any], data: Dataset
-) -> tuple[SparseNetwork, float, float, str]:
-    """The dense network, the accuracy of both, and on which samples.
-
-    A design that has been trained to the end is compared after the same final training.
-    """
-    width = max(1, round(network.active_weights / (data.n_features + data.n_classes)))
-    rng = np.random.default_rng(0)
-    rival = random_network((data.n_features, width, data.n_classes), 1.0, rng)
-    if "test_accuracy" in record:
-        test = train_and_test(rival, data, seed=0)
-        return rival, record["test_accuracy"], test.accuracy, "test"
-    train(rival, data, Batches(data.train, rng).take(max(1, network.steps)))
-    accuracy = evaluate(rival, data, data.validation).accuracy
-    return rival, record["val_accuracy"], accuracy, "validation"
+def _classes(record: Mapping[str, Any]) -> Section:
+    """How many of each class are recognised."""
+    text = f"Balanced accuracy, the mean over classes, is {record['balanced_accuracy']:.2%}."
+    if (warning := warning_of(record)) is not None:
+        text = f"This design is {warning}. {text}"
+    return Section(
+        "Class by class",
+        text,
+        columns=("class", "recall on test samples"),
+        rows=[
+            {"kind": "", "cells": (name, "no sample" if share is None else f"{share:.2%}")}
+            for name, share in record["recalls"].items()
+        ],
+    )
 
 
 def _png(drawn: Any) -> str:

@@ -83,7 +83,7 @@ def seconds_of(classify: Callable[[np.ndarray], object], rows: np.ndarray) -> fl
 
 def main(settings: Settings) -> None:
     """Export, time, print a table."""
-    network, record = load_design(settings.design)
+    network, preprocessing, _ = load_design(settings.design)
     data = datasets.load(record["dataset"], data_dir=settings.data_dir)
     rows = data.features[data.test[: settings.samples]].astype(np.float32)
     torch.set_num_threads(1)

@@ -12,7 +12,7 @@ from rlnas.artefacts import load_design
 from rlnas.files import replace_file
 
 if __name__ == "__main__":
-    network, _ = load_design(sys.argv[1])
+    network = load_design(sys.argv[1]).network
     drawn, (connections, pixels) = plots.figure(14, 5, columns=2)
     plots.draw_network(network, connections)
     strength = plots.input_strength(network)

@@ -1,37 +1,103 @@
-"""A design on disk: `network.safetensors` and `design.json` in one folder."""
+"""A design on disk: its network, its preprocessing, and what is known of it, in one folder."""
 
+import platform
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rlnas.errors import InputError
 from rlnas.files import read_json, write_json
 from rlnas.network import SparseNetwork
+from rlnas.preprocessing import Preprocessing
 
-FORMAT = "rlnas-design-1"
+FORMAT = "rlnas-design-2"
+_BEFORE = "rlnas-design-1"
+
+NETWORK, PREPROCESSING, RECORD = "network.safetensors", "preprocessing.json", "design.json"
+"""The files of a design."""
 
 
-def save_design(folder: str | Path, network: SparseNetwork, record: dict[str, Any]) -> None:
-    """Write a network and what is known of it.
+class SavedDesign(NamedTuple):
+    """A design, complete in itself: raw features in, classes out.
+
+    Attributes:
+        network: reads standardised features.
+        preprocessing: of the data that it was designed for.
+        record: what is known of it, JSON values.
+    """
+
+    network: SparseNetwork
+    preprocessing: Preprocessing
+    record: dict[str, Any]
+
+
+def save_design(
+    folder: str | Path,
+    network: SparseNetwork,
+    preprocessing: Preprocessing,
+    record: dict[str, Any],
+) -> None:
+    """Write a design.
 
     Args:
         folder: made if it does not exist.
         network: the network.
+        preprocessing: of the data that it was designed for.
         record: JSON values.
     """
-    network.save(Path(folder) / "network.safetensors")
-    write_json(Path(folder) / "design.json", {"format": FORMAT, **record})
+    folder = Path(folder)
+    network.save(folder / NETWORK)
+    write_json(folder / PREPROCESSING, preprocessing.as_json())
+    facts = {"versions": versions(), "files_sha256": _digests(folder)}
+    write_json(folder / RECORD, {"format": FORMAT, **record, **facts})
 
 
-def load_design(folder: str | Path) -> tuple[SparseNetwork, dict[str, Any]]:
+def load_design(folder: str | Path) -> SavedDesign:
     """Read what `save_design` wrote.
 
     Raises:
-        InputError: the folder is no design, or a file is damaged.
+        InputError: the folder is no design, it was written by an earlier version, a file is
+            damaged, or the files do not belong together.
     """
     folder = Path(folder)
-    if not (folder / "design.json").is_file():
+    if not (folder / RECORD).is_file():
         raise InputError(f"{folder} holds no design: expected a folder made by `rlnas design`")
-    record = read_json(folder / "design.json")
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise InputError(f"{folder / 'design.json'} is not a design of this version of rlnas")
-    return SparseNetwork.load(folder / "network.safetensors"), record
+    record = read_json(folder / RECORD)
+    if not isinstance(record, dict) or record.get("format") not in (FORMAT, _BEFORE):
+        raise InputError(f"{folder / RECORD} is not a design of this version of rlnas")
+    if record["format"] == _BEFORE:
+        raise InputError(
+            f"{folder} was written by an earlier version of rlnas: it lacks the means, scales and "
+            f"names of its features, so that its network cannot be used; {_made_anew(record)}"
+        )
+    network = SparseNetwork.load(folder / NETWORK)
+    try:
+        preprocessing = Preprocessing.from_json(read_json(folder / PREPROCESSING))
+    except InputError as error:
+        raise InputError(f"{folder / PREPROCESSING} is damaged: {error}") from error
+    if record.get("files_sha256") != _digests(folder):
+        raise InputError(
+            f"the files of {folder} do not belong together: one was changed or is from another "
+            "design, make it anew"
+        )
+    sizes = preprocessing.n_features, preprocessing.n_classes
+    if sizes != (network.n_inputs, network.n_outputs):
+        raise InputError(f"the files of {folder} do not belong together: their sizes differ")
+    return SavedDesign(network, preprocessing, record)
+
+
+def versions() -> dict[str, str]:
+    """What the bits of a result depend on."""
+    names = ("rlnas", "numpy", "numba", "torch")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = (NETWORK, PREPROCESSING)
+    return {name: sha256((folder / name).read_bytes()).hexdigest() for name in files}
+
+
+def _made_anew(record: dict[str, Any]) -> str:
+    known = [f"--{name} {record[name]}" for name in ("penalty", "seed") if name in record]
+    return " ".join(["make it anew: `rlnas design` with the same --dataset,", *known])

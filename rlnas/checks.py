@@ -21,7 +21,7 @@ def checked_pair(
         suffix: Ends the names X and y in messages.
 
     Returns:
-        Features, C-contiguous uint8 (if they were) or float32, and int32 labels.
+        Features, C-contiguous uint8 (if they were) or float64, and int32 labels.
 
     Raises:
         InputError: If either cannot be used, or they differ in length.
@@ -44,7 +44,7 @@ def _numbers(x: ArrayLike, name: str, advice: str) -> NDArray[Any]:
 
 
 def _features(x: ArrayLike, name: str) -> NDArray[Any]:
-    """Check X and return it C-contiguous, as uint8 or float32."""
+    """Check X and return it C-contiguous, as uint8 or float64."""
     raw = _numbers(x, name, "encode categories as numbers")
     if raw.ndim != 2:
         advice = f"{name}.reshape(len({name}), -1) makes images so"
@@ -54,7 +54,7 @@ def _features(x: ArrayLike, name: str) -> NDArray[Any]:
     if raw.dtype == np.uint8:
         return np.ascontiguousarray(raw)
     with np.errstate(all="ignore"):
-        values = np.ascontiguousarray(raw, np.float32)
+        values = np.ascontiguousarray(raw, np.float64)
         fine = values.min() >= -_LARGEST and values.max() <= _LARGEST  # false for NaN
     if not fine:
         rows, columns = np.nonzero(~(np.abs(values) <= _LARGEST))

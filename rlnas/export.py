@@ -1,40 +1,32 @@
-"""Exporting a design: one function for all formats, and what each is worth on the test samples."""
+"""Exporting a network: one function for all formats."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rlnas.c_code import quantise, write_c
-from rlnas.datasets import Dataset
 from rlnas.errors import InputError
-from rlnas.inference import Inference, for_inference, save_npz, save_safetensors
-from rlnas.network import SparseNetwork
+from rlnas.inference import Inference, save_npz, save_safetensors
 from rlnas.onnx_model import write_onnx
 
 FORMATS = ("c", "c-int8", "npz", "onnx", "safetensors", "torch")
 """Formats that a design can be exported to."""
 
 
-def export(network: SparseNetwork, dataset: Dataset, form: str, folder: Path) -> dict[str, Any]:
-    """Write a network in a format that runs elsewhere, on features as the data set has them.
+def export(inference: Inference, form: str, folder: Path) -> dict[str, Any]:
+    """Write a network in a format that runs elsewhere, on raw features.
 
     Args:
-        network: the network; its averaged weights count.
-        dataset: what it was designed for.
+        inference: the network, see `rlnas.inference.for_inference`.
         form: one of `FORMATS`.
         folder: made if it does not exist.
 
     Returns:
-        `files`, their names; `test_accuracy` of what was exported; `flash` and `ram` in bytes for
-        C code.
+        `files`, their names; `flash` and `ram` in bytes for C code.
 
     Raises:
-        InputError: the format is unknown, the network does not fit the data set, or a package is
-            missing.
+        InputError: the format is unknown, or a package is missing.
     """
-    inference = for_inference(network, dataset)
     facts: dict[str, Any] = {}
     match form:
         case "c" | "c-int8":
@@ -57,16 +49,12 @@ def export(network: SparseNetwork, dataset: Dataset, form: str, folder: Path) ->
             names = ["network.pt2"]
         case _:
             raise InputError(f"unknown format '{form}': expected one of {', '.join(FORMATS)}")
-    accuracy = _accuracy(dequantised(inference) if form == "c-int8" else inference, dataset)
-    return {"files": names, "test_accuracy": accuracy, **facts}
+    return {"files": names, **facts}
 
 
-def dequantised(inference: Inference) -> Inference:
-    """The network with the weights that int8 code has."""
+def as_exported(inference: Inference, form: str) -> Inference:
+    """The network with the weights that a format has; those of int8 code are rounded."""
+    if form != "c-int8":
+        return inference
     codes, steps = quantise(inference)
     return replace(inference, weights=codes * steps[inference.rows])
-
-
-def _accuracy(inference: Inference, dataset: Dataset) -> float:
-    predicted = inference.logits(dataset.features[dataset.test]).argmax(axis=1)
-    return float(np.mean(predicted == dataset.labels[dataset.test]))

@@ -51,6 +51,7 @@ class IdxSet:
     mirrors: tuple[str, ...]  # addresses below which the files are, as <name>.gz
     system_folder: str | None = None  # where an operating system's package installs it
     npm_package: str | None = None  # has the uncompressed files in its data/
+    class_names: tuple[str, ...] = tuple("0123456789")
 
 
 def _files(*checksums: str) -> tuple[IdxFile, ...]:
@@ -95,6 +96,10 @@ SETS: dict[str, IdxSet] = {
             "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
         ),
         system_folder="/usr/share/datasets/fashion-mnist",  # Debian's dataset-fashion-mnist
+        class_names=(
+            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
     ),
 }
 

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rlnas.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files import replace_file
 from rlnas.network import AVERAGE, SparseNetwork
+from rlnas.preprocessing import Preprocessing
 from rlnas.surgery import EditError, sweep_dead_units, with_only
-from rlnas.training import check_fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,17 +95,22 @@ class Inference:
         }
 
 
-def for_inference(network: SparseNetwork, dataset: Dataset) -> Inference:
-    """The network, at its averaged weights, on the raw features of a data set.
+def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Inference:
+    """The network, at its averaged weights, on raw features.
 
     Args:
         network: the network.
-        dataset: what it was designed for; networks read its features standardised.
+        preprocessing: of the data that it was trained on.
 
     Raises:
-        InputError: the network does not fit the data set, or its outputs are constant.
+        InputError: the two do not fit, or the network's outputs are constant.
     """
-    check_fit(network, dataset)
+    if (network.n_inputs, network.n_outputs) != (preprocessing.n_features, preprocessing.n_classes):
+        raise InputError(
+            f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs, its "
+            f"preprocessing {preprocessing.n_features} features and {preprocessing.n_classes} "
+            "classes: give those of the data that it was trained on"
+        )
     try:
         network = sweep_dead_units(with_only(network, network.connections[AVERAGE] != 0))
     except EditError as error:
@@ -119,8 +123,8 @@ def for_inference(network: SparseNetwork, dataset: Dataset) -> Inference:
     return Inference(
         network.n_inputs,
         inputs,
-        dataset.mean[inputs],
-        dataset.scale[inputs],
+        preprocessing.mean[inputs],
+        preprocessing.scale[inputs],
         (inputs.size, *network.layer_sizes[1:]),
         network.indptr,
         place[network.indices].astype(np.int32),

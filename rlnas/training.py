@@ -34,6 +34,8 @@ LONG_DECAY = 0.1
 was chosen for episodes of some thousand batches, in which it does next to nothing. One value for
 all data sets, by validation accuracy on MNIST, Fashion-MNIST and digits."""
 
+_PREDICTED_AT_ONCE = 1024
+
 
 class Evaluation(NamedTuple):
     """Accuracy (share of correct predictions) and mean cross-entropy (nats)."""
@@ -143,6 +145,29 @@ def evaluate(
         scratch(network),
     )
     return Evaluation(correct / samples.size, loss / samples.size)
+
+
+def predict(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> np.ndarray:
+    """int64 `[n]`: the classes that the averaged parameters predict.
+
+    Args:
+        network: the network.
+        dataset: where the samples are.
+        samples: int32 `[n]`, rows of the data set.
+
+    Raises:
+        InputError: the network does not fit the data set.
+    """
+    check_fit(network, dataset)
+    state = network.connections[AVERAGE], network.units[AVERAGE]
+    chunks = []
+    for some in np.array_split(samples, -(-samples.size // _PREDICTED_AT_ONCE)):
+        activations = kernels.aligned(network.n_units, some.size)
+        deltas = kernels.aligned(network.units.shape[1], some.size)
+        memory = raw_samples(dataset), some, network.full_index, *state, scratch(network)
+        kernels.probe(*memory, activations, deltas)
+        chunks.append(activations[-network.n_outputs :].argmax(axis=0))
+    return np.concatenate(chunks)
 
 
 def final_training(

@@ -94,7 +94,7 @@ def read_npz(folder: Path) -> Any:
 
 
 def read_network(folder: Path) -> Any:
-    network, _ = load_design(folder / "best")
+    network = load_design(folder / "best").network
     network.check()
     return network
 

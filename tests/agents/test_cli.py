@@ -60,8 +60,12 @@ def call(*arguments: str | Path) -> int:
 def test_train_design_evaluate_as_processes(tmp_path):
     trained = rlnas("train", "--dataset", "wine", *TINY, folder=tmp_path)
     assert trained.returncode == 0, trained.stderr
+    best = load_design(tmp_path / "runs" / "wine-maskable_ppo-0" / "best").record
     assert trained.stdout.splitlines() == [
         "controller in runs/wine-maskable_ppo-0",
+        f"best design in runs/wine-maskable_ppo-0/best: {best['active_weights']:,} weights, "
+        f"accuracy {best['val_accuracy']:.2%} (the highest of 192 looks at 36 validation "
+        f"samples), {best['test_accuracy']:.2%} on test samples, looked at once",
         "watch it with: tensorboard --logdir runs/wine-maskable_ppo-0/tensorboard",
     ]
     assert "Traceback" not in trained.stderr
@@ -74,8 +78,9 @@ def test_train_design_evaluate_as_processes(tmp_path):
     assert evaluated.returncode == 0, evaluated.stderr
     assert evaluated.stderr == ""
     result = json.loads(evaluated.stdout)
-    assert list(result) == ["test_accuracy", "test_loss", "active_weights"]
-    network, record = load_design(tmp_path / "design")
+    network, _, record = load_design(tmp_path / "design")
+    assert result.pop("data") == "wine, held-out samples of the data it was made with"
+    assert result.pop("samples") == 36
     assert result == {key: record[key] for key in result}
     assert result["active_weights"] == network.active_weights
 
@@ -105,7 +110,7 @@ def test_export_writes_beside_the_design_and_tells_the_test_accuracy(
     assert call("export", tmp_path / "design", "--format", form) == 0
     assert files_in(tmp_path / "design" / form).keys() == files
     shown = capsys.readouterr().out
-    _, record = load_design(design)
+    record = load_design(design).record
     assert ("bytes of stack" in shown) == form.startswith("c")
     if form != "c-int8":
         assert f"test accuracy {record['test_accuracy']:.2%}" in shown
@@ -535,7 +540,8 @@ def test_evaluate_refuses_what_is_no_design_or_for_other_data(design, run, tmp_p
     refused(["evaluate", run, "--dataset", "wine"], capsys, "holds no design")
     refused(["evaluate", design, "--dataset", "digits"], capsys, "'digits' has 64 features")
     refused(["evaluate", design, "--dataset", "iris"], capsys, "unknown data set")
-    save_design(tmp_path, random_network((13, 4, 3), 0.5, np.random.default_rng(0)), {})
+    network = random_network((13, 4, 3), 0.5, np.random.default_rng(0))
+    save_design(tmp_path, network, load("wine").preprocessing, {})
     path = tmp_path / "network.safetensors"
     path.write_bytes(path.read_bytes()[:-4])
     refused(["evaluate", tmp_path, "--dataset", "wine"], capsys, "is damaged")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 import torch
 
 from rlnas.agents import design as module
-from rlnas.agents.design import assess, design, evaluate_design, random_policy, run_episode
-from rlnas.agents.design_config import AssessConfig, DesignConfig, EvaluateConfig
+from rlnas.agents.design import assess, design, random_policy, run_episode
+from rlnas.agents.design_config import AssessConfig, DesignConfig
+from rlnas.agents.evaluation import metrics_of
+from rlnas.agents.policy import fingerprint
 from rlnas.agents.ppo import train
 from rlnas.artefacts import load_design
 from rlnas.datasets import load
@@ -44,17 +47,30 @@ def changed_run(run: Path, folder: Path, **values: Any) -> Path:
 # --- design ---
 
 
-def test_a_design_is_two_files_and_its_record_is_returned(designed):
+def test_a_design_is_three_files_and_its_record_is_returned(designed):
     out, record = designed
-    assert files_in(out).keys() == {"design.json", "network.safetensors"}
+    assert files_in(out).keys() == {"design.json", "network.safetensors", "preprocessing.json"}
     kept = json.loads((out / "design.json").read_text())
-    assert kept.pop("format") == "rlnas-design-1"
-    assert kept == json.loads(json.dumps(record))
+    assert kept.pop("format") == "rlnas-design-2"
+    assert kept.keys() - record.keys() == {"versions", "files_sha256"}
+    assert {key: kept[key] for key in record} == json.loads(json.dumps(record))
+
+
+def test_the_record_says_what_was_asked_for_and_what_it_came_from(designed, run):
+    _, record = designed
+    data = load("digits")
+    assert record["source"] == {"name": "digits"}
+    assert record["samples_sha256"] == data.samples_sha256
+    assert record["split_sha256"] == data.split_sha256
+    assert (record["penalty"], record["reference"]) == (0.1, 76 * 74)
+    assert (record["seed"], record["thorough"]) == (0, False)
+    assert record["policy"] == {"name": run.name, "sha256": fingerprint(run)}
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(record["created"])) < timedelta(hours=1)
 
 
 def test_the_record_describes_the_network_on_disk(designed):
     out, record = designed
-    network, _ = load_design(out)
+    network = load_design(out).network
     assert record["dataset"] == "digits"
     assert record["active_weights"] == network.active_weights == network.indices.size
     assert tuple(record["layer_sizes"]) == network.layer_sizes
@@ -65,7 +81,7 @@ def test_the_record_describes_the_network_on_disk(designed):
 
 def test_the_test_result_can_be_recomputed_in_torch(designed):
     out, record = designed
-    network, _ = load_design(out)
+    network = load_design(out).network
     data = load("digits")
     logits = network.to_torch()(torch.tensor(data.standardise(data.test)))
     labels = torch.tensor(data.labels[data.test].astype(np.int64))
@@ -74,13 +90,6 @@ def test_the_test_result_can_be_recomputed_in_torch(designed):
     loss = torch.nn.functional.cross_entropy(logits, labels).item()
     assert record["test_loss"] == pytest.approx(loss, rel=1e-4)
     assert accuracy > record["val_accuracy"] + 0.1, "final training goes on from the episode"
-
-
-def test_evaluate_agrees_with_the_record(designed):
-    out, record = designed
-    result = evaluate_design(EvaluateConfig(design=out, dataset="digits"))
-    assert list(result) == ["test_accuracy", "test_loss", "active_weights"]
-    assert all(record[key] == value for key, value in result.items())
 
 
 def test_the_history_has_the_start_and_every_step(designed):
@@ -117,7 +126,7 @@ def test_the_data_set_of_the_training_is_the_default(run, tmp_path):
 
 def test_the_same_seed_gives_the_same_design_and_another_seed_another(run, tmp_path):
     first, again = make_design(run, tmp_path / "a"), make_design(run, tmp_path / "b")
-    assert first == again
+    assert {**first, "created": None} == {**again, "created": None}
     networks = [load_design(tmp_path / name)[0] for name in ("a", "b")]
     assert network_bits(networks[0]) == network_bits(networks[1])
     assert make_design(run, tmp_path / "c", seed=1)["history"] != first["history"]
@@ -160,9 +169,9 @@ def test_the_test_samples_are_looked_at_once(run, tmp_path, monkeypatch):
 
     def watched(network: Any, data: Any, samples: np.ndarray) -> Any:
         looks.append(samples is data.test)
-        return evaluate(network, data, samples)
+        return metrics_of(network, data, samples)
 
-    monkeypatch.setattr(module, "evaluate", watched)
+    monkeypatch.setattr(module, "metrics_of", watched)
     make_design(run, tmp_path / "out")
     assert looks == [True]
 
@@ -175,7 +184,7 @@ def doubling(folder: Path) -> Any:
 def test_final_training_starts_from_the_best_design_of_the_episode(run, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "load_policy", doubling)
     make_design(run, tmp_path / "out", penalty=5.0)
-    network, record = load_design(tmp_path / "out")
+    network, _, record = load_design(tmp_path / "out")
     scores = [step["score"] for step in record["history"]]
     best = int(np.argmax(scores))
     assert best < 4, "at this price doubling does not pay to the end"
@@ -227,14 +236,6 @@ def test_an_absent_configuration_is_refused(run, tmp_path):
     (copy / "config.json").unlink()
     with pytest.raises(InputError, match="cannot read"):
         make_design(copy, tmp_path / "out")
-
-
-# --- evaluate ---
-
-
-def test_a_design_for_another_data_set_is_refused(designed):
-    with pytest.raises(InputError, match="64 inputs and 10 outputs, data set 'wine' has 13"):
-        evaluate_design(EvaluateConfig(design=designed[0], dataset="wine"))
 
 
 # --- episodes and assessment ---

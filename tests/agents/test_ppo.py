@@ -278,7 +278,7 @@ def watched(tmp_path_factory) -> Any:
 def test_best_is_the_best_design_that_any_environment_has_seen(watched):
     run, starts, steps = watched
     assert len(steps) == 192
-    best = load_design(run / "best")[1]["score"]
+    best = load_design(run / "best").record["score"]
     assert best == max(info["score"] for info in (*starts, *steps))
 
 
@@ -309,7 +309,7 @@ def test_the_designs_shown_are_those_at_the_end_of_episodes(watched):
 
 
 def test_best_is_a_design_with_the_accuracy_it_had(finished, events):
-    network, record = load_design(finished / "best")
+    network, _, record = load_design(finished / "best")
     data = load("wine")
     measured = evaluate(network, data, data.validation)
     assert record["val_accuracy"] == measured.accuracy
@@ -344,7 +344,7 @@ def test_the_last_update_still_learns(total, tmp_path):
 def test_several_data_sets_and_a_range_of_penalties_can_be_trained_on(tmp_path):
     config = tiny(tmp_path / "run", dataset=("wine", "breast_cancer"), penalty=(0.1, 1.0))
     run = train(config, progress_bar=False)
-    _, record = load_design(run / "best")
+    record = load_design(run / "best").record
     assert record["dataset"] in ("wine", "breast_cancer")
     assert 0.1 <= record["penalty"] <= 1
 

@@ -81,7 +81,7 @@ def test_the_report_of_a_run_has_every_section(copied):
 def test_the_report_of_a_design_of_images_shows_its_pixels(designed):
     page = Page(designed / "report.html")
     assert page.headings == ["The design", "Pixels", "Edit by edit", DENSE]
-    network, _ = load_design(designed)
+    network = load_design(designed).network
     used = np.unique(network.indices[network.indices < 64]).size
     assert f"{used} of 64 pixels are used." in (designed / "report.html").read_text()
 
@@ -124,7 +124,7 @@ def test_the_history_of_a_design_is_that_of_a_new_episode_with_its_seed(designed
 def test_a_dense_network_of_about_as_many_weights_is_compared_with(designed):
     cells = Page(designed / "report.html").cells
     place = cells.index("dense")
-    network, record = load_design(designed)
+    network, preprocessing, record = load_design(designed)
     width = round(network.active_weights / 74)
     assert cells[place + 1] == f"{width * 74:,}"
     assert 0.05 < float(cells[place + 2].rstrip("%")) / 100 <= 1
@@ -147,10 +147,10 @@ def test_a_run_in_progress_is_reported_and_said_to_be_so(copied, tmp_path):
 
 
 def test_what_a_stranger_wrote_into_a_design_is_text(designed, tmp_path):
-    network, record = load_design(designed)
+    network, preprocessing, record = load_design(designed)
     evil = "<script>alert(1)</script>"
     rest: dict[str, Any] = {key: value for key, value in record.items() if key != "format"}
-    save_design(tmp_path, network, {**rest, "dataset": evil})
+    save_design(tmp_path, network, preprocessing, {**rest, "dataset": evil})
     page = report(ReportConfig(tmp_path)).read_text()
     assert evil not in page
     assert "&lt;script&gt;" in page
@@ -176,9 +176,9 @@ def test_a_damaged_design_is_refused(designed, tmp_path):
     "changes", [{"history": [{"score": 1}]}, {"history": 3}, {"test_accuracy": None}]
 )
 def test_a_design_with_another_record_is_refused(changes, designed, tmp_path):
-    network, record = load_design(designed)
+    network, preprocessing, record = load_design(designed)
     record.pop("format")
-    save_design(tmp_path, network, {**record, **changes})
+    save_design(tmp_path, network, preprocessing, {**record, **changes})
     with pytest.raises(InputError, match="damaged"):
         report(ReportConfig(tmp_path))
 

@@ -5,6 +5,7 @@ import torch
 
 from rlnas.datasets import Dataset
 from rlnas.network import AVERAGE, SECOND_MOMENT, VALUE, SparseNetwork
+from rlnas.preprocessing import Preprocessing
 
 STATES = {False: VALUE, True: AVERAGE}
 """Which row of the state arrays `averaged` selects."""
@@ -29,15 +30,24 @@ def random_dataset(
     train, validation, test = np.split(rows, [samples * 3 // 5, samples * 4 // 5])
     return Dataset(
         "noise",
+        {"arrays": [samples, features]},
         raw,
         labels.astype(np.int32),
         train,
         validation,
         test,
-        mean.astype(np.float32),
-        scale.astype(np.float32),
-        classes,
+        preprocessing_of(raw, mean, scale, classes),
+        samples_sha256="",
     )
+
+
+def preprocessing_of(
+    raw: np.ndarray, mean: np.ndarray, scale: np.ndarray, classes: int
+) -> Preprocessing:
+    """Statistics as given, classes numbered."""
+    low, high = raw.min(axis=0).astype(float), raw.max(axis=0).astype(float)
+    measured = np.zeros(len(mean)), mean.astype(np.float32), scale.astype(np.float32), low, high
+    return Preprocessing(*measured, pixels=False, class_names=tuple(map(str, range(classes))))
 
 
 def allowed(sizes: tuple[int, ...]) -> np.ndarray:

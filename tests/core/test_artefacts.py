@@ -8,7 +8,8 @@ import pytest
 
 from rlnas.artefacts import load_design, save_design
 from rlnas.errors import InputError
-from tests.core.reference import bits, skip_network
+from rlnas.preprocessing import Preprocessing
+from tests.core.reference import bits, preprocessing_of, skip_network
 
 RECORD = {
     "dataset": "digits",
@@ -22,7 +23,7 @@ RECORD = {
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    save_design(tmp_path / "design", network(), RECORD)
+    save_design(tmp_path / "design", network(), preprocessing(), RECORD)
     return tmp_path / "design"
 
 
@@ -30,22 +31,42 @@ def network(seed: int = 0):
     return skip_network((5, 4, 3, 2), np.random.default_rng(seed))
 
 
+def preprocessing(seed: int = 0) -> Preprocessing:
+    raw = np.random.default_rng(seed).normal(size=(20, 5)) * [1e-9, 1, 1e9, 7, 3]
+    return preprocessing_of(raw, raw.mean(axis=0), 1 / raw.std(axis=0), 2)
+
+
 def test_a_design_is_read_as_it_was_written(folder):
-    again, record = load_design(folder)
+    again, read, record = load_design(folder)
     assert bits(again) == bits(network())
     assert {key: record[key] for key in RECORD} == RECORD
+    for name, value in vars(preprocessing()).items():
+        found = getattr(read, name)
+        if isinstance(value, np.ndarray):
+            assert found.dtype == value.dtype
+            assert found.tobytes() == value.tobytes(), name
+        else:
+            assert found == value
+
+
+def test_the_record_says_which_versions_wrote_it(folder):
+    assert load_design(folder).record["versions"].keys() == {
+        *("python", "rlnas", "numpy", "numba", "torch")
+    }
 
 
 def test_a_network_is_saved_as_it_is_however_its_arrays_lie_in_memory(tmp_path):
     given = network()
     given.units, given.connections = map(np.asfortranarray, (given.units, given.connections))
-    save_design(tmp_path, given, {})
+    save_design(tmp_path, given, preprocessing(), {})
     assert bits(load_design(tmp_path)[0]) == bits(network())
 
 
-def test_a_design_is_a_network_file_and_a_json_file(folder):
-    assert sorted(path.name for path in folder.iterdir()) == ["design.json", "network.safetensors"]
-    assert json.loads((folder / "design.json").read_text())["format"] == "rlnas-design-1"
+def test_a_design_is_a_network_file_and_two_json_files(folder):
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("design.json", "network.safetensors", "preprocessing.json")
+    ]
+    assert json.loads((folder / "design.json").read_text())["format"] == "rlnas-design-2"
 
 
 def test_a_folder_may_be_given_as_text(folder):
@@ -53,21 +74,22 @@ def test_a_folder_may_be_given_as_text(folder):
 
 
 def test_folders_are_made_as_needed(tmp_path):
-    save_design(tmp_path / "a" / "b", network(), {})
-    assert load_design(tmp_path / "a" / "b")[1].keys() == {"format"}
+    save_design(tmp_path / "a" / "b", network(), preprocessing(), {})
+    found = load_design(tmp_path / "a" / "b").record
+    assert found.keys() == {"format", "versions", "files_sha256"}
 
 
 def test_a_design_replaces_the_one_before(folder):
-    save_design(folder, network(1), {"score": 1.0})
-    again, record = load_design(folder)
+    save_design(folder, network(1), preprocessing(), {"score": 1.0})
+    again, _, record = load_design(folder)
     assert bits(again) == bits(network(1))
     assert "history" not in record
-    assert len(list(folder.iterdir())) == 2, "no temporary file is left"
+    assert len(list(folder.iterdir())) == 3, "no temporary file is left"
 
 
 def test_saving_does_not_change_the_network_or_the_record(tmp_path):
     given, record = network(), dict(RECORD)
-    save_design(tmp_path, given, record)
+    save_design(tmp_path, given, preprocessing(), record)
     assert bits(given) == bits(network())
     assert record == RECORD
 
@@ -88,14 +110,58 @@ def test_a_folder_without_a_design_is_refused(tmp_path):
         (b"[]", "is not a design of this version"),
         (b"null", "is not a design of this version"),
         (b"{}", "is not a design of this version"),
-        (b'{"format": "rlnas-design-2"}', "is not a design of this version"),
-        (b'{"format": ["rlnas-design-1"]}', "is not a design of this version"),
+        (b'{"format": "rlnas-design-3"}', "is not a design of this version"),
+        (b'{"format": ["rlnas-design-2"]}', "is not a design of this version"),
+        (b'{"format": "rlnas-design-2"}', "do not belong together"),
     ],
     ids=lambda value: str(value[:20]),
 )
 def test_a_damaged_or_foreign_record_is_refused(folder, content, message):
     (folder / "design.json").write_bytes(content)
     with pytest.raises(InputError, match=message):
+        load_design(folder)
+
+
+def test_a_design_of_an_earlier_version_says_what_it_lacks_and_how_to_make_it_anew(folder):
+    record = {"format": "rlnas-design-1", "dataset": "wine", "penalty": 0.3, "seed": 4}
+    (folder / "design.json").write_text(json.dumps(record))
+    (folder / "preprocessing.json").unlink()
+    message = r"lacks the means, scales and names .* `rlnas design` .* --penalty 0.3 --seed 4"
+    with pytest.raises(InputError, match=message):
+        load_design(folder)
+
+
+@pytest.mark.parametrize("file", ["network.safetensors", "preprocessing.json"])
+def test_files_of_two_designs_are_not_taken_for_one(folder, tmp_path, file):
+    save_design(tmp_path / "other", network(1), preprocessing(1), RECORD)
+    (folder / file).write_bytes((tmp_path / "other" / file).read_bytes())
+    with pytest.raises(InputError, match="do not belong together"):
+        load_design(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("mean", [0.0] * 4),
+        ("mean", [0.0] * 4 + [float("nan")]),
+        ("mean", "mean"),
+        ("scale", [1.0] * 4 + [0.0]),
+        ("scale", [1.0] * 4 + [1e300]),
+        ("offset", [1.0] * 4 + ["1"]),
+        ("low", [10**400] + [1.0] * 4),
+        ("class_names", ["one"]),
+        ("class_names", ["one", 2]),
+        ("class_names", ["one", "two", "three"]),
+        ("feature_names", ["a"]),
+        ("pixels", 1),
+    ],
+)
+def test_preprocessing_that_makes_no_sense_is_refused(folder, monkeypatch, name, value):
+    changed = {**preprocessing().as_json(), name: value}
+    with monkeypatch.context() as patch:  # so that the fingerprints fit
+        patch.setattr(Preprocessing, "as_json", lambda self: changed)
+        save_design(folder, network(), preprocessing(), RECORD)
+    with pytest.raises(InputError, match=r"is damaged|do not belong together"):
         load_design(folder)
 
 
@@ -117,5 +183,5 @@ def test_a_truncated_network_is_refused(folder, share):
 def test_a_design_cannot_be_written_below_a_file(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write"):
-        save_design(tmp_path / "file" / "design", network(), RECORD)
+        save_design(tmp_path / "file" / "design", network(), preprocessing(), RECORD)
     assert (tmp_path / "file").read_text() == "in the way"

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from rlnas import datasets, idx
-from rlnas.datasets import MIN_TRAIN_SAMPLES, NAMES, Dataset, load, load_all, places
+from rlnas import datasets, idx, splits as splitting
+from rlnas.datasets import Dataset, load, load_all, places
 from rlnas.errors import InputError
+from rlnas.sources import NAMES
+from rlnas.splits import MIN_TRAIN_SAMPLES
 from rlnas.synthetic import FAMILIES, HELD_OUT_FAMILY, TRAINING_FAMILY
 from tests.core.tiny_idx import store
 
@@ -128,6 +130,65 @@ def test_npz_test_arrays_are_the_test_set(tmp_path):
     np.testing.assert_array_equal(data.test, np.arange(80, 100))
     np.testing.assert_array_equal(data.features[data.test], X[80:])
     assert [len(s) for s in splits(data)] == [60, 20, 20]
+
+
+def test_npz_validation_arrays_are_the_validation_samples(tmp_path):
+    parts = {"X": X[:70], "y": Y[:70], "X_val": X[70:], "y_val": Y[70:]}
+    np.savez(tmp_path / "mine.npz", **parts)
+    data = load(tmp_path / "mine.npz")
+    np.testing.assert_array_equal(data.features[data.validation], X[70:])
+    assert [len(s) for s in splits(data)] == [56, 30, 14]
+    assert np.concatenate([data.train, data.test]).max() < 70
+
+
+def test_npz_validation_and_test_arrays_leave_all_others_for_training(tmp_path):
+    parts = {"X": X[:60], "y": Y[:60], "X_val": X[60:80], "y_val": Y[60:80]}
+    np.savez(tmp_path / "mine.npz", **parts, X_test=X[80:], y_test=Y[80:])
+    for rows, expected in zip(
+        splits(load(tmp_path / "mine.npz")), np.split(np.arange(100), [60, 80]), strict=True
+    ):
+        np.testing.assert_array_equal(rows, expected)
+
+
+def test_arrays_of_an_npz_file_that_are_not_used_are_named(tmp_path, caplog):
+    np.savez(tmp_path / "mine.npz", X=X, y=Y, X_valid=X, weights=Y)
+    load(tmp_path / "mine.npz")
+    assert "arrays 'X_valid', 'weights' are not used" in caplog.text
+
+
+def test_names_of_features_and_classes_come_with_the_data(tmp_path):
+    features, classes = ("a", "b", "c", "d"), ("bad", "good", "ugly")
+    np.savez(tmp_path / "mine.npz", X=X, y=Y, feature_names=features, class_names=classes)
+    found = load(tmp_path / "mine.npz").preprocessing
+    assert (found.feature_names, found.class_names) == (features, classes)
+    assert load("wine").preprocessing.feature_names[:2] == ("alcohol", "malic_acid")
+    assert load("breast_cancer").preprocessing.class_names == ("malignant", "benign")
+    assert load((X, Y)).preprocessing.class_names == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"feature_names": ("a", "b")}, "feature_names of .*bad.npz is <U1 .* expected 4 texts"),
+        ({"class_names": (1, 2, 3)}, "class_names of .*bad.npz is int64 .* expected 3 texts"),
+        ({"pixels": 3}, "array pixels of .*bad.npz is 3: expected True or False"),
+    ],
+)
+def test_what_an_npz_file_says_of_its_data_must_fit(tmp_path, arrays, message):
+    np.savez(tmp_path / "bad.npz", X=X, y=Y, **arrays)
+    with pytest.raises(InputError, match=message):
+        load(tmp_path / "bad.npz")
+
+
+def test_different_data_of_one_name_are_told_apart(tmp_path):
+    for folder, x in (("A", X), ("B", X + 1)):
+        (tmp_path / folder).mkdir()
+        np.savez(tmp_path / folder / "data.npz", X=x, y=Y)
+    paths = [tmp_path / folder / "data.npz" for folder in ("A", "B", "A")]
+    found = load_all(list(paths))
+    assert found[0].name == found[2].name == f"data@{load(paths[0]).fingerprint[:8]}"
+    assert found[1].name == f"data@{load(paths[1]).fingerprint[:8]}"
+    assert names_of(load_all([paths[0], paths[2], "wine"])) == ["data", "data", "wine"]
 
 
 # --- splits ---
@@ -280,7 +341,7 @@ def test_constant_features_become_exactly_0(constant):
 
 
 def test_pixels_share_one_scale_so_that_rare_ones_are_not_blown_up():
-    pixels = RANDOM.integers(0, 256, size=(100, 4), dtype=np.uint8)
+    pixels = RANDOM.integers(0, 256, size=(100, 64), dtype=np.uint8)
     pixels[:, 0] = 0
     pixels[load((pixels, Y)).train[0], 0] = 1
     data = load((pixels, Y))
@@ -292,8 +353,8 @@ def test_pixels_share_one_scale_so_that_rare_ones_are_not_blown_up():
 
 
 def test_constant_pixels_become_0():
-    data = load((np.full((100, 3), 200, np.uint8), Y))
-    assert data.scale.tolist() == [1, 1, 1]
+    data = load((np.full((100, 64), 200, np.uint8), Y))
+    assert data.scale.tolist() == [1] * 64
     assert not data.standardise(data.train).any()
 
 
@@ -447,6 +508,6 @@ def test_the_split_is_that_of_scikit_learn(seed):
     truth = train_test_split(
         rows, test_size=size, random_state=0, stratify=labels[rows] if stratified else None
     )
-    found = datasets._hold_out(rows, labels, size)
+    found = splitting._hold_out(rows, labels, size)
     for ours, theirs in zip(found, truth, strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -318,7 +319,8 @@ def test_a_unit_at_zero_passes_no_gradient():
     network = network_of((1, 1, 2), mask, np.random.default_rng(0))
     network.connections[VALUE], network.units[VALUE] = [1, 1, -1], 0
     data = data_of(1, classes=2)
-    zero = Dataset(**{**vars(data), "mean": data.features[0].copy()})  # sample 0 becomes 0
+    mean = data.features[0].astype(np.float32)  # sample 0 becomes 0
+    zero = replace(data, preprocessing=replace(data.preprocessing, mean=mean))
     gradients = kernel_gradients(network, zero, np.zeros(1, np.int32))
     assert gradients.weights.tolist() == [0, 0, 0]
     assert np.abs(gradients.biases).tolist() == [0, 0.5, 0.5]

@@ -1,0 +1,274 @@
+"""`Preprocessing`: from raw features to the inputs of a network, from its outputs to classes."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from math import isqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlnas.errors import InputError
+
+SMALLEST_IMAGE = 8
+"""Pixels along a side: uint8 features that are a square of at least this are taken for an image."""
+
+_FARTHEST = 1e15  # standardised values up to here have finite squares and sums of squares
+_SMALLEST_STD = 1e-30  # below, a feature counts as constant: 1/std would near float32's limit
+_COARSE = 1e-4  # of a deviation: float32 steps that are larger lose too much of a column
+_RATIO = 50  # between the widths of two ranges that are far from one another
+_FEW = 10  # rows, of which the range is too narrow by chance
+
+_log = logging.getLogger("rlnas")
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocessing:
+    """How raw features are standardised, and what features and classes are called.
+
+    An input of a network is `(float32(feature - offset) - mean) * scale`. The offset is zero but
+    for columns such as 1e8 + N(0, 1), of which float32 would hold too little: these are given less
+    their mean.
+
+    Attributes:
+        offset: float64 `[n_features]`.
+        mean: float32 `[n_features]`, of `feature - offset` over the training samples.
+        scale: float32 `[n_features]`, positive and finite.
+        low: float64 `[n_features]`, the smallest raw value of the training samples.
+        high: float64 `[n_features]`, the largest.
+        pixels: whether all features share one scale.
+        class_names: one for each class.
+        feature_names: one for each feature; None if they have no names.
+    """
+
+    offset: NDArray[np.float64]
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    pixels: bool
+    class_names: tuple[str, ...]
+    feature_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                view = value.view()  # so that the caller's own array stays as it was
+                view.flags.writeable = False
+                object.__setattr__(self, field.name, view)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()  # unpickled arrays are writeable
+
+    @property
+    def n_features(self) -> int:
+        """Number of features of a sample."""
+        return self.mean.size
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    def stored(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Raw samples in the form that training keeps: uint8, or float32 less the offset.
+
+        Args:
+            raw: uint8 or float64 `[samples, n_features]`.
+
+        Returns:
+            uint8 or float32, C-contiguous; `(stored - mean) * scale` are the inputs.
+        """
+        if raw.dtype == np.uint8:
+            return raw
+        return np.ascontiguousarray(raw - self.offset if self.offset.any() else raw, np.float32)
+
+    def check_names(self, names: Sequence[str] | None) -> None:
+        """Raise `InputError` if features are named otherwise, or stand in another order.
+
+        Args:
+            names: of the features that are given; None if they have no names.
+        """
+        if names is None or self.feature_names is None or tuple(names) == self.feature_names:
+            return
+        place = next(
+            (k for k, both in enumerate(zip(names, self.feature_names, strict=False))
+             if both[0] != both[1]), min(len(names), self.n_features),
+        )  # fmt: skip
+        found = names[place] if place < len(names) else "nothing"
+        wanted = self.feature_names[place] if place < self.n_features else "nothing"
+        order = " in another order" if set(names) == set(self.feature_names) else ""
+        raise InputError(
+            f"the columns are not those that the network reads{order}: column {place} is "
+            f"{found!r}, expected {wanted!r}; give the columns that it was designed for, in order"
+        )
+
+    def far_columns(self, raw: NDArray[Any]) -> list[str]:
+        """Columns whose range is far from that of the training samples.
+
+        A column is far if its median is outside the range of training, or if its own range is more
+        than 50 times wider, or (of at least 10 rows) 50 times narrower, but not constant.
+
+        Args:
+            raw: `[samples, n_features]`.
+
+        Returns:
+            One text for each such column: its name, its range, and that of training.
+        """
+        low, high = raw.min(axis=0).astype(float), raw.max(axis=0).astype(float)
+        median = np.median(raw, axis=0)
+        width, usual = high - low, self.high - self.low
+        far = (median < self.low) | (median > self.high) | (width > _RATIO * usual)
+        if len(raw) >= _FEW:
+            far |= (width > 0) & (width * _RATIO < usual)
+        if self.pixels:  # a single pixel may be dark in all of training
+            far[:] = far.mean() > 0.5
+        return [
+            f"{self.name(k)}: {low[k]:.4g} to {high[k]:.4g}, in training {self.low[k]:.4g} to "
+            f"{self.high[k]:.4g}"
+            for k in np.flatnonzero(far)
+        ]
+
+    def name(self, column: int) -> str:
+        """What a feature is called in messages."""
+        return self.feature_names[column] if self.feature_names else f"column {column}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as JSON values; floats keep all of their bits."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def from_json(cls, values: Any) -> "Preprocessing":
+        """What `as_json` gave.
+
+        Raises:
+            InputError: the values describe no preprocessing.
+        """
+        try:
+            types = {"offset": float, "mean": np.float32, "scale": np.float32, "low": float}
+            with np.errstate(over="ignore"):  # what is not finite is refused below
+                arrays: dict[str, Any] = {
+                    name: np.array(_numbers(values[name]), kind)
+                    for name, kind in {**types, "high": float}.items()
+                }
+            names = values["feature_names"]
+            made = cls(
+                **arrays,
+                pixels=values["pixels"],
+                class_names=_texts(values["class_names"]),
+                feature_names=None if names is None else _texts(names),
+            )
+            made._check()
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"no preprocessing of features: {error}") from error
+        return made
+
+    def _check(self) -> None:
+        arrays = (self.offset, self.mean, self.scale, self.low, self.high)
+        if not all(array.size == self.n_features for array in arrays):
+            raise ValueError("its arrays differ in length")
+        if not all(np.isfinite(array).all() for array in arrays) or not (self.scale > 0).all():
+            raise ValueError("its statistics are not finite, or a scale is not positive")
+        if self.n_classes < 2 or not isinstance(self.pixels, bool):
+            raise ValueError("it lacks class names, or says not whether features are pixels")
+        if self.feature_names is not None and len(self.feature_names) != self.n_features:
+            raise ValueError("there are more or fewer names than features")
+
+
+def fit(
+    raw: NDArray[Any],
+    train: NDArray[np.int32],
+    pixels: bool | None,
+    class_names: tuple[str, ...],
+    feature_names: tuple[str, ...] | None,
+) -> tuple[Preprocessing, NDArray[Any]]:
+    """Measure training samples.
+
+    Each feature is divided by its own standard deviation, a constant one by 1, so that it becomes
+    0. Pixels have one unit: all are divided by their pooled standard deviation about their means,
+    so that those that are hardly ever on are not blown up.
+
+    Args:
+        raw: uint8 or float64 `[samples, n_features]`, of all splits.
+        train: int32 `[n]`, which of them are measured.
+        pixels: whether features are pixels; None: uint8 features that are a square image are.
+        class_names: see `Preprocessing`.
+        feature_names: see `Preprocessing`.
+
+    Returns:
+        The preprocessing, and all samples as it stores them (`Preprocessing.stored`).
+
+    Raises:
+        InputError: a value is so far from the training mean that training would overflow.
+    """
+    if pixels is None:
+        pixels = raw.dtype == np.uint8 and is_image(raw.shape[1])
+    low, high = (of(raw[train], axis=0).astype(float) for of in (np.min, np.max))
+    zeros = np.zeros(raw.shape[1])
+    offset = zeros if raw.dtype == np.uint8 else _offset(raw, train, low, high)
+    made = Preprocessing(offset, zeros, zeros, low, high, pixels, class_names, feature_names)
+    stored = made.stored(raw)
+    mean, variance = _moments(stored, train)
+    if pixels:
+        variance = np.full_like(variance, variance.mean())
+    std = np.sqrt(variance)
+    scale = 1 / np.where(std < _SMALLEST_STD, 1.0, std)
+    reach = np.maximum(stored.max(axis=0) - mean, mean - stored.min(axis=0)) * scale
+    if reach.max() > _FARTHEST:
+        raise InputError(
+            f"{made.name(int(reach.argmax()))} of X has a value {reach.max():.0e} standard "
+            "deviations from its training mean: remove or rescale such outliers"
+        )
+    for column in np.flatnonzero((std < _SMALLEST_STD) & (low < high)):
+        _log.warning(
+            "%s varies, but by too little for its size, and counts as constant: rescale it, or "
+            "subtract what all of its values have in common", made.name(column)
+        )  # fmt: skip
+    facts = low, high, pixels, class_names, feature_names
+    made = Preprocessing(offset, mean.astype(np.float32), scale.astype(np.float32), *facts)
+    return made, stored
+
+
+def is_image(n_features: int) -> bool:
+    """Whether so many features can be a square image of one channel."""
+    side = isqrt(n_features)
+    return side >= SMALLEST_IMAGE and side**2 == n_features
+
+
+def _offset(
+    raw: NDArray[Any], train: NDArray[np.int32], low: NDArray[Any], high: NDArray[Any]
+) -> NDArray[np.float64]:
+    """The mean of columns of which float32 would hold too little, zero elsewhere."""
+    mean, variance = _moments(raw, train)
+    step = np.finfo(np.float32).eps * np.maximum(np.abs(low), np.abs(high))
+    return np.where((low < high) & (step > _COARSE * np.sqrt(variance)), mean, 0.0)
+
+
+def _moments(
+    features: NDArray[Any], rows: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Each feature's mean and variance over `rows`, in float64, a few rows in memory at a time."""
+    chunks = np.array_split(rows, len(rows) // 1024 + 1)
+    zeros = np.zeros(features.shape[1])
+    mean = sum((features[c].sum(axis=0, dtype=np.float64) for c in chunks), zeros) / len(rows)
+    squares = sum((np.square(features[c] - mean).sum(axis=0) for c in chunks), zeros)
+    return mean, squares / len(rows)
+
+
+def _numbers(values: Any) -> list[float]:
+    if not isinstance(values, list) or not all(type(v) in (int, float) for v in values):
+        raise TypeError("a list of numbers was expected")
+    return values
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError("a list of names was expected")
+    return tuple(values)
