@@ -131,9 +131,9 @@ def best_of_run(run: Path) -> str:
     record = load_design(run / "best").record
     return (
         f"best design in {run / 'best'}: {record['active_weights']:,} weights, accuracy "
-        f"{record['val_accuracy']:.2%} (the highest of {record['looks']:,} looks at "
-        f"{record['looks_at']:,} validation samples), {record['test_accuracy']:.2%} on test "
-        "samples, looked at once"
+        f"{record['val_accuracy']:.2%} on the {record['looks_at']:,} validation samples that it "
+        f"was chosen by (the best score of {record['looks']:,} looks), "
+        f"{record['test_accuracy']:.2%} on test samples, looked at once"
     )
 
 

@@ -64,8 +64,9 @@ def test_train_design_evaluate_as_processes(tmp_path):
     assert trained.stdout.splitlines() == [
         "controller in runs/wine-maskable_ppo-0",
         f"best design in runs/wine-maskable_ppo-0/best: {best['active_weights']:,} weights, "
-        f"accuracy {best['val_accuracy']:.2%} (the highest of 192 looks at 36 validation "
-        f"samples), {best['test_accuracy']:.2%} on test samples, looked at once",
+        f"accuracy {best['val_accuracy']:.2%} on the 36 validation samples that it was chosen by "
+        f"(the best score of 192 looks), {best['test_accuracy']:.2%} on test samples, looked at "
+        "once",
         "watch it with: tensorboard --logdir runs/wine-maskable_ppo-0/tensorboard",
     ]
     assert "Traceback" not in trained.stderr

@@ -104,8 +104,8 @@ def test_columns_in_another_order_are_refused_by_name_or_by_fingerprint(made, tm
     ("arrays", "message"),
     [
         ({"X": RAW[:, :12], "y": LABELS}, "'data' has 12 features, the network reads 13"),
-        ({"X": RAW[:60], "y": LABELS[:60] + 3}, "'data' has class 3, the network tells 3 classes"),
-        ({"X": RAW[:60], "y": LABELS[:60], "class_names": ["no"] * 1}, "has the classes no"),
+        ({"X": RAW[:59], "y": LABELS[:59] + 3}, "'data' has class 3, the network tells 3 classes"),
+        ({"X": RAW[:59], "y": LABELS[:59], "class_names": ["no"] * 1}, "has the classes no"),
         ({"X": RAW, "y": LABELS, "X_test": RAW[:9], "y_test": LABELS[:9]}, None),
     ],
 )
