@@ -13,6 +13,7 @@ from rlnas.agents.design_config import AssessConfig, DesignConfig, EvaluateConfi
 from rlnas.agents.episodes import env_like, thorough_env
 from rlnas.agents.policy import Policy, load_policy
 from rlnas.artefacts import load_design, save_design
+from rlnas.c_names import check_name, name_from
 from rlnas.datasets import Dataset
 from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
@@ -135,13 +136,16 @@ def export_design(config: ExportConfig) -> dict[str, Any]:
     """Export a design on disk; see `rlnas.export.export`.
 
     Raises:
-        InputError: the design is damaged or does not fit the data set, the folder cannot be
-            written to, or a package is missing.
+        InputError: the name cannot be used, the design is damaged or does not fit the data set, the
+            folder cannot be written to, or a package is missing.
     """
+    if config.name is not None:
+        check_name(config.name)
     network, record = load_design(config.design)
     data = datasets.load(config.dataset or record.get("dataset", ""), data_dir=config.data_dir)
     check_fit(network, data)
-    return export(network, data, config.format, new_folder(config.folder))
+    name = config.name or name_from(data.name)
+    return export(network, data, config.format, new_folder(config.folder), name)
 
 
 def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[float]]:

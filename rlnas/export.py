@@ -1,12 +1,12 @@
 """Exporting a design: one function for all formats, and what each is worth on the test samples."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rlnas.c_code import quantise, write_c
+from rlnas.c_code import dequantised, write_c
+from rlnas.c_names import check_name
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.inference import Inference, for_inference, save_npz, save_safetensors
@@ -17,7 +17,9 @@ FORMATS = ("c", "c-int8", "npz", "onnx", "safetensors", "torch")
 """Formats that a design can be exported to."""
 
 
-def export(network: SparseNetwork, dataset: Dataset, form: str, folder: Path) -> dict[str, Any]:
+def export(
+    network: SparseNetwork, dataset: Dataset, form: str, folder: Path, name: str = "network"
+) -> dict[str, Any]:
     """Write a network in a format that runs elsewhere, on features as the data set has them.
 
     Args:
@@ -25,46 +27,63 @@ def export(network: SparseNetwork, dataset: Dataset, form: str, folder: Path) ->
         dataset: what it was designed for.
         form: one of `FORMATS`.
         folder: made if it does not exist.
+        name: of the files, and what all symbols of C code begin with, so that several networks can
+            be in one program; see `rlnas.c_names.check_name`.
 
     Returns:
         `files`, their names; `test_accuracy` of what was exported; `flash` and `ram` in bytes for
         C code.
 
     Raises:
-        InputError: the format is unknown, the network does not fit the data set, or a package is
-            missing.
+        InputError: the format is unknown, the name cannot be used, the network does not fit the
+            data set, or a package is missing.
     """
     inference = for_inference(network, dataset)
-    facts: dict[str, Any] = {}
+    facts = write(inference, form, folder, name, dataset.features[dataset.test])
+    accuracy = _accuracy(dequantised(inference) if form == "c-int8" else inference, dataset)
+    return {**facts, "test_accuracy": accuracy}
+
+
+def write(
+    inference: Inference, form: str, folder: Path, name: str, features: np.ndarray
+) -> dict[str, Any]:
+    """Write a network that is ready for inference.
+
+    Args:
+        inference: the network.
+        form: one of `FORMATS`.
+        folder: made if it does not exist.
+        name: as for `export`.
+        features: `[samples, n_features]`, raw, from which the self-test of C code is chosen.
+
+    Returns:
+        `files`, their names; `flash` and `ram` in bytes for C code.
+
+    Raises:
+        InputError: the format is unknown, the name cannot be used, or a package is missing.
+    """
+    check_name(name)
     match form:
         case "c" | "c-int8":
-            footprint = write_c(inference, folder, quantised=form == "c-int8")
-            names = ["network.c", "network.h"]
-            facts = {"flash": footprint.flash, "ram": footprint.ram}
+            files, footprint = write_c(inference, folder, name, features, form == "c-int8")
+            return {"files": files, "flash": footprint.flash, "ram": footprint.ram}
         case "onnx":
-            write_onnx(inference, folder / "network.onnx")
-            names = ["network.onnx"]
+            file = f"{name}.onnx"
+            write_onnx(inference, folder / file)
         case "npz":
-            save_npz(inference, folder / "network.npz")
-            names = ["network.npz"]
+            file = f"{name}.npz"
+            save_npz(inference, folder / file)
         case "safetensors":
-            save_safetensors(inference, folder / "inference.safetensors")
-            names = ["inference.safetensors"]
+            file = f"{name}.safetensors"
+            save_safetensors(inference, folder / file)
         case "torch":
             from rlnas.torch_module import save_program
 
-            save_program(inference, folder / "network.pt2")
-            names = ["network.pt2"]
+            file = f"{name}.pt2"
+            save_program(inference, folder / file)
         case _:
             raise InputError(f"unknown format '{form}': expected one of {', '.join(FORMATS)}")
-    accuracy = _accuracy(dequantised(inference) if form == "c-int8" else inference, dataset)
-    return {"files": names, "test_accuracy": accuracy, **facts}
-
-
-def dequantised(inference: Inference) -> Inference:
-    """The network with the weights that int8 code has."""
-    codes, steps = quantise(inference)
-    return replace(inference, weights=codes * steps[inference.rows])
+    return {"files": [file]}
 
 
 def _accuracy(inference: Inference, dataset: Dataset) -> float:

@@ -1,24 +1,20 @@
 """Exports: every format has the outputs of the network, on raw features, and no dead weight."""
 
-import ctypes
-import subprocess
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
-import torch
-from safetensors.numpy import load_file
 
-from rlnas.c_code import quantise, write_c
+from rlnas.c_code import dequantised, quantise, write_c
 from rlnas.datasets import Dataset, load
 from rlnas.edits import remove_connections
 from rlnas.errors import InputError
-from rlnas.export import FORMATS, dequantised, export
-from rlnas.inference import Inference, for_inference
+from rlnas.export import FORMATS, export
+from rlnas.inference import for_inference
 from rlnas.network import AVERAGE, SparseNetwork, random_network
 from rlnas.training import Batches, evaluate, train
+from tests.core.exported import c_logits, logits_of
 from tests.core.reference import logits, network_of, random_dataset, skip_network
 
 DATA = random_dataset(np.random.default_rng(3), features=12, classes=3)
@@ -28,51 +24,11 @@ NETWORKS = {
     "three, with skips": skip_network((12, 6, 5, 4, 3), np.random.default_rng(2), density=0.3),
 }
 every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
-WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
 
 
 def truth(network: SparseNetwork, data: Dataset, samples: np.ndarray) -> np.ndarray:
     """Averaged outputs in float64, of the standardised samples."""
     return logits(network, data.standardise(samples), averaged=True)
-
-
-def compiled_logits(folder: Path, features: np.ndarray, classes: int) -> np.ndarray:
-    """Outputs of the C code in a folder."""
-    library = folder / "network.so"
-    source = folder / "network.c"
-    subprocess.run(["cc", *WARNINGS, "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
-    code = ctypes.CDLL(str(library))
-    rows = np.ascontiguousarray(features, np.float32)
-    outputs = np.zeros((len(rows), classes), np.float32)
-    for row, output in zip(rows, outputs, strict=True):
-        code.network_logits(
-            row.ctypes.data_as(ctypes.c_void_p), output.ctypes.data_as(ctypes.c_void_p)
-        )
-        assert code.network_classify(row.ctypes.data_as(ctypes.c_void_p)) == output.argmax()
-    return outputs
-
-
-def onnx_logits(path: Path, features: np.ndarray) -> np.ndarray:
-    session = onnxruntime.InferenceSession(path)
-    return session.run(["logits"], {"features": features.astype(np.float32)})[0]
-
-
-def run(form: str, folder: Path, features: np.ndarray, classes: int) -> np.ndarray:
-    """Outputs of what was exported, by whatever runs it."""
-    if form == "c":
-        return compiled_logits(folder, features, classes)
-    if form == "onnx":
-        return onnx_logits(folder / "network.onnx", features)
-    if form == "torch":
-        program = torch.export.load(folder / "network.pt2").module()
-        return program(torch.tensor(features, dtype=torch.float32)).detach().numpy()
-    if form == "npz":
-        arrays = dict(np.load(folder / "network.npz"))
-    else:
-        arrays = load_file(folder / "inference.safetensors")
-    sizes = tuple(arrays.pop("layer_sizes").tolist())
-    n_features = int(arrays.pop("n_features")[0])
-    return Inference(n_features=n_features, layer_sizes=sizes, **arrays).logits(features)
 
 
 # --- the same outputs ---
@@ -82,7 +38,8 @@ def run(form: str, folder: Path, features: np.ndarray, classes: int) -> np.ndarr
 @pytest.mark.parametrize("form", [form for form in FORMATS if form != "c-int8"])
 def test_outputs_are_those_of_the_network(form, network, tmp_path):
     export(network, DATA, form, tmp_path)
-    outputs = run(form, tmp_path, DATA.features[DATA.test], 3)
+    inference = for_inference(network, DATA)
+    outputs = logits_of(form, tmp_path, DATA.features[DATA.test], inference)
     expected = truth(network, DATA, DATA.test)
     assert np.abs(outputs - expected).max() <= 1e-5 * np.abs(expected).max()
 
@@ -97,7 +54,7 @@ def test_outputs_on_the_whole_test_set_of_images(form, real_data_dir, tmp_path):
     network = remove_connections(network, network.active_weights - 3000)
     train(network, data, batches.take(60))
     facts = export(network, data, form, tmp_path)
-    outputs = run(form, tmp_path, data.features[data.test], 10)
+    outputs = logits_of(form, tmp_path, data.features[data.test], for_inference(network, data))
     expected = truth(network, data, data.test)
     assert np.abs(outputs - expected).max() <= 1e-5 * np.abs(expected).max()
     assert facts["test_accuracy"] == evaluate(network, data, data.test).accuracy
@@ -109,7 +66,8 @@ def test_one_sample_is_a_batch_too(tmp_path):
     expected = truth(network, DATA, DATA.test[:1])
     for form in ("onnx", "torch"):
         export(network, DATA, form, tmp_path)
-        outputs = run(form, tmp_path, DATA.features[DATA.test[:1]], 3)
+        inference = for_inference(network, DATA)
+        outputs = logits_of(form, tmp_path, DATA.features[DATA.test[:1]], inference)
         np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -130,8 +88,9 @@ def test_int8_code_computes_what_its_measured_accuracy_is_of(tmp_path):
     network = NETWORKS["three, with skips"]
     facts = export(network, DATA, "c-int8", tmp_path)
     features = DATA.features[DATA.test]
-    outputs = compiled_logits(tmp_path, features, 3)
-    expected = dequantised(for_inference(network, DATA)).logits(features)
+    inference = dequantised(for_inference(network, DATA))
+    outputs = c_logits(tmp_path, features, inference)
+    expected = inference.logits(features)
     assert np.abs(outputs - expected).max() <= 1e-4 * np.abs(expected).max()
     assert facts["test_accuracy"] == np.mean(expected.argmax(axis=1) == DATA.labels[DATA.test])
 
@@ -180,17 +139,6 @@ def test_an_onnx_model_holds_no_unused_input(tmp_path):
     assert shapes["weights_2"] == (1, 2)
 
 
-def test_the_size_of_c_code_is_that_of_its_constants(tmp_path):
-    facts = export(with_gaps(), TWO_CLASSES, "c", tmp_path)
-    # four inputs of 2 + 4 + 4 bytes, three units of 2 + 4, six connections of 2 + 4
-    assert facts["flash"] == 4 * 10 + 3 * 6 + 6 * 6
-    assert facts["ram"] == 4 * (4 + 1 + 2)
-    library = tmp_path / "network.o"
-    subprocess.run(
-        ["cc", *WARNINGS, "-Os", "-c", "-o", library, tmp_path / "network.c"], check=True
-    )
-
-
 def test_the_network_is_not_changed(tmp_path):
     network = with_gaps()
     before = network.connections.copy()
@@ -215,6 +163,14 @@ def test_constant_outputs_are_refused():
         for_inference(network, DATA)
 
 
+@pytest.mark.parametrize("weight", [1e30, np.float32(np.inf)])
+def test_weights_that_leave_no_room_for_features_are_refused(weight):
+    network = NETWORKS["one"].copy()
+    network.connections[AVERAGE, 0] = weight
+    with pytest.raises(InputError, match="nothing to export: weights so large"):
+        for_inference(network, DATA)
+
+
 def test_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(InputError, match="unknown format 'tflite': expected one of c, c-int8"):
         export(NETWORKS["one"], DATA, "tflite", tmp_path / "out")
@@ -230,6 +186,5 @@ def test_an_unknown_format_is_refused(tmp_path):
 )
 def test_too_much_for_the_indices_of_c_code_is_refused(change, message, tmp_path):
     inference = for_inference(NETWORKS["one"], DATA)
-    large = Inference(**{**vars(inference), **change})
     with pytest.raises(InputError, match=message):
-        write_c(large, tmp_path)
+        write_c(replace(inference, **change), tmp_path, "network", DATA.features)
