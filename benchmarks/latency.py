@@ -33,12 +33,13 @@ MAIN = """
 #include <time.h>
 int main(int argc, char **argv) {
     long n = atol(argv[2]), k;
-    float *x = malloc(sizeof(float) * NETWORK_FEATURES * n);
+    const size_t size = sizeof(network_feature) * NETWORK_FEATURES;
+    network_feature *x = malloc(size * n);
     FILE *file = fopen(argv[1], "rb");
     struct timespec a, b;
     long sum = 0;
     if (argc != 3 || !x || !file) return 1;
-    if (fread(x, sizeof(float) * NETWORK_FEATURES, n, file) != (size_t)n) return 1;
+    if (fread(x, size, n, file) != (size_t)n) return 1;
     clock_gettime(CLOCK_MONOTONIC, &a);
     for (k = 0; k < n; k++) sum += network_classify(x + k * NETWORK_FEATURES);
     clock_gettime(CLOCK_MONOTONIC, &b);
@@ -85,11 +86,12 @@ def main(settings: Settings) -> None:
     """Export, time, print a table."""
     network, record = load_design(settings.design)
     data = datasets.load(record["dataset"], data_dir=settings.data_dir)
-    rows = data.features[data.test[: settings.samples]].astype(np.float32)
+    inference = for_inference(network, data)
+    rows = data.features[data.test[: settings.samples]].astype(inference.dtype)
     torch.set_num_threads(1)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    module = OnFeatures(for_inference(network, data)).eval()
+    module = OnFeatures(inference).eval()
     print(f"{network.active_weights:,} weights, layers {network.layer_sizes}")
     print("| | us a sample | constants, bytes |")
     print("|---|---|---|")
