@@ -3,14 +3,17 @@
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
+import torch
 
 from rlnas.c_code import dequantised
 from rlnas.export import FORMATS, write
 from rlnas.inference import FARTHEST, Inference, for_inference
 from rlnas.network import AVERAGE
+from rlnas.torch_module import OnFeatures
 from tests.core.exported import compiled, logits_of, pointer
-from tests.core.reference import dense_logits, random_dataset, skip_network
+from tests.core.reference import dense_logits, network_of, random_dataset, skip_network
 
 READ = 8
 DATA = random_dataset(np.random.default_rng(3), features=12, classes=3)
@@ -88,18 +91,54 @@ def test_infinite_and_huge_features_give_the_same_finite_outputs_in_all_formats(
     check(form, inference, with_values(values, [0, 2, 5, 6]), tmp_path)
 
 
+def parallel() -> Inference:
+    """Features 0, 1 and 2 lead to one output each, two of them through a hidden unit."""
+    mask = np.zeros((5, 17), bool)
+    mask[[0, 1, 2, 3, 4], [0, 1, 12, 13, 2]] = True
+    return for_inference(network_of((12, 2, 3), mask, np.random.default_rng(0)), DATA)
+
+
+PARALLEL = parallel()
+SOME_NAN = RAW.copy()
+SOME_NAN[[1, 2, 3], [0, 1, 2]] = np.nan
+
+
+def has_nan_where_it_should(outputs: np.ndarray) -> bool:
+    rows = np.isin(np.arange(len(RAW)), [1, 2, 3])
+    return np.array_equal(np.isnan(outputs), np.repeat(rows[:, None], 3, axis=1))
+
+
 @every_form
-@pytest.mark.parametrize("inference", [INFERENCE, FAR], ids=["float", "double"])
-def test_nan_in_a_feature_that_is_read_makes_all_outputs_of_its_sample_nan(
-    form, inference, tmp_path
-):
-    features = far(RAW) if inference is FAR else RAW.copy()
-    features[1, inference.inputs[0]] = features[3, inference.inputs[-1]] = np.nan
+@pytest.mark.parametrize("offset", [0, 1e8])
+def test_nan_in_a_feature_that_is_read_makes_all_outputs_of_its_sample_nan(form, offset, tmp_path):
+    inference = replace(PARALLEL, offset=np.full(3, offset))
+    features = SOME_NAN.astype(inference.dtype) + offset
     write(inference, form, tmp_path, "network", features)
-    outputs = logits_of(form, tmp_path, features, inference)  # C code gives the class -1
-    nan = np.isnan(outputs)
-    assert nan[[1, 3]].all()
-    assert not nan[[0, 2, 4]].any()
+    # C code has to give the class -1 too
+    assert has_nan_where_it_should(logits_of(form, tmp_path, features, inference))
+
+
+def test_onnx_outputs_are_nan_also_where_a_runtime_loses_nan_on_the_way(tmp_path):
+    path = tmp_path / "network.onnx"
+    write(PARALLEL, "onnx", tmp_path, "network", RAW)
+    model = onnx.load(path)
+    place, clip = next((k, n) for k, n in enumerate(model.graph.node) if n.op_type == "Clip")
+    after, clip.output[0] = clip.output[0], "clipped"
+    losing = [
+        onnx.helper.make_node("IsNaN", ["clipped"], ["lost"]),
+        onnx.helper.make_node("Where", ["lost", "upper", "clipped"], [after]),
+    ]
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*nodes[: place + 1], *losing, *nodes[place + 1 :]])
+    onnx.save(model, path)
+    assert has_nan_where_it_should(logits_of("onnx", tmp_path, SOME_NAN, PARALLEL))
+
+
+def test_torch_outputs_are_nan_also_where_a_backend_loses_nan_on_the_way():
+    module = OnFeatures(PARALLEL)
+    module.network.register_forward_hook(lambda network, inputs, output: output.nan_to_num())
+    assert has_nan_where_it_should(module(torch.from_numpy(SOME_NAN)).detach().numpy())
 
 
 @every_form
