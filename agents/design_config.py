@@ -94,6 +94,9 @@ class ExportConfig:
     format: Literal["c", "c-int8", "npz", "onnx", "safetensors", "torch"]
     """C99 code with float32 or int8 weights, sparse arrays (docs/export.md), ONNX, or a program of
     torch.export."""
+    name: str | None = None
+    """What files and C symbols are called, so that several networks can be in one program; by
+    default after the data set."""
     out: Path | None = None
     """Folder for it; by default the format's name in that of the design."""
     dataset: str | None = None

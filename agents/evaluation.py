@@ -8,6 +8,7 @@ import numpy as np
 
 from rlnas.agents.design_config import EvaluateConfig, ExportConfig
 from rlnas.artefacts import SavedDesign, load_design
+from rlnas.c_names import check_name, name_from
 from rlnas.datasets import Dataset, as_test_set, prepare
 from rlnas.errors import InputError
 from rlnas.export import as_exported, export
@@ -18,7 +19,8 @@ from rlnas.network import SparseNetwork
 from rlnas.sources import RawData, Source, read
 from rlnas.training import evaluate, predict
 
-_SHOWN = 3
+_SHOWN = 3  # columns that a warning names
+_DRAWN = 200  # samples to choose a self-test from, where there are no real ones
 _log = logging.getLogger("rlnas")
 
 
@@ -169,16 +171,18 @@ def evaluate_design(config: EvaluateConfig) -> dict[str, Any]:
 def export_design(config: ExportConfig) -> dict[str, Any]:
     """Export a design on disk; see `rlnas.export.export`.
 
-    It needs no data: where those that it was made with are gone, only the accuracy of what was
-    written is not measured.
+    It needs no data: where those that it was made with are gone, the accuracy of what was written
+    is not measured, and the samples of a self-test are made up.
 
     Returns:
         What `export` returns, and `test_accuracy` of what was written, if it was measured.
 
     Raises:
-        InputError: the design is damaged, data that were asked for cannot be used, the folder
-            cannot be written to, or a package is missing.
+        InputError: the name cannot be used, the design is damaged, data that were asked for cannot
+            be used, the folder cannot be written to, or a package is missing.
     """
+    if config.name is not None:
+        check_name(config.name)
     design = load_design(config.design)
     samples = None
     try:
@@ -188,9 +192,14 @@ def export_design(config: ExportConfig) -> dict[str, Any]:
             raise
         _log.warning("the accuracy of the export is not measured: %s", error)
     inference = for_inference(design.network, design.preprocessing)
-    facts = export(inference, config.format, new_folder(config.folder))
+    if samples is None:
+        features = design.preprocessing.drawn(_DRAWN)
+    else:
+        features = samples.raw.features[samples.rows]
+    name = config.name or name_from(design.record["dataset"])
+    facts = export(inference, config.format, new_folder(config.folder), name, features)
     if samples is not None:
-        logits = as_exported(inference, config.format).logits(samples.raw.features[samples.rows])
+        logits = as_exported(inference, config.format).logits(features)
         correct = logits.argmax(axis=1) == samples.raw.labels[samples.rows]
         facts["test_accuracy"] = float(correct.mean())
     return facts

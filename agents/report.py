@@ -26,6 +26,7 @@ from rlnas.preprocessing import is_image
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
+
 @dataclass(frozen=True)
 class Section:
     """A part of the page: text, then a picture (PNG as base64) and a table if there are any."""

@@ -86,7 +86,9 @@ def _fitted(
         model, size = fit(data.standardise(rows), data.labels[rows])
     labels, predicted = data.labels[judged], model.predict(data.standardise(judged))
     accuracy = float(np.mean(predicted == labels))
-    return Rival(name, size, accuracy, balanced_accuracy(recalls(labels, predicted, data.n_classes)))
+    return Rival(
+        name, size, accuracy, balanced_accuracy(recalls(labels, predicted, data.n_classes))
+    )
 
 
 def _logistic_regression(features: np.ndarray, labels: np.ndarray) -> tuple[Any, str]:

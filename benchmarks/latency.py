@@ -17,7 +17,7 @@ import onnxruntime
 import torch
 import tyro
 
-from rlnas import datasets
+from rlnas.agents.evaluation import own_data
 from rlnas.artefacts import load_design
 from rlnas.export import export
 from rlnas.inference import for_inference
@@ -33,12 +33,13 @@ MAIN = """
 #include <time.h>
 int main(int argc, char **argv) {
     long n = atol(argv[2]), k;
-    float *x = malloc(sizeof(float) * NETWORK_FEATURES * n);
+    const size_t size = sizeof(network_feature) * NETWORK_FEATURES;
+    network_feature *x = malloc(size * n);
     FILE *file = fopen(argv[1], "rb");
     struct timespec a, b;
     long sum = 0;
     if (argc != 3 || !x || !file) return 1;
-    if (fread(x, sizeof(float) * NETWORK_FEATURES, n, file) != (size_t)n) return 1;
+    if (fread(x, size, n, file) != (size_t)n) return 1;
     clock_gettime(CLOCK_MONOTONIC, &a);
     for (k = 0; k < n; k++) sum += network_classify(x + k * NETWORK_FEATURES);
     clock_gettime(CLOCK_MONOTONIC, &b);
@@ -83,23 +84,24 @@ def seconds_of(classify: Callable[[np.ndarray], object], rows: np.ndarray) -> fl
 
 def main(settings: Settings) -> None:
     """Export, time, print a table."""
-    network, preprocessing, _ = load_design(settings.design)
-    data = datasets.load(record["dataset"], data_dir=settings.data_dir)
-    rows = data.features[data.test[: settings.samples]].astype(np.float32)
+    design = load_design(settings.design)
+    network, data = design.network, own_data(design, settings.data_dir)
+    inference = for_inference(network, design.preprocessing)
+    rows = data.features[data.test[: settings.samples]].astype(inference.dtype)
     torch.set_num_threads(1)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    module = OnFeatures(for_inference(network, data)).eval()
+    module = OnFeatures(inference).eval()
     print(f"{network.active_weights:,} weights, layers {network.layer_sizes}")
     print("| | us a sample | constants, bytes |")
     print("|---|---|---|")
     with tempfile.TemporaryDirectory() as name, torch.inference_mode():
         folder = Path(name)
         for form in ("c", "c-int8"):
-            facts = export(network, data, form, folder / form)
+            facts = export(inference, form, folder / form, "network", rows)
             best = min(seconds_of_c(folder / form, rows) for _ in range(REPEATS))
             print(f"| {form} | {best / len(rows) * 1e6:.2f} | {facts['flash']:,} |")
-        export(network, data, "onnx", folder)
+        export(inference, "onnx", folder, "network", rows)
         session = onnxruntime.InferenceSession(folder / "network.onnx", options)
         rivals: dict[str, Callable[[np.ndarray], object]] = {
             "onnxruntime": lambda row: session.run(["logits"], {"features": row}),

@@ -1,10 +1,12 @@
-"""A network as one C99 file and its header: constant arrays, no allocation, no dependency."""
+"""A network as C99 code: constant arrays, no allocation, no library, and a self-test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from rlnas import c_templates
+from rlnas.c_names import string_literal
 from rlnas.errors import InputError
 from rlnas.files import replace_file
 from rlnas.inference import Inference
@@ -12,13 +14,23 @@ from rlnas.inference import Inference
 LEVELS = 127
 """Of an int8 weight on either side of zero."""
 
+SAMPLES = 10
+"""How many a self-test has at the most."""
+
+CLEAR = 1e-3
+"""How far the largest logit of such a sample is from the next, as a share of the largest size of
+any: far more than two compilers differ by."""
+
+AVR_FLASH = 60_000
+"""Bytes of constants that an AVR reaches with 16-bit addresses, beside the start-up code."""
+
 
 @dataclass(frozen=True)
 class Footprint:
     """What the code needs on a device.
 
     Attributes:
-        flash: bytes of constants.
+        flash: bytes of constants, without class names, which are used where the caller wishes.
         ram: bytes of the one array that a call works in, on the stack.
     """
 
@@ -26,18 +38,24 @@ class Footprint:
     ram: int
 
 
-def write_c(inference: Inference, folder: Path, quantised: bool = False) -> Footprint:
-    """Write `network.c` and `network.h`.
-
-    `network_logits(features, logits)` computes the outputs, `network_classify(features)` the class.
+def write_c(
+    inference: Inference,
+    folder: Path,
+    name: str,
+    features: np.ndarray,
+    quantised: bool = False,
+) -> tuple[list[str], Footprint]:
+    """Write `NAME.c`, `NAME.h` and, where a sample is clear enough, the self-test `NAME_test.c`.
 
     Args:
         inference: the network.
         folder: made if it does not exist.
+        name: begins every symbol, macro and file name; one that `rlnas.c_names.check_name` accepts.
+        features: `[samples, n_features]`, raw; the self-test has one of each class among them.
         quantised: weights as int8, one float32 step for each unit; activations stay float32.
 
     Returns:
-        How much memory the code takes.
+        The names of the files, and how much memory the code takes.
 
     Raises:
         InputError: the network is too large for 16-bit indices.
@@ -48,32 +66,56 @@ def write_c(inference: Inference, folder: Path, quantised: bool = False) -> Foot
             raise InputError(
                 f"{count} {what} are too many for C code with 16-bit indices: at most 65536"
             )
-    arrays: dict[str, tuple[str, np.ndarray]] = {
-        "inputs": ("uint16_t", inference.inputs),
-        "means": ("float", inference.mean),
-        "scales": ("float", inference.scale),
-        "fan_in": ("uint16_t", np.diff(inference.indptr)),
-        "sources": ("uint16_t", inference.indices),
-    }
+    arrays, needed = _arrays(inference, quantised), footprint(inference, quantised)
     if quantised:
-        codes, steps = quantise(inference)
-        arrays |= {"weights": ("int8_t", codes), "steps": ("float", steps)}
-    else:
-        arrays["weights"] = ("float", inference.weights)
-    arrays["biases"] = ("float", inference.biases)
-    values = {
-        "constants": "\n\n".join(_array(name, *array) for name, array in arrays.items()),
-        "inputs": inference.layer_sizes[0],
-        "rows": inference.biases.size,
-        "hidden": inference.biases.size - inference.layer_sizes[-1],
-        "features": inference.n_features,
-        "outputs": inference.layer_sizes[-1],
-        "scaled": " * steps[row]" if quantised else "",
-    }
-    replace_file(folder / "network.h", (_HEADER % values).encode())
-    replace_file(folder / "network.c", (_SOURCE % values).encode())
-    flash = sum(_BYTES[kind] * array.size for kind, array in arrays.values())
-    return Footprint(flash, 4 * units)
+        inference = dequantised(inference)
+    precise, macro = "offsets" in arrays, name.upper()
+    samples = clear_samples(inference, features)
+    words = {"name": name, "NAME": macro, "feature": "double" if precise else "float"}
+    words["memory"] = c_templates.MEMORY.substitute(words)
+    header = c_templates.HEADER.substitute(
+        words,
+        features=inference.n_features,
+        precision=c_templates.PRECISION if precise else "",
+        classes=inference.layer_sizes[-1],
+        class_names=",\n        ".join(map(string_literal, inference.class_names)),
+        declaration=c_templates.DECLARATION.substitute(words) if len(samples) else "",
+    )
+    offset = f"{macro}_READ_double(&{name}_offsets[row])"
+    source = c_templates.SOURCE.substitute(
+        words,
+        demand=_demand(precise, needed.flash),
+        inputs=inference.layer_sizes[0],
+        rows=inference.biases.size,
+        hidden=inference.biases.size - inference.layer_sizes[-1],
+        limit=_number("float", inference.limit),
+        constants=_constants(name, arrays),
+        remaining=f"(float)(feature - {offset})" if precise else "feature",
+        weight=arrays["weights"][0],
+        scaled=f" * {macro}_READ_float(&{name}_steps[row])" if quantised else "",
+        largest="DBL_MAX" if precise else "FLT_MAX",
+    )
+    files = {f"{name}.c": source, f"{name}.h": header}
+    if len(samples):
+        expected = inference.logits(samples).argmax(axis=1)
+        tested = {
+            "samples": (words["feature"], samples.ravel()),
+            "expected": ("uint16_t", expected),
+        }
+        files[f"{name}_test.c"] = c_templates.SELF_TEST.substitute(
+            words, samples=len(samples), constants=_constants(name, tested)
+        )
+    for file, text in files.items():
+        replace_file(folder / file, text.encode())
+    return list(files), needed
+
+
+def footprint(inference: Inference, quantised: bool = False) -> Footprint:
+    """How much memory the code of a network takes."""
+    arrays = _arrays(inference, quantised).values()
+    return Footprint(
+        sum(_BYTES[kind] * array.size for kind, array in arrays), 4 * sum(inference.layer_sizes)
+    )
 
 
 def quantise(inference: Inference) -> tuple[np.ndarray, np.ndarray]:
@@ -91,87 +133,89 @@ def quantise(inference: Inference) -> tuple[np.ndarray, np.ndarray]:
     return codes.astype(np.int8), steps
 
 
-_BYTES = {"uint16_t": 2, "int8_t": 1, "float": 4}
+def dequantised(inference: Inference) -> Inference:
+    """The network with the weights that int8 code has."""
+    codes, steps = quantise(inference)
+    return replace(inference, weights=codes * steps[inference.rows])
+
+
+def clear_samples(inference: Inference, features: np.ndarray) -> np.ndarray:
+    """For each class that samples are taken for, up to `SAMPLES`, the one with the clearest answer.
+
+    Args:
+        inference: the network.
+        features: `[samples, n_features]`, raw; samples that are not finite are left out.
+
+    Returns:
+        `[chosen, n_features]` in `inference.dtype`; none where no answer is `CLEAR`.
+    """
+    features = features[np.isfinite(features).all(axis=1)].astype(inference.dtype)
+    logits = inference.logits(features)
+    second, first = np.partition(logits, -2, axis=1)[:, -2:].T
+    margins = first - second
+    margins[margins <= CLEAR * np.abs(logits).max(axis=1)] = 0
+    classes = logits.argmax(axis=1)
+    best = [np.argmax(np.where(classes == k, margins, -1)) for k in np.unique(classes)]
+    return features[[row for row in best if margins[row] > 0][:SAMPLES]]
+
+
+def _arrays(inference: Inference, quantised: bool) -> dict[str, tuple[str, np.ndarray]]:
+    """The constants of the code by name, each with its C type, one of `_BYTES`."""
+    arrays: dict[str, tuple[str, np.ndarray]] = {"inputs": ("uint16_t", inference.inputs)}
+    if inference.dtype == np.float64:
+        arrays["offsets"] = ("double", inference.offset)
+    arrays |= {
+        "means": ("float", inference.mean),
+        "scales": ("float", inference.scale),
+        "fan_in": ("uint16_t", np.diff(inference.indptr)),
+        "sources": ("uint16_t", inference.indices),
+    }
+    if quantised:
+        codes, steps = quantise(inference)
+        arrays |= {"weights": ("int8_t", codes), "steps": ("float", steps)}
+    else:
+        arrays["weights"] = ("float", inference.weights)
+    return arrays | {"biases": ("float", inference.biases)}
+
+
+def _demand(precise: bool, flash: int) -> str:
+    """What the preprocessor refuses, since the code would compile but give wrong answers."""
+    refused = {
+        "defined(__AVR__) || DBL_MANT_DIG < 53": (
+            precise
+            and "features of this network need a double of 64 bits: "
+            "float does not tell their values apart"
+        ),
+        "defined(__AVR__)": (
+            flash > AVR_FLASH and f"{flash} bytes of constants are beyond 16-bit addresses"
+        ),
+    }
+    return "".join(
+        f'\n#if {condition}\n#error "{message}"\n#endif\n'
+        for condition, message in refused.items()
+        if message
+    )
+
+
+_BYTES = {"uint16_t": 2, "int8_t": 1, "float": 4, "double": 8}
 _PER_LINE = 12
 
 
-def _array(name: str, kind: str, values: np.ndarray) -> str:
-    """The definition of a constant array; floats as hexadecimals, which lose nothing."""
+def _constants(name: str, arrays: dict[str, tuple[str, np.ndarray]]) -> str:
+    """The definitions of constant arrays."""
+    definitions = []
+    for suffix, (kind, values) in arrays.items():
+        shown = [_number(kind, value) for value in values]
+        lines = [", ".join(shown[k : k + _PER_LINE]) for k in range(0, len(shown), _PER_LINE)]
+        begin = f"static const {kind} {name}_{suffix}[{values.size}] {name.upper()}_FLASH"
+        definitions.append(begin + " = {\n    " + ",\n    ".join(lines) + "\n};")
+    return "\n\n".join(definitions)
+
+
+def _number(kind: str, value: float) -> str:
+    """A constant of a C type; floats as hexadecimals, which lose nothing."""
+    if kind not in ("float", "double"):
+        return str(int(value))
     # C99 has hexadecimal floats, so that the compiler reads the very same bits
-    shown = [float(v).hex() + "f" if kind == "float" else str(int(v)) for v in values]
-    lines = [", ".join(shown[k : k + _PER_LINE]) for k in range(0, len(shown), _PER_LINE)]
-    body = ",\n    ".join(lines)
-    return f"static const {kind} {name}[{values.size}] = {{\n    {body}\n}};"
-
-
-_HEADER = """\
-/* A sparse feed-forward network, made by rlnas. */
-#ifndef RLNAS_NETWORK_H
-#define RLNAS_NETWORK_H
-
-#define NETWORK_FEATURES %(features)d
-#define NETWORK_OUTPUTS %(outputs)d
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-/* Logits of one sample; its features as they are in the data set, not standardised. */
-void network_logits(const float features[NETWORK_FEATURES], float logits[NETWORK_OUTPUTS]);
-
-/* The class with the largest logit. */
-int network_classify(const float features[NETWORK_FEATURES]);
-
-#ifdef __cplusplus
-}
-#endif
-
-#endif
-"""
-
-_SOURCE = """\
-/* A sparse feed-forward network, made by rlnas. C99, no allocation, no dependency.
- *
- * Units are numbered: the inputs that are read, hidden units, outputs. Row r is the unit
- * INPUTS + r; its fan_in[r] connections follow those of the row before. */
-#include "network.h"
-
-#include <stdint.h>
-
-enum { INPUTS = %(inputs)d, ROWS = %(rows)d, HIDDEN = %(hidden)d };
-
-%(constants)s
-
-void network_logits(const float features[NETWORK_FEATURES], float logits[NETWORK_OUTPUTS]) {
-    float units[INPUTS + ROWS];
-    uint32_t k = 0;
-    int row;
-    for (row = 0; row < INPUTS; row++) {
-        units[row] = (features[inputs[row]] - means[row]) * scales[row];
-    }
-    for (row = 0; row < ROWS; row++) {
-        const uint32_t end = k + fan_in[row];
-        float sum = 0.0f;
-        for (; k < end; k++) {
-            sum += (float)weights[k] * units[sources[k]];
-        }
-        sum = biases[row] + sum%(scaled)s;
-        units[INPUTS + row] = row < HIDDEN && sum < 0.0f ? 0.0f : sum;
-    }
-    for (row = 0; row < NETWORK_OUTPUTS; row++) {
-        logits[row] = units[INPUTS + HIDDEN + row];
-    }
-}
-
-int network_classify(const float features[NETWORK_FEATURES]) {
-    float logits[NETWORK_OUTPUTS];
-    int best = 0, k;
-    network_logits(features, logits);
-    for (k = 1; k < NETWORK_OUTPUTS; k++) {
-        if (logits[k] > logits[best]) {
-            best = k;
-        }
-    }
-    return best;
-}
-"""
+    digits, exponent = float(value).hex().split("p")
+    return f"{digits.rstrip('0').rstrip('.')}p{exponent}" + ("f" if kind == "float" else "")

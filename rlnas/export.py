@@ -1,10 +1,12 @@
 """Exporting a network: one function for all formats."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rlnas.c_code import quantise, write_c
+import numpy as np
+
+from rlnas.c_code import dequantised, write_c
+from rlnas.c_names import check_name
 from rlnas.errors import InputError
 from rlnas.inference import Inference, save_npz, save_safetensors
 from rlnas.onnx_model import write_onnx
@@ -13,48 +15,49 @@ FORMATS = ("c", "c-int8", "npz", "onnx", "safetensors", "torch")
 """Formats that a design can be exported to."""
 
 
-def export(inference: Inference, form: str, folder: Path) -> dict[str, Any]:
+def export(
+    inference: Inference, form: str, folder: Path, name: str, features: np.ndarray
+) -> dict[str, Any]:
     """Write a network in a format that runs elsewhere, on raw features.
 
     Args:
         inference: the network, see `rlnas.inference.for_inference`.
         form: one of `FORMATS`.
         folder: made if it does not exist.
+        name: of the files, and what all symbols of C code begin with, so that several networks can
+            be in one program; see `rlnas.c_names.check_name`.
+        features: `[samples, n_features]`, raw, from which the self-test of C code is chosen.
 
     Returns:
         `files`, their names; `flash` and `ram` in bytes for C code.
 
     Raises:
-        InputError: the format is unknown, or a package is missing.
+        InputError: the format is unknown, the name cannot be used, or a package is missing.
     """
-    facts: dict[str, Any] = {}
+    check_name(name)
     match form:
         case "c" | "c-int8":
-            footprint = write_c(inference, folder, quantised=form == "c-int8")
-            names = ["network.c", "network.h"]
-            facts = {"flash": footprint.flash, "ram": footprint.ram}
+            files, footprint = write_c(inference, folder, name, features, form == "c-int8")
+            return {"files": files, "flash": footprint.flash, "ram": footprint.ram}
         case "onnx":
-            write_onnx(inference, folder / "network.onnx")
-            names = ["network.onnx"]
+            file = f"{name}.onnx"
+            write_onnx(inference, folder / file)
         case "npz":
-            save_npz(inference, folder / "network.npz")
-            names = ["network.npz"]
+            file = f"{name}.npz"
+            save_npz(inference, folder / file)
         case "safetensors":
-            save_safetensors(inference, folder / "inference.safetensors")
-            names = ["inference.safetensors"]
+            file = f"{name}.safetensors"
+            save_safetensors(inference, folder / file)
         case "torch":
             from rlnas.torch_module import save_program
 
-            save_program(inference, folder / "network.pt2")
-            names = ["network.pt2"]
+            file = f"{name}.pt2"
+            save_program(inference, folder / file)
         case _:
             raise InputError(f"unknown format '{form}': expected one of {', '.join(FORMATS)}")
-    return {"files": names, **facts}
+    return {"files": [file]}
 
 
 def as_exported(inference: Inference, form: str) -> Inference:
     """The network with the weights that a format has; those of int8 code are rounded."""
-    if form != "c-int8":
-        return inference
-    codes, steps = quantise(inference)
-    return replace(inference, weights=codes * steps[inference.rows])
+    return dequantised(inference) if form == "c-int8" else inference

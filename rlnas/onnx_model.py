@@ -17,10 +17,10 @@ IR_VERSION = 8
 
 
 def write_onnx(inference: Inference, path: Path) -> None:
-    """Write the model: input `features` float32 `[batch, n_features]`, output `logits`.
+    """Write the model: input `features` `[batch, n_features]`, output `logits`.
 
-    ONNX has no sparse product that its runtimes carry out, so that a layer is a dense one of the
-    units that it reads.
+    Features are in `inference.dtype`, logits float32. ONNX has no sparse product that its runtimes
+    carry out, so that a layer is a dense one of the units that it reads.
 
     Args:
         inference: the network.
@@ -46,8 +46,17 @@ def write_onnx(inference: Inference, path: Path) -> None:
 
     inputs = constant("inputs", inference.inputs.astype(np.int64))
     units = apply("Gather", ["features", inputs], "read", axis=1)
+    if inference.dtype == np.float64:
+        units = apply("Sub", [units, constant("offset", inference.offset)], "difference")
+        units = apply("Cast", [units], "remaining", to=TensorProto.FLOAT)
     units = apply("Sub", [units, constant("mean", inference.mean)], "centred")
     units = apply("Mul", [units, constant("scale", inference.scale)], "standardised")
+    # Runtimes differ in what Clip and Relu make of NaN, so that it is put in at the end.
+    unknown = apply("Cast", [apply("IsNaN", [units], "is_nan")], "nans", to=TensorProto.FLOAT)
+    unknown = apply("ReduceMax", [unknown], "any_nan", axes=[1], keepdims=1)
+    unknown = apply("Cast", [unknown], "unknown", to=TensorProto.BOOL)
+    limits = [constant("lower", -inference.limit), constant("upper", inference.limit)]
+    units = apply("Clip", [units, *limits], "inputs_in_limits")
     first, last = inference.layer_sizes[0], inference.starts[-1]
     for k, (start, stop) in enumerate(pairwise(inference.starts[1:]), start=1):
         bounds = inference.indptr[start - first : stop - first + 1]
@@ -62,14 +71,20 @@ def write_onnx(inference: Inference, path: Path) -> None:
         bias = constant(f"biases_{k}", inference.biases[start - first : stop - first])
         layer = [sources, constant(f"weights_{k}", dense), bias]
         if stop == last:
-            apply("Gemm", layer, "logits")
+            nan = constant("nan", np.float32(np.nan))
+            apply("Where", [unknown, nan, apply("Gemm", layer, "known")], "logits")
         else:
             hidden = apply("Relu", [apply("Gemm", layer, f"sums_{k}")], f"hidden_{k}")
             units = apply("Concat", [units, hidden], f"units_{k}", axis=1)
-    shapes = {"features": inference.n_features, "logits": inference.layer_sizes[-1]}
+    shapes = {
+        "features": (inference.dtype, inference.n_features),
+        "logits": (np.float32, inference.layer_sizes[-1]),
+    }
     ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
-        for name, size in shapes.items()
+        helper.make_tensor_value_info(
+            name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), ["batch", size]
+        )
+        for name, (dtype, size) in shapes.items()
     ]
     graph = helper.make_graph(nodes, "rlnas", ends[:1], ends[1:], constants)
     model = helper.make_model(

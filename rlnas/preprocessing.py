@@ -132,6 +132,11 @@ class Preprocessing:
             for k in np.flatnonzero(far)
         ]
 
+    def drawn(self, count: int) -> NDArray[np.float64]:
+        """Made-up samples `[count, n_features]`, the same each time, in the ranges of training."""
+        rng = np.random.default_rng(0)
+        return rng.uniform(self.low, self.high, (count, self.n_features))
+
     def name(self, column: int) -> str:
         """What a feature is called in messages."""
         return self.feature_names[column] if self.feature_names else f"column {column}"

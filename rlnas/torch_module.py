@@ -66,24 +66,29 @@ class OnFeatures(torch.nn.Module):
 
     def __init__(self, inference: Inference):
         super().__init__()
-        for name in ("inputs", "mean", "scale"):
+        for name in ("inputs", "offset", "mean", "scale"):
             self.register_buffer(name, torch.from_numpy(getattr(inference, name).copy()))
+        self.precise = inference.dtype == np.float64
+        self.limit = float(inference.limit)
         targets = inference.rows + inference.layer_sizes[0]
         self.network = _module(
             inference.layer_sizes, targets, inference.indices, inference.weights, inference.biases
         )
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Map float32 `[batch, features]` to logits `[batch, outputs]`."""
+        """Map `[batch, features]` in `inference.dtype` to float32 logits `[batch, outputs]`."""
         inputs = features.index_select(1, self.get_buffer("inputs"))
+        if self.precise:
+            inputs = (inputs - self.get_buffer("offset")).float()
         standardised = (inputs - self.get_buffer("mean")) * self.get_buffer("scale")
-        logits: torch.Tensor = self.network(standardised)
-        return logits
+        logits: torch.Tensor = self.network(standardised.clamp(-self.limit, self.limit))
+        return logits.masked_fill(standardised.isnan().any(dim=1, keepdim=True), torch.nan)
 
 
 def save_program(inference: Inference, path: Path) -> None:
     """Write `OnFeatures` as a `torch.export` program that takes batches of any size."""
-    module, example = OnFeatures(inference).eval(), torch.zeros(2, inference.n_features)
+    module = OnFeatures(inference).eval()
+    example = torch.from_numpy(np.zeros((2, inference.n_features), inference.dtype))
     batch = torch.export.Dim("batch")
     program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},))
     buffer = io.BytesIO()

@@ -17,6 +17,7 @@ from rlnas import idx
 from rlnas.agents.cli import main
 from rlnas.archive import FILE, DesignArchive
 from rlnas.artefacts import load_design, save_design
+from rlnas.datasets import load
 from rlnas.network import random_network
 from tests.agents.helpers import files_in
 from tests.core.tiny_idx import CONTENTS, OTHER_CONTENTS, SET, store
@@ -96,12 +97,12 @@ def design(run, tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     ("form", "files"),
     [
-        ("c", {"network.c", "network.h"}),
-        ("c-int8", {"network.c", "network.h"}),
-        ("npz", {"network.npz"}),
-        ("onnx", {"network.onnx"}),
-        ("safetensors", {"inference.safetensors"}),
-        ("torch", {"network.pt2"}),
+        ("c", {"wine.c", "wine.h", "wine_test.c"}),
+        ("c-int8", {"wine.c", "wine.h", "wine_test.c"}),
+        ("npz", {"wine.npz"}),
+        ("onnx", {"wine.onnx"}),
+        ("safetensors", {"wine.safetensors"}),
+        ("torch", {"wine.pt2"}),
     ],
 )
 def test_export_writes_beside_the_design_and_tells_the_test_accuracy(
@@ -123,6 +124,8 @@ def test_export_refuses_what_it_cannot_export(design, tmp_path, capsys):
         ([design, "--dataset", "digits"], "'digits' has 64 features"),
         ([design, "--dataset", "iris"], "unknown data set"),
         ([tmp_path], "holds no design"),
+        ([design, "--name", "a-b"], "'a-b' cannot name an export"),
+        ([design, "--name", ""], "'' cannot name an export"),
     ):
         refused(["export", *arguments, "--format", "c", "--out", out], capsys, message)
     out.mkdir()
@@ -130,6 +133,13 @@ def test_export_refuses_what_it_cannot_export(design, tmp_path, capsys):
     refused(["export", design, "--format", "c", "--out", out], capsys, "not empty")
     with pytest.raises(SystemExit):
         call("export", design, "--format", "exe")
+
+
+def test_a_name_for_an_export_names_its_files_and_symbols(design, tmp_path):
+    out = tmp_path / "out"
+    assert call("export", design, "--format", "c", "--name", "grape_1", "--out", out) == 0
+    assert files_in(out).keys() == {"grape_1.c", "grape_1.h", "grape_1_test.c"}
+    assert "int grape_1_classify(" in (out / "grape_1.h").read_text()
 
 
 def test_designs_lists_the_best_of_a_run(run, capsys):

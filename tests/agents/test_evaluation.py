@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.datasets
+import torch
 
 from rlnas.agents.cli import main
 from rlnas.agents.design import design
@@ -66,7 +67,7 @@ def test_all_other_samples_count_by_the_statistics_of_the_design(made, tmp_path,
     assert found["samples"] == 75
     network, preprocessing, _ = load_design(made[0])
     inputs = (RAW[rows].astype(np.float32) - preprocessing.mean) * preprocessing.scale
-    predicted = network.to_torch()(__import__("torch").tensor(inputs)).argmax(dim=1).numpy()
+    predicted = network.to_torch()(torch.tensor(inputs)).argmax(dim=1).numpy()
     assert found["test_accuracy"] == np.mean(predicted == LABELS[rows])
     assert found["test_accuracy"] > 0.9
     assert caplog.text == ""
@@ -96,7 +97,7 @@ def test_columns_in_another_order_are_refused_by_name_or_by_fingerprint(made, tm
     design(DesignConfig(run, str(nameless), tmp_path / "design"), progress_bar=False)
     save(nameless, RAW[:, order])
     for data in (None, nameless):
-        with pytest.raises(InputError, match="other SHA-256: .* columns in another order"):
+        with pytest.raises(InputError, match=r"other SHA-256: .* columns in another order"):
             evaluated(tmp_path / "design", data)
 
 
@@ -140,13 +141,13 @@ def test_a_design_for_arrays_is_complete_but_for_the_arrays(run, tmp_path):
 def test_compiled_code_reads_by_the_statistics_of_the_design_whatever_its_data_are_called(
     made, tmp_path
 ):
-    facts = export_design(ExportConfig(made[0], "c", tmp_path / "c"))
+    facts = export_design(ExportConfig(made[0], "c", out=tmp_path / "c"))
     record = load_design(made[0]).record
     assert facts["test_accuracy"] == record["test_accuracy"]
-    source = next(tmp_path.joinpath("c").glob("*[!t].c"), None) or tmp_path / "c" / "network.c"
+    source = tmp_path / "c" / "wine.c"
     library = tmp_path / "code.so"
     subprocess.run(["cc", "-std=c99", "-shared", "-fPIC", "-o", library, source], check=True)
-    classify = getattr(ctypes.CDLL(str(library)), f"{source.stem}_classify")
+    classify = ctypes.CDLL(str(library)).wine_classify
     rows = RAW[load(str(made[1])).test].astype(np.float32)
     predicted = [classify(row.ctypes.data_as(ctypes.c_void_p)) for row in rows]
     held_out = LABELS[load(str(made[1])).test]

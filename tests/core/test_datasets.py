@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from rlnas import datasets, idx, splits as splitting
+from rlnas import datasets, idx
+from rlnas import splits as splitting
 from rlnas.datasets import Dataset, load, load_all, places
 from rlnas.errors import InputError
 from rlnas.sources import NAMES

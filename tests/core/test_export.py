@@ -1,24 +1,22 @@
 """Exports: every format has the outputs of the network, on raw features, and no dead weight."""
 
-import ctypes
-import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
-import torch
-from safetensors.numpy import load_file
 
-from rlnas.c_code import quantise, write_c
+from rlnas.c_code import dequantised, quantise, write_c
 from rlnas.datasets import Dataset, load
 from rlnas.edits import remove_connections
 from rlnas.errors import InputError
-from rlnas.export import FORMATS, dequantised, export
-from rlnas.inference import Inference, for_inference
+from rlnas.export import FORMATS, as_exported, export
+from rlnas.inference import for_inference
 from rlnas.network import AVERAGE, SparseNetwork, random_network
 from rlnas.training import Batches, evaluate, train
+from tests.core.exported import c_logits, logits_of
 from tests.core.reference import logits, network_of, random_dataset, skip_network
 
 DATA = random_dataset(np.random.default_rng(3), features=12, classes=3)
@@ -28,7 +26,6 @@ NETWORKS = {
     "three, with skips": skip_network((12, 6, 5, 4, 3), np.random.default_rng(2), density=0.3),
 }
 every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
-WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
 
 
 def truth(network: SparseNetwork, data: Dataset, samples: np.ndarray) -> np.ndarray:
@@ -36,43 +33,13 @@ def truth(network: SparseNetwork, data: Dataset, samples: np.ndarray) -> np.ndar
     return logits(network, data.standardise(samples), averaged=True)
 
 
-def compiled_logits(folder: Path, features: np.ndarray, classes: int) -> np.ndarray:
-    """Outputs of the C code in a folder."""
-    library = folder / "network.so"
-    source = folder / "network.c"
-    subprocess.run(["cc", *WARNINGS, "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
-    code = ctypes.CDLL(str(library))
-    rows = np.ascontiguousarray(features, np.float32)
-    outputs = np.zeros((len(rows), classes), np.float32)
-    for row, output in zip(rows, outputs, strict=True):
-        code.network_logits(
-            row.ctypes.data_as(ctypes.c_void_p), output.ctypes.data_as(ctypes.c_void_p)
-        )
-        assert code.network_classify(row.ctypes.data_as(ctypes.c_void_p)) == output.argmax()
-    return outputs
-
-
-def onnx_logits(path: Path, features: np.ndarray) -> np.ndarray:
-    session = onnxruntime.InferenceSession(path)
-    return session.run(["logits"], {"features": features.astype(np.float32)})[0]
-
-
-def run(form: str, folder: Path, features: np.ndarray, classes: int) -> np.ndarray:
-    """Outputs of what was exported, by whatever runs it."""
-    if form == "c":
-        return compiled_logits(folder, features, classes)
-    if form == "onnx":
-        return onnx_logits(folder / "network.onnx", features)
-    if form == "torch":
-        program = torch.export.load(folder / "network.pt2").module()
-        return program(torch.tensor(features, dtype=torch.float32)).detach().numpy()
-    if form == "npz":
-        arrays = dict(np.load(folder / "network.npz"))
-    else:
-        arrays = load_file(folder / "inference.safetensors")
-    sizes = tuple(arrays.pop("layer_sizes").tolist())
-    n_features = int(arrays.pop("n_features")[0])
-    return Inference(n_features=n_features, layer_sizes=sizes, **arrays).logits(features)
+def exported(network: SparseNetwork, data: Dataset, form: str, folder: Path) -> dict[str, Any]:
+    """What `export` returns, and the accuracy on test samples of what it wrote."""
+    inference = for_inference(network, data.preprocessing)
+    features = data.features[data.test]
+    facts = export(inference, form, folder, "network", features)
+    predicted = as_exported(inference, form).logits(features).argmax(axis=1)
+    return {**facts, "test_accuracy": np.mean(predicted == data.labels[data.test])}
 
 
 # --- the same outputs ---
@@ -81,8 +48,9 @@ def run(form: str, folder: Path, features: np.ndarray, classes: int) -> np.ndarr
 @every_network
 @pytest.mark.parametrize("form", [form for form in FORMATS if form != "c-int8"])
 def test_outputs_are_those_of_the_network(form, network, tmp_path):
-    export(network, DATA, form, tmp_path)
-    outputs = run(form, tmp_path, DATA.features[DATA.test], 3)
+    exported(network, DATA, form, tmp_path)
+    inference = for_inference(network, DATA.preprocessing)
+    outputs = logits_of(form, tmp_path, DATA.features[DATA.test], inference)
     expected = truth(network, DATA, DATA.test)
     assert np.abs(outputs - expected).max() <= 1e-5 * np.abs(expected).max()
 
@@ -96,8 +64,10 @@ def test_outputs_on_the_whole_test_set_of_images(form, real_data_dir, tmp_path):
     train(network, data, batches.take(60))
     network = remove_connections(network, network.active_weights - 3000)
     train(network, data, batches.take(60))
-    facts = export(network, data, form, tmp_path)
-    outputs = run(form, tmp_path, data.features[data.test], 10)
+    facts = exported(network, data, form, tmp_path)
+    outputs = logits_of(
+        form, tmp_path, data.features[data.test], for_inference(network, data.preprocessing)
+    )
     expected = truth(network, data, data.test)
     assert np.abs(outputs - expected).max() <= 1e-5 * np.abs(expected).max()
     assert facts["test_accuracy"] == evaluate(network, data, data.test).accuracy
@@ -108,8 +78,9 @@ def test_one_sample_is_a_batch_too(tmp_path):
     network = NETWORKS["three, with skips"]
     expected = truth(network, DATA, DATA.test[:1])
     for form in ("onnx", "torch"):
-        export(network, DATA, form, tmp_path)
-        outputs = run(form, tmp_path, DATA.features[DATA.test[:1]], 3)
+        exported(network, DATA, form, tmp_path)
+        inference = for_inference(network, DATA.preprocessing)
+        outputs = logits_of(form, tmp_path, DATA.features[DATA.test[:1]], inference)
         np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -117,7 +88,7 @@ def test_one_sample_is_a_batch_too(tmp_path):
 
 
 def test_int8_weights_are_within_half_a_step_of_the_weights():
-    inference = for_inference(NETWORKS["three, with skips"], DATA)
+    inference = for_inference(NETWORKS["three, with skips"], DATA.preprocessing)
     codes, steps = quantise(inference)
     assert codes.dtype == np.int8
     rows = np.repeat(np.arange(inference.biases.size), np.diff(inference.indptr))
@@ -128,18 +99,19 @@ def test_int8_weights_are_within_half_a_step_of_the_weights():
 
 def test_int8_code_computes_what_its_measured_accuracy_is_of(tmp_path):
     network = NETWORKS["three, with skips"]
-    facts = export(network, DATA, "c-int8", tmp_path)
+    facts = exported(network, DATA, "c-int8", tmp_path)
     features = DATA.features[DATA.test]
-    outputs = compiled_logits(tmp_path, features, 3)
-    expected = dequantised(for_inference(network, DATA)).logits(features)
+    inference = dequantised(for_inference(network, DATA.preprocessing))
+    outputs = c_logits(tmp_path, features, inference)
+    expected = inference.logits(features)
     assert np.abs(outputs - expected).max() <= 1e-4 * np.abs(expected).max()
     assert facts["test_accuracy"] == np.mean(expected.argmax(axis=1) == DATA.labels[DATA.test])
 
 
 def test_int8_code_is_smaller(tmp_path):
     network = NETWORKS["one"]
-    whole = export(network, DATA, "c", tmp_path / "c")
-    small = export(network, DATA, "c-int8", tmp_path / "int8")
+    whole = exported(network, DATA, "c", tmp_path / "c")
+    small = exported(network, DATA, "c-int8", tmp_path / "int8")
     rows = network.n_hidden + network.n_outputs
     assert whole["flash"] - small["flash"] == 3 * network.active_weights - 4 * rows
     assert whole["ram"] == small["ram"]
@@ -162,7 +134,7 @@ TWO_CLASSES = random_dataset(np.random.default_rng(3), features=12, classes=2)
 
 
 def test_unused_inputs_zero_weights_and_dead_units_are_left_out():
-    inference = for_inference(with_gaps(), TWO_CLASSES)
+    inference = for_inference(with_gaps(), TWO_CLASSES.preprocessing)
     assert inference.inputs.tolist() == [0, 1, 2, 3]
     assert inference.layer_sizes == (4, 1, 2)
     assert inference.weights.size == 6
@@ -172,7 +144,7 @@ def test_unused_inputs_zero_weights_and_dead_units_are_left_out():
 
 
 def test_an_onnx_model_holds_no_unused_input(tmp_path):
-    export(with_gaps(), TWO_CLASSES, "onnx", tmp_path)
+    exported(with_gaps(), TWO_CLASSES, "onnx", tmp_path)
     model = onnx.load(tmp_path / "network.onnx")
     shapes = {each.name: tuple(each.dims) for each in model.graph.initializer}
     assert shapes["inputs"] == (4,)
@@ -180,21 +152,10 @@ def test_an_onnx_model_holds_no_unused_input(tmp_path):
     assert shapes["weights_2"] == (1, 2)
 
 
-def test_the_size_of_c_code_is_that_of_its_constants(tmp_path):
-    facts = export(with_gaps(), TWO_CLASSES, "c", tmp_path)
-    # four inputs of 2 + 4 + 4 bytes, three units of 2 + 4, six connections of 2 + 4
-    assert facts["flash"] == 4 * 10 + 3 * 6 + 6 * 6
-    assert facts["ram"] == 4 * (4 + 1 + 2)
-    library = tmp_path / "network.o"
-    subprocess.run(
-        ["cc", *WARNINGS, "-Os", "-c", "-o", library, tmp_path / "network.c"], check=True
-    )
-
-
 def test_the_network_is_not_changed(tmp_path):
     network = with_gaps()
     before = network.connections.copy()
-    export(network, TWO_CLASSES, "npz", tmp_path)
+    exported(network, TWO_CLASSES, "npz", tmp_path)
     np.testing.assert_array_equal(network.connections, before)
     assert network.layer_sizes == (12, 2, 2)
 
@@ -204,7 +165,7 @@ def test_the_network_is_not_changed(tmp_path):
 
 def test_a_data_set_of_other_features_is_refused(tmp_path):
     with pytest.raises(InputError, match="the network has 12 inputs"):
-        export(NETWORKS["one"], load("wine"), "c", tmp_path / "out")
+        exported(NETWORKS["one"], load("wine"), "c", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -212,12 +173,20 @@ def test_constant_outputs_are_refused():
     network = NETWORKS["one"].copy()
     network.connections[AVERAGE] = 0
     with pytest.raises(InputError, match="nothing to export"):
-        for_inference(network, DATA)
+        for_inference(network, DATA.preprocessing)
+
+
+@pytest.mark.parametrize("weight", [1e30, np.float32(np.inf)])
+def test_weights_that_leave_no_room_for_features_are_refused(weight):
+    network = NETWORKS["one"].copy()
+    network.connections[AVERAGE, 0] = weight
+    with pytest.raises(InputError, match="nothing to export: weights so large"):
+        for_inference(network, DATA.preprocessing)
 
 
 def test_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(InputError, match="unknown format 'tflite': expected one of c, c-int8"):
-        export(NETWORKS["one"], DATA, "tflite", tmp_path / "out")
+        exported(NETWORKS["one"], DATA, "tflite", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -229,7 +198,6 @@ def test_an_unknown_format_is_refused(tmp_path):
     ],
 )
 def test_too_much_for_the_indices_of_c_code_is_refused(change, message, tmp_path):
-    inference = for_inference(NETWORKS["one"], DATA)
-    large = Inference(**{**vars(inference), **change})
+    inference = for_inference(NETWORKS["one"], DATA.preprocessing)
     with pytest.raises(InputError, match=message):
-        write_c(large, tmp_path)
+        write_c(replace(inference, **change), tmp_path, "network", DATA.features)

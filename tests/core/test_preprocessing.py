@@ -133,7 +133,7 @@ def test_the_same_names_or_none_are_accepted(names):
         (lambda x: x + 0.5, []),
         (lambda x: x / 1000, [0, 1, 2, 3]),
         (lambda x: x * 1000, [0, 1, 2, 3]),
-        (lambda x: x + [0, 100, 0, 0], [1]),
+        (lambda x: x + np.array([0, 100, 0, 0]), [1]),
         (lambda x: x * [1, 1, 0, 1] + [0, 0, 5, 0], []),
     ],
     ids=["same", "few", "a little", "smaller units", "larger units", "shifted", "constant"],

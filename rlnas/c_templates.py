@@ -1,0 +1,198 @@
+"""The text of an export in C: header, source and self-test, with `${places}` for what differs."""
+
+from string import Template
+
+HEADER = Template("""\
+/* A sparse feed-forward network, made by rlnas.
+ *
+ * Features are given as they are in the data set, not standardised. Those that no connection reads
+ * have no influence. Where one that is read is NaN, there is no answer: the class is -1, every
+ * logit is NaN. An infinite one counts as a very large one. A compiler that is told that there are
+ * no NaNs (-ffast-math) does not find them. */
+#ifndef ${NAME}_H
+#define ${NAME}_H
+
+#define ${NAME}_FEATURES ${features}
+#define ${NAME}_CLASSES ${classes}
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A feature as it is in the data set${precision}. */
+typedef ${feature} ${name}_feature;
+
+/* The class with the largest logit, from 0, or -1. */
+int ${name}_classify(const ${name}_feature features[${NAME}_FEATURES]);
+
+/* The logits of all classes. */
+void ${name}_logits(const ${name}_feature features[${NAME}_FEATURES],
+    float logits[${NAME}_CLASSES]);
+
+/* 1 if every feature that is read is finite; 0 if one is NaN or infinite. */
+int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]);
+
+/* The name of a class in UTF-8, "" for -1. Names take memory only where this is called. */
+static inline const char *${name}_class_name(int number) {
+    static const char *const names[${NAME}_CLASSES] = {
+        ${class_names}
+    };
+    return number >= 0 && number < ${NAME}_CLASSES ? names[number] : "";
+}
+${declaration}
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+""")
+
+PRECISION = ", in double precision: float does not tell all values apart"
+
+DECLARATION = Template("""
+/* How many samples of ${name}_test.c get another class than they had in Python. */
+int ${name}_self_test(void);
+""")
+
+MEMORY = Template("""\
+/* AVR copies constants to RAM unless they are placed in flash, and read from there, by name. */
+#if defined(__AVR__)
+#include <avr/pgmspace.h>
+#define ${NAME}_FLASH PROGMEM
+#define ${NAME}_READ_uint16_t(at) pgm_read_word(at)
+#define ${NAME}_READ_int8_t(at) ((int8_t)pgm_read_byte(at))
+#define ${NAME}_READ_float(at) pgm_read_float(at)
+#else
+#define ${NAME}_FLASH
+#define ${NAME}_READ_uint16_t(at) (*(at))
+#define ${NAME}_READ_int8_t(at) (*(at))
+#define ${NAME}_READ_float(at) (*(at))
+#endif
+#define ${NAME}_READ_double(at) (*(at))""")
+
+SOURCE = Template("""\
+/* A sparse feed-forward network, made by rlnas. C99, no allocation, no library.
+ *
+ * Units are numbered: the inputs that are read, hidden units, outputs. Row r is the unit
+ * INPUTS + r; its fan_in[r] connections follow those of the row before. */
+#include "${name}.h"
+
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+${memory}
+${demand}
+enum { ${NAME}_INPUTS = ${inputs}, ${NAME}_ROWS = ${rows}, ${NAME}_HIDDEN = ${hidden} };
+
+/* Standardised inputs are cut off here, far from any sample, so that all units are finite. */
+#define ${NAME}_LIMIT ${limit}
+
+${constants}
+
+/* Compute all units; 0 if an input is NaN. */
+static int ${name}_run(const ${name}_feature features[],
+    float units[${NAME}_INPUTS + ${NAME}_ROWS]) {
+    size_t k = 0;
+    int row;
+    for (row = 0; row < ${NAME}_INPUTS; row++) {
+        const ${name}_feature feature = features[${NAME}_READ_uint16_t(&${name}_inputs[row])];
+        const float input = (${remaining} - ${NAME}_READ_float(&${name}_means[row])) *
+            ${NAME}_READ_float(&${name}_scales[row]);
+        if (input != input) {
+            return 0;
+        }
+        units[row] = input > ${NAME}_LIMIT ? ${NAME}_LIMIT
+            : input < -${NAME}_LIMIT ? -${NAME}_LIMIT : input;
+    }
+    for (row = 0; row < ${NAME}_ROWS; row++) {
+        const size_t end = k + ${NAME}_READ_uint16_t(&${name}_fan_in[row]);
+        float sum = 0.0f;
+        for (; k < end; k++) {
+            sum += (float)${NAME}_READ_${weight}(&${name}_weights[k]) *
+                units[${NAME}_READ_uint16_t(&${name}_sources[k])];
+        }
+        sum = ${NAME}_READ_float(&${name}_biases[row]) + sum${scaled};
+        units[${NAME}_INPUTS + row] = row < ${NAME}_HIDDEN && sum < 0.0f ? 0.0f : sum;
+    }
+    return 1;
+}
+
+int ${name}_classify(const ${name}_feature features[${NAME}_FEATURES]) {
+    float units[${NAME}_INPUTS + ${NAME}_ROWS];
+    const float *const logits = units + ${NAME}_INPUTS + ${NAME}_HIDDEN;
+    int best = 0, k;
+    if (!${name}_run(features, units)) {
+        return -1;
+    }
+    for (k = 1; k < ${NAME}_CLASSES; k++) {
+        if (logits[k] > logits[best]) {
+            best = k;
+        }
+    }
+    return best;
+}
+
+void ${name}_logits(const ${name}_feature features[${NAME}_FEATURES],
+    float logits[${NAME}_CLASSES]) {
+    float units[${NAME}_INPUTS + ${NAME}_ROWS];
+    const int known = ${name}_run(features, units);
+    int k;
+    for (k = 0; k < ${NAME}_CLASSES; k++) {
+        logits[k] = known ? units[${NAME}_INPUTS + ${NAME}_HIDDEN + k] : NAN;
+    }
+}
+
+int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]) {
+    int row;
+    for (row = 0; row < ${NAME}_INPUTS; row++) {
+        const ${name}_feature feature = features[${NAME}_READ_uint16_t(&${name}_inputs[row])];
+        if (!(feature >= -${largest} && feature <= ${largest})) {
+            return 0;
+        }
+    }
+    return 1;
+}
+""")
+
+SELF_TEST = Template("""\
+/* A self-test of ${name}.c: samples, and the classes that they had in Python.
+ *
+ * On a computer: cc ${name}_test.c ${name}.c && ./a.out
+ * On a device: compile with -D${NAME}_NO_MAIN and call ${name}_self_test(). */
+#include "${name}.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+${memory}
+
+enum { ${NAME}_SAMPLES = ${samples} };
+
+${constants}
+
+int ${name}_self_test(void) {
+    ${name}_feature features[${NAME}_FEATURES];
+    int wrong = 0, sample, k;
+    for (sample = 0; sample < ${NAME}_SAMPLES; sample++) {
+        for (k = 0; k < ${NAME}_FEATURES; k++) {
+            const size_t place = (size_t)sample * ${NAME}_FEATURES + (size_t)k;
+            features[k] = ${NAME}_READ_${feature}(&${name}_samples[place]);
+        }
+        wrong += ${name}_classify(features) !=
+            (int)${NAME}_READ_uint16_t(&${name}_expected[sample]);
+    }
+    return wrong;
+}
+
+#ifndef ${NAME}_NO_MAIN
+#include <stdio.h>
+
+int main(void) {
+    const int wrong = ${name}_self_test();
+    printf("${name}: %d of %d samples are wrong\\n", wrong, (int)${NAME}_SAMPLES);
+    return wrong;
+}
+#endif
+""")
