@@ -4,6 +4,7 @@ import base64
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from math import isqrt
 from pathlib import Path
 from typing import Any
@@ -126,16 +127,17 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
     network, preprocessing, record = design
     inference = for_inference(network, preprocessing)
     small, whole = (footprint(inference, quantised).flash for quantised in (True, False))
-    source = record["source"]
+    path = record["source"].get("path")
+    made = datetime.fromisoformat(record["created"])
     return {
-        "data": f"{record['dataset']} ({source.get('path') or source.get('name') or 'arrays'})",
+        "data": f"{record['dataset']} ({path})" if path else record["dataset"],
         "classes": ", ".join(preprocessing.class_names),
         "penalty": f"{record['penalty']:g} for every {record['reference']:,} weights",
         "seed": record["seed"],
         "policy": f"{record['policy']['name']} ({record['policy']['sha256'][:12]})",
         "size": f"{network.active_weights:,} weights; as C code {whole:,} bytes, {small:,} with "
         "int8 weights",
-        "made": f"{record['created']}, rlnas {record['versions']['rlnas']}",
+        "made": f"{made:%Y-%m-%d %H:%M} UTC, rlnas {record['versions']['rlnas']}",
     }
 
 
