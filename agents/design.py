@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from rlnas import datasets
 from rlnas.agents.callbacks import record_of
@@ -19,6 +18,7 @@ from rlnas.errors import InputError
 from rlnas.export import export
 from rlnas.files import new_folder
 from rlnas.network import SparseNetwork
+from rlnas.progress import progress
 from rlnas.training import Evaluation, check_fit, evaluate, final_training
 
 FINAL_EPOCHS = 20
@@ -31,20 +31,32 @@ def random_policy(seed: int) -> Policy:
     return lambda observation, mask: int(rng.choice(np.flatnonzero(mask)))
 
 
-def run_episode(env: DesignEnv, policy: Policy, seed: int) -> tuple[Design, list[dict[str, Any]]]:
+def run_episode(
+    env: DesignEnv, policy: Policy, seed: int, progress_bar: bool = False
+) -> tuple[Design, list[dict[str, Any]]]:
     """Play one episode.
+
+    Args:
+        env: of one data set.
+        policy: that designs.
+        seed: of the episode.
+        progress_bar: show one of the edits.
 
     Returns:
         The design with the best score of the episode, and the info of the start and every step.
     """
     env.best = None
-    observation, info = env.reset(seed=seed)
-    history = [info]
-    over = False
-    while not over:
-        action = policy(observation, env.action_masks())
-        observation, _, over, _, info = env.step(action)
-        history.append(info)
+    with progress(progress_bar, total=env.episode_steps, unit="edit", desc="designing") as bar:
+        observation, info = env.reset(seed=seed)
+        history = [info]
+        over = False
+        while not over:
+            action = policy(observation, env.action_masks())
+            observation, _, over, _, info = env.step(action)
+            history.append(info)
+            now = f"{info['val_accuracy']:.2%} with {info['active_weights']:,} weights"
+            bar.set_postfix_str(now, refresh=False)
+            bar.update()
     assert env.best is not None
     return env.best, history
 
@@ -81,12 +93,12 @@ def finished(
         env: of one data set.
         policy: that designs.
         seed: of the episode and of the final training.
-        progress_bar: show one of the final training.
+        progress_bar: show one of the episode, then one of the final training.
 
     Returns:
         The trained network, and what is known of it, JSON values.
     """
-    chosen, history = run_episode(env, policy, seed)
+    chosen, history = run_episode(env, policy, seed, progress_bar)
     network = chosen.network.copy()
     test = train_and_test(network, env.dataset, seed, progress_bar)
     record = {
@@ -108,9 +120,9 @@ def train_and_test(
     epochs: int = FINAL_EPOCHS,
 ) -> Evaluation:
     """Train a network in place on training and validation samples, then test it once."""
-    with tqdm(total=epochs, unit="epoch", desc="final training", disable=not progress_bar) as bar:
+    with progress(progress_bar, total=epochs, unit="epoch", desc="final training") as bar:
         for result in final_training(network, data, epochs, np.random.default_rng(seed)):
-            bar.set_postfix_str(f"loss {result.loss:.4f}")
+            bar.set_postfix_str(f"loss {result.loss:.4f}", refresh=False)
             bar.update()
     return evaluate(network, data, data.test)
 
@@ -159,7 +171,7 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
     }
     env = env_like(config.policy, config.dataset, config.penalty, config.data_dir)
     scores: dict[str, list[float]] = {name: [] for name in policies}
-    with tqdm(total=2 * config.episodes, unit="episode", disable=not progress_bar) as bar:
+    with progress(progress_bar, total=2 * config.episodes, unit="episode") as bar:
         for name, policy in policies.items():
             for k in range(config.episodes):
                 _, history = run_episode(env, policy, config.seed + k)
