@@ -78,7 +78,7 @@ def design(config: DesignConfig, progress_bar: bool = True) -> dict[str, Any]:
     policy = load_policy(config.policy)
     make = thorough_env if config.thorough else partial(env_like, middle=True)
     env = make(config.policy, config.dataset, config.penalty, config.data_dir)
-    out = new_folder(config.folder)
+    out = new_folder(config.folder_for(env.dataset.name))
     network, record = finished(env, policy, config.seed, progress_bar)
     save_design(out, network, record)
     return record

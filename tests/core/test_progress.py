@@ -48,7 +48,9 @@ def test_a_log_gets_a_whole_line_every_few_seconds(clock, capsys):
     assert shown.endswith("\n")
     lines = shown.splitlines()
     assert len(lines) == 50 // SECONDS + 1
-    assert all(re.match(r"training: \d+% \d+/256 \[00:\d\d<00:\d\d, .*best 0.9\]$", x) for x in lines)
+    assert all(
+        re.match(r"training: \d+% \d+/256 \[00:\d\d<00:\d\d, .*best 0.9\]$", x) for x in lines
+    )
     assert "100% 256/256" in lines[-1]
     assert "00:10<00:40" in lines[0], "the time left"
 
