@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Figure, TensorBoardOutputFormat
-from tqdm import tqdm
 
 from rlnas import plots
 from rlnas.agents.evaluation import metrics_of
@@ -18,6 +17,7 @@ from rlnas.artefacts import save_design
 from rlnas.datasets import Dataset
 from rlnas.envs.actions import OPERATIONS
 from rlnas.envs.design_env import Design
+from rlnas.progress import progress
 
 PICTURES = 20
 """Pictures of each kind in a run: the first update, and then evenly over the training."""
@@ -178,12 +178,8 @@ class Progress(BaseCallback):
         self.scores: deque[float] = deque(maxlen=100)
 
     def _on_training_start(self) -> None:
-        self.bar = tqdm(
-            total=self.locals["total_timesteps"],
-            initial=self.num_timesteps,
-            unit="step",
-            dynamic_ncols=True,
-        )
+        total = self.locals["total_timesteps"]
+        self.bar = progress(total=total, initial=self.num_timesteps, unit="step")
 
     def _on_step(self) -> bool:
         infos, dones = self.locals["infos"], self.locals["dones"]
@@ -196,7 +192,8 @@ class Progress(BaseCallback):
         mean = f"{np.mean(self.scores):.4f}" if self.scores else "-"
         self.bar.set_postfix_str(
             f"mean score {mean}, best {best['score']:.4f} "
-            f"({best['val_accuracy']:.2%} with {best['active_weights']:,} weights)"
+            f"({best['val_accuracy']:.2%} with {best['active_weights']:,} weights)",
+            refresh=False,
         )
 
     def close(self) -> None:

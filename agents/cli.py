@@ -2,18 +2,17 @@
 
 import json
 import logging
-import statistics
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import tyro
-
-from rlnas import datasets
+from rlnas import __version__, datasets
+from rlnas.agents.arguments import parse
 from rlnas.agents.config import WORKERS, EvolveConfig, TrainConfig, check_of_ray
-from rlnas.agents.data_config import DataConfig, FetchConfig, ListConfig
+from rlnas.agents.data_config import FetchConfig, ListConfig
 from rlnas.agents.design_config import (
     AssessConfig,
     DesignConfig,
@@ -24,7 +23,6 @@ from rlnas.agents.design_config import (
     ReportConfig,
 )
 from rlnas.agents.experiment_config import (
-    BenchmarkConfig,
     BuildConfig,
     CapacityConfig,
     CardConfig,
@@ -33,47 +31,30 @@ from rlnas.agents.experiment_config import (
     FrontierConfig,
     JobsConfig,
     ScoresConfig,
-    StudyConfig,
     TransferConfig,
 )
+from rlnas.agents.streams import LastingStreams
 from rlnas.errors import InputError
 
 if TYPE_CHECKING:
     from rlnas.table import Table
 
-_subcommand = tyro.conf.subcommand
-
-Command = (
-    Annotated[TrainConfig, _subcommand("train")]
-    | Annotated[EvolveConfig, _subcommand("evolve")]
-    | Annotated[DesignConfig, _subcommand("design")]
-    | Annotated[EvaluateConfig, _subcommand("evaluate")]
-    | Annotated[DesignsConfig, _subcommand("designs")]
-    | Annotated[ReportConfig, _subcommand("report")]
-    | Annotated[ExportConfig, _subcommand("export")]
-    | Annotated[PlayConfig, _subcommand("play")]
-    | Annotated[AssessConfig, _subcommand("assess")]
-    | Annotated[DataConfig, _subcommand("data")]
-    | Annotated[BenchmarkConfig, _subcommand("benchmark")]
-    | Annotated[StudyConfig, _subcommand("study")]
-    | Annotated[CompareConfig, _subcommand("compare")]
-    | Annotated[TransferConfig, _subcommand("transfer")]
-    | Annotated[FrontierConfig, _subcommand("frontier")]
-)
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; bad input is one line on standard error and exit code 2."""
-    config = tyro.cli(
-        Command,
-        prog="rlnas",
-        description="Compact neural networks designed by reinforcement learning.",
-        args=arguments,
-        config=(tyro.conf.OmitSubcommandPrefixes,),
-    )
+    with LastingStreams():
+        return _obey(sys.argv[1:] if arguments is None else arguments)
+
+
+def _obey(words: Sequence[str]) -> int:
     try:
+        asked = parse(words)
+        if asked is None:
+            print(f"rlnas {__version__}")
+            return 0
+        config, quiet = asked
         with _jobs(config):
-            run(config)
+            run(config, quiet)
     except InputError as error:
         print(f"rlnas: {error}", file=sys.stderr)
         return 2
@@ -83,40 +64,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(config: Any) -> None:
-    """Carry out one command. Heavy modules are imported by the command that needs them."""
+def run(config: Any, quiet: bool = False) -> None:
+    """Carry out one command. Heavy modules are imported by the command that needs them.
+
+    Args:
+        config: of the command.
+        quiet: print results, but no progress.
+    """
+    shown = not quiet
     match config:
         case TrainConfig():
             from rlnas.agents.ppo import resume, train
 
             where = {name: getattr(config, name) for name in WORKERS}
             if config.resume is None:
-                folder = train(config)
+                folder = train(config, shown)
             elif config != TrainConfig(resume=config.resume, **where):
                 raise InputError("--resume takes all settings from the run: leave out the others")
             else:
-                folder = resume(config.resume, **where)
+                folder = resume(config.resume, shown, **where)
             from rlnas.agents.evaluation import best_of_run
 
             print(f"controller in {folder}")
             print(best_of_run(folder))
-            print(f"watch it with: tensorboard --logdir {folder / 'tensorboard'}")
+            if shown:
+                print(f"watch it with: tensorboard --logdir {folder / 'tensorboard'}")
         case EvolveConfig():
             from rlnas.agents.evolution import evolve
 
-            print(f"schedule in {evolve(config)}")
+            print(f"schedule in {evolve(config, shown)}")
         case DesignConfig():
             from rlnas.agents.design import design
+            from rlnas.agents.printing import print_design
 
-            _print_design(design(config), config.folder)
+            record = design(config, shown)
+            print_design(record, config.folder_for(record["dataset"]))
         case EvaluateConfig():
             from rlnas.agents.evaluation import evaluate_design
+            from rlnas.agents.printing import print_evaluation
 
             result = evaluate_design(config)
             if config.json:
                 print(json.dumps(result))
             else:
-                _print_evaluation(result)
+                print_evaluation(result)
         case DesignsConfig():
             _print_designs(config)
         case ReportConfig():
@@ -138,51 +129,52 @@ def run(config: Any) -> None:
             play(config)
         case AssessConfig():
             from rlnas.agents.design import assess
+            from rlnas.agents.printing import print_scores
 
-            _print_scores(assess(config))
-        case DataConfig(command=ListConfig(data_dir)):
+            print_scores(assess(config, shown))
+        case ListConfig(data_dir):
             for known, place in datasets.places(data_dir).items():
                 print(f"{known:<15} {place}")
-        case DataConfig(command=FetchConfig(name, data_dir)):
+        case FetchConfig(name, data_dir):
             from rlnas.fetch import fetch
 
-            logging.basicConfig(format="%(message)s", level=logging.INFO)
-            print(f"in {fetch(name, data_dir)}")
-        case BenchmarkConfig(command=BuildConfig() as asked):
-            _build(asked)
-        case BenchmarkConfig(command=CardConfig(table, out)):
+            if shown:
+                logging.basicConfig(format="%(message)s", level=logging.INFO)
+            print(f"in {fetch(name, data_dir, shown)}")
+        case BuildConfig():
+            _build(config, shown)
+        case CardConfig(table, out):
             from rlnas.table import Table
 
             _write_card(Table.load(table), out)
-        case BenchmarkConfig(command=ScoresConfig() as asked):
+        case ScoresConfig():
             from rlnas.agents.reference_scores import TASKS, reference_scores
 
-            tasks = asked.tasks or tuple(TASKS)
-            print(reference_scores(asked.out, tasks, asked.seeds, asked.jobs))
-        case StudyConfig(command=EstimatorsConfig() as asked):
-            _study_estimators(asked)
-        case StudyConfig(command=CapacityConfig() as asked):
+            tasks = config.tasks or tuple(TASKS)
+            print(reference_scores(config.out, tasks, config.seeds, config.jobs, shown))
+        case EstimatorsConfig():
+            _study_estimators(config, shown)
+        case CapacityConfig():
             from rlnas.agents.capacity_study import capacity_study
 
-            print(capacity_study(asked))
+            print(capacity_study(config, shown))
         case CompareConfig():
-            _compare(config)
+            _compare(config, shown)
         case TransferConfig():
             from rlnas.agents.transfer import transfer
             from rlnas.agents.transfer_report import report as transfer_report
 
-            print(transfer_report(transfer(config), config.out))
+            print(transfer_report(transfer(config, shown), config.out))
         case FrontierConfig():
             from rlnas.agents.frontier import frontier
             from rlnas.agents.frontier_report import report as frontier_report
 
-            print(frontier_report(frontier(config), config.dataset, config.folder))
+            print(frontier_report(frontier(config, shown), config.dataset, config.folder))
             print(f"plot and designs in {config.folder}")
 
 
 def _jobs(config: Any) -> AbstractContextManager[None]:
     """Where the work of a command is done."""
-    config = getattr(config, "command", config)
     if not isinstance(config, JobsConfig):
         return nullcontext()
     check_of_ray(config, ["address"])
@@ -193,7 +185,7 @@ def _jobs(config: Any) -> AbstractContextManager[None]:
     return ray_jobs(config.address)
 
 
-def _compare(config: CompareConfig) -> None:
+def _compare(config: CompareConfig, shown: bool) -> None:
     from rlnas.agents.compare import SearchTask, compare
     from rlnas.agents.comparison_report import report
 
@@ -205,25 +197,25 @@ def _compare(config: CompareConfig) -> None:
         None if config.data_dir is None else str(config.data_dir),
     )
     methods = task.methods if config.methods == ("all",) else config.methods
-    results = compare(task, config.out, methods, config.seeds, config.jobs)
+    results = compare(task, config.out, methods, config.seeds, config.jobs, shown)
     print(report(task, results, config.out))
 
 
-def _study_estimators(config: EstimatorsConfig) -> None:
+def _study_estimators(config: EstimatorsConfig, shown: bool) -> None:
     from rlnas.estimator_study import plot, study, written
     from rlnas.files import replace_file
     from rlnas.table import Table
 
     table = Table.load(config.table)
     data = datasets.load(table.dataset, data_dir=config.data_dir)
-    rows = study(table, data, config.sample, config.seed)
+    rows = study(table, data, config.sample, config.seed, shown)
     text = written(rows)
     replace_file(config.out / "estimators.md", (text + "\n").encode())
     plot(rows, config.out / "estimators.png")
     print(text)
 
 
-def _build(config: BuildConfig) -> None:
+def _build(config: BuildConfig, shown: bool) -> None:
     from rlnas.grid import Grid
     from rlnas.table_builder import build
 
@@ -235,6 +227,7 @@ def _build(config: BuildConfig) -> None:
         n_seeds=config.seeds,
         n_jobs=config.jobs,
         data_dir=config.data_dir,
+        progress_bar=shown,
     )
     print(f"table in {config.out / 'table.npz'}")
     _write_card(table, config.out)
@@ -249,61 +242,8 @@ def _write_card(table: "Table", out: Path) -> None:
     print(f"data card in {out / 'card.md'}, plot in {out / 'front.png'}")
 
 
-def _print_design(record: dict[str, Any], out: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    initial = record["initial"]
-    table = Table(title=f"Design for {record['dataset']}")
-    for name in ("", "initial", "final"):
-        table.add_column(name)
-
-    def row(name: str, key: str, form: str) -> None:
-        before, after = (
-            form.format(side[key]) if key in side else "" for side in (initial, record)
-        )
-        table.add_row(name, before, after)
-
-    for side in (initial, record):
-        side["architecture"] = "-".join(map(str, side["layer_sizes"]))
-        side["densities"] = ", ".join(f"{density:.1%}" for density in side["layer_densities"])
-    row("architecture", "architecture", "{}")
-    row("density per layer", "densities", "{}")
-    row("active weights", "active_weights", "{:,}")
-    row("validation accuracy", "val_accuracy", "{:.2%}")
-    row("score", "score", "{:.4f}")
-    row("test accuracy", "test_accuracy", "{:.2%}")
-    row("test loss", "test_loss", "{:.4f}")
-    row("balanced accuracy (test)", "balanced_accuracy", "{:.2%}")
-    Console().print(table)
-    _print_classes(record)
-    print(f"design in {out}")
-
-
-def _print_evaluation(result: dict[str, Any]) -> None:
-    print(f"{result['samples']:,} samples ({result['data']})")
-    print(f"test accuracy      {result['test_accuracy']:.2%}")
-    print(f"test loss          {result['test_loss']:.4f}")
-    print(f"balanced accuracy  {result['balanced_accuracy']:.2%}")
-    print(f"active weights     {result['active_weights']:,}")
-    _print_classes(result)
-
-
-def _print_classes(result: dict[str, Any]) -> None:
-    """The recall of each class, and one line if the result is worth nothing."""
-    from rlnas.agents.evaluation import warning_of
-
-    shares = result["recalls"].items()
-    shown = (f"{name} {'-' if share is None else f'{share:.1%}'}" for name, share in shares)
-    print(f"recall of each class: {', '.join(shown)}")
-    if (warning := warning_of(result)) is not None:
-        print(f"this design is {warning}")
-
-
 def _print_designs(config: DesignsConfig) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    from rlnas.agents.printing import print_designs
     from rlnas.archive import FILE, DesignArchive
 
     if config.limit < 1:
@@ -313,38 +253,10 @@ def _print_designs(config: DesignsConfig) -> None:
         designs = archive.front(config.max_weights, config.dataset)[: config.limit]
     else:
         designs = archive.best(config.limit, config.max_weights, config.dataset)
-    table = Table()
-    names = ("step", "data set", "penalty", "score", "accuracy", "weights", "architecture", "edit")
-    for name in names:
-        table.add_column(name)
-    for design in designs:
-        table.add_row(
-            f"{design.timestep:,}",
-            design.dataset,
-            f"{design.penalty:.3g}",
-            f"{design.score:.4f}",
-            f"{design.val_accuracy:.2%}",
-            f"{design.active_weights:,}",
-            "-".join(map(str, design.layer_sizes)),
-            design.action,
-        )
-    Console().print(table)
-
-
-def _print_scores(scores: dict[str, list[float]]) -> None:
-    """Means with standard errors, and how far apart they are."""
-    means, errors = {}, {}
-    for name, values in scores.items():
-        means[name] = statistics.mean(values)
-        errors[name] = statistics.stdev(values) / len(values) ** 0.5
-        print(
-            f"{name:<8} mean score {means[name]:.4f} +/- {errors[name]:.4f} (standard error), "
-            f"{len(values)} episodes, {min(values):.4f} to {max(values):.4f}"
-        )
-    difference = means["trained"] - means["random"]
-    error = (errors["trained"] ** 2 + errors["random"] ** 2) ** 0.5
-    apart = f", {difference / error:.1f} standard errors" if error > 0 else ""
-    print(f"difference {difference:+.4f}{apart}")
+    if config.json:
+        print(json.dumps([asdict(design) for design in designs]))
+    else:
+        print_designs(designs)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from rlnas.agents.option_types import Option
 from rlnas.errors import InputError
 
 SHIPPED = Path(__file__).parent / "shipped" / "controller"
@@ -65,19 +66,19 @@ class EpisodesConfig:
     """Name or .npz file; with several, or "mixed", each episode draws one."""
     seed: int = 0
     """Seed of everything random."""
-    run_dir: Path | None = None
+    run_dir: Option[Path] = None
     """Where results go; by default runs/<dataset>-<algorithm>-<seed>."""
     penalty: tuple[float, ...] = (0.1,)
     """Price of the reference number of weights, in accuracy; or LOW HIGH, drawn each episode."""
     episode_steps: int = 20
     """Edits in an episode."""
-    batches_per_step: int | None = None
+    batches_per_step: Option[int] = None
     """Training batches after each edit; by default a quarter of an epoch, at least 25."""
     width: tuple[int, ...] = (32,)
     """Neurons of the starting network; or LOW HIGH, drawn each episode."""
     density: tuple[float, ...] = (0.2,)
     """Share of active weights of the starting network; or LOW HIGH, drawn each episode."""
-    data_dir: Path | None = None
+    data_dir: Option[Path] = None
     """Folder with IDX files, searched first."""
 
     def __post_init__(self) -> None:
@@ -141,18 +142,18 @@ class TrainConfig(EpisodesConfig):
     features: Literal["flat", "slots", "relative", "blind"] = "flat"
     """What the policy reads: the observation as it is, each layer through a shared encoder, all but
     the size of the task, or the step count alone (it can then learn nothing but a schedule)."""
-    start: Path | None = None
+    start: Option[Path] = None
     """Run folder of a trained policy to go on from, of the same algorithm, network and features;
     by default the policy is new."""
-    resume: Path | None = None
+    resume: Option[Path] = None
     """Run folder of a training that was cut short, to go on with to the same bits; everything but
     where the work is done is as it was there."""
 
     workers: Literal["threads", "ray"] = "threads"
     """Where environments step: in threads of this process, or in Ray workers."""
-    num_workers: int | None = None
+    num_workers: Option[int] = None
     """Ray workers; by default one for each machine, with all of its processors."""
-    address: str | None = None
+    address: Option[str] = None
     """Of a Ray cluster; by default Ray is started on this machine."""
 
     def check(self) -> None:

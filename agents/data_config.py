@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
+
+from rlnas.agents.option_types import Option
 
 
 @dataclass(frozen=True)
 class FetchConfig:
     """Download a data set, verify it, and keep it where rlnas finds it."""
 
-    name: Annotated[Literal["mnist", "fashion_mnist"], tyro.conf.Positional]
-    """Which one."""
-    data_dir: Path | None = None
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
+    """Which one: mnist or fashion_mnist."""
+    data_dir: Option[Path] = None
     """Folder to keep it in; by default the user's cache."""
 
 
@@ -21,15 +23,5 @@ class FetchConfig:
 class ListConfig:
     """Name the data sets, and say where each comes from."""
 
-    data_dir: Path | None = None
+    data_dir: Option[Path] = None
     """Folder with IDX files, searched first."""
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """Name data sets, download one."""
-
-    command: (
-        Annotated[ListConfig, tyro.conf.subcommand("list")]
-        | Annotated[FetchConfig, tyro.conf.subcommand("fetch")]
-    )

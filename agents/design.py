@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from rlnas.agents.callbacks import record_of
 from rlnas.agents.config import check_seed
@@ -19,6 +18,7 @@ from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
 from rlnas.files import new_folder
 from rlnas.network import SparseNetwork
+from rlnas.progress import progress
 from rlnas.training import final_training
 
 FINAL_EPOCHS = 20
@@ -31,20 +31,32 @@ def random_policy(seed: int) -> Policy:
     return lambda observation, mask: int(rng.choice(np.flatnonzero(mask)))
 
 
-def run_episode(env: DesignEnv, policy: Policy, seed: int) -> tuple[Design, list[dict[str, Any]]]:
+def run_episode(
+    env: DesignEnv, policy: Policy, seed: int, progress_bar: bool = False
+) -> tuple[Design, list[dict[str, Any]]]:
     """Play one episode.
+
+    Args:
+        env: of one data set.
+        policy: that designs.
+        seed: of the episode.
+        progress_bar: show one of the edits.
 
     Returns:
         The design with the best score of the episode, and the info of the start and every step.
     """
     env.best = None
-    observation, info = env.reset(seed=seed)
-    history = [info]
-    over = False
-    while not over:
-        action = policy(observation, env.action_masks())
-        observation, _, over, _, info = env.step(action)
-        history.append(info)
+    with progress(progress_bar, total=env.episode_steps, unit="edit", desc="designing") as bar:
+        observation, info = env.reset(seed=seed)
+        history = [info]
+        over = False
+        while not over:
+            action = policy(observation, env.action_masks())
+            observation, _, over, _, info = env.step(action)
+            history.append(info)
+            now = f"{info['val_accuracy']:.2%} with {info['active_weights']:,} weights"
+            bar.set_postfix_str(now, refresh=False)
+            bar.update()
     assert env.best is not None
     return env.best, history
 
@@ -66,7 +78,7 @@ def design(config: DesignConfig, progress_bar: bool = True) -> dict[str, Any]:
     policy = load_policy(config.policy)
     make = thorough_env if config.thorough else partial(env_like, middle=True)
     env = make(config.policy, config.dataset, config.penalty, config.data_dir)
-    out = new_folder(config.folder)
+    out = new_folder(config.folder_for(env.dataset.name))
     network, record = finished(env, policy, config.seed, progress_bar)
     record |= {
         "policy": {"name": config.policy.name, "sha256": fingerprint(config.policy)},
@@ -86,12 +98,12 @@ def finished(
         env: of one data set.
         policy: that designs.
         seed: of the episode and of the final training.
-        progress_bar: show one of the final training.
+        progress_bar: show one of the episode, then one of the final training.
 
     Returns:
         The trained network, and what is known of it, JSON values.
     """
-    chosen, history = run_episode(env, policy, seed)
+    chosen, history = run_episode(env, policy, seed, progress_bar)
     network = chosen.network.copy()
     test = train_and_test(network, env.dataset, seed, progress_bar)
     record = {
@@ -119,9 +131,9 @@ def train_and_test(
     Returns:
         What `rlnas.agents.evaluation.metrics_of` gives.
     """
-    with tqdm(total=epochs, unit="epoch", desc="final training", disable=not progress_bar) as bar:
+    with progress(progress_bar, total=epochs, unit="epoch", desc="final training") as bar:
         for result in final_training(network, data, epochs, np.random.default_rng(seed)):
-            bar.set_postfix_str(f"loss {result.loss:.4f}")
+            bar.set_postfix_str(f"loss {result.loss:.4f}", refresh=False)
             bar.update()
     return metrics_of(network, data, data.test)
 
@@ -141,7 +153,7 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
     }
     env = env_like(config.policy, config.dataset, config.penalty, config.data_dir)
     scores: dict[str, list[float]] = {name: [] for name in policies}
-    with tqdm(total=2 * config.episodes, unit="episode", disable=not progress_bar) as bar:
+    with progress(progress_bar, total=2 * config.episodes, unit="episode") as bar:
         for name, policy in policies.items():
             for k in range(config.episodes):
                 _, history = run_episode(env, policy, config.seed + k)

@@ -77,6 +77,8 @@ def run_config(run: Path) -> TrainConfig:
         InputError: there is none, or it is damaged.
     """
     path = run / "config.json"
+    if not path.is_file():
+        raise InputError(f"there is no training in {run}: expected a run folder of `rlnas train`")
     values = read_json(path)
     try:
         kept: dict[str, Any] = {

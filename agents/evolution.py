@@ -3,8 +3,6 @@
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
 from rlnas import datasets
 from rlnas.agents.baselines.open_loop import evolve_schedule
 from rlnas.agents.config import EvolveConfig
@@ -12,6 +10,7 @@ from rlnas.agents.episodes import as_json, make_env
 from rlnas.agents.policy import save_schedule
 from rlnas.agents.search import Problem
 from rlnas.files import new_folder, write_json
+from rlnas.progress import progress
 
 
 def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
@@ -34,7 +33,7 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
     problem = Problem(partial(make_env, config, data), config.budget, config.seed)
     folder = new_folder(config.folder)
     write_json(folder / "config.json", as_json(config))
-    with tqdm(total=config.budget, unit="batch", disable=not progress_bar) as bar:
+    with progress(progress_bar, total=config.budget, unit="batch") as bar:
         problem.archive.bar = bar
         save_schedule(folder, evolve_schedule(problem))
     return folder

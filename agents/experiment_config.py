@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import tyro
-
 from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE, stem
+from rlnas.agents.option_types import IN_HELP, Option
 from rlnas.grid import GRID
 
 
@@ -18,7 +17,7 @@ class JobsConfig:
     """Workers; -1 for as many as there are processors."""
     workers: Literal["processes", "ray"] = "processes"
     """Processes of this machine, or tasks of Ray, on this machine or many."""
-    address: str | None = None
+    address: Option[str] = None
     """Of a Ray cluster, whose machines see the same folders; by default Ray is started here."""
 
 
@@ -43,7 +42,7 @@ class BuildConfig(JobsConfig):
     """After how many to measure."""
     seeds: int = 3
     """Trainings of each architecture."""
-    data_dir: Path | None = None
+    data_dir: Option[Path] = None
     """Folder with IDX files, searched first."""
 
 
@@ -73,17 +72,6 @@ class ScoresConfig(JobsConfig):
 
 
 @dataclass(frozen=True)
-class BenchmarkConfig:
-    """Build tables and their data cards, measure reference scores."""
-
-    command: (
-        Annotated[BuildConfig, tyro.conf.subcommand("build")]
-        | Annotated[CardConfig, tyro.conf.subcommand("card")]
-        | Annotated[ScoresConfig, tyro.conf.subcommand("scores")]
-    )
-
-
-@dataclass(frozen=True)
 class EstimatorsConfig:
     """How well do cheap estimates rank the architectures of a table?"""
 
@@ -95,7 +83,7 @@ class EstimatorsConfig:
     """Architectures for estimates that are not in the table."""
     seed: int = 0
     """Seed of the sample."""
-    data_dir: Path | None = None
+    data_dir: Option[Path] = None
     """Folder with IDX files, searched first."""
 
 
@@ -109,7 +97,7 @@ class CapacityConfig(JobsConfig):
     """Name or .npz file."""
     seeds: int = 5
     """Trainings of each architecture."""
-    data_dir: Path | None = None
+    data_dir: Option[Path] = None
     """Folder with IDX files, searched first."""
 
 
@@ -130,17 +118,6 @@ class DepthConfig(CapacityConfig):
 
 
 @dataclass(frozen=True)
-class StudyConfig:
-    """Studies with a table and a plot."""
-
-    command: (
-        Annotated[EstimatorsConfig, tyro.conf.subcommand("estimators")]
-        | Annotated[WidthConfig, tyro.conf.subcommand("width")]
-        | Annotated[DepthConfig, tyro.conf.subcommand("depth")]
-    )
-
-
-@dataclass(frozen=True)
 class CompareConfig(JobsConfig):
     """Compare search strategies on the same task with the same budget.
 
@@ -151,7 +128,7 @@ class CompareConfig(JobsConfig):
     """Folder for the table, the plot and the results."""
     dataset: str = "digits"
     """Name or .npz file."""
-    table: str | None = None
+    table: Option[str] = None
     """Look designs up in this table (digits, mnist, or a path) instead of training them."""
     methods: tuple[str, ...] = ("all",)
     """Which strategies, such as controller and random; or all that can search it."""
@@ -161,7 +138,7 @@ class CompareConfig(JobsConfig):
     """Training batches that a search may spend; look-ups in a table."""
     penalty: float = 0.1
     """Price of the reference number of weights, in accuracy."""
-    data_dir: Path | None = None
+    data_dir: Option[Path] = None
     """Folder with IDX files, searched first."""
 
 
@@ -174,7 +151,7 @@ class TransferConfig(JobsConfig):
 
     out: Path
     """Folder for the tables, the plot and the results."""
-    policies: tuple[Path, ...] = (SHIPPED, SHIPPED_SCHEDULE)
+    policies: Annotated[tuple[Path, ...], IN_HELP] = (SHIPPED, SHIPPED_SCHEDULE)
     """Run folders: the controller, then its rivals, such as one of `rlnas evolve`; by default the
     controller and the schedule that come with rlnas."""
     datasets: tuple[str, ...] = ("mixed_held_out", "mnist", "fashion_mnist")
@@ -183,7 +160,7 @@ class TransferConfig(JobsConfig):
     """Prices of the reference number of weights, in accuracy."""
     seeds: int = 5
     """Designs for each data set and penalty."""
-    data_dir: Path | None = None
+    data_dir: Option[Path] = None
     """Folder with IDX files, searched first."""
 
 
@@ -196,9 +173,9 @@ class FrontierConfig(JobsConfig):
 
     dataset: str = "mnist"
     """Name or .npz file."""
-    out: Path | None = None
+    out: Option[Path] = None
     """Folder for the tables, the plot and the designs; by default runs/frontier-<dataset>."""
-    policy: Path = SHIPPED
+    policy: Annotated[Path, IN_HELP] = SHIPPED
     """Run folder of `rlnas train`; by default the controller that comes with rlnas."""
     penalties: tuple[float, ...] = (
         *(1e-4, 5e-4, 0.001, 0.003, 0.006, 0.01, 0.02, 0.03, 0.05, 0.06),
@@ -207,7 +184,7 @@ class FrontierConfig(JobsConfig):
     """Prices of the reference number of weights, in accuracy."""
     seeds: int = 5
     """Designs for each penalty."""
-    data_dir: Path | None = None
+    data_dir: Option[Path] = None
     """Folder with IDX files, searched first."""
 
     @property

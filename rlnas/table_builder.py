@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
-from tqdm import tqdm
 
 from rlnas import datasets
 from rlnas.architecture import Architecture
@@ -19,6 +18,7 @@ from rlnas.errors import InputError
 from rlnas.files import locked, read_json, replace_file, write_json
 from rlnas.grid import GRID, Grid
 from rlnas.network import new_network
+from rlnas.progress import progress
 from rlnas.table import ARRAYS, DAMAGE, Table
 from rlnas.training import Batches, evaluate, train
 
@@ -95,13 +95,13 @@ def build(
     ]
     with locked(folder):
         missing = [task for task in tasks if _read_chunk(folder, task) is None]
-        with tqdm(
+        with progress(
+            progress_bar,
             total=n * n_seeds,
             initial=n * n_seeds - sum(task.stop - task.start for task in missing),
             desc=f"training on {data.name}",
             unit="net",
             smoothing=0.02,
-            disable=not progress_bar,
         ) as bar:
             for task, results in _run(missing, n_jobs):
                 stream = io.BytesIO()

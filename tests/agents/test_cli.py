@@ -15,7 +15,7 @@ import pytest
 
 from rlnas import idx
 from rlnas.agents.cli import main
-from rlnas.archive import FILE, DesignArchive
+from rlnas.archive import FILE, ArchivedDesign, DesignArchive
 from rlnas.artefacts import load_design, save_design
 from rlnas.datasets import load
 from rlnas.network import random_network
@@ -66,7 +66,7 @@ def test_train_design_evaluate_as_processes(tmp_path):
         "controller in runs/wine-maskable_ppo-0",
         f"best design in runs/wine-maskable_ppo-0/best: {best['active_weights']:,} weights, "
         f"accuracy {best['val_accuracy']:.2%} on the 36 validation samples that it was chosen by "
-        f"(the best score of 192 looks), {best['test_accuracy']:.2%} on test samples, looked at "
+        f"(the best score of 64 looks), {best['test_accuracy']:.2%} on test samples, looked at "
         "once",
         "watch it with: tensorboard --logdir runs/wine-maskable_ppo-0/tensorboard",
     ]
@@ -155,6 +155,31 @@ def test_designs_lists_the_best_of_a_run(run, capsys):
     assert shown.count("wine") == min(len(front), 10)
 
 
+def test_designs_fits_into_80_columns_with_every_heading_whole(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    sizes = (784, 1000, 300, 150, 100, 50, 10)
+    design = ArchivedDesign(
+        1_000_000, 3, "heldout:checkerboard", 0.0123, 0.9876, 0.9876, 0.1, 123_456, sizes, "none"
+    )
+    DesignArchive(tmp_path / FILE).add([design])
+    assert call("designs", tmp_path) == 0
+    heading, *rows = capsys.readouterr().out.splitlines()
+    names = ("step", "penalty", "score", "accuracy", "weights", "architecture", "data set")
+    assert all(name in heading for name in names)
+    assert max(len(line) for line in (heading, *rows)) <= 80
+    assert "…" not in "".join(rows)
+    assert rows[0].startswith("1,000,000   0.0123  0.9876    98.76%  123,456")
+
+
+def test_designs_as_json_are_all_facts_at_full_precision(run, capsys):
+    assert call("designs", run, "--json", "--limit", "4") == 0
+    listed = json.loads(capsys.readouterr().out)
+    found = [
+        ArchivedDesign(**{**each, "layer_sizes": tuple(each["layer_sizes"])}) for each in listed
+    ]
+    assert found == DesignArchive(run / FILE).best(4)
+
+
 def test_designs_refuses_what_is_no_run(design, run, capsys):
     refused(["designs", design], capsys, "no archive of designs")
     refused(["designs", run, "--limit", "0"], capsys, "expected at least 1")
@@ -164,10 +189,14 @@ def test_train_writes_where_it_is_told(tmp_path, capsys):
     out = tmp_path / "deep" / "run"
     code = call(
         "train", "--dataset", "wine", "breast_cancer", "--penalty", "0.05", "0.5", *TINY,
-        "--algorithm", "ppo", "--seed", "3", "--reward", "score", "--run-dir", out,
+        "--algorithm", "ppo", "--seed", "3", "--reward", "score", "--run-dir", out, "--quiet",
     )  # fmt: skip
     assert code == 0
-    assert str(out) in capsys.readouterr().out
+    printed = capsys.readouterr()
+    controller, best = printed.out.splitlines()
+    assert controller == f"controller in {out}"
+    assert best.startswith(f"best design in {out / 'best'}: ")
+    assert printed.err == ""
     config = json.loads((out / "config.json").read_text())
     assert config["dataset"] == ["wine", "breast_cancer"]
     assert config["penalty"] == [0.05, 0.5]
@@ -193,10 +222,46 @@ def test_design_prints_a_table_of_the_start_and_the_result(run, tmp_path, capsys
     assert "architecture" not in record, "what is printed is not what is kept"
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_design_shows_progress_on_a_terminal_unless_it_is_quiet(
+    run, tmp_path, capsys, monkeypatch, quiet
+):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    words = ["--quiet"] if quiet else []
+    assert call("design", "--policy", run, "--out", tmp_path / "d", *words) == 0
+    printed = capsys.readouterr()
+    assert "test accuracy" in printed.out
+    if quiet:
+        assert printed.err == ""
+    else:
+        last = json.loads((tmp_path / "d" / "design.json").read_text())["history"][-1]
+        now = f"{last['val_accuracy']:.2%} with {last['active_weights']:,} weights"
+        assert re.search(rf"designing: 100%.* 4/4 .*{now}", printed.err)
+        assert re.search(r"final training: 100%.* 20/20 ", printed.err)
+
+
+def test_the_default_folder_of_a_design_is_named_after_its_data_set(
+    run, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert call("design", "--policy", run, "--seed", "3") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "design in designs/wine-3"
+    assert load_design(tmp_path / "designs" / "wine-3").record["dataset"] == "wine"
+
+
 def test_evaluate_prints_a_line_for_every_number(design, capsys):
     assert call("evaluate", design, "--dataset", "wine") == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["test_accuracy", "test_loss", "active_weights"]
+    record = load_design(design).record
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0][:2] == ["36", "samples"]
+    numbers = {" ".join(line[:-1]): line[-1] for line in lines[1:5]}
+    assert numbers == {
+        "test accuracy": f"{record['test_accuracy']:.2%}",
+        "test loss": f"{record['test_loss']:.4f}",
+        "balanced accuracy": f"{record['balanced_accuracy']:.2%}",
+        "active weights": f"{record['active_weights']:,}",
+    }
+    assert " ".join(lines[5]).startswith("recall of each class: class_0 ")
 
 
 def test_evaluate_json_is_one_object_and_nothing_else(design, capsys):
@@ -204,7 +269,10 @@ def test_evaluate_json_is_one_object_and_nothing_else(design, capsys):
     printed = capsys.readouterr()
     assert printed.err == ""
     assert len(printed.out.splitlines()) == 1
-    assert json.loads(printed.out).keys() == {"test_accuracy", "test_loss", "active_weights"}
+    assert json.loads(printed.out).keys() == {
+        *("test_accuracy", "test_loss", "balanced_accuracy", "recalls", "majority_accuracy"),
+        *("active_weights", "samples", "data"),
+    }
 
 
 def test_assess_prints_both_means_and_their_difference(run, capsys):
@@ -219,7 +287,7 @@ def test_assess_prints_both_means_and_their_difference(run, capsys):
 
 def test_assess_of_scores_without_spread_prints_no_standard_errors(run, capsys, monkeypatch):
     scores = {"trained": [0.75, 0.75], "random": [0.5, 0.5]}
-    monkeypatch.setattr("rlnas.agents.design.assess", lambda config: scores)
+    monkeypatch.setattr("rlnas.agents.design.assess", lambda *_: scores)
     assert call("assess", "--policy", run) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "difference +0.2500"
 
@@ -243,10 +311,10 @@ def test_data_list_says_how_to_get_what_is_absent(tmp_path, tiny_sets, capsys):
         ([], COMMANDS),
         (["train"], ("--dataset", "--total-timesteps", "--penalty", "--run-dir", "--algorithm")),
         (["design"], ("--policy", "--out", "--dataset", "--seed", "--penalty", "--data-dir")),
-        (["evaluate"], ("PATH", "--dataset", "--json", "--data-dir")),
-        (["designs"], ("PATH", "--max-weights", "--dataset", "--limit", "--front")),
+        (["evaluate"], ("DESIGN", "--dataset", "--json", "--data-dir")),
+        (["designs"], ("RUN_DIR", "--max-weights", "--dataset", "--limit", "--front", "--json")),
         (["play"], ("--dataset", "--penalty", "--seed", "--policy")),
-        (["export"], ("PATH", "--format", "--out", "--dataset", "--data-dir")),
+        (["export"], ("DESIGN", "--format", "--out", "--dataset", "--data-dir")),
         (["assess"], ("--policy", "--episodes", "--seed", "--dataset")),
         (["data"], ("list", "fetch")),
         (["data", "list"], ("--data-dir",)),
@@ -290,12 +358,9 @@ print(*(name for name in ("torch", "numba", "sklearn", "matplotlib") if name in 
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["design", "--seed"],
-        ["nonsense"],
         ["train", "--seed", "x"],
         ["evaluate"],
-        ["data", "fetch", "x"],
     ],
     ids=" ".join,
 )
@@ -306,7 +371,7 @@ def test_malformed_options_exit_with_2(arguments, capsys):
 
 
 def test_an_interrupt_is_one_line_and_exit_code_130(run, tmp_path, capsys, monkeypatch):
-    def interrupt(config: Any) -> None:
+    def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("rlnas.agents.ppo.train", interrupt)
@@ -541,6 +606,12 @@ def test_design_and_assess_refuse_what_train_refuses(run, tmp_path, capsys, opti
     refused(["design", "--policy", run, "--out", tmp_path / "out", *options], capsys, message)
     assert not (tmp_path / "out").exists()
     refused(["assess", "--policy", run, *options], capsys, message)
+
+
+def test_resume_is_told_where_there_is_no_training(tmp_path, capsys):
+    message = "there is no training in .*nothere: expected a run folder of `rlnas train`"
+    refused(["train", "--resume", tmp_path / "nothere"], capsys, message)
+    assert not (tmp_path / "nothere").exists()
 
 
 def test_assess_refuses_a_single_episode(run, capsys):

@@ -361,7 +361,8 @@ def test_the_default_folder_is_named_after_the_run(dataset, name):
     assert TrainConfig(dataset=dataset, algorithm="ppo", seed=3).folder == Path("runs", name)
 
 
-def test_the_progress_bar_shows_the_mean_score_and_the_best_design(tmp_path, capsys):
+def test_the_progress_bar_shows_the_mean_score_and_the_best_design(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     train(tiny(tmp_path / "run", total_timesteps=64), progress_bar=True)
     shown = capsys.readouterr().err
     assert "64/64" in shown

@@ -35,7 +35,7 @@ class Web(dict[str, bytes]):
         super().__init__()
         self.asked: list[str] = []
 
-    def download(self, url: str, size: int) -> io.BytesIO:
+    def download(self, url: str, size: int, progress_bar: bool) -> io.BytesIO:
         self.asked.append(url)
         if url not in self:
             raise InputError("no connection")
@@ -152,7 +152,8 @@ def test_a_download_without_end_is_cut_off(monkeypatch):
         fetch._download("https://first.invalid/file.gz", 1_000_000)
 
 
-def test_a_download_shows_its_progress_and_has_a_timeout(monkeypatch, capsys):
+@pytest.mark.parametrize("progress_bar", [True, False])
+def test_a_download_shows_its_progress_and_has_a_timeout(monkeypatch, capsys, progress_bar):
     def get(url, *, timeout, stream):
         assert url == "https://first.invalid/file.gz"
         assert 0 < timeout <= 30
@@ -161,8 +162,17 @@ def test_a_download_shows_its_progress_and_has_a_timeout(monkeypatch, capsys):
 
     monkeypatch.setattr("requests.get", get)
     monkeypatch.setattr(Response, "iter_content", lambda self, chunk_size: [b"1234", b"5678"])
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    got = fetch._download("https://first.invalid/file.gz", 8, progress_bar)
+    assert got.read() == b"12345678"
+    assert ("100%" in capsys.readouterr().err) == progress_bar
+
+
+def test_a_download_into_a_log_has_no_bar(monkeypatch, capsys):
+    monkeypatch.setattr("requests.get", lambda url, **_: Response())
+    monkeypatch.setattr(Response, "iter_content", lambda self, chunk_size: [b"1234", b"5678"])
     assert fetch._download("https://first.invalid/file.gz", 8).read() == b"12345678"
-    assert "100%" in capsys.readouterr().err
+    assert capsys.readouterr().err == ""
 
 
 def test_an_absent_connection_is_called_so(monkeypatch):

@@ -155,7 +155,8 @@ def test_another_backend_of_joblib_gives_the_same_bits(tiny_table, tmp_path, sma
     assert contents(table) == contents(tiny_table)
 
 
-def test_a_progress_bar_changes_nothing(tmp_path, capsys):
+def test_a_progress_bar_changes_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     shown = build_wine(tmp_path / "shown", progress_bar=True)
     assert "14/14" in capsys.readouterr().err
     assert contents(build_wine(tmp_path / "silent")) == contents(shown)
