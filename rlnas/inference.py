@@ -64,8 +64,8 @@ class Inference:
         return np.float64 if self.offset.any() else np.float32
 
     @property
-    def limit(self) -> np.float32:
-        """Where standardised inputs are cut off, on either side of zero.
+    def limit(self) -> float:
+        """Where standardised inputs are cut off, on either side of zero; float32 has this number.
 
         It is `FARTHEST`, or less where the weights are so large that units could overflow. So all
         units are finite whatever the features, and a weight of zero, which dense formats multiply
@@ -75,7 +75,7 @@ class Inference:
         weights, biases = (np.abs(each, dtype=np.float64) for each in (self.weights, self.biases))
         # A unit is at most this many times the largest input, if that is at least 1.
         growth = self._units(ones, weights, biases).max()
-        return np.float32(min(FARTHEST, _LARGEST_UNIT / growth))
+        return float(np.float32(min(FARTHEST, _LARGEST_UNIT / growth)))
 
     @property
     def starts(self) -> tuple[int, ...]:
@@ -130,7 +130,7 @@ class Inference:
             "offset": self.offset,
             "mean": self.mean,
             "scale": self.scale,
-            "limit": np.array([self.limit]),
+            "limit": np.array([self.limit], np.float32),
             "layer_sizes": np.array(self.layer_sizes, np.int32),
             "indptr": self.indptr,
             "indices": self.indices,

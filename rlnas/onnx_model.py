@@ -55,8 +55,9 @@ def write_onnx(inference: Inference, path: Path) -> None:
     unknown = apply("Cast", [apply("IsNaN", [units], "is_nan")], "nans", to=TensorProto.FLOAT)
     unknown = apply("ReduceMax", [unknown], "any_nan", axes=[1], keepdims=1)
     unknown = apply("Cast", [unknown], "unknown", to=TensorProto.BOOL)
-    limits = [constant("lower", -inference.limit), constant("upper", inference.limit)]
-    units = apply("Clip", [units, *limits], "inputs_in_limits")
+    lower = constant("lower", np.array(-inference.limit, np.float32))
+    upper = constant("upper", np.array(inference.limit, np.float32))
+    units = apply("Clip", [units, lower, upper], "inputs_in_limits")
     first, last = inference.layer_sizes[0], inference.starts[-1]
     for k, (start, stop) in enumerate(pairwise(inference.starts[1:]), start=1):
         bounds = inference.indptr[start - first : stop - first + 1]
@@ -71,7 +72,7 @@ def write_onnx(inference: Inference, path: Path) -> None:
         bias = constant(f"biases_{k}", inference.biases[start - first : stop - first])
         layer = [sources, constant(f"weights_{k}", dense), bias]
         if stop == last:
-            nan = constant("nan", np.float32(np.nan))
+            nan = constant("nan", np.array(np.nan, np.float32))
             apply("Where", [unknown, nan, apply("Gemm", layer, "known")], "logits")
         else:
             hidden = apply("Relu", [apply("Gemm", layer, f"sums_{k}")], f"hidden_{k}")

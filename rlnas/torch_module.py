@@ -69,7 +69,7 @@ class OnFeatures(torch.nn.Module):
         for name in ("inputs", "offset", "mean", "scale"):
             self.register_buffer(name, torch.from_numpy(getattr(inference, name).copy()))
         self.precise = inference.dtype == np.float64
-        self.limit = float(inference.limit)
+        self.limit = inference.limit
         targets = inference.rows + inference.layer_sizes[0]
         self.network = _module(
             inference.layer_sizes, targets, inference.indices, inference.weights, inference.biases
