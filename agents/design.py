@@ -12,6 +12,7 @@ from rlnas.agents.config import check_seed
 from rlnas.agents.design_config import AssessConfig, DesignConfig, EvaluateConfig, ExportConfig
 from rlnas.agents.episodes import env_like, thorough_env
 from rlnas.agents.policy import Policy, load_policy
+from rlnas.architecture import layers_of
 from rlnas.artefacts import load_design, save_design
 from rlnas.datasets import Dataset
 from rlnas.envs.design_env import Design, DesignEnv
@@ -170,4 +171,4 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
 
 def _step_of(info: dict[str, Any]) -> dict[str, Any]:
     keys = ("action", "applied", "score", "val_accuracy", "val_loss", "active_weights")
-    return {**{key: info[key] for key in keys}, "layer_sizes": list(info["layer_sizes"])}
+    return {**{key: info[key] for key in keys}, "layer_sizes": layers_of(info)["layer_sizes"]}

@@ -1,10 +1,12 @@
 """`DesignEnv`: one episode designs one network while it is being trained."""
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
+from numpy.typing import DTypeLike
 
 from rlnas import datasets, plots
 from rlnas.architecture import check_architecture
@@ -104,13 +106,26 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     with a copy of that one, as the argument `network` does.
 
     ## Episode End
-    Terminates after `episode_steps` steps: the budget is part of the task and in the
-    observation. Never truncates.
+    Terminates after `episode_steps` steps: the budget is part of the task and in the observation
+    (`progress`), and there is no value beyond it to bootstrap from. Never truncates, which is why
+    `spec.max_episode_steps` is None.
 
     ## Information
-    `score`, `val_accuracy`, `val_loss`, `active_weights`, `density`, `layer_sizes`,
-    `layer_densities`, `operation`, `action` (the operation with its layer and amount), `applied`,
-    `diverged`, `penalty`, `dataset`, `action_mask`, at every step.
+    At every step, after `reset` too, with the same types and shapes:
+
+    | entries | type |
+    |---|---|
+    | `score`, `val_accuracy`, `val_loss`, `density`, `penalty` | float |
+    | `active_weights` | int |
+    | `layer_sizes` | int64 `[5]`: inputs, hidden layers 1-3, outputs; 0 for a layer that is not there |
+    | `layer_densities` | float64 `[4]`: hidden layers 1-3, outputs; 0 for a layer that is not there |
+    | `operation`, `action` (the operation with its layer and amount), `dataset` | str |
+    | `applied`, `diverged` | bool |
+    | `action_mask` | int8 `[39]` |
+
+    A vector environment has one array for each entry, with a row for each environment.
+    `rlnas.architecture.layers_of(info)` gives the layers that are there.
+
     If a network diverges (a loss that is not finite, or astronomic), the step is undone, `diverged`
     is True and `applied` False.
 
@@ -316,8 +331,10 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             "val_loss": float(self.now.validation.loss),
             "active_weights": network.active_weights,
             "density": network.density,
-            "layer_sizes": network.layer_sizes,
-            "layer_densities": network.layer_densities,
+            "layer_sizes": _in_slots(network.layer_sizes, actions.MAX_DEPTH + 2, np.int64),
+            "layer_densities": _in_slots(
+                network.layer_densities, actions.MAX_DEPTH + 1, np.float64
+            ),
             "operation": actions.ACTIONS[self.action].operation,
             "action": str(actions.ACTIONS[self.action]),
             "applied": not self.refused,
@@ -331,6 +348,12 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 def _diverged(design: Snapshot) -> bool:
     losses = (design.training.loss, design.validation.loss)
     return not all(loss <= MAX_LOSS for loss in losses)  # true for NaN
+
+
+def _in_slots(values: Sequence[float], length: int, dtype: DTypeLike) -> np.ndarray:
+    """An array with a fixed place for every layer: zeros stand before the last, the output's."""
+    *others, output = values
+    return np.array([*others, *[0] * (length - len(values)), output], dtype)
 
 
 def _check_start(network: Any, data: list[Dataset]) -> None:

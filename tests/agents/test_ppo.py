@@ -304,7 +304,8 @@ def test_the_designs_shown_are_those_at_the_end_of_episodes(watched):
     for name, key in (("score", "score"), ("validation_accuracy", "val_accuracy")):
         means = [np.mean([info[key] for info in part]) for part in finals]
         assert scalars(events, f"design/{name}") == pytest.approx(means, rel=1e-5)
-    depths = [np.mean([len(info["layer_sizes"]) - 2 for info in part]) for part in finals]
+    sizes = [[info["layer_sizes"] for info in part] for part in finals]
+    depths = [np.mean(np.count_nonzero(part, axis=1)) - 2 for part in sizes]
     assert scalars(events, "design/depth") == pytest.approx(depths, rel=1e-5)
 
 
