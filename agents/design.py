@@ -36,16 +36,17 @@ def run_episode(env: DesignEnv, policy: Policy, seed: int) -> tuple[Design, list
     """Play one episode.
 
     Returns:
-        The design with the best score of the episode, and the info of the start and every step.
+        The design with the best score of the episode; the info of the start and of every step,
+        with the words of the environment.
     """
     env.best = None
     observation, info = env.reset(seed=seed)
-    history = [info]
+    history = [info | env.words]
     over = False
     while not over:
         action = policy(observation, env.action_masks())
         observation, _, over, _, info = env.step(action)
-        history.append(info)
+        history.append(info | env.words)
     assert env.best is not None
     return env.best, history
 

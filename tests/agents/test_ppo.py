@@ -261,12 +261,12 @@ def watched(tmp_path_factory) -> Any:
 
         def reset(self, **settings: Any) -> Any:
             found = super().reset(**settings)
-            starts.append(found[1])
+            starts.append(found[1] | self.words)
             return found
 
         def step(self, action: Any) -> Any:
             found = super().step(action)
-            steps.append(found[4])
+            steps.append(found[4] | self.words)
             return found
 
     with pytest.MonkeyPatch.context() as patch:
