@@ -53,7 +53,9 @@ def play(config: PlayConfig, ask: Callable[[str], str] = input) -> list[float]:
         _, _, over, _, info = env.step(action)
         scores.append(info["score"])
         change = scores[-1] - scores[-2]
-        console.print(f"step {env.elapsed} of {env.episode_steps}: {env.words['action']}, {change:+.4f}")
+        console.print(
+            f"step {env.elapsed} of {env.episode_steps}: {env.words['action']}, {change:+.4f}"
+        )
     console.print(f"\nyour best score {max(scores):.4f}, the last {scores[-1]:.4f}")
     best, _ = run_episode(env, policy, config.seed)
     console.print(
