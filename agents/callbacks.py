@@ -12,6 +12,7 @@ from stable_baselines3.common.logger import Figure, TensorBoardOutputFormat
 
 from rlnas import plots
 from rlnas.agents.evaluation import metrics_of
+from rlnas.architecture import layers_of
 from rlnas.archive import ArchivedDesign, DesignArchive
 from rlnas.artefacts import save_design
 from rlnas.datasets import Dataset
@@ -32,8 +33,7 @@ def best_design(env: Any) -> Design:
 def record_of(design: Design) -> dict[str, Any]:
     """The facts of a design as JSON values."""
     keys = ("dataset", "penalty", "score", "val_accuracy", "val_loss", "active_weights", "density")
-    layers = {key: list(design.info[key]) for key in ("layer_sizes", "layer_densities")}
-    return {**{key: design.info[key] for key in keys}, **layers}
+    return {**{key: design.info[key] for key in keys}, **layers_of(design.info)}
 
 
 class DesignLog(BaseCallback):
@@ -74,9 +74,9 @@ class DesignLog(BaseCallback):
         mean("design/score", info["score"])
         mean("design/validation_accuracy", info["val_accuracy"])
         mean("design/active_weights", info["active_weights"])
-        mean("design/depth", len(info["layer_sizes"]) - 2)
+        *hidden, output = layers_of(info)["layer_densities"]
+        mean("design/depth", len(hidden))
         mean("design/density", info["density"])
-        *hidden, output = info["layer_densities"]
         for k, density in enumerate(hidden):
             mean(f"design/density_hidden_{k + 1}", density)
         mean("design/density_output", output)

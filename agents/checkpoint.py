@@ -89,7 +89,7 @@ def take(model: Any, logs: dict[str, Any]) -> Checkpoint:
             "environment": [id(moment.best) for moment in moments].index(id(best)),
             "layer_sizes": best.network.layer_sizes,
             "steps": best.network.steps,
-            "info": {key: value for key, value in best.info.items() if key != "action_mask"},
+            "info": {key: np.asarray(value).tolist() for key, value in best.info.items()},
         },
         "logs": logs,
     }

@@ -12,6 +12,7 @@ from rlnas.agents.design_config import AssessConfig, DesignConfig
 from rlnas.agents.episodes import env_like, thorough_env
 from rlnas.agents.evaluation import metrics_of
 from rlnas.agents.policy import Policy, fingerprint, load_policy
+from rlnas.architecture import layers_of
 from rlnas.artefacts import save_design
 from rlnas.datasets import Dataset
 from rlnas.envs.design_env import Design, DesignEnv
@@ -43,17 +44,18 @@ def run_episode(
         progress_bar: show one of the edits.
 
     Returns:
-        The design with the best score of the episode, and the info of the start and every step.
+        The design with the best score of the episode; the info of the start and of every step,
+        with the words of the environment.
     """
     env.best = None
     with progress(progress_bar, total=env.episode_steps, unit="edit", desc="designing") as bar:
         observation, info = env.reset(seed=seed)
-        history = [info]
+        history = [info | env.words]
         over = False
         while not over:
             action = policy(observation, env.action_masks())
             observation, _, over, _, info = env.step(action)
-            history.append(info)
+            history.append(info | env.words)
             now = f"{info['val_accuracy']:.2%} with {info['active_weights']:,} weights"
             bar.set_postfix_str(now, refresh=False)
             bar.update()
@@ -164,4 +166,4 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
 
 def _step_of(info: dict[str, Any]) -> dict[str, Any]:
     keys = ("action", "applied", "score", "val_accuracy", "val_loss", "active_weights")
-    return {**{key: info[key] for key in keys}, "layer_sizes": list(info["layer_sizes"])}
+    return {**{key: info[key] for key in keys}, "layer_sizes": layers_of(info)["layer_sizes"]}

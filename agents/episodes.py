@@ -60,10 +60,12 @@ def check_data(run: Path, data: Iterable[Dataset]) -> None:
         run: its folder.
         data: what its data sets are now, loaded.
     """
-    before = read_json(run / "config.json").get(DATA)
-    keys = ("samples_sha256", "split_sha256")
-    for was, now in zip(before or [], origins(data), strict=True):
-        if any(was[key] != now[key] for key in keys):
+    path, keys = run / "config.json", ("samples_sha256", "split_sha256")
+    before, after = read_json(path).get(DATA), origins(data)
+    if not isinstance(before, list) or len(before) != len(after):
+        raise InputError(f"{path} is damaged: it does not say what its data were")
+    for was, now in zip(before, after, strict=True):
+        if not isinstance(was, dict) or any(was.get(key) != now[key] for key in keys):
             raise InputError(
                 f"data set '{now['dataset']}' is not what the run {run} began with (other "
                 "SHA-256): put the data back, or train anew"

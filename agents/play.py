@@ -45,7 +45,7 @@ def play(config: PlayConfig, ask: Callable[[str], str] = input) -> list[float]:
     )
     while not over:
         console.print()
-        console.print(describe(env.now.network, info), style="cyan")
+        console.print(describe(env.now.network, info | env.words), style="cyan")
         console.print(menu(env.action_masks()))
         action = _answer(env, ask)
         if action is None:
@@ -53,7 +53,9 @@ def play(config: PlayConfig, ask: Callable[[str], str] = input) -> list[float]:
         _, _, over, _, info = env.step(action)
         scores.append(info["score"])
         change = scores[-1] - scores[-2]
-        console.print(f"step {env.elapsed} of {env.episode_steps}: {info['action']}, {change:+.4f}")
+        console.print(
+            f"step {env.elapsed} of {env.episode_steps}: {env.words['action']}, {change:+.4f}"
+        )
     console.print(f"\nyour best score {max(scores):.4f}, the last {scores[-1]:.4f}")
     best, _ = run_episode(env, policy, config.seed)
     console.print(

@@ -31,7 +31,7 @@ class Moment(NamedTuple):
 
 
 class ReplayableEnv(gym.Wrapper):
-    """Remember how to come back to this moment.
+    """Remember how to come back to this moment; infos tell in words what was done.
 
     Args:
         env: a deterministic environment that draws from `np_random` alone.
@@ -49,12 +49,14 @@ class ReplayableEnv(gym.Wrapper):
         random = self.unwrapped.np_random if seed is None else seeding.np_random(seed)[0]
         self.generator = random.bit_generator.state
         self.actions = []
-        return self.env.reset(seed=seed)
+        observation, info = self.env.reset(seed=seed)
+        return observation, info | self.get_wrapper_attr("words")
 
     def step(self, action: Any) -> Any:
         """Take an action."""
         self.actions.append(int(action))
-        return self.env.step(action)
+        *outcome, info = self.env.step(action)
+        return *outcome, info | self.get_wrapper_attr("words")
 
     def state(self) -> dict[str, Any]:
         """JSON values that `restore` takes."""

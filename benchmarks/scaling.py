@@ -58,7 +58,7 @@ class Instant(gym.Env):
         self.observation_space, self.action_space = env.observation_space, env.action_space
         self.started = env.reset(seed=0)
         self.stepped = env.step(0)
-        self.best = env.best  # type: ignore[attr-defined]
+        self.best, self.words = env.best, env.words  # type: ignore[attr-defined]
         self.render_mode = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:

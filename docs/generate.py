@@ -7,7 +7,12 @@ import gymnasium as gym
 
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.design_vector_env import DesignVectorEnv
-from rlnas.envs.multi_objective import MODesignEnv, MOTabularEnv
+from rlnas.envs.multi_objective import (
+    MODesignEnv,
+    MODesignVectorEnv,
+    MOTabularEnv,
+    MOTabularVectorEnv,
+)
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
@@ -21,6 +26,8 @@ PAGES = {
     "multi_objective_tabular": MOTabularEnv,
     "design_vector": DesignVectorEnv,
     "tabular_vector": TabularVectorEnv,
+    "multi_objective_design_vector": MODesignVectorEnv,
+    "multi_objective_tabular_vector": MOTabularVectorEnv,
     "sb3_threaded": ThreadedVecEnv,
     "sb3_tabular": TabularVecEnv,
 }

@@ -1,10 +1,12 @@
 """`DesignEnv`: one episode designs one network while it is being trained."""
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
+from numpy.typing import DTypeLike
 
 from rlnas import datasets, plots
 from rlnas.architecture import check_architecture
@@ -33,7 +35,7 @@ MAX_LOSS = 1e18
 
 
 class Design(NamedTuple):
-    """A network and the info of the step that made it."""
+    """A network, and the info and the words of the step that made it."""
 
     network: SparseNetwork
     info: dict[str, Any]
@@ -104,17 +106,32 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     with a copy of that one, as the argument `network` does.
 
     ## Episode End
-    Terminates after `episode_steps` steps: the budget is part of the task and in the
-    observation. Never truncates.
+    Terminates after `episode_steps` steps: the budget is part of the task and in the observation
+    (`progress`), and there is no value beyond it to bootstrap from. Never truncates, which is why
+    `spec.max_episode_steps` is None.
 
     ## Information
-    `score`, `val_accuracy`, `val_loss`, `active_weights`, `density`, `layer_sizes`,
-    `layer_densities`, `operation`, `action` (the operation with its layer and amount), `applied`,
-    `diverged`, `penalty`, `dataset`, `action_mask`, at every step.
+    Numbers only, at every step and after `reset`, always of the same types and shapes:
+
+    | entries | type |
+    |---|---|
+    | `score`, `val_accuracy`, `val_loss`, `density`, `penalty` | float |
+    | `active_weights` | int |
+    | `dataset_index` | int, into the attribute `datasets` |
+    | `layer_sizes` | int64 `[5]`: inputs, hidden layers 1-3, outputs; 0 for a layer that is not there |
+    | `layer_densities` | float64 `[4]`: hidden layers 1-3, outputs; 0 for a layer that is not there |
+    | `applied`, `diverged` | bool |
+    | `action_mask` | int8 `[39]` |
+
+    A vector environment has one array for each entry, with a row for each environment.
+    `rlnas.architecture.layers_of(info)` gives the layers that are there. The attribute `words` has
+    text: `dataset`, and of the last step `operation` and `action` (with its layer and amount).
+
     If a network diverges (a loss that is not finite, or astronomic), the step is undone, `diverged`
     is True and `applied` False.
 
-    The attribute `best` is the design with the highest score since the environment was made.
+    The attribute `best` is the design with the highest score since the environment was made; its
+    info has the words too.
 
     ## Arguments
     * `dataset`: a name (see `rlnas.datasets.load`), a path to an `.npz` file, `(X, y)`, a
@@ -155,7 +172,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         render_mode: str | None = None,
     ):
         self.datasets = datasets.load_all(dataset, data_dir)
-        self.dataset: Dataset = self.datasets[0]  # until the first episode
+        self.dataset_index = 0  # until the first episode
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
@@ -200,7 +217,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             _check_start(start, self.datasets)
         super().reset(seed=seed)
         rng = self.np_random
-        self.dataset = self.datasets[rng.integers(len(self.datasets))]
+        self.dataset_index = int(rng.integers(len(self.datasets)))
         self.penalty = draw(self.penalty_range, rng)
         if architecture is not None:
             n_features, n_classes = self.dataset.n_features, self.dataset.n_classes
@@ -263,10 +280,29 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         """The design as a text table or as a picture, by `render_mode`."""
         check_under_way(self.elapsed)
         if self.render_mode == "ansi":
-            return plots.describe(self.now.network, self._info())
+            return plots.describe(self.now.network, self._info() | self.words)
         if self.render_mode == "rgb_array":
             return plots.network_picture(self.now.network)
         return None
+
+    @property
+    def dataset(self) -> Dataset:
+        """What networks are designed for in this episode."""
+        return self.datasets[self.dataset_index]
+
+    @property
+    def words(self) -> dict[str, str]:
+        """`dataset`; `operation` and `action` of the last step, the latter with layer and amount.
+
+        They are no entries of the info, of which libraries make tensors.
+        """
+        check_under_way(self.elapsed)
+        action = actions.ACTIONS[self.action]
+        return {
+            "dataset": self.dataset.name,
+            "operation": action.operation,
+            "action": str(action),
+        }
 
     @property
     def reference(self) -> int:
@@ -305,7 +341,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         """The info; the design is remembered if it is the best so far."""
         info = self._info()
         if self.best is None or info["score"] > self.best.info["score"]:
-            self.best = Design(self.now.network, dict(info))
+            self.best = Design(self.now.network, self._info() | self.words)
         return info
 
     def _info(self) -> dict[str, Any]:
@@ -316,14 +352,14 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             "val_loss": float(self.now.validation.loss),
             "active_weights": network.active_weights,
             "density": network.density,
-            "layer_sizes": network.layer_sizes,
-            "layer_densities": network.layer_densities,
-            "operation": actions.ACTIONS[self.action].operation,
-            "action": str(actions.ACTIONS[self.action]),
+            "layer_sizes": _in_slots(network.layer_sizes, actions.MAX_DEPTH + 2, np.int64),
+            "layer_densities": _in_slots(
+                network.layer_densities, actions.MAX_DEPTH + 1, np.float64
+            ),
             "applied": not self.refused,
             "diverged": self.diverged,
             "penalty": float(self.penalty),
-            "dataset": self.dataset.name,
+            "dataset_index": self.dataset_index,
             "action_mask": self.mask.astype(np.int8),
         }
 
@@ -331,6 +367,12 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 def _diverged(design: Snapshot) -> bool:
     losses = (design.training.loss, design.validation.loss)
     return not all(loss <= MAX_LOSS for loss in losses)  # true for NaN
+
+
+def _in_slots(values: Sequence[float], length: int, dtype: DTypeLike) -> np.ndarray:
+    """An array with a fixed place for every layer: zeros stand before the last, the output's."""
+    *others, output = values
+    return np.array([*others, *[0] * (length - len(values)), output], dtype)
 
 
 def _check_start(network: Any, data: list[Dataset]) -> None:

@@ -50,6 +50,8 @@ class DesignVectorEnv(SyncVectorEnv):
         InputError: a value cannot be used.
     """
 
+    env_class: type[DesignEnv] = DesignEnv
+
     def __init__(
         self,
         num_envs: int = 1,
@@ -68,7 +70,7 @@ class DesignVectorEnv(SyncVectorEnv):
         )
 
         def make() -> gym.Env:
-            env: gym.Env = DesignEnv(**arguments)
+            env: gym.Env = self.env_class(**arguments)
             if limit is not None:
                 env = TimeLimit(env, limit)
             return _Ahead(env, resets=mode is AutoresetMode.SAME_STEP)

@@ -6,10 +6,22 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.design_vector_env import DesignVectorEnv
 from rlnas.envs.tabular_actions import reachable
 from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular_vector_env import TabularVectorEnv
 from rlnas.errors import InputError
 from rlnas.table import non_dominated
+
+
+def _reward_space() -> gym.spaces.Box:
+    """Of one environment's reward; vector environments have the same, as MO-Gymnasium wants."""
+    return gym.spaces.Box(-np.inf, np.inf, (2,), np.float32)
+
+
+def _measure(info: dict[str, Any], reference: int) -> np.ndarray:
+    """Both objectives, float64 `[2]`; `[num_envs, 2]` of a vector environment's infos."""
+    return np.stack([info["val_accuracy"], -info["active_weights"] / reference], axis=-1)
 
 
 class _TwoObjectives(gym.Env):
@@ -20,8 +32,8 @@ class _TwoObjectives(gym.Env):
 
     def __init__(self, **arguments: Any):
         super().__init__(**arguments)
+        self.reward_space = _reward_space()
         self.reward_dim = 2
-        self.reward_space = gym.spaces.Box(-np.inf, np.inf, (self.reward_dim,), np.float32)
         self._objectives = np.zeros(self.reward_dim)
 
     def reset(
@@ -29,18 +41,15 @@ class _TwoObjectives(gym.Env):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """As the scalar environment."""
         observation, info = super().reset(seed=seed, options=options)
-        self._objectives = self._measure(info)
+        self._objectives = _measure(info, self.reference)
         return observation, info
 
     def step(self, action: Any) -> tuple[np.ndarray, Any, bool, bool, dict[str, Any]]:
         """As the scalar environment, but the reward is float32 `[2]`."""
         observation, _, terminated, truncated, info = super().step(action)
-        before, self._objectives = self._objectives, self._measure(info)
+        before, self._objectives = self._objectives, _measure(info, self.reference)
         reward = self._objectives - before if self.reward == "difference" else self._objectives
         return observation, reward.astype(np.float32), terminated, truncated, info
-
-    def _measure(self, info: dict[str, Any]) -> np.ndarray:
-        return np.array([info["val_accuracy"], -info["active_weights"] / self.reference])
 
 
 class MODesignEnv(_TwoObjectives, DesignEnv):
@@ -115,3 +124,72 @@ class MOTabularEnv(_TwoObjectives, TabularEnv):
         best = near[non_dominated(accuracy[near], weights[near])]
         objectives = np.stack([accuracy, -weights / self.reference], axis=1)
         return list(objectives[best] - objectives[start])
+
+
+class MODesignVectorEnv(DesignVectorEnv):
+    """Many `MODesignEnv`: as `DesignVectorEnv`, with rewards float32 `[num_envs, 2]`.
+
+    Made by `gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point", ...)`. In a
+    step that only resets an environment (mode "NextStep") its reward is `(0, 0)`.
+
+    Args:
+        num_envs: how many.
+        arguments: of `DesignVectorEnv` and of `MODesignEnv`.
+
+    Raises:
+        InputError: a value cannot be used.
+    """
+
+    env_class = MODesignEnv
+
+    def __init__(self, num_envs: int = 1, **arguments: Any):
+        super().__init__(num_envs, **arguments)
+        self.reward_space = _reward_space()
+        self._rewards = np.zeros((num_envs, 2), np.float32)  # rows that `SyncVectorEnv` fills
+
+
+class MOTabularVectorEnv(TabularVectorEnv):
+    """Many `MOTabularEnv`: as `TabularVectorEnv`, with rewards float32 `[num_envs, 2]`.
+
+    Made by `gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point", ...)`. In a
+    step that only resets an environment (mode "NextStep") its reward is `(0, 0)`.
+
+    Args:
+        num_envs: how many.
+        arguments: of `TabularVectorEnv`.
+
+    Raises:
+        InputError: a value cannot be used.
+    """
+
+    def __init__(self, num_envs: int = 1, **arguments: Any):
+        super().__init__(num_envs, **arguments)
+        self.reward_space = _reward_space()
+        self._objectives = np.zeros((num_envs, 2))
+
+    def reset(
+        self,
+        *,
+        seed: int | list[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """As `TabularVectorEnv`."""
+        observations, infos = super().reset(seed=seed, options=options)
+        began = infos["_val_accuracy"]
+        self._objectives[began] = _measure(infos, self.table.reference)[began]
+        return observations, infos
+
+    def step(
+        self, actions: Any
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """As `TabularVectorEnv`, but the rewards are float32 `[num_envs, 2]`."""
+        late = self._over
+        observations, _, terminated, truncated, infos = super().step(actions)
+        before, self._objectives = self._objectives, _measure(infos, self.table.reference)
+        after = self._objectives.copy()
+        if "final_info" in infos:
+            over = infos["_final_info"]
+            after[over] = _measure(infos["final_info"], self.table.reference)[over]
+        rewards = after - before if self.single.reward == "difference" else after
+        rewards[late] = 0
+        return observations, rewards.astype(np.float32), terminated, truncated, infos

@@ -76,8 +76,8 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         max_episode_steps: int | None = None,
     ):
         check_count("num_envs", num_envs)
-        self.mode = check_autoreset_mode(autoreset_mode)
-        self.metadata = {**TabularEnv.metadata, "autoreset_mode": self.mode}
+        self.autoreset_mode = check_autoreset_mode(autoreset_mode)
+        self.metadata = {**TabularEnv.metadata, "autoreset_mode": self.autoreset_mode}
         self.num_envs = num_envs
         # One environment of its own: what the others share, and what renders them.
         self.single = TabularEnv(
@@ -154,7 +154,7 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         actions = check_actions(actions, self.num_envs, len(self.rules.operations))
         before = self._over
         check_under_way(self._places.item(0, ELAPSED))
-        check_over(self.mode, before)
+        check_over(self.autoreset_mode, before)
         late = before.any()
         moving = ~before if late else self._everywhere
         rules = self.rules
@@ -184,7 +184,7 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         over = terminated | truncated
         rewards = self._rewards.copy()
         final: dict[str, Any] = {}
-        if self.mode is AutoresetMode.SAME_STEP and over.any():
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and over.any():
             final = self._final(over)
             self._begin(over, self.settings)
             over = np.zeros(self.num_envs, bool)

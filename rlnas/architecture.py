@@ -1,7 +1,8 @@
 """An architecture: the width and density of each hidden layer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
+from typing import Any
 
 from rlnas.errors import InputError
 
@@ -44,3 +45,17 @@ def check_architecture(
             "at most 1"
         )
     return tuple((int(width), float(density)) for width, density in layers)
+
+
+def layers_of(info: Mapping[str, Any]) -> dict[str, list]:
+    """`layer_sizes` and `layer_densities` of the layers a network has, from the info of a step.
+
+    The info has a place for every layer that a network may have; size 0 says that it has none.
+    """
+    sizes, densities = info["layer_sizes"], info["layer_densities"]
+    return {
+        "layer_sizes": [int(size) for size in sizes if size],
+        "layer_densities": [
+            float(density) for size, density in zip(sizes[1:], densities, strict=True) if size
+        ],
+    }

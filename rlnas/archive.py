@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from rlnas.architecture import layers_of
 from rlnas.errors import InputError
 
 VERSION = 1
@@ -46,8 +47,9 @@ class ArchivedDesign:
     @classmethod
     def of(cls, timestep: int, environment: int, info: Mapping[str, Any]) -> "ArchivedDesign":
         """The design that the info of a step tells of."""
-        rest = (field.name for field in fields(cls)[2:])
-        return cls(timestep, environment, **{name: info[name] for name in rest})
+        rest = {field.name: info[field.name] for field in fields(cls)[2:]}
+        rest["layer_sizes"] = tuple(layers_of(info)["layer_sizes"])
+        return cls(timestep, environment, **rest)
 
 
 _COLUMNS = [field.name for field in fields(ArchivedDesign)]

@@ -37,12 +37,14 @@ def register() -> None:
     gym.register(
         "rlnas/MODigits-v0",
         entry_point="rlnas.envs.multi_objective:MODesignEnv",
+        vector_entry_point="rlnas.envs.multi_objective:MODesignVectorEnv",
         disable_env_checker=True,
         kwargs={"dataset": "digits"},
     )
     gym.register(
         "rlnas/MOTabularDigits-v0",
         entry_point="rlnas.envs.multi_objective:MOTabularEnv",
+        vector_entry_point="rlnas.envs.multi_objective:MOTabularVectorEnv",
         disable_env_checker=True,
         kwargs={"table": "digits"},
     )

@@ -24,7 +24,7 @@ from rlnas.agents.config import TrainConfig
 from rlnas.agents.design import assess, run_episode
 from rlnas.agents.design_config import AssessConfig
 from rlnas.agents.policy import load_policy, save_schedule
-from rlnas.agents.ppo import train, train_once
+from rlnas.agents.ppo import resume, train, train_once
 from rlnas.archive import FILE, DesignArchive
 from rlnas.artefacts import load_design
 from rlnas.datasets import load
@@ -71,6 +71,7 @@ def test_every_documented_file_is_written(finished):
         "policy.zip",
         "best/design.json",
         "best/network.safetensors",
+        "best/preprocessing.json",
         "designs.sqlite",
         "progress.csv",
     }
@@ -92,6 +93,7 @@ def test_the_configuration_is_kept(finished):
     for key, value in TINY.items():
         assert kept[key] == (list(value) if isinstance(value, tuple) else value)
     assert kept["algorithm"] == finished.name
+    assert kept.pop("data") == [load("wine").origin]
     assert kept.keys() == TrainConfig.__dataclass_fields__.keys()
 
 
@@ -119,12 +121,53 @@ def test_a_training_that_was_cut_short_begins_again_and_one_that_ended_does_not(
     (tmp_path / "run" / "progress.csv").write_text("half of it")
     with pytest.raises(InputError, match="not empty"):
         train_once(config)
-    write_json(tmp_path / "run" / "config.json", episodes.as_json(config))
+    write_json(
+        tmp_path / "run" / "config.json",
+        {**episodes.as_json(config), episodes.DATA: [load("wine").origin]},
+    )
     assert train_once(config) == tmp_path / "run"
     assert len(progress_of(tmp_path / "run")) == 3
     ended = (tmp_path / "run" / "policy.zip").stat().st_mtime_ns
     train_once(config)
     assert (tmp_path / "run" / "policy.zip").stat().st_mtime_ns == ended
+
+
+def test_a_training_is_not_resumed_on_other_data(tmp_path):
+    rng = np.random.default_rng(0)
+    path, y = tmp_path / "mine.npz", np.arange(90) % 2
+    np.savez(path, X=rng.normal(size=(90, 3)), y=y)
+    run = train(tiny(tmp_path / "run", dataset=(str(path),)), progress_bar=False)
+    (run / "policy.zip").unlink()
+    np.savez(path, X=rng.normal(size=(90, 3)), y=y)
+    with pytest.raises(InputError, match="'mine' is not what the run .* began with"):
+        resume(run, progress_bar=False)
+
+
+@pytest.mark.parametrize("data", [None, [], "wine", [None], [{"samples_sha256": 3}]])
+def test_a_run_that_does_not_say_what_its_data_were_is_not_resumed(data, tmp_path):
+    run = tmp_path / "run"
+    write_json(run / "config.json", {**episodes.as_json(tiny(run)), episodes.DATA: data})
+    with pytest.raises(InputError, match=r"damaged|is not what the run"):
+        resume(run, progress_bar=False)
+
+
+def test_a_name_alone_is_one_data_set(tmp_path):
+    assert TrainConfig(dataset="wine").dataset == ("wine",)  # type: ignore[arg-type]
+
+
+def test_arrays_are_refused_before_anything_is_written(tmp_path):
+    config = tiny(tmp_path / "run", dataset=((np.eye(90), np.arange(90) % 2),))
+    with pytest.raises(InputError, match=r"np.savez\('mine.npz'"):
+        train(config, progress_bar=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_best_design_is_tested_once_in_the_end_beside_how_often_was_looked(finished):
+    network, _, record = load_design(finished / "best")
+    data = load("wine")
+    assert record["test_accuracy"] == evaluate(network, data, data.test).accuracy
+    assert (record["looks"], record["looks_at"]) == (192, data.validation.size)
+    assert record["samples_sha256"] == data.samples_sha256
 
 
 def test_every_setting_of_the_learner_reaches_it(tmp_path):
@@ -261,12 +304,12 @@ def watched(tmp_path_factory) -> Any:
 
         def reset(self, **settings: Any) -> Any:
             found = super().reset(**settings)
-            starts.append(found[1])
+            starts.append(found[1] | self.words)
             return found
 
         def step(self, action: Any) -> Any:
             found = super().step(action)
-            steps.append(found[4])
+            steps.append(found[4] | self.words)
             return found
 
     with pytest.MonkeyPatch.context() as patch:
@@ -304,7 +347,8 @@ def test_the_designs_shown_are_those_at_the_end_of_episodes(watched):
     for name, key in (("score", "score"), ("validation_accuracy", "val_accuracy")):
         means = [np.mean([info[key] for info in part]) for part in finals]
         assert scalars(events, f"design/{name}") == pytest.approx(means, rel=1e-5)
-    depths = [np.mean([len(info["layer_sizes"]) - 2 for info in part]) for part in finals]
+    sizes = [[info["layer_sizes"] for info in part] for part in finals]
+    depths = [np.mean(np.count_nonzero(part, axis=1)) - 2 for part in sizes]
     assert scalars(events, "design/depth") == pytest.approx(depths, rel=1e-5)
 
 

@@ -21,6 +21,7 @@ from rlnas.agents.search import (
     play,
     search,
 )
+from rlnas.architecture import layers_of
 from rlnas.envs import design_env
 from rlnas.envs.actions import ACTIONS, MAX_DEPTH, MAX_WIDTH
 from rlnas.envs.design_env import DesignEnv
@@ -241,7 +242,7 @@ def test_an_episode_goes_on_training_the_best_network():
     best: Any = problem.archive.best
     before = network_bits(best)
     _, info = env.reset(seed=2)
-    assert info["layer_sizes"] == best.layer_sizes
+    assert tuple(layers_of(info)["layer_sizes"]) == best.layer_sizes
     assert info["score"] == make(network=best).reset(seed=2)[1]["score"]
     play(env, lambda _, mask: NONE)
     assert network_bits(best) == before

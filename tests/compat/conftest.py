@@ -28,9 +28,3 @@ def name(request, present) -> str:
 def scalar(request, present) -> str:
     """Every id with a number as reward."""
     return present(request.param)
-
-
-@pytest.fixture(params=helpers.VECTORISED)
-def vectorised(request, present) -> str:
-    """Every id with a vector entry point."""
-    return present(request.param)

@@ -28,7 +28,6 @@ def is_image(name: str) -> bool:
 
 SCALAR = [name for name in IDS if is_scalar(name)]
 VECTOR_REWARD = [name for name in IDS if not is_scalar(name)]
-VECTORISED = [name for name in IDS if gym.spec(name).vector_entry_point is not None]
 
 
 def short(name: str) -> dict[str, Any]:

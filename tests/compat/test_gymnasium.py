@@ -37,6 +37,29 @@ def test_time_limit_truncates(name):
     assert (terminated, truncated) == (False, True)
 
 
+def test_no_id_has_a_time_limit_for_the_budget_is_part_of_the_task(name):
+    assert gym.spec(name).max_episode_steps is None
+
+
+@pytest.mark.parametrize("episode_steps", [1, 20, 40])
+def test_an_episode_of_any_length_ends_by_termination_alone(episode_steps):
+    env = gym.make("rlnas/TabularDigits-v0", episode_steps=episode_steps)
+    _, *steps = episode(env, seed=0)
+    assert [step[2] for step in steps] == [False] * (episode_steps - 1) + [True]
+    assert not any(step[3] for step in steps)
+
+
+def test_with_a_limit_of_the_length_of_an_episode_time_is_observed_and_ends_stay(name):
+    length = short(name)["episode_steps"]
+    limited = make(name, max_episode_steps=length)
+    timed, plain = wrappers.TimeAwareObservation(limited), make(name)
+    outcomes = list(zip(episode(timed, seed=0), episode(plain, seed=0), strict=True))
+    assert [one[0][-1] for one, _ in outcomes] == list(range(length + 1))
+    for one, other in outcomes:
+        np.testing.assert_array_equal(one[0][:-1], other[0])
+        assert one[2:-2] == other[2:-2], "terminations"
+
+
 def test_record_episode_statistics_adds_the_rewards_up(scalar):
     env = wrappers.RecordEpisodeStatistics(make(scalar))
     _, *steps = episode(env, seed=0)
@@ -170,23 +193,22 @@ def assert_equal(some: list[Any], others: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_the_vector_entry_point_equals_stepping_one_by_one(vectorised, mode):
-    settings = short(vectorised)
+def test_the_vector_entry_point_equals_stepping_one_by_one(scalar, mode):
+    settings = short(scalar)
     ours = gym.make_vec(
-        vectorised,
+        scalar,
         NUM_ENVS,
         vectorization_mode="vector_entry_point",
         autoreset_mode=mode.value,
         **settings,
     )
     sync = gym.make_vec(
-        vectorised,
+        scalar,
         NUM_ENVS,
         vectorization_mode="sync",
         vector_kwargs={"autoreset_mode": mode},
         **settings,
     )
-    assert ours.metadata["autoreset_mode"] is mode
     assert ours.observation_space == sync.observation_space
     steps = settings["episode_steps"] + 2
     assert_equal(values(vector_episodes(ours, steps)), values(vector_episodes(sync, steps)))
@@ -194,20 +216,29 @@ def test_the_vector_entry_point_equals_stepping_one_by_one(vectorised, mode):
         vector.close()
 
 
-def test_a_vector_may_be_closed_twice(vectorised):
-    vector = gym.make_vec(vectorised, NUM_ENVS, **short(vectorised))
+def test_a_vector_may_be_closed_twice(name):
+    vector = gym.make_vec(name, NUM_ENVS, "vector_entry_point", **short(name))
     vector.reset(seed=0)
     vector.close()
     vector.close()
 
 
-def test_a_vector_normalises_observations_and_counts_episodes(vectorised):
-    vector = gym.make_vec(vectorised, NUM_ENVS, **short(vectorised))
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_a_vector_tells_its_autoreset_mode(name, mode):
+    vector = gym.make_vec(
+        name, NUM_ENVS, "vector_entry_point", autoreset_mode=mode.value, **short(name)
+    )
+    assert vector.autoreset_mode is vector.metadata["autoreset_mode"] is mode  # type: ignore[attr-defined]
+    vector.close()
+
+
+def test_a_vector_normalises_observations_and_counts_episodes(scalar):
+    vector = gym.make_vec(scalar, NUM_ENVS, **short(scalar))
     vector = wrappers.vector.NormalizeObservation(vector)
     vector = wrappers.vector.RecordEpisodeStatistics(vector)
-    outcomes = vector_episodes(vector, short(vectorised)["episode_steps"])
+    outcomes = vector_episodes(vector, short(scalar)["episode_steps"])
     assert all(np.isfinite(outcome[0]).all() for outcome in outcomes)
-    assert outcomes[-1][4]["episode"]["l"].tolist() == [short(vectorised)["episode_steps"]] * 2
+    assert outcomes[-1][4]["episode"]["l"].tolist() == [short(scalar)["episode_steps"]] * 2
     vector.close()
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
+from rlnas.architecture import layers_of
 from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
 from rlnas.torch_module import from_torch
@@ -70,7 +71,7 @@ def test_it_can_be_where_an_episode_starts():
     data = random_dataset(np.random.default_rng(5))
     env = DesignEnv(data, network=network, batches_per_step=1, episode_steps=1)
     _, info = env.reset(seed=0)
-    assert info["layer_sizes"] == SIZES
+    assert tuple(layers_of(info)["layer_sizes"]) == SIZES
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,10 @@ INFO_KEYS = {
     "density",
     "layer_sizes",
     "layer_densities",
-    "operation",
-    "action",
     "applied",
     "diverged",
     "penalty",
-    "dataset",
+    "dataset_index",
     "action_mask",
 }
 """As the manual of `DesignEnv` lists them."""

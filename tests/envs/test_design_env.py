@@ -16,6 +16,7 @@ import torch
 from gymnasium.utils.env_checker import check_env as gymnasium_check
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
+from rlnas.architecture import layers_of
 from rlnas.datasets import Dataset, load
 from rlnas.edits import EditError
 from rlnas.envs import actions, design_env
@@ -31,7 +32,7 @@ from tests.envs.helpers import INFO_KEYS, TASK, bits, episode, make, play
 OTHER_TASK = replace(
     random_dataset(np.random.default_rng(9), features=9, classes=4, samples=200), name="other"
 )
-NONE, ADD_ALL, ADD_LAYER_3 = 0, 1, 35
+NONE, ADD_ALL, ADD_LAYER_3, REMOVE_LAYER_1 = 0, 1, 35, 36
 REAL = ("rlnas/MNIST-v0", "rlnas/FashionMNIST-v0")
 
 
@@ -103,8 +104,9 @@ def test_a_spec_survives_json():
 
 @pytest.mark.parametrize("name", ["rlnas/Digits-v0", "rlnas/Design-v0"])
 def test_the_default_task_is_digits(name):
-    _, info = gym.make(name).reset(seed=0)
-    assert info["dataset"] == "digits"
+    env = gym.make(name)
+    env.reset(seed=0)
+    assert env.get_wrapper_attr("words")["dataset"] == "digits"
 
 
 # --- the same bits ---
@@ -242,9 +244,9 @@ def test_a_penalty_drawn_stays_for_the_episode():
 
 def test_width_and_density_of_the_starting_network_are_as_given():
     _, info = make(width=10, density=0.5).reset(seed=0)
-    assert info["layer_sizes"] == (6, 10, 3)
+    assert info["layer_sizes"].tolist() == [6, 10, 0, 0, 3]
     assert info["layer_densities"][0] == 0.5
-    assert 0.5 <= info["layer_densities"][1] <= 0.6  # a neuron that nothing reads gets a reader
+    assert 0.5 <= info["layer_densities"][-1] <= 0.6  # a neuron that nothing reads gets a reader
 
 
 def test_ranges_of_width_and_density_are_drawn_at_every_reset():
@@ -273,7 +275,7 @@ def test_an_episode_can_start_with_any_architecture(given):
         assert density == max(1, round(wanted * n_in)) / n_in or density > wanted  # all are read
     assert densities[-1] == 1
     _, info = env.reset(seed=0)
-    assert info["layer_sizes"] == (6, 9, 3)  # for one episode only
+    assert layers_of(info)["layer_sizes"] == [6, 9, 3]  # for one episode only
 
 
 def test_a_given_network_starts_every_episode_and_is_not_changed():
@@ -282,7 +284,7 @@ def test_a_given_network_starts_every_episode_and_is_not_changed():
     env = make(network=given, width=30)
     for seed in (1, 2):
         _, info = episode(env, seed)[0]
-        assert info["layer_sizes"] == (6, 5, 4, 3)
+        assert layers_of(info)["layer_sizes"] == [6, 5, 4, 3]
         assert info["active_weights"] == given.active_weights
     assert network_bits(given) == before
 
@@ -306,7 +308,7 @@ def test_an_episode_that_a_network_is_given_for_is_that_of_an_environment_of_thi
         assert env.step(0)[4]["score"] == other.step(0)[4]["score"]
     assert network_bits(env.now.network) == network_bits(other.now.network)
     assert network_bits(given) == before
-    assert env.reset(seed=2)[1]["layer_sizes"] != (6, 5, 4, 3)  # it was for one episode
+    assert layers_of(env.reset(seed=2)[1])["layer_sizes"] != [6, 5, 4, 3]  # it was for one episode
 
 
 # --- the data sets ---
@@ -318,8 +320,9 @@ def test_each_episode_draws_one_of_several_data_sets():
     names = []
     for _ in range(100):
         observation, info = env.reset()
-        names.append(info["dataset"])
-        n_features = {"noise": 6, "other": 9}[info["dataset"]]
+        names.append(env.words["dataset"])
+        assert env.datasets[info["dataset_index"]].name == names[-1]
+        n_features = {"noise": 6, "other": 9}[names[-1]]
         assert info["layer_sizes"][0] == n_features
         assert entry(observation, "features") == pytest.approx(np.log10(n_features) / 4)
     assert 30 < names.count("other") < 70
@@ -327,7 +330,7 @@ def test_each_episode_draws_one_of_several_data_sets():
 
 def test_an_episode_stays_with_its_data_set():
     infos = infos_of(episode(make([TASK, OTHER_TASK]), seed=1))
-    assert len({info["dataset"] for info in infos}) == 1
+    assert len({info["dataset_index"] for info in infos}) == 1
 
 
 @pytest.mark.parametrize("source", ["wine", TASK, (TASK.features, TASK.labels)])
@@ -338,8 +341,9 @@ def test_a_name_a_data_set_or_arrays_are_a_task(source):
 
 def test_an_npz_file_is_a_task(tmp_path):
     np.savez(tmp_path / "mine.npz", X=TASK.features, y=TASK.labels)
-    _, info = make(str(tmp_path / "mine.npz")).reset(seed=0)
-    assert info["dataset"] == "mine"
+    env = make(str(tmp_path / "mine.npz"))
+    env.reset(seed=0)
+    assert env.words["dataset"] == "mine"
 
 
 def poisoned(data: Dataset) -> Dataset:
@@ -404,8 +408,8 @@ def test_an_applied_action_edits_the_network():
     _, before = env.reset(seed=0)
     observation, _, _, _, info = env.step(ADD_ALL)
     assert info["applied"] is True
-    assert info["operation"] == "add_connections"
-    assert info["action"] == "add_connections all x1.25"
+    assert env.words["operation"] == "add_connections"
+    assert env.words["action"] == "add_connections all x1.25"
     assert info["active_weights"] == before["active_weights"] + round(
         before["active_weights"] * 0.25
     )
@@ -571,26 +575,42 @@ def test_a_network_that_nearly_diverges_is_seen_without_warnings():
 # --- what it tells ---
 
 
-def test_every_info_has_the_documented_keys_as_plain_python_values():
+def test_every_info_has_the_documented_keys_with_values_of_the_documented_types():
     env = make(episode_steps=12)
     for info in infos_of(episode(env, seed=1)):
         assert set(info) == INFO_KEYS
         floats = ("score", "val_accuracy", "val_loss", "density", "penalty")
         assert all(type(info[key]) is float and np.isfinite(info[key]) for key in floats)
-        assert type(info["active_weights"]) is int
+        assert type(info["active_weights"]) is type(info["dataset_index"]) is int
         assert type(info["applied"]) is bool
-        assert all(type(info[key]) is str for key in ("operation", "action", "dataset"))
-        assert type(info["layer_sizes"]) is type(info["layer_densities"]) is tuple
-        assert {type(size) for size in info["layer_sizes"]} == {int}
-        assert {type(density) for density in info["layer_densities"]} == {float}
-        assert len(info["layer_densities"]) == len(info["layer_sizes"]) - 1
-        assert info["action_mask"].dtype == np.int8
-        assert info["action_mask"].shape == (39,)
+        for key, dtype, length in [
+            ("layer_sizes", np.int64, 5),
+            ("layer_densities", np.float64, 4),
+            ("action_mask", np.int8, 39),
+        ]:
+            assert (info[key].dtype, info[key].shape) == (dtype, (length,))
+
+
+def test_the_info_has_a_place_for_every_layer_and_zeros_where_there_is_none():
+    given = random_network((6, 5, 4, 3), 0.6, np.random.default_rng(0))
+    env = make(network=given)
+    infos = [env.reset(seed=0)[1]]
+    for action in (ADD_LAYER_3, *[REMOVE_LAYER_1] * 3):
+        infos.append(env.step(action)[4])
+        network = env.now.network
+        assert layers_of(infos[-1]) == {
+            "layer_sizes": list(network.layer_sizes),
+            "layer_densities": list(network.layer_densities),
+        }
+        assert not infos[-1]["layer_densities"][network.depth : -1].any()
+    depths = [np.count_nonzero(info["layer_sizes"][1:4]) for info in infos]
+    assert depths == [2, 3, 2, 1, 0]
+    assert all(info["layer_sizes"][[0, -1]].tolist() == [6, 3] for info in infos)
 
 
 def test_the_manual_lists_the_keys_of_the_info():
-    text = section("Information").split("at every step")[0]
-    assert set(re.findall(r"`(\w+)`", text)) == INFO_KEYS
+    entries = [row[0] for row in rows_of(section("Information"))]
+    assert set(re.findall(r"`(\w+)`", " ".join(entries))) == INFO_KEYS
 
 
 def test_rewards_and_flags_are_plain_python_values():
@@ -609,7 +629,7 @@ def test_the_mask_in_the_info_is_the_mask_of_the_method():
         np.testing.assert_array_equal(info["action_mask"], mask)
         np.testing.assert_array_equal(mask, actions.legal_actions(env.now.network))
         info = env.step(env.action_space.sample(info["action_mask"]))[4]
-        assert info["applied"] or info["operation"].startswith("remove")
+        assert info["applied"] or env.words["operation"].startswith("remove")
 
 
 def test_masks_given_out_are_the_callers_own():
@@ -662,9 +682,12 @@ def test_every_design_of_an_episode_is_valid_and_survives_a_file(tmp_path):
 def test_the_info_of_the_best_design_is_its_own():
     env = make()
     _, info = env.reset(seed=0)
+    kept = bits(info)
     info["episode"] = "added by a wrapper"
+    info["layer_sizes"][:] = 9
     assert env.best is not None
-    assert set(env.best.info) == INFO_KEYS
+    assert bits({key: env.best.info[key] for key in INFO_KEYS}) == kept
+    assert set(env.best.info) - INFO_KEYS == set(env.words)
 
 
 # --- rendering and closing ---

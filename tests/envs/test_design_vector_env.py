@@ -100,7 +100,7 @@ def test_several_data_sets_and_arrays_give_the_same_bits_too(ours):
     vector, sync = ours(dataset=dataset), one_by_one(dataset=dataset)
     found, wanted = run(vector, 8), run(sync, 8)
     assert_same(found, wanted)
-    assert len({name for outcome in found for name in outcome[-1]["dataset"]} - {None}) == 2
+    assert {index for outcome in found for index in outcome[-1]["dataset_index"]} == {0, 1}
 
 
 def test_seeds_may_be_a_number_a_list_or_none(ours):

@@ -19,7 +19,8 @@ def drawn(name: str, resets: int) -> set[str]:
     """The data sets of some episodes."""
     env = gym.make(name, batches_per_step=1)
     env.reset(seed=0)
-    return {env.reset()[1]["dataset"] for _ in range(resets)}
+    datasets = env.get_wrapper_attr("datasets")
+    return {datasets[env.reset()[1]["dataset_index"]].name for _ in range(resets)}
 
 
 @BOTH

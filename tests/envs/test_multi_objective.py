@@ -7,7 +7,10 @@ import gymnasium as gym
 import mo_gymnasium
 import numpy as np
 import pytest
+from gymnasium.vector import AutoresetMode
 from mo_gymnasium.wrappers import LinearReward, MONormalizeReward, MORecordEpisodeStatistics
+from mo_gymnasium.wrappers.vector import MORecordEpisodeStatistics as VectorStatistics
+from mo_gymnasium.wrappers.vector import MOSyncVectorEnv
 
 from rlnas.envs.multi_objective import MODesignEnv, MOTabularEnv
 from rlnas.errors import InputError
@@ -15,6 +18,7 @@ from rlnas.grid import Grid
 from rlnas.table import Table
 from tests.core.tables import random_table
 from tests.envs.helpers import bits
+from tests.envs.vectors import assert_same, run
 
 GRID = Grid((4, 8, 16), (0.5,), 2)
 TABLE = random_table(GRID, seed=5, n_validation=12)
@@ -148,6 +152,54 @@ def test_bad_arguments_are_refused_as_by_the_scalar_environments():
         env = kind()
         with pytest.raises(InputError, match="call reset"):
             env.step(0)
+
+
+# --- many at once ---
+
+
+@pytest.mark.parametrize("reward", ["difference", "score"])
+@pytest.mark.parametrize("mode", AutoresetMode)
+def test_weighted_rewards_of_a_vector_are_those_of_the_scalar_vector(name, mode, reward):
+    settings = {**SHORT[name], "reward": reward, "penalty": 0.7}
+    ours, twin = (
+        gym.make_vec(each, 3, "vector_entry_point", autoreset_mode=mode, **settings)
+        for each in (name, SCALAR[name])
+    )
+    outcomes = zip(run(ours, 20), run(twin, 20), strict=True)
+    for (observations, *paid, infos), (same, *numbers, others) in outcomes:
+        if paid:
+            assert (paid[0].shape, paid[0].dtype) == ((3, 2), np.float32)
+            np.testing.assert_allclose(paid[0] @ [1, 0.7], numbers[0], atol=1e-6)
+        assert_same((observations, *paid[1:], infos), (same, *numbers[1:], others))
+    for each in (ours, twin):
+        each.close()
+
+
+def test_a_vector_pays_what_that_of_mo_gymnasium_pays(name):
+    ours = gym.make_vec(name, 3, "vector_entry_point", **SHORT[name])
+    theirs = MOSyncVectorEnv([lambda: make(name)] * 3)
+    assert ours.reward_space == theirs.reward_space == make(name).unwrapped.reward_space
+    rng = np.random.default_rng(0)
+    assert_same(*(envs.reset(seed=0) for envs in (ours, theirs)))
+    for _ in range(20):
+        actions = rng.integers(ours.single_action_space.n, size=3)
+        assert_same(*(envs.step(actions) for envs in (ours, theirs)))
+    ours.close()
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+def test_mo_gymnasium_records_the_returns_of_a_vector(name, mode):
+    envs = VectorStatistics(
+        gym.make_vec(name, 3, "vector_entry_point", autoreset_mode=mode, **SHORT[name])
+    )
+    _, start = envs.reset(seed=0)
+    for _ in range(SHORT[name]["episode_steps"]):
+        *_, infos = envs.step(np.array([7, 12, 18]))
+    end = infos.get("final_info", infos)
+    gained = end["val_accuracy"] - start["val_accuracy"]
+    assert infos["episode"]["r"].shape == (3, 2)
+    np.testing.assert_allclose(infos["episode"]["r"][:, 0], gained, atol=1e-6)
+    envs.close()
 
 
 # --- the Pareto front ---
