@@ -80,7 +80,8 @@ frontier: setup  ## designs for MNIST and Fashion-MNIST beside their rivals, tes
 	for name in mnist fashion_mnist; do \
 		$(BIN)/rlnas frontier --dataset $$name --out runs/frontier-$$name && \
 		cp runs/frontier-$$name/frontier.png docs/frontier/$$name.png && \
-		cp runs/frontier-$$name/frontier.md docs/frontier/$$name.md; \
+		cp runs/frontier-$$name/frontier.md docs/frontier/$$name.md && \
+		cp runs/frontier-$$name/results.json docs/frontier/$$name.json; \
 	done
 
 capacity: setup  ## the poster's studies of width and depth: half an hour

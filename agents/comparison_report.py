@@ -107,7 +107,9 @@ def picture(task: SearchTask, results: dict[str, list[Result]]) -> Any:
             plots.draw_interval(_improvement(results, method), place, wins, color=colour)
     for axes in (scores, wins):
         axes.set_yticks(range(len(methods)), methods)
+        axes.set_ylim(-0.5, len(methods) - 0.5)  # the same rows, though the controller has no win
         axes.grid(alpha=0.3)
+    plots.score_axis(scores, intervals=5)
     scores.set_xlabel("best score found")
     wins.set_xlabel("probability that the controller is better")
     wins.axvline(0.5, color="0.5", linestyle=":")
@@ -118,7 +120,7 @@ def picture(task: SearchTask, results: dict[str, list[Result]]) -> Any:
     curves.set_ylabel("best score so far")
     curves.legend(fontsize="x-small", ncols=2, loc="lower right")
     profiles.set_xlabel("score")
-    profiles.locator_params(axis="x", nbins=6)
+    plots.score_axis(profiles, intervals=5)
     profiles.set_ylabel("share of searches that find better")
     return drawn
 

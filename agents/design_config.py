@@ -24,7 +24,8 @@ class DesignConfig:
     """Seed of the episode and of the final training."""
     penalty: Option[float] = None
     """Price of the reference number of weights; by default the one of the training, or the middle
-    of its range."""
+    of its range. A higher price asks for fewer weights, but one episode is one noisy search, and
+    may end with more all the same (docs/price.md)."""
     thorough: bool = False
     """Start from 300 dense neurons, make 40 edits, train for an epoch after each: better designs in
     some ten times the time."""

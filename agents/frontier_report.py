@@ -132,12 +132,9 @@ def picture(points: dict[float, list[dict[str, Any]]], others: list[dict[str, st
             ends = plots.whiskers(value, low, high)
             place = np.array(weights)[order]
             axes.errorbar(place, value, yerr=ends, ms=4, capsize=2, label=method, **style)
-    for row in others:
-        point = float(row["active_weights"]), float(row["test_error"])
-        errors.plot(*point, "k^", ms=5, alpha=0.6)
-        errors.annotate(
-            row["method"], point, fontsize=6, xytext=(4, 3), textcoords="offset points", alpha=0.8
-        )
+    places = np.array([(float(row["active_weights"]), float(row["test_error"])) for row in others])
+    if others:
+        errors.plot(*places.T, "k^", ms=5, alpha=0.6)
     errors.set_ylabel("test error, %")
     losses.set_ylabel("test loss, nats")
     for axes in (errors, losses):
@@ -147,4 +144,6 @@ def picture(points: dict[float, list[dict[str, Any]]], others: list[dict[str, st
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(alpha=0.3, which="both")
         axes.legend()
+    if others:
+        plots.name_points(places, [row["method"] for row in others], errors)
     return drawn

@@ -278,6 +278,7 @@ def _picture(results: _Results, tasks: tuple[str, ...]) -> bytes:
         if "reachable" in summary["greedy"]:
             axes.axvline(summary["greedy"]["reachable"].value, color="0.5", linestyle="--")
         axes.set_yticks(range(len(summary)), list(summary) if task == tasks[0] else [])
+        plots.score_axis(axes)
         axes.set_title(TASKS[task].title, fontsize="medium")
         axes.set_xlabel("score")
         axes.grid(alpha=0.3)

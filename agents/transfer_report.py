@@ -107,6 +107,7 @@ def picture(combinations: Sequence[dict[str, Any]]) -> Any:
             plots.draw_interval(difference(some, method), place, axes)
         axes.set_yticks(range(len(methods)), methods)
         axes.axvline(0, color="0.5", linestyle=":")
+        plots.score_axis(axes)
         axes.set_title(name)
         axes.set_xlabel("controller's test score better by")
         axes.grid(alpha=0.3)

@@ -11,6 +11,9 @@ from rlnas.network import AVERAGE, SparseNetwork
 MOST_LINES = 4000
 """Connections drawn at the most, the largest weights first."""
 
+SPAN = 0.002
+"""Of an axis of scores, at least, so that a tie looks like one."""
+
 
 def describe(network: SparseNetwork, facts: Mapping[str, Any] | None = None) -> str:
     """A text table of a network's layers, and the facts given, one line each."""
@@ -209,3 +212,60 @@ def draw_interval(
     """
     value, low, high = np.array([interval]).T
     axes.errorbar(value, place, xerr=whiskers(value, low, high), fmt="o", capsize=3, **style)
+
+
+def score_axis(axes: Any, intervals: int = 3) -> None:
+    """Give an x axis of scores, when all is drawn, a few short tick labels and at least `SPAN`.
+
+    Args:
+        axes: a matplotlib `Axes`.
+        intervals: between ticks, at the most.
+    """
+    low, high = axes.get_xlim()
+    missing = max(0.0, SPAN - (high - low)) / 2
+    axes.set_xlim(low - missing, high + missing)
+    axes.locator_params(axis="x", nbins=intervals)
+
+
+def name_points(points: np.ndarray, names: Sequence[str], axes: Any) -> list[Any]:
+    """Write names near points, over no other name, point or curve as far as there is room.
+
+    Call it last: it fixes the limits of the axes.
+
+    Args:
+        points: float `[n, 2]`, x and y.
+        names: of the points.
+        axes: a matplotlib `Axes` with a legend.
+
+    Returns:
+        The matplotlib `Text` of each name, none of which is outside the axes.
+    """
+    from textalloc import allocate
+
+    axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())  # lines to the names do not widen them
+    axes.figure.draw_without_rendering()  # which puts the legend where it will be
+    legend = axes.get_legend().get_window_extent().transformed(axes.transData.inverted())
+    taken = [legend.corners()[[0, 1, 3, 2, 0]]]
+    taken += [line.get_xydata() for line in axes.get_lines() if line.get_linestyle() != "None"]
+    taken += [bar for bars in axes.collections for bar in bars.get_segments()]
+    x, y = points.T
+    *_, texts, _ = allocate(
+        axes,
+        x,
+        y,
+        list(names),
+        x_scatter=x,
+        y_scatter=y,
+        x_lines=[curve[:, 0] for curve in taken],
+        y_lines=[curve[:, 1] for curve in taken],
+        textsize=7,
+        margin=0.004,
+        min_distance=0.01,
+        max_distance=0.4,
+        nbr_candidates=500,
+        linecolor="0.5",
+        linewidth=0.5,
+        avoid_label_lines_overlap=True,
+        avoid_crossing_label_lines=True,
+    )
+    return texts

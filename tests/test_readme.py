@@ -22,7 +22,7 @@ def test_the_code_runs(number, tmp_path, monkeypatch):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_parse(command, monkeypatch):
     ran = []
-    monkeypatch.setattr(cli, "run", ran.append)
+    monkeypatch.setattr(cli, "run", lambda config, quiet: ran.append(config))
     assert cli.main(shlex.split(command)[1:]) == 0
     assert len(ran) == 1
 

@@ -14,6 +14,7 @@ from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE, TrainConfig
 from rlnas.agents.data_config import FetchConfig, ListConfig
 from rlnas.agents.design_config import DesignConfig, DesignsConfig
 from rlnas.agents.experiment_config import TransferConfig
+from tests.snippets import ROOT
 
 WHOLE = [
     f"{name} {inner}" if inner else name
@@ -58,6 +59,15 @@ def test_errors_and_help_speak_as_the_user_does(command, capsys):
     assert "--quiet" in printed
     for leak in ("command.", "{None}", "None", str(Path(rlnas.__file__).parent), str(SHIPPED)):
         assert leak not in printed
+
+
+def test_help_tells_that_a_higher_price_may_end_with_more_weights(capsys):
+    with pytest.raises(SystemExit):
+        parse(["design", "--help"])
+    shown = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
+    told = "one episode is one noisy search, and may end with more all the same (docs/price.md)"
+    assert told in shown
+    assert (ROOT / "docs" / "price.md").is_file()
 
 
 def test_help_names_the_controller_in_words_and_python_has_its_folder(capsys):

@@ -1,5 +1,6 @@
 """The report of a comparison: every number in it, computed again by other means."""
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,30 @@ def test_scores_and_improvement_are_drawn_where_the_table_has_them():
 
 
 # --- the files ---
+
+
+@pytest.mark.parametrize("apart", [0.0, 1e-9, 1e-6, 1e-4, 1e-3, 0.03])
+def test_tick_labels_do_not_touch_however_close_the_methods_are(apart):
+    results = made_up(TABLE)
+    for runs in results.values():
+        for found in runs:
+            found["score"] = 0.951138 + apart * (found["score"] - 0.8)
+    drawn = picture(TABLE, results)
+    drawn.draw_without_rendering()
+    for axes in drawn.axes:
+        shown = [label.get_window_extent() for label in axes.get_xticklabels()]
+        inside = [box for box in shown if box.x1 > axes.bbox.x0 and box.x0 < axes.bbox.x1]
+        assert len(inside) >= 2
+        assert not any(a.overlaps(b) for a, b in combinations(inside, 2))
+        assert axes.xaxis.get_offset_text().get_text() == ""
+
+
+def test_rows_of_scores_and_improvement_are_level():
+    scores, _, _, wins = picture(TABLE, made_up(TABLE)).axes
+    assert scores.get_ylim() == wins.get_ylim()
+    assert [label.get_text() for label in scores.get_yticklabels()] == [
+        label.get_text() for label in wins.get_yticklabels()
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -13,10 +15,11 @@ from rlnas.agents.design_config import DesignConfig, EvaluateConfig
 from rlnas.agents.episodes import thorough_env
 from rlnas.agents.experiment_config import FrontierConfig
 from rlnas.agents.frontier import RIVALS, frontier
-from rlnas.agents.frontier_report import PUBLISHED, by_penalty, published, report, within
+from rlnas.agents.frontier_report import PUBLISHED, by_penalty, picture, published, report, within
 from rlnas.errors import InputError
 from rlnas.training import LONG_DECAY
 from tests.agents.helpers import files_in
+from tests.snippets import ROOT
 
 SHORT = {"episode_steps": 4, "width": 160, "density": 1.0, "weight_decay": LONG_DECAY}
 
@@ -134,6 +137,40 @@ def test_the_tables_have_means_over_seeds(tmp_path):
     assert (tmp_path / "frontier.md").read_text() == text + "\n"
     assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((tmp_path / "results.json").read_text()) == found
+
+
+def of_table(dataset: str) -> list[dict[str, Any]]:
+    """Designs whose results are the ends of the intervals in the table of all penalties."""
+    table = (ROOT / "docs" / "frontier" / f"{dataset}.md").read_text().split("\n| penalty ")[1]
+    found = []
+    for row in table.splitlines()[2:]:
+        penalty, weights, _, *accuracies = row.strip("|").split("|")
+        for seed in (1, 2):  # of "98.50% (98.42% to 98.57%)"
+            shares = [float(re.findall(r"([\d.]+)%", cell)[seed]) / 100 for cell in accuracies]
+            each = point(float(penalty), seed, int(weights.replace(",", "")), shares[0])
+            for method, share in zip(RIVALS, shares[1:], strict=True):
+                each["methods"][method] = {**each["methods"]["controller"], "test_accuracy": share}
+            found.append(each)
+    return found
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist"])
+def test_names_of_published_results_overlap_nothing(dataset):
+    others = published(dataset)
+    drawn = picture(by_penalty(of_table(dataset)), others)
+    drawn.draw_without_rendering()
+    axes = drawn.axes[0]
+    names = [text for text in axes.texts if text.get_text()]
+    assert sorted(name.get_text() for name in names) == sorted(row["method"] for row in others)
+    boxes = [name.get_window_extent() for name in names]
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    assert not any(box.overlaps(axes.get_legend().get_window_extent()) for box in boxes)
+    for box in boxes:
+        assert axes.bbox.x0 <= box.x0 < box.x1 <= axes.bbox.x1
+        assert axes.bbox.y0 <= box.y0 < box.y1 <= axes.bbox.y1
+    points = [(float(row["active_weights"]), float(row["test_error"])) for row in others]
+    for place in axes.transData.transform(points):
+        assert not any(box.contains(*place) for box in boxes)
 
 
 def test_a_budget_that_no_design_fits_has_an_empty_row(tmp_path):
