@@ -195,6 +195,11 @@ class TrainConfig(EpisodesConfig):
         return -(-self.total_timesteps // (self.rollout_steps * self.num_envs))
 
     @property
+    def timesteps(self) -> int:
+        """Steps over all environments that whole rollouts make of `total_timesteps`."""
+        return self.updates * self.rollout_steps * self.num_envs
+
+    @property
     def folder(self) -> Path:
         """`run_dir` or its default."""
         return self.folder_for(self.algorithm)

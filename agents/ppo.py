@@ -1,5 +1,6 @@
 """Training a controller with PPO: one call."""
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,23 +18,20 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from rlnas import archive, datasets
-from rlnas.agents.callbacks import (
-    ArchiveDesigns,
-    BestDesign,
-    DesignLog,
-    Progress,
-    best_design,
-)
-from rlnas.agents.checkpoint import Checkpoint, Checkpoints, read_last, restore
+from rlnas.agents.callbacks import ArchiveDesigns, BestDesign, DesignLog, Progress
+from rlnas.agents.checkpoint import FOLDER, Checkpoints, checkpoints, read
 from rlnas.agents.config import WORKERS, TrainConfig
 from rlnas.agents.episodes import DATA, as_json, check_data, make_env, origins, run_config
+from rlnas.agents.expected import Damaged
 from rlnas.agents.features import policy_arguments
 from rlnas.agents.interrupt import interrupts
 from rlnas.agents.policy import check_start, save_policy, start_from
 from rlnas.agents.replay import ReplayableEnv, ReplayableVecEnv
-from rlnas.agents.run_logs import logs_state, open_logs, quiet_writers
+from rlnas.agents.run_logs import Kept, kept_logs, logs_state, open_logs, quiet_writers
 from rlnas.agents.shared_episodes import SeededEpisodes, SharedEpisodes
+from rlnas.agents.training_state import check_finite, restore
 from rlnas.datasets import Dataset
+from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
 from rlnas.files import LOCK, locked, new_folder, write_json
 
@@ -66,7 +64,8 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     folder = new_folder(config.folder)
     with locked(folder):
         write_json(folder / "config.json", {**as_json(config), DATA: origins(data)})
-        _learn(config, data, folder, None, progress_bar)
+        with _begun(config, data, folder) as model:
+            _learn(config, data, model, folder, None, progress_bar)
     return folder
 
 
@@ -98,14 +97,17 @@ def resume(folder: Path, progress_bar: bool = True, **where: Any) -> Path:
     data = datasets.load_all(list(config.dataset), config.data_dir)
     check_data(folder, data)
     with locked(folder):
-        checkpoint = read_last(folder)
-        if checkpoint is None:  # nothing that would be worth keeping
+        if checkpoints(folder):
+            with restored(config, data, folder) as (model, kept):
+                _learn(config, data, model, folder, kept, progress_bar)
+        else:  # nothing that would be worth keeping
             for path in folder.iterdir():
                 if path.is_dir():
                     shutil.rmtree(path)
                 elif path.name not in ("config.json", LOCK):
                     path.unlink()
-        _learn(config, data, folder, checkpoint, progress_bar)
+            with _begun(config, data, folder) as model:
+                _learn(config, data, model, folder, None, progress_bar)
     return folder
 
 
@@ -127,27 +129,71 @@ def _ended(folder: Path) -> bool:
     return (folder / "policy.zip").is_file()  # what a training writes last
 
 
-def _maker(config: TrainConfig, data: list[Dataset]) -> Callable[[], gym.Env]:
+def _maker(config: TrainConfig, data: list[Dataset]) -> Callable[[], DesignEnv]:
     return partial(make_env, config, data, reward=config.reward)
+
+
+@contextmanager
+def _begun(config: TrainConfig, data: list[Dataset], folder: Path) -> Iterator[Any]:
+    """An untrained model; at the end its environments are closed."""
+    env = new_vec_env(config, _maker(config, data))
+    # The policy is tiny: more threads would only take cores from the environments.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        model = new_model(config, env)
+        model.set_logger(Logger(str(folder), []))
+        yield model
+    finally:
+        env.close()
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def restored(config: TrainConfig, data: list[Dataset], folder: Path) -> Iterator[tuple[Any, Kept]]:
+    """A model as it was at the last checkpoint that is not damaged, and what is kept of its logs.
+
+    No file is changed.
+
+    Args:
+        config: of the training.
+        data: what its data sets are, loaded.
+        folder: of the run.
+
+    Raises:
+        InputError: all are damaged.
+    """
+    for path in reversed(checkpoints(folder)):
+        with _begun(config, data, folder) as model:
+            try:
+                state, logs = read(path)
+                restore(state, model, _maker(config, data)(), config.timesteps)
+                kept = kept_logs(folder, logs)
+            except Damaged as error:
+                warn = logging.getLogger(__name__).warning
+                warn("%s is damaged and passed over: %s", path, error)
+                continue
+            yield model, kept
+            return
+    raise InputError(
+        f"all checkpoints in {folder / FOLDER} are damaged or of another training: train again"
+    )
 
 
 def _learn(
     config: TrainConfig,
     data: list[Dataset],
+    model: Any,
     folder: Path,
-    checkpoint: Checkpoint | None,
+    kept: Kept | None,
     progress_bar: bool,
 ) -> None:
-    # The policy is tiny: more threads would only take cores from the environments.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    env = new_vec_env(config, _maker(config, data))
-    files = checkpoint.facts["logs"]["files"] if checkpoint else None
+    """Train a model, which goes on where there are logs to keep, and write the policy."""
     progress = Progress()
     try:
-        with quiet_writers(), closing(open_logs(folder, files)) as logger:
-            more = [progress] if progress_bar else []
-            _fit(config, data, env, logger, folder, checkpoint, more)
+        with quiet_writers(), closing(model.logger):
+            open_logs(model.logger, folder, kept or Kept())
+            _fit(config, data, model, folder, kept, [progress] if progress_bar else [])
     except OSError as error:
         raise InputError(
             f"cannot write to {folder}: {error.strerror}; when it can be written to again, go on "
@@ -155,52 +201,43 @@ def _learn(
         ) from error
     finally:
         progress.close()
-        env.close()
-        torch.set_num_threads(threads)
 
 
 def _fit(
     config: TrainConfig,
     data: list[Dataset],
-    env: VecEnv,
-    logger: Logger,
+    model: Any,
     folder: Path,
-    checkpoint: Checkpoint | None,
+    kept: Kept | None,
     more: list[BaseCallback],
 ) -> None:
-    """Train a model from the beginning or from a checkpoint, and write the policy."""
-    model = new_model(config, env)
-    model.set_logger(logger)
     seen = ArchiveDesigns(folder / archive.FILE)
+    design_log = DesignLog("" if kept else _as_markdown(config), seen.archive)
     best = BestDesign(folder / "best", data)
-    design_log = DesignLog("" if checkpoint else _as_markdown(config), seen.archive)
-    if checkpoint is not None:
-        restore(checkpoint, model)
-        best.score = checkpoint.facts["logs"]["best_score"]
-        best.save(best_design(env))  # a crash may have left files of two designs
-        design_log.next_picture = checkpoint.facts["logs"]["next_picture"]
+    if kept is not None:
+        design_log.next_picture = kept.next_picture
     elif config.start is not None:
         start_from(config.start, model.policy)
 
     def logs() -> dict[str, Any]:
-        return {
-            "files": logs_state(folder, logger),
-            "next_picture": design_log.next_picture,
-            "best_score": best.score,
-        }
+        return logs_state(folder, model.logger, design_log.next_picture)
 
-    steps = config.updates * config.rollout_steps * config.num_envs
     updates = model.num_timesteps // (config.rollout_steps * config.num_envs)
     with (
         interrupts("finishing this rollout; Ctrl-C again to leave at once") as asked,
         _counting_on(model, updates),
     ):
         callbacks = [seen, design_log, best, *more]
-        model.learn(
-            steps - model.num_timesteps,
-            callback=CallbackList([*callbacks, Checkpoints(folder, logs, asked)]),
-            reset_num_timesteps=checkpoint is None,
-        )
+        try:
+            model.learn(
+                config.timesteps - model.num_timesteps,
+                callback=CallbackList([*callbacks, Checkpoints(folder, logs, asked)]),
+                reset_num_timesteps=kept is None,
+            )
+        except ValueError:  # from PyTorch's distributions, which know no NaN
+            check_finite(model)
+            raise
+    check_finite(model)
     best.test()
     save_policy(folder, model.policy, config.algorithm, list(config.net_arch), config.features)
     model.save(folder / "policy.zip")

@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from rlnas.agents.ray_cluster import cluster
-from rlnas.agents.replay import Moment, ReplayableVecEnv
+from rlnas.agents.replay import Moment, ReplayableVecEnv, Replayed
 from rlnas.envs.design_env import Design
 from rlnas.errors import InputError
 
@@ -119,13 +119,18 @@ class RayVecEnv(VecEnv):
         """Where each environment is, as the workers have told."""
         return [moment for moment in self.moments_told if moment is not None]
 
-    def restore(self, moments: Sequence[Moment]) -> None:
-        """Bring each environment back to a moment."""
+    def restore(self, moments: Sequence[Moment]) -> list[Replayed]:
+        """Bring each environment back to a moment.
+
+        Raises:
+            Damaged: they cannot have been there.
+        """
         theirs = [[moments[index] for index in part] for part in self.parts]
         answers = self._ask([("restore", (each,), {}) for each in theirs])
-        for part, masks in zip(self.parts, answers, strict=True):
+        for part, (_, masks) in zip(self.parts, answers, strict=True):
             for index, mask in zip(part, masks, strict=True):
                 self.newest[index] = {"action_mask": mask}
+        return [each for replayed, _ in answers for each in replayed]
 
     def close(self) -> None:
         """End the workers, and Ray if it was started here; may be called twice."""
@@ -265,6 +270,5 @@ class _Worker:
         self.envs.step_async(actions)
         return *self.envs.step_wait(), self.envs.reset_infos
 
-    def _restore(self, moments: Sequence[Moment]) -> list[np.ndarray]:
-        self.envs.restore(moments)
-        return self.envs.env_method("action_masks")
+    def _restore(self, moments: Sequence[Moment]) -> tuple[list[Replayed], list[np.ndarray]]:
+        return self.envs.restore(moments), self.envs.env_method("action_masks")

@@ -13,9 +13,11 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils import seeding
 
+from rlnas.agents.expected import Damaged, fields, listed, shown, whole
 from rlnas.envs.design_env import Design
 from rlnas.envs.design_vector_env import in_threads
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
+from rlnas.errors import InputError
 
 
 class Moment(NamedTuple):
@@ -28,6 +30,18 @@ class Moment(NamedTuple):
 
     state: dict[str, Any]
     best: Design | None
+
+
+class Replayed(NamedTuple):
+    """What playing an episode again gave.
+
+    Attributes:
+        observation: the last one, float32.
+        rewards: of each step, float32.
+    """
+
+    observation: np.ndarray
+    rewards: np.ndarray
 
 
 class ReplayableEnv(gym.Wrapper):
@@ -62,14 +76,50 @@ class ReplayableEnv(gym.Wrapper):
         """JSON values that `restore` takes."""
         return {"generator": self.generator, "actions": list(self.actions)}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Come back to the moment of a state, by playing its episode again."""
-        random = np.random.default_rng()
-        random.bit_generator.state = state["generator"]
-        self.unwrapped.np_random = random
-        self.reset()
-        for action in state["actions"]:
-            self.step(action)
+    def restore(self, state: Any) -> Replayed:
+        """Come back to the moment of a state, by playing its episode again.
+
+        Raises:
+            Damaged: no episode of this environment can have had the state.
+        """
+        generator, actions = fields(state, "generator", "actions")
+        n_actions = int(self.action_space.n)  # type: ignore[attr-defined]
+        numbers = [whole(action, high=n_actions - 1) for action in listed(actions)]
+        self.unwrapped.np_random = np.random.Generator(restored_generator(generator))
+        try:
+            observation, _ = self.reset()
+            rewards, over = [], False
+            for action in numbers:
+                observation, reward, terminated, truncated, _ = self.step(action)
+                rewards.append(reward)
+                over = terminated or truncated
+        except InputError as error:
+            raise Damaged(f"an episode cannot be played again: {error}") from error
+        if over:
+            raise Damaged("an episode is over: the next one would have begun")
+        return Replayed(observation, np.array(rewards, np.float32))
+
+
+def restored_generator(state: Any) -> np.random.PCG64:
+    """A bit generator, from its `state` in NumPy's words.
+
+    Raises:
+        Damaged: no generator of this kind can have had the state.
+    """
+    kind, numbers, has_uint32, uinteger = fields(
+        state, "bit_generator", "state", "has_uint32", "uinteger"
+    )
+    if kind != "PCG64":
+        raise Damaged(f"expected a generator PCG64, found {shown(kind)}")
+    position, increment = fields(numbers, "state", "inc")
+    whole(position, high=2**128 - 1)
+    if whole(increment, high=2**128 - 1) % 2 == 0:
+        raise Damaged("the increment of a generator is even")
+    whole(has_uint32, high=1)
+    whole(uinteger, high=2**32 - 1)
+    generator = np.random.PCG64()
+    generator.state = state
+    return generator
 
 
 class ReplayableVecEnv(ThreadedVecEnv):
@@ -80,13 +130,18 @@ class ReplayableVecEnv(ThreadedVecEnv):
         states, bests = self.env_method("state"), self.get_attr("best")
         return [Moment(*each) for each in zip(states, bests, strict=True)]
 
-    def restore(self, moments: Sequence[Moment]) -> None:
-        """Bring each environment back to a moment."""
+    def restore(self, moments: Sequence[Moment]) -> list[Replayed]:
+        """Bring each environment back to a moment.
+
+        Raises:
+            Damaged: they cannot have been there.
+        """
         calls = [partial(_restore, *each) for each in zip(self.envs, moments, strict=True)]
-        in_threads(self.pool, calls)
+        return in_threads(self.pool, calls)
 
 
-def _restore(env: gym.Env, moment: Moment) -> None:
-    env.get_wrapper_attr("restore")(moment.state)
+def _restore(env: gym.Env, moment: Moment) -> Replayed:
+    replayed = env.get_wrapper_attr("restore")(moment.state)
     if moment.best is not None:
         env.unwrapped.best = moment.best  # type: ignore[attr-defined]
+    return replayed

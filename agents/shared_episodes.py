@@ -13,6 +13,9 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from rlnas.agents.expected import fields
+from rlnas.agents.replay import Replayed, restored_generator
+
 
 class SeededEpisodes(gym.Wrapper):
     """Every episode has a seed from one sequence; a seed given to `reset` is not used.
@@ -34,10 +37,16 @@ class SeededEpisodes(gym.Wrapper):
         """JSON values that `restore` takes."""
         return {**self.env.get_wrapper_attr("state")(), "seeds": self.seeds.bit_generator.state}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Come back to the moment of a state."""
-        self.env.get_wrapper_attr("restore")(state)
-        self.seeds.bit_generator.state = state["seeds"]
+    def restore(self, state: Any) -> Replayed:
+        """Come back to the moment of a state.
+
+        Raises:
+            Damaged: no episode of this environment can have had the state.
+        """
+        generator, actions, seeds = fields(state, "generator", "actions", "seeds")
+        self.seeds = np.random.Generator(restored_generator(seeds))
+        own = {"generator": generator, "actions": actions}
+        return self.env.get_wrapper_attr("restore")(own)
 
 
 class SharedEpisodes(VecEnvWrapper):

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import tyro
 
-from rlnas.agents.checkpoint import read_last
+from rlnas.agents.checkpoint import checkpoints
 
 TRAIN = ("--dataset", "mixed", "varied", "images", "--num-envs", "8", "--penalty", "0.01", "1")
 
@@ -37,8 +37,8 @@ def look(process: psutil.Process, run: Path) -> dict[str, float]:
     with process.oneshot():
         memory = process.memory_full_info().uss / 2**20
         facts = {"memory": memory, "handles": process.num_fds(), "threads": process.num_threads()}
-    checkpoint = read_last(run)
-    return {**facts, "steps": checkpoint.timesteps if checkpoint else 0}
+    steps = [int(path.stem) for path in checkpoints(run)]
+    return {**facts, "steps": max(steps, default=0)}
 
 
 def main(soak: Soak) -> None:

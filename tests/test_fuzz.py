@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from rlnas import datasets, idx, plots
-from rlnas.agents.checkpoint import FOLDER, read_last
+from rlnas.agents.checkpoint import FOLDER
 from rlnas.agents.design import design
 from rlnas.agents.design_config import DesignConfig, ReportConfig
 from rlnas.agents.episodes import run_config
 from rlnas.agents.policy import load_policy
-from rlnas.agents.ppo import train
+from rlnas.agents.ppo import restored, train
 from rlnas.agents.report import report
 from rlnas.archive import FILE, DesignArchive
 from rlnas.artefacts import load_design
@@ -100,7 +100,9 @@ def read_network(folder: Path) -> Any:
 
 
 def read_checkpoint(folder: Path) -> Any:
-    return read_last(folder)
+    config = run_config(folder)
+    with restored(config, datasets.load_all("wine"), folder) as (model, _):
+        return model
 
 
 READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {

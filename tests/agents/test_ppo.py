@@ -115,6 +115,12 @@ def test_progress_has_a_row_for_every_update(finished):
     assert all(float(row["design/score"]) <= 1 for row in rows)
 
 
+def test_the_columns_of_progress_are_in_alphabetical_order(finished):
+    columns = (finished / "progress.csv").read_text().splitlines()[0].split(",")
+    assert len(columns) > 30
+    assert columns == sorted(columns)
+
+
 def test_a_training_that_was_cut_short_begins_again_and_one_that_ended_does_not(tmp_path):
     config = tiny(tmp_path / "run")
     (tmp_path / "run").mkdir()
@@ -139,7 +145,7 @@ def test_a_training_is_not_resumed_on_other_data(tmp_path):
     run = train(tiny(tmp_path / "run", dataset=(str(path),)), progress_bar=False)
     (run / "policy.zip").unlink()
     np.savez(path, X=rng.normal(size=(90, 3)), y=y)
-    with pytest.raises(InputError, match="'mine' is not what the run .* began with"):
+    with pytest.raises(InputError, match=r"'mine' is not what the run .* began with"):
         resume(run, progress_bar=False)
 
 

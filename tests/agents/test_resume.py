@@ -1,5 +1,6 @@
 """Exact resume: a training that was cut short ends with the bits of one that never was."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,17 +9,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
     EventAccumulator,
 )
 
 from rlnas.agents import checkpoint as module
-from rlnas.agents.checkpoint import FOLDER, KEPT, Paused, read_last
+from rlnas.agents import ppo
+from rlnas.agents.checkpoint import FOLDER, KEPT, Checkpoint, Paused, checkpoints, read
 from rlnas.agents.cli import main
 from rlnas.agents.config import TrainConfig
+from rlnas.agents.expected import Damaged
 from rlnas.agents.ppo import resume, train, train_once
 from rlnas.agents.replay import ReplayableEnv
+from rlnas.agents.training_state import check_torch_generator, take
 from rlnas.archive import FILE, DesignArchive
+from rlnas.datasets import load_all
 from rlnas.errors import InputError
 from rlnas.files import LOCK, locked
 from tests.agents.helpers import progress_of, tiny
@@ -64,7 +70,7 @@ def results(run: Path) -> dict[str, Any]:
         "best": (run / "best" / "network.safetensors").read_bytes(),
         "best record": (run / "best" / "design.json").read_bytes(),
         "designs": DesignArchive(run / FILE).all(),
-        "progress": progress_of(run),
+        "progress": [list(row.items()) for row in progress_of(run)],
         "scalars": scalars,
         "images": images,
         "texts": texts,
@@ -72,10 +78,12 @@ def results(run: Path) -> dict[str, Any]:
     }
 
 
+def last(run: Path) -> Checkpoint:
+    return read(checkpoints(run)[-1])
+
+
 def last_arrays(run: Path) -> dict[str, bytes]:
-    found = read_last(run)
-    assert found is not None
-    return {name: value.tobytes() for name, value in found.arrays.items()}
+    return {name: value.tobytes() for name, value in last(run).state.arrays.items()}
 
 
 def cut(config: TrainConfig, monkeypatch: Any, rollout: int) -> None:
@@ -126,14 +134,12 @@ def test_a_run_may_be_cut_short_again_and_again_and_moved(runs, tmp_path, monkey
     while not ended:
         shutil.move(tmp_path / "run", tmp_path / f"run-{len(steps)}")
         folder = tmp_path / f"run-{len(steps)}"
-        saved = read_last(folder)
-        assert saved is not None
-        steps.append(saved.timesteps)
+        steps.append(last(folder).state.timesteps)
         taken, keep = [], module.write
 
         def write(checkpoint: Any, run: Path, keep: Any = keep, taken: Any = taken) -> None:
             keep(checkpoint, run)
-            taken.append(checkpoint.timesteps)
+            taken.append(checkpoint.state.timesteps)
             if len(taken) == 2:
                 raise Killed
 
@@ -156,12 +162,14 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_with_a_warning(
     paths = sorted((tmp_path / "run" / FOLDER).iterdir())
     assert len(paths) == 3
     paths[2].write_bytes(paths[2].read_bytes()[:-1])
-    content = bytearray(paths[1].read_bytes())
-    content[-7] ^= 1
-    paths[1].write_bytes(content)
+    state, logs = read(paths[1])
+    state.facts["generators"]["position"] = 10**9  # NumPy would read there
+    module.write(Checkpoint(state, logs), tmp_path / "run")
     assert results(resume(tmp_path / "run", progress_bar=False)) == expected
-    assert len(caplog.messages) == 2
-    assert all("its checksum is another: the one before" in line for line in caplog.messages)
+    assert [line.partition("passed over: ")[2] for line in caplog.messages] == [
+        "its checksum is another",
+        "expected a whole number from 0 to 624, found 1000000000",
+    ]
 
 
 def test_a_run_whose_checkpoints_are_all_damaged_is_refused(tmp_path, monkeypatch):
@@ -208,8 +216,56 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, monkeypatch):
     cut(tiny(tmp_path / "two", num_envs=4, net_arch=(9,)), monkeypatch, 1)
     shutil.rmtree(tmp_path / "two" / FOLDER)
     shutil.copytree(tmp_path / "one" / FOLDER, tmp_path / "two" / FOLDER)
-    with pytest.raises(InputError, match="of another training"):
+    with pytest.raises(InputError, match=r"all checkpoints .* are damaged or of another"):
         resume(tmp_path / "two", progress_bar=False)
+
+
+@pytest.mark.parametrize("features", ["flat", "slots", "relative", "blind"])
+def test_a_restored_training_is_in_the_state_of_its_checkpoint(features, tmp_path, monkeypatch):
+    config = tiny(tmp_path / "run", features=features, total_timesteps=128)
+    cut(config, monkeypatch, 1)
+    saved = last(tmp_path / "run").state
+    with ppo.restored(config, load_all("wine"), tmp_path / "run") as (model, _):
+        found = take(model)
+    assert found.timesteps == 64
+    assert {name: value.tobytes() for name, value in found.arrays.items()} == {
+        name: value.tobytes() for name, value in saved.arrays.items()
+    }
+    as_read = json.loads(json.dumps(found.facts, default=np.ndarray.tolist))
+        assert as_read == saved.facts
+
+
+def test_a_place_in_the_state_of_pytorchs_generator_that_it_cannot_be_at_is_refused():
+    generator = torch.Generator()
+    for drawn in (0, 1, 622, 623, 624, 625, 2000):
+        generator.manual_seed(5)
+        torch.rand(drawn, generator=generator)
+        check_torch_generator(generator.get_state().numpy())
+    state = generator.get_state().numpy()
+    left, following = state[8:12].view(np.int32), state[16:24].view(np.int64)
+    for wrong in (left, following):
+        wrong += 1
+        generator.set_state(torch.from_numpy(state))  # PyTorch would read beyond its 624 words
+        with pytest.raises(Damaged, match="place"):
+            check_torch_generator(state)
+        wrong -= 1
+    check_torch_generator(state)
+
+
+@pytest.mark.parametrize("at_a_checkpoint", [True, False])
+def test_a_policy_that_has_diverged_is_one_error_and_in_no_checkpoint(
+    at_a_checkpoint, tmp_path, monkeypatch
+):
+    def diverge(self: Any, *, whole: Any = module.Checkpoints._on_rollout_start) -> None:
+        if self.num_timesteps == 64:
+            next(self.model.policy.parameters()).data[:] = np.nan
+        if self.num_timesteps == 0 or at_a_checkpoint:
+            whole(self)
+
+    monkeypatch.setattr(module.Checkpoints, "_on_rollout_start", diverge)
+    with pytest.raises(InputError, match="diverged after 64 steps"):
+        train(tiny(tmp_path / "run"), progress_bar=False)
+    assert [int(path.stem) for path in checkpoints(tmp_path / "run")] == [0]
 
 
 # --- one process on a folder ---
@@ -240,9 +296,7 @@ def test_ctrl_c_ends_after_the_rollout_and_says_how_to_go_on(tmp_path, runs, cap
         with pytest.raises(Paused, match=f"rlnas train --resume {tmp_path / 'run'}"):
             train(config, progress_bar=False)
     assert "Ctrl-C again" in capsys.readouterr().err
-    saved = read_last(tmp_path / "run")
-    assert saved is not None
-    assert saved.timesteps == 128
+    assert last(tmp_path / "run").state.timesteps == 128
     assert main(["train", "--resume", str(tmp_path / "run")]) == 0
     assert results(tmp_path / "run") == results(runs["maskable_ppo"])
 
