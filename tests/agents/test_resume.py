@@ -232,7 +232,7 @@ def test_a_restored_training_is_in_the_state_of_its_checkpoint(features, tmp_pat
         name: value.tobytes() for name, value in saved.arrays.items()
     }
     as_read = json.loads(json.dumps(found.facts, default=np.ndarray.tolist))
-        assert as_read == saved.facts
+    assert as_read == saved.facts
 
 
 def test_a_place_in_the_state_of_pytorchs_generator_that_it_cannot_be_at_is_refused():
