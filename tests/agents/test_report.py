@@ -23,7 +23,7 @@ from rlnas.errors import InputError
 from tests.agents.helpers import TINY
 
 TITLES = ["Learning curves", "The design", "Edit by edit", "Accuracy against weights"]
-DENSE = "Against a dense network of the same size"
+RIVALS = "Against rivals"
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -35,6 +35,7 @@ class Page(HTMLParser):
         super().__init__()
         self.headings: list[str] = []
         self.cells: list[str] = []
+        self.facts: list[str] = []  # names and values of the head
         self.attributes: list[tuple[str, str | None]] = []
         self.open: list[str] = []
         self.feed(path.read_text(encoding="utf-8"))
@@ -52,8 +53,10 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] == "h2":
             self.headings.append(data)
-        if self.open and self.open[-1] == "td":
+        if self.headings and self.open and self.open[-1] == "td":
             self.cells.append(data)
+        if not self.headings and self.open and self.open[-1] in ("th", "td"):
+            self.facts.append(data)
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +78,12 @@ def designed(runs, tmp_path_factory) -> Path:
 
 
 def test_the_report_of_a_run_has_every_section(copied):
-    assert Page(copied / "report.html").headings == [*TITLES, DENSE]
+    assert Page(copied / "report.html").headings == [*TITLES, RIVALS]
 
 
 def test_the_report_of_a_design_of_images_shows_its_pixels(designed):
     page = Page(designed / "report.html")
-    assert page.headings == ["The design", "Pixels", "Edit by edit", DENSE]
+    assert page.headings == ["The design", "Pixels", "Edit by edit", "Class by class", RIVALS]
     network = load_design(designed).network
     used = np.unique(network.indices[network.indices < 64]).size
     assert f"{used} of 64 pixels are used." in (designed / "report.html").read_text()
@@ -121,14 +124,55 @@ def test_the_history_of_a_design_is_that_of_a_new_episode_with_its_seed(designed
         assert cells[place + 4] == f"{info['score']:.4f}"
 
 
-def test_a_dense_network_of_about_as_many_weights_is_compared_with(designed):
+def test_the_design_is_shown_beside_its_rivals(designed):
     cells = Page(designed / "report.html").cells
-    place = cells.index("dense")
-    network, preprocessing, record = load_design(designed)
+    place = cells.index("this design")
+    network, _, record = load_design(designed)
+    assert cells[place + 1 : place + 4] == [
+        f"{network.active_weights:,} weights",
+        f"{record['test_accuracy']:.2%}",
+        f"{record['balanced_accuracy']:.2%}",
+    ]
     width = round(network.active_weights / 74)
-    assert cells[place + 1] == f"{width * 74:,}"
-    assert 0.05 < float(cells[place + 2].rstrip("%")) / 100 <= 1
-    assert f"{record['test_accuracy']:.2%}" == cells[place - 1]
+    assert cells[place + 4] == f"dense network, {width} hidden neurons, as many batches"
+    assert cells[place + 5] == f"{width * 74:,} weights"
+    assert cells[place + 8] == "logistic regression"
+    for cell in (cells[place + 6], cells[place + 10]):
+        assert 0.05 < float(cell.rstrip("%")) / 100 <= 1
+
+
+def test_the_recall_of_each_class_is_shown(designed):
+    cells = Page(designed / "report.html").cells
+    for name, share in load_design(designed).record["recalls"].items():
+        assert f"{share:.2%}" == cells[len(cells) - cells[::-1].index(name)]
+
+
+def test_the_head_says_what_was_asked_for_and_what_it_came_from(designed):
+    record = load_design(designed).record
+    cells = dict(zip(*[iter(Page(designed / "report.html").facts)] * 2, strict=True))
+    assert cells["data"] == "digits"
+    assert cells["classes"] == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert cells["penalty"] == "0.1 for every 5,624 weights"
+    assert cells["seed"] == "0"
+    assert record["policy"]["sha256"][:12] in cells["policy"]
+    assert f"{record['active_weights']:,} weights; as C code" in cells["size"]
+    assert cells["made"].startswith(record["created"][:10])
+
+
+def test_of_equal_scores_only_the_first_is_bold(designed, tmp_path):
+    network, preprocessing, record = load_design(designed)
+    steps = [{**record["history"][0], "score": score} for score in (0.5, 0.7, 0.7)]
+    save_design(tmp_path, network, preprocessing, {**record, "history": steps})
+    page = report(ReportConfig(tmp_path)).read_text()
+    assert page.count('<tr class="best">') == 1
+    assert re.search(r'<tr class="best"><td>1</td>', page)
+
+
+def test_a_report_needs_no_data(designed, tmp_path):
+    network, preprocessing, record = load_design(designed)
+    gone = {"path": "gone.npz", "absolute": str(tmp_path / "gone.npz")}
+    save_design(tmp_path, network, preprocessing, {**record, "source": gone})
+    assert "Not compared: " in report(ReportConfig(tmp_path)).read_text()
 
 
 def test_a_run_in_progress_is_reported_and_said_to_be_so(copied, tmp_path):
@@ -150,7 +194,9 @@ def test_what_a_stranger_wrote_into_a_design_is_text(designed, tmp_path):
     network, preprocessing, record = load_design(designed)
     evil = "<script>alert(1)</script>"
     rest: dict[str, Any] = {key: value for key, value in record.items() if key != "format"}
-    save_design(tmp_path, network, preprocessing, {**rest, "dataset": evil})
+    save_design(
+        tmp_path, network, preprocessing, {**rest, "dataset": evil, "source": {"name": evil}}
+    )
     page = report(ReportConfig(tmp_path)).read_text()
     assert evil not in page
     assert "&lt;script&gt;" in page
