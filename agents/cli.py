@@ -1,4 +1,4 @@
-"""The command line `rlnas`: each command is a dataclass of `rlnas.agents.config` and one call."""
+"""The command line `rlnas`: each command of `rlnas.agents.arguments` is one call."""
 
 import json
 import logging
