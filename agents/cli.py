@@ -36,6 +36,7 @@ from rlnas.agents.experiment_config import (
     StudyConfig,
     TransferConfig,
 )
+from rlnas.agents.plain_text import plain, plain_console
 from rlnas.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _jobs(config):
             run(config)
     except InputError as error:
-        print(f"rlnas: {error}", file=sys.stderr)
+        print(f"rlnas: {plain(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         print(f"rlnas: {str(error) or 'interrupted'}", file=sys.stderr)
@@ -246,11 +247,10 @@ def _write_card(table: "Table", out: Path) -> None:
 
 
 def _print_design(record: dict[str, Any], out: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     initial = record["initial"]
-    table = Table(title=f"Design for {record['dataset']}")
+    table = Table(title=plain(f"Design for {record['dataset']}"))
     for name in ("", "initial", "final"):
         table.add_column(name)
 
@@ -270,12 +270,11 @@ def _print_design(record: dict[str, Any], out: Path) -> None:
     row("score", "score", "{:.4f}")
     row("test accuracy", "test_accuracy", "{:.2%}")
     row("test loss", "test_loss", "{:.4f}")
-    Console().print(table)
+    plain_console().print(table)
     print(f"design in {out}")
 
 
 def _print_designs(config: DesignsConfig) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from rlnas.archive import FILE, DesignArchive
@@ -294,15 +293,15 @@ def _print_designs(config: DesignsConfig) -> None:
     for design in designs:
         table.add_row(
             f"{design.timestep:,}",
-            design.dataset,
+            plain(design.dataset),
             f"{design.penalty:.3g}",
             f"{design.score:.4f}",
             f"{design.val_accuracy:.2%}",
             f"{design.active_weights:,}",
             "-".join(map(str, design.layer_sizes)),
-            design.action,
+            plain(design.action),
         )
-    Console().print(table)
+    plain_console().print(table)
 
 
 def _print_scores(scores: dict[str, list[float]]) -> None:

@@ -10,12 +10,12 @@ arrays or an ``.npz`` file.
 import difflib
 import logging
 import os
-import zlib
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from collections import Counter
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from rlnas import idx, synthetic
 from rlnas.checks import checked_pair, count_classes
 from rlnas.errors import InputError
+from rlnas.files import open_regular
+from rlnas.npz import read_arrays
 
 _EMBEDDED = ("digits", "wine", "breast_cancer")
 NAMES: tuple[str, ...] = (*_EMBEDDED, *idx.SETS)
@@ -71,6 +73,15 @@ class Dataset:
     def n_features(self) -> int:
         """Number of values per sample."""
         return int(self.features.shape[1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the samples, their labels and the split, in hexadecimal."""
+        found = sha256()
+        for array in (self.features, self.labels, self.train, self.validation, self.test):
+            found.update(f"{array.dtype.str} {array.shape}".encode())
+            found.update(np.ascontiguousarray(array).data)
+        return found.hexdigest()
 
     def standardise(self, indices: NDArray[Any]) -> NDArray[np.float32]:
         """Gather samples as ``(raw - mean) * scale``.
@@ -155,9 +166,9 @@ def load(
         if text in NAMES:
             if data_dir is None or text in _EMBEDDED:
                 return _load_named(text, None)
-            return _load_named(text, Path(data_dir).expanduser().resolve())
+            return _load_named(text, Path(os.path.expanduser(data_dir)).resolve())
         if text.endswith(".npz"):
-            return _read_npz(Path(text).expanduser())
+            return _read_npz(Path(os.path.expanduser(text)))
         if text.startswith(synthetic.PREFIXES):
             return _load_named(text, None)
         close = difflib.get_close_matches(text.lower().replace("-", "_"), NAMES, n=1)
@@ -182,6 +193,9 @@ def load_all(
         source: What `load` takes, or a name in `rlnas.synthetic.FAMILIES`, or a list of these.
         data_dir: As for `load`.
 
+    Returns:
+        The data sets; different ones of one name get a part of their fingerprint behind it.
+
     Raises:
         InputError: If there is none, or one cannot be loaded.
     """
@@ -192,7 +206,18 @@ def load_all(
     for each in sources:
         family = synthetic.FAMILIES.get(each) if isinstance(each, str) else None
         members += [each] if family is None else family
-    return [load(member, data_dir=data_dir) for member in members]
+    return _told_apart([load(member, data_dir=data_dir) for member in members])
+
+
+def _told_apart(data: list[Dataset]) -> list[Dataset]:
+    """The data sets, with a part of its fingerprint in each name that different ones have."""
+    times = Counter(each.name for each in data)
+    contents = {(each.name, each.fingerprint) for each in data if times[each.name] > 1}
+    shared = {name for name, count in Counter(name for name, _ in contents).items() if count > 1}
+    return [
+        replace(each, name=f"{each.name}-{each.fingerprint[:8]}") if each.name in shared else each
+        for each in data
+    ]
 
 
 def places(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
@@ -225,15 +250,15 @@ def _load_named(name: str, data_dir: Path | None) -> Dataset:
 
 def _read_npz(path: Path) -> Dataset:
     names = ("X", "y", "X_test", "y_test")
-    try:
-        with path.open("rb") as stream:
-            file = np.load(stream, allow_pickle=False)
-            held = getattr(file, "files", ())  # a lone array, as in an .npy file, has no names
-            arrays = {name: file[name] for name in names if name in held}
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: check the path") from None
-    except (OSError, ValueError, EOFError, RuntimeError, MemoryError, BadZipFile, zlib.error) as e:
-        raise InputError(f"{path} is damaged or no .npz file of plain arrays: {e}") from None
+    if not os.path.exists(path):  # false for a name that is too long, too
+        raise InputError(f"{path} does not exist: check the path")
+    with open_regular(path) as stream:
+        try:
+            arrays = read_arrays(stream, names)
+        except ValueError as error:
+            raise InputError(
+                f"{path} is damaged or no .npz file of plain arrays: {error}"
+            ) from None
     wanted = names if "X_test" in arrays or "y_test" in arrays else names[:2]
     if absent := [name for name in wanted if name not in arrays]:
         rule = "save X and y, and both or none of X_test and y_test"

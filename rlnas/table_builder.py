@@ -16,10 +16,11 @@ from rlnas import datasets
 from rlnas.architecture import Architecture
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
-from rlnas.files import locked, read_json, replace_file, write_json
+from rlnas.files import locked, open_regular, read_json, replace_file, write_json
 from rlnas.grid import GRID, Grid
 from rlnas.network import new_network
-from rlnas.table import ARRAYS, DAMAGE, Table
+from rlnas.npz import read_arrays
+from rlnas.table import ARRAYS, Table
 from rlnas.training import Batches, evaluate, train
 
 CHUNK = 128
@@ -173,7 +174,7 @@ def _claim(folder: Path, data: Dataset, grid: Grid, epochs: tuple[int, ...]) -> 
     """Write what is built here, or check that it is what was built before."""
     settings = {
         "dataset": data.name,
-        "samples": [data.train.size, data.validation.size, data.test.size],
+        "fingerprint": data.fingerprint,
         "widths": list(grid.widths),
         "densities": list(grid.densities),
         "max_depth": grid.max_depth,
@@ -195,15 +196,12 @@ def _file(folder: Path, task: Task) -> Path:
 def _read_chunk(folder: Path, task: Task) -> dict[str, np.ndarray] | None:
     """The results of a task, or None if they are not there, cut off, or of another size."""
     try:
-        with (
-            _file(folder, task).open("rb") as stream,
-            np.load(stream, allow_pickle=False) as file,
-        ):
-            chunk = {name: file[name] for name in ARRAYS}
-    except DAMAGE:
+        with open_regular(_file(folder, task)) as stream:
+            chunk = read_arrays(stream, ARRAYS)
+    except ValueError:
         return None
-    whole = all(len(array) == task.stop - task.start for array in chunk.values())
-    return chunk if whole else None
+    lengths = [array.shape[:1] for array in chunk.values()]
+    return chunk if lengths == [(task.stop - task.start,)] * len(ARRAYS) else None
 
 
 def _collect(

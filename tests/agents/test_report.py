@@ -16,7 +16,7 @@ from rlnas.agents.design import design, run_episode
 from rlnas.agents.design_config import DesignConfig, ReportConfig
 from rlnas.agents.episodes import env_like
 from rlnas.agents.policy import load_policy
-from rlnas.agents.report import episode_of, report
+from rlnas.agents.report import report
 from rlnas.archive import FILE, DesignArchive
 from rlnas.artefacts import load_design, save_design
 from rlnas.errors import InputError
@@ -98,9 +98,9 @@ def test_the_page_needs_no_network(copied, designed):
 
 
 def test_the_history_is_the_episode_that_the_best_design_was_found_in(copied):
-    designs = DesignArchive(copied / FILE).all()
-    best = max(designs, key=lambda each: each.score)
-    episode = episode_of(best, designs, TINY["num_envs"], TINY["episode_steps"])
+    archive = DesignArchive(copied / FILE)
+    (best,) = archive.best(1)
+    episode = archive.episode(best, TINY["num_envs"], TINY["episode_steps"])
     assert best in episode
     assert len(episode) == TINY["episode_steps"]
     first = episode[0].timestep // TINY["num_envs"]
