@@ -70,6 +70,19 @@ def run_config(run: Path) -> TrainConfig:
     return config
 
 
+def episode_settings(run: Path) -> dict[str, Any]:
+    """What `env_like` takes from a run but for the data set and the penalty, as JSON values.
+
+    Raises:
+        InputError: `config.json` is missing or damaged.
+    """
+    trained = read_json(run / "config.json")
+    try:
+        return {key: trained[key] for key in ("width", "density", *_LENGTHS)}
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{run / 'config.json'} is damaged: {error!r}") from error
+
+
 def env_like(
     run: Path,
     dataset: Source | list[Source] | None = None,

@@ -209,6 +209,25 @@ def load_all(
     return _told_apart([load(member, data_dir=data_dir) for member in members])
 
 
+def load_unchanged(
+    source: Source, fingerprint: str, data_dir: str | os.PathLike[str] | None = None
+) -> Dataset:
+    """Load a data set again, perhaps in another process or after hours.
+
+    Args:
+        source: As for `load`.
+        fingerprint: What its own was before.
+        data_dir: As for `load`.
+
+    Raises:
+        InputError: If it cannot be loaded, or is another one by now.
+    """
+    found = load(source, data_dir=data_dir)
+    if found.fingerprint != fingerprint:
+        raise InputError(f"{source} was changed in the meantime: give the same command again")
+    return found
+
+
 def _told_apart(data: list[Dataset]) -> list[Dataset]:
     """The data sets, with a part of its fingerprint in each name that different ones have."""
     times = Counter(each.name for each in data)

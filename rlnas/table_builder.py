@@ -35,6 +35,7 @@ class Task(NamedTuple):
     """One chunk of the work, small enough to send to another machine."""
 
     dataset: str
+    fingerprint: str
     data_dir: str | None
     grid: Grid
     epochs: tuple[int, ...]
@@ -90,7 +91,16 @@ def build(
     place = None if data_dir is None else str(data_dir)
     n = len(grid.architectures)
     tasks = [
-        Task(str(dataset), place, grid, tuple(epochs), seed, start, min(start + CHUNK, n))
+        Task(
+            str(dataset),
+            data.fingerprint,
+            place,
+            grid,
+            tuple(epochs),
+            seed,
+            start,
+            min(start + CHUNK, n),
+        )
         for seed in range(n_seeds)
         for start in range(0, n, CHUNK)
     ]
@@ -121,7 +131,7 @@ def _run(tasks: list[Task], n_jobs: int) -> Iterator[tuple[Task, dict[str, np.nd
 
 def _measure_chunk(task: Task) -> tuple[Task, dict[str, np.ndarray]]:
     """The task, and arrays `[architectures of the chunk, ...]` as `Table` has them."""
-    data = datasets.load(task.dataset, data_dir=task.data_dir)
+    data = datasets.load_unchanged(task.dataset, task.fingerprint, task.data_dir)
     rows = [
         measure(architecture, data, task.epochs, np.random.default_rng((task.seed, number)))
         for number, architecture in enumerate(
