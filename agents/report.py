@@ -20,7 +20,6 @@ from rlnas.agents.plain_text import plain
 from rlnas.archive import FILE, ArchivedDesign, DesignArchive
 from rlnas.artefacts import load_design
 from rlnas.datasets import Dataset
-from rlnas.envs.arguments import check_count
 from rlnas.errors import InputError
 from rlnas.files import open_regular, replace_file
 from rlnas.forms import LARGEST
@@ -101,7 +100,6 @@ def _content(folder: Path, data_dir: Path | None) -> Page:
 
 def _of_run(folder: Path, data_dir: Path | None) -> Page:
     settings, notes, sections = run_config(folder), [], []
-    check_count("episode_steps", settings.episode_steps)
     if not (folder / "policy.safetensors").is_file():
         notes.append("This run is still in progress, or was cut short: what there is so far.")
     progress = _progress(folder / "progress.csv")

@@ -108,9 +108,9 @@ def picture(combinations: Sequence[dict[str, Any]]) -> Any:
         methods = [method for method in some[0]["designs"] if method != CONTROLLER]
         for place, method in enumerate(methods):
             plots.draw_interval(difference(some, method), place, axes)
-        axes.set_yticks(range(len(methods)), methods)
+        axes.set_yticks(range(len(methods)), methods, parse_math=False)
         axes.axvline(0, color="0.5", linestyle=":")
-        axes.set_title(name)
+        axes.set_title(name, parse_math=False)
         axes.set_xlabel("controller's test score better by")
         axes.grid(alpha=0.3)
     return drawn

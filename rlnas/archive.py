@@ -201,9 +201,10 @@ class DesignArchive:
         Raises:
             InputError: there is no archive, or it is damaged or of another version.
         """
-        keys = ("dataset", "score", "val_loss", "active_weights")
+        score, loss = float(facts["score"]), float(facts["val_loss"])
         with self._open() as file:
-            row = file.execute(_FIND, [facts[key] for key in keys]).fetchone()
+            values = (facts["dataset"], score, loss, facts["active_weights"])
+            row = file.execute(_FIND, values).fetchone()
             return None if row is None else _design(row)
 
     def episode(

@@ -200,7 +200,7 @@ class SparseNetwork:
         """
         sizes = self.layer_sizes
         told = f"layer sizes {brief(sizes)} cannot be used"
-        if len(sizes) < 2 or any(not isinstance(n, int) or n < 1 for n in sizes):
+        if len(sizes) < 2 or any(type(n) is not int or n < 1 for n in sizes):
             raise InputError(
                 f"{told}: expected at least inputs and outputs, each a positive integer"
             )
