@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from rlnas.agents import report as report_module
 from rlnas.agents.cli import main
 from rlnas.agents.design import design, run_episode
 from rlnas.agents.design_config import DesignConfig, ReportConfig
@@ -181,6 +182,49 @@ def test_a_design_with_another_record_is_refused(changes, designed, tmp_path):
     save_design(tmp_path, network, {**record, **changes})
     with pytest.raises(InputError, match="damaged"):
         report(ReportConfig(tmp_path))
+
+
+def test_a_design_that_claims_endless_training_is_compared_with_a_bounded_one(
+    designed, tmp_path, monkeypatch
+):
+    network, record = load_design(designed)
+    network.steps = 2**53
+    for key in ("format", "test_accuracy"):
+        record.pop(key)
+    save_design(tmp_path, network, record)
+    monkeypatch.setattr(report_module, "MOST_BATCHES", 30)
+    assert "trained for 30 batches." in report(ReportConfig(tmp_path)).read_text()
+
+
+def test_a_best_design_that_is_not_in_the_archive_is_told(copied, tmp_path):
+    shutil.copytree(copied, tmp_path / "run")
+    network, record = load_design(copied / "best")
+    record.pop("format")
+    save_design(tmp_path / "run" / "best", network, {**record, "val_loss": 0.125})
+    with pytest.raises(InputError, match="damaged: the best design is not in it"):
+        report(ReportConfig(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    "field", ["x" * 200_000, "nan", "1e999", "1e308", "-", "\0"], ids=lambda field: field[:5]
+)
+def test_a_damaged_table_of_progress_is_told(field, copied, tmp_path):
+    shutil.copytree(copied, tmp_path / "run")
+    path = tmp_path / "run" / "progress.csv"
+    head, first, *rest = path.read_text().splitlines()
+    values = first.split(",")
+    values[head.split(",").index("design/score")] = field
+    path.write_text("\n".join([head, ",".join(values), *rest]))
+    with pytest.raises(InputError, match=r"progress.csv is damaged"):
+        report(ReportConfig(tmp_path / "run"))
+
+
+def test_a_row_of_progress_that_is_cut_short_is_left_out(copied, tmp_path):
+    shutil.copytree(copied, tmp_path / "run")
+    path = tmp_path / "run" / "progress.csv"
+    path.write_text(path.read_text()[:-60])
+    page = Page(report(ReportConfig(tmp_path / "run")))
+    assert page.headings == [*TITLES, DENSE]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -342,3 +343,24 @@ def test_a_sample_is_every_so_many_designs_in_the_order_of_the_training(tmp_path
     archive.add([replace(DESIGN, timestep=4, dataset="digits", active_weights=1)])
     assert archive.sample(dataset="digits") == [(1, DESIGN.val_accuracy)]
     assert archive.sample(timestep=1) == [(10, DESIGN.val_accuracy), (11, DESIGN.val_accuracy)]
+
+
+MANY = """
+    INSERT INTO designs
+    WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n LIMIT 60000)
+    SELECT k, 1, 'wine', 0.1, abs(random() % 1000) / 1000.0, abs(random() % 1000) / 1000.0, 0.5,
+    10 + abs(random() % 10000), '[13, 4, 3]', 'none' FROM n
+"""
+
+
+def test_many_designs_are_never_in_memory_at_once(archive):
+    archive.add([replace(DESIGN, timestep=300_000)])
+    change(archive.path, MANY)
+    assert archive.extent() == (60_001, 300_000)
+    for call in (DesignArchive.front, DesignArchive.sample):
+        tracemalloc.start()
+        try:
+            assert call(archive)
+            assert tracemalloc.get_traced_memory()[1] < 8 * 2**20  # all would be more than 20
+        finally:
+            tracemalloc.stop()

@@ -429,9 +429,7 @@ def test_a_member_that_is_no_array_is_reported(tmp_path):
     np.savez(path, X=X)
     with zipfile.ZipFile(path, "a") as file:
         file.writestr("y.npy", b"no array")
-    with pytest.raises(
-        InputError, match=r"no .npz file of plain arrays: .* no array"
-    ):
+    with pytest.raises(InputError, match=r"no .npz file of plain arrays: .* no array"):
         load(path)
 
 
