@@ -16,11 +16,12 @@ import torch
 from rlnas import datasets, plots
 from rlnas.agents.design import FINAL_EPOCHS, train_and_test
 from rlnas.agents.experiment_config import CapacityConfig, DepthConfig
-from rlnas.agents.resumable import own_folder, run_all
+from rlnas.agents.resumable import Call, own_folder, run_all
 from rlnas.agents.statistics import CONFIDENCE, Estimate, estimate
 from rlnas.architecture import Architecture
 from rlnas.envs.arguments import check_count
 from rlnas.files import replace_file
+from rlnas.forms import POSITIVE, SHARE, WHOLE, record
 from rlnas.network import new_network
 from rlnas.training import HYPERPARAMETERS
 
@@ -49,6 +50,8 @@ Row = dict[str, Any]
 """A trained network: `depth`, `width`, `density`, `seed`, `active_weights`, `test_accuracy`,
 `test_loss`."""
 
+_RESULT = record(active_weights=WHOLE, test_accuracy=SHARE, test_loss=POSITIVE)
+
 
 def capacity_study(config: CapacityConfig, progress_bar: bool = True) -> str:
     """Train every architecture with every seed; write a data file, a table and a plot.
@@ -60,22 +63,29 @@ def capacity_study(config: CapacityConfig, progress_bar: bool = True) -> str:
         The table, as Markdown.
 
     Raises:
-        InputError: a value cannot be used, or the folder holds something else.
+        InputError: a value cannot be used, the folder holds something else, or a result in it is
+            damaged.
     """
     check_count("seeds", config.seeds)
-    datasets.load(config.dataset, data_dir=config.data_dir)
+    content = datasets.load(config.dataset, data_dir=config.data_dir).fingerprint
     deep = isinstance(config, DepthConfig)
     name, studied = ("depth", DEPTH_STUDY) if deep else ("width", WIDTH_STUDY)
-    own_folder(config.out, {"study": name, "dataset": config.dataset})
-    calls = {
-        config.out / "runs" / f"{len(one)}-{one[0][0]}-{one[0][1]:g}-{seed}.json": (
-            config,
-            one,
-            seed,
+    own_folder(config.out, {"study": name, "dataset": config.dataset, "data": content})
+    everything = list(product(studied, range(config.seeds)))
+    calls = [
+        Call(
+            f"{len(one)}-{one[0][0]}-{one[0][1]:g}-{seed}",
+            {"data": content, "architecture": one, "seed": seed},
+            (config, content, one, seed),
+            _RESULT,
         )
-        for one, seed in product(studied, range(config.seeds))
-    }
-    rows = run_all(_train, calls, "network", config.jobs, progress_bar)
+        for one, seed in everything
+    ]
+    found = run_all(_train, config.out / "runs", calls, "network", config.jobs, progress_bar)
+    rows = [
+        {"depth": len(one), "width": one[0][0], "density": one[0][1], "seed": seed, **result}
+        for (one, seed), result in zip(everything, found, strict=True)
+    ]
     text = written(rows, config.dataset, deep)
     replace_file(config.out / f"{name}.csv", _as_csv(rows))
     replace_file(config.out / f"{name}.md", (text + "\n").encode())
@@ -83,20 +93,17 @@ def capacity_study(config: CapacityConfig, progress_bar: bool = True) -> str:
     return text
 
 
-def _train(config: CapacityConfig, architecture: Architecture, seed: int) -> Row:
+def _train(
+    config: CapacityConfig, content: str, architecture: Architecture, seed: int
+) -> dict[str, float]:
     torch.set_num_threads(1)
-    data = datasets.load(config.dataset, data_dir=config.data_dir)
+    data = datasets.load_unchanged(config.dataset, content, config.data_dir)
     rng = np.random.default_rng(seed)
     network = new_network(architecture, data.n_features, data.n_classes, rng)
     per_epoch = (data.train.size + data.validation.size) // HYPERPARAMETERS.batch_size
     epochs = max(FINAL_EPOCHS, MIN_BATCHES // max(1, per_epoch))
     test = train_and_test(network, data, seed, epochs=epochs)
-    width, density = architecture[0]
     return {
-        "depth": len(architecture),
-        "width": width,
-        "density": density,
-        "seed": seed,
         "active_weights": network.active_weights,
         "test_accuracy": test["test_accuracy"],
         "test_loss": test["test_loss"],
@@ -224,7 +231,7 @@ def picture(rows: Sequence[Row], dataset: str, deep: bool) -> Any:
     axes.set_xscale("log")
     axes.set_xlabel("active weights")
     axes.set_ylabel("test accuracy")
-    axes.set_title(dataset)
+    axes.set_title(dataset, parse_math=False)
     axes.grid(alpha=0.3)
     axes.legend()
     return drawn

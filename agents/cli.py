@@ -33,6 +33,7 @@ from rlnas.agents.experiment_config import (
     ScoresConfig,
     TransferConfig,
 )
+from rlnas.agents.plain_text import plain
 from rlnas.agents.streams import LastingStreams
 from rlnas.errors import InputError
 
@@ -56,7 +57,7 @@ def _obey(words: Sequence[str]) -> int:
         with _jobs(config):
             run(config, quiet)
     except InputError as error:
-        print(f"rlnas: {error}", file=sys.stderr)
+        print(f"rlnas: {plain(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         print(f"rlnas: {str(error) or 'interrupted'}", file=sys.stderr)

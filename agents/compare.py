@@ -1,7 +1,7 @@
 """The comparison of search strategies: the same problem, budget and seeds for all."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import import_module
 from itertools import product
@@ -13,13 +13,15 @@ import numpy as np
 import torch
 
 from rlnas import datasets
-from rlnas.agents.resumable import own_folder, run_all
+from rlnas.agents.resumable import Call, own_folder, run_all
 from rlnas.agents.search import Archive, Problem, Strategy, search
+from rlnas.datasets import Dataset
 from rlnas.envs.arguments import check_choice, check_count
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
 from rlnas.files import write_json
+from rlnas.forms import NUMBER, POSITIVE, SHARE, Form, list_of, record
 from rlnas.network import SparseNetwork
 from rlnas.scoring import reference_weights, score
 from rlnas.table import Table
@@ -66,6 +68,7 @@ class SearchTask:
         penalty: what the reference number of weights costs, in accuracy.
         budget: training batches; look-ups if tabular.
         data_dir: where IDX files are looked for.
+        fingerprint: of the data set or table, if it may not be another one.
     """
 
     name: str
@@ -73,6 +76,22 @@ class SearchTask:
     penalty: float
     budget: int
     data_dir: str | None = None
+    fingerprint: str | None = None
+
+    def load(self) -> Dataset | Table:
+        """The data set or the table.
+
+        Raises:
+            InputError: it cannot be loaded, or is another one by now.
+        """
+        found: Dataset | Table
+        if self.tabular:
+            found = Table.load(self.name)
+        else:
+            found = datasets.load(self.name, data_dir=self.data_dir)
+        if self.fingerprint not in (None, found.fingerprint):
+            raise InputError(f"{self.name} was changed in the meantime: compare again")
+        return found
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -81,13 +100,19 @@ class SearchTask:
 
     def problem(self, seed: int) -> Problem:
         """The problem that a strategy searches with a seed."""
-        make: Callable[..., DesignEnv | TabularEnv]
-        if self.tabular:
-            make = partial(TabularEnv, Table.load(self.name), penalty=self.penalty)
-        else:
-            data = datasets.load(self.name, data_dir=self.data_dir)
-            make = partial(DesignEnv, data, penalty=self.penalty)
-        return Problem(make, self.budget, seed)
+        kind: Callable[..., DesignEnv | TabularEnv] = TabularEnv if self.tabular else DesignEnv
+        return Problem(partial(kind, self.load(), penalty=self.penalty), self.budget, seed)
+
+    @property
+    def form(self) -> Form:
+        """Of a result."""
+        return record(
+            **dict.fromkeys(("active_weights", "evaluations", "seconds"), POSITIVE),
+            **dict.fromkeys(("test_accuracy", "hypervolume"), SHARE),
+            **dict.fromkeys(("score", "test_score"), NUMBER),
+            **({"regret": NUMBER} if self.tabular else {}),
+            curve=list_of(NUMBER, POINTS),
+        )
 
 
 def compare(
@@ -116,7 +141,8 @@ def compare(
 
     Raises:
         InputError: a method or the task is unknown, or the folder is another task's or cannot be
-            written to.
+            written to, or a result in it is damaged. A file of other content under the name of the
+            same data set or table makes it another task.
     """
     methods = task.methods if methods is None else methods
     for method in methods or [None]:
@@ -131,14 +157,27 @@ def compare(
         raise InputError("jobs 0 cannot be used: expected how many, or -1 for all processors")
     check_count("seeds", n_seeds)
     check_count("budget", task.budget)
+    task = replace(task, fingerprint=task.load().fingerprint)
     task.problem(0)  # refuses what cannot be searched before anything is written
-    own_folder(out, {key: value for key, value in asdict(task).items() if key != "data_dir"})
-    everything = list(product(dict.fromkeys(methods), range(n_seeds)))
-    calls = {
-        out / "runs" / f"{method}-{seed}.json": (task, method, seed) for method, seed in everything
+    key = {
+        "data": task.fingerprint,
+        "tabular": task.tabular,
+        "penalty": task.penalty,
+        "budget": task.budget,
     }
+    own_folder(out, {"name": task.name, **key})
+    everything = list(product(dict.fromkeys(methods), range(n_seeds)))
+    calls = [
+        Call(
+            f"{method}-{seed}",
+            {**key, "method": method, "seed": seed},
+            (task, method, seed),
+            task.form,
+        )
+        for method, seed in everything
+    ]
     results: dict[str, list[Result]] = {}
-    found = run_all(run, calls, "search", n_jobs, progress_bar)
+    found = run_all(run, out / "runs", calls, "search", n_jobs, progress_bar)
     for (method, _), result in zip(everything, found, strict=True):
         results.setdefault(method, []).append(result)
     write_json(out / "results.json", {"task": asdict(task), "results": results})
@@ -221,17 +260,17 @@ def _judge(task: SearchTask, archive: Archive) -> tuple[dict[str, float], int]:
     """What the archive does not hold of its best design, and the task's reference weights."""
     best = archive.best
     assert best is not None  # a search evaluates something
-    if isinstance(best, SparseNetwork):
-        data = datasets.load(task.name, data_dir=task.data_dir)
+    data = task.load()
+    if isinstance(data, Dataset):
+        assert isinstance(best, SparseNetwork)
         reference = reference_weights(data.n_features, data.n_classes)
         accuracy, weights = evaluate(best, data, data.test).accuracy, float(best.active_weights)
         regret = {}
     else:
-        table = Table.load(task.name)
-        record, reference = table.query(best), table.reference
-        accuracy, weights = record.test_accuracy, record.active_weights
-        found = score(record.val_accuracy, weights, task.penalty, reference)
-        regret = {"regret": table.optimum(task.penalty)[1] - found}
+        looked_up, reference = data.query(best), data.reference
+        accuracy, weights = looked_up.test_accuracy, looked_up.active_weights
+        found = score(looked_up.val_accuracy, weights, task.penalty, reference)
+        regret = {"regret": data.optimum(task.penalty)[1] - found}
     facts = {
         "active_weights": weights,
         "test_accuracy": accuracy,

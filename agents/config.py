@@ -30,7 +30,7 @@ def plausible_net_arch(net_arch: Iterable[object]) -> bool:
     """Whether a policy may have hidden layers of these sizes."""
     sizes = list(net_arch)
     return len(sizes) <= MAX_LAYERS and all(
-        isinstance(size, int) and 0 < size <= MAX_UNITS for size in sizes
+        type(size) is int and 0 < size <= MAX_UNITS for size in sizes
     )
 
 

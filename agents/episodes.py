@@ -4,10 +4,12 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
 
+from rlnas import forms
 from rlnas.agents.config import EpisodesConfig, TrainConfig
 from rlnas.datasets import Dataset, Source
 from rlnas.envs.design_env import DesignEnv
@@ -22,6 +24,27 @@ DATA = "data"
 _PATHS = ("data_dir", "start", "resume")
 _RANGES = ("penalty", "width", "density")
 _LENGTHS = ("episode_steps", "batches_per_step")
+
+_MOST = 10**6  # steps of an episode, and batches of a step
+
+
+def _some(form: forms.Form, most: int | None = None) -> forms.Form:
+    """A list of at least one."""
+    return {**forms.list_of(form), "minItems": 1, **({} if most is None else {"maxItems": most})}
+
+
+_EPISODES = {
+    **forms.record(
+        dataset=_some(forms.TEXT),
+        data_dir={**forms.TEXT, "type": ["string", "null"]},
+        penalty=_some(forms.POSITIVE, 2),
+        width=_some(forms.COUNT, 2),
+        density=_some(forms.SHARE, 2),
+        episode_steps={**forms.COUNT, "maximum": _MOST},
+        batches_per_step={**forms.COUNT, "type": ["integer", "null"], "maximum": _MOST},
+    ),
+    "additionalProperties": True,
+}
 
 THOROUGH = {"episode_steps": 40, "width": 300, "density": 1.0, "weight_decay": LONG_DECAY}
 """Arguments of episodes in which designs get better than in those that policies are trained in."""
@@ -78,10 +101,9 @@ def run_config(run: Path) -> TrainConfig:
     Raises:
         InputError: there is none, or it is damaged.
     """
-    path = run / "config.json"
-    if not path.is_file():
+    if not (run / "config.json").is_file():
         raise InputError(f"there is no training in {run}: expected a run folder of `rlnas train`")
-    values = read_json(path)
+    path, values = run / "config.json", _read_config(run)
     try:
         kept: dict[str, Any] = {
             key: Path(value) if key in _PATHS and value is not None else value
@@ -93,11 +115,36 @@ def run_config(run: Path) -> TrainConfig:
         for name, default in vars(TrainConfig()).items():
             kinds = (int, float) if isinstance(default, float) else type(default)
             if default is not None and not isinstance(getattr(config, name), kinds):
-                raise TypeError(f"{name} is {getattr(config, name)!r}")
+                raise TypeError(f"{name} is {brief(getattr(config, name))}")
         config.check()
-    except (AttributeError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise InputError(f"{path} is no configuration of a training: {error}") from error
     return config
+
+
+def episode_settings(run: Path) -> dict[str, Any]:
+    """What `env_like` takes from a run but for the data set and the penalty, as JSON values.
+
+    Raises:
+        InputError: `config.json` is missing or damaged.
+    """
+    trained = _read_config(run)
+    return {key: trained[key] for key in ("width", "density", *_LENGTHS)}
+
+
+def _read_config(run: Path) -> dict[str, Any]:
+    """What `as_json` gave, of a training or an evolution; the episodes in it can be used.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    path = run / "config.json"
+    values = read_json(path)
+    try:
+        forms.check_form(values, _EPISODES)
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+    return values
 
 
 def env_like(
@@ -122,18 +169,14 @@ def env_like(
     Raises:
         InputError: `config.json` is missing or damaged, or a value cannot be used.
     """
-    path = run / "config.json"
-    trained = read_json(path)
-    try:
-        if dataset is None:
-            names = trained["dataset"]
-            dataset = FAMILIES.get(names[0], names)[0] if middle else names
-        read: Callable[..., Any] = _middle if middle else _range
-        ranges: dict[str, Any] = {key: read(trained[key]) for key in _RANGES}
-        lengths: dict[str, Any] = {key: trained[key] for key in _LENGTHS}
-        data_dir = data_dir or trained["data_dir"]
-    except (KeyError, IndexError, TypeError) as error:
-        raise InputError(f"{path} is damaged: {error!r}") from error
+    trained = _read_config(run)
+    if dataset is None:
+        names = trained["dataset"]
+        dataset = FAMILIES.get(names[0], names)[0] if middle else names
+    read: Callable[..., Any] = _middle if middle else _range
+    ranges: dict[str, Any] = {key: read(trained[key]) for key in _RANGES}
+    lengths: dict[str, Any] = {key: trained[key] for key in _LENGTHS}
+    data_dir = data_dir or trained["data_dir"]
     if penalty is not None:
         ranges["penalty"] = penalty
     return DesignEnv(dataset, data_dir=data_dir, **{**ranges, **lengths, **arguments})

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from rlnas import datasets
+from rlnas import datasets, forms
 from rlnas.agents.compare import CONTROLLER
 from rlnas.agents.design import finished, train_and_test
-from rlnas.agents.episodes import THOROUGH, thorough_env
+from rlnas.agents.episodes import THOROUGH, episode_settings, thorough_env
 from rlnas.agents.experiment_config import FrontierConfig
 from rlnas.agents.policy import fingerprint, load_policy
-from rlnas.agents.resumable import own_folder, run_all
+from rlnas.agents.resumable import Call, own_folder, run_all
 from rlnas.agents.transfer import SCHEDULES, with_at_least
 from rlnas.artefacts import save_design
 from rlnas.envs.arguments import check_count
@@ -27,19 +27,25 @@ RIVALS: dict[str, Callable[..., SparseNetwork]] = {
 }
 """Fixed schedules that end with the weights that the controller chose."""
 
+_RESULT = forms.record(
+    active_weights=forms.WHOLE, test_accuracy=forms.SHARE, test_loss=forms.POSITIVE
+)
+
 
 def frontier(config: FrontierConfig, progress_bar: bool = True) -> list[dict[str, Any]]:
     """Design for every penalty and seed; train each design and its rivals to the end; test once.
 
     Each combination is a file in the folder `runs` of `config.folder`, so that the same call again
-    goes on where the last one ended; the controller's designs are in its folder `designs`.
+    goes on where the last one ended; the controller's designs are in its folder `designs`, in
+    folders of the same names.
 
     Returns:
         For each combination `penalty`, `seed`, and of the controller and each of `RIVALS`, in
         `methods`: `active_weights`, `test_accuracy` and `test_loss`.
 
     Raises:
-        InputError: a value cannot be used, or the folder holds something else.
+        InputError: a value cannot be used, the folder holds something else, or a result in it is
+            damaged.
     """
     check_count("seeds", config.seeds)
     if not config.penalties:
@@ -47,26 +53,43 @@ def frontier(config: FrontierConfig, progress_bar: bool = True) -> list[dict[str
     data = datasets.load(config.dataset, data_dir=config.data_dir)
     for penalty in config.penalties:  # refuses what cannot be used before anything is written
         thorough_env(config.policy, data, penalty)
-    own_folder(config.folder, {"policy": fingerprint(config.policy), "dataset": config.dataset})
-    calls = {
-        config.folder / "runs" / f"{penalty:g}-{seed}.json": (config, penalty, seed)
-        for penalty, seed in product(config.penalties, range(config.seeds))
-    }
-    return run_all(_point, calls, "design", config.jobs, progress_bar)
+    task = {"policy": fingerprint(config.policy), "data": data.fingerprint}
+    own_folder(config.folder, {"dataset": config.dataset, **task})
+    task["episodes"] = episode_settings(config.policy)
+    everything = list(product(dict.fromkeys(config.penalties), range(config.seeds)))
+    form = forms.record(**dict.fromkeys([CONTROLLER, *RIVALS], _RESULT))
+    calls = [
+        Call(
+            f"{penalty:g}-{seed}",
+            {**task, "penalty": penalty, "seed": seed},
+            (config, data.fingerprint, penalty, seed),
+            form,
+        )
+        for penalty, seed in everything
+    ]
+    calls = [call._replace(arguments=(*call.arguments, call.name)) for call in calls]
+    found = run_all(_point, config.folder / "runs", calls, "design", config.jobs, progress_bar)
+    return [
+        {"penalty": penalty, "seed": seed, "methods": methods}
+        for (penalty, seed), methods in zip(everything, found, strict=True)
+    ]
 
 
-def _point(config: FrontierConfig, penalty: float, seed: int) -> dict[str, Any]:
+def _point(
+    config: FrontierConfig, content: str, penalty: float, seed: int, folder: str
+) -> dict[str, dict[str, Any]]:
     torch.set_num_threads(1)
-    env = thorough_env(config.policy, config.dataset, penalty, config.data_dir)
+    data = datasets.load_unchanged(config.dataset, content, config.data_dir)
+    env = thorough_env(config.policy, data, penalty)
     network, record = finished(env, load_policy(config.policy), seed)
-    out = config.folder / "designs" / f"{penalty:g}-{seed}"
-    save_design(out, network, env.dataset.preprocessing, record)
+    out = config.folder / "designs" / folder
+    save_design(out, network, data.preprocessing, record)
     keys = ("active_weights", "test_accuracy", "test_loss")
     methods = {CONTROLLER: {key: record[key] for key in keys}}
-    data, batches = env.dataset, (env.episode_steps + 1) * env.training_batches
+    batches = (env.episode_steps + 1) * env.training_batches
     sizes = (data.n_features, int(THOROUGH["width"]), data.n_classes)
     for name, schedule in RIVALS.items():
         rival = with_at_least(network.active_weights, partial(schedule, sizes), data, batches, seed)
         found = {"active_weights": rival.active_weights, **train_and_test(rival, data, seed)}
         methods[name] = {key: found[key] for key in keys}
-    return {"penalty": penalty, "seed": seed, "methods": methods}
+    return methods

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from rlnas.agents.config import check_seed
 from rlnas.agents.design import run_episode
 from rlnas.agents.design_config import PlayConfig
 from rlnas.agents.episodes import env_like
+from rlnas.agents.plain_text import plain, plain_console
 from rlnas.agents.policy import load_policy
 from rlnas.agents.search import NONE
 from rlnas.envs.actions import ACTIONS, OPERATIONS
@@ -36,12 +36,12 @@ def play(config: PlayConfig, ask: Callable[[str], str] = input) -> list[float]:
     check_seed(config.seed)
     policy = load_policy(config.policy)
     env = env_like(config.policy, config.dataset, config.penalty, config.data_dir, middle=True)
-    console = Console(highlight=False)
+    console = plain_console()
     _, info = env.reset(seed=config.seed)
     scores, over = [info["score"]], False
     console.print(
-        f"Data set {env.dataset.name}, penalty {env.penalty:g}, {env.episode_steps} steps. The "
-        f"score is accuracy less {env.penalty:g} for every {env.reference:,} weights."
+        f"Data set {plain(env.dataset.name)}, penalty {env.penalty:g}, {env.episode_steps} steps. "
+        f"The score is accuracy less {env.penalty:g} for every {env.reference:,} weights."
     )
     while not over:
         console.print()
@@ -96,4 +96,4 @@ def _answer(env: DesignEnv, ask: Callable[[str], str]) -> int | None:
             return NONE
         if text.isdecimal() and int(text) < len(ACTIONS) and env.action_masks()[int(text)]:
             return int(text)
-        print(f"'{text}' is no legal action: expected a number from the list")
+        print(f"'{plain(text)}' is no legal action: expected a number from the list")

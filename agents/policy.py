@@ -21,7 +21,7 @@ from rlnas.agents.search import NONE
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
-from rlnas.files import read_json, replace_file, write_json
+from rlnas.files import read_bytes, read_json, replace_file, write_json
 
 FORMAT = "rlnas-policy-1"
 OPEN_LOOP = "open_loop"
@@ -131,7 +131,7 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Policy:
             observations or actions than this version has.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     folder = Path(folder)
     if not (folder / "policy.json").is_file():
@@ -159,9 +159,9 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Policy:
         **policy_arguments(net_arch, features),
     )
     try:
-        tensors = load_file(folder / "policy.safetensors")
+        tensors = load(read_bytes(folder / "policy.safetensors"))
         policy.load_state_dict(tensors)
-    except (SafetensorError, OSError, RuntimeError) as error:
+    except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder / 'policy.safetensors'} is damaged: {reason}") from error
     if not all(bool(value.isfinite().all()) for value in tensors.values()):
@@ -201,10 +201,10 @@ def fingerprint(folder: str | Path) -> str:
         InputError: there is no policy.
     """
     load_policy(folder)
-    found = sha256((Path(folder) / "policy.json").read_bytes())
+    found = sha256(read_bytes(Path(folder) / "policy.json"))
     weights = Path(folder) / "policy.safetensors"
     if weights.is_file():
-        found.update(weights.read_bytes())
+        found.update(read_bytes(weights))
     return found.hexdigest()
 
 

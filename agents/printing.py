@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from rlnas.agents.evaluation import warning_of
+from rlnas.agents.plain_text import plain, plain_console
 from rlnas.archive import ArchivedDesign
 
 
@@ -20,7 +20,7 @@ def print_design(record: dict[str, Any], out: Path) -> None:
         out: folder of the design.
     """
     initial = record["initial"]
-    table = Table(title=f"Design for {record['dataset']}")
+    table = Table(title=plain(f"Design for {record['dataset']}"))
     for name in ("", "initial", "final"):
         table.add_column(name)
 
@@ -41,14 +41,14 @@ def print_design(record: dict[str, Any], out: Path) -> None:
     row("test accuracy", "test_accuracy", "{:.2%}")
     row("test loss", "test_loss", "{:.4f}")
     row("balanced accuracy (test)", "balanced_accuracy", "{:.2%}")
-    Console().print(table)
+    plain_console().print(table)
     _print_classes(record)
     print(f"design in {out}")
 
 
 def print_evaluation(result: dict[str, Any]) -> None:
     """Print what `rlnas.agents.evaluation.evaluate_design` gives."""
-    print(f"{result['samples']:,} samples ({result['data']})")
+    print(f"{result['samples']:,} samples ({plain(result['data'])})")
     print(f"test accuracy      {result['test_accuracy']:.2%}")
     print(f"test loss          {result['test_loss']:.4f}")
     print(f"balanced accuracy  {result['balanced_accuracy']:.2%}")
@@ -59,7 +59,7 @@ def print_evaluation(result: dict[str, Any]) -> None:
 def _print_classes(result: dict[str, Any]) -> None:
     """Print the recall of each class, and one line if the result is worth nothing."""
     shares = result["recalls"].items()
-    shown = (f"{name} {'-' if share is None else f'{share:.1%}'}" for name, share in shares)
+    shown = (f"{plain(name)} {'-' if share is None else f'{share:.1%}'}" for name, share in shares)
     print(f"recall of each class: {', '.join(shown)}")
     if (warning := warning_of(result)) is not None:
         print(f"this design is {warning}")
@@ -80,9 +80,9 @@ def print_designs(designs: Iterable[ArchivedDesign]) -> None:
             f"{design.val_accuracy:.2%}",
             f"{design.active_weights:,}",
             _architecture(design.layer_sizes),
-            design.dataset,
+            plain(design.dataset),
         )
-    Console(highlight=False).print(table)
+    plain_console().print(table)
 
 
 def print_scores(scores: dict[str, list[float]]) -> None:

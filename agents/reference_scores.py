@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlnas import plots
-from rlnas.agents.resumable import run_all
+from rlnas.agents.resumable import Call, run_all
 from rlnas.agents.statistics import Estimate, estimate
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
 from rlnas.files import replace_file
+from rlnas.forms import NUMBER, Form, record
 
 EPISODES = 50
 """Episodes that a strategy is judged by, for each seed; or 1 where all episodes are alike."""
@@ -214,22 +215,37 @@ def reference_scores(
     Raises:
         InputError: a task is unknown, or the folder cannot be written to.
     """
-    runs = out / "runs"
     if unknown := sorted(set(tasks) - set(TASKS)):
         raise InputError(f"unknown tasks {unknown}: expected some of {', '.join(TASKS)}")
     everything = list(product(dict.fromkeys(tasks), STRATEGIES, range(n_seeds)))
-    calls = {
-        runs / f"{task}-{strategy}-{seed}.json": (TASKS[task], strategy, seed)
+    known = {task: _known(TASKS[task]) for task in tasks}
+    calls = [
+        Call(
+            f"{task}-{strategy}-{seed}",
+            {**known[task][0], "strategy": strategy, "seed": seed},
+            (TASKS[task], strategy, seed),
+            known[task][1],
+        )
         for task, strategy, seed in everything
-    }
+    ]
     results: _Results = {}
-    found = run_all(measure, calls, "run", n_jobs, progress_bar)
+    found = run_all(measure, out / "runs", calls, "run", n_jobs, progress_bar)
     for (task, strategy, _), result in zip(everything, found, strict=True):
         results.setdefault((task, strategy), []).append(result)
     text = "\n\n".join(_section(TASKS[task], _summary(results, task), n_seeds) for task in tasks)
     replace_file(out / "reference_scores.md", (text + "\n").encode())
     replace_file(out / "reference_scores.png", _picture(results, tasks))
     return text
+
+
+def _known(task: Task) -> tuple[dict[str, Any], Form]:
+    """What results of a task depend on but for strategy and seed, and what they look like."""
+    env: Any = task.make()
+    tabular = isinstance(env, TabularEnv)
+    content = [each.fingerprint for each in ([env.table] if tabular else env.datasets)]
+    facts = ("score", "regret", "optimum", "reachable") if tabular else ("score",)
+    key = {**asdict(task), "data": content, "episodes": EPISODES}
+    return key, record(**dict.fromkeys(facts, NUMBER))
 
 
 _Results = dict[tuple[str, str], list[dict[str, float]]]

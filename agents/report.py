@@ -5,6 +5,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from io import TextIOWrapper
 from math import isqrt
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,29 @@ import numpy as np
 
 from rlnas import plots
 from rlnas.agents.design_config import ReportConfig
+from rlnas.agents.episodes import run_config
 from rlnas.agents.evaluation import own_data, warning_of
+from rlnas.agents.plain_text import plain
 from rlnas.agents.rivals import rivals
 from rlnas.archive import FILE, ArchivedDesign, DesignArchive
 from rlnas.artefacts import SavedDesign, load_design
 from rlnas.c_code import footprint
 from rlnas.errors import InputError
-from rlnas.files import read_json, replace_file
+from rlnas.files import open_regular, replace_file
+from rlnas.forms import LARGEST
 from rlnas.inference import for_inference
 from rlnas.network import SparseNetwork
 from rlnas.preprocessing import is_image
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
+
+_CURVES = {
+    "time/total_timesteps": "",
+    "design/score": "mean of the finished designs",
+    "design/best_score": "best seen",
+    "design/active_weights": "mean of the finished designs",
+}
+"""What is drawn of `progress.csv`, the second to the last against the first; and its names."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,10 @@ def report(config: ReportConfig) -> Path:
         title, facts, notes, sections = _content(folder, config.data_dir)
     except InputError:
         raise
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # JSON of another form
-        raise InputError(f"{folder} is damaged: {error!r}") from error
+    except KeyError as error:  # a record need not have everything that is drawn
+        raise InputError(f"{folder} is damaged: it lacks {error}") from error
+    except ValueError as error:  # of a date
+        raise InputError(f"{folder} is damaged: {error}") from error
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
@@ -84,42 +98,39 @@ def _content(folder: Path, data_dir: Path | None) -> Page:
 
 
 def _of_run(folder: Path, data_dir: Path | None) -> Page:
-    settings, notes, sections = read_json(folder / "config.json"), [], []
+    settings, notes, sections = run_config(folder), [], []
     if not (folder / "policy.safetensors").is_file():
         notes.append("This run is still in progress, or was cut short: what there is so far.")
     progress = _progress(folder / "progress.csv")
     if progress:
         sections.append(_learning_curves(progress))
     archive = DesignArchive(folder / FILE)
-    designs = archive.all() if archive.path.is_file() else []
+    count, last = archive.extent() if archive.exists() else (0, 0)
     facts = {
-        "data": ", ".join(settings["dataset"]),
-        "algorithm": settings["algorithm"],
-        "steps": f"{designs[-1].timestep if designs else 0:,} of {settings['total_timesteps']:,}",
-        "seed": settings["seed"],
-        "designs evaluated": f"{len(designs):,}",
+        "data": ", ".join(settings.dataset),
+        "algorithm": settings.algorithm,
+        "steps": f"{last:,} of {settings.total_timesteps:,}",
+        "seed": settings.seed,
+        "designs evaluated": f"{count:,}",
     }
-    if designs and (folder / "best" / "design.json").is_file():
+    if count and (folder / "best" / "design.json").is_file():
         design = load_design(folder / "best")
-        network, _, record = design
-        best = max(designs, key=lambda design: design.score)
-        steps = [
-            {**vars(design), "applied": True}
-            for design in episode_of(best, designs, settings["num_envs"], settings["episode_steps"])
-        ]
-        sections += _design_sections(network, record, steps)
-        alike = [design for design in designs if design.dataset == record["dataset"]]
-        sections.append(_tradeoff(alike, archive.front(dataset=record["dataset"]), best))
-        given = settings.get("data_dir")
-        sections.append(_comparison(design, data_dir or (Path(given) if given else None)))
-    return f"Run {folder.name}", facts, notes, sections
+        best = archive.find(design.record)
+        if best is None:
+            raise InputError(f"{archive.path} is damaged: the best design is not in it")
+        episode = archive.episode(best, settings.num_envs, settings.episode_steps)
+        steps = [{**vars(each), "applied": True} for each in episode]
+        sections += _design_sections(design.network, design.record, steps)
+        sections.append(_tradeoff(archive, best))
+        sections.append(_comparison(design, data_dir or settings.data_dir))
+    return plain(f"Run {folder.name}"), facts, notes, sections
 
 
 def _of_design(folder: Path, data_dir: Path | None) -> Page:
     design = load_design(folder)
     sections = _design_sections(design.network, design.record, design.record["history"])
     sections += [_classes(design.record), _comparison(design, data_dir)]
-    return f"Design {folder.name}", _facts(design), [], sections
+    return plain(f"Design {folder.name}"), _facts(design), [], sections
 
 
 def _facts(design: SavedDesign) -> dict[str, Any]:
@@ -141,38 +152,30 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
     }
 
 
-def episode_of(
-    design: ArchivedDesign, designs: Sequence[ArchivedDesign], num_envs: int, episode_steps: int
-) -> list[ArchivedDesign]:
-    """The designs of the episode that one belongs to, in order.
-
-    Every environment evaluates one design at each step, and all its episodes are equally long.
-    """
-    episode = (design.timestep // num_envs - 1) // episode_steps
-    return [
-        other
-        for other in designs
-        if other.environment == design.environment
-        and (other.timestep // num_envs - 1) // episode_steps == episode
-    ]
-
-
-def _progress(path: Path) -> list[dict[str, str]]:
+def _progress(path: Path) -> list[dict[str, float]]:
+    """The columns of `_CURVES` in the rows that have all of them."""
     if not path.is_file():
         return []
-    with open(path, newline="") as file:
-        return [row for row in csv.DictReader(file) if row.get("design/score")]
+    with open_regular(path) as file, TextIOWrapper(file, "utf-8", newline="") as text:
+        try:
+            rows = [
+                {name: float(row[name]) for name in _CURVES}
+                for row in csv.DictReader(text)
+                if all(row.get(name) for name in _CURVES)
+            ]
+        except (csv.Error, ValueError) as error:
+            raise InputError(f"{path} is damaged: {error}") from error
+    if not all(abs(value) <= LARGEST for row in rows for value in row.values()):  # nor NaN
+        raise InputError(f"{path} is damaged: a number is not finite, or too large")
+    return rows
 
 
-def _learning_curves(progress: list[dict[str, str]]) -> Section:
+def _learning_curves(progress: list[dict[str, float]]) -> Section:
     drawn, (scores, weights) = plots.figure(12, 4, columns=2)
-    steps = [float(row["time/total_timesteps"]) for row in progress]
-    for name, axes, label in (
-        ("design/score", scores, "mean of the finished designs"),
-        ("design/best_score", scores, "best seen"),
-        ("design/active_weights", weights, "mean of the finished designs"),
-    ):
-        axes.plot(steps, [float(row[name]) for row in progress], label=label)
+    step, *names = _CURVES
+    steps = [row[step] for row in progress]
+    for name, axes in zip(names, (scores, scores, weights), strict=True):
+        axes.plot(steps, [row[name] for row in progress], label=_CURVES[name])
     scores.set_ylabel("score")
     weights.set_ylabel("active weights")
     weights.set_yscale("log")
@@ -248,17 +251,18 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
     )
 
 
-def _tradeoff(
-    designs: Sequence[ArchivedDesign], front: Sequence[ArchivedDesign], best: ArchivedDesign
-) -> Section:
+def _tradeoff(archive: DesignArchive, best: ArchivedDesign) -> Section:
     drawn, axes = plots.figure(9, 5)
-    weights = np.array([design.active_weights for design in designs])
-    accuracies = np.array([design.val_accuracy for design in designs])
+    count, _ = archive.extent(best.dataset)
+    front = archive.front(dataset=best.dataset)
+    weights, accuracies = np.array(archive.sample(dataset=best.dataset)).T
     plots.draw_position(weights, accuracies, best.active_weights, best.val_accuracy, axes)
     steps = [design.active_weights for design in front], [design.val_accuracy for design in front]
     axes.step(*steps, where="post", color="black", label="Pareto front")
     axes.legend(loc="lower right")
-    text = f"{len(designs):,} designs for {best.dataset}, {len(front)} of them on the Pareto front."
+    text = f"{count:,} designs for {best.dataset}, {len(front)} of them on the Pareto front."
+    if weights.size < count:
+        text += f" {weights.size:,} of them are drawn."
     return Section("Accuracy against weights", text, _png(drawn))
 
 

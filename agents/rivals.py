@@ -16,6 +16,10 @@ from rlnas.training import Batches, train
 
 SEED = 0
 
+MOST_BATCHES = 100_000
+"""That a rival is trained for: a file may claim any number, and thorough designs have some ten
+thousand."""
+
 
 class Rival(NamedTuple):
     """What was fitted, and how good it is on the samples that the design was judged on.
@@ -63,7 +67,8 @@ def _dense(
     rng = np.random.default_rng(SEED)
     dense = random_network((data.n_features, width, data.n_classes), 1.0, rng)
     batches = record.get("batches", {"episode": network.steps, "all": network.steps})
-    train(dense, data, Batches(data.train, rng).take(max(1, batches["episode"])))
+    count = min(max(1, batches["episode"]), MOST_BATCHES)
+    train(dense, data, Batches(data.train, rng).take(count))
     if batches["all"] > batches["episode"]:
         train_and_test(dense, data, SEED)
     found = metrics_of(dense, data, judged)

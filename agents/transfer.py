@@ -17,16 +17,17 @@ from rlnas.agents.baselines.snip import snip
 from rlnas.agents.baselines.sparse_evolutionary_training import sparse_evolutionary_training
 from rlnas.agents.compare import CONTROLLER
 from rlnas.agents.design import run_episode
-from rlnas.agents.episodes import env_like
+from rlnas.agents.episodes import env_like, episode_settings
 from rlnas.agents.experiment_config import TransferConfig
 from rlnas.agents.policy import Policy, fingerprint, load_policy
-from rlnas.agents.resumable import own_folder, run_all
+from rlnas.agents.resumable import Call, own_folder, run_all
 from rlnas.agents.search import NONE
 from rlnas.datasets import Dataset
 from rlnas.edits import EditError
 from rlnas.envs.arguments import check_count
 from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
+from rlnas.forms import NUMBER, SHARE, WHOLE, record
 from rlnas.network import SparseNetwork
 from rlnas.scoring import REFERENCE_WIDTH, reference_weights, score
 from rlnas.training import evaluate
@@ -45,6 +46,10 @@ NO_EDITS = "no_edits"
 FIXED = (CONTROLLER, NO_EDITS, *SCHEDULES)
 """Methods that are always there."""
 
+_DESIGN = record(
+    score=NUMBER, test_score=NUMBER, val_accuracy=SHARE, test_accuracy=SHARE, active_weights=WHOLE
+)
+
 
 def transfer(config: TransferConfig, progress_bar: bool = True) -> list[dict[str, Any]]:
     """Design once for every data set, penalty and seed, by every method.
@@ -58,7 +63,8 @@ def transfer(config: TransferConfig, progress_bar: bool = True) -> list[dict[str
         returns.
 
     Raises:
-        InputError: a value cannot be used, or the folder is another comparison's.
+        InputError: a value cannot be used, the folder is another comparison's, or a result in it
+            is damaged.
     """
     if not config.policies:
         raise InputError("no policy: expected at least one run folder")
@@ -69,34 +75,52 @@ def transfer(config: TransferConfig, progress_bar: bool = True) -> list[dict[str
     sources = [
         member for name in config.datasets for member in synthetic.FAMILIES.get(name, (name,))
     ]
-    for source in sources:  # refuses what cannot be designed before anything is written
-        datasets.load(source, data_dir=config.data_dir)
+    prints = {  # refuses what cannot be designed for before anything is written
+        source: datasets.load(source, data_dir=config.data_dir).fingerprint for source in sources
+    }
     for penalty in config.penalties:
         env_like(config.policies[0], "wine", penalty)
-    policies = {str(run.name): fingerprint(run) for run in config.policies}
+    policies = [[run.name, fingerprint(run)] for run in config.policies]
     own_folder(config.out, {"policies": policies})
-    calls = {
-        config.out / "runs" / f"{Path(source).name.replace(':', '_')}-{penalty:g}-{seed}.json": (
-            config.policies,
-            source,
-            penalty,
-            seed,
-            config.data_dir,
+    settings = episode_settings(config.policies[0])
+    form = record(**dict.fromkeys([*FIXED, *names], _DESIGN))
+    everything = list(product(prints, dict.fromkeys(config.penalties), range(config.seeds)))
+    calls = [
+        Call(
+            f"{Path(source).name}-{penalty:g}-{seed}",
+            {
+                "policies": policies,
+                "episodes": settings,
+                "data": prints[source],
+                "penalty": penalty,
+                "seed": seed,
+            },
+            (config.policies, source, prints[source], penalty, seed, config.data_dir),
+            form,
         )
-        for source, penalty, seed in product(sources, config.penalties, range(config.seeds))
-    }
-    return run_all(_design, calls, "design", config.jobs, progress_bar)
+        for source, penalty, seed in everything
+    ]
+    found = run_all(_design, config.out / "runs", calls, "design", config.jobs, progress_bar)
+    return [
+        {"dataset": source, "penalty": penalty, "seed": seed, "designs": designs}
+        for (source, penalty, seed), designs in zip(everything, found, strict=True)
+    ]
 
 
 def _design(
-    runs: tuple[Path, ...], source: str, penalty: float, seed: int, data_dir: Path | None
-) -> dict[str, Any]:
+    runs: tuple[Path, ...],
+    source: str,
+    content: str,
+    penalty: float,
+    seed: int,
+    data_dir: Path | None,
+) -> dict[str, dict[str, float]]:
     torch.set_num_threads(1)
     first, *others = runs
     policies: dict[str, Policy] = {CONTROLLER: load_policy(first), NO_EDITS: lambda *_: NONE}
     policies |= {run.name: load_policy(run) for run in others}
-    designs = design_once(env_like(first, source, penalty, data_dir, middle=True), seed, policies)
-    return {"dataset": source, "penalty": penalty, "seed": seed, "designs": designs}
+    data = datasets.load_unchanged(source, content, data_dir)
+    return design_once(env_like(first, data, penalty, data_dir, middle=True), seed, policies)
 
 
 def design_once(

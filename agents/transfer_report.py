@@ -9,11 +9,12 @@ import numpy as np
 from rlnas import plots
 from rlnas.agents.compare import CONTROLLER
 from rlnas.agents.statistics import Estimate, estimate
-from rlnas.files import replace_file
+from rlnas.files import replace_file, write_json
+from rlnas.synthetic import PREFIXES
 
 
 def report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
-    """Write `transfer.md` and `transfer.png`.
+    """Write `transfer.md`, `transfer.png` and `results.json`.
 
     Args:
         combinations: what `rlnas.agents.transfer.transfer` returns.
@@ -26,6 +27,7 @@ def report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
     text = "\n\n".join([summary(combinations), *sections, verdict(combinations)])
     replace_file(out / "transfer.md", (text + "\n").encode())
     replace_file(out / "transfer.png", plots.png(picture(combinations)))
+    write_json(out / "results.json", list(combinations))
     return text
 
 
@@ -33,8 +35,9 @@ def by_task(combinations: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, 
     """The combinations of each data set; the tasks of a generated family together."""
     tasks: dict[str, list[dict[str, Any]]] = {}
     for each in combinations:
-        family, generated, _ = each["dataset"].partition(":")
-        tasks.setdefault(family + generated + "*" * len(generated), []).append(each)
+        name = each["dataset"]
+        family = next((f"{prefix}*" for prefix in PREFIXES if name.startswith(prefix)), name)
+        tasks.setdefault(family, []).append(each)
     return tasks
 
 
@@ -105,10 +108,10 @@ def picture(combinations: Sequence[dict[str, Any]]) -> Any:
         methods = [method for method in some[0]["designs"] if method != CONTROLLER]
         for place, method in enumerate(methods):
             plots.draw_interval(difference(some, method), place, axes)
-        axes.set_yticks(range(len(methods)), methods)
+        axes.set_yticks(range(len(methods)), methods, parse_math=False)
         axes.axvline(0, color="0.5", linestyle=":")
         plots.score_axis(axes)
-        axes.set_title(name)
+        axes.set_title(name, parse_math=False)
         axes.set_xlabel("controller's test score better by")
         axes.grid(alpha=0.3)
     return drawn

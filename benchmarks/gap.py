@@ -8,8 +8,7 @@ A policy designs a network for a task in one episode; a search spends a hundred 
 same command again goes on where the last one ended.
 """
 
-import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -17,8 +16,9 @@ import numpy as np
 import tyro
 
 from rlnas.agents.compare import CONTROLLER, SearchTask, run
-from rlnas.agents.resumable import own_folder, run_all
+from rlnas.agents.resumable import Call, own_folder, run_all
 from rlnas.agents.statistics import estimate
+from rlnas.files import read_json
 
 METHODS = ("random", "hill_climbing", "ageing_evolution", "cartesian_programming")
 """Searches whose designs are trained for as long as an episode lasts, no longer."""
@@ -41,21 +41,20 @@ class Settings:
 def main(settings: Settings) -> None:
     """Search each task at each penalty, print the gap."""
     designs: dict[tuple[str, float], list[dict[str, dict[str, float]]]] = {}
-    for file in sorted((settings.transfer / "runs").glob("heldout*.json")):
-        found = json.loads(file.read_text())
-        designs.setdefault((found["dataset"], found["penalty"]), []).append(found["designs"])
+    for found in read_json(settings.transfer / "results.json"):
+        if found["dataset"].startswith("heldout:"):
+            designs.setdefault((found["dataset"], found["penalty"]), []).append(found["designs"])
     own_folder(settings.out, {"budget": settings.budget})
     everything = list(product(designs, METHODS))
-    calls = {
-        settings.out / f"{name.replace(':', '_')}-{penalty:g}-{method}.json": (
-            SearchTask(name, False, penalty, settings.budget),
-            method,
-            0,
-        )
-        for (name, penalty), method in everything
-    }
+    calls = []
+    for (name, penalty), method in everything:
+        search = SearchTask(name, False, penalty, settings.budget)
+        search = replace(search, fingerprint=search.load().fingerprint)
+        key = {**asdict(search), "method": method}
+        calls.append(Call(f"{name}-{penalty:g}-{method}", key, (search, method, 0), search.form))
     searches: dict[tuple[str, float], list[dict[str, float]]] = {}
-    for (task, _), result in zip(everything, run_all(run, calls, "search"), strict=True):
+    found = run_all(run, settings.out, calls, "search")
+    for (task, _), result in zip(everything, found, strict=True):
         searches.setdefault(task, []).append(result)
 
     def mean(method: str) -> np.ndarray:

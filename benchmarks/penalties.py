@@ -20,8 +20,10 @@ from rlnas.agents.design import run_episode
 from rlnas.agents.episodes import env_like
 from rlnas.agents.policy import load_policy
 from rlnas.agents.ppo import train_once
-from rlnas.agents.resumable import own_folder, run_all
+from rlnas.agents.resumable import Call, own_folder, run_all
 from rlnas.agents.statistics import estimate
+from rlnas.datasets import load_all
+from rlnas.forms import NUMBER, list_of, record
 
 FIRST_EPISODE = 10_000
 """Seed of the first fresh episode; training uses seeds near its own."""
@@ -66,10 +68,13 @@ def run(config: TrainConfig, penalties: tuple[float, ...], episodes: int) -> dic
 
 def main(settings: Settings) -> None:
     """Train, design, print a table."""
-    own_folder(
-        settings.out,
-        {"train": str(settings.train), "episodes": settings.episodes},
-    )
+    data = load_all(list(settings.train.dataset), settings.train.data_dir)
+    task = {
+        "train": str(settings.train),
+        "episodes": settings.episodes,
+        "data": [each.fingerprint for each in data],
+    }
+    own_folder(settings.out, task)
     drawn = (min(settings.penalties), max(settings.penalties))
     steps = settings.train.total_timesteps
     trainings: dict[str, tuple[dict[str, Any], tuple[float, ...]]] = {
@@ -80,18 +85,21 @@ def main(settings: Settings) -> None:
         ),
     }
     trainings |= {f"{each:g}": ({"penalty": (each,)}, (each,)) for each in settings.penalties}
-    calls = {}
+    calls = []
     for name, (changes, asked) in trainings.items():
+        form = record(**{f"{each:g}": list_of(list_of(NUMBER, 3)) for each in asked})
         for seed in range(settings.seeds):
             folder = settings.out / f"{name}-{seed}"
             config = replace(settings.train, **changes, seed=seed, run_dir=folder)
-            calls[settings.out / f"{name}-{seed}.json"] = (config, asked, settings.episodes)
-    results = dict(zip(calls, run_all(run, calls, "training"), strict=True))
+            key = {**task, **changes, "penalties": asked, "seed": seed}
+            calls.append(Call(folder.name, key, (config, asked, settings.episodes), form))
+    found = run_all(run, settings.out, calls, "training")
+    results = {call.label: result for call, result in zip(calls, found, strict=True)}
 
     def designs(kind: str, penalty: float, seed: int) -> np.ndarray:
         """Float `[episodes, 3]`."""
         name = f"{penalty:g}" if kind == OWN else kind
-        return np.array(results[settings.out / f"{name}-{seed}.json"][f"{penalty:g}"])
+        return np.array(results[f"{name}-{seed}"][f"{penalty:g}"])
 
     kinds = (ALL, LONGER, OWN)
     print("| penalty | one policy | one policy, as many steps as all | a policy of its own |")

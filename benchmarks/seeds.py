@@ -23,9 +23,11 @@ from rlnas.agents.design import random_policy, run_episode
 from rlnas.agents.episodes import env_like
 from rlnas.agents.policy import Policy, load_policy
 from rlnas.agents.ppo import train_once
-from rlnas.agents.resumable import own_folder, run_all
+from rlnas.agents.resumable import Call, own_folder, run_all
 from rlnas.agents.statistics import estimate
 from rlnas.agents.transfer import judge
+from rlnas.datasets import load_all
+from rlnas.forms import NUMBER, list_of, record
 
 FIRST_EPISODE = 10_000
 """Seed of the first fresh episode; training uses seeds near its own."""
@@ -83,22 +85,34 @@ def standard_error(values: np.ndarray) -> float:
 
 def main(settings: Settings) -> None:
     """Train, play, print a table."""
-    own_folder(settings.out, {"train": str(settings.train), "episodes": settings.episodes})
+    data = load_all(list(settings.train.dataset), settings.train.data_dir)
+    task = {
+        "train": str(settings.train),
+        "episodes": settings.episodes,
+        "data": [each.fingerprint for each in data],
+    }
+    own_folder(settings.out, task)
     configs = [
         replace(settings.train, seed=seed, run_dir=settings.out / f"seed-{seed}")
         for seed in range(settings.seeds)
     ]
-    calls = {
-        settings.out / f"seed-{config.seed}.json": (config, settings.episodes) for config in configs
-    }
-    results = run_all(run, calls, "training")
+    scores = {"score": list_of(NUMBER), "test_score": list_of(NUMBER)}
+    form = record(**scores, curve=list_of(NUMBER))
+    calls = [
+        Call(
+            f"seed-{config.seed}", {**task, "seed": config.seed}, (config, settings.episodes), form
+        )
+        for config in configs
+    ]
+    results = run_all(run, settings.out, calls, "training")
     folder = settings.out / "seed-0"
     one_task = len(env_like(folder).datasets) == 1
     count = settings.episodes * (DRAWS if one_task else 1)
     choose = random_policy(FIRST_EPISODE)
     (random,) = run_all(
         partial(play, folder),
-        {settings.out / "random.json": (choose, count)},
+        settings.out,
+        [Call("random", {**task, "count": count}, (choose, count), record(**scores))],
         "random",
         n_jobs=1,
     )

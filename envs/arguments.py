@@ -13,6 +13,8 @@ from rlnas.errors import InputError
 Range = float | tuple[float, float]
 """A number, or the bounds between which it is drawn at every reset."""
 
+_LARGEST = np.finfo(np.float64).max  # larger integers are no floats; nothing compares with NaN
+
 REWARDS = ("difference", "score")
 """What an environment may pay."""
 
@@ -36,7 +38,7 @@ def check_range(name: str, value: Range, low: float, high: float = np.inf) -> tu
         InputError: the value is out of bounds, not finite, or upside down.
     """
     bounds = value if isinstance(value, tuple | list) else (value, value)
-    numbers = all(isinstance(bound, Real) and np.isfinite(bound) for bound in bounds)
+    numbers = all(isinstance(bound, Real) and abs(bound) <= _LARGEST for bound in bounds)
     if len(bounds) != 2 or not numbers:
         raise InputError(f"{name} {value} cannot be used: expected a number or (low, high)")
     if bounds[0] > bounds[1]:

@@ -1,21 +1,41 @@
-"""`DesignArchive`: the facts of every design that a run has evaluated, in one SQLite file."""
+"""`DesignArchive`: the facts of every design that a run has evaluated, in one SQLite file.
+
+The file may be a stranger's. It is read only if its whole schema is the one table that is made
+here, word for word: no view, trigger or virtual table is ever run. Reading opens it read-only, and
+a query may take no more steps than a file of its size can need.
+"""
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from rlnas import forms
 from rlnas.architecture import layers_of
 from rlnas.errors import InputError
+from rlnas.files import open_regular, parse_json
+from rlnas.table import non_dominated
 
-VERSION = 1
+VERSION = 2
 """Of the table; kept in the file as SQLite's `user_version`."""
 
 FILE = "designs.sqlite"
 """Name of the archive in a run folder."""
+
+MOST_STEPS = 10_000
+"""Of an episode that is read."""
+
+_ROW_BYTES = 2**16  # at the most; hundreds are usual
+_CHUNK = 20_000  # rows in memory at once
+_TICK = 10_000  # steps of SQLite between two looks at how many there were
+_STEPS, _STEPS_PER_BYTE = 200_000, 20  # a query of a million designs takes 1 to 2 a byte
+_PATIENCE = 60.0  # seconds that one who writes waits for those who read
 
 
 @dataclass(frozen=True)
@@ -52,21 +72,51 @@ class ArchivedDesign:
         return cls(timestep, environment, **rest)
 
 
-_COLUMNS = [field.name for field in fields(ArchivedDesign)]
-_CASTS: dict[str, Any] = {
-    field.name: field.type for field in fields(ArchivedDesign) if field.type in (int, float, str)
+_WHOLE = {"timestep": 2**53, "environment": 2**31, "active_weights": 2**53}
+_REAL = {
+    "penalty": (0, forms.LARGEST),
+    "score": (-forms.LARGEST, forms.LARGEST),
+    "val_accuracy": (0, 1),
+    "val_loss": (0, forms.LARGEST),
 }
-_TABLE = f"CREATE TABLE designs ({', '.join(_COLUMNS)}, PRIMARY KEY (timestep, environment))"
-_INSERT = f"INSERT OR REPLACE INTO designs VALUES ({', '.join('?' * len(_COLUMNS))})"
+# In the texts of all queries there is nothing but names and numbers of this module.
+_NAMES = [field.name for field in fields(ArchivedDesign)]
+_TYPES = dict.fromkeys(_NAMES, "TEXT") | dict.fromkeys(_WHOLE, "INTEGER")
+_TYPES |= dict.fromkeys(_REAL, "REAL")
+_TABLE = (
+    f"CREATE TABLE designs ({', '.join(f'{name} {kind}' for name, kind in _TYPES.items())}, "
+    "PRIMARY KEY (timestep, environment)) WITHOUT ROWID"
+)
+_INSERT = f"INSERT OR REPLACE INTO designs VALUES ({', '.join('?' * len(_NAMES))})"
 
-_SAMPLE = """
-    SELECT active_weights, val_accuracy
-    FROM (
-        SELECT *, row_number() OVER (ORDER BY timestep, environment) - 1 AS number
-        FROM designs WHERE timestep <= ?
-    )
-    WHERE number % ? = 0 ORDER BY number
-"""
+# SQLite keeps values of any type in any column, and compares texts as larger than all numbers.
+_RANGES = {name: (0, high) for name, high in _WHOLE.items()} | _REAL
+_SOUND = " AND ".join(
+    [
+        *(f"{name} BETWEEN {low:.17g} AND {high:.17g}" for name, (low, high) in _RANGES.items()),
+        *(f"typeof({n}) = '{kind.lower()}'" for n, kind in _TYPES.items() if n not in _REAL),
+    ]
+)
+_EMPTY = (
+    "SELECT 1 FROM pragma_user_version "
+    "WHERE user_version = 0 AND NOT EXISTS (SELECT 1 FROM sqlite_master)"
+)
+_UNSOUND = f"SELECT timestep FROM designs WHERE ({_SOUND}) IS NOT TRUE LIMIT 1"  # nosec
+_SELECT = f"SELECT {', '.join(_NAMES)} FROM designs"  # nosec
+_ASKED = "(?1 IS NULL OR active_weights <= ?1) AND (?2 IS NULL OR dataset = ?2)"
+_UP_TO = "FROM designs WHERE timestep <= ?1 AND (?2 IS NULL OR dataset = ?2)"
+_IN_ORDER = "ORDER BY timestep, environment"
+
+_BEST = f"{_SELECT} WHERE {_ASKED} ORDER BY score DESC, active_weights, timestep, environment"
+_PLACES = (
+    f"SELECT active_weights, val_accuracy, timestep, environment FROM designs WHERE {_ASKED} "  # nosec
+    f"{_IN_ORDER}"
+)
+_ONE = f"{_SELECT} WHERE timestep = ? AND environment = ?"
+_FIND = f"{_SELECT} WHERE (dataset, score, val_loss, active_weights) = (?, ?, ?, ?) {_IN_ORDER}"
+_EPISODE = f"{_SELECT} WHERE environment = ? AND timestep BETWEEN ? AND ? {_IN_ORDER}"
+_EXTENT = f"SELECT count(*), ifnull(max(timestep), 0) {_UP_TO}"  # nosec
+_POINTS = f"SELECT active_weights, val_accuracy {_UP_TO} {_IN_ORDER}"  # nosec
 
 
 class DesignArchive:
@@ -81,25 +131,33 @@ class DesignArchive:
     def __init__(self, path: Path):
         self.path = path
 
+    def exists(self) -> bool:
+        """Whether anything was added."""
+        return self.path.is_file() and self.path.stat().st_size > 0
+
     def add(self, designs: Iterable[ArchivedDesign]) -> None:
         """Add designs, all or none; one of the same timestep and environment is replaced.
 
         Raises:
-            InputError: the file is damaged, of a newer version, or cannot be written to.
+            InputError: the file is damaged, of another version, or cannot be written to.
         """
-        rows = [
+        rows = (
             tuple({**asdict(design), "layer_sizes": json.dumps(design.layer_sizes)}.values())
             for design in designs
-        ]
-        with closing(self._open()) as file:
-            try:
+        )
+        with self._told("cannot write {}"):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.exists():
+                self._check_file()
+            with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as file:
+                _protect(file, self.path)
                 with file:  # one transaction
-                    if _version(file) == 0:
+                    if file.execute(_EMPTY).fetchone() is not None:
                         file.execute(_TABLE)
                         file.execute(f"PRAGMA user_version = {VERSION}")
+                    _check_table(file)
+                    file.set_progress_handler(None, 0)
                     file.executemany(_INSERT, rows)
-            except sqlite3.Error as error:
-                raise InputError(f"cannot write {self.path}: {error}") from error
 
     def best(
         self, limit: int = 10, max_weights: int | None = None, dataset: str | None = None
@@ -112,10 +170,11 @@ class DesignArchive:
             dataset: only designs for this data set.
 
         Raises:
-            InputError: there is no archive, or it is damaged or of a newer version.
+            InputError: there is no archive, or it is damaged or of another version.
         """
-        order = "score DESC, active_weights, timestep, environment"
-        return [self._design(row) for row in self._rows(order, max_weights, dataset, limit)]
+        with self._open() as file:
+            rows = file.execute(f"{_BEST} LIMIT ?3", (max_weights, dataset, limit))
+            return [_design(row) for row in rows]
 
     def front(
         self, max_weights: int | None = None, dataset: str | None = None
@@ -127,84 +186,163 @@ class DesignArchive:
             dataset: only designs for this data set.
 
         Raises:
-            InputError: there is no archive, or it is damaged or of a newer version.
+            InputError: there is no archive, or it is damaged or of another version.
         """
-        front: list[ArchivedDesign] = []
-        accuracy = _COLUMNS.index("val_accuracy")
-        order = "active_weights, val_accuracy DESC, timestep, environment"
-        for row in self._rows(order, max_weights, dataset, limit=-1):
-            if not front or row[accuracy] > front[-1].val_accuracy:
-                front.append(self._design(row))
-        return front
+        front = np.empty((0, 4))
+        with self._open() as file:
+            rows = file.execute(_PLACES, (max_weights, dataset))
+            while chunk := rows.fetchmany(_CHUNK):
+                points = np.concatenate([front, np.array(chunk, np.float64)])
+                front = points[non_dominated(points[:, 1], points[:, 0])]
+            keys = front[:, 2:].astype(np.int64).tolist()
+            return [_design(file.execute(_ONE, key).fetchone()) for key in keys]
 
-    def all(self) -> list[ArchivedDesign]:
-        """Every design, in the order of the training.
+    def find(self, facts: Mapping[str, Any]) -> ArchivedDesign | None:
+        """The first design with the data set, score, loss and weights that a record tells of.
 
         Raises:
-            InputError: there is no archive, or it is damaged or of a newer version.
+            InputError: there is no archive, or it is damaged or of another version.
         """
-        return [self._design(row) for row in self._rows("timestep, environment", None, None, -1)]
+        score, loss = float(facts["score"]), float(facts["val_loss"])
+        with self._open() as file:
+            values = (facts["dataset"], score, loss, facts["active_weights"])
+            row = file.execute(_FIND, values).fetchone()
+            return None if row is None else _design(row)
 
-    def sample(self, timestep: int, limit: int = 20_000) -> list[tuple[int, float]]:
+    def episode(
+        self, design: ArchivedDesign, num_envs: int, episode_steps: int
+    ) -> list[ArchivedDesign]:
+        """The designs of the episode that one belongs to, in order.
+
+        Every environment evaluates one design at each step, and all episodes are equally long.
+
+        Args:
+            design: one of the archive.
+            num_envs: environments that stepped at the same time.
+            episode_steps: of an episode.
+
+        Raises:
+            InputError: there is no archive, or it is damaged or of another version.
+        """
+        episode = (design.timestep // num_envs - 1) // episode_steps
+        first = (episode * episode_steps + 1) * num_envs
+        last = first + episode_steps * num_envs - 1
+        with self._open() as file:
+            first, last = (max(0, min(step, 2**53)) for step in (first, last))
+            values = (design.environment, first, last)
+            return [_design(row) for row in islice(file.execute(_EPISODE, values), MOST_STEPS)]
+
+    def extent(self, dataset: str | None = None) -> tuple[int, int]:
+        """The number of designs, and the timestep of the last one; zeros if there is none.
+
+        Args:
+            dataset: only designs for this data set.
+
+        Raises:
+            InputError: there is no archive, or it is damaged or of another version.
+        """
+        with self._open() as file:
+            count, last = file.execute(_EXTENT, (2**53, dataset)).fetchone()
+            return count, last
+
+    def sample(
+        self, timestep: int = 2**53, limit: int = 20_000, dataset: str | None = None
+    ) -> list[tuple[int, float]]:
         """Active weights and validation accuracy of designs in the order of the training.
 
         Args:
             timestep: only designs up to this one.
             limit: where there are more, every second, third, ... is left.
+            dataset: only designs for this data set.
 
         Raises:
-            InputError: there is no archive, or it is damaged or of a newer version.
+            InputError: there is no archive, or it is damaged or of another version.
         """
-        count = self._query("SELECT count(*) FROM designs WHERE timestep <= ?", timestep)[0][0]
-        return self._query(_SAMPLE, timestep, max(1, -(-count // limit)))
+        with self._open() as file:
+            asked = (timestep, dataset)
+            count, _ = file.execute(_EXTENT, asked).fetchone()
+            every = max(1, -(-count // limit))
+            return list(islice(file.execute(_POINTS, asked), 0, None, every))
 
-    def _rows(
-        self, order: str, max_weights: int | None, dataset: str | None, limit: int
-    ) -> list[tuple[Any, ...]]:
-        where = "(?1 IS NULL OR active_weights <= ?1) AND (?2 IS NULL OR dataset = ?2)"
-        columns = ", ".join(_COLUMNS)
-        # Nothing but values comes from outside.
-        query = f"SELECT {columns} FROM designs WHERE {where} ORDER BY {order} LIMIT ?3"  # nosec
-        return self._query(query, max_weights, dataset, limit)
-
-    def _query(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        if not self.path.is_file():
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """The file to read from, once everything in it but `layer_sizes` is known to be sound."""
+        if not self.exists():
             raise InputError(f"there is no archive of designs at {self.path}")
-        with closing(self._open()) as file:
-            try:
-                _version(file)
-                return file.execute(query, values).fetchall()
-            except (sqlite3.Error, UnicodeDecodeError) as error:
-                raise InputError(f"{self.path} is damaged: {error}") from error
+        self._check_file()
+        address = f"{self.path.absolute().as_uri()}?mode=ro"
+        with self._told("{} is damaged"), closing(sqlite3.connect(address, uri=True)) as file:
+            _protect(file, self.path)
+            file.execute("BEGIN")  # what is checked is what is read
+            _check_table(file)
+            if (row := file.execute(_UNSOUND).fetchone()) is not None:
+                raise ValueError(f"a value of timestep {row[0]!r:.40} is out of range")
+            yield file
 
-    def _design(self, row: tuple[Any, ...]) -> ArchivedDesign:
+    def _check_file(self) -> None:
+        """Raise `InputError` for what SQLite should not even open."""
+        with open_regular(self.path) as file:
+            header = file.read(20)
+        if header[:16] != b"SQLite format 3\0" or header[18:] != b"\1\1":  # no write-ahead log
+            raise InputError(f"{self.path} is damaged: it is no archive of designs")
+        for end in ("-journal", "-wal", "-shm"):
+            beside = Path(f"{self.path}{end}")
+            if beside.exists() and not beside.is_file():
+                raise InputError(f"{self.path} is damaged: {beside} is a pipe or a device")
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Within it, what SQLite raises becomes one clear error."""
         try:
-            values = dict(zip(_COLUMNS, row, strict=True))
-            values["layer_sizes"] = tuple(int(size) for size in json.loads(values["layer_sizes"]))
-            for name, cast in _CASTS.items():  # SQLite keeps values of any type in any column
-                values[name] = cast(values[name])
-            return ArchivedDesign(**values)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{self.path} is damaged: {error}") from error
+            yield
+        except InputError:
+            raise
+        except (sqlite3.Error, ValueError, OSError) as error:
+            name = getattr(error, "sqlite_errorname", "")
+            if name == "SQLITE_INTERRUPT":
+                error = ValueError("a query takes longer than a file of this size can need")
+            elif name.startswith("SQLITE_BUSY"):
+                raise InputError(f"{self.path} is in use: try again in a moment") from error
+            elif name.startswith("SQLITE_READONLY"):
+                raise InputError(
+                    f"{self.path} was left half written when a training was cut short: go on with "
+                    f"it, by rlnas train --resume {self.path.parent}"
+                ) from error
+            raise InputError(f"{what.format(self.path)}: {error}") from error
 
-    def _open(self) -> sqlite3.Connection:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            return sqlite3.connect(self.path)
-        except (sqlite3.Error, OSError) as error:
-            raise InputError(f"cannot open {self.path}: {error}") from error
+
+def _protect(file: sqlite3.Connection, path: Path) -> None:
+    """Let SQLite trust nothing in a file, write nothing beside it, and come to an end."""
+    most = _STEPS + _STEPS_PER_BYTE * path.stat().st_size
+    ticks = iter(range(most // _TICK))
+    file.set_progress_handler(lambda: next(ticks, None) is None, _TICK)
+    file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _ROW_BYTES)
+    for setting in ("trusted_schema = OFF", "cell_size_check = ON", "temp_store = MEMORY"):
+        file.execute(f"PRAGMA {setting}")
 
 
-def _version(file: sqlite3.Connection) -> int:
-    """Of an archive, 0 for an empty file.
+def _check_table(file: sqlite3.Connection) -> None:
+    """Raise an error unless the file has the table that is made here, and nothing else.
 
     Raises:
-        InputError: it was written by a newer version of rlnas.
+        InputError: it was written by another version of rlnas.
+        ValueError: it holds something else.
     """
-    version = int(file.execute("PRAGMA user_version").fetchone()[0])
+    (version,) = file.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise InputError(
-            f"the archive has version {version}, this rlnas reads up to {VERSION}: use the newer "
-            "one that wrote it"
+            f"the archive has version {version}, this rlnas reads {VERSION}: use the newer one "
+            "that wrote it"
         )
-    return version
+    if 0 < version < VERSION:
+        raise InputError(f"the archive has version {version}, older than {VERSION}: train again")
+    found = file.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 2").fetchall()
+    if found != [("table", "designs", "designs", _TABLE)]:
+        raise ValueError("it holds something else than designs")
+
+
+def _design(row: tuple[Any, ...]) -> ArchivedDesign:
+    values = dict(zip(_NAMES, row, strict=True))
+    sizes = parse_json(values["layer_sizes"])
+    forms.check_form(sizes, forms.list_of(forms.COUNT))
+    return ArchivedDesign(**{**values, "layer_sizes": tuple(sizes)})

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rlnas import forms
 from rlnas.errors import InputError
 from rlnas.files import read_json, write_json
 from rlnas.network import SparseNetwork
@@ -16,6 +17,54 @@ _BEFORE = "rlnas-design-1"
 
 NETWORK, PREPROCESSING, RECORD = "network.safetensors", "preprocessing.json", "design.json"
 """The files of a design."""
+
+_KNOWN = {
+    "dataset": forms.TEXT,
+    "penalty": forms.POSITIVE,
+    "score": forms.NUMBER,
+    "val_accuracy": forms.SHARE,
+    "val_loss": forms.POSITIVE,
+    "test_accuracy": forms.SHARE,
+    "test_loss": forms.POSITIVE,
+    "active_weights": forms.WHOLE,
+    "density": forms.SHARE,
+    "layer_sizes": forms.list_of(forms.COUNT),
+    "layer_densities": forms.list_of(forms.SHARE),
+    "action": forms.TEXT,
+    "applied": forms.FLAG,
+}
+_STEP = forms.partial_record(**_KNOWN)
+_DIGEST: forms.Form = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_SOURCE = forms.partial_record(
+    name=forms.TEXT, path=forms.TEXT, absolute=forms.TEXT, arrays=forms.list_of(forms.COUNT, 2)
+)
+_RECALLS: forms.Form = {
+    "type": "object",
+    "additionalProperties": {**forms.SHARE, "type": ["number", "null"]},
+}
+_RECORD: forms.Form = {
+    **forms.partial_record(
+        **_KNOWN,
+        initial=_STEP,
+        history=forms.list_of(_STEP),
+        source={**_SOURCE, "additionalProperties": False},
+        samples_sha256=_DIGEST,
+        split_sha256=_DIGEST,
+        reference=forms.COUNT,
+        seed=forms.WHOLE,
+        policy=forms.record(name=forms.TEXT, sha256=_DIGEST),
+        thorough=forms.FLAG,
+        created=forms.TEXT,
+        batches=forms.record(episode=forms.WHOLE, all=forms.WHOLE),
+        balanced_accuracy=forms.SHARE,
+        majority_accuracy=forms.SHARE,
+        recalls=_RECALLS,
+        looks=forms.COUNT,
+        looks_at=forms.COUNT,
+        versions={"type": "object", "additionalProperties": forms.TEXT},
+    ),
+    "required": ["dataset", "source", "samples_sha256", "split_sha256"],
+}
 
 
 class SavedDesign(NamedTuple):
@@ -58,7 +107,8 @@ def load_design(folder: str | Path) -> SavedDesign:
 
     Raises:
         InputError: the folder is no design, it was written by an earlier version, a file is
-            damaged, or the files do not belong together.
+            damaged, or the files do not belong together. Of the record, what is there is checked;
+            only the origin of the data has to be there.
     """
     folder = Path(folder)
     if not (folder / RECORD).is_file():
@@ -71,6 +121,10 @@ def load_design(folder: str | Path) -> SavedDesign:
             f"{folder} was written by an earlier version of rlnas: it lacks the means, scales and "
             f"names of its features, so that its network cannot be used; {_made_anew(record)}"
         )
+    try:
+        forms.check_form(record, _RECORD)
+    except ValueError as error:
+        raise InputError(f"{folder / RECORD} is damaged: {error}") from error
     network = SparseNetwork.load(folder / NETWORK)
     try:
         preprocessing = Preprocessing.from_json(read_json(folder / PREPROCESSING))

@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlnas.errors import InputError
 
+MAX_FEATURES = 2**20
+"""Of a sample; a network has as many inputs, each of which takes some dozens of bytes."""
+
 _LARGEST = 1e37  # magnitudes up to here stay finite in float32 sums and differences
 
 
@@ -51,6 +54,9 @@ def _features(x: ArrayLike, name: str) -> NDArray[Any]:
         raise InputError(f"{name} has shape {raw.shape}, expected [samples, features]: {advice}")
     if not raw.size:
         raise InputError(f"{name} is empty (shape {raw.shape}): give samples with features")
+    if raw.shape[1] > MAX_FEATURES:
+        most = f"expected at most {MAX_FEATURES:,}: leave some out"
+        raise InputError(f"{name} has {raw.shape[1]:,} features, {most}")
     if raw.dtype == np.uint8:
         return np.ascontiguousarray(raw)
     with np.errstate(all="ignore"):

@@ -152,7 +152,7 @@ def load(source: Source, *, data_dir: str | os.PathLike[str] | None = None) -> D
     if isinstance(source, Dataset):
         return source
     if isinstance(source, str) and source in idx.SETS and data_dir is not None:
-        return _load_named(source, Path(data_dir).expanduser().resolve())
+        return _load_named(source, Path(os.path.expanduser(data_dir)).resolve())
     if isinstance(source, str) and (source in NAMES or source.startswith(synthetic.PREFIXES)):
         return _load_named(source, None)
     return prepare(read(source, data_dir))
@@ -222,6 +222,9 @@ def load_all(
         source: What `load` takes, or a name in `rlnas.synthetic.FAMILIES`, or a list of these.
         data_dir: As for `load`.
 
+    Returns:
+        The data sets; different ones of one name get a part of their fingerprint behind it.
+
     Raises:
         InputError: If there is none, or one cannot be loaded.
     """
@@ -232,11 +235,34 @@ def load_all(
     for each in given:
         family = synthetic.FAMILIES.get(each) if isinstance(each, str) else None
         members += [each] if family is None else family
-    found = [load(member, data_dir=data_dir) for member in members]
-    names = Counter(name for name, _ in {(data.name, data.fingerprint) for data in found})
+    return _told_apart([load(member, data_dir=data_dir) for member in members])
+
+
+def load_unchanged(
+    source: Source, fingerprint: str, data_dir: str | os.PathLike[str] | None = None
+) -> Dataset:
+    """Load a data set again, perhaps in another process or after hours.
+
+    Args:
+        source: As for `load`.
+        fingerprint: What its own was before.
+        data_dir: As for `load`.
+
+    Raises:
+        InputError: If it cannot be loaded, or is another one by now.
+    """
+    found = load(source, data_dir=data_dir)
+    if found.fingerprint != fingerprint:
+        raise InputError(f"{source} was changed in the meantime: give the same command again")
+    return found
+
+
+def _told_apart(data: list[Dataset]) -> list[Dataset]:
+    """The data sets, with a part of its fingerprint in each name that different ones have."""
+    names = Counter(name for name, _ in {(each.name, each.fingerprint) for each in data})
     return [
-        data if names[data.name] == 1 else replace(data, name=f"{data.name}@{data.fingerprint[:8]}")
-        for data in found
+        each if names[each.name] == 1 else replace(each, name=f"{each.name}-{each.fingerprint[:8]}")
+        for each in data
     ]
 
 

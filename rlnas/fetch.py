@@ -46,7 +46,7 @@ def fetch(
             the message then says how each of them did.
     """
     idx_set = lookup(name)
-    root = user_cache() if destination is None else Path(destination).expanduser()
+    root = user_cache() if destination is None else Path(os.path.expanduser(destination))
     folder = root / idx_set.folders[0]
     try:
         folder.mkdir(parents=True, exist_ok=True)

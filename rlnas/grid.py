@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
 from numbers import Integral, Real
+from reprlib import repr as brief
 
 import numpy as np
 
@@ -44,17 +45,23 @@ class Grid:
             if not ascending or values[-1] > high:
                 what = "whole numbers" if kind is Integral else "numbers"
                 raise InputError(
-                    f"{name} {values} cannot be used: expected ascending {what} above 0, at most "
-                    f"{high}"
+                    f"{name} {brief(values)} cannot be used: expected ascending {what} above 0, "
+                    f"at most {high}"
                 )
         if not (isinstance(self.max_depth, Integral) and 0 <= self.max_depth <= 5):
-            raise InputError(f"max_depth {self.max_depth} cannot be used: expected 0 to 5")
-        layers = len(self.widths) * len(self.densities)
-        if sum(layers**depth for depth in range(self.max_depth + 1)) > MOST_ARCHITECTURES:
+            raise InputError(f"max_depth {brief(self.max_depth)} cannot be used: expected 0 to 5")
+        if self.size > MOST_ARCHITECTURES:
+            layers = len(self.widths) * len(self.densities)
             raise InputError(
                 f"a grid of {layers} layers and depth {self.max_depth} has more than "
                 f"{MOST_ARCHITECTURES:,} architectures: give fewer widths, densities or layers"
             )
+
+    @property
+    def size(self) -> int:
+        """Number of its architectures."""
+        layers = len(self.widths) * len(self.densities)
+        return sum(layers**depth for depth in range(self.max_depth + 1))
 
     @cached_property
     def architectures(self) -> list[Architecture]:

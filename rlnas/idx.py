@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.errors import InputError
+from rlnas.files import open_regular
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,9 @@ def user_cache() -> Path:
 
 def _folders(idx_set: IdxSet, data_dir: str | os.PathLike[str] | None) -> list[Path]:
     """Every folder that may hold the data set, in the order of the search."""
-    given = None if data_dir is None else Path(data_dir).expanduser()
+    given = None if data_dir is None else Path(os.path.expanduser(data_dir))
     variable = os.environ.get("RLNAS_DATA_DIR")
-    roots = [given, Path(variable).expanduser() if variable else None, user_cache()]
+    roots = [given, Path(os.path.expanduser(variable)) if variable else None, user_cache()]
     folders = [root / name for root in roots if root is not None for name in idx_set.folders]
     if given is not None:
         folders.insert(len(idx_set.folders), given)
@@ -194,14 +195,14 @@ def read_file(idx_set: IdxSet, file: IdxFile, folder: Path) -> bytes:
         InputError: If it is missing, damaged or not the published file.
     """
     path = _locate(file, folder) or folder / file.name
-    try:
-        with path.open("rb") as stream:
+    with open_regular(path) as stream:
+        try:
             return verified(idx_set, file, stream, str(path))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except InputError as error:
-        advice = f"delete it, then run `rlnas data fetch {idx_set.name}`"
-        raise InputError(f"{error}; {advice}") from None
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}") from None
+        except InputError as error:
+            advice = f"delete it, then run `rlnas data fetch {idx_set.name}`"
+            raise InputError(f"{error}; {advice}") from None
 
 
 def verified(idx_set: IdxSet, file: IdxFile, stream: IO[bytes], label: str) -> bytes:

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rlnas.architecture import Architecture
+from rlnas.checks import MAX_FEATURES
 from rlnas.errors import InputError
-from rlnas.files import replace_file
+from rlnas.files import parse_json, replace_file
 from rlnas.survey import Survey, survey
 
 VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
@@ -24,6 +26,7 @@ VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
 
 BLOCK = 8  # inputs gathered together, as many as `rlnas.simd.LANES`
 MAX_UNITS = 2**31 - 1  # units are int32
+MAX_LAYERS = 256  # layers are counted in pairs; nothing that is designed here has more than 5
 MAX_STEPS = 2**53
 
 
@@ -196,13 +199,18 @@ class SparseNetwork:
         hidden unit has a way in and a way out.
         """
         sizes = self.layer_sizes
-        if len(sizes) < 2 or any(not isinstance(n, int) or n < 1 for n in sizes):
+        told = f"layer sizes {brief(sizes)} cannot be used"
+        if len(sizes) < 2 or any(type(n) is not int or n < 1 for n in sizes):
             raise InputError(
-                f"layer sizes {sizes} cannot be used: expected at least inputs and outputs, "
-                "each a positive integer"
+                f"{told}: expected at least inputs and outputs, each a positive integer"
             )
+        if len(sizes) > MAX_LAYERS:
+            raise InputError(f"{told}: expected at most {MAX_LAYERS} layers")
+        # Of all units only the inputs take no place in a file: it can claim any number of them.
+        if sizes[0] > MAX_FEATURES:
+            raise InputError(f"{told}: expected at most {MAX_FEATURES:,} inputs")
         if sum(sizes) > MAX_UNITS:
-            raise InputError(f"layer sizes {sizes} cannot be used: at most {MAX_UNITS} units fit")
+            raise InputError(f"{told}: at most {MAX_UNITS} units fit")
         rows = sum(sizes[1:])
         expected = {
             "indptr": (self.indptr, np.int32, (rows + 1,)),
@@ -215,12 +223,11 @@ class SparseNetwork:
             if not fits:
                 raise InputError(
                     f"array '{name}' is {array.dtype} {array.shape}: expected {dtype.__name__} "
-                    f"{shape}, C-contiguous, for layers {sizes}"
+                    f"{shape}, C-contiguous, for layers {brief(sizes)}"
                 )
         steps_down = bool((self.indptr[1:] < self.indptr[:-1]).any())  # np.diff may overflow
         if self.indptr[0] != 0 or self.indptr[-1] != self.indices.size or steps_down:
             raise InputError("array 'indptr' must rise from 0 to the number of connections")
-        # Nothing here is as long as the number of inputs, which a damaged file may exaggerate.
         limits = np.repeat(np.repeat(self.starts[1:-1], sizes[1:]), np.diff(self.indptr))
         if ((self.indices < 0) | (self.indices >= limits)).any():
             raise InputError("a connection must come from a unit of an earlier layer")
@@ -263,7 +270,7 @@ class SparseNetwork:
                 metadata = file.metadata() or {}
                 if _FORMAT not in metadata.get("network", ""):
                     raise InputError(f"{path} is not a network file of this version of rlnas")
-                header = json.loads(metadata["network"])
+                header = parse_json(metadata["network"])
                 sizes, steps = header["layer_sizes"], header["steps"]
                 arrays = {name: file.get_tensor(name) for name in ARRAYS}
         except InputError:

@@ -13,6 +13,8 @@ MOST_LINES = 4000
 
 SPAN = 0.002
 """Of an axis of scores, at least, so that a tie looks like one."""
+MOST_UNUSED = 4000
+"""Units without a connection drawn at the most, evenly spread."""
 
 
 def describe(network: SparseNetwork, facts: Mapping[str, Any] | None = None) -> str:
@@ -64,7 +66,9 @@ def draw_network(network: SparseNetwork, axes: Any) -> None:
     )
     used = (network.fan_in + network.fan_out) > 0
     axes.scatter(x[used], y[used], s=6, color="0.15", zorder=3)
-    axes.scatter(x[~used], y[~used], s=2, color="0.8", zorder=2)
+    unused = np.flatnonzero(~used)
+    unused = unused[:: max(1, -(-unused.size // MOST_UNUSED))]
+    axes.scatter(x[unused], y[unused], s=2, color="0.8", zorder=2)
     axes.set_xlim(-0.2, len(sizes) - 0.8)
     axes.set_ylim(-1.02, 0.02)
     axes.set_yticks([])

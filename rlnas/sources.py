@@ -10,12 +10,10 @@ import difflib
 import hashlib
 import logging
 import os
-import zlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from rlnas import idx, synthetic
 from rlnas.checks import checked_pair
 from rlnas.errors import InputError
+from rlnas.files import open_regular
+from rlnas.npz import names_of, read_arrays
 
 EMBEDDED = ("digits", "wine", "breast_cancer")
 NAMES: tuple[str, ...] = (*EMBEDDED, *idx.SETS)
@@ -161,7 +161,7 @@ def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> RawData:
 
 
 def _read_npz(text: str) -> RawData:
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     arrays = _arrays(path)
     given = [suffix for suffix in _SPLITS if {f"X{suffix}", f"y{suffix}"} & set(arrays)]
     wanted = [f"{letter}{suffix}" for suffix in ["", *given] for letter in "Xy"]
@@ -192,17 +192,17 @@ def _read_npz(text: str) -> RawData:
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an `.npz` file that have a meaning; others are named in a warning."""
     known = {f"{letter}{suffix}" for suffix in _SPLITS for letter in "Xy"} | set(_ABOUT)
-    try:
-        with path.open("rb") as stream:
-            file = np.load(stream, allow_pickle=False)
-            held = getattr(file, "files", ())  # a lone array, as in an .npy file, has no names
-            arrays = {name: file[name] for name in sorted(known & set(held))}
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: check the path") from None
-    except (OSError, ValueError, EOFError, RuntimeError, MemoryError, BadZipFile, zlib.error) as e:
-        raise InputError(f"{path} is damaged or no .npz file of plain arrays: {e}") from None
-    if unknown := sorted(set(held) - known):
-        _log.warning("%s: arrays %s are not used", path, ", ".join(map(repr, unknown)))
+    if not os.path.exists(path):  # false for a name that is too long, too
+        raise InputError(f"{path} does not exist: check the path")
+    with open_regular(path) as stream:
+        try:
+            arrays = read_arrays(stream, sorted(known))
+        except ValueError as error:
+            raise InputError(
+                f"{path} is damaged or no .npz file of plain arrays: {error}"
+            ) from None
+        if arrays and (unknown := sorted(set(names_of(stream)) - known)):
+            _log.warning("%s: arrays %s are not used", path, ", ".join(map(repr, unknown)))
     return arrays
 
 

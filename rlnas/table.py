@@ -2,20 +2,23 @@
 
 import io
 import json
-import zlib
+import os
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any, Generic, NamedTuple, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 
 from rlnas.architecture import Architecture
+from rlnas.checks import MAX_FEATURES
 from rlnas.errors import InputError
-from rlnas.files import replace_file
+from rlnas.files import open_regular, parse_json, replace_file
 from rlnas.grid import Grid
+from rlnas.npz import read_arrays
 from rlnas.scoring import reference_weights, score
 
 FORMAT = "rlnas-table-1"
@@ -90,7 +93,7 @@ class Table:
         return self  # nothing in it changes
 
     def __len__(self) -> int:
-        return len(self.grid.architectures)
+        return self.grid.size
 
     @property
     def n_seeds(self) -> int:
@@ -181,6 +184,22 @@ class Table:
 
     def save(self, path: str | Path) -> None:
         """Write a compressed ``.npz`` file, atomically."""
+        stream = io.BytesIO()
+        arrays = {name: getattr(self, name) for name in ARRAYS}
+        np.savez_compressed(stream, about=np.array(self._about), **arrays)
+        replace_file(path, stream.getvalue())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything in it, in hexadecimal."""
+        found = sha256(self._about.encode())
+        for name in ARRAYS:
+            found.update(np.ascontiguousarray(getattr(self, name)).data)
+        return found.hexdigest()
+
+    @property
+    def _about(self) -> str:
+        """All but the arrays, as JSON."""
         about = {
             "format": FORMAT,
             "dataset": self.dataset,
@@ -194,10 +213,7 @@ class Table:
             "n_test": self.n_test,
             "versions": self.versions,
         }
-        stream = io.BytesIO()
-        arrays = {name: getattr(self, name) for name in ARRAYS}
-        np.savez_compressed(stream, about=np.array(json.dumps(about)), **arrays)
-        replace_file(path, stream.getvalue())
+        return json.dumps(about)
 
     @classmethod
     def load(cls, source: str | Path) -> "Table":
@@ -209,7 +225,7 @@ class Table:
         if str(source) in SHIPPED:
             return _shipped(str(source))
         path = Path(source)
-        if not path.is_file():
+        if not os.path.isfile(path):  # false for a name that is too long, too
             raise InputError(
                 f"no table '{source}': expected {' or '.join(SHIPPED)}, or the path of a file "
                 "made by `rlnas benchmark build`"
@@ -239,6 +255,14 @@ ARRAYS = {
 }
 """The arrays of a table and their types."""
 
+_LIMITS = {
+    "n_inputs": MAX_FEATURES,
+    "n_outputs": MAX_FEATURES,
+    "n_validation": 2**53,
+    "n_test": 2**53,
+}
+"""Of the counts in a table."""
+
 
 @lru_cache
 def _shipped(name: str) -> Table:
@@ -246,53 +270,40 @@ def _shipped(name: str) -> Table:
 
 
 def _read(path: Path) -> Table:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            about = dict(json.loads(str(file["about"])))
-            arrays = {name: file[name] for name in ARRAYS}
-        if about.pop("format") != FORMAT:
-            raise ValueError("another format")
-        grid = Grid(
-            tuple(about.pop("widths")), tuple(about.pop("densities")), about.pop("max_depth")
-        )
-        table = Table(**about | {"epochs": tuple(about["epochs"]), "grid": grid}, **arrays)
-        _check(table)
-    except DAMAGE as error:
-        raise InputError(
-            f"{path} is damaged or no table of this version of rlnas ({error}): expected a file "
-            "made by `rlnas benchmark build`"
-        ) from None
+    with open_regular(path) as stream:
+        try:
+            found = read_arrays(stream, ("about", *ARRAYS))
+            about = dict(parse_json(str(found.pop("about"))))
+            if about.pop("format") != FORMAT:
+                raise ValueError("another format")
+            grid = Grid(
+                tuple(about.pop("widths")), tuple(about.pop("densities")), about.pop("max_depth")
+            )
+            table = Table(**about | {"epochs": tuple(about["epochs"]), "grid": grid}, **found)
+            _check(table)
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{path} is damaged or no table of this version of rlnas ({error}): expected a "
+                "file made by `rlnas benchmark build`"
+            ) from None
     return table
-
-
-DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-    MemoryError,
-    BadZipFile,
-    zlib.error,
-    InputError,
-)
-"""What NumPy, zipfile and json raise for files that are not what they were."""
 
 
 def _check(table: Table) -> None:
     """Raise `ValueError` if the values are implausible or do not fit each other."""
-    for name in ("n_inputs", "n_outputs", "n_validation", "n_test"):
-        if not (isinstance(getattr(table, name), int) and getattr(table, name) > 0):
-            raise ValueError(f"{name} is {getattr(table, name)}, expected a number from 1")
+    for name, most in _LIMITS.items():
+        if not (isinstance(getattr(table, name), int) and 0 < getattr(table, name) <= most):
+            raise ValueError(f"{name} is {brief(getattr(table, name))}, expected 1 to {most}")
     steps = [0, *table.epochs]
     if len(steps) < 2 or not all(isinstance(step, int) for step in steps):
-        raise ValueError(f"epochs are {table.epochs}, expected whole numbers")
-    if steps != sorted(set(steps)):
-        raise ValueError(f"epochs are {table.epochs}, expected ascending numbers from 1")
-    if not (isinstance(table.dataset, str) and isinstance(table.versions, dict)):
-        raise ValueError("the data set or the versions are no text")
+        raise ValueError(f"epochs are {brief(table.epochs)}, expected whole numbers")
+    if steps != sorted(set(steps)) or steps[-1] > 2**53:
+        raise ValueError(f"epochs are {brief(table.epochs)}, expected ascending numbers from 1")
+    if not isinstance(table.versions, dict):
+        raise ValueError("the versions are no texts by name")
+    texts = [table.dataset, *table.versions, *table.versions.values()]
+    if not all(isinstance(text, str) and text.isprintable() for text in texts):
+        raise ValueError("the data set or a version is no text that can be printed")
     if table.active_weights.ndim != 2 or table.active_weights.size == 0:
         raise ValueError(f"active_weights has shape {table.active_weights.shape}")
     if table.active_weights.min() < 1:

@@ -15,11 +15,12 @@ from rlnas import datasets
 from rlnas.architecture import Architecture
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
-from rlnas.files import locked, read_json, replace_file, write_json
+from rlnas.files import locked, open_regular, read_json, replace_file, write_json
 from rlnas.grid import GRID, Grid
 from rlnas.network import new_network
+from rlnas.npz import read_arrays
 from rlnas.progress import progress
-from rlnas.table import ARRAYS, DAMAGE, Table
+from rlnas.table import ARRAYS, Table
 from rlnas.training import Batches, evaluate, train
 
 CHUNK = 128
@@ -34,6 +35,7 @@ class Task(NamedTuple):
     """One chunk of the work, small enough to send to another machine."""
 
     dataset: str
+    fingerprint: str
     data_dir: str | None
     grid: Grid
     epochs: tuple[int, ...]
@@ -89,7 +91,16 @@ def build(
     place = None if data_dir is None else str(data_dir)
     n = len(grid.architectures)
     tasks = [
-        Task(str(dataset), place, grid, tuple(epochs), seed, start, min(start + CHUNK, n))
+        Task(
+            str(dataset),
+            data.fingerprint,
+            place,
+            grid,
+            tuple(epochs),
+            seed,
+            start,
+            min(start + CHUNK, n),
+        )
         for seed in range(n_seeds)
         for start in range(0, n, CHUNK)
     ]
@@ -120,7 +131,7 @@ def _run(tasks: list[Task], n_jobs: int) -> Iterator[tuple[Task, dict[str, np.nd
 
 def _measure_chunk(task: Task) -> tuple[Task, dict[str, np.ndarray]]:
     """The task, and arrays `[architectures of the chunk, ...]` as `Table` has them."""
-    data = datasets.load(task.dataset, data_dir=task.data_dir)
+    data = datasets.load_unchanged(task.dataset, task.fingerprint, task.data_dir)
     rows = [
         measure(architecture, data, task.epochs, np.random.default_rng((task.seed, number)))
         for number, architecture in enumerate(
@@ -173,7 +184,7 @@ def _claim(folder: Path, data: Dataset, grid: Grid, epochs: tuple[int, ...]) -> 
     """Write what is built here, or check that it is what was built before."""
     settings = {
         "dataset": data.name,
-        "samples": [data.train.size, data.validation.size, data.test.size],
+        "fingerprint": data.fingerprint,
         "widths": list(grid.widths),
         "densities": list(grid.densities),
         "max_depth": grid.max_depth,
@@ -195,15 +206,12 @@ def _file(folder: Path, task: Task) -> Path:
 def _read_chunk(folder: Path, task: Task) -> dict[str, np.ndarray] | None:
     """The results of a task, or None if they are not there, cut off, or of another size."""
     try:
-        with (
-            _file(folder, task).open("rb") as stream,
-            np.load(stream, allow_pickle=False) as file,
-        ):
-            chunk = {name: file[name] for name in ARRAYS}
-    except DAMAGE:
+        with open_regular(_file(folder, task)) as stream:
+            chunk = read_arrays(stream, ARRAYS)
+    except ValueError:
         return None
-    whole = all(len(array) == task.stop - task.start for array in chunk.values())
-    return chunk if whole else None
+    lengths = [array.shape[:1] for array in chunk.values()]
+    return chunk if lengths == [(task.stop - task.start,)] * len(ARRAYS) else None
 
 
 def _collect(

@@ -85,7 +85,7 @@ def picture(table: Table) -> bytes:
     axes.set_xscale("log")
     axes.set_xlabel("active weights")
     axes.set_ylabel(f"validation accuracy after {table.epochs[-1]} epochs")
-    axes.set_title(table.dataset)
+    axes.set_title(table.dataset, parse_math=False)
     axes.legend(loc="lower right")
     axes.grid(alpha=0.3)
     return plots.png(drawn)

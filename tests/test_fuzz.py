@@ -111,7 +111,7 @@ READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "policy weights": ("policy.safetensors", load_policy),
     "policy": ("policy.json", load_policy),
     "configuration": ("config.json", run_config),
-    "archive": (FILE, lambda folder: DesignArchive(folder / FILE).all()),
+    "archive": (FILE, lambda folder: DesignArchive(folder / FILE).best(limit=10**6)),
     "table": ("table.npz", lambda folder: Table.load(folder / "table.npz")),
     "data set": ("data.npz", read_npz),
     "idx": (f"idx/{IMAGES}.gz", read_idx),

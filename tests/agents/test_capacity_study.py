@@ -122,8 +122,9 @@ def test_a_study_of_depth_has_networks_of_several_layers(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MIN_BATCHES", 1)
     text = capacity_study(DepthConfig(tmp_path / "out", "wine", 1, jobs=1), progress_bar=False)
     assert "one more hidden layer" in text
-    found = json.loads((tmp_path / "out" / "runs" / "2-12-1-0.json").read_text())
-    assert found["active_weights"] == 13 * 12 + 12 * 12 + 12 * 3
+    (path,) = (tmp_path / "out" / "runs").glob("2-12-1-0-*.json")
+    found = json.loads(path.read_text())
+    assert found["result"]["active_weights"] == 13 * 12 + 12 * 12 + 12 * 3
 
 
 @pytest.mark.parametrize(

@@ -56,16 +56,17 @@ def test_greedy_takes_the_best_of_the_next_designs():
 def test_results_are_kept_and_a_table_and_a_plot_are_written(tmp_path, monkeypatch):
     monkeypatch.setattr(scores, "STRATEGIES", {k: STRATEGIES[k] for k in ("random", "greedy")})
     text = reference_scores(tmp_path, ("short",), n_seeds=3, n_jobs=1, progress_bar=False)
-    runs = sorted(path.name for path in (tmp_path / "runs").iterdir())
-    assert runs == [f"short-{name}-{k}.json" for name in ("greedy", "random") for k in range(3)]
+    runs = sorted(path.name[:-18] for path in (tmp_path / "runs").iterdir())
+    assert runs == [f"short-{name}-{k}" for name in ("greedy", "random") for k in range(3)]
     assert (tmp_path / "reference_scores.md").read_text() == text + "\n"
     assert (tmp_path / "reference_scores.png").read_bytes().startswith(b"\x89PNG")
     assert "| optimum of the table |" in text
 
     calls = []
     monkeypatch.setattr(scores, "measure", lambda *run: calls.append(run))
-    kept = tmp_path / "runs" / "short-random-1.json"
-    kept.write_text(json.dumps({**json.loads(kept.read_text()), "score": 0.0}))
+    (kept,) = (tmp_path / "runs").glob("short-random-1-*.json")
+    found = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**found, "result": {**found["result"], "score": 0.0}}))
     again = reference_scores(tmp_path, ("short",), n_seeds=3, n_jobs=1, progress_bar=False)
     assert calls == []  # everything was there
     assert again != text

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from rlnas.agents import rivals as rivals_module
 from rlnas.agents.cli import main
 from rlnas.agents.design import design, run_episode
 from rlnas.agents.design_config import DesignConfig, ReportConfig
 from rlnas.agents.episodes import env_like
 from rlnas.agents.policy import load_policy
-from rlnas.agents.report import episode_of, report
+from rlnas.agents.report import report
 from rlnas.archive import FILE, DesignArchive
 from rlnas.artefacts import load_design, save_design
 from rlnas.errors import InputError
@@ -101,9 +102,9 @@ def test_the_page_needs_no_network(copied, designed):
 
 
 def test_the_history_is_the_episode_that_the_best_design_was_found_in(copied):
-    designs = DesignArchive(copied / FILE).all()
-    best = max(designs, key=lambda each: each.score)
-    episode = episode_of(best, designs, TINY["num_envs"], TINY["episode_steps"])
+    archive = DesignArchive(copied / FILE)
+    (best,) = archive.best(1)
+    episode = archive.episode(best, TINY["num_envs"], TINY["episode_steps"])
     assert best in episode
     assert len(episode) == TINY["episode_steps"]
     first = episode[0].timestep // TINY["num_envs"]
@@ -227,6 +228,46 @@ def test_a_design_with_another_record_is_refused(changes, designed, tmp_path):
     save_design(tmp_path, network, preprocessing, {**record, **changes})
     with pytest.raises(InputError, match="damaged"):
         report(ReportConfig(tmp_path))
+
+
+def test_a_design_that_claims_endless_training_is_compared_with_a_bounded_one(
+    designed, tmp_path, monkeypatch
+):
+    network, preprocessing, record = load_design(designed)
+    save_design(tmp_path, network, preprocessing, record | {"batches": {"episode": 2**53, "all": 1}})
+    monkeypatch.setattr(rivals_module, "MOST_BATCHES", 30)
+    assert "dense network" in report(ReportConfig(tmp_path)).read_text()
+
+
+def test_a_best_design_that_is_not_in_the_archive_is_told(copied, tmp_path):
+    shutil.copytree(copied, tmp_path / "run")
+    network, preprocessing, record = load_design(copied / "best")
+    record |= {"val_loss": 0.125}
+    save_design(tmp_path / "run" / "best", network, preprocessing, record)
+    with pytest.raises(InputError, match="damaged: the best design is not in it"):
+        report(ReportConfig(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    "field", ["x" * 200_000, "nan", "1e999", "1e308", "-", "\0"], ids=lambda field: field[:5]
+)
+def test_a_damaged_table_of_progress_is_told(field, copied, tmp_path):
+    shutil.copytree(copied, tmp_path / "run")
+    path = tmp_path / "run" / "progress.csv"
+    head, first, *rest = path.read_text().splitlines()
+    values = first.split(",")
+    values[head.split(",").index("design/score")] = field
+    path.write_text("\n".join([head, ",".join(values), *rest]))
+    with pytest.raises(InputError, match=r"progress.csv is damaged"):
+        report(ReportConfig(tmp_path / "run"))
+
+
+def test_a_row_of_progress_that_is_cut_short_is_left_out(copied, tmp_path):
+    shutil.copytree(copied, tmp_path / "run")
+    path = tmp_path / "run" / "progress.csv"
+    path.write_text(path.read_text()[:-60])
+    page = Page(report(ReportConfig(tmp_path / "run")))
+    assert page.headings == [*TITLES, RIVALS]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")

@@ -69,7 +69,7 @@ def results(run: Path) -> dict[str, Any]:
         "policy": (run / "policy.safetensors").read_bytes(),
         "best": (run / "best" / "network.safetensors").read_bytes(),
         "best record": (run / "best" / "design.json").read_bytes(),
-        "designs": DesignArchive(run / FILE).all(),
+        "designs": DesignArchive(run / FILE).best(limit=10**6),
         "progress": [list(row.items()) for row in progress_of(run)],
         "scalars": scalars,
         "images": images,

@@ -12,7 +12,7 @@ from rlnas.agents.cli import main
 from rlnas.agents.design import run_episode
 from rlnas.agents.episodes import env_like
 from rlnas.agents.experiment_config import TransferConfig
-from rlnas.agents.policy import load_policy, save_schedule
+from rlnas.agents.policy import fingerprint, load_policy, save_schedule
 from rlnas.agents.statistics import interquartile_mean
 from rlnas.agents.transfer import FIXED, SCHEDULES, design_once, transfer
 from rlnas.agents.transfer_report import by_task, difference, report, summary, verdict
@@ -114,7 +114,7 @@ def test_test_accuracy_is_that_of_the_test_samples(run):
 def test_the_same_call_goes_on_where_the_last_one_ended(compared, monkeypatch):
     config, found = compared
     kept = files_in(config.out)
-    path = config.out / "runs" / "heldout_2-0.5-1.json"
+    (path,) = (config.out / "runs").glob("heldout_2-0.5-1-*.json")
     path.unlink()
     designed = []
     whole = module.design_once
@@ -220,11 +220,11 @@ def test_the_command_writes_the_report(run, halving, tmp_path, capsys):
     few = ["--datasets", "breast_cancer", "--penalties", "0.1", "--seeds", "2", "--jobs", "1"]
     assert main(["transfer", *policies, *few, "--out", str(out)]) == 0
     assert "| halving |" in capsys.readouterr().out
-    assert {"task.json", "transfer.md", "transfer.png"} <= files_in(out).keys()
-    assert json.loads((out / "task.json").read_text())["policies"].keys() == {
-        run.name,
-        "halving",
-    }
+    assert {"task.json", "results.json", "transfer.md", "transfer.png"} <= files_in(out).keys()
+    assert json.loads((out / "task.json").read_text())["policies"] == [
+        [run.name, fingerprint(run)],
+        ["halving", fingerprint(halving)],
+    ]
 
 
 def test_results_of_other_policies_are_not_mixed_in(compared, halving):

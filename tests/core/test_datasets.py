@@ -1,8 +1,10 @@
 """Data sets: what load gives, how it splits and standardises, what it refuses."""
 
+import os
 import pickle
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from sklearn.model_selection import train_test_split
 
 from rlnas import datasets, idx
 from rlnas import splits as splitting
+from rlnas.checks import MAX_FEATURES
 from rlnas.datasets import Dataset, load, load_all, places
 from rlnas.errors import InputError
 from rlnas.sources import NAMES
@@ -187,8 +190,8 @@ def test_different_data_of_one_name_are_told_apart(tmp_path):
         np.savez(tmp_path / folder / "data.npz", X=x, y=Y)
     paths = [tmp_path / folder / "data.npz" for folder in ("A", "B", "A")]
     found = load_all(list(paths))
-    assert found[0].name == found[2].name == f"data@{load(paths[0]).fingerprint[:8]}"
-    assert found[1].name == f"data@{load(paths[1]).fingerprint[:8]}"
+    assert found[0].name == found[2].name == f"data-{load(paths[0]).fingerprint[:8]}"
+    assert found[1].name == f"data-{load(paths[1]).fingerprint[:8]}"
     assert names_of(load_all([paths[0], paths[2], "wine"])) == ["data", "data", "wine"]
 
 
@@ -469,6 +472,45 @@ def test_a_single_array_under_the_name_of_an_npz_file_is_reported(tmp_path):
         np.save(stream, X)
     with pytest.raises(InputError, match="has no array X"):
         load(tmp_path / "mine.npz")
+
+
+def test_a_pipe_in_place_of_a_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(InputError, match=r"pipe.npz is a pipe or a device: expected a file"):
+        load(tmp_path / "pipe.npz")
+
+
+@pytest.mark.parametrize("name", ["x" * 5000 + ".npz", "~nobody-of-this-name/x.npz"])
+def test_a_path_that_no_system_knows_is_reported(name):
+    with pytest.raises(InputError, match="does not exist"):
+        load(name)
+
+
+def test_a_member_that_is_no_array_is_reported(tmp_path):
+    path = tmp_path / "mine.npz"
+    np.savez(path, X=X)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("y.npy", b"no array")
+    with pytest.raises(InputError, match=r"no .npz file of plain arrays: .* no array"):
+        load(path)
+
+
+def test_more_features_than_any_network_has_inputs_are_refused():
+    wide = np.zeros((40, MAX_FEATURES + 1), np.uint8)
+    with pytest.raises(InputError, match=r"X has 1,048,577 features, expected at most 1,048,576"):
+        load((wide, np.arange(40) % 2))
+
+
+def test_different_data_sets_of_one_name_are_told_apart(tmp_path):
+    paths = [tmp_path / folder / "data.npz" for folder in ("A", "B", "C")]
+    for path, shift in zip(paths, (0, 1, 0), strict=True):
+        path.parent.mkdir()
+        np.savez(path, X=X + shift, y=Y)
+    a, b, again, wine = load_all([*paths, "wine"])
+    assert (a.name, b.name) == (f"data-{a.fingerprint[:8]}", f"data-{b.fingerprint[:8]}")
+    assert a.name == again.name != b.name
+    assert wine.name == "wine"
+    assert [each.name for each in load_all([paths[0], paths[2]])] == ["data", "data"]
 
 
 def test_missing_mnist_files_are_reported_and_not_remembered(tmp_path, monkeypatch):

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from rlnas.errors import InputError
-from rlnas.files import read_json, replace_file, write_json
+from rlnas.files import (
+    MAX_DEPTH,
+    open_regular,
+    parse_json,
+    read_bytes,
+    read_json,
+    replace_file,
+    write_json,
+)
 from tests.core.tiny_idx import names_in
 
 
@@ -129,3 +137,55 @@ def test_a_missing_json_file_is_reported(tmp_path):
         read_json(tmp_path / "x.json")
     with pytest.raises(InputError, match="cannot read"):
         read_json(tmp_path)
+
+
+# --- files of strangers ---
+
+
+def test_a_pipe_a_device_or_a_folder_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        for read in (open_regular, read_bytes, read_json):
+            with pytest.raises(InputError, match="is a pipe or a device: expected a file"):
+                read(path)
+    with pytest.raises(InputError, match=r"cannot read .*: Is a directory"):
+        open_regular(tmp_path)
+    for name in ("absent", "x" * 5000, "a\0b"):
+        with pytest.raises(InputError, match="cannot read"):
+            open_regular(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        *((text, "not finite, or too large") for text in ("NaN", "-Infinity", "1e999", "9" * 400)),
+        *((text, "is not Unicode") for text in ('"\\ud800"', '{"\\udfff": 1}', '["a\\udc80b"]')),
+        ('"a\\u0000b"', "null character"),
+        ("[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2), "nested too deeply"),
+        ('{"a":' * 5000 + "1" + "}" * 5000, "nested too deeply"),
+        ("[" * 200_000, "nested too deeply"),
+        ("9" * 5000, "4300 digits"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_json_that_nobody_could_use_is_refused(text, told, tmp_path):
+    with pytest.raises(ValueError, match=told):
+        parse_json(text)
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(InputError, match=rf"x\.json is damaged: .*{told}"):
+        read_json(tmp_path / "x.json")
+
+
+def test_unusual_json_is_read():
+    assert parse_json('["\\ud83d\\ude00", 1e308, -0.0, true, null, "\\u001b[31m"]') == [
+        "\U0001f600", 1e308, 0.0, True, None, "\x1b[31m",
+    ]  # fmt: skip
+    assert parse_json("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+
+
+@pytest.mark.parametrize("value", [float("nan"), [float("inf")], {"a": "\udc80"}, 10**400])
+def test_what_could_not_be_read_again_is_not_written(value, tmp_path):
+    write_json(tmp_path / "x.json", 1)
+    with pytest.raises(InputError, match=r"cannot write .*x\.json"):
+        write_json(tmp_path / "x.json", value)
+    assert read_json(tmp_path / "x.json") == 1

@@ -1,9 +1,9 @@
 """IDX files: where they are looked for and what is refused."""
 
 import gzip
+import os
 import tracemalloc
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,7 +139,7 @@ def test_an_unreadable_file_is_reported(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(InputError, match=r"cannot read .*Permission denied"):
         idx.read("mnist", tmp_path)
 

@@ -75,6 +75,25 @@ def test_any_depth_can_be_described_and_drawn(sizes):
 # --- pictures ---
 
 
+def test_of_many_unused_inputs_some_are_drawn_and_all_that_are_used():
+    few = network((50, 4, 3))
+    wide = SparseNetwork(
+        (50 + 10**6, 4, 3),
+        few.indptr,
+        np.where(few.indices < 50, few.indices, few.indices + 10**6).astype(np.int32),
+        few.connections,
+        few.units,
+    )
+    wide.check()
+    _, axes = plots.figure()
+    plots.draw_network(wide, axes)
+    used, unused = (points.get_offsets() for points in axes.collections[1:])
+    assert len(used) == np.count_nonzero(wide.fan_in + wide.fan_out)
+    assert plots.MOST_UNUSED / 2 <= len(unused) <= plots.MOST_UNUSED
+    plots.draw_network(few, axes)
+    assert len(axes.collections[-1].get_offsets()) == np.count_nonzero(few.fan_out[:50] == 0)
+
+
 def test_a_network_picture_has_the_documented_shape_and_is_not_blank():
     picture = plots.network_picture(network())
     assert picture.shape == (480, 640, 3)

@@ -4,7 +4,9 @@ import copy
 import gc
 import io
 import pickle
+import tracemalloc
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -354,6 +356,46 @@ def test_no_flipped_bit_of_the_zip_directory_gives_another_table_or_a_traceback(
     for damaged in flipped(content, range(start, start + 46), range(0, 8, 2)):
         file.write_bytes(damaged)
         assert outcome(file) in ("InputError", whole)
+
+
+@pytest.mark.parametrize("name", ["val_correct", "active_weights", "about"])
+def test_a_member_that_is_no_array_is_refused(file, name):
+    file.write_bytes(npz({key: value for key, value in members(file).items() if key != name}))
+    with zipfile.ZipFile(file, "a") as opened:
+        opened.writestr(f"{name}.npy", b"no array")
+    with pytest.raises(InputError, match=REFUSED):
+        Table.load(file)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dataset": "\x1b[31m"},
+        {"versions": {"x\n": "1"}},
+        {"versions": {"x": 1}},
+        {"n_inputs": 2**40},
+        {"n_outputs": 10**300},
+        {"epochs": [1, 10**300]},
+        {"max_depth": 10**6},
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be_printed_or_computed_with_are_refused(file, changes):
+    file.write_bytes(npz(with_about(members(file), **changes)))
+    with pytest.raises(InputError, match=REFUSED):
+        Table.load(file)
+
+
+def test_a_small_file_does_not_claim_a_large_grid(file):
+    changes = {"widths": list(range(1, 100)), "densities": [1.0], "max_depth": 3}
+    file.write_bytes(npz(with_about(members(file), **changes)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=REFUSED):
+            Table.load(file)
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 class Payload:
