@@ -273,7 +273,7 @@ def _read_npz(path: Path) -> Dataset:
         raise InputError(f"{path} does not exist: check the path")
     with open_regular(path) as stream:
         try:
-            arrays = read_arrays(stream, names)
+            arrays: dict[str, Any] = read_arrays(stream, names)
         except ValueError as error:
             raise InputError(
                 f"{path} is damaged or no .npz file of plain arrays: {error}"
