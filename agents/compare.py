@@ -267,6 +267,7 @@ def _judge(task: SearchTask, archive: Archive) -> tuple[dict[str, float], int]:
         accuracy, weights = evaluate(best, data, data.test).accuracy, float(best.active_weights)
         regret = {}
     else:
+        assert not isinstance(best, SparseNetwork)
         looked_up, reference = data.query(best), data.reference
         accuracy, weights = looked_up.test_accuracy, looked_up.active_weights
         found = score(looked_up.val_accuracy, weights, task.penalty, reference)

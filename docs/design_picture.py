@@ -1,6 +1,6 @@
 """The picture of a design in the README: its connections, and the pixels that they read.
 
-python docs/design_picture.py runs/frontier-mnist/designs/0.1-0
+python docs/design_picture.py runs/frontier-mnist/designs/0.1-0-*
 """
 
 import sys

@@ -1,14 +1,9 @@
-"""`DesignArchive`: the facts of every design that a run has evaluated, in one SQLite file.
-
-The file may be a stranger's. It is read only if its whole schema is the one table that is made
-here, word for word: no view, trigger or virtual table is ever run. Reading opens it read-only, and
-a query may take no more steps than a file of its size can need.
-"""
+"""`DesignArchive`: the facts of every design that a run has evaluated, in one SQLite file."""
 
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -19,7 +14,8 @@ import numpy as np
 from rlnas import forms
 from rlnas.architecture import layers_of
 from rlnas.errors import InputError
-from rlnas.files import open_regular, parse_json
+from rlnas.files import parse_json
+from rlnas.one_table import reading, writing
 from rlnas.table import non_dominated
 
 VERSION = 2
@@ -31,11 +27,7 @@ FILE = "designs.sqlite"
 MOST_STEPS = 10_000
 """Of an episode that is read."""
 
-_ROW_BYTES = 2**16  # at the most; hundreds are usual
 _CHUNK = 20_000  # rows in memory at once
-_TICK = 10_000  # steps of SQLite between two looks at how many there were
-_STEPS, _STEPS_PER_BYTE = 200_000, 20  # a query of a million designs takes 1 to 2 a byte
-_PATIENCE = 60.0  # seconds that one who writes waits for those who read
 
 
 @dataclass(frozen=True)
@@ -97,10 +89,6 @@ _SOUND = " AND ".join(
         *(f"typeof({n}) = '{kind.lower()}'" for n, kind in _TYPES.items() if n not in _REAL),
     ]
 )
-_EMPTY = (
-    "SELECT 1 FROM pragma_user_version "
-    "WHERE user_version = 0 AND NOT EXISTS (SELECT 1 FROM sqlite_master)"
-)
 _UNSOUND = f"SELECT timestep FROM designs WHERE ({_SOUND}) IS NOT TRUE LIMIT 1"  # nosec
 _SELECT = f"SELECT {', '.join(_NAMES)} FROM designs"  # nosec
 _ASKED = "(?1 IS NULL OR active_weights <= ?1) AND (?2 IS NULL OR dataset = ?2)"
@@ -145,19 +133,8 @@ class DesignArchive:
             tuple({**asdict(design), "layer_sizes": json.dumps(design.layer_sizes)}.values())
             for design in designs
         )
-        with self._told("cannot write {}"):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            if self.exists():
-                self._check_file()
-            with closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as file:
-                _protect(file, self.path)
-                with file:  # one transaction
-                    if file.execute(_EMPTY).fetchone() is not None:
-                        file.execute(_TABLE)
-                        file.execute(f"PRAGMA user_version = {VERSION}")
-                    _check_table(file)
-                    file.set_progress_handler(None, 0)
-                    file.executemany(_INSERT, rows)
+        with writing(self.path, _TABLE, VERSION) as file:
+            file.executemany(_INSERT, rows)
 
     def best(
         self, limit: int = 10, max_weights: int | None = None, dataset: str | None = None
@@ -269,76 +246,10 @@ class DesignArchive:
         """The file to read from, once everything in it but `layer_sizes` is known to be sound."""
         if not self.exists():
             raise InputError(f"there is no archive of designs at {self.path}")
-        self._check_file()
-        address = f"{self.path.absolute().as_uri()}?mode=ro"
-        with self._told("{} is damaged"), closing(sqlite3.connect(address, uri=True)) as file:
-            _protect(file, self.path)
-            file.execute("BEGIN")  # what is checked is what is read
-            _check_table(file)
+        with reading(self.path, _TABLE, VERSION) as file:
             if (row := file.execute(_UNSOUND).fetchone()) is not None:
                 raise ValueError(f"a value of timestep {row[0]!r:.40} is out of range")
             yield file
-
-    def _check_file(self) -> None:
-        """Raise `InputError` for what SQLite should not even open."""
-        with open_regular(self.path) as file:
-            header = file.read(20)
-        if header[:16] != b"SQLite format 3\0" or header[18:] != b"\1\1":  # no write-ahead log
-            raise InputError(f"{self.path} is damaged: it is no archive of designs")
-        for end in ("-journal", "-wal", "-shm"):
-            beside = Path(f"{self.path}{end}")
-            if beside.exists() and not beside.is_file():
-                raise InputError(f"{self.path} is damaged: {beside} is a pipe or a device")
-
-    @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        """Within it, what SQLite raises becomes one clear error."""
-        try:
-            yield
-        except InputError:
-            raise
-        except (sqlite3.Error, ValueError, OSError) as error:
-            name = getattr(error, "sqlite_errorname", "")
-            if name == "SQLITE_INTERRUPT":
-                error = ValueError("a query takes longer than a file of this size can need")
-            elif name.startswith("SQLITE_BUSY"):
-                raise InputError(f"{self.path} is in use: try again in a moment") from error
-            elif name.startswith("SQLITE_READONLY"):
-                raise InputError(
-                    f"{self.path} was left half written when a training was cut short: go on with "
-                    f"it, by rlnas train --resume {self.path.parent}"
-                ) from error
-            raise InputError(f"{what.format(self.path)}: {error}") from error
-
-
-def _protect(file: sqlite3.Connection, path: Path) -> None:
-    """Let SQLite trust nothing in a file, write nothing beside it, and come to an end."""
-    most = _STEPS + _STEPS_PER_BYTE * path.stat().st_size
-    ticks = iter(range(most // _TICK))
-    file.set_progress_handler(lambda: next(ticks, None) is None, _TICK)
-    file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _ROW_BYTES)
-    for setting in ("trusted_schema = OFF", "cell_size_check = ON", "temp_store = MEMORY"):
-        file.execute(f"PRAGMA {setting}")
-
-
-def _check_table(file: sqlite3.Connection) -> None:
-    """Raise an error unless the file has the table that is made here, and nothing else.
-
-    Raises:
-        InputError: it was written by another version of rlnas.
-        ValueError: it holds something else.
-    """
-    (version,) = file.execute("PRAGMA user_version").fetchone()
-    if version > VERSION:
-        raise InputError(
-            f"the archive has version {version}, this rlnas reads {VERSION}: use the newer one "
-            "that wrote it"
-        )
-    if 0 < version < VERSION:
-        raise InputError(f"the archive has version {version}, older than {VERSION}: train again")
-    found = file.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 2").fetchall()
-    if found != [("table", "designs", "designs", _TABLE)]:
-        raise ValueError("it holds something else than designs")
 
 
 def _design(row: tuple[Any, ...]) -> ArchivedDesign:

@@ -272,7 +272,7 @@ def _shipped(name: str) -> Table:
 def _read(path: Path) -> Table:
     with open_regular(path) as stream:
         try:
-            found = read_arrays(stream, ("about", *ARRAYS))
+            found: dict[str, Any] = read_arrays(stream, ("about", *ARRAYS))
             about = dict(parse_json(str(found.pop("about"))))
             if about.pop("format") != FORMAT:
                 raise ValueError("another format")

@@ -271,6 +271,8 @@ def test_a_pipe_is_refused_at_once(archive, place):
     archive.path.parent.mkdir(exist_ok=True)
     os.mkfifo(archive.path.with_name(place))
     refused(archive, "no archive of designs" if place == FILE else "is a pipe or a device")
+    with pytest.raises(InputError, match="is a pipe or a device"):
+        archive.add([DESIGN])
 
 
 def test_an_archive_that_was_left_half_written_says_how_to_go_on_and_does(archive):
