@@ -274,11 +274,11 @@ READERS: dict[str, tuple[str, Callable[[Path], Iterator[bytes]], Callable[[Path]
     "policy": ("run/policy.json", json_changes, lambda root: load_policy(root / "run")),
     "progress": ("run/progress.csv", csv_changes, report_of("run")),
     "archive": (f"run/{FILE}", archive_changes, report_of("run")),
-    "best": (f"run/{FILE}", archive_changes, lambda root: shown("designs", root / "run")),
+    "best": (f"run/{FILE}", archive_changes, lambda root: shown(root / "run")),
     "front": (
         f"run/{FILE}",
         archive_changes,
-        lambda root: shown("designs", root / "run", "--front"),
+        lambda root: shown(root / "run", "--front"),
     ),
     "table": ("table.npz", npz_changes, lambda root: data_card(Table.load(root / "table.npz"))),
     "table member": ("table.npz", with_bytes, lambda root: Table.load(root / "table.npz")),

@@ -13,6 +13,7 @@ from rlnas.agents import frontier as module
 from rlnas.agents.design import design
 from rlnas.agents.design_config import DesignConfig, EvaluateConfig
 from rlnas.agents.episodes import thorough_env
+from rlnas.agents.evaluation import evaluate_design
 from rlnas.agents.experiment_config import FrontierConfig
 from rlnas.agents.frontier import RIVALS, frontier
 from rlnas.agents.frontier_report import PUBLISHED, by_penalty, picture, published, report, within

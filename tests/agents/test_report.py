@@ -234,7 +234,9 @@ def test_a_design_that_claims_endless_training_is_compared_with_a_bounded_one(
     designed, tmp_path, monkeypatch
 ):
     network, preprocessing, record = load_design(designed)
-    save_design(tmp_path, network, preprocessing, record | {"batches": {"episode": 2**53, "all": 1}})
+    save_design(
+        tmp_path, network, preprocessing, record | {"batches": {"episode": 2**53, "all": 1}}
+    )
     monkeypatch.setattr(rivals_module, "MOST_BATCHES", 30)
     assert "dense network" in report(ReportConfig(tmp_path)).read_text()
 
