@@ -68,7 +68,7 @@ class Checkpoints(BaseCallback):
 
 
 def write(checkpoint: Checkpoint, run: Path) -> None:
-    """Keep a checkpoint in a run folder, and only the last few before it."""
+    """Keep a checkpoint in a run folder, with a few before it and none of a time after it."""
     (arrays, facts), logs = checkpoint
     header = {"format": _FORMAT, "facts": facts, "logs": logs}
     # NumPy's arrays and numbers become lists and numbers.
@@ -78,8 +78,10 @@ def write(checkpoint: Checkpoint, run: Path) -> None:
     content = save(ordered, metadata={"checkpoint": text})
     path = run / FOLDER / f"{checkpoint.state.timesteps:012}.checkpoint"
     replace_file(path, sha256(content).hexdigest().encode() + b"\n" + content)
-    for old in checkpoints(run)[:-KEPT]:
-        old.unlink()
+    paths = checkpoints(run)
+    end = paths.index(path) + 1
+    for other in paths[: max(0, end - KEPT)] + paths[end:]:
+        other.unlink()
 
 
 def checkpoints(run: Path) -> list[Path]:

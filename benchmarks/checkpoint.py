@@ -1,4 +1,4 @@
-"""What share of a training goes into its checkpoints.
+"""What share of a training goes into its checkpoints, and how large they are.
 
 python benchmarks/checkpoint.py
 """
@@ -33,7 +33,8 @@ if __name__ == "__main__":
             began = time.perf_counter()
             train(TrainConfig(dataset=(dataset,), total_timesteps=steps, run_dir=run))
             whole = time.perf_counter() - began
+            size = checkpoint.checkpoints(run)[-1].stat().st_size
         print(
             f"{dataset}: {len(SECONDS)} checkpoints, {1000 * sum(SECONDS) / len(SECONDS):.1f} ms "
-            f"each, {sum(SECONDS) / whole:.2%} of {whole:.0f} s"
+            f"each, {sum(SECONDS) / whole:.2%} of {whole:.0f} s; the last has {size / 1e6:.2f} MB"
         )

@@ -162,14 +162,19 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_with_a_warning(
     paths = sorted((tmp_path / "run" / FOLDER).iterdir())
     assert len(paths) == 3
     paths[2].write_bytes(paths[2].read_bytes()[:-1])
+    beyond = paths[2].with_stem("000000009999")
+    beyond.write_bytes(b"of no training")
     state, logs = read(paths[1])
     state.facts["generators"]["position"] = 10**9  # NumPy would read there
-    module.write(Checkpoint(state, logs), tmp_path / "run")
+    module.write(Checkpoint(state, logs), tmp_path / "other")
+    shutil.copy(tmp_path / "other" / FOLDER / paths[1].name, paths[1])
     assert results(resume(tmp_path / "run", progress_bar=False)) == expected
     assert [line.partition("passed over: ")[2] for line in caplog.messages] == [
         "its checksum is another",
+        "its checksum is another",
         "expected a whole number from 0 to 624, found 1000000000",
     ]
+    assert sorted((tmp_path / "run" / FOLDER).iterdir()) == paths
 
 
 def test_a_run_whose_checkpoints_are_all_damaged_is_refused(tmp_path, monkeypatch):
