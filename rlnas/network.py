@@ -25,6 +25,7 @@ VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
 BLOCK = 8  # inputs gathered together, as many as `rlnas.simd.LANES`
 MAX_UNITS = 2**31 - 1  # units are int32
 MAX_STEPS = 2**53
+_DRAWN_AT_ONCE = 2**18  # random numbers: those for all pairs of units may not fit in memory
 
 
 class Index(NamedTuple):
@@ -362,9 +363,10 @@ def random_network(
     targets, sources, start = [], [], 0
     for (n_in, n_out), share in zip(steps, densities, strict=True):
         fan_in = max(1, round(share * n_in))
-        chosen = np.argsort(rng.random((n_out, n_in)), axis=1)[:, :fan_in]
         rows = np.repeat(np.arange(n_out), fan_in)
-        columns = chosen.ravel()
+        some = np.array_split(np.arange(n_out), 1 + n_out * n_in // _DRAWN_AT_ONCE)
+        shuffled = (np.argsort(rng.random((units.size, n_in)), axis=1) for units in some)
+        columns = np.concatenate([order[:, :fan_in].ravel() for order in shuffled])
         if start > 0:
             unread = np.setdiff1d(np.arange(n_in), columns)
             rows = np.concatenate([rows, rng.integers(n_out, size=unread.size)])
