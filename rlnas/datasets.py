@@ -233,6 +233,9 @@ def _read_npz(path: Path) -> Dataset:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: check the path") from None
     except (OSError, ValueError, EOFError, RuntimeError, MemoryError, BadZipFile, zlib.error) as e:
+        if str(e).startswith("Object arrays"):
+            advice = "save arrays of numbers, such as X.astype(float)"
+            raise InputError(f"{path} has an array of Python objects: {advice}") from None
         raise InputError(f"{path} is damaged or no .npz file of plain arrays: {e}") from None
     wanted = names if "X_test" in arrays or "y_test" in arrays else names[:2]
     if absent := [name for name in wanted if name not in arrays]:
@@ -263,6 +266,7 @@ def _build(
         labels = np.concatenate([labels, test_labels])
     else:
         features, labels = features.copy(), labels.copy()
+    features = features.astype(np.uint8 if features.dtype == np.uint8 else np.float32, copy=False)
     train, validation, test = _split(labels, n_given, n_validation)
     mean, scale = _standardisation(features, train)
     return Dataset(name, features, labels, train, validation, test, mean, scale, n_classes)
