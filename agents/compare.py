@@ -20,6 +20,7 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
 from rlnas.files import write_json
+from rlnas.integers import PlainIntegers
 from rlnas.network import SparseNetwork
 from rlnas.scoring import reference_weights, score
 from rlnas.table import Table
@@ -57,7 +58,7 @@ POINTS = 60
 
 
 @dataclass(frozen=True)
-class SearchTask:
+class SearchTask(PlainIntegers):
     """What is searched.
 
     Attributes:
@@ -129,7 +130,7 @@ def compare(
     _check_extras(methods)
     if n_jobs == 0:
         raise InputError("jobs 0 cannot be used: expected how many, or -1 for all processors")
-    check_count("seeds", n_seeds)
+    n_seeds = check_count("seeds", n_seeds)
     check_count("budget", task.budget)
     task.problem(0)  # refuses what cannot be searched before anything is written
     own_folder(out, {key: value for key, value in asdict(task).items() if key != "data_dir"})

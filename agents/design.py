@@ -15,9 +15,10 @@ from rlnas.agents.policy import Policy, load_policy
 from rlnas.artefacts import load_design, save_design
 from rlnas.datasets import Dataset
 from rlnas.envs.design_env import Design, DesignEnv
-from rlnas.errors import InputError
 from rlnas.export import export
+from rlnas.errors import InputError
 from rlnas.files import new_folder
+from rlnas.integers import is_whole, whole
 from rlnas.network import SparseNetwork
 from rlnas.training import Evaluation, check_fit, evaluate, final_training
 
@@ -86,6 +87,7 @@ def finished(
     Returns:
         The trained network, and what is known of it, JSON values.
     """
+    seed = whole("seed", seed)
     chosen, history = run_episode(env, policy, seed)
     network = chosen.network.copy()
     test = train_and_test(network, env.dataset, seed, progress_bar)
@@ -108,6 +110,7 @@ def train_and_test(
     epochs: int = FINAL_EPOCHS,
 ) -> Evaluation:
     """Train a network in place on training and validation samples, then test it once."""
+    epochs, seed = whole("epochs", epochs), whole("seed", seed)
     with tqdm(total=epochs, unit="epoch", desc="final training", disable=not progress_bar) as bar:
         for result in final_training(network, data, epochs, np.random.default_rng(seed)):
             bar.set_postfix_str(f"loss {result.loss:.4f}")
@@ -150,7 +153,7 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
     Raises:
         InputError: the policy or the data set cannot be used.
     """
-    if config.episodes < 2:
+    if not is_whole(config.episodes) or config.episodes < 2:
         raise InputError(f"--episodes {config.episodes}: expected at least 2, to tell the spread")
     check_seed(config.seed)
     policies: dict[str, Policy] = {

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 import tyro
 
 from rlnas.agents.config import SHIPPED, stem
+from rlnas.integers import PlainIntegers
 
 
 @dataclass(frozen=True)
-class DesignConfig:
+class DesignConfig(PlainIntegers):
     """Design a network with a trained policy, train it to the end, and test it once."""
 
     policy: Path = SHIPPED
@@ -38,7 +39,7 @@ class DesignConfig:
 
 
 @dataclass(frozen=True)
-class PlayConfig:
+class PlayConfig(PlainIntegers):
     """Design a network by hand, step by step, then see what the controller does."""
 
     dataset: str = "digits"
@@ -54,7 +55,7 @@ class PlayConfig:
 
 
 @dataclass(frozen=True)
-class AssessConfig:
+class AssessConfig(PlainIntegers):
     """Compare a trained policy with random legal actions over fresh episodes."""
 
     policy: Path = SHIPPED
@@ -108,7 +109,7 @@ class ExportConfig:
 
 
 @dataclass(frozen=True)
-class DesignsConfig:
+class DesignsConfig(PlainIntegers):
     """List the best designs that a training has seen."""
 
     run_dir: Annotated[Path, tyro.conf.Positional]

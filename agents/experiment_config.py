@@ -8,10 +8,11 @@ import tyro
 
 from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE, stem
 from rlnas.grid import GRID
+from rlnas.integers import PlainIntegers
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobsConfig:
+class JobsConfig(PlainIntegers):
     """Where the work of a command is done, which has no influence on the result."""
 
     jobs: int = -1
@@ -84,7 +85,7 @@ class BenchmarkConfig:
 
 
 @dataclass(frozen=True)
-class EstimatorsConfig:
+class EstimatorsConfig(PlainIntegers):
     """How well do cheap estimates rank the architectures of a table?"""
 
     out: Path

@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from rlnas import plots
 from rlnas.agents.resumable import run_all
 from rlnas.agents.statistics import Estimate, estimate
+from rlnas.envs.arguments import check_count
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
@@ -212,11 +213,12 @@ def reference_scores(
         The tables, as Markdown.
 
     Raises:
-        InputError: a task is unknown, or the folder cannot be written to.
+        InputError: a task is unknown, there is no seed, or the folder cannot be written to.
     """
     runs = out / "runs"
     if unknown := sorted(set(tasks) - set(TASKS)):
         raise InputError(f"unknown tasks {unknown}: expected some of {', '.join(TASKS)}")
+    n_seeds = check_count("seeds", n_seeds)
     everything = list(product(dict.fromkeys(tasks), STRATEGIES, range(n_seeds)))
     calls = {
         runs / f"{task}-{strategy}-{seed}.json": (TASKS[task], strategy, seed)

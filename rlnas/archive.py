@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlnas.errors import InputError
+from rlnas.integers import PlainIntegers, whole
 
 VERSION = 1
 """Of the table; kept in the file as SQLite's `user_version`."""
@@ -18,7 +19,7 @@ FILE = "designs.sqlite"
 
 
 @dataclass(frozen=True)
-class ArchivedDesign:
+class ArchivedDesign(PlainIntegers):
     """The facts of one design; networks themselves are not kept.
 
     Attributes:
@@ -113,6 +114,7 @@ class DesignArchive:
             InputError: there is no archive, or it is damaged or of a newer version.
         """
         order = "score DESC, active_weights, timestep, environment"
+        limit = whole("limit", limit)
         return [self._design(row) for row in self._rows(order, max_weights, dataset, limit)]
 
     def front(
@@ -153,12 +155,15 @@ class DesignArchive:
         Raises:
             InputError: there is no archive, or it is damaged or of a newer version.
         """
+        timestep, limit = whole("timestep", timestep), whole("limit", limit, 1)
         count = self._query("SELECT count(*) FROM designs WHERE timestep <= ?", timestep)[0][0]
         return self._query(_SAMPLE, timestep, max(1, -(-count // limit)))
 
     def _rows(
         self, order: str, max_weights: int | None, dataset: str | None, limit: int
     ) -> list[tuple[Any, ...]]:
+        if max_weights is not None:
+            max_weights = whole("max_weights", max_weights)
         where = "(?1 IS NULL OR active_weights <= ?1) AND (?2 IS NULL OR dataset = ?2)"
         columns = ", ".join(_COLUMNS)
         # Nothing but values comes from outside.

@@ -10,7 +10,9 @@ none out, are swept after every edit.
 
 import numpy as np
 
+from rlnas.errors import InputError
 from rlnas.growth import grow
+from rlnas.integers import whole
 from rlnas.kernels import compiled
 from rlnas.network import AVERAGE, SECOND_MOMENT, VALUE, SparseNetwork, from_coordinates
 from rlnas.probe import Probe
@@ -43,7 +45,9 @@ def add_connections(
 
     Raises:
         EditError: every possible connection is active.
+        InputError: the network has no such layer, or the count is no whole number.
     """
+    count, layer = whole("count", count), _receiving(network, layer)
     # As large as all gradients, and so worked on in place: the less, the more is gained.
     cost = np.abs(probe.gradients)
     np.negative(cost, out=cost)
@@ -72,7 +76,9 @@ def remove_connections(
 
     Raises:
         EditError: no connection would be left.
+        InputError: the network has no such layer, or the count is no whole number.
     """
+    count, layer = whole("count", count), _receiving(network, layer)
     first, last = 0, network.active_weights
     if layer is not None:
         rows = network.starts[layer : layer + 2] - network.n_inputs
@@ -111,7 +117,11 @@ def add_neurons(
         count: how many neurons.
         layer: index into `layer_sizes` of the hidden layer.
         rng: source of randomness.
+
+    Raises:
+        InputError: the network has no such layer, or the count is no whole number.
     """
+    count, layer = whole("count", count), _hidden(network, layer)
     return grow(network, probe, count, layer, *typical_fans(network, layer), rng)
 
 
@@ -130,7 +140,9 @@ def remove_neurons(network: SparseNetwork, probe: Probe, count: int, layer: int)
 
     Raises:
         EditError: no connection would be left.
+        InputError: the network has no such layer, or the count is no whole number.
     """
+    count, layer = whole("count", count), _hidden(network, layer)
     outgoing = np.bincount(
         network.indices, network.connections[AVERAGE] ** 2, minlength=network.n_units
     )
@@ -159,7 +171,11 @@ def add_layer(
         position: index into `layer_sizes` that the new layer will have, from 1 to the index of
             the output layer.
         rng: source of randomness.
+
+    Raises:
+        InputError: the position is out of range.
     """
+    position = whole("position", position, 1, network.depth + 1)
     sizes = list(network.layer_sizes)
     if position == 1:
         fan_in, _ = typical_fans(network, 1)
@@ -201,7 +217,9 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
 
     Raises:
         EditError: no connection would be left.
+        InputError: the network has no such layer.
     """
+    layer = _hidden(network, layer)
     start, stop = network.starts[layer : layer + 2]
     n, n_inputs = network.n_units, network.n_inputs
     into = (network.targets >= start) & (network.targets < stop)
@@ -236,6 +254,16 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
     dead = np.zeros(n, bool)
     dead[start:stop] = True
     return sweep_dead_units(without_units(merged, dead, np.zeros((2, n))))
+
+
+def _receiving(network: SparseNetwork, layer: int | None) -> int | None:
+    return layer if layer is None else whole("layer", layer, 1, network.depth + 1)
+
+
+def _hidden(network: SparseNetwork, layer: int) -> int:
+    if network.depth == 0:
+        raise InputError("the network has no hidden layer that could be edited")
+    return whole("hidden layer", layer, 1, network.depth)
 
 
 def _bypasses(

@@ -17,6 +17,7 @@ import numpy as np
 from rlnas.architecture import Architecture
 from rlnas.errors import InputError
 from rlnas.files import replace_file
+from rlnas.integers import whole, wholes
 from rlnas.survey import Survey, survey
 
 VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
@@ -63,6 +64,10 @@ class SparseNetwork:
     connections: np.ndarray
     units: np.ndarray
     steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.layer_sizes = wholes("layer sizes", self.layer_sizes)
+        self.steps = whole("steps", self.steps, 0, MAX_STEPS)
 
     @property
     def n_inputs(self) -> int:
@@ -197,7 +202,7 @@ class SparseNetwork:
         hidden unit has a way in and a way out.
         """
         sizes = self.layer_sizes
-        if len(sizes) < 2 or any(not isinstance(n, int) or n < 1 for n in sizes):
+        if len(sizes) < 2 or min(sizes) < 1:
             raise InputError(
                 f"layer sizes {sizes} cannot be used: expected at least inputs and outputs, "
                 "each a positive integer"
@@ -271,10 +276,8 @@ class SparseNetwork:
             raise
         except Exception as error:  # safetensors, JSON and NumPy raise many kinds
             raise InputError(f"{path} is damaged: {error}") from error
-        if not isinstance(sizes, list) or not isinstance(steps, int) or not 0 <= steps <= MAX_STEPS:
-            raise InputError(f"{path} is damaged: layer sizes or step count cannot be read")
-        network = cls(tuple(sizes), **arrays, steps=steps)
         try:
+            network = cls(sizes, **arrays, steps=steps)
             network.check()
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}") from error
@@ -310,6 +313,7 @@ def from_coordinates(
         units: float32 `[4, rows]`, state of the biases.
         steps: optimiser steps taken so far.
     """
+    layer_sizes = wholes("layer sizes", layer_sizes)
     order = np.argsort(targets * np.int64(sum(layer_sizes)) + sources, kind="stable")
     ordered = connections.take(order, axis=1)
     return from_sorted(layer_sizes, targets[order], sources[order], ordered, units, steps)
@@ -324,6 +328,7 @@ def from_sorted(
     steps: int = 0,
 ) -> SparseNetwork:
     """As `from_coordinates`, of connections that are ordered by target, then by source."""
+    layer_sizes = wholes("layer sizes", layer_sizes)
     bounds = np.arange(layer_sizes[0], sum(layer_sizes) + 1)
     return SparseNetwork(
         layer_sizes,
@@ -350,8 +355,9 @@ def random_network(
         rng: source of randomness.
 
     Raises:
-        InputError: a size is not positive or a density is out of range.
+        InputError: a size is no whole number from 1, or a density is out of range.
     """
+    layer_sizes = wholes("layer sizes", layer_sizes)
     if len(layer_sizes) < 2 or min(layer_sizes) < 1:
         raise InputError(f"layer sizes {layer_sizes} cannot be used: each must be at least 1")
     steps = list(pairwise(layer_sizes))
