@@ -22,6 +22,7 @@ from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
 from rlnas.files import write_json
 from rlnas.forms import NUMBER, POSITIVE, SHARE, Form, list_of, record
+from rlnas.integers import PlainIntegers
 from rlnas.network import SparseNetwork
 from rlnas.scoring import reference_weights, score
 from rlnas.table import Table
@@ -59,7 +60,7 @@ POINTS = 60
 
 
 @dataclass(frozen=True)
-class SearchTask:
+class SearchTask(PlainIntegers):
     """What is searched.
 
     Attributes:
@@ -155,7 +156,7 @@ def compare(
     _check_extras(methods)
     if n_jobs == 0:
         raise InputError("jobs 0 cannot be used: expected how many, or -1 for all processors")
-    check_count("seeds", n_seeds)
+    n_seeds = check_count("seeds", n_seeds)
     check_count("budget", task.budget)
     task = replace(task, fingerprint=task.load().fingerprint)
     task.problem(0)  # refuses what cannot be searched before anything is written

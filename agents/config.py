@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from rlnas.agents.option_types import Option
 from rlnas.errors import InputError
+from rlnas.integers import PlainIntegers, is_whole, whole
 
 SHIPPED = Path(__file__).parent / "shipped" / "controller"
 """A trained controller that comes with rlnas."""
@@ -26,18 +27,17 @@ WORKERS = ("workers", "num_workers", "address")
 MAX_SEED = 2**32 - 1  # NumPy's limit
 
 
-def plausible_net_arch(net_arch: Iterable[object]) -> bool:
+def plausible_net_arch(net_arch: Iterable[Any]) -> bool:
     """Whether a policy may have hidden layers of these sizes."""
     sizes = list(net_arch)
     return len(sizes) <= MAX_LAYERS and all(
-        type(size) is int and 0 < size <= MAX_UNITS for size in sizes
+        is_whole(size) and 0 < size <= MAX_UNITS for size in sizes
     )
 
 
 def check_seed(seed: int) -> None:
     """Raise `InputError` for a seed that NumPy would not take."""
-    if not 0 <= seed <= MAX_SEED:
-        raise InputError(f"--seed {seed}: expected from 0 to {MAX_SEED}")
+    whole("--seed", seed, 0, MAX_SEED)
 
 
 def stem(source: object) -> str:
@@ -59,7 +59,7 @@ def check_of_ray(config: Any, names: Iterable[str]) -> None:
 
 
 @dataclass(frozen=True)
-class EpisodesConfig:
+class EpisodesConfig(PlainIntegers):
     """The episodes to learn from, and where the result goes."""
 
     dataset: tuple[str, ...] = ("digits",)
@@ -82,6 +82,7 @@ class EpisodesConfig:
     """Folder with IDX files, searched first."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if isinstance(self.dataset, str):  # as one is tempted to write
             object.__setattr__(self, "dataset", (self.dataset,))
 
@@ -160,15 +161,14 @@ class TrainConfig(EpisodesConfig):
         """Raise `InputError` for values that cannot be used."""
         super().check()
         check_of_ray(self, WORKERS[1:])
+        counts = ("total_timesteps", "num_envs", "group", "rollout_steps", "batch_size", "epochs")
+        for name in counts:
+            whole(_option(name), getattr(self, name), 1)
         if self.num_workers is not None and not 1 <= self.num_workers <= self.num_envs:
             raise InputError(
                 f"--num-workers {self.num_workers}: expected from 1 to the {self.num_envs} "
                 "environments of --num-envs"
             )
-        counts = ("total_timesteps", "num_envs", "group", "rollout_steps", "batch_size", "epochs")
-        for name in counts:
-            if getattr(self, name) < 1:
-                raise InputError(f"{_option(name)} {getattr(self, name)}: expected at least 1")
         for name in ("learning_rate", "target_kl"):
             if not 0 < getattr(self, name) <= 1:
                 raise InputError(f"{_option(name)} {getattr(self, name)}: expected in (0, 1]")
@@ -220,5 +220,4 @@ class EvolveConfig(EpisodesConfig):
     def check(self) -> None:
         """Raise `InputError` for values that cannot be used."""
         super().check()
-        if self.budget < 1:
-            raise InputError(f"--budget {self.budget}: expected at least 1")
+        whole("--budget", self.budget, 1)

@@ -18,6 +18,7 @@ from rlnas.datasets import Dataset
 from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
 from rlnas.files import new_folder
+from rlnas.integers import is_whole, whole
 from rlnas.network import SparseNetwork
 from rlnas.progress import progress
 from rlnas.training import final_training
@@ -105,6 +106,7 @@ def finished(
     Returns:
         The trained network, and what is known of it, JSON values.
     """
+    seed = whole("seed", seed)
     chosen, history = run_episode(env, policy, seed, progress_bar)
     network = chosen.network.copy()
     test = train_and_test(network, env.dataset, seed, progress_bar)
@@ -133,6 +135,7 @@ def train_and_test(
     Returns:
         What `rlnas.agents.evaluation.metrics_of` gives.
     """
+    epochs, seed = whole("epochs", epochs), whole("seed", seed)
     with progress(progress_bar, total=epochs, unit="epoch", desc="final training") as bar:
         for result in final_training(network, data, epochs, np.random.default_rng(seed)):
             bar.set_postfix_str(f"loss {result.loss:.4f}", refresh=False)
@@ -146,7 +149,7 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
     Raises:
         InputError: the policy or the data set cannot be used.
     """
-    if config.episodes < 2:
+    if not is_whole(config.episodes) or config.episodes < 2:
         raise InputError(f"--episodes {config.episodes}: expected at least 2, to tell the spread")
     check_seed(config.seed)
     policies: dict[str, Policy] = {

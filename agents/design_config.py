@@ -8,10 +8,11 @@ import tyro
 
 from rlnas.agents.config import SHIPPED, stem
 from rlnas.agents.option_types import IN_HELP, Option
+from rlnas.integers import PlainIntegers
 
 
 @dataclass(frozen=True)
-class DesignConfig:
+class DesignConfig(PlainIntegers):
     """Design a network with a trained policy, train it to the end, and test it once."""
 
     policy: Annotated[Path, IN_HELP] = SHIPPED
@@ -43,7 +44,7 @@ class DesignConfig:
 
 
 @dataclass(frozen=True)
-class PlayConfig:
+class PlayConfig(PlainIntegers):
     """Design a network by hand, step by step, then see what the controller does."""
 
     dataset: str = "digits"
@@ -59,7 +60,7 @@ class PlayConfig:
 
 
 @dataclass(frozen=True)
-class AssessConfig:
+class AssessConfig(PlainIntegers):
     """Compare a trained policy with random legal actions over fresh episodes."""
 
     policy: Annotated[Path, IN_HELP] = SHIPPED
@@ -116,7 +117,7 @@ class ExportConfig:
 
 
 @dataclass(frozen=True)
-class DesignsConfig:
+class DesignsConfig(PlainIntegers):
     """List the best designs that a training has seen."""
 
     run_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR")]

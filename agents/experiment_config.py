@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE, stem
 from rlnas.agents.option_types import IN_HELP, Option
 from rlnas.grid import GRID
+from rlnas.integers import PlainIntegers
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobsConfig:
+class JobsConfig(PlainIntegers):
     """Where the work of a command is done, which has no influence on the result."""
 
     jobs: int = -1
@@ -72,7 +73,7 @@ class ScoresConfig(JobsConfig):
 
 
 @dataclass(frozen=True)
-class EstimatorsConfig:
+class EstimatorsConfig(PlainIntegers):
     """How well do cheap estimates rank the architectures of a table?"""
 
     out: Path

@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from rlnas import plots
 from rlnas.agents.resumable import Call, run_all
 from rlnas.agents.statistics import Estimate, estimate
+from rlnas.envs.arguments import check_count
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
@@ -213,10 +214,11 @@ def reference_scores(
         The tables, as Markdown.
 
     Raises:
-        InputError: a task is unknown, or the folder cannot be written to.
+        InputError: a task is unknown, there is no seed, or the folder cannot be written to.
     """
     if unknown := sorted(set(tasks) - set(TASKS)):
         raise InputError(f"unknown tasks {unknown}: expected some of {', '.join(TASKS)}")
+    n_seeds = check_count("seeds", n_seeds)
     everything = list(product(dict.fromkeys(tasks), STRATEGIES, range(n_seeds)))
     known = {task: _known(TASKS[task]) for task in tasks}
     calls = [

@@ -17,6 +17,7 @@ from rlnas.architecture import Architecture
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.grid import Grid
+from rlnas.integers import whole
 from rlnas.network import SparseNetwork
 
 NONE = 0
@@ -152,8 +153,8 @@ class Problem:
 
     def __init__(self, make: Callable[..., DesignEnv | TabularEnv], budget: int, seed: int):
         self._make = make
-        self.archive = Archive(budget)
-        self.rng = np.random.default_rng(seed)
+        self.archive = Archive(whole("budget", budget))
+        self.rng = np.random.default_rng(whole("seed", seed))
         self.env = self.make()
         env: Any = self.env.unwrapped
         self.n_actions, self.episode_steps = int(env.action_space.n), int(env.episode_steps)

@@ -1,6 +1,6 @@
 """Checks of what users give environments: what is wrong, what was expected."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sized
 from numbers import Real
 from operator import index
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from rlnas.errors import InputError
+from rlnas.integers import is_whole, whole
 
 Range = float | tuple[float, float]
 """A number, or the bounds between which it is drawn at every reset."""
@@ -25,10 +26,22 @@ def check_choice(name: str, value: object, known: Collection[object]) -> None:
         raise InputError(f"unknown {name} {value!r}: expected {' or '.join(map(repr, known))}")
 
 
-def check_count(name: str, value: object) -> None:
-    """Raise `InputError` unless the value is a whole number from 1."""
-    if not (isinstance(value, int | np.integer) and value >= 1):
-        raise InputError(f"{name} {value} cannot be used: expected a whole number from 1")
+def check_count(name: str, value: object) -> int:
+    """The value as an int.
+
+    Raises:
+        InputError: it is no whole number from 1.
+    """
+    return whole(name, value, 1)
+
+
+def check_seed(seed: Any) -> int | None:
+    """The seed of an episode as an int, which Gymnasium insists on; None stays None.
+
+    Raises:
+        InputError: it is no whole number from 0.
+    """
+    return None if seed is None else whole("seed", seed)
 
 
 def check_range(name: str, value: Range, low: float, high: float = np.inf) -> tuple[float, float]:
@@ -38,7 +51,10 @@ def check_range(name: str, value: Range, low: float, high: float = np.inf) -> tu
         InputError: the value is out of bounds, not finite, or upside down.
     """
     bounds = value if isinstance(value, tuple | list) else (value, value)
-    numbers = all(isinstance(bound, Real) and abs(bound) <= _LARGEST for bound in bounds)
+    numbers = all(
+        isinstance(bound, Real) and not isinstance(bound, bool) and abs(bound) <= _LARGEST
+        for bound in bounds
+    )
     if len(bounds) != 2 or not numbers:
         raise InputError(f"{name} {value} cannot be used: expected a number or (low, high)")
     if bounds[0] > bounds[1]:
@@ -58,7 +74,9 @@ def check_action(action: Any, n_actions: int) -> int:
     try:
         number = index(action)
     except TypeError:
-        raise InputError(f"action {action!r} cannot be taken: expected a whole number") from None
+        number = None
+    if number is None or isinstance(action, bool):
+        raise InputError(f"action {action!r} cannot be taken: expected a whole number")
     if not 0 <= number < n_actions:
         raise InputError(f"action {number} is out of range: expected 0 to {n_actions - 1}")
     return number
@@ -90,8 +108,7 @@ def check_limit(max_episode_steps: int | None) -> int | None:
     """
     if max_episode_steps is None or max_episode_steps == -1:
         return None
-    check_count("max_episode_steps", max_episode_steps)
-    return max_episode_steps
+    return check_count("max_episode_steps", max_episode_steps)
 
 
 def check_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
@@ -126,15 +143,16 @@ def spread_seed(seed: int | list[int | None] | None, num_envs: int) -> list[int 
     """The seed of each environment: a whole number is that of the first, the next ones follow.
 
     Raises:
-        InputError: there are more or fewer seeds than environments.
+        InputError: there are more or fewer seeds than environments, or one is no whole number.
     """
     if seed is None:
         return [None] * num_envs
-    if isinstance(seed, int | np.integer):
-        return [int(seed) + env for env in range(num_envs)]
+    if is_whole(seed) or not isinstance(seed, Sized):
+        first = whole("seed", seed)
+        return [first + env for env in range(num_envs)]
     if len(seed) != num_envs:
         raise InputError(f"{len(seed)} seeds cannot be used: expected {num_envs}")
-    return list(seed)
+    return [check_seed(each) for each in seed]
 
 
 def check_actions(actions: Any, num_envs: int, n_actions: int) -> np.ndarray:

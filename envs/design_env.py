@@ -21,6 +21,7 @@ from rlnas.envs.arguments import (
     check_count,
     check_options,
     check_range,
+    check_seed,
     check_under_way,
 )
 from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
@@ -178,14 +179,13 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
         self.weight_decay, _ = check_range("weight_decay", weight_decay, low=0.0, high=1.0)
         check_choice("reward", reward, REWARDS)
-        check_count("episode_steps", episode_steps)
         if batches_per_step is not None:
-            check_count("batches_per_step", batches_per_step)
+            batches_per_step = check_count("batches_per_step", batches_per_step)
         check_choice("render mode", render_mode, (None, *self.metadata["render_modes"]))
         if network is not None:
             _check_start(network, self.datasets)
         self.reward = reward
-        self.episode_steps = episode_steps
+        self.episode_steps = check_count("episode_steps", episode_steps)
         self.batches_per_step = batches_per_step
         self.start = network
         self.render_mode = render_mode
@@ -215,7 +215,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             start = self.start
         else:
             _check_start(start, self.datasets)
-        super().reset(seed=seed)
+        super().reset(seed=check_seed(seed))
         rng = self.np_random
         self.dataset_index = int(rng.integers(len(self.datasets)))
         self.penalty = draw(self.penalty_range, rng)

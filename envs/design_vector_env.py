@@ -60,11 +60,11 @@ class DesignVectorEnv(SyncVectorEnv):
         max_episode_steps: int | None = None,
         **arguments: Any,
     ):
-        check_count("num_envs", num_envs)
+        num_envs = check_count("num_envs", num_envs)
         mode = check_autoreset_mode(autoreset_mode)
         limit = check_limit(max_episode_steps)
         if num_threads is not None:
-            check_count("num_threads", num_threads)
+            num_threads = check_count("num_threads", num_threads)
         arguments["dataset"] = datasets.load_all(
             arguments.pop("dataset", "digits"), arguments.get("data_dir")
         )

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
+from rlnas.envs.arguments import check_count
 from rlnas.envs.design_vector_env import in_threads, thread_pool
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
 from rlnas.errors import InputError
@@ -27,6 +28,8 @@ class ThreadedVecEnv(DummyVecEnv):
     def __init__(self, env_fns: list[Callable[[], gym.Env]], num_threads: int | None = None):
         super().__init__(env_fns)
         self.seconds = np.zeros(self.num_envs)  # that each took for its last step
+        if num_threads is not None:
+            num_threads = check_count("num_threads", num_threads)
         self.pool = thread_pool(num_threads, self.num_envs)
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -70,6 +73,7 @@ class TabularVecEnv(VecEnv):
     """
 
     def __init__(self, num_envs: int = 1, **arguments: Any):
+        num_envs = check_count("num_envs", num_envs)
         self.vector = TabularVectorEnv(
             num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **arguments
         )

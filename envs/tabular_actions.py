@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import shortest_path
 from rlnas.architecture import Architecture
 from rlnas.envs.actions import ALL_LAYERS, OPERATIONS, Action
 from rlnas.grid import Grid
+from rlnas.integers import whole
 
 
 def tabular_actions(grid: Grid) -> tuple[Action, ...]:
@@ -79,8 +80,9 @@ def reachable(grid: Grid, start: Architecture, steps: int) -> np.ndarray:
     """Bool `[architectures]`: which an episode of so many steps can end with.
 
     Raises:
-        InputError: the start is not on the grid.
+        InputError: the start is not on the grid, or the steps are no whole number from 0.
     """
+    steps = whole("steps", steps)
     successors = successors_of(grid)
     numbers, actions = np.nonzero(successors >= 0)
     edges = numbers, successors[numbers, actions]

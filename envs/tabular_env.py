@@ -17,6 +17,7 @@ from rlnas.envs.arguments import (
     check_count,
     check_options,
     check_range,
+    check_seed,
     check_under_way,
 )
 from rlnas.envs.tabular_actions import middle_layer, reachable, tabular_actions
@@ -169,7 +170,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
             options: `{"architecture": ...}` starts there.
         """
         settings = start_elsewhere(self.settings, self.table, options)
-        super().reset(seed=seed)
+        super().reset(seed=check_seed(seed))
         if self.settings.random:
             self._luck[0] = self.np_random.random(self.settings.luck_size)
         begin(
@@ -270,8 +271,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
 
 def rules_of(table: Table, epochs: int | None) -> Rules:
     """The rules of a table, made once."""
-    table.check_epochs(epochs)
-    return _rules_of(table, epochs)
+    return _rules_of(table, table.check_epochs(epochs))
 
 
 _rules_of = lru_cache(maxsize=8)(make_rules)
@@ -287,7 +287,7 @@ def make_settings(
     """
     low, high = check_range("penalty", penalty, low=0.0)
     check_choice("reward", reward, REWARDS)
-    check_count("episode_steps", episode_steps)
+    episode_steps = check_count("episode_steps", episode_steps)
     if isinstance(start, str):
         check_choice("start", start, ("random", "middle"))
     grid = table.grid
@@ -296,7 +296,7 @@ def make_settings(
     number = -1 if isinstance(start, str) else grid.number(start)
     reference = float(table.reference)
     return Settings(
-        int(episode_steps), bool(noisy), reward == "difference", number, low, high, reference
+        episode_steps, bool(noisy), reward == "difference", number, low, high, reference
     )
 
 

@@ -75,7 +75,7 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
     ):
-        check_count("num_envs", num_envs)
+        num_envs = check_count("num_envs", num_envs)
         self.autoreset_mode = check_autoreset_mode(autoreset_mode)
         self.metadata = {**TabularEnv.metadata, "autoreset_mode": self.autoreset_mode}
         self.num_envs = num_envs

@@ -1,10 +1,11 @@
 """An architecture: the width and density of each hidden layer."""
 
 from collections.abc import Iterable, Mapping
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 from rlnas.errors import InputError
+from rlnas.integers import is_whole
 
 Architecture = tuple[tuple[int, float], ...]
 """`(width, density)` of each hidden layer from the input side; `()` is a linear classifier.
@@ -30,7 +31,7 @@ def check_architecture(
     try:
         layers = tuple((width, density) for width, density in architecture)
         usable = len(layers) <= max_depth and all(
-            isinstance(width, Integral)
+            is_whole(width)
             and 1 <= width <= max_width
             and isinstance(density, Real)
             and 0 < density <= 1

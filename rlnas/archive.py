@@ -16,6 +16,7 @@ from rlnas.architecture import layers_of
 from rlnas.errors import InputError
 from rlnas.files import parse_json
 from rlnas.one_table import reading, writing
+from rlnas.integers import PlainIntegers, whole
 from rlnas.table import non_dominated
 
 VERSION = 2
@@ -31,7 +32,7 @@ _CHUNK = 20_000  # rows in memory at once
 
 
 @dataclass(frozen=True)
-class ArchivedDesign:
+class ArchivedDesign(PlainIntegers):
     """The facts of one design; networks themselves are not kept.
 
     Attributes:
@@ -149,6 +150,9 @@ class DesignArchive:
         Raises:
             InputError: there is no archive, or it is damaged or of another version.
         """
+        limit = whole("limit", limit)
+        if max_weights is not None:
+            max_weights = whole("max_weights", max_weights)
         with self._open() as file:
             rows = file.execute(f"{_BEST} LIMIT ?3", (max_weights, dataset, limit))
             return [_design(row) for row in rows]
@@ -235,6 +239,7 @@ class DesignArchive:
         Raises:
             InputError: there is no archive, or it is damaged or of another version.
         """
+        timestep, limit = whole("timestep", timestep), whole("limit", limit, 1)
         with self._open() as file:
             asked = (timestep, dataset)
             count, _ = file.execute(_EXTENT, asked).fetchone()

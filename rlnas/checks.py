@@ -1,5 +1,10 @@
 """Checks of samples and labels that a user gives: what is wrong, what was expected, what to do."""
 
+from collections.abc import Callable, Sequence
+from datetime import date, time, timedelta
+from decimal import Decimal
+from math import nan
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,20 +16,29 @@ MAX_FEATURES = 2**20
 """Of a sample; a network has as many inputs, each of which takes some dozens of bytes."""
 
 _LARGEST = 1e37  # magnitudes up to here stay finite in float32 sums and differences
+_SAMPLES_PER_CLASS = 3  # on average, so that each of the three splits can have one
+_DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
+
+Advise = Callable[[object], str]
+"""What to do about a value that is not a number."""
 
 
 def checked_pair(
     x: ArrayLike, y: ArrayLike, suffix: str = ""
 ) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    """Check samples and their labels, and give them the types that training wants.
+    """Check samples and their labels, and make them arrays of numbers.
+
+    What is an array of numbers in some other form is taken as that: data frames of pandas and
+    polars with columns of several types, nullable columns in which nothing is missing, arrays of
+    Python objects that are all numbers, truth values (0 and 1).
 
     Args:
         x: [samples, features], numbers.
-        y: [samples], whole numbers from 0.
+        y: [samples] or [samples, 1], whole numbers from 0.
         suffix: Ends the names X and y in messages.
 
     Returns:
-        Features, C-contiguous uint8 (if they were) or float64, and int32 labels.
+        Features, C-contiguous uint8 (if they were) or float64, all finite in float32; int32 labels.
 
     Raises:
         InputError: If either cannot be used, or they differ in length.
@@ -36,19 +50,33 @@ def checked_pair(
     return features, labels
 
 
-def _numbers(x: ArrayLike, name: str, advice: str) -> NDArray[Any]:
-    try:
-        values = np.asarray(x)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise InputError(f"{name} is not an array: {error}") from None
-    if values.dtype.kind not in "biuf":
-        raise InputError(f"{name} has dtype {values.dtype}, expected numbers: {advice}")
-    return values
+def column_names(x: object) -> tuple[str, ...] | None:
+    """The names of a data frame's columns, or None: no data frame, or not all names are strings."""
+    names = tuple(getattr(x, "columns", ()))
+    return names if names and all(isinstance(name, str) for name in names) else None
+
+
+def count_classes(labels: NDArray[np.int32]) -> int:
+    """Number of classes.
+
+    Raises:
+        InputError: If there is only one, or one below the largest label has no sample, or nearly
+            every sample has a class of its own.
+    """
+    classes = np.unique(labels)
+    _check_not_a_quantity(classes.size, labels.size, "y")
+    gaps = np.flatnonzero(classes != np.arange(len(classes)))
+    if len(gaps):
+        gap = f"y has no sample of class {gaps[0]} but labels up to {classes[-1]}"
+        raise InputError(f"{gap}: np.unique(y, return_inverse=True)[1] numbers without gaps")
+    if len(classes) == 1:
+        raise InputError("y has only one class: there is nothing to learn, give at least two")
+    return len(classes)
 
 
 def _features(x: ArrayLike, name: str) -> NDArray[Any]:
     """Check X and return it C-contiguous, as uint8 or float64."""
-    raw = _numbers(x, name, "encode categories as numbers")
+    raw = _numbers(x, name, _how_to_make_a_number)
     if raw.ndim != 2:
         advice = f"{name}.reshape(len({name}), -1) makes images so"
         raise InputError(f"{name} has shape {raw.shape}, expected [samples, features]: {advice}")
@@ -64,9 +92,10 @@ def _features(x: ArrayLike, name: str) -> NDArray[Any]:
         fine = values.min() >= -_LARGEST and values.max() <= _LARGEST  # false for NaN
     if not fine:
         rows, columns = np.nonzero(~(np.abs(values) <= _LARGEST))
+        labels = column_names(x) or range(raw.shape[1])
         raise InputError(
-            f"{name} has {len(rows)} values that are NaN, infinite or beyond float32, the first "
-            f"in row {rows[0]}, column {columns[0]}: remove or replace them"
+            f"{name} has {len(rows)} values that are missing (NaN), infinite or beyond float32, "
+            f"the first in {_place(rows[0], labels[columns[0]])}: remove or replace them"
         )
     return values
 
@@ -74,28 +103,143 @@ def _features(x: ArrayLike, name: str) -> NDArray[Any]:
 def _labels(y: ArrayLike, name: str) -> NDArray[np.int32]:
     """Check that y holds whole numbers from 0 and return them as int32."""
     advice = f"np.unique({name}, return_inverse=True)[1] numbers classes from 0"
-    raw = _numbers(y, name, advice)
+    raw = _numbers(y, name, lambda value: advice)
+    if raw.ndim == 2 and raw.shape[1] == 1:
+        raw = raw[:, 0]
     if raw.ndim != 1:
         raise InputError(f"{name} has shape {raw.shape}, expected [samples]: one label a sample")
     values = raw.astype(np.float64)  # one type in which every comparison below is exact
     bad = np.flatnonzero(~((values >= 0) & (values < 2**31) & (values == np.floor(values))))
-    if len(bad):
-        label = f"{name} has the label {raw[bad[0]]} in row {bad[0]}"
-        raise InputError(f"{label}, expected whole numbers from 0: {advice}")
-    return raw.astype(np.int32)
+    if not len(bad):
+        return raw.astype(np.int32)
+    missing = np.isnan(values)
+    broken = ~missing & (values != np.floor(values))
+    if broken.any():
+        raise InputError(
+            f"{name} has the value {raw[broken.argmax()]} in row {broken.argmax()}: it looks like "
+            "a number to predict (regression), which rlnas cannot do yet; expected classes, whole "
+            "numbers from 0"
+        )
+    if missing.any():
+        row = missing.argmax()
+        raise InputError(f"{name} has no label in row {row} (NaN): leave such samples out")
+    _check_not_a_quantity(np.unique(values).size, values.size, name)
+    label = f"{name} has the label {raw[bad[0]]} in row {bad[0]}"
+    raise InputError(f"{label}, expected whole numbers from 0: {advice}")
 
 
-def count_classes(labels: NDArray[np.int32]) -> int:
-    """Number of classes.
+def _check_not_a_quantity(n_classes: int, n_samples: int, name: str) -> None:
+    """Refuse labels of which nearly every sample has its own."""
+    if n_classes > 2 and n_classes * _SAMPLES_PER_CLASS > n_samples:
+        raise InputError(
+            f"{name} has {n_classes} classes in {n_samples} samples, fewer than "
+            f"{_SAMPLES_PER_CLASS} samples a class: if it is a number to predict (regression), "
+            "rlnas cannot do that yet; if they are classes, merge or leave out rare ones"
+        )
+
+
+def _numbers(x: Any, name: str, advise: Advise) -> NDArray[Any]:
+    """`x` as an array of booleans, integers or floats, in which NaN stands for what is missing."""
+    if hasattr(x, "toarray"):
+        raise InputError(f"{name} is sparse ({type(x).__name__}): give {name}.toarray()")
+    if isinstance(x, np.ma.MaskedArray):
+        x = np.ma.filled(x.astype(object), nan)
+    if not (hasattr(x, "columns") and hasattr(x, "dtypes")):
+        values = _array(x, name)
+        if values.dtype.kind in "US" and not isinstance(x, np.ndarray):
+            values = _array(x, name, object)  # one text in a list makes texts of all its numbers
+        return _plain(values, name, None, advise)
+    # Column by column, as an array of columns of several types would be one of objects.
+    cells = getattr(x, "iloc", x)  # of pandas, where polars has `x[:, 0]`
+    labels: Sequence[str | int] = column_names(x) or range(x.shape[1])
+    columns = [
+        _plain(_array(cells[:, i], name), name, label, advise) for i, label in enumerate(labels)
+    ]
+    if not columns:
+        return np.empty(x.shape)
+    alike = len({column.dtype for column in columns}) == 1
+    return np.stack(columns, axis=1, dtype=None if alike else np.float64, casting="unsafe")
+
+
+def _array(x: Any, name: str, dtype: Any = None) -> NDArray[Any]:
+    try:
+        return np.asarray(x, dtype)
+    except (ValueError, TypeError, RuntimeError) as error:
+        if "inhomogeneous" in str(error):
+            advice = "give as many values for every sample"
+            raise InputError(f"{name} is ragged, its rows differ in length: {advice}") from None
+        raise InputError(f"{name} is not an array: {error}") from None
+
+
+def _plain(
+    values: NDArray[Any], name: str, column: str | int | None, advise: Advise
+) -> NDArray[Any]:
+    """`values` if they are plain numbers, as float64 if they are numbers in Python objects.
+
+    Args:
+        values: All of X or y, or one column.
+        name: What they are called in messages.
+        column: Which column they are, or None.
+        advise: What to do about the first that is something else.
 
     Raises:
-        InputError: If there is only one, or one below the largest label has no sample.
+        InputError: If one is something else.
     """
-    classes = np.unique(labels)
-    gaps = np.flatnonzero(classes != np.arange(len(classes)))
-    if len(gaps):
-        gap = f"y has no sample of class {gaps[0]} but labels up to {classes[-1]}"
-        raise InputError(f"{gap}: np.unique(y, return_inverse=True)[1] numbers without gaps")
-    if len(classes) == 1:
-        raise InputError("y has only one class: there is nothing to learn, give at least two")
-    return len(classes)
+    if values.dtype.kind in "biuf":
+        return values
+    if values.dtype.names:
+        raise InputError(
+            f"{name} is a structured array: "
+            f"numpy.lib.recfunctions.structured_to_unstructured({name}) makes columns of its fields"
+        )
+    if values.ndim == 0:
+        raise InputError(f"{name} is {_shown(values[()])}: expected an array")
+    wrong = {kind for kind in set(map(type, values.flat)) if not _is_numeric(kind)}
+    if wrong:
+        index, value = next(cell for cell in np.ndenumerate(values) if type(cell[1]) in wrong)
+        place = _place(*index) if column is None else _place(*index, column)
+        raise InputError(
+            f"{name} has {_shown(value)} in {place}, expected a number: {advise(value)}"
+        )
+    return np.array([_as_float(value) for value in values.flat], np.float64).reshape(values.shape)
+
+
+def _is_numeric(kind: type) -> bool:
+    """Whether values of this type are real numbers, or stand for a missing one."""
+    if kind is type(None) or kind.__name__ in ("NAType", "NaTType"):  # the last two of pandas
+        return True
+    return issubclass(kind, Real | Decimal | np.bool_) and not issubclass(kind, np.timedelta64)
+
+
+def _as_float(value: Any) -> float:
+    """NaN for what is missing or beyond float64."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return nan
+
+
+def _shown(value: object) -> str:
+    """The type and the beginning of a value, in one line."""
+    kind = "text" if isinstance(value, str | bytes) else type(value).__name__
+    text = str(value)
+    return f"the {kind} {text if len(text) <= 40 else text[:37] + '...'!r}"
+
+
+def _how_to_make_a_number(value: object) -> str:
+    if isinstance(value, str | bytes):
+        try:
+            float(value)
+        except ValueError:
+            return "encode categories as numbers, as sklearn.preprocessing.OneHotEncoder does"
+        return "convert text to numbers, as X.astype(float) does"
+    if isinstance(value, _DATES):
+        return "convert dates and times to numbers, such as days since the first"
+    if isinstance(value, complex | np.complexfloating):
+        return "give the real and the imaginary part as two features"
+    return "give one number for each feature of each sample"
+
+
+def _place(row: int, *column: str | int) -> str:
+    """The row, and the column if there is one, of a value."""
+    return f"row {row}, column {column[0]!r}" if column else f"row {row}"

@@ -8,17 +8,18 @@ so for the last weights and for the averaged weights.
 none out, are swept after every edit.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
+from rlnas.errors import InputError
+from rlnas.growth import grow
+from rlnas.integers import whole
 from rlnas.kernels import compiled
 from rlnas.network import AVERAGE, SECOND_MOMENT, VALUE, SparseNetwork, from_coordinates
 from rlnas.probe import Probe
 from rlnas.surgery import (
     BOTH,
     EditError,
-    largest,
+    smallest,
     sweep_dead_units,
     typical_fans,
     with_connections,
@@ -44,15 +45,19 @@ def add_connections(
 
     Raises:
         EditError: every possible connection is active.
+        InputError: the network has no such layer, or the count is no whole number.
     """
-    wish = np.abs(probe.gradients)
-    wish[network.targets - network.n_inputs, network.indices] = 0
+    count, layer = whole("count", count), _receiving(network, layer)
+    # As large as all gradients, and so worked on in place: the less, the more is gained.
+    cost = np.abs(probe.gradients)
+    np.negative(cost, out=cost)
+    cost[network.targets - network.n_inputs, network.indices] = 0
     if layer is not None:
         rows = network.starts[layer : layer + 2] - network.n_inputs
-        wish[: rows[0]] = 0
-        wish[rows[1] :] = 0
-    chosen = largest(wish.ravel(), count)
-    chosen = chosen[wish.ravel()[chosen] > 0]
+        cost[: rows[0]] = 0
+        cost[rows[1] :] = 0
+    chosen = smallest(cost.ravel(), count)
+    chosen = chosen[cost.ravel()[chosen] < 0]
     if chosen.size == 0:
         raise EditError("no inactive connection has a gradient")
     rows, sources = np.divmod(chosen, network.n_units)
@@ -71,13 +76,15 @@ def remove_connections(
 
     Raises:
         EditError: no connection would be left.
+        InputError: the network has no such layer, or the count is no whole number.
     """
+    count, layer = whole("count", count), _receiving(network, layer)
     first, last = 0, network.active_weights
     if layer is not None:
         rows = network.starts[layer : layer + 2] - network.n_inputs
         first, last = network.indptr[rows]
     keep = np.ones(network.active_weights, bool)
-    keep[first + largest(-salience(network)[first:last], count)] = False
+    keep[first + smallest(salience(network)[first:last], count)] = False
     return sweep_dead_units(with_only(network, keep))
 
 
@@ -110,8 +117,12 @@ def add_neurons(
         count: how many neurons.
         layer: index into `layer_sizes` of the hidden layer.
         rng: source of randomness.
+
+    Raises:
+        InputError: the network has no such layer, or the count is no whole number.
     """
-    return _grow(network, probe, count, layer, *typical_fans(network, layer), rng)
+    count, layer = whole("count", count), _hidden(network, layer)
+    return grow(network, probe, count, layer, *typical_fans(network, layer), rng)
 
 
 def remove_neurons(network: SparseNetwork, probe: Probe, count: int, layer: int) -> SparseNetwork:
@@ -129,14 +140,16 @@ def remove_neurons(network: SparseNetwork, probe: Probe, count: int, layer: int)
 
     Raises:
         EditError: no connection would be left.
+        InputError: the network has no such layer, or the count is no whole number.
     """
+    count, layer = whole("count", count), _hidden(network, layer)
     outgoing = np.bincount(
         network.indices, network.connections[AVERAGE] ** 2, minlength=network.n_units
     )
     start, stop = network.starts[layer : layer + 2]
     salience = probe.activations[start:stop].std(axis=1) * np.sqrt(outgoing[start:stop])
     dead = np.zeros(network.n_units, bool)
-    dead[start + largest(-salience, count)] = True
+    dead[start + smallest(salience, count)] = True
     constants = np.where(dead, probe.means, 0)[None].repeat(2, axis=0)
     return sweep_dead_units(without_units(network, dead, constants))
 
@@ -158,13 +171,17 @@ def add_layer(
         position: index into `layer_sizes` that the new layer will have, from 1 to the index of
             the output layer.
         rng: source of randomness.
+
+    Raises:
+        InputError: the position is out of range.
     """
+    position = whole("position", position, 1, network.depth + 1)
     sizes = list(network.layer_sizes)
     if position == 1:
         fan_in, _ = typical_fans(network, 1)
         count = network.n_outputs
         empty = (network.n_inputs, 0, *sizes[1:])
-        return _grow(network, probe, count, 1, fan_in, count, rng, layer_sizes=empty)
+        return grow(network, probe, count, 1, fan_in, count, rng, layer_sizes=empty)
     start, stop = network.starts[position - 1 : position + 1]
     width = int(stop - start)
     targets = network.targets + np.where(network.targets >= stop, width, 0)
@@ -200,22 +217,15 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
 
     Raises:
         EditError: no connection would be left.
+        InputError: the network has no such layer.
     """
+    layer = _hidden(network, layer)
     start, stop = network.starts[layer : layer + 2]
     n, n_inputs = network.n_units, network.n_inputs
     into = (network.targets >= start) & (network.targets < stop)
     out_of = (network.indices >= start) & (network.indices < stop)
-    bypass = np.zeros((2, n - stop, start))
-    slopes = _slopes(network, probe, layer)
-    _connect_past(network.full_index, network.connections[BOTH], slopes, start, bypass)
-    rows, sources = np.nonzero(bypass.any(axis=0))
-    spread = probe.activations[:start].std(axis=1)
-    strength = np.abs(bypass[1, rows, sources]) * spread[sources]
-    kept = np.sort(largest(strength, int(into.sum() + out_of.sum())))
-    rows, sources = rows[kept], sources[kept]
-    targets = rows + stop
-    values = np.zeros((4, kept.size), np.float32)
-    values[BOTH] = bypass[:, rows, sources]
+    count = int(into.sum() + out_of.sum())
+    targets, sources, values = _bypasses(network, probe, layer, count)
 
     rest = np.flatnonzero(~(into | out_of))
     connections = network.connections.take(rest, axis=1)
@@ -246,67 +256,36 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
     return sweep_dead_units(without_units(merged, dead, np.zeros((2, n))))
 
 
-def _grow(
-    network: SparseNetwork,
-    probe: Probe,
-    count: int,
-    layer: int,
-    fan_in: int,
-    fan_out: int,
-    rng: np.random.Generator,
-    layer_sizes: Sequence[int] | None = None,
-) -> SparseNetwork:
-    """Append neurons to a layer, which is empty and new if `layer_sizes` (with it) is given."""
-    sizes = list(layer_sizes or network.layer_sizes)
-    sources_end = sum(sizes[:layer])
-    new_start = sources_end + sizes[layer]
-    row = new_start - network.n_inputs
-    earlier, later = slice(0, sources_end), slice(row, None)
+def _receiving(network: SparseNetwork, layer: int | None) -> int | None:
+    return layer if layer is None else whole("layer", layer, 1, network.depth + 1)
 
-    bridges = probe.gradients[later, earlier]
-    mix = rng.standard_normal((count, bridges.shape[0])).astype(np.float32)
-    # einsum rather than a BLAS product: the bits must not depend on a thread count.
-    wish = -np.einsum("kt,ts->ks", mix, bridges)
-    fan_in = min(fan_in, sources_end)
-    chosen = np.argpartition(-np.abs(wish), fan_in - 1, axis=1)[:, :fan_in]
-    incoming = np.take_along_axis(wish, chosen, axis=1)
-    norm = np.sqrt((incoming**2).sum(axis=1, keepdims=True))
-    fallback = np.full_like(incoming, np.sqrt(2 / fan_in))
-    incoming = np.divide(incoming * np.sqrt(2), norm, out=fallback, where=norm > 0)
 
-    activation = np.einsum("kf,kfb->kb", incoming, probe.activations[earlier][chosen])
-    silent = (activation <= 0).all(axis=1)  # as when negative weights read ReLU units alone
-    incoming[silent] *= -1
-    activation[silent] *= -1
-    outgoing = np.einsum("kb,tb->kt", np.maximum(activation, 0), probe.deltas[later])
-    fan_out = min(fan_out, outgoing.shape[1])
-    readers = np.argpartition(-np.abs(outgoing), fan_out - 1, axis=1)[:, :fan_out]
+def _hidden(network: SparseNetwork, layer: int) -> int:
+    if network.depth == 0:
+        raise InputError("the network has no hidden layer that could be edited")
+    return whole("hidden layer", layer, 1, network.depth)
 
-    weights_in = np.zeros((4, count * fan_in), np.float32)
-    weights_in[BOTH] = incoming.ravel()
-    weights_out = np.zeros((4, count * fan_out), np.float32)
-    new_units = np.arange(new_start, new_start + count)
-    sizes[layer] += count
-    return from_coordinates(
-        tuple(sizes),
-        np.concatenate(
-            [
-                np.where(network.targets >= new_start, network.targets + count, network.targets),
-                np.repeat(new_units, fan_in),
-                readers.ravel() + new_start + count,
-            ]
-        ),
-        np.concatenate(
-            [
-                np.where(network.indices >= new_start, network.indices + count, network.indices),
-                chosen.ravel(),
-                np.repeat(new_units, fan_out),
-            ]
-        ),
-        np.concatenate([network.connections, weights_in, weights_out], axis=1),
-        np.insert(network.units, [row] * count, 0, axis=1),
-        network.steps,
-    )
+
+def _bypasses(
+    network: SparseNetwork, probe: Probe, layer: int, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The strongest of the connections that replace a layer.
+
+    Returns:
+        Targets, int64 `[n]`; sources, int64 `[n]`; their state, float32 `[4, n]`.
+    """
+    start, stop = network.starts[layer : layer + 2]
+    bypass = np.zeros((2, network.n_units - stop, start))
+    slopes = _slopes(network, probe, layer)
+    _connect_past(network.full_index, network.connections[BOTH], slopes, start, bypass)
+    possible = bypass.any(axis=0)
+    spread = np.broadcast_to(probe.activations[:start].std(axis=1), possible.shape)
+    weakness = -np.abs(bypass[1][possible]) * spread[possible]
+    kept = np.sort(smallest(weakness, count))
+    rows, sources = np.divmod(np.flatnonzero(possible)[kept], start)
+    values = np.zeros((4, kept.size), np.float32)
+    values[BOTH] = bypass[:, rows, sources]
+    return rows + stop, sources, values
 
 
 def _slopes(network: SparseNetwork, probe: Probe, layer: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
+from rlnas.integers import whole
 from rlnas.network import AVERAGE, VALUE, SparseNetwork
 from rlnas.probe import probe
 from rlnas.training import check_fit, evaluate, train
@@ -82,12 +83,7 @@ def sum_of_losses(losses: ArrayLike, last: int | None = None) -> np.ndarray:
     """
     curve = np.asarray(losses, np.float64)
     batches = curve.shape[-1]
-    if last is None:
-        last = batches
-    elif not 1 <= last <= batches:
-        raise InputError(
-            f"the last {last} of {batches} losses cannot be summed: expected 1 or more"
-        )
+    last = batches if last is None else whole("number of last losses", last, 1, batches)
     return curve[..., batches - last :].sum(axis=-1)
 
 

@@ -19,6 +19,7 @@ from rlnas.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files import replace_file
 from rlnas.grid import Grid
+from rlnas.integers import whole
 from rlnas.network import SparseNetwork, new_network
 from rlnas.progress import progress
 from rlnas.table import Table
@@ -68,7 +69,8 @@ def study(
     Raises:
         InputError: the table is too small or of another data set, or the sample is.
     """
-    _check(table, dataset, sample)
+    _check(table, dataset)
+    sample, seed = whole("sample", sample, 2), whole("seed", seed)
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(len(table), size=min(sample, len(table)), replace=False))
     estimates = tabulated(table, dataset) + measured(table, dataset, chosen, rng, progress_bar)
@@ -303,7 +305,7 @@ def _counted(epochs: int) -> str:
     return "1 epoch" if epochs == 1 else f"{epochs} epochs"
 
 
-def _check(table: Table, dataset: Dataset, sample: int) -> None:
+def _check(table: Table, dataset: Dataset) -> None:
     """Raise `InputError` unless there is something to judge, and the data set to do it on."""
     if table.n_seeds < 2 or len(table) < 2:
         raise InputError(
@@ -317,8 +319,6 @@ def _check(table: Table, dataset: Dataset, sample: int) -> None:
             f"the table was made on data set '{table.dataset}', not on '{dataset.name}' as given: "
             "expected the same inputs, outputs and samples"
         )
-    if sample < 2:
-        raise InputError(f"a sample of {sample} cannot be ranked: expected at least 2")
 
 
 # --- the table and the picture ---

@@ -4,16 +4,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
-from numbers import Integral, Real
+from numbers import Real
 from reprlib import repr as brief
 
 import numpy as np
 
 from rlnas.architecture import Architecture
 from rlnas.errors import InputError
+from rlnas.integers import is_whole, whole
 
 WIDEST = 2**15
 MOST_ARCHITECTURES = 1_000_000
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -37,19 +42,18 @@ class Grid:
     max_depth: int
 
     def __post_init__(self) -> None:
-        for name, kind, high in (("widths", Integral, WIDEST), ("densities", Real, 1)):
+        for name, kind, high in (("widths", int, WIDEST), ("densities", float, 1)):
             values = tuple(getattr(self, name))
-            object.__setattr__(self, name, values)  # of a list, too
-            numbers = values and all(isinstance(value, kind) for value in values)
+            numbers = values and all(map(is_whole if kind is int else _is_real, values))
             ascending = numbers and all(a < b for a, b in pairwise((0, *values)))
             if not ascending or values[-1] > high:
-                what = "whole numbers" if kind is Integral else "numbers"
+                what = "whole numbers" if kind is int else "numbers"
                 raise InputError(
                     f"{name} {brief(values)} cannot be used: expected ascending {what} above 0, "
                     f"at most {high}"
                 )
-        if not (isinstance(self.max_depth, Integral) and 0 <= self.max_depth <= 5):
-            raise InputError(f"max_depth {brief(self.max_depth)} cannot be used: expected 0 to 5")
+            object.__setattr__(self, name, tuple(map(kind, values)))
+        object.__setattr__(self, "max_depth", whole("max_depth", self.max_depth, 0, 5))
         if self.size > MOST_ARCHITECTURES:
             layers = len(self.widths) * len(self.densities)
             raise InputError(

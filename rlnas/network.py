@@ -19,6 +19,7 @@ from rlnas.architecture import Architecture
 from rlnas.checks import MAX_FEATURES
 from rlnas.errors import InputError
 from rlnas.files import parse_json, replace_file
+from rlnas.integers import whole, wholes
 from rlnas.survey import Survey, survey
 
 VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
@@ -28,6 +29,7 @@ BLOCK = 8  # inputs gathered together, as many as `rlnas.simd.LANES`
 MAX_UNITS = 2**31 - 1  # units are int32
 MAX_LAYERS = 256  # layers are counted in pairs; nothing that is designed here has more than 5
 MAX_STEPS = 2**53
+_DRAWN_AT_ONCE = 2**18  # random numbers: those for all pairs of units may not fit in memory
 
 
 class Index(NamedTuple):
@@ -65,6 +67,10 @@ class SparseNetwork:
     connections: np.ndarray
     units: np.ndarray
     steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.layer_sizes = wholes("layer sizes", self.layer_sizes)
+        self.steps = whole("steps", self.steps, 0, MAX_STEPS)
 
     @property
     def n_inputs(self) -> int:
@@ -200,7 +206,7 @@ class SparseNetwork:
         """
         sizes = self.layer_sizes
         told = f"layer sizes {brief(sizes)} cannot be used"
-        if len(sizes) < 2 or any(type(n) is not int or n < 1 for n in sizes):
+        if len(sizes) < 2 or min(sizes) < 1:
             raise InputError(
                 f"{told}: expected at least inputs and outputs, each a positive integer"
             )
@@ -277,10 +283,8 @@ class SparseNetwork:
             raise
         except Exception as error:  # safetensors, JSON and NumPy raise many kinds
             raise InputError(f"{path} is damaged: {error}") from error
-        if not isinstance(sizes, list) or not isinstance(steps, int) or not 0 <= steps <= MAX_STEPS:
-            raise InputError(f"{path} is damaged: layer sizes or step count cannot be read")
-        network = cls(tuple(sizes), **arrays, steps=steps)
         try:
+            network = cls(sizes, **arrays, steps=steps)
             network.check()
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}") from error
@@ -316,6 +320,7 @@ def from_coordinates(
         units: float32 `[4, rows]`, state of the biases.
         steps: optimiser steps taken so far.
     """
+    layer_sizes = wholes("layer sizes", layer_sizes)
     order = np.argsort(targets * np.int64(sum(layer_sizes)) + sources, kind="stable")
     ordered = connections.take(order, axis=1)
     return from_sorted(layer_sizes, targets[order], sources[order], ordered, units, steps)
@@ -330,6 +335,7 @@ def from_sorted(
     steps: int = 0,
 ) -> SparseNetwork:
     """As `from_coordinates`, of connections that are ordered by target, then by source."""
+    layer_sizes = wholes("layer sizes", layer_sizes)
     bounds = np.arange(layer_sizes[0], sum(layer_sizes) + 1)
     return SparseNetwork(
         layer_sizes,
@@ -356,8 +362,9 @@ def random_network(
         rng: source of randomness.
 
     Raises:
-        InputError: a size is not positive or a density is out of range.
+        InputError: a size is no whole number from 1, or a density is out of range.
     """
+    layer_sizes = wholes("layer sizes", layer_sizes)
     if len(layer_sizes) < 2 or min(layer_sizes) < 1:
         raise InputError(f"layer sizes {layer_sizes} cannot be used: each must be at least 1")
     steps = list(pairwise(layer_sizes))
@@ -369,9 +376,10 @@ def random_network(
     targets, sources, start = [], [], 0
     for (n_in, n_out), share in zip(steps, densities, strict=True):
         fan_in = max(1, round(share * n_in))
-        chosen = np.argsort(rng.random((n_out, n_in)), axis=1)[:, :fan_in]
         rows = np.repeat(np.arange(n_out), fan_in)
-        columns = chosen.ravel()
+        some = np.array_split(np.arange(n_out), 1 + n_out * n_in // _DRAWN_AT_ONCE)
+        shuffled = (np.argsort(rng.random((units.size, n_in)), axis=1) for units in some)
+        columns = np.concatenate([order[:, :fan_in].ravel() for order in shuffled])
         if start > 0:
             unread = np.setdiff1d(np.arange(n_in), columns)
             rows = np.concatenate([rows, rng.integers(n_out, size=unread.size)])

@@ -4,6 +4,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from rlnas.integers import whole
+
 Numbers = TypeVar("Numbers", float, np.ndarray)
 
 REFERENCE_WIDTH = 76
@@ -15,7 +17,7 @@ def reference_weights(n_inputs: int, n_outputs: int) -> int:
 
     On MNIST that is 60,344, about the size reported by Tessera & Rosman 2019.
     """
-    return REFERENCE_WIDTH * (n_inputs + n_outputs)
+    return REFERENCE_WIDTH * (whole("n_inputs", n_inputs) + whole("n_outputs", n_outputs))
 
 
 def score(accuracy: Numbers, active_weights: Numbers, penalty: float, reference: int) -> Numbers:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rlnas import idx, synthetic
-from rlnas.checks import checked_pair
+from rlnas.checks import checked_pair, column_names
 from rlnas.errors import InputError
 from rlnas.files import open_regular
 from rlnas.npz import names_of, read_arrays
@@ -107,7 +107,9 @@ def read(source: Source, data_dir: str | os.PathLike[str] | None = None) -> RawD
         return source
     if isinstance(source, tuple) and len(source) == 2:
         features, labels = checked_pair(*source)
-        return RawData("arrays", {"arrays": list(features.shape)}, features, labels)
+        names = column_names(source[0])
+        shape = list(features.shape)
+        return RawData("arrays", {"arrays": shape}, features, labels, feature_names=names)
     if isinstance(source, str | os.PathLike):
         text = os.fspath(source)
         if text in NAMES or text.startswith(synthetic.PREFIXES):
@@ -198,6 +200,9 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
         try:
             arrays = read_arrays(stream, sorted(known))
         except ValueError as error:
+            if str(error).startswith("Object arrays"):
+                advice = "save arrays of numbers, such as X.astype(float)"
+                raise InputError(f"{path} has an array of Python objects: {advice}") from None
             raise InputError(
                 f"{path} is damaged or no .npz file of plain arrays: {error}"
             ) from None

@@ -50,9 +50,14 @@ def sweep_dead_units(network: SparseNetwork) -> SparseNetwork:
 
 def largest(values: np.ndarray, count: int) -> np.ndarray:
     """Indices of the `count` largest values, in no particular but a reproducible order."""
+    return smallest(-values, count)
+
+
+def smallest(values: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the `count` smallest values, in no particular but a reproducible order."""
     if count >= values.size:
         return np.arange(values.size)
-    return np.argpartition(-values, count - 1)[:count]
+    return np.argpartition(values, count - 1)[:count]
 
 
 def with_connections(

@@ -18,6 +18,7 @@ from rlnas.checks import MAX_FEATURES
 from rlnas.errors import InputError
 from rlnas.files import open_regular, parse_json, replace_file
 from rlnas.grid import Grid
+from rlnas.integers import PlainIntegers, is_whole
 from rlnas.npz import read_arrays
 from rlnas.scoring import reference_weights, score
 
@@ -45,7 +46,7 @@ class Record(NamedTuple, Generic[T]):
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Table(PlainIntegers):
     """Measured results of every architecture of a grid, for several seeds and epoch counts.
 
     A seed decides which connections exist, their first weights and the order of the samples.
@@ -124,23 +125,17 @@ class Table:
         self, epochs: int | None = None, seed: int | None = None
     ) -> tuple[Record[float], ...]:
         """The records of all architectures, in the order of their numbers; see `query`."""
+        key = self.check_epochs(epochs), self._check_seed(seed)
         try:
-            return self._records[epochs, seed]
-        except (KeyError, TypeError):
-            columns = self.columns(epochs, seed)
+            return self._records[key]
+        except KeyError:
+            columns = self.columns(*key)
             records = tuple(map(Record, *(column.tolist() for column in columns)))
-            return self._records.setdefault((epochs, seed), records)
+            return self._records.setdefault(key, records)
 
     def columns(self, epochs: int | None = None, seed: int | None = None) -> Record[np.ndarray]:
         """As `records`, but one float64 `[architectures]` for each field; see `query`."""
-        self.check_epochs(epochs)
-        if epochs is None:
-            epochs = self.epochs[-1]
-        if seed is not None and seed not in range(self.n_seeds):
-            raise InputError(
-                f"no results of seed {seed}: expected 0 to {self.n_seeds - 1}, or None"
-            )
-        at = self.epochs.index(epochs)
+        at, seed = self.epochs.index(self.check_epochs(epochs)), self._check_seed(seed)
         chosen = slice(None) if seed is None else slice(seed, seed + 1)
 
         def mean(values: np.ndarray) -> np.ndarray:
@@ -155,11 +150,27 @@ class Table:
             mean(self.active_weights),
         )
 
-    def check_epochs(self, epochs: int | None) -> None:
-        """Raise `InputError` unless it is None or one of the table's epoch counts."""
-        if epochs is not None and epochs not in self.epochs:
+    def check_epochs(self, epochs: int | None) -> int:
+        """One of the table's epoch counts; the most of them for None.
+
+        Raises:
+            InputError: it is something else.
+        """
+        if epochs is None:
+            return self.epochs[-1]
+        if not is_whole(epochs) or epochs not in self.epochs:
             known = ", ".join(map(str, self.epochs))
             raise InputError(f"no results after {epochs} epochs: expected one of {known}")
+        return int(epochs)
+
+    def _check_seed(self, seed: int | None) -> int | None:
+        if seed is None:
+            return None
+        if not is_whole(seed) or seed not in range(self.n_seeds):
+            raise InputError(
+                f"no results of seed {seed}: expected 0 to {self.n_seeds - 1}, or None"
+            )
+        return int(seed)
 
     def scores(
         self, penalty: float, *, epochs: int | None = None, seed: int | None = None

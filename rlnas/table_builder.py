@@ -17,6 +17,7 @@ from rlnas.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files import locked, open_regular, read_json, replace_file, write_json
 from rlnas.grid import GRID, Grid
+from rlnas.integers import is_whole, plain, whole
 from rlnas.network import new_network
 from rlnas.npz import read_arrays
 from rlnas.progress import progress
@@ -75,11 +76,10 @@ def build(
         InputError: a value cannot be used, the folder holds chunks of another table, or another
             process is working on it.
     """
-    whole = all(isinstance(count, int | np.integer) for count in epochs)
-    if not (whole and epochs and epochs[0] > 0 and list(epochs) == sorted(set(epochs))):
+    counts = all(map(is_whole, epochs))
+    if not (counts and epochs and epochs[0] > 0 and list(epochs) == sorted(set(epochs))):
         raise InputError(f"epochs {epochs} cannot be used: expected ascending numbers from 1")
-    if not (isinstance(n_seeds, int | np.integer) and n_seeds >= 1):
-        raise InputError(f"{n_seeds} seeds cannot be used: expected at least 1")
+    epochs, n_seeds = plain(tuple(epochs)), whole("seeds", n_seeds, 1)
     data = datasets.load(dataset, data_dir=data_dir)
     if max(data.validation.size, data.test.size) > MAX_SAMPLES:
         raise InputError(
@@ -119,7 +119,7 @@ def build(
                 np.savez(stream, **results)  # type: ignore[arg-type]
                 replace_file(_file(folder, task), stream.getvalue())
                 bar.update(task.stop - task.start)
-        table = _collect(folder, tasks, data, grid, tuple(epochs), n_seeds)
+        table = _collect(folder, tasks, data, grid, epochs, n_seeds)
         table.save(folder / "table.npz")
         return table
 

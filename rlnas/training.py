@@ -9,6 +9,7 @@ import numpy as np
 from rlnas import kernels
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
+from rlnas.integers import whole
 from rlnas.network import AVERAGE, VALUE, SparseNetwork
 
 
@@ -60,6 +61,7 @@ class Batches:
 
     def take(self, batches: int) -> np.ndarray:
         """int32 `[batches, batch_size]`: the next samples."""
+        batches = whole("batches", batches)
         wanted = batches * self.batch_size
         parts, have = [self.rest], self.rest.size
         while have < wanted:
@@ -187,6 +189,7 @@ def final_training(
     Yields:
         Training accuracy and loss of each epoch.
     """
+    epochs = whole("epochs", epochs)
     samples = np.concatenate([dataset.train, dataset.validation])
     batches = Batches(samples, rng)
     per_epoch = max(1, samples.size // batches.batch_size)

@@ -6,6 +6,7 @@ import numpy as np
 
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
+from rlnas.integers import whole
 from rlnas.network import AVERAGE, SparseNetwork, random_network
 from rlnas.surgery import EditError, sweep_dead_units, with_only
 from rlnas.training import HYPERPARAMETERS, Batches, train
@@ -47,6 +48,7 @@ def magnitude_pruning(
             data set, or the layers have no such number of connections.
         EditError: no network with so few connections was found.
     """
+    batches, active_weights = whole("batches", batches), whole("active weights", active_weights)
     if not moments(batches):
         raise InputError(f"{batches} batches are too few to prune in: expected at least 8")
     network = random_network(layer_sizes, 1.0, rng)
@@ -101,7 +103,7 @@ def prune(network: SparseNetwork, salience: np.ndarray, count: int) -> SparseNet
         InputError: the network has no such number of connections.
         EditError: no network has just so many, when the least salient go first.
     """
-    check_count(network, count)
+    count = check_count(network, count)
     surplus = network.active_weights - count
     order = np.argsort(salience, kind="stable")
     keep = np.ones(order.size, bool)
@@ -123,12 +125,13 @@ def prune(network: SparseNetwork, salience: np.ndarray, count: int) -> SparseNet
     return pruned
 
 
-def check_count(network: SparseNetwork, count: int) -> None:
-    """Raise `InputError` unless a network has so many connections that could be kept."""
-    if not 1 <= count <= network.active_weights:
-        raise InputError(
-            f"{count} connections cannot be kept: expected 1 to {network.active_weights}"
-        )
+def check_count(network: SparseNetwork, count: int) -> int:
+    """The connections to keep as an int.
+
+    Raises:
+        InputError: the network has no such number of connections.
+    """
+    return whole("number of connections", count, 1, network.active_weights)
 
 
 def _swept(network: SparseNetwork, keep: np.ndarray) -> SparseNetwork | None:

@@ -5,6 +5,7 @@ import numpy as np
 from rlnas.agents.baselines.magnitude_pruning import moments
 from rlnas.agents.baselines.sparse_evolutionary_training import erdos_renyi, inactive_pairs
 from rlnas.datasets import Dataset
+from rlnas.integers import whole
 from rlnas.network import VALUE, SparseNetwork
 from rlnas.probe import probe
 from rlnas.surgery import (
@@ -50,6 +51,7 @@ def rigl(
             or the layers have no such number of connections.
         EditError: no network with so few connections was found.
     """
+    batches, active_weights = whole("batches", batches), whole("active weights", active_weights)
     network = erdos_renyi(layer_sizes, active_weights, rng)
     order = Batches(dataset.train, rng).take(batches)
     updates = moments(batches)

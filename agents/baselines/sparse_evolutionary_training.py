@@ -7,6 +7,7 @@ import numpy as np
 from rlnas.agents.baselines.magnitude_pruning import moments, prune
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
+from rlnas.integers import whole, wholes
 from rlnas.network import VALUE, SparseNetwork, random_network
 from rlnas.surgery import BOTH, EditError, largest, sweep_dead_units, with_connections, with_only
 from rlnas.training import Batches, train
@@ -41,6 +42,7 @@ def sparse_evolutionary_training(
             or the layers have no such number of connections.
         EditError: no network with so few connections was found.
     """
+    batches, active_weights = whole("batches", batches), whole("active weights", active_weights)
     network = erdos_renyi(layer_sizes, active_weights, rng)
     order = Batches(dataset.train, rng).take(batches)
     *before, last = np.split(order, moments(batches))
@@ -93,6 +95,8 @@ def erdos_renyi_counts(layer_sizes: tuple[int, ...], active_weights: int) -> np.
     Raises:
         InputError: the layer sizes cannot be used, or have no such number of connections.
     """
+    layer_sizes = wholes("layer sizes", layer_sizes)
+    active_weights = whole("active weights", active_weights)
     if len(layer_sizes) < 2 or min(layer_sizes) < 1:
         raise InputError(f"layer sizes {layer_sizes} cannot be used: each must be at least 1")
     steps = np.array(list(pairwise(layer_sizes)))

@@ -481,14 +481,15 @@ def with_value(array: np.ndarray, value: Any) -> np.ndarray:
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (with_value(X, np.nan), Y, "X has 1 values that are NaN, infinite"),
+        (with_value(X, np.nan), Y, "X has 1 values that are missing"),
         (with_value(X, np.inf), Y, "row 1, column 3"),
         (with_value(X, -np.inf), Y, "remove or replace them"),
         (X, Y + 1, "y has no sample of class 0"),
         (X, Y - 1, "y has the label -1"),
-        (X, Y + 0.5, "expected whole numbers from 0"),
+        (X, Y + 0.5, "number to predict .regression., which rlnas cannot do yet"),
+        (X, np.arange(100), "y has 100 classes in 100 samples"),
         (X, Y * 2, "y has no sample of class 1 but labels up to 4"),
-        (X, np.array(["a", "b"] * 50), "y has dtype <U1, expected numbers"),
+        (X, np.array(["a", "b"] * 50), "y has the text 'a' in row 0, expected a number"),
         (X, Y * 0, "y has only one class"),
         (X[:20], Y[:20], "12 of 20 samples would be left for training"),
         (X, Y[:-1], "X has 100 samples but y 99 labels"),
@@ -496,13 +497,21 @@ def with_value(array: np.ndarray, value: Any) -> np.ndarray:
         (X[:, 0], Y, r"X has shape \(100,\), expected \[samples, features\]"),
         (X.reshape(100, 2, 2), Y, r"X has shape \(100, 2, 2\)"),
         (X[:0], Y[:0], "X is empty"),
-        (X, Y[:, None], r"y has shape \(100, 1\)"),
-        (X.astype(str), Y, "expected numbers: encode categories"),
+        (X, np.stack([Y, Y], 1), r"y has shape \(100, 2\)"),
+        (X.astype(str), Y, "expected a number: convert text"),
     ],
 )
 def test_arrays_that_cannot_be_used_are_refused(tmp_path, capsys, x, y, message):
     np.savez(tmp_path / "mine.npz", X=x, y=y)
     assert_train_refuses(tmp_path, capsys, message, tmp_path / "mine.npz")
+
+
+@pytest.mark.parametrize("y", [X[:, 0], np.arange(100)])
+def test_no_network_is_designed_for_a_number_to_predict(tmp_path, capsys, y):
+    np.savez(tmp_path / "mine.npz", X=X, y=y)
+    arguments = ["design", "--dataset", tmp_path / "mine.npz", "--out", tmp_path / "design"]
+    refused(arguments, capsys, "number to predict .regression.")
+    assert not (tmp_path / "design").exists()
 
 
 def test_files_that_are_no_arrays_are_refused(tmp_path, capsys):
@@ -511,7 +520,7 @@ def test_files_that_are_no_arrays_are_refused(tmp_path, capsys):
     (tmp_path / "text.npz").write_text("no arrays")
     assert_train_refuses(tmp_path, capsys, "damaged or no .npz", tmp_path / "text.npz")
     np.savez(tmp_path / "objects.npz", X=np.array([{}], object), y=Y)
-    assert_train_refuses(tmp_path, capsys, "damaged or no .npz", tmp_path / "objects.npz")
+    assert_train_refuses(tmp_path, capsys, "array of Python objects", tmp_path / "objects.npz")
     assert_train_refuses(tmp_path, capsys, "does not exist", tmp_path / "absent.npz")
 
 
@@ -523,9 +532,9 @@ def test_files_that_are_no_arrays_are_refused(tmp_path, capsys):
         (["--penalty", "-1", "1"], "is out of range"),
         (["--penalty", "nan"], "penalty nan cannot be used"),
         (["--penalty", "1", "2", "3"], "--penalty takes a number or LOW HIGH, not 3 values"),
-        (["--num-envs", "0"], "--num-envs 0: expected at least 1"),
-        (["--num-envs", "-4"], "--num-envs -4: expected at least 1"),
-        (["--total-timesteps", "0"], "--total-timesteps 0: expected at least 1"),
+        (["--num-envs", "0"], "--num-envs 0 cannot be used: expected a whole number from 1"),
+        (["--num-envs", "-4"], "--num-envs -4 cannot be used"),
+        (["--total-timesteps", "0"], "--total-timesteps 0 cannot be used"),
         (["--episode-steps", "0"], "episode_steps 0 cannot be used"),
         (["--batches-per-step", "0"], "batches_per_step 0 cannot be used"),
         (["--learning-rate", "0"], "--learning-rate 0.0"),

@@ -65,7 +65,7 @@ def test_study_estimators_writes_a_table_and_a_plot(built, tmp_path, capsys):
         (["build", *SMALL[:5], "8", "4"], "widths .* cannot be used: expected ascending"),
         (["build", *SMALL[:2], "--densities", "2"], "densities .* cannot be used"),
         (["build", *SMALL[:2], "--epochs", "0"], "epochs .* cannot be used"),
-        (["build", *SMALL[:2], "--seeds", "0"], "0 seeds cannot be used: expected at least 1"),
+        (["build", *SMALL[:2], "--seeds", "0"], "seeds 0 cannot be used: expected a whole"),
         (["build", "--dataset", "winee"], "unknown data set 'winee' .did you mean wine"),
         (["scores", "--tasks", "nope"], "unknown tasks .'nope'.: expected some of tabular-digits"),
     ],

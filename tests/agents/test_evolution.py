@@ -83,8 +83,8 @@ def test_the_command_writes_to_a_folder_named_after_the_task(tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"budget": 0}, "--budget 0: expected at least 1"),
-        ({"seed": -1}, "--seed -1: expected"),
+        ({"budget": 0}, "--budget 0 cannot be used: expected a whole"),
+        ({"seed": -1}, "--seed -1 cannot be used: expected"),
         ({"penalty": (0.1, 0.2, 0.3)}, "--penalty takes a number or LOW HIGH, not 3"),
         ({"dataset": ("nothing",)}, "nothing"),
         ({"episode_steps": 0}, "episode_steps"),

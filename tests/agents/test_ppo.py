@@ -439,8 +439,8 @@ def test_a_total_is_rounded_up_to_whole_rollouts(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"total_timesteps": 0}, "--total-timesteps 0: expected at least 1"),
-        ({"num_envs": 0}, "--num-envs 0: expected at least 1"),
+        ({"total_timesteps": 0}, "--total-timesteps 0 cannot be used"),
+        ({"num_envs": 0}, "--num-envs 0 cannot be used"),
         ({"rollout_steps": 0}, "--rollout-steps 0"),
         ({"batch_size": 0}, "--batch-size 0"),
         ({"batch_size": 1}, "--batch-size 1: a gradient batch of one"),

@@ -234,7 +234,7 @@ def test_a_class_with_a_single_sample_does_not_prevent_loading(caplog):
 
 
 def test_more_classes_than_places_in_a_split_do_not_prevent_loading():
-    assert load((X, np.arange(100) % 50)).n_classes == 50
+    assert load((X, np.arange(100) % 33)).n_classes == 33
 
 
 # --- several data sets ---
@@ -390,20 +390,19 @@ BAD_ARRAYS = {
     "NaN": (with_value(X, ([7, 3], [1, 2]), np.nan), Y, "X has 2 values .* row 3, column 2"),
     "infinity": (with_value(X, (9, 0), -np.inf), Y, "X has 1 values .* row 9, column 0"),
     "overflow": (with_value(X, (9, 0), 1e300, float), Y, "beyond float32.* row 9, column 0"),
-    "text": (X.astype(str), Y, "X has dtype .* expected numbers"),
-    "objects": (X.astype(object), Y, "X has dtype object, expected numbers"),
-    "complex": (X.astype(complex), Y, "X has dtype complex"),
-    "ragged": ([[1, 2], [3]], [0, 1], "X is not an array"),
+    "text": (X.astype(str), Y, "X has the text .* row 0, column 0, expected a number"),
+    "complex": (X.astype(complex), Y, "X has the complex128 .* real and the imaginary part"),
+    "ragged": ([[1, 2], [3]], [0, 1], "X is ragged, its rows differ in length"),
     "one dimension": (X[:, 0], Y, r"X has shape \(100,\), expected \[samples, features\]"),
     "images": (X.reshape(100, 2, 2), Y, r"X.reshape\(len\(X\), -1\)"),
     "no samples": (X[:0], Y[:0], r"X is empty \(shape \(0, 4\)\)"),
     "no features": (X[:, :0], Y, r"X is empty \(shape \(100, 0\)\)"),
     "lengths": (X, Y[:-1], "X has 100 samples but y 99 labels"),
     "negative label": (X, Y - 1, "y has the label -1 in row 0, expected whole numbers"),
-    "fractional label": (X, Y + 0.5, "y has the label 0.5 in row 0"),
-    "NaN label": (X, with_value(Y, 4, np.nan, float), "y has the label nan in row 4"),
+    "fractional label": (X, Y + 0.5, "y has the value 0.5 in row 0: .*regression"),
+    "NaN label": (X, with_value(Y, 4, np.nan, float), "y has no label in row 4"),
     "huge label": (X, with_value(Y, 4, 2**40), "y has the label 1099511627776 in row 4"),
-    "text labels": (X, Y.astype(str), "y has dtype .* np.unique"),
+    "text labels": (X, Y.astype(str), "y has the text '0' in row 0, .* np.unique"),
     "one-hot labels": (X, np.eye(3)[Y], r"y has shape \(100, 3\), expected \[samples\]"),
     "gap": (X, (Y > 0) * 2, "y has no sample of class 1 but labels up to 2"),
     "labels from 1": (X, Y + 1, "y has no sample of class 0 but labels up to 3"),
@@ -442,7 +441,7 @@ def test_an_outlier_that_would_overflow_once_standardised_is_refused():
         ({"X": X, "y": Y, "X_test": X, "y_test": Y[1:]}, "X_test has 100 samples but y_test 99"),
         ({"X": X, "y": Y, "X_test": X * np.nan, "y_test": Y}, "X_test has 400 values"),
         ({"X": X, "y": Y, "X_test": X[:0], "y_test": Y[:0]}, "X_test is empty"),
-        ({"X": X.astype(object), "y": Y}, "no .npz file of plain arrays"),
+        ({"X": X.astype(object), "y": Y}, "has an array of Python objects: save arrays of num"),
     ],
 )
 def test_bad_arrays_in_an_npz_file_are_refused(tmp_path, arrays, message):

@@ -480,7 +480,7 @@ def test_what_a_removed_layer_was_worth_on_average_stays(seed):
 
 def test_the_strongest_replacements_of_a_layer_are_the_ones_kept():
     scale = DATA.scale * np.float32([1, 5, 0.2, 1, 3, 0.5])  # so that the spread of inputs counts
-    data = replace(DATA, scale=scale)
+    data = replace(DATA, preprocessing=replace(DATA.preprocessing, scale=scale))
     network = layered((6, 2, 3), seed=4)
     network.connections[AVERAGE] = network.connections[VALUE]
     whole = edits.remove_layer(network, probe(network, data, SAMPLES), 1)

@@ -202,9 +202,9 @@ def test_losses_are_summed_as_by_hand():
     assert found == pytest.approx(losses[2] + losses[3] + losses[4] + losses[5])
 
 
-@pytest.mark.parametrize("last", [0, -1, 4])
+@pytest.mark.parametrize("last", [0, -1, 4, 2.0, True])
 def test_losses_that_are_not_there_are_not_summed(last):
-    with pytest.raises(InputError, match="of 3 losses"):
+    with pytest.raises(InputError, match="expected a whole number from 1 to 3"):
         estimation.sum_of_losses([1, 2, 3], last=last)
 
 

@@ -224,7 +224,7 @@ def test_what_cannot_be_studied_is_refused(table, digits):
         study(one_seed, digits)
     with pytest.raises(InputError, match="made on data set 'digits', not on 'wine'"):
         study(table, datasets.load("wine"))
-    with pytest.raises(InputError, match="a sample of 1"):
+    with pytest.raises(InputError, match="sample 1 cannot be used: expected a whole number from 2"):
         study(table, digits, sample=1)
 
 

@@ -112,8 +112,8 @@ def test_an_architecture_off_the_grid_is_told_what_is_on_it(wrong):
         ((8.5,), (0.5,), 1, "widths .* expected ascending whole numbers"),
         (("8",), (0.5,), 1, "widths .* expected ascending whole numbers"),
         ((8,), ("0.5",), 1, "densities .* expected ascending numbers"),
-        ((8,), (0.5,), -1, "max_depth -1 cannot be used: expected 0 to 5"),
-        ((8,), (0.5,), 6, "max_depth 6 cannot be used: expected 0 to 5"),
+        ((8,), (0.5,), -1, "max_depth -1 cannot be used: expected a whole number from 0 to 5"),
+        ((8,), (0.5,), 6, "max_depth 6 cannot be used: expected a whole number from 0 to 5"),
         ((8,), (0.5,), 1.5, "max_depth 1.5 cannot be used: expected"),
     ],
 )

@@ -323,11 +323,11 @@ def test_a_file_is_no_folder(tmp_path):
         ({"epochs": (0, 1)}, r"epochs .* expected ascending numbers from 1"),
         ({"epochs": (2, 1)}, r"epochs .* expected ascending numbers from 1"),
         ({"epochs": (1, 1)}, r"epochs .* expected ascending numbers from 1"),
-        ({"n_seeds": 0}, "0 seeds cannot be used: expected at least 1"),
-        ({"n_seeds": -1}, "-1 seeds cannot be used: expected at least 1"),
+        ({"n_seeds": 0}, "seeds 0 cannot be used: expected a whole number from 1"),
+        ({"n_seeds": -1}, "seeds -1 cannot be used"),
         ({"dataset": "winee"}, "unknown data set 'winee'"),
         ({"epochs": (1.5,)}, "epochs .* cannot be used"),
-        ({"n_seeds": 1.5}, "1.5 seeds cannot be used"),
+        ({"n_seeds": 1.5}, "seeds 1.5 cannot be used"),
     ],
 )
 def test_bad_settings_are_refused_and_write_nothing(tmp_path, settings, told):

@@ -364,7 +364,7 @@ def test_normalize_observation_runs_in_its_mode():
         ({"max_episode_steps": 0}, "max_episode_steps 0"),
         ({"max_episode_steps": -5}, "max_episode_steps -5"),
         ({"max_episode_steps": 2.5}, "max_episode_steps 2.5"),
-        ({"max_episode_steps": "3"}, "max_episode_steps 3"),
+        ({"max_episode_steps": "3"}, "max_episode_steps '3'"),
     ],
 )
 def test_bad_arguments_are_refused(settings, told):

@@ -194,7 +194,7 @@ def test_a_unit_without_a_way_in_is_folded_into_the_next_biases():
 @pytest.mark.parametrize("count", [0, -1, 5])
 def test_a_count_that_is_not_there_cannot_be_kept(count):
     network = network_by_hand((1, 2, 1), [(0, 1), (0, 2), (1, 3), (2, 3)])
-    with pytest.raises(InputError, match="expected 1 to"):
+    with pytest.raises(InputError, match="expected a whole number from 1 to"):
         prune(network, np.arange(4.0), count)
 
 
