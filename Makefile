@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
+.PHONY: setup demo test test-libraries test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
 
 setup: .venv/installed
 
@@ -20,6 +20,18 @@ demo: setup  ## train a controller on digits, let it design a network, show the 
 
 test: setup
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
+
+LIBRARIES := build/libraries-env
+PIP := -m pip install --quiet --disable-pip-version-check
+
+test-libraries: $(LIBRARIES)/installed  ## Minari, Tianshou and TorchRL run the environments: 5 minutes
+	$(LIBRARIES)/bin/python -m pytest -q tests/libraries tests/test_docs.py
+
+$(LIBRARIES)/installed: pyproject.toml constraints.txt constraints-libraries.txt
+	$(PYTHON) -m venv --clear $(LIBRARIES)
+	$(LIBRARIES)/bin/python $(PIP) -c constraints.txt -e '.[compat]' pytest
+	$(LIBRARIES)/bin/python $(PIP) -c constraints-libraries.txt -e '.[compat,libraries]'
+	touch $@
 
 test-faults: setup  ## kill long commands and Ray workers again and again: half an hour
 	RLNAS_KILLS=6 $(BIN)/python -m pytest -q -s tests/agents/test_kills.py \

@@ -14,7 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_checker import check_env
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
-from stable_baselines3.common.vec_env import VecEnv, VecMonitor
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 
 from rlnas.envs.sb3_vec_env import TabularVecEnv
 from tests.compat.helpers import make, short
@@ -75,6 +75,13 @@ def test_an_algorithm_learns_and_its_copy_on_disk_decides_alike(
     judge = evaluate_masked if algorithm is MaskablePPO else evaluate_policy
     mean, _ = judge(again, env, n_eval_episodes=2)
     assert np.isfinite(mean)
+    env.close()
+
+
+def test_a_prefix_imports_rlnas_in_a_new_process():
+    name = "rlnas/TabularDigits-v0"
+    env = make_vec_env(f"rlnas:{name}", n_envs=1, seed=0, vec_env_cls=SubprocVecEnv)
+    np.testing.assert_array_equal(env.reset(), make_vec_env(name, n_envs=1, seed=0).reset())
     env.close()
 
 
