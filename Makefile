@@ -90,23 +90,25 @@ transfer: setup  ## one design for data never seen, the controller against fixed
 	$(BIN)/rlnas transfer --out runs/transfer
 
 frontier: setup  ## designs for MNIST and Fashion-MNIST beside their rivals, tested once: two hours
-	for name in mnist fashion_mnist; do \
-		$(BIN)/rlnas frontier --dataset $$name --out runs/frontier-$$name && \
-		cp runs/frontier-$$name/frontier.png docs/frontier/$$name.png && \
-		cp runs/frontier-$$name/frontier.md docs/frontier/$$name.md && \
+	$(BIN)/rlnas frontier --dataset mnist --out runs/frontier-mnist
+	$(BIN)/rlnas frontier --dataset fashion_mnist --out runs/frontier-fashion_mnist \
+		--penalties 0.003 0.006 0.02 0.06 0.1 0.12 0.2 0.3 0.6 1
+	set -e; for name in mnist fashion_mnist; do \
+		cp runs/frontier-$$name/frontier.png docs/frontier/$$name.png; \
+		cp runs/frontier-$$name/frontier.md docs/frontier/$$name.md; \
 		cp runs/frontier-$$name/results.json docs/frontier/$$name.json; \
 	done
 
 capacity: setup  ## the poster's studies of width and depth: half an hour
-	for name in digits mnist fashion_mnist; do for study in width depth; do \
-		mkdir -p docs/capacity/$$name && \
-		$(BIN)/rlnas study $$study --dataset $$name --out runs/study/$$name-$$study && \
+	set -e; for name in digits mnist fashion_mnist; do for study in width depth; do \
+		mkdir -p docs/capacity/$$name; \
+		$(BIN)/rlnas study $$study --dataset $$name --out runs/study/$$name-$$study; \
 		cp runs/study/$$name-$$study/$$study.* docs/capacity/$$name/; \
 	done; done
 
 docs: setup  ## the pages of the environments, the data cards
 	$(BIN)/python docs/generate.py
-	for table in digits mnist; do \
+	set -e; for table in digits mnist; do \
 		$(BIN)/rlnas benchmark card --table $$table --out rlnas/tables/$$table; \
 	done
 
@@ -114,15 +116,14 @@ scores: setup  ## the reference scores: an hour
 	$(BIN)/rlnas benchmark scores --out runs/scores/live --tasks digits
 	$(BIN)/rlnas benchmark scores --out runs/scores/tables --tasks tabular-digits \
 		tabular-digits-varied tabular-mnist tabular-mnist-varied
-	sed -i '/^!\[/,$$d' docs/reference_scores.md
-	for part in live tables; do \
+	set -e; for part in live tables; do \
 		cp runs/scores/$$part/reference_scores.png docs/reference_scores_$$part.png; \
-		echo "![Interquartile means and intervals](reference_scores_$$part.png)"; echo; \
-		cat runs/scores/$$part/reference_scores.md; echo; \
-	done >> docs/reference_scores.md
+		$(BIN)/python docs/insert.py docs/reference_scores.md $$part \
+			runs/scores/$$part/reference_scores.md; \
+	done
 
 estimators: setup  ## how well cheap estimates rank architectures: 8 minutes
-	for table in digits mnist; do \
+	set -e; for table in digits mnist; do \
 		$(BIN)/rlnas study estimators --table $$table --out docs/estimators/$$table; \
 	done
 

@@ -15,8 +15,8 @@ from rlnas import forms
 from rlnas.architecture import layers_of
 from rlnas.errors import InputError
 from rlnas.files import parse_json
-from rlnas.one_table import reading, writing
 from rlnas.integers import PlainIntegers, whole
+from rlnas.one_table import reading, writing
 from rlnas.table import non_dominated
 
 VERSION = 2

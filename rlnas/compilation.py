@@ -1,13 +1,31 @@
-"""Compiled loops: Numba, with a cache where there is a folder for one."""
+"""Compiled loops: Numba, with a cache where there is a folder for one.
 
+Numba's own cache knows the file that a function is in, and nothing of the functions and constants
+that were compiled into it from other files. Here the name of a cache file therefore has a hash of
+all sources that may have taken part. Those are all sources of the function's floor and of the
+floors below, whether they take part or not: a rule that cannot be forgotten when code moves, and
+that also covers what no import shows, such as the order of the fields of a named tuple that comes
+in as an argument. The price is that a change anywhere in the core compiles all loops anew; a change
+of the environments compiles theirs only, and a change of the agents none.
+"""
+
+import glob
+import importlib.util
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
 _log = logging.getLogger("rlnas")
+
+_FLOORS = ("rlnas", "rlnas.envs", "rlnas.agents")
+"""Packages, each of which imports from itself and those before it only."""
 
 
 def compile_loops(fastmath: Iterable[str] = ()) -> Callable[[Callable[..., Any]], Any]:
@@ -22,15 +40,72 @@ def compile_loops(fastmath: Iterable[str] = ()) -> Callable[[Callable[..., Any]]
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
 
     def decorate(function: Callable[..., Any]) -> Any:
+        dispatcher = numba.njit(**options)(function)
         try:
-            return numba.njit(cache=True, **options)(function)
+            dispatcher._cache = _Cache(function)  # as `cache=True` does, with another class
         except RuntimeError as error:
             if "cannot cache" not in str(error):
                 raise
             _warn()
-            return numba.njit(**options)(function)
+        return dispatcher
 
     return decorate
+
+
+class _Names(CompileResultCacheImpl):
+    """Names the files of a function, with the hash of the sources at the end."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.stamp = hash_of_sources(_floors(function.__module__))
+        super().__init__(function)
+
+    def get_filename_base(self, fullname: str, abiflags: str) -> str:
+        return f"{super().get_filename_base(fullname, abiflags)}.{self.stamp}"
+
+
+class _Cache(FunctionCache):
+    """Keeps what a function was compiled to, and removes what it was before its sources changed."""
+
+    _impl_class = _Names
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        super().save_overload(sig, data)
+        name, _, _ = self._impl.filename_base.rpartition("-")  # of the function
+        for path in Path(self.cache_path).glob(f"{glob.escape(name)}-*.nb[ci]"):
+            if self._impl.stamp not in path.name:
+                with suppress(OSError):  # another process was faster, or (Windows) has it open
+                    path.unlink()
+
+
+def _floors(module: str) -> tuple[str, ...]:
+    """The packages that functions of a module may call: its floor and those below it.
+
+    They are all where the module is not one of rlnas.
+    """
+    package, _, rest = module.partition(".")
+    if package != "rlnas":
+        return _FLOORS
+    floor = f"rlnas.{rest.partition('.')[0]}"
+    return _FLOORS[: _FLOORS.index(floor) + 1] if floor in _FLOORS else _FLOORS[:1]
+
+
+@cache
+def hash_of_sources(packages: tuple[str, ...]) -> str:
+    """Sixteen hexadecimal digits that change with any source file of some packages."""
+    digest = sha256()
+    for folder in _folders(packages):
+        for path in sorted(folder.rglob("*.py")):
+            if path.is_file():  # and no link to nowhere, by which editors lock files
+                digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
+                digest.update(sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _folders(packages: tuple[str, ...]) -> Iterator[Path]:
+    for name in packages:
+        found = importlib.util.find_spec(name)  # does not import it
+        if found is not None:
+            yield from map(Path, found.submodule_search_locations or ())
 
 
 @cache

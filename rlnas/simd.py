@@ -4,8 +4,6 @@ Numba offers no way to keep an accumulator in vector registers over a loop, nor 
 them, and that is where the time goes. So these functions are written in LLVM's own terms: a tile
 is `TILE` samples, eight floats a register; each connection is one broadcast and one fused
 multiply-add a register.
-
-Numba's cache of compiled code does not notice a change in this file: touch `kernels.py` with it.
 """
 
 from collections.abc import Callable

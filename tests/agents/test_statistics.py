@@ -46,8 +46,10 @@ def test_equal_runs_have_an_interval_of_no_width():
     assert estimate([0.25]) == Estimate(0.25, 0.25, 0.25)
 
 
-def test_the_same_runs_give_the_same_interval():
-    assert estimate([1, 2, 3, 4]) == estimate([1, 2, 3, 4])
+def test_the_same_runs_give_the_same_interval_although_other_resamples_would_not():
+    runs = np.random.default_rng(0).standard_normal(20)
+    assert estimate(runs, resamples=200) == estimate(runs, resamples=200)
+    assert estimate(runs, resamples=200) != estimate(runs[::-1], resamples=200)
 
 
 def test_an_estimate_is_written_with_its_interval():
@@ -104,9 +106,12 @@ def test_the_interval_of_improvement_is_that_of_resampling_both_methods():
     assert (found.low, found.high) == pytest.approx(np.quantile(again, [0.025, 0.975]), abs=0.03)
 
 
-def test_the_same_runs_give_the_same_improvement():
-    first = probability_of_improvement([1, 2, 3, 4], [2, 3, 4])
-    assert first == probability_of_improvement([1, 2, 3, 4], [2, 3, 4])
+def test_the_same_runs_give_the_same_improvement_although_other_resamples_would_not():
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.standard_normal(15), rng.standard_normal(14)
+    first = probability_of_improvement(ours, theirs)
+    assert probability_of_improvement(ours, theirs) == first
+    assert probability_of_improvement(ours[::-1], theirs) != first
 
 
 # --- performance profiles ---
