@@ -191,7 +191,7 @@ class Progress(BaseCallback):
         best = best_design(self.training_env).info
         mean = f"{np.mean(self.scores):.4f}" if self.scores else "-"
         self.bar.set_postfix_str(
-            f"mean score {mean}, best {best['score']:.4f} "
+            f"mean score {mean}, best of {self.num_timesteps:,} looks {best['score']:.4f} "
             f"({best['val_accuracy']:.2%} with {best['active_weights']:,} weights)",
             refresh=False,
         )

@@ -254,10 +254,21 @@ def _print_designs(config: DesignsConfig) -> None:
         designs = archive.front(config.max_weights, config.dataset)[: config.limit]
     else:
         designs = archive.best(config.limit, config.max_weights, config.dataset)
-    if config.json:
-        print(json.dumps([asdict(design) for design in designs]))
+    if config.save is not None:
+        from rlnas.agents.archived_design import save_archived
+
+        row, folder = config.save
+        if not 1 <= row <= len(designs):
+            raise InputError(f"--save {row}: expected a row from 1 to {len(designs)}")
+        save_archived(config.run_dir, designs[row - 1], folder)
+        print(f"design in {folder}")
+    elif config.json:
+        facts = [asdict(design) for design in designs]
+        for each in facts:
+            del each["start"]  # which is of use to `save_archived` alone
+        print(json.dumps(facts))
     else:
-        print_designs(designs)
+        print_designs(designs, archive.extent()[0])
 
 
 if __name__ == "__main__":

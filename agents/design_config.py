@@ -130,6 +130,9 @@ class DesignsConfig(PlainIntegers):
     """How many at the most."""
     front: bool = False
     """List the Pareto front of accuracy against weights instead, smallest first."""
+    save: Option[tuple[int, Path]] = None
+    """Write the design of this row of the list, counted from 1, to this folder, instead of listing
+    them; `rlnas evaluate` and `rlnas export` take it."""
     json: bool = False
     """Print one JSON list of everything known of each, at full precision."""
 

@@ -65,8 +65,13 @@ def _print_classes(result: dict[str, Any]) -> None:
         print(f"this design is {warning}")
 
 
-def print_designs(designs: Iterable[ArchivedDesign]) -> None:
-    """Print a table with a row for each design, which fits into 80 columns."""
+def print_designs(designs: Iterable[ArchivedDesign], looks: int) -> None:
+    """Print a table with a row for each design, which fits into 80 columns.
+
+    Args:
+        designs: of an archive.
+        looks: how many designs there are in all.
+    """
     table = Table(box=None, pad_edge=False)
     for name in ("step", "penalty", "score", "accuracy", "weights"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -83,6 +88,10 @@ def print_designs(designs: Iterable[ArchivedDesign]) -> None:
             plain(design.dataset),
         )
     plain_console().print(table)
+    print(
+        f"Accuracies on validation samples, the best of {looks:,} looks at them: on others they "
+        "are lower."
+    )
 
 
 def print_scores(scores: dict[str, list[float]]) -> None:

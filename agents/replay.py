@@ -5,6 +5,7 @@ actions taken: a few numbers instead of networks, optimiser moments and probes. 
 gives the same bits.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -47,6 +48,9 @@ class Replayed(NamedTuple):
 class ReplayableEnv(gym.Wrapper):
     """Remember how to come back to this moment; infos tell in words what was done.
 
+    The info of the first step of an episode has the state that the generator began with, as JSON in
+    `start`.
+
     Args:
         env: a deterministic environment that draws from `np_random` alone.
     """
@@ -70,7 +74,8 @@ class ReplayableEnv(gym.Wrapper):
         """Take an action."""
         self.actions.append(int(action))
         *outcome, info = self.env.step(action)
-        return *outcome, info | self.get_wrapper_attr("words")
+        start = json.dumps(self.generator) if len(self.actions) == 1 else ""
+        return *outcome, info | self.get_wrapper_attr("words") | {"start": start}
 
     def state(self) -> dict[str, Any]:
         """JSON values that `restore` takes."""

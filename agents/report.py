@@ -28,6 +28,7 @@ from rlnas.forms import LARGEST
 from rlnas.inference import for_inference
 from rlnas.network import SparseNetwork
 from rlnas.preprocessing import is_image
+from rlnas.scoring import reference_weights
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
@@ -123,33 +124,50 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         sections += _design_sections(design.network, design.record, steps)
         sections.append(_tradeoff(archive, best))
         sections.append(_comparison(design, data_dir or settings.data_dir))
+        facts["best design"] = _worth(design.record, count)
     return plain(f"Run {folder.name}"), facts, notes, sections
+
+
+def _worth(record: Mapping[str, Any], looks: int) -> str:
+    """The accuracy of the best design of a training, and what it is worth."""
+    chosen = f"{record['val_accuracy']:.2%} on validation samples, the best of {looks:,} looks"
+    if "test_accuracy" not in record:
+        return f"{chosen} at them: on others it is lower"
+    return f"{chosen}; {record['test_accuracy']:.2%} on test samples, looked at once"
 
 
 def _of_design(folder: Path, data_dir: Path | None) -> Page:
     design = load_design(folder)
-    sections = _design_sections(design.network, design.record, design.record["history"])
-    sections += [_classes(design.record), _comparison(design, data_dir)]
+    record = design.record
+    sections = _design_sections(design.network, record, record.get("history", []))
+    if "recalls" in record:
+        sections.append(_classes(record))
+    sections.append(_comparison(design, data_dir))
     return plain(f"Design {folder.name}"), _facts(design), [], sections
 
 
 def _facts(design: SavedDesign) -> dict[str, Any]:
-    """What the head of a design's page says of it."""
+    """What the head of a design's page says of it; one of a training has no seed of its own."""
     network, preprocessing, record = design
     inference = for_inference(network, preprocessing)
     small, whole = (footprint(inference, quantised).flash for quantised in (True, False))
     path = record["source"].get("path")
-    made = datetime.fromisoformat(record["created"])
-    return {
+    reference = reference_weights(network.n_inputs, network.n_outputs)
+    facts = {
         "data": f"{record['dataset']} ({path})" if path else record["dataset"],
         "classes": ", ".join(preprocessing.class_names),
-        "penalty": f"{record['penalty']:g} for every {record['reference']:,} weights",
-        "seed": record["seed"],
-        "policy": f"{record['policy']['name']} ({record['policy']['sha256'][:12]})",
+        "penalty": f"{record['penalty']:g} for every {reference:,} weights",
         "size": f"{network.active_weights:,} weights; as C code {whole:,} bytes, {small:,} with "
         "int8 weights",
-        "made": f"{made:%Y-%m-%d %H:%M} UTC, rlnas {record['versions']['rlnas']}",
     }
+    if "seed" in record:
+        facts["seed"] = record["seed"]
+    if "policy" in record:
+        facts["policy"] = f"{record['policy']['name']} ({record['policy']['sha256'][:12]})"
+    made = f"rlnas {record['versions']['rlnas']}"
+    if "created" in record:
+        made = f"{datetime.fromisoformat(record['created']):%Y-%m-%d %H:%M} UTC, {made}"
+    return {**facts, "made": made}
 
 
 def _progress(path: Path) -> list[dict[str, float]]:

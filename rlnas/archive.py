@@ -44,6 +44,8 @@ class ArchivedDesign(PlainIntegers):
         active_weights: number of its connections.
         layer_sizes: inputs, hidden layers, outputs.
         action: the edit that led to it.
+        start: the state of the generator when its episode began, JSON; empty for all but the first
+            design of an episode.
     """
 
     timestep: int
@@ -56,11 +58,12 @@ class ArchivedDesign(PlainIntegers):
     active_weights: int
     layer_sizes: tuple[int, ...]
     action: str
+    start: str = ""
 
     @classmethod
     def of(cls, timestep: int, environment: int, info: Mapping[str, Any]) -> "ArchivedDesign":
         """The design that the info of a step tells of."""
-        rest = {field.name: info[field.name] for field in fields(cls)[2:]}
+        rest = {field.name: info[field.name] for field in fields(cls)[2:] if field.name in info}
         rest["layer_sizes"] = tuple(layers_of(info)["layer_sizes"])
         return cls(timestep, environment, **rest)
 

@@ -3,6 +3,7 @@
 import ctypes
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ import pytest
 import sklearn.datasets
 import torch
 
+from rlnas.agents.archived_design import save_archived
 from rlnas.agents.cli import main
 from rlnas.agents.design import design
 from rlnas.agents.design_config import DesignConfig, EvaluateConfig, ExportConfig
 from rlnas.agents.evaluation import evaluate_design, export_design, warning_of
+from rlnas.archive import FILE, DesignArchive
 from rlnas.artefacts import load_design
 from rlnas.datasets import load
 from rlnas.errors import InputError
+from rlnas.training import evaluate
+from tests.core.reference import bits
 
 WINE, LABELS = sklearn.datasets.load_wine(return_X_y=True)
 RAW = WINE * 1000 + 5
@@ -195,3 +200,45 @@ def test_a_design_no_better_than_one_answer_says_so_everywhere(run, tmp_path, ca
     assert main(["evaluate", str(out)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "no better than always answering the most frequent class" in shown
+
+
+# --- designs of a training ---
+
+
+@pytest.mark.parametrize("front", [False, True])
+def test_any_design_that_a_training_has_seen_is_made_again_to_the_bit(run, tmp_path, front):
+    archive = DesignArchive(run / FILE)
+    seen = archive.front() if front else archive.best(limit=40)
+    for row in {1, len(seen) // 2, len(seen)}:
+        out = tmp_path / str(row)
+        words = ["--front"] if front else ["--limit", "40"]
+        assert main(["designs", str(run), *words, "--save", str(row), str(out)]) == 0
+        network, _, record = load_design(out)
+        data, chosen = load("wine"), seen[row - 1]
+        found = evaluate(network, data, data.validation)
+        assert (found.accuracy, found.loss) == (chosen.val_accuracy, chosen.val_loss)
+        assert network.layer_sizes == chosen.layer_sizes
+        assert record["score"] == chosen.score
+
+
+def test_the_best_row_is_the_best_design(run, tmp_path):
+    assert main(["designs", str(run), "--save", "1", str(tmp_path / "out")]) == 0
+    ours, best = load_design(tmp_path / "out").network, load_design(run / "best").network
+    assert bits(ours) == bits(best)
+    assert export_design(ExportConfig(tmp_path / "out", "npz"))["files"] == ["wine.npz"]
+
+
+@pytest.mark.parametrize("row", ["0", "11", "-1"])
+def test_a_row_that_is_not_there_is_refused(run, tmp_path, capsys, row):
+    assert main(["designs", str(run), f"--save={row}", str(tmp_path / "out")]) == 2
+    assert "expected a row from 1 to 10" in capsys.readouterr().err
+
+
+def test_a_design_that_comes_out_otherwise_is_refused(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    archive = DesignArchive(tmp_path / "run" / FILE)
+    (best,) = archive.best(limit=1)
+    archive.add([replace(best, val_accuracy=0.999)])
+    with pytest.raises(InputError, match="cannot be made again"):
+        save_archived(tmp_path / "run", archive.find(vars(best)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -351,7 +351,7 @@ MANY = """
     INSERT INTO designs
     WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n LIMIT 60000)
     SELECT k, 1, 'wine', 0.1, abs(random() % 1000) / 1000.0, abs(random() % 1000) / 1000.0, 0.5,
-    10 + abs(random() % 10000), '[13, 4, 3]', 'none' FROM n
+    10 + abs(random() % 10000), '[13, 4, 3]', 'none', '' FROM n
 """
 
 
