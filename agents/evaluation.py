@@ -1,6 +1,7 @@
 """Testing and exporting a design on disk: on its own data's held-out samples, or on other data."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,7 +67,7 @@ def metrics_of(network: SparseNetwork, data: Dataset, rows: np.ndarray) -> dict[
     }
 
 
-def warning_of(results: dict[str, Any]) -> str | None:
+def warning_of(results: Mapping[str, Any]) -> str | None:
     """One line if a design is no better than always giving the same answer; None if it is.
 
     Args:

@@ -127,7 +127,7 @@ class Preprocessing:
         if self.pixels:  # a single pixel may be dark in all of training
             far[:] = far.mean() > 0.5
         return [
-            f"{self.name(k)}: {low[k]:.4g} to {high[k]:.4g}, in training {self.low[k]:.4g} to "
+            f"{self.name(int(k))}: {low[k]:.4g} to {high[k]:.4g}, in training {self.low[k]:.4g} to "
             f"{self.high[k]:.4g}"
             for k in np.flatnonzero(far)
         ]
@@ -216,8 +216,8 @@ def fit(
     if pixels is None:
         pixels = raw.dtype == np.uint8 and is_image(raw.shape[1])
     low, high = (of(raw[train], axis=0).astype(float) for of in (np.min, np.max))
-    zeros = np.zeros(raw.shape[1])
-    offset = zeros if raw.dtype == np.uint8 else _offset(raw, train, low, high)
+    zeros = np.zeros(raw.shape[1], np.float32)
+    offset = zeros.astype(float) if raw.dtype == np.uint8 else _offset(raw, train, low, high)
     made = Preprocessing(offset, zeros, zeros, low, high, pixels, class_names, feature_names)
     stored = made.stored(raw)
     mean, variance = _moments(stored, train)
@@ -234,7 +234,7 @@ def fit(
     for column in np.flatnonzero((std < _SMALLEST_STD) & (low < high)):
         _log.warning(
             "%s varies, but by too little for its size, and counts as constant: rescale it, or "
-            "subtract what all of its values have in common", made.name(column)
+            "subtract what all of its values have in common", made.name(int(column))
         )  # fmt: skip
     facts = low, high, pixels, class_names, feature_names
     made = Preprocessing(offset, mean.astype(np.float32), scale.astype(np.float32), *facts)

@@ -76,8 +76,8 @@ class RawData:
         found = hashlib.sha256()
         as_they_are = self.features.dtype == np.uint8
         for part in np.array_split(self.features, len(self.features) // 4096 + 1):
-            found.update(np.ascontiguousarray(part if as_they_are else part.astype("<f8")))
-        found.update(self.labels.astype("<i4"))
+            found.update((part if as_they_are else part.astype("<f8")).tobytes())
+        found.update(self.labels.astype("<i4").tobytes())
         return found.hexdigest()
 
 
@@ -137,26 +137,21 @@ def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> RawData:
     source = {"name": name}
     if name in idx.SETS:
         images, labels, test_images, test_labels = idx.read(name, data_dir)
-        features, labels = checked_pair(
-            np.concatenate([images, test_images]), np.concatenate([labels, test_labels])
-        )
+        pair = np.concatenate([images, test_images]), np.concatenate([labels, test_labels])
         facts: dict[str, Any] = {"n_test": len(test_images), "held_out": len(images) // 6}
         class_names = idx.SETS[name].class_names
-        return RawData(name, source, features, labels, **facts, class_names=class_names)
+        return RawData(name, source, *checked_pair(*pair), **facts, class_names=class_names)
     if name.startswith(synthetic.PREFIXES):
         return RawData(name, source, *checked_pair(*synthetic.generate(name)))
     import sklearn.datasets  # here, since its import takes 1 s
 
     bunch = getattr(sklearn.datasets, f"load_{name}")()
     digits = name == "digits"
-    features, labels = checked_pair(
-        bunch.data.astype(np.uint8) if digits else bunch.data, bunch.target
-    )
+    features = bunch.data.astype(np.uint8) if digits else bunch.data
     return RawData(
         name,
         source,
-        features,
-        labels,
+        *checked_pair(features, bunch.target),
         feature_names=None if digits else tuple(map(str, bunch.feature_names)),
         class_names=tuple(map(str, bunch.target_names)),
     )
