@@ -15,8 +15,8 @@ from rlnas.agents.policy import Policy, load_policy
 from rlnas.artefacts import load_design, save_design
 from rlnas.datasets import Dataset
 from rlnas.envs.design_env import Design, DesignEnv
-from rlnas.export import export
 from rlnas.errors import InputError
+from rlnas.export import export
 from rlnas.files import new_folder
 from rlnas.integers import is_whole, whole
 from rlnas.network import SparseNetwork
