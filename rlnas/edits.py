@@ -45,9 +45,9 @@ def add_connections(
 
     Raises:
         EditError: every possible connection is active.
-        InputError: the network has no such layer, or the count is no whole number.
+        InputError: the network has no such layer, or the count is no whole number from 1.
     """
-    count, layer = whole("count", count), _receiving(network, layer)
+    count, layer = whole("count", count, 1), _receiving(network, layer)
     # As large as all gradients, and so worked on in place: the less, the more is gained.
     cost = np.abs(probe.gradients)
     np.negative(cost, out=cost)
@@ -76,9 +76,9 @@ def remove_connections(
 
     Raises:
         EditError: no connection would be left.
-        InputError: the network has no such layer, or the count is no whole number.
+        InputError: the network has no such layer, or the count is no whole number from 1.
     """
-    count, layer = whole("count", count), _receiving(network, layer)
+    count, layer = whole("count", count, 1), _receiving(network, layer)
     first, last = 0, network.active_weights
     if layer is not None:
         rows = network.starts[layer : layer + 2] - network.n_inputs
@@ -119,9 +119,9 @@ def add_neurons(
         rng: source of randomness.
 
     Raises:
-        InputError: the network has no such layer, or the count is no whole number.
+        InputError: the network has no such layer, or the count is no whole number from 1.
     """
-    count, layer = whole("count", count), _hidden(network, layer)
+    count, layer = whole("count", count, 1), _hidden(network, layer)
     return grow(network, probe, count, layer, *typical_fans(network, layer), rng)
 
 
@@ -140,9 +140,9 @@ def remove_neurons(network: SparseNetwork, probe: Probe, count: int, layer: int)
 
     Raises:
         EditError: no connection would be left.
-        InputError: the network has no such layer, or the count is no whole number.
+        InputError: the network has no such layer, or the count is no whole number from 1.
     """
-    count, layer = whole("count", count), _hidden(network, layer)
+    count, layer = whole("count", count, 1), _hidden(network, layer)
     outgoing = np.bincount(
         network.indices, network.connections[AVERAGE] ** 2, minlength=network.n_units
     )

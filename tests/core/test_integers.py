@@ -118,7 +118,7 @@ def test_a_network_made_with_integers_of_numpy_is_checked_saved_and_loaded(tmp_p
     [
         (lambda: edits.add_connections(NETWORK, PROBE, 5, 4), "layer 4 .* from 1 to 3"),
         (lambda: edits.remove_connections(NETWORK, 5, 0), "layer 0 .* from 1 to 3"),
-        (lambda: edits.remove_connections(NETWORK, -1), "count -1 .* from 0"),
+        (lambda: edits.remove_connections(NETWORK, -1), "count -1 .* from 1"),
         (lambda: edits.add_neurons(NETWORK, PROBE, 5, 3, rng()), "hidden layer 3 .* from 1 to 2"),
         (lambda: edits.remove_neurons(NETWORK, PROBE, 2, -1), "hidden layer -1 .* from 1 to 2"),
         (lambda: edits.add_layer(NETWORK, PROBE, 4, rng()), "position 4 .* from 1 to 3"),
