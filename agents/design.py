@@ -17,7 +17,6 @@ from rlnas.artefacts import save_design
 from rlnas.datasets import Dataset
 from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
-from rlnas.export import export
 from rlnas.files import new_folder
 from rlnas.integers import is_whole, whole
 from rlnas.network import SparseNetwork
