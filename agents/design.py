@@ -17,7 +17,7 @@ from rlnas.datasets import Dataset
 from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
 from rlnas.export import export
-from rlnas.files import new_folder
+from rlnas.files import result_folder
 from rlnas.network import SparseNetwork
 from rlnas.training import Evaluation, check_fit, evaluate, final_training
 
@@ -66,9 +66,9 @@ def design(config: DesignConfig, progress_bar: bool = True) -> dict[str, Any]:
     policy = load_policy(config.policy)
     make = thorough_env if config.thorough else partial(env_like, middle=True)
     env = make(config.policy, config.dataset, config.penalty, config.data_dir)
-    out = new_folder(config.folder)
-    network, record = finished(env, policy, config.seed, progress_bar)
-    save_design(out, network, record)
+    with result_folder(config.folder) as out:
+        network, record = finished(env, policy, config.seed, progress_bar)
+        save_design(out, network, record)
     return record
 
 
@@ -141,7 +141,8 @@ def export_design(config: ExportConfig) -> dict[str, Any]:
     network, record = load_design(config.design)
     data = datasets.load(config.dataset or record.get("dataset", ""), data_dir=config.data_dir)
     check_fit(network, data)
-    return export(network, data, config.format, new_folder(config.folder))
+    with result_folder(config.folder) as out:
+        return export(network, data, config.format, out)
 
 
 def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[float]]:

@@ -1,5 +1,6 @@
 """Training a controller with PPO: one call."""
 
+import io
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -28,7 +29,7 @@ from rlnas.agents.replay import ReplayableEnv, ReplayableVecEnv
 from rlnas.agents.run_logs import logs_state, open_logs, quiet_writers
 from rlnas.agents.shared_episodes import SeededEpisodes, SharedEpisodes
 from rlnas.errors import InputError
-from rlnas.files import LOCK, locked, new_folder, write_json
+from rlnas.files import LOCK, locked, new_folder, replace_file, write_json
 
 ALGORITHMS = {"ppo": PPO, "maskable_ppo": MaskablePPO}
 
@@ -58,6 +59,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     make()  # checks the rest of the values before anything is written
     folder = new_folder(config.folder)
     with locked(folder):
+        new_folder(folder)  # it still is, now that no other process can begin here
         write_json(folder / "config.json", as_json(config))
         _learn(config, make, folder, None, progress_bar)
     return folder
@@ -192,7 +194,9 @@ def _fit(
             reset_num_timesteps=checkpoint is None,
         )
     save_policy(folder, model.policy, config.algorithm, list(config.net_arch), config.features)
-    model.save(folder / "policy.zip")
+    archived = io.BytesIO()
+    model.save(archived)
+    replace_file(folder / "policy.zip", archived.getvalue())
 
 
 @contextmanager

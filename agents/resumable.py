@@ -8,7 +8,7 @@ import joblib
 from tqdm import tqdm
 
 from rlnas.errors import InputError
-from rlnas.files import locked, read_json, write_json
+from rlnas.files import holds_nothing, locked, read_json, write_json
 
 
 def run_all(
@@ -56,14 +56,17 @@ def own_folder(folder: Path, task: dict[str, Any]) -> None:
         task: what they are of, JSON values.
 
     Raises:
-        InputError: the folder holds anything else than results of this task.
+        InputError: the folder holds anything else than results of this task, or another process
+            is working on it.
     """
     path = folder / "task.json"
     if not path.is_file():
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and not holds_nothing(folder):
             raise InputError(f"{folder} is not empty and holds no comparison: give another folder")
-        write_json(path, task)
-    elif (there := read_json(path)) != task:
+        with locked(folder):
+            if not path.is_file():  # no other process was faster
+                write_json(path, task)
+    if (there := read_json(path)) != task:
         raise InputError(f"{folder} holds results of another task, {there}: give another folder")
 
 
