@@ -13,7 +13,7 @@ from rlnas.artefacts import save_design
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.design_env import Design
 from rlnas.errors import InputError
-from rlnas.files import new_folder, parse_json
+from rlnas.files import parse_json, result_folder
 
 _NUMBERS = {str(action): number for number, action in enumerate(ACTIONS)}
 
@@ -54,4 +54,5 @@ def save_archived(run: Path, design: ArchivedDesign, folder: Path) -> None:
             "the machine and the versions that it was trained with"
         )
     record = {**record_of(made), **env.dataset.origin}
-    save_design(new_folder(folder), made.network, env.dataset.preprocessing, record)
+    with result_folder(folder) as out:
+        save_design(out, made.network, env.dataset.preprocessing, record)

@@ -17,7 +17,7 @@ from rlnas.artefacts import save_design
 from rlnas.datasets import Dataset
 from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
-from rlnas.files import new_folder
+from rlnas.files import result_folder
 from rlnas.integers import is_whole, whole
 from rlnas.network import SparseNetwork
 from rlnas.progress import progress
@@ -81,14 +81,14 @@ def design(config: DesignConfig, progress_bar: bool = True) -> dict[str, Any]:
     policy = load_policy(config.policy)
     make = thorough_env if config.thorough else partial(env_like, middle=True)
     env = make(config.policy, config.dataset, config.penalty, config.data_dir)
-    out = new_folder(config.folder_for(env.dataset.name))
-    network, record = finished(env, policy, config.seed, progress_bar)
-    record |= {
-        "policy": {"name": config.policy.name, "sha256": fingerprint(config.policy)},
-        "thorough": config.thorough,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    save_design(out, network, env.dataset.preprocessing, record)
+    with result_folder(config.folder_for(env.dataset.name)) as out:
+        network, record = finished(env, policy, config.seed, progress_bar)
+        record |= {
+            "policy": {"name": config.policy.name, "sha256": fingerprint(config.policy)},
+            "thorough": config.thorough,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        save_design(out, network, env.dataset.preprocessing, record)
     return record
 
 

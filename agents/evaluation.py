@@ -13,7 +13,7 @@ from rlnas.c_names import check_name, name_from
 from rlnas.datasets import Dataset, as_test_set, prepare
 from rlnas.errors import InputError
 from rlnas.export import as_exported, export
-from rlnas.files import new_folder
+from rlnas.files import result_folder
 from rlnas.inference import for_inference
 from rlnas.metrics import balanced_accuracy, majority_share, recalls
 from rlnas.network import SparseNetwork
@@ -198,7 +198,8 @@ def export_design(config: ExportConfig) -> dict[str, Any]:
     else:
         features = samples.raw.features[samples.rows]
     name = config.name or name_from(design.record["dataset"])
-    facts = export(inference, config.format, new_folder(config.folder), name, features)
+    with result_folder(config.folder) as out:
+        facts = export(inference, config.format, out, name, features)
     if samples is not None:
         logits = as_exported(inference, config.format).logits(features)
         correct = logits.argmax(axis=1) == samples.raw.labels[samples.rows]

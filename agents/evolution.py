@@ -9,7 +9,7 @@ from rlnas.agents.config import EvolveConfig
 from rlnas.agents.episodes import as_json, make_env
 from rlnas.agents.policy import save_schedule
 from rlnas.agents.search import Problem
-from rlnas.files import new_folder, write_json
+from rlnas.files import result_folder, write_json
 from rlnas.progress import progress
 
 
@@ -31,9 +31,11 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
     config.check()
     data = datasets.load_all(list(config.dataset), config.data_dir)
     problem = Problem(partial(make_env, config, data), config.budget, config.seed)
-    folder = new_folder(config.folder)
-    write_json(folder / "config.json", as_json(config))
-    with progress(progress_bar, total=config.budget, unit="batch") as bar:
+    with (
+        result_folder(config.folder) as folder,
+        progress(progress_bar, total=config.budget, unit="batch") as bar,
+    ):
+        write_json(folder / "config.json", as_json(config))
         problem.archive.bar = bar
         save_schedule(folder, evolve_schedule(problem))
-    return folder
+    return config.folder

@@ -1,5 +1,6 @@
 """Training a controller with PPO: one call."""
 
+import io
 import logging
 import shutil
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ from rlnas.agents.training_state import check_finite, restore
 from rlnas.datasets import Dataset
 from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
-from rlnas.files import LOCK, locked, new_folder, write_json
+from rlnas.files import LOCK, locked, new_folder, replace_file, write_json
 
 ALGORITHMS = {"ppo": PPO, "maskable_ppo": MaskablePPO}
 
@@ -63,6 +64,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     _maker(config, data)()  # checks the rest of the values before anything is written
     folder = new_folder(config.folder)
     with locked(folder):
+        new_folder(folder)  # it still is, now that no other process can begin here
         write_json(folder / "config.json", {**as_json(config), DATA: origins(data)})
         with _begun(config, data, folder) as model:
             _learn(config, data, model, folder, None, progress_bar)
@@ -240,7 +242,9 @@ def _fit(
     check_finite(model)
     best.test()
     save_policy(folder, model.policy, config.algorithm, list(config.net_arch), config.features)
-    model.save(folder / "policy.zip")
+    archived = io.BytesIO()
+    model.save(archived)
+    replace_file(folder / "policy.zip", archived.getvalue())
 
 
 @contextmanager

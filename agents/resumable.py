@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import joblib
 
 from rlnas.errors import InputError
-from rlnas.files import locked, read_json, write_json
+from rlnas.files import holds_nothing, locked, read_json, write_json
 from rlnas.forms import Form, check_form, record
 from rlnas.progress import progress
 
@@ -94,14 +94,16 @@ def own_folder(folder: Path, task: dict[str, Any]) -> None:
         task: what they are of, JSON values.
 
     Raises:
-        InputError: the folder holds anything else than results of this task.
+        InputError: the folder holds anything else than results of this task, or another process
+            is working on it.
     """
     path = folder / "task.json"
     if not path.is_file():
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and not holds_nothing(folder):
             raise InputError(f"{folder} is not empty and holds no comparison: give another folder")
-        write_json(path, task)
-        return
+        with locked(folder):
+            if not path.is_file():  # no other process was faster
+                write_json(path, task)
     there, here = read_json(path), _as_read(task)
     if not isinstance(there, dict):
         raise InputError(f"{path} is damaged: expected an object, give another folder")

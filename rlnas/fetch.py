@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rlnas.errors import InputError
-from rlnas.files import replace_file
+from rlnas.files import remove_abandoned, replace_file
 from rlnas.idx import IdxFile, IdxSet, lookup, read_file, user_cache, verified
 from rlnas.progress import on_terminal, progress
 
@@ -52,6 +52,7 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot create {folder} ({error.strerror}): give another") from None
+    remove_abandoned(folder)  # up to 46 MB each
     missing = [file for file in idx_set.files if not _is_verified(idx_set, file, folder)]
     failures = []
     for label, source in _sources(idx_set, progress_bar) if missing else ():

@@ -1,12 +1,21 @@
-"""Writing files so that a crash leaves the old or the new one; reading files of strangers."""
+"""Writing so that a crash leaves the old or the new, never half of one; reading files of strangers.
 
+What is not finished has a hidden name that ends in `PARTIAL`, and is locked by the process that is
+at it. The system takes the lock of a process that dies, so that the next one can tell what was left
+behind, and removes it.
+"""
+
+import errno
+import glob
 import json
 import math
 import os
+import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,8 +23,17 @@ from filelock import FileLock, Timeout
 
 from rlnas.errors import InputError
 
+if sys.platform != "win32":
+    import fcntl
+
 LOCK = ".lock"
-"""File in a folder that a process is working on."""
+"""File in a folder that a process is working on, or was."""
+
+PARTIAL = ".partial"
+"""End of the hidden names of files and folders that are being written."""
+
+_NO_SYNC = (errno.EACCES, errno.EBADF, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+"""What file systems say that cannot sync a folder."""
 
 MAX_DEPTH = 64
 """Lists and objects within one another in a JSON file."""
@@ -24,25 +42,35 @@ MAX_DEPTH = 64
 def replace_file(path: str | Path, content: bytes) -> None:
     """Write `content` to a temporary file beside `path`, then rename it onto `path`.
 
+    Afterwards it is on the disk, and survives a power cut.
+
     Raises:
         InputError: the folder cannot be written to.
     """
     path = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        _make_folder(path.parent)
+        remove_abandoned(path.parent, f".{glob.escape(path.name)}.*")
+        handle, temporary = _temporary(path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another folder") from error
+    file = os.fdopen(handle, "wb")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+        file.write(content)
+        file.flush()
+        os.fsync(handle)
+        if sys.platform == "win32":  # which renames no file that is open
+            file.close()
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+        _sync_folder(path.parent)
     except BaseException as error:  # also when interrupted
-        os.unlink(temporary)
+        file.close()
+        temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise InputError(f"cannot write {path}: {error.strerror}") from error
         raise
+    file.close()
 
 
 def open_regular(path: str | Path) -> IO[bytes]:
@@ -150,6 +178,31 @@ def _check_plain(value: Any, depth: int = 0) -> None:
                 _check_plain(each, depth + 1)
 
 
+def holds_nothing(folder: Path) -> bool:
+    """Whether a folder is empty, but for what a crash may have left in it."""
+    return all(
+        path.name == LOCK or (path.name.startswith(".") and path.name.endswith(PARTIAL))
+        for path in folder.iterdir()
+    )
+
+
+def remove_abandoned(folder: Path, pattern: str = ".*") -> None:
+    """Remove temporary files that writers left behind when they died.
+
+    Args:
+        folder: where.
+        pattern: of their names without `PARTIAL`; by default all.
+    """
+    for path in folder.glob(f"{pattern}{PARTIAL}"):
+        with suppress(OSError):  # its writer lives, another process was faster, or it is a folder
+            if sys.platform == "win32":
+                path.unlink()  # which fails where it is open
+            else:
+                with path.open("r+b") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
+
+
 def new_folder(path: str | Path) -> Path:
     """Make a folder for results.
 
@@ -157,20 +210,57 @@ def new_folder(path: str | Path) -> Path:
         InputError: something is there already, or the folder cannot be made or written to.
     """
     path = Path(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        if any(path.iterdir()):
-            raise InputError(f"{path} exists and is not empty: choose another folder")
+    with _told(path):
+        _make_folder(path)
+        _check_free(path)
+        remove_abandoned(path)
         with tempfile.TemporaryFile(dir=path):
             pass
-    except OSError as error:
-        raise InputError(f"cannot write to {path}: {error.strerror}") from error
     return path
 
 
 @contextmanager
+def result_folder(path: str | Path) -> Iterator[Path]:
+    """A folder to write results to, which is `path` once all of them are written.
+
+    Until the block has ended without an error they are in a hidden folder beside `path`, which is
+    then renamed. Where `path` is an empty folder, which may be somebody's working directory or a
+    mounted disk, the hidden folder is in it, and its files are moved up one by one.
+
+    Raises:
+        InputError: something is at `path`, another process is writing to it, or it cannot be
+            written to.
+    """
+    path = Path(path)
+    _check_free(path)
+    inside = path.is_dir()
+    work = path / PARTIAL if inside else path.with_name(f".{path.name}{PARTIAL}")
+    results = work / "results"
+    try:
+        with _lock(work, path):
+            try:
+                _check_free(path)  # now that no other process can finish
+                shutil.rmtree(results, ignore_errors=True)  # of a crash
+                with _told(path):
+                    results.mkdir()
+                yield results
+                with _told(path):
+                    _publish(results, path, inside)
+            finally:
+                # The lock too, while it is held: whoever has opened it finds that it is gone, or
+                # the results at `path`.
+                shutil.rmtree(work, ignore_errors=True)
+    finally:
+        with suppress(OSError):  # it is gone, but on Windows, where an open lock stays until now
+            work.rmdir()
+
+
+@contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
-    """Keep other processes from working on a folder; a crash leaves no lock behind.
+    """Keep other processes from working on a folder.
+
+    The file of the lock stays there: were it removed, a process that had opened it before and one
+    that makes it anew could both get the lock. A crash leaves the file, but not the lock.
 
     Args:
         folder: made if it does not exist.
@@ -178,17 +268,91 @@ def locked(folder: str | Path) -> Iterator[None]:
     Raises:
         InputError: another process is at it, or it cannot be written to.
     """
-    path = Path(folder) / LOCK
-    lock = FileLock(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"another process is working on {folder}: wait until it ends") from None
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror}") from error
+    with _lock(Path(folder), Path(folder)):
+        yield
+
+
+@contextmanager
+def _lock(place: Path, folder: Path) -> Iterator[None]:
+    """Hold the lock in `place`, a folder that is made if need be, for work on `folder`."""
+    lock = FileLock(place / LOCK)
+    with _told(folder):
+        _make_folder(place)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(
+                f"another process is working on {folder}: wait until it ends"
+            ) from None
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
         lock.release()
+
+
+def _check_free(path: Path) -> None:
+    with _told(path):
+        if path.is_dir():
+            if not holds_nothing(path):
+                raise InputError(f"{path} exists and is not empty: choose another folder")
+        elif os.path.lexists(path):
+            raise InputError(f"cannot write to {path}: it is no folder, choose another")
+
+
+def _publish(results: Path, path: Path, inside: bool) -> None:
+    _sync_folder(results)
+    if inside:
+        remove_abandoned(path)
+        for result in sorted(results.iterdir()):
+            result.replace(path / result.name)
+        _sync_folder(path)
+    else:
+        results.replace(path)
+        _sync_folder(path.parent)
+
+
+def _temporary(path: Path) -> tuple[int, Path]:
+    """A new file beside `path`, open, and locked until it is closed."""
+    while True:
+        handle, name = tempfile.mkstemp(PARTIAL, f".{path.name}.", path.parent)
+        if sys.platform != "win32":
+            with suppress(OSError):  # where the file system has no locks, nobody can take one
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:  # else it was taken for abandoned before it was locked
+            return handle, Path(name)
+        os.close(handle)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they do not exist, for good."""
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in made:
+        _sync_folder(each.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, where the system can do that."""
+    if sys.platform == "win32":  # which opens no folder as a file
+        return
+    handle = -1
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """An error of the system as one of input."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {path}: {error.strerror}; choose another folder"
+        ) from error

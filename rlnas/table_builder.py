@@ -15,7 +15,14 @@ from rlnas import datasets
 from rlnas.architecture import Architecture
 from rlnas.datasets import Dataset
 from rlnas.errors import InputError
-from rlnas.files import locked, open_regular, read_json, replace_file, write_json
+from rlnas.files import (
+    holds_nothing,
+    locked,
+    open_regular,
+    read_json,
+    replace_file,
+    write_json,
+)
 from rlnas.grid import GRID, Grid
 from rlnas.integers import is_whole, plain, whole
 from rlnas.network import new_network
@@ -192,10 +199,12 @@ def _claim(folder: Path, data: Dataset, grid: Grid, epochs: tuple[int, ...]) -> 
     }
     path = folder / "build.json"
     if not path.exists():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or not holds_nothing(folder)):
             raise InputError(f"{folder} is not empty and holds no table: choose another folder")
-        write_json(path, settings)
-    elif read_json(path) != settings:
+        with locked(folder):
+            if not path.exists():  # no other process was faster
+                write_json(path, settings)
+    if read_json(path) != settings:
         raise InputError(f"{folder} holds chunks of another table: choose another folder")
 
 

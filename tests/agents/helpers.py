@@ -6,6 +6,7 @@ from typing import Any
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.search import Archive
+from rlnas.files import LOCK
 
 ALGORITHMS = ("maskable_ppo", "ppo")
 
@@ -30,11 +31,11 @@ def tiny(folder: Path, **settings: Any) -> TrainConfig:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """The content of every file below a folder."""
+    """The content of every file below a folder; locks stay there and have none."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != LOCK
     }
 
 

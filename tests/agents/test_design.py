@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from rlnas.agents import design as module
+from rlnas.agents import evaluation
 from rlnas.agents.design import assess, design, random_policy, run_episode
-from rlnas.agents.design_config import AssessConfig, DesignConfig
+from rlnas.agents.design_config import AssessConfig, DesignConfig, ExportConfig
 from rlnas.agents.evaluation import metrics_of
 from rlnas.agents.policy import fingerprint
 from rlnas.agents.ppo import train
@@ -191,6 +192,49 @@ def test_final_training_starts_from_the_best_design_of_the_episode(run, tmp_path
     assert network.active_weights == record["history"][best]["active_weights"]
     per_epoch = (107 + 35) // 107  # training and validation samples of wine; batches of 107
     assert network.steps == 5 * (1 + best) + module.FINAL_EPOCHS * per_epoch
+
+
+def test_a_second_design_for_a_folder_is_refused_while_the_first_is_made(
+    run, tmp_path, monkeypatch
+):
+    play, refused = module.run_episode, []
+
+    def meanwhile(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        with pytest.raises(InputError, match=r"another process is working on .*out: wait"):
+            make_design(run, tmp_path / "out", seed=1)
+        refused.append(True)
+        return play(*arguments)
+
+    monkeypatch.setattr(module, "run_episode", meanwhile)
+    record = make_design(run, tmp_path / "out", seed=0)
+    assert refused
+    assert load_design(tmp_path / "out").record["history"] == record["history"]
+    names = ("design.json", "network.safetensors", "preprocessing.json")
+    assert files_in(tmp_path).keys() == {f"out/{name}" for name in names}
+
+
+@pytest.mark.parametrize("step", ["run_episode", "save_design"])
+def test_a_design_that_is_interrupted_leaves_nothing(run, tmp_path, monkeypatch, step):
+    def interrupt(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, step, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        make_design(run, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_export_that_is_interrupted_leaves_nothing(designed, tmp_path, monkeypatch):
+    def interrupt(inference: Any, form: str, folder: Path, *rest: Any) -> None:
+        (folder / "network.c").write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluation, "export", interrupt)
+    config = ExportConfig(design=designed[0], format="c", out=tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        export_design(config)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_not_empty_is_refused_before_any_work(run, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rlnas.agents import evolution as module
 from rlnas.agents.cli import main
 from rlnas.agents.config import EvolveConfig
 from rlnas.agents.design import run_episode
@@ -94,6 +95,23 @@ def test_bad_values_are_refused_before_anything_is_written(settings, message, tm
     with pytest.raises(InputError, match=message):
         evolve(config(tmp_path / "run", **settings), progress_bar=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_second_evolution_for_a_folder_is_refused_while_the_first_goes_on(tmp_path, monkeypatch):
+    search, refused = module.evolve_schedule, []
+
+    def meanwhile(problem: Any) -> Any:
+        monkeypatch.undo()
+        with pytest.raises(InputError, match=r"another process is working on .*run: wait"):
+            evolve(config(tmp_path / "run", seed=1), progress_bar=False)
+        refused.append(True)
+        return search(problem)
+
+    monkeypatch.setattr(module, "evolve_schedule", meanwhile)
+    evolve(config(tmp_path / "run"), progress_bar=False)
+    assert refused
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 0
+    assert files_in(tmp_path).keys() == {"run/config.json", "run/policy.json"}
 
 
 def test_a_folder_that_is_there_is_refused(evolved):

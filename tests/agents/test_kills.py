@@ -59,11 +59,12 @@ def killed(next_command: Callable[[], list[str]], seconds: float, seed: int) -> 
 
 
 def without_clock(folder: Path) -> dict[str, Any]:
-    """The files of a folder; no seconds in JSON, no plots with them, no logs with a time."""
+    """The files of a folder; no seconds or names of it in JSON, no plots, no logs with a time."""
 
     def drop(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: drop(each) for key, each in value.items() if key != "seconds"}
+            kept = value.keys() - {"seconds", "run_dir"}
+            return {key: drop(each) for key, each in value.items() if key in kept}
         return [drop(each) for each in value] if isinstance(value, list) else value
 
     return {
@@ -88,6 +89,34 @@ COMMANDS: dict[str, Callable[[Path], list[str]]] = {
         *("--seeds", 4 * max(1, KILLS)),
     ),
 }
+
+
+ONE_RESULT: dict[str, Callable[[Path], list[str]]] = {
+    "design": lambda out: command("design", "--dataset", "wine", "--out", out),
+    "evolve": lambda out: command(
+        *("evolve", "--dataset", "wine", "--budget", 20_000, "--run-dir", out),
+    ),
+    "export": lambda out: command(
+        *("export", out.parent / "design", "--format", "c", "--out", out)
+    ),
+}
+"""Commands that refuse a folder with results."""
+
+
+@pytest.mark.skipif(not KILLS, reason="half a minute each; `make test-faults` does it")
+@pytest.mark.parametrize("name", ONE_RESULT)
+def test_a_command_that_is_killed_leaves_all_of_its_folder_or_none(name, tmp_path):
+    if name == "export":
+        once(ONE_RESULT["design"](tmp_path / "design"))
+    out, make = tmp_path / "cut", ONE_RESULT[name]
+
+    def next_command() -> list[str]:
+        return ["true"] if out.exists() else make(out)  # what exists must be whole, see below
+
+    kills = killed(next_command, once(make(tmp_path / "whole")), seed=len(name))
+    assert kills >= 1
+    assert without_clock(out) == without_clock(tmp_path / "whole")
+    print(f"{name}: {kills} kills")
 
 
 @pytest.mark.parametrize("name", COMMANDS if KILLS else ["compare"])

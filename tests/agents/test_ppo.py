@@ -19,6 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 )
 
 from rlnas.agents import episodes
+from rlnas.agents import ppo as module
 from rlnas.agents.callbacks import Progress
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.design import assess, run_episode
@@ -31,7 +32,7 @@ from rlnas.datasets import load
 from rlnas.envs.actions import OPERATIONS
 from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
-from rlnas.files import write_json
+from rlnas.files import LOCK, PARTIAL, write_json
 from rlnas.synthetic import TRAINING_FAMILY
 from rlnas.training import evaluate
 from tests.agents.helpers import ALGORITHMS, TINY, files_in, progress_of, tiny
@@ -475,6 +476,28 @@ def test_values_that_cannot_be_used_are_refused_before_anything_is_written(
     with pytest.raises(InputError, match=message):
         train(tiny(tmp_path / "run", **settings), progress_bar=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_another_training_has_begun_in_meanwhile_is_refused(tmp_path, monkeypatch):
+    lock = module.locked
+
+    def late(folder: Path) -> Any:
+        (folder / "config.json").write_text("of another process")
+        return lock(folder)
+
+    monkeypatch.setattr(module, "locked", late)
+    with pytest.raises(InputError, match="exists and is not empty"):
+        train(tiny(tmp_path / "run"), progress_bar=False)
+    assert files_in(tmp_path) == {"run/config.json": b"of another process"}
+
+
+def test_a_training_can_begin_where_another_was_killed_before_it_wrote_anything(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in (LOCK, f".config.json.abc{PARTIAL}"):
+        (run / name).touch()
+    train(tiny(run, total_timesteps=64), progress_bar=False)
+    assert not list(run.glob(f".*{PARTIAL}"))
 
 
 def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path):

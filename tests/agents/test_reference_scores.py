@@ -9,6 +9,7 @@ import pytest
 from rlnas.agents import reference_scores as scores
 from rlnas.agents.reference_scores import STRATEGIES, TASKS, Task, measure, reference_scores
 from rlnas.errors import InputError
+from tests.agents.helpers import files_in
 
 SHORT = Task("short", "rlnas/TabularDigits-v0", 32, {"episode_steps": 3, "start": "random"})
 LIVE = Task(
@@ -56,7 +57,7 @@ def test_greedy_takes_the_best_of_the_next_designs():
 def test_results_are_kept_and_a_table_and_a_plot_are_written(tmp_path, monkeypatch):
     monkeypatch.setattr(scores, "STRATEGIES", {k: STRATEGIES[k] for k in ("random", "greedy")})
     text = reference_scores(tmp_path, ("short",), n_seeds=3, n_jobs=1, progress_bar=False)
-    runs = sorted(path.name[:-18] for path in (tmp_path / "runs").iterdir())
+    runs = sorted(name[:-18] for name in files_in(tmp_path / "runs"))
     assert runs == [f"short-{name}-{k}" for name in ("greedy", "random") for k in range(3)]
     assert (tmp_path / "reference_scores.md").read_text() == text + "\n"
     assert (tmp_path / "reference_scores.png").read_bytes().startswith(b"\x89PNG")

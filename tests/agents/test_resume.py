@@ -26,7 +26,7 @@ from rlnas.agents.training_state import check_torch_generator, take
 from rlnas.archive import FILE, DesignArchive
 from rlnas.datasets import load_all
 from rlnas.errors import InputError
-from rlnas.files import LOCK, locked
+from rlnas.files import locked
 from tests.agents.helpers import progress_of, tiny
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -278,7 +278,6 @@ def test_a_policy_that_has_diverged_is_one_error_and_in_no_checkpoint(
 
 def test_a_folder_that_a_process_is_working_on_is_refused(tmp_path, monkeypatch):
     cut(tiny(tmp_path / "run"), monkeypatch, 1)
-    assert not (tmp_path / "run" / LOCK).exists()
     with locked(tmp_path / "run"), pytest.raises(InputError, match="another process is working"):
         resume(tmp_path / "run", progress_bar=False)
 

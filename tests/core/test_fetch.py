@@ -62,6 +62,16 @@ def test_fetch_stores_in_the_cache_what_read_then_finds(web, cache):
     assert idx.read("mnist")[0].tobytes() == CONTENTS[IMAGES][16:]
 
 
+@pytest.mark.parametrize("complete", [False, True])
+def test_what_a_killed_fetch_left_is_removed(web, cache, complete):
+    serve(web, MIRRORS[0])
+    if complete:  # by another one
+        fetch.fetch("mnist")
+    store(cache / "mnist", {f".{IMAGES}.abc.partial": b"half"})
+    fetch.fetch("mnist")
+    assert names_in(cache / "mnist") == sorted(CONTENTS)
+
+
 def test_fetch_into_a_destination_that_serves_as_data_dir(web, tmp_path):
     serve(web, MIRRORS[0])
     assert fetch.fetch("mnist", tmp_path / "d") == tmp_path / "d" / "mnist"

@@ -1,15 +1,23 @@
 """Files: a failure leaves the old content, and nothing else, behind."""
 
+import errno
 import io
 import json
 import os
+import stat
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rlnas import files
 from rlnas.errors import InputError
 from rlnas.files import (
     MAX_DEPTH,
+    PARTIAL,
     open_regular,
     parse_json,
     read_bytes,
@@ -106,6 +114,123 @@ def test_a_folder_in_place_of_the_file_is_reported_and_kept(tmp_path):
     with pytest.raises(InputError, match="cannot write"):
         replace_file(tmp_path / "folder", b"x")
     assert names_in(tmp_path) == ["folder"]
+
+
+# --- what a crash leaves ---
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_one(tmp_path):
+    script = (
+        "import os, signal, sys\n"
+        "from rlnas.files import replace_file\n"
+        "os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "replace_file(sys.argv[1], b'new')\n"
+    )
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    for other in (".file.x", ".other.abc.partial", "file.partial"):
+        (tmp_path / other).write_bytes(b"of somebody else")
+    process = subprocess.run([sys.executable, "-c", script, str(path)])
+    assert process.returncode < 0
+    assert path.read_bytes() == b"old"
+    assert len(names_in(tmp_path)) == 5
+    replace_file(path, b"new")
+    assert names_in(tmp_path) == [".file.x", ".other.abc.partial", "file", "file.partial"]
+
+
+def test_what_another_writer_is_writing_stays(tmp_path):
+    handle, temporary = files._temporary(tmp_path / "file")
+    replace_file(tmp_path / "file", b"x")
+    assert names_in(tmp_path) == sorted([temporary.name, "file"])
+    os.close(handle)
+    replace_file(tmp_path / "file", b"x")
+    assert names_in(tmp_path) == ["file"]
+
+
+def test_a_temporary_file_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(
+    tmp_path, monkeypatch
+):
+    make, made = files.tempfile.mkstemp, []
+
+    def removed(*arguments: Any) -> tuple[int, str]:
+        handle, name = make(*arguments)
+        made.append(name)
+        if len(made) == 1:
+            os.unlink(name)
+        return handle, name
+
+    monkeypatch.setattr(files.tempfile, "mkstemp", removed)
+    replace_file(tmp_path / "file", b"x")
+    assert len(made) == 2
+    assert names_in(tmp_path) == ["file"]
+
+
+def test_writers_of_the_same_file_at_the_same_time_all_end_and_the_file_is_always_whole(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "fsync", lambda handle: None)  # 4 milliseconds each
+    path, contents = tmp_path / "file", [bytes([k]) * 10_000 for k in range(4)]
+    replace_file(path, contents[0])
+
+    def write(content: bytes) -> None:
+        for _ in range(50):
+            replace_file(path, content)
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert path.read_bytes() in contents
+    assert names_in(tmp_path) == ["file"]  # and pytest would tell of an error in a thread
+
+
+# --- power cuts ---
+
+
+def test_the_file_is_on_the_disk_before_it_has_its_name_and_the_name_afterwards(
+    tmp_path, monkeypatch
+):
+    events, sync, replace = [], os.fsync, os.replace
+
+    def synced(handle: int) -> None:
+        status = os.fstat(handle)
+        events.append(("folder", status.st_ino) if stat.S_ISDIR(status.st_mode) else "file")
+        sync(handle)
+
+    def renamed(source: str, target: str) -> None:
+        events.append("name")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    folder = tmp_path / "new" / "folder"
+    replace_file(folder / "file", b"x")
+    above = [("folder", each.stat().st_ino) for each in (folder.parent, tmp_path)]
+    assert events == [*above, "file", "name", ("folder", folder.stat().st_ino)]
+
+
+@pytest.mark.parametrize("reason", ["EINVAL", "EIO"])
+def test_a_file_system_that_cannot_sync_folders_is_fine_and_a_disk_that_fails_is_not(
+    tmp_path, monkeypatch, reason
+):
+    sync = os.fsync
+
+    def fail(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(getattr(errno, reason), "no")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    if reason == "EIO":
+        with pytest.raises(InputError, match=r"cannot write .*file: no"):
+            replace_file(tmp_path / "file", b"x")
+    else:
+        replace_file(tmp_path / "file", b"x")
+    assert (tmp_path / "file").read_bytes() == b"x"
+    assert not list(tmp_path.glob(f".*{PARTIAL}"))
+
+
+# --- JSON ---
 
 
 def test_json_comes_back_as_it_was(tmp_path):
