@@ -191,7 +191,7 @@ def test_a_second_design_for_a_folder_is_refused_while_the_first_is_made(
 
     def meanwhile(*arguments: Any) -> Any:
         monkeypatch.undo()
-        with pytest.raises(InputError, match="another process is working on .*out: wait"):
+        with pytest.raises(InputError, match=r"another process is working on .*out: wait"):
             make_design(run, tmp_path / "out", seed=1)
         refused.append(True)
         return play(*arguments)

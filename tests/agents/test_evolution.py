@@ -102,7 +102,7 @@ def test_a_second_evolution_for_a_folder_is_refused_while_the_first_goes_on(tmp_
 
     def meanwhile(problem: Any) -> Any:
         monkeypatch.undo()
-        with pytest.raises(InputError, match="another process is working on .*run: wait"):
+        with pytest.raises(InputError, match=r"another process is working on .*run: wait"):
             evolve(config(tmp_path / "run", seed=1), progress_bar=False)
         refused.append(True)
         return search(problem)

@@ -1,7 +1,9 @@
 """Faults from outside: a full disk, a folder that goes away, or that cannot be written to."""
 
+import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -85,14 +87,17 @@ def test_a_second_process_on_a_folder_is_refused_and_a_killed_one_leaves_no_lock
         *("compare", "--out", folder, "--methods", "random", "--seeds", 2, "--jobs", 2),
         *("--dataset", "wine", "--budget", 10**7),
     )
-    first = subprocess.Popen(search, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # A session of its own, since its workers would otherwise search on for many minutes.
+    first = subprocess.Popen(
+        search, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         until = time.monotonic() + 60
         while not (folder / "runs" / LOCK).exists() and time.monotonic() < until:
             time.sleep(0.1)
         second = subprocess.run(search, capture_output=True, text=True, timeout=60)
     finally:
-        first.kill()
+        os.killpg(first.pid, signal.SIGKILL)
         first.wait()
     assert second.returncode == 2
     assert "another process is working on" in second.stderr

@@ -75,9 +75,14 @@ def test_the_folder_is_there_when_all_of_it_is(out):
 def test_an_error_leaves_nothing(out, error, there):
     if there:
         out.mkdir()
-    with pytest.raises(error), result_folder(out) as results:
-        replace_file(results / "a", b"1")
-        raise error
+
+    def fail() -> None:
+        with result_folder(out) as results:
+            replace_file(results / "a", b"1")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert out.exists() == there
     assert not list(out.parent.rglob("?*") if not there else out.iterdir())
 
@@ -170,7 +175,7 @@ def test_a_place_that_cannot_be_a_folder_is_one_error(out, below):
 
 def test_a_link_to_nowhere_is_one_error_before_any_work(out, tmp_path):
     out.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="cannot write to .*out: it is no folder"):
+    with pytest.raises(InputError, match=r"cannot write to .*out: it is no folder"):
         write(out)
 
 
