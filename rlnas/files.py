@@ -274,7 +274,7 @@ def locked(folder: str | Path) -> Iterator[None]:
 
 @contextmanager
 def _lock(place: Path, folder: Path) -> Iterator[None]:
-    """Hold the lock in `place`, a folder that is made if need be, for work on `folder`."""
+    """Hold the lock in `place`, which is made if it does not exist, for work on `folder`."""
     lock = FileLock(place / LOCK)
     with _told(folder):
         _make_folder(place)

@@ -14,7 +14,7 @@ from rlnas.agents import design as module
 from rlnas.agents import evaluation
 from rlnas.agents.design import assess, design, random_policy, run_episode
 from rlnas.agents.design_config import AssessConfig, DesignConfig, ExportConfig
-from rlnas.agents.evaluation import metrics_of
+from rlnas.agents.evaluation import export_design, metrics_of
 from rlnas.agents.policy import fingerprint
 from rlnas.agents.ppo import train
 from rlnas.artefacts import load_design

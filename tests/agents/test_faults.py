@@ -87,6 +87,7 @@ def test_a_second_process_on_a_folder_is_refused_and_a_killed_one_leaves_no_lock
         *("compare", "--out", folder, "--methods", "random", "--seeds", 2, "--jobs", 2),
         *("--dataset", "wine", "--budget", 10**7),
     )
+    # A session of its own, since its workers would otherwise search on for many minutes.
     first = subprocess.Popen(
         search, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )

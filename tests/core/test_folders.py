@@ -75,9 +75,14 @@ def test_the_folder_is_there_when_all_of_it_is(out):
 def test_an_error_leaves_nothing(out, error, there):
     if there:
         out.mkdir()
-    with pytest.raises(error), result_folder(out) as results:  # noqa: PT012  both are the behaviour
-        replace_file(results / "a", b"1")
-        raise error
+
+    def fail() -> None:
+        with result_folder(out) as results:
+            replace_file(results / "a", b"1")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert out.exists() == there
     assert not list(out.parent.rglob("?*") if not there else out.iterdir())
 
