@@ -63,7 +63,7 @@ class EpisodesConfig(PlainIntegers):
     """The episodes to learn from, and where the result goes."""
 
     dataset: tuple[str, ...] = ("digits",)
-    """Name or .npz file; with several, or "mixed", each episode draws one."""
+    """Name, or .npz file of arrays X and y; with several, or "mixed", each episode draws one."""
     seed: int = 0
     """Seed of everything random."""
     run_dir: Option[Path] = None

@@ -18,7 +18,7 @@ class DesignConfig(PlainIntegers):
     policy: Annotated[Path, IN_HELP] = SHIPPED
     """Run folder of `rlnas train`; by default the controller that comes with rlnas."""
     dataset: Option[str] = None
-    """Name or .npz file; by default the first that the policy was trained on."""
+    """Name, or .npz file of arrays X and y; by default the first that the policy was trained on."""
     out: Option[Path] = None
     """Folder for the design; by default designs/<dataset>-<seed>."""
     seed: int = 0
@@ -48,7 +48,7 @@ class PlayConfig(PlainIntegers):
     """Design a network by hand, step by step, then see what the controller does."""
 
     dataset: str = "digits"
-    """Name or .npz file."""
+    """Name, or .npz file of arrays X and y."""
     penalty: Option[float] = None
     """Price of the reference number of weights; by default as in `rlnas design`."""
     seed: int = 0
@@ -66,7 +66,7 @@ class AssessConfig(PlainIntegers):
     policy: Annotated[Path, IN_HELP] = SHIPPED
     """Run folder of `rlnas train`; by default the controller that comes with rlnas."""
     dataset: Option[str] = None
-    """Name or .npz file; by default what the policy was trained on."""
+    """Name, or .npz file of arrays X and y; by default what the policy was trained on."""
     episodes: int = 10
     """Episodes of each policy, on the same seeds."""
     seed: int = 10_000
@@ -84,7 +84,7 @@ class EvaluateConfig:
     design: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DESIGN")]
     """Folder made by `rlnas design`."""
     dataset: Option[str] = None
-    """Name or .npz file; by default the data that it was made with."""
+    """Name, or .npz file of arrays X and y; by default the data that it was made with."""
     json: bool = False
     """Print one JSON object."""
     data_dir: Option[Path] = None
@@ -106,7 +106,7 @@ class ExportConfig:
     out: Option[Path] = None
     """Folder for it; by default the format's name in that of the design."""
     dataset: Option[str] = None
-    """Name or .npz file; by default what it was designed for."""
+    """Name, or .npz file of arrays X and y; by default what it was designed for."""
     data_dir: Option[Path] = None
     """Folder with IDX files, searched first."""
 

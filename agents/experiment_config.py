@@ -30,7 +30,7 @@ class BuildConfig(JobsConfig):
     """
 
     dataset: str
-    """Name or .npz file."""
+    """Name, or .npz file of arrays X and y."""
     out: Path
     """Folder for the table; unfinished work is kept there too."""
     widths: tuple[int, ...] = GRID.widths
@@ -95,7 +95,7 @@ class CapacityConfig(JobsConfig):
     out: Path
     """Folder for the data file, the table and the plot."""
     dataset: str = "digits"
-    """Name or .npz file."""
+    """Name, or .npz file of arrays X and y."""
     seeds: int = 5
     """Trainings of each architecture."""
     data_dir: Option[Path] = None
@@ -128,7 +128,7 @@ class CompareConfig(JobsConfig):
     out: Path
     """Folder for the table, the plot and the results."""
     dataset: str = "digits"
-    """Name or .npz file."""
+    """Name, or .npz file of arrays X and y."""
     table: Option[str] = None
     """Look designs up in this table (digits, mnist, or a path) instead of training them."""
     methods: tuple[str, ...] = ("all",)
@@ -173,7 +173,7 @@ class FrontierConfig(JobsConfig):
     """
 
     dataset: str = "mnist"
-    """Name or .npz file."""
+    """Name, or .npz file of arrays X and y."""
     out: Option[Path] = None
     """Folder for the tables, the plot and the designs; by default runs/frontier-<dataset>."""
     policy: Annotated[Path, IN_HELP] = SHIPPED
