@@ -12,10 +12,11 @@ import pytest
 
 from rlnas.agents import ray_vec_env
 from rlnas.agents.cli import main
+from rlnas.agents.expected import Damaged
 from rlnas.agents.ppo import new_vec_env, resume, train
 from rlnas.agents.ray_cluster import cluster, ray_jobs
 from rlnas.agents.ray_vec_env import RayVecEnv
-from rlnas.agents.replay import ReplayableEnv
+from rlnas.agents.replay import Moment, ReplayableEnv
 from rlnas.agents.resumable import run_all
 from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
@@ -112,6 +113,21 @@ class Deadly(ReplayableEnv):
 
 def deadly(index: int) -> Deadly:
     return Deadly(DesignEnv("wine"))
+
+
+def test_a_state_that_no_environment_can_have_had_is_refused_as_in_threads(one_machine):
+    env = RayVecEnv(wine, 2, num_workers=2)
+    env.seed(0)
+    env.reset()
+    states = [moment.state for moment in env.moments()]
+    observations = env.step(np.array([0, 0]))[0]
+    for wrong in ([39], [0, 0, 0], [0, 0, 0, 0], "x"):
+        moments = [Moment(states[0], None), Moment({**states[1], "actions": wrong}, None)]
+        with pytest.raises(Damaged):
+            env.restore(moments)
+    replayed = env.restore([Moment({**state, "actions": [0]}, None) for state in states])
+    np.testing.assert_array_equal([each.observation for each in replayed], observations)
+    env.close()
 
 
 def test_more_workers_than_processors_are_refused(one_machine):
