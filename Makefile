@@ -37,9 +37,9 @@ test-faults: setup  ## kill long commands and Ray workers again and again: half 
 	RLNAS_KILLS=6 $(BIN)/python -m pytest -q -s tests/agents/test_kills.py \
 		tests/agents/test_resume.py tests/agents/test_ray.py tests/agents/test_ray_machines.py
 
-fuzz: setup  ## 10,000 mutated files for each reader, all mutations of a checkpoint: 15 minutes
+fuzz: setup  ## 10,000 mutated files a reader, every value of others replaced: half an hour
 	RLNAS_FUZZ=10000 $(BIN)/python -m pytest -q -s -n auto tests/test_fuzz.py \
-		tests/test_fuzz_checkpoints.py
+		tests/test_fuzz_checkpoints.py tests/test_fuzz_structure.py
 
 soak: setup  ## two hours of training: memory, file handles, threads
 	$(BIN)/python benchmarks/soak.py

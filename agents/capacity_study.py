@@ -70,12 +70,12 @@ def capacity_study(config: CapacityConfig, progress_bar: bool = True) -> str:
     content = datasets.load(config.dataset, data_dir=config.data_dir).fingerprint
     deep = isinstance(config, DepthConfig)
     name, studied = ("depth", DEPTH_STUDY) if deep else ("width", WIDTH_STUDY)
-    own_folder(config.out, {"study": name, "dataset": config.dataset, "data": content})
+    own_folder(config.out, {"study": name, "dataset": config.dataset, "data_sha256": content})
     everything = list(product(studied, range(config.seeds)))
     calls = [
         Call(
             f"{len(one)}-{one[0][0]}-{one[0][1]:g}-{seed}",
-            {"data": content, "architecture": one, "seed": seed},
+            {"data_sha256": content, "architecture": one, "seed": seed},
             (config, content, one, seed),
             _RESULT,
         )

@@ -161,7 +161,7 @@ def compare(
     task = replace(task, fingerprint=task.load().fingerprint)
     task.problem(0)  # refuses what cannot be searched before anything is written
     key = {
-        "data": task.fingerprint,
+        "data_sha256": task.fingerprint,
         "tabular": task.tabular,
         "penalty": task.penalty,
         "budget": task.budget,

@@ -53,7 +53,7 @@ def frontier(config: FrontierConfig, progress_bar: bool = True) -> list[dict[str
     data = datasets.load(config.dataset, data_dir=config.data_dir)
     for penalty in config.penalties:  # refuses what cannot be used before anything is written
         thorough_env(config.policy, data, penalty)
-    task: dict[str, Any] = {"policy": fingerprint(config.policy), "data": data.fingerprint}
+    task: dict[str, Any] = {"policy": fingerprint(config.policy), "data_sha256": data.fingerprint}
     own_folder(config.folder, {"dataset": config.dataset, **task})
     task["episodes"] = episode_settings(config.policy)
     everything = list(product(dict.fromkeys(config.penalties), range(config.seeds)))

@@ -246,7 +246,7 @@ def _known(task: Task) -> tuple[dict[str, Any], Form]:
     tabular = isinstance(env, TabularEnv)
     content = [each.fingerprint for each in ([env.table] if tabular else env.datasets)]
     facts = ("score", "regret", "optimum", "reachable") if tabular else ("score",)
-    key = {**asdict(task), "data": content, "episodes": EPISODES}
+    key = {**asdict(task), "data_sha256": content, "episodes": EPISODES}
     return key, record(**dict.fromkeys(facts, NUMBER))
 
 

@@ -91,7 +91,7 @@ def transfer(config: TransferConfig, progress_bar: bool = True) -> list[dict[str
             {
                 "policies": policies,
                 "episodes": settings,
-                "data": prints[source],
+                "data_sha256": prints[source],
                 "penalty": penalty,
                 "seed": seed,
             },

@@ -89,7 +89,7 @@ def main(settings: Settings) -> None:
     task = {
         "train": str(settings.train),
         "episodes": settings.episodes,
-        "data": [each.fingerprint for each in data],
+        "data_sha256": [each.fingerprint for each in data],
     }
     own_folder(settings.out, task)
     configs = [

@@ -275,11 +275,7 @@ READERS: dict[str, tuple[str, Callable[[Path], Iterator[bytes]], Callable[[Path]
     "progress": ("run/progress.csv", csv_changes, report_of("run")),
     "archive": (f"run/{FILE}", archive_changes, report_of("run")),
     "best": (f"run/{FILE}", archive_changes, lambda root: shown(root / "run")),
-    "front": (
-        f"run/{FILE}",
-        archive_changes,
-        lambda root: shown(root / "run", "--front"),
-    ),
+    "front": (f"run/{FILE}", archive_changes, lambda root: shown(root / "run", "--front")),
     "table": ("table.npz", npz_changes, lambda root: data_card(Table.load(root / "table.npz"))),
     "table member": ("table.npz", with_bytes, lambda root: Table.load(root / "table.npz")),
     "data set": ("data.npz", npz_changes, lambda root: datasets.load(root / "data.npz")),

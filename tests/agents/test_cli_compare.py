@@ -52,7 +52,7 @@ def test_results_a_table_plots_and_curves_are_written(compared, table):
     assert (compared / "comparison.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((compared / "task.json").read_text()) == {
         "name": str(table),
-        "data": Table.load(table).fingerprint,
+        "data_sha256": Table.load(table).fingerprint,
         "tabular": True,
         "penalty": 0.2,
         "budget": 60,

@@ -256,7 +256,7 @@ def test_compare_says_that_a_file_was_replaced(tabular, tmp_path, capsys):
     put(1)
     assert main(["compare", *arguments, *more]) == 2
     error = capsys.readouterr().err
-    assert "holds results of another task, whose data is" in error
+    assert "holds results of another task, whose data_sha256 is" in error
     assert files_in(tmp_path / "out") == before
     put(0)
     assert main(["compare", *arguments, *more]) == 0

@@ -211,9 +211,8 @@ def test_a_folder_without_a_configuration_is_refused(content, tmp_path):
     with pytest.raises(InputError, match=r"no training in .*: expected a run folder"):
         resume(tmp_path, progress_bar=False)
     (tmp_path / "config.json").write_text(content)
-    if content != "{}":  # all of which have defaults
-        with pytest.raises(InputError, match="no configuration"):
-            resume(tmp_path, progress_bar=False)
+    with pytest.raises(InputError, match="no configuration"):
+        resume(tmp_path, progress_bar=False)
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path, monkeypatch):
