@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-libraries test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
+.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer docs scores estimators clean
 
 setup: .venv/installed
 
@@ -31,6 +31,16 @@ $(LIBRARIES)/installed: pyproject.toml constraints.txt constraints-libraries.txt
 	$(PYTHON) -m venv --clear $(LIBRARIES)
 	$(LIBRARIES)/bin/python $(PIP) -c constraints.txt -e '.[compat]' pytest
 	$(LIBRARIES)/bin/python $(PIP) -c constraints-libraries.txt -e '.[compat,libraries]'
+	touch $@
+
+LOWEST := build/lowest-env
+
+test-lowest: $(LOWEST)/installed  ## the tests with the lowest versions that pyproject.toml allows
+	$(LOWEST)/bin/python -m pytest -q -n auto --dist loadfile
+
+$(LOWEST)/installed: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python $(PIP) -c constraints-lowest.txt -e '.[compare,compat,dev,export,ray]'
 	touch $@
 
 test-faults: setup  ## kill long commands and Ray workers again and again: half an hour

@@ -126,7 +126,8 @@ class DesignVectorEnv(SyncVectorEnv):
 
     def close_extras(self, **arguments: Any) -> None:
         """Close the environments and end the threads."""
-        self._pool.shutdown()
+        if hasattr(self, "_pool"):  # Gymnasium 1.1 also closes what could not be made
+            self._pool.shutdown()
         super().close_extras(**arguments)
 
 
