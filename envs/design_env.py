@@ -108,7 +108,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 
     ## Episode End
     Terminates after `episode_steps` steps: the budget is part of the task and in the observation
-    (`progress`), and there is no value beyond it to bootstrap from. Never truncates, which is why
+    (`progress`), and there is no reward beyond it that a learner should count on. Never truncates:
     `spec.max_episode_steps` is None.
 
     ## Information

@@ -85,7 +85,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
     Any architecture of the table, each as likely as any other.
 
     ## Episode End
-    Terminates after `episode_steps` steps. Never truncates.
+    Terminates after `episode_steps` steps. Never truncates: `spec.max_episode_steps` is None.
 
     ## Information
     `score`, `val_accuracy`, `val_loss`, `active_weights`, `penalty`, `optimum` (highest mean score

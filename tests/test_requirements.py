@@ -1,4 +1,4 @@
-"""The versions that tests run with are those that `pyproject.toml` allows, the lowest among them."""
+"""Tests run with versions that `pyproject.toml` allows, and with the lowest ones."""
 
 import tomllib
 
