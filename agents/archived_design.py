@@ -36,7 +36,8 @@ def save_archived(run: Path, design: ArchivedDesign, folder: Path) -> None:
     config = run_config(run)
     data = datasets.load_all(list(config.dataset), config.data_dir)
     check_data(run, data)
-    episode = DesignArchive(run / FILE).episode(design, config.num_envs, config.episode_steps)
+    archive = DesignArchive(run / FILE)
+    episode = archive.episode(design, config.num_envs, config.episode_steps)
     episode = [each for each in episode if each.timestep <= design.timestep]
     if not episode or not all(each.action in _NUMBERS for each in episode):
         raise InputError(f"{run / FILE} is damaged: the episode of a design is not whole")
@@ -53,6 +54,7 @@ def save_archived(run: Path, design: ArchivedDesign, folder: Path) -> None:
             f"{made.info['val_accuracy']:.2%} with {made.info['active_weights']:,} weights: use "
             "the machine and the versions that it was trained with"
         )
-    record = {**record_of(made), **env.dataset.origin}
+    looks = {"looks": archive.extent()[0], "looks_at": env.dataset.validation.size}
+    record = {**record_of(made), **env.dataset.origin, **looks}
     with result_folder(folder) as out:
         save_design(out, made.network, env.dataset.preprocessing, record)

@@ -213,5 +213,11 @@ def _source(made_with: dict[str, Any]) -> Source:
         return str(made_with["name"])
     if "absolute" in made_with:
         places = [Path(made_with["absolute"]), Path(made_with["path"])]
-        return next((place for place in places if place.is_file()), places[0])
+        there = next((place for place in places if place.is_file()), None)
+        if there is None:
+            raise InputError(
+                f"the data that it was made with are no longer at {places[0]}: give them, or "
+                "others, with --dataset"
+            )
+        return there
     raise InputError("it was designed for arrays: give data with --dataset")

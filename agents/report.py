@@ -160,6 +160,8 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
         "size": f"{network.active_weights:,} weights; as C code {whole:,} bytes, {small:,} with "
         "int8 weights",
     }
+    if "looks" in record:
+        facts["accuracy"] = _worth(record, record["looks"])
     if "seed" in record:
         facts["seed"] = record["seed"]
     if "policy" in record:

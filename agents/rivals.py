@@ -73,7 +73,7 @@ def _dense(
         train_and_test(dense, data, SEED)
     found = metrics_of(dense, data, judged)
     return Rival(
-        f"dense network, {width} hidden neurons, as many batches",
+        f"dense network, hidden layer of {width}, as many batches",
         f"{dense.active_weights:,} weights",
         found["test_accuracy"],
         found["balanced_accuracy"],

@@ -126,6 +126,8 @@ def load_design(folder: str | Path) -> SavedDesign:
     except ValueError as error:
         raise InputError(f"{folder / RECORD} is damaged: {error}") from error
     network = SparseNetwork.load(folder / NETWORK)
+    if not (folder / PREPROCESSING).is_file():
+        raise InputError(f"{folder} lacks {PREPROCESSING}: it is no whole design, make it anew")
     try:
         preprocessing = Preprocessing.from_json(read_json(folder / PREPROCESSING))
     except InputError as error:

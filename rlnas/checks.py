@@ -16,6 +16,7 @@ MAX_FEATURES = 2**20
 """Of a sample; a network has as many inputs, each of which takes some dozens of bytes."""
 
 _LARGEST = 1e37  # magnitudes up to here stay finite in float32 sums and differences
+_EXACT = 2**53  # whole numbers up to here are exact in float64
 _SAMPLES_PER_CLASS = 3  # on average, so that each of the three splits can have one
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 
@@ -87,6 +88,11 @@ def _features(x: ArrayLike, name: str) -> NDArray[Any]:
         raise InputError(f"{name} has {raw.shape[1]:,} features, {most}")
     if raw.dtype == np.uint8:
         return np.ascontiguousarray(raw)
+    if raw.dtype.kind in "iu" and max(abs(int(raw.min())), abs(int(raw.max()))) > _EXACT:
+        raise InputError(
+            f"{name} has whole numbers beyond 2^53, which are not told apart as floats: subtract "
+            "what they have in common, or leave such columns out"
+        )
     with np.errstate(all="ignore"):
         values = np.ascontiguousarray(raw, np.float64)
         fine = values.min() >= -_LARGEST and values.max() <= _LARGEST  # false for NaN

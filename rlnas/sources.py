@@ -198,9 +198,8 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             if str(error).startswith("Object arrays"):
                 advice = "save arrays of numbers, such as X.astype(float)"
                 raise InputError(f"{path} has an array of Python objects: {advice}") from None
-            raise InputError(
-                f"{path} is damaged or no .npz file of plain arrays: {error}"
-            ) from None
+            why = "it is something else" if "pickled" in str(error) else error
+            raise InputError(f"{path} is damaged or no .npz file of plain arrays: {why}") from None
         if arrays and (unknown := sorted(set(names_of(stream)) - known)):
             _log.warning("%s: arrays %s are not used", path, ", ".join(map(repr, unknown)))
     return arrays

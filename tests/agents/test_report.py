@@ -135,7 +135,7 @@ def test_the_design_is_shown_beside_its_rivals(designed):
         f"{record['balanced_accuracy']:.2%}",
     ]
     width = round(network.active_weights / 74)
-    assert cells[place + 4] == f"dense network, {width} hidden neurons, as many batches"
+    assert cells[place + 4] == f"dense network, hidden layer of {width}, as many batches"
     assert cells[place + 5] == f"{width * 74:,} weights"
     assert cells[place + 8] == "logistic regression"
     for cell in (cells[place + 6], cells[place + 10]):

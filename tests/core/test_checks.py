@@ -265,3 +265,11 @@ def test_labels_of_which_nearly_every_sample_has_its_own_are_refused(y):
 def test_few_samples_and_rare_classes_are_no_reason_to_refuse(counts):
     labels = np.repeat(np.arange(len(counts)), counts).astype(np.int32)
     assert count_classes(labels) == len(counts)
+
+
+def test_whole_numbers_that_floats_do_not_tell_apart_are_refused():
+    x = np.arange(300).reshape(100, 3)
+    with pytest.raises(InputError, match=r"whole numbers beyond 2\^53.*subtract"):
+        checked_pair(x + 2**60, np.arange(100) % 2)
+    features, _ = checked_pair(x + 2**52, np.arange(100) % 2)
+    np.testing.assert_array_equal(features - 2.0**52, x)
