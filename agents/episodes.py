@@ -143,7 +143,7 @@ def _read_config(run: Path) -> dict[str, Any]:
     try:
         forms.check_form(values, _EPISODES)
     except ValueError as error:
-        raise InputError(f"{path} is no configuration of episodes: {error}") from error
+        raise InputError(f"{path} is damaged or no configuration: {error}") from error
     return values
 
 

@@ -17,9 +17,10 @@ from rlnas.agents.ppo import new_vec_env, resume, train
 from rlnas.agents.ray_cluster import cluster, ray_jobs
 from rlnas.agents.ray_vec_env import RayVecEnv
 from rlnas.agents.replay import Moment, ReplayableEnv
-from rlnas.agents.resumable import run_all
+from rlnas.agents.resumable import Call, run_all
 from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
+from rlnas.forms import WHOLE
 from tests.agents.helpers import tiny
 from tests.agents.ray_helpers import GROUPS, QUIET, at_step, pid, same
 from tests.agents.test_kills import KILLS, without_clock
@@ -200,12 +201,13 @@ def square(number: int, marker: str | None = None) -> int:
 
 def test_a_task_whose_worker_is_lost_runs_again(one_machine, tmp_path):
     marker = str(tmp_path / "marker")
-    calls = {
-        tmp_path / "runs" / f"{number}.json": (number, marker if number == 3 else None)
+    calls = [
+        Call("run", {"number": number}, (number, marker if number == 3 else None), WHOLE)
         for number in range(8)
-    }
+    ]
     with ray_jobs(None):
-        assert run_all(square, calls, "run", progress_bar=False) == [k**2 for k in range(8)]
+        found = run_all(square, tmp_path / "runs", calls, "run", progress_bar=False)
+    assert found == [k**2 for k in range(8)]
     assert Path(marker).exists()
 
 
@@ -214,9 +216,9 @@ def refuse(number: int) -> None:
 
 
 def test_an_exception_in_a_task_is_raised_here_and_the_rest_is_cancelled(one_machine, tmp_path):
-    calls = {tmp_path / "runs" / f"{k}.json": (k,) for k in range(4)}
+    calls = [Call("run", {"number": k}, (k,), WHOLE) for k in range(4)]
     with ray_jobs(None), pytest.raises(InputError, match="was refused"):
-        run_all(refuse, calls, "run", progress_bar=False)
+        run_all(refuse, tmp_path / "runs", calls, "run", progress_bar=False)
 
 
 @pytest.mark.parametrize(
