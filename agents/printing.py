@@ -88,10 +88,8 @@ def print_designs(designs: Iterable[ArchivedDesign], looks: int) -> None:
             plain(design.dataset),
         )
     plain_console().print(table)
-    print(
-        f"Accuracies on validation samples, the best of {looks:,} looks at them: on others they "
-        "are lower."
-    )
+    print(f"Accuracies on validation samples, the best of {looks:,} looks at them:")
+    print("on other samples they are lower.")
 
 
 def print_scores(scores: dict[str, list[float]]) -> None:

@@ -69,7 +69,7 @@ def test_a_dearer_weight_makes_smaller_designs():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "folder"), [([], "design-0"), (["--dataset", "wine"], "wine-0")]
+    ("arguments", "folder"), [([], "digits-0"), (["--dataset", "wine"], "wine-0")]
 )
 def test_design_needs_nothing_at_all(arguments, folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

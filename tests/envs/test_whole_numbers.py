@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from rlnas.architecture import layers_of
 from rlnas.envs.arguments import spread_seed
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.design_vector_env import DesignVectorEnv
@@ -129,4 +130,4 @@ def test_an_environment_made_by_gymnasium_takes_a_seed_of_numpy():
 def test_what_an_environment_keeps_is_json():
     env = DesignEnv(TASK, episode_steps=np.int64(3), batches_per_step=np.int32(2))
     _, info = env.reset(options={"architecture": ((np.int64(8), 0.5),)})
-    json.dumps([env.episode_steps, env.batches_per_step, info["layer_sizes"]])
+    json.dumps([env.episode_steps, env.batches_per_step, layers_of(info)["layer_sizes"]])
