@@ -85,7 +85,6 @@ def reachable(grid: Grid, start: Architecture, steps: int) -> np.ndarray:
     steps = whole("steps", steps)
     successors = successors_of(grid)
     numbers, actions = np.nonzero(successors >= 0)
-    # SciPy 1.11 takes no other type.
-    edges = numbers.astype(np.int32), successors[numbers, actions]
+    edges = numbers, successors[numbers, actions]
     graph = csr_array((np.ones(len(numbers)), edges), shape=(len(successors),) * 2)
     return shortest_path(graph, unweighted=True, indices=grid.number(start)) <= steps
