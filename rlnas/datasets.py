@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -15,12 +15,13 @@ from rlnas import idx, synthetic
 from rlnas.checks import count_classes
 from rlnas.errors import InputError
 from rlnas.preprocessing import Preprocessing, fit
+from rlnas.read_only import ReadOnlyArrays
 from rlnas.sources import EMBEDDED, NAMES, Arrays, RawData, read
 from rlnas.splits import split
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(ReadOnlyArrays):
     """Samples of all splits in one array, and which of them belong to which split.
 
     The splits are index arrays, so that compiled loops can gather and standardise in one pass
@@ -105,20 +106,8 @@ class Dataset:
         rows *= self.scale
         return rows
 
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                view = value.view()  # so that the caller's own array stays as it was
-                view.flags.writeable = False
-                object.__setattr__(self, field.name, view)
-
     def __deepcopy__(self, memo: dict[int, Any]) -> "Dataset":
         return self  # nothing in it can change
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.__post_init__()  # unpickled arrays are writeable
 
 
 Source = str | os.PathLike[str] | Arrays | RawData | Dataset

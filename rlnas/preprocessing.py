@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.errors import InputError
+from rlnas.read_only import ReadOnlyArrays
 
 SMALLEST_IMAGE = 8
 """Pixels along a side: uint8 features that are a square of at least this are taken for an image."""
@@ -24,7 +25,7 @@ _log = logging.getLogger("rlnas")
 
 
 @dataclass(frozen=True, eq=False)
-class Preprocessing:
+class Preprocessing(ReadOnlyArrays):
     """How raw features are standardised, and what features and classes are called.
 
     An input of a network is `(float32(feature - offset) - mean) * scale`. The offset is zero but
@@ -50,18 +51,6 @@ class Preprocessing:
     pixels: bool
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                view = value.view()  # so that the caller's own array stays as it was
-                view.flags.writeable = False
-                object.__setattr__(self, field.name, view)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.__post_init__()  # unpickled arrays are writeable
 
     @property
     def n_features(self) -> int:
