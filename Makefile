@@ -44,8 +44,8 @@ $(LOWEST)/installed: pyproject.toml constraints-lowest.txt
 	touch $@
 
 test-faults: setup  ## kill long commands and Ray workers again and again: half an hour
-	RLNAS_KILLS=6 $(BIN)/python -m pytest -q -s tests/agents/test_kills.py \
-		tests/agents/test_resume.py tests/agents/test_ray.py tests/agents/test_ray_machines.py
+	RLNAS_KILLS=6 $(BIN)/python -m pytest -q -s tests/agents/training/test_kills.py \
+		tests/agents/training/test_resume.py tests/agents/distributed/test_ray.py tests/agents/distributed/test_ray_machines.py
 
 fuzz: setup  ## 10,000 mutated files a reader, every value of others replaced: half an hour
 	RLNAS_FUZZ=10000 $(BIN)/python -m pytest -q -s -n auto tests/test_fuzz.py \
@@ -119,7 +119,7 @@ capacity: setup  ## the poster's studies of width and depth: half an hour
 docs: setup  ## the pages of the environments, the data cards
 	$(BIN)/python docs/generate.py
 	set -e; for table in digits mnist; do \
-		$(BIN)/rlnas benchmark card --table $$table --out rlnas/tables/$$table; \
+		$(BIN)/rlnas benchmark card --table $$table --out rlnas/tabular/data/$$table; \
 	done
 
 scores: setup  ## the reference scores: an hour

@@ -22,9 +22,9 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from rlnas.datasets import Dataset, load
-from rlnas.network import SparseNetwork, random_network
-from rlnas.training import HYPERPARAMETERS, Batches, train
+from rlnas.data.datasets import Dataset, load
+from rlnas.nn.network import SparseNetwork, random_network
+from rlnas.nn.training import HYPERPARAMETERS, Batches, train
 
 SHAPES = ((784, 300, 100, 10), (784, 100, 10), (64, 32, 10), (784, 1000, 1000, 10))
 DENSITIES = (0.01, 0.02, 0.05, 0.2, 1.0)

@@ -17,10 +17,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from rlnas import kernels, scan
 from rlnas.envs import actions, design_env
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
+from rlnas.nn import kernels, scan
 
 KERNELS = (
     (kernels, "train"),

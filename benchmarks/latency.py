@@ -17,11 +17,11 @@ import onnxruntime
 import torch
 import tyro
 
-from rlnas.agents.evaluation import own_data
-from rlnas.artefacts import load_design
-from rlnas.export import export
-from rlnas.inference import for_inference
-from rlnas.torch_module import OnFeatures
+from rlnas.agents.designing.evaluation import own_data
+from rlnas.designs.saved import load_design
+from rlnas.export.formats import export
+from rlnas.export.inference import for_inference
+from rlnas.export.torch_module import OnFeatures
 
 REPEATS = 5
 """The fastest counts."""

@@ -16,14 +16,14 @@ import tyro
 from moocore import hypervolume
 
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.design import run_episode
-from rlnas.agents.episodes import env_like
-from rlnas.agents.policy import load_policy
-from rlnas.agents.ppo import train_once
-from rlnas.agents.resumable import Call, own_folder, run_all
-from rlnas.agents.statistics import estimate
-from rlnas.datasets import load_all
-from rlnas.forms import NUMBER, list_of, record
+from rlnas.agents.designing.design import run_episode
+from rlnas.agents.distributed.jobs import Call, own_folder, run_all
+from rlnas.agents.experiments.statistics import estimate
+from rlnas.agents.policies.episodes import env_like
+from rlnas.agents.policies.policy import load_policy
+from rlnas.agents.training.ppo import train_once
+from rlnas.data.datasets import load_all
+from rlnas.files.json_schema import NUMBER, list_of, record
 
 FIRST_EPISODE = 10_000
 """Seed of the first fresh episode; training uses seeds near its own."""

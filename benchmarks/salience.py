@@ -3,9 +3,9 @@
     python benchmarks/salience.py
 
 Salience is the squared weight times the second moment of its gradient to some power: 0 is
-magnitude, 1/2 Adam's curvature (`rlnas.edits.salience`), 1 the empirical Fisher information. In an
-episode of the default length, a dense network of 76 neurons is pruned to a fraction of its weights,
-halved while it is far from there, then divided by 1.25 at a time; then it only trains.
+magnitude, 1/2 Adam's curvature (`rlnas.nn.edits.salience`), 1 the empirical Fisher information. In
+an episode of the default length, a dense network of 76 neurons is pruned to a fraction of its
+weights, halved while it is far from there, then divided by 1.25 at a time; then it only trains.
 """
 
 from collections.abc import Callable
@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from rlnas import datasets, edits
+from rlnas.data import datasets
 from rlnas.envs.actions import ACTIONS, ALL_LAYERS, Action
 from rlnas.envs.design_env import DesignEnv
-from rlnas.network import AVERAGE, SECOND_MOMENT, SparseNetwork
+from rlnas.nn import edits
+from rlnas.nn.network import AVERAGE, SECOND_MOMENT, SparseNetwork
 from rlnas.scoring import REFERENCE_WIDTH
 
 POWERS = (0.0, 0.5, 0.75, 1.0)

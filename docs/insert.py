@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from rlnas.errors import InputError
-from rlnas.files import replace_file
+from rlnas.files.atomic import replace_file
 
 
 def with_part(page: str, part: str, content: str) -> str:

@@ -16,9 +16,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
-from rlnas import datasets
+from rlnas.data import datasets
 from rlnas.envs.actions import ACTIONS
-from rlnas.envs.arguments import (
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.validation import (
     check_actions,
     check_autoreset_mode,
     check_count,
@@ -28,7 +29,6 @@ from rlnas.envs.arguments import (
     check_under_way,
     spread_seed,
 )
-from rlnas.envs.design_env import DesignEnv
 
 
 class DesignVectorEnv(SyncVectorEnv):

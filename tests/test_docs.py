@@ -14,7 +14,7 @@ import tyro
 
 from docs.generate import FOLDER, PAGES, page
 from docs.insert import with_part
-from rlnas.agents.experiment_config import FrontierConfig
+from rlnas.agents.cli.experiment_config import FrontierConfig
 from rlnas.errors import InputError
 from tests.snippets import ROOT, fences, run
 

@@ -15,21 +15,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas import datasets, idx, plots
-from rlnas.agents.checkpoint import FOLDER
-from rlnas.agents.design import design
-from rlnas.agents.design_config import DesignConfig, ReportConfig
-from rlnas.agents.episodes import run_config
-from rlnas.agents.policy import load_policy
-from rlnas.agents.ppo import restored, train
-from rlnas.agents.report import report
-from rlnas.archive import FILE, DesignArchive
-from rlnas.artefacts import load_design
+from rlnas import plots
+from rlnas.agents.cli.design_config import DesignConfig, ReportConfig
+from rlnas.agents.designing.design import design
+from rlnas.agents.designing.report import report
+from rlnas.agents.policies.episodes import run_config
+from rlnas.agents.policies.policy import load_policy
+from rlnas.agents.training.checkpoint import FOLDER
+from rlnas.agents.training.ppo import restored, train
+from rlnas.data import datasets, idx
+from rlnas.designs.database import FILE, DesignArchive
+from rlnas.designs.saved import load_design
 from rlnas.errors import InputError
-from rlnas.table import Table
+from rlnas.tabular.table import Table
 from tests.agents.helpers import tiny
-from tests.core.tables import random_table
-from tests.core.tiny_idx import IMAGES, SET, store
+from tests.rlnas.tables import random_table
+from tests.rlnas.tiny_idx import IMAGES, SET, store
 
 FILES = int(os.environ.get("RLNAS_FUZZ", "40"))
 """Mutated for each reader."""

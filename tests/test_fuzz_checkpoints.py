@@ -17,11 +17,11 @@ import pytest
 from safetensors.numpy import save
 from sb3_contrib.common.maskable.utils import get_action_masks
 
-from rlnas.agents import ppo
-from rlnas.agents.checkpoint import FOLDER, read
-from rlnas.agents.episodes import run_config
-from rlnas.agents.training_state import TrainingState, take
-from rlnas.datasets import load_all
+from rlnas.agents.policies.episodes import run_config
+from rlnas.agents.training import ppo
+from rlnas.agents.training.checkpoint import FOLDER, read
+from rlnas.agents.training.state import TrainingState, take
+from rlnas.data.datasets import load_all
 from tests.agents.helpers import tiny
 from tests.test_fuzz import limited_memory
 
@@ -161,7 +161,7 @@ ARRAYS = ("policy", "step", "exp_avg", "exp_avg_sq", "episodes", "log", "best", 
 
 
 def write(content: Content, path: Path) -> None:
-    """As `rlnas.agents.checkpoint.write`, of anything."""
+    """As `rlnas.agents.training.checkpoint.write`, of anything."""
     text = json.dumps(content.header)
     for name, raw in RAW.items():
         text = text.replace(json.dumps(name), raw)

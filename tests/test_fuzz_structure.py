@@ -19,35 +19,36 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas import datasets, plots
-from rlnas.agents import (
-    capacity_study,
+from rlnas import plots
+from rlnas.agents.cli.design_config import DesignConfig, ReportConfig
+from rlnas.agents.cli.experiment_config import FrontierConfig, TransferConfig, WidthConfig
+from rlnas.agents.cli.main import main
+from rlnas.agents.designing.design import design
+from rlnas.agents.designing.report import report
+from rlnas.agents.experiments import (
+    capacity,
     compare,
-    comparison_report,
-    episodes,
+    compare_report,
     frontier,
     frontier_report,
     reference_scores,
     transfer,
     transfer_report,
 )
-from rlnas.agents.cli import main
-from rlnas.agents.compare import SearchTask
-from rlnas.agents.design import design
-from rlnas.agents.design_config import DesignConfig, ReportConfig
-from rlnas.agents.experiment_config import FrontierConfig, TransferConfig, WidthConfig
-from rlnas.agents.policy import load_policy, save_schedule
-from rlnas.agents.ppo import train
-from rlnas.agents.report import report
-from rlnas.archive import FILE, ArchivedDesign
+from rlnas.agents.experiments.compare import SearchTask
+from rlnas.agents.policies import episodes
+from rlnas.agents.policies.policy import load_policy, save_schedule
+from rlnas.agents.training.ppo import train
+from rlnas.data import datasets
+from rlnas.designs.database import FILE, ArchivedDesign
 from rlnas.errors import InputError
-from rlnas.table import Table
-from rlnas.table_card import data_card
+from rlnas.tabular.card import data_card
+from rlnas.tabular.table import Table
+from tests.agents.experiments.test_capacity import FEW
+from tests.agents.experiments.test_frontier import SHORT
+from tests.agents.experiments.test_reference_scores import SHORT as SHORT_TASK
 from tests.agents.helpers import tiny
-from tests.agents.test_capacity_study import FEW
-from tests.agents.test_frontier import SHORT
-from tests.agents.test_reference_scores import SHORT as SHORT_TASK
-from tests.core.tables import members, npz, random_table
+from tests.rlnas.tables import members, npz, random_table
 from tests.test_fuzz import FILES, limited_memory
 
 TRIED = min(FILES, 12) if FILES <= 40 else FILES
@@ -212,9 +213,9 @@ def quick(monkeypatch):
     monkeypatch.setattr(episodes, "THOROUGH", SHORT)
     monkeypatch.setattr(episodes, "MIN_BATCHES", 5)
     monkeypatch.setattr(frontier, "THOROUGH", SHORT)
-    monkeypatch.setattr(capacity_study, "WIDTH_STUDY", FEW)
-    monkeypatch.setattr(capacity_study, "MIN_BATCHES", 1)
-    monkeypatch.setattr(capacity_study, "RESAMPLES", 5)
+    monkeypatch.setattr(capacity, "WIDTH_STUDY", FEW)
+    monkeypatch.setattr(capacity, "MIN_BATCHES", 1)
+    monkeypatch.setattr(capacity, "RESAMPLES", 5)
     monkeypatch.setattr(reference_scores, "EPISODES", 2)
     monkeypatch.setitem(reference_scores.TASKS, "short", SHORT_TASK)
     few = {name: reference_scores.STRATEGIES[name] for name in ("random", "greedy")}
@@ -224,7 +225,7 @@ def quick(monkeypatch):
 def run_compare(root: Path) -> Any:
     task = SearchTask(str(root / "table.npz"), True, 0.1, 30)
     found = compare.compare(task, root / "compare", ("random", "metaqnn"), 2, 1, False)
-    return comparison_report.written(task, found), comparison_report.picture(task, found)
+    return compare_report.written(task, found), compare_report.picture(task, found)
 
 
 def run_transfer(root: Path) -> Any:
@@ -242,7 +243,7 @@ def run_frontier(root: Path) -> Any:
 
 def run_capacity(root: Path) -> Any:
     config = WidthConfig(root / "width", "wine", seeds=2, jobs=1)
-    return capacity_study.capacity_study(config, False)
+    return capacity.capacity_study(config, False)
 
 
 def run_scores(root: Path) -> Any:
@@ -259,7 +260,7 @@ COMMANDS: dict[str, tuple[Callable[[Path], Any], Any, str]] = {
     "compare": (run_compare, compare, "run"),
     "transfer": (run_transfer, transfer, "_design"),
     "frontier": (run_frontier, frontier, "_point"),
-    "width": (run_capacity, capacity_study, "_train"),
+    "width": (run_capacity, capacity, "_train"),
     "scores": (run_scores, reference_scores, "measure"),
 }
 """What keeps results, and the function that computes one."""

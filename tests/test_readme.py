@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from rlnas.agents import cli
+from rlnas.agents.cli.main import main
 from tests.snippets import ROOT, fences, run
 
 README = (ROOT / "README.md").read_text()
@@ -22,8 +22,8 @@ def test_the_code_runs(number, tmp_path, monkeypatch):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_parse(command, monkeypatch):
     ran = []
-    monkeypatch.setattr(cli, "run", lambda config, quiet: ran.append(config))
-    assert cli.main(shlex.split(command)[1:]) == 0
+    monkeypatch.setattr(main, "run", lambda config, quiet: ran.append(config))
+    assert main.main(shlex.split(command)[1:]) == 0
     assert len(ran) == 1
 
 

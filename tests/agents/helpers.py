@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.search import Archive
-from rlnas.files import LOCK
+from rlnas.agents.search.problem import Archive
+from rlnas.files.folders import LOCK
 
 ALGORITHMS = ("maskable_ppo", "ppo")
 

@@ -9,26 +9,31 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.agents.baselines.dense_training import dense_training
-from rlnas.agents.baselines.magnitude_pruning import magnitude_pruning
-from rlnas.agents.baselines.random_search import random_search
-from rlnas.agents.baselines.rigl import rigl
-from rlnas.agents.baselines.snip import snip
-from rlnas.agents.baselines.sparse_evolutionary_training import sparse_evolutionary_training
-from rlnas.agents.compare import SearchTask
+from rlnas.agents.cli.design_config import (
+    AssessConfig,
+    DesignConfig,
+    DesignsConfig,
+    PlayConfig,
+)
+from rlnas.agents.cli.experiment_config import CompareConfig, WidthConfig
 from rlnas.agents.config import EvolveConfig, TrainConfig
-from rlnas.agents.design import finished, random_policy, train_and_test
-from rlnas.agents.design_config import AssessConfig, DesignConfig, DesignsConfig, PlayConfig
-from rlnas.agents.episodes import as_json
-from rlnas.agents.experiment_config import CompareConfig, WidthConfig
-from rlnas.agents.search import Problem, search
+from rlnas.agents.designing.design import finished, random_policy, train_and_test
+from rlnas.agents.experiments.compare import SearchTask
+from rlnas.agents.policies.episodes import as_json
+from rlnas.agents.search.problem import Problem, search
+from rlnas.agents.search.random_search import random_search
+from rlnas.agents.sparse_training.dense import dense_training
+from rlnas.agents.sparse_training.magnitude_pruning import magnitude_pruning
+from rlnas.agents.sparse_training.rigl import rigl
+from rlnas.agents.sparse_training.snip import snip
+from rlnas.agents.sparse_training.sparse_evolutionary_training import sparse_evolutionary_training
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
-from rlnas.network import random_network
+from rlnas.nn.network import random_network
 from tests.agents.helpers import history
-from tests.core.reference import bits, random_dataset
-from tests.core.tables import random_table
+from tests.rlnas.reference import bits, random_dataset
+from tests.rlnas.tables import random_table
 
 DATA = random_dataset(np.random.default_rng(5))
 FOLDER = Path("out")

@@ -16,18 +16,18 @@ import torch
 from gymnasium.utils.env_checker import check_env as gymnasium_check
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
-from rlnas.architecture import layers_of
-from rlnas.datasets import Dataset, load
-from rlnas.edits import EditError
+from rlnas.data.datasets import Dataset, load
 from rlnas.envs import actions, design_env
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
-from rlnas.network import VALUE, SparseNetwork, random_network
-from rlnas.training import Evaluation
-from tests.core.reference import bits as network_bits
-from tests.core.reference import random_dataset
+from rlnas.nn.architecture import layers_of
+from rlnas.nn.edits import EditError
+from rlnas.nn.network import VALUE, SparseNetwork, random_network
+from rlnas.nn.training import Evaluation
 from tests.envs.helpers import INFO_KEYS, TASK, bits, episode, make, play
+from tests.rlnas.reference import bits as network_bits
+from tests.rlnas.reference import random_dataset
 
 OTHER_TASK = replace(
     random_dataset(np.random.default_rng(9), features=9, classes=4, samples=200), name="other"

@@ -13,13 +13,13 @@ from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_suppo
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
 
-from rlnas import datasets
+from rlnas.data import datasets
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
-from tests.core.tables import random_table
 from tests.envs.helpers import TASK, bits, make
+from tests.rlnas.tables import random_table
 
 N = 4
 STEPS = 20

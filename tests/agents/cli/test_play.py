@@ -1,0 +1,71 @@
+"""Playing by hand: answers are actions, nonsense is asked again, the controller plays the same."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from rlnas.agents.cli.design_config import PlayConfig
+from rlnas.agents.cli.play import menu, play
+from rlnas.agents.designing.design import run_episode
+from rlnas.agents.policies.episodes import env_like
+from rlnas.agents.policies.policy import load_policy
+from rlnas.envs.actions import ACTIONS
+
+STEPS = 4  # of an episode of `run`
+
+
+def player(*answers: str):
+    """Gives the answers, then closes its input."""
+    left: Iterator[str] = iter(answers)
+
+    def ask(prompt: str) -> str:
+        for answer in left:
+            return answer
+        raise EOFError
+
+    return ask
+
+
+def config(run, **settings) -> PlayConfig:
+    return PlayConfig(dataset="wine", policy=run, **settings)
+
+
+def expected(run, actions: list[int]) -> list[float]:
+    """The scores of these actions in the same episode."""
+    env = env_like(run, "wine", middle=True)
+    scores = [env.reset(seed=0)[1]["score"]]
+    return scores + [env.step(action)[4]["score"] for action in actions]
+
+
+def test_answers_are_the_actions_of_an_episode(run, capsys):
+    scores = play(config(run), player("1", "", "12", " 21 "))
+    assert scores == expected(run, [1, 0, 12, 21])
+    shown = capsys.readouterr().out
+    assert f"your best score {max(scores):.4f}, the last {scores[-1]:.4f}" in shown
+    assert "add_connections all x1.25" in shown
+
+
+@pytest.mark.parametrize("end", [["q"], []], ids=["q", "end of input"])
+def test_it_can_be_stopped(run, end):
+    assert play(config(run), player("1", *end)) == expected(run, [1])
+
+
+def test_what_is_no_legal_action_is_asked_again(run, capsys):
+    assert play(config(run), player("x", "-1", "99", "36.5", "29", "1", "q")) == expected(run, [1])
+    assert capsys.readouterr().out.count("is no legal action") == 5  # 29: there is no second layer
+
+
+def test_the_controller_plays_the_same_episode(run, capsys):
+    play(config(run, seed=3, penalty=0.5), player())
+    best, _ = run_episode(env_like(run, "wine", 0.5, middle=True), load_policy(run), 3)
+    assert f"the controller's best {best.info['score']:.4f}" in capsys.readouterr().out
+
+
+def test_the_menu_has_the_legal_actions_and_no_other():
+    mask = np.zeros(len(ACTIONS), bool)
+    mask[[0, 1, 2, 33]] = True
+    table = menu(mask)
+    names, choices = (list(column.cells) for column in table.columns)
+    assert names == ["none", "add connections", "add layer"]
+    assert choices == ["[0] ", "[1] all x1.25   [2] all x2", "[33] hidden 1"]
