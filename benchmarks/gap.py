@@ -20,7 +20,7 @@ from rlnas.agents.experiments.compare import CONTROLLER, SearchTask, run
 from rlnas.agents.experiments.statistics import estimate
 from rlnas.files.json_files import read_json
 
-METHODS = ("random", "hill_climbing", "ageing_evolution", "cartesian_programming")
+METHODS = ("random", "hill_climbing", "aging_evolution", "cartesian_programming")
 """Searches whose designs are trained for as long as an episode lasts, no longer."""
 
 

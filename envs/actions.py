@@ -39,6 +39,9 @@ OPERATIONS = (
     _REMOVE_LAYER,
 ) = range(len(OPERATIONS))
 
+NO_OP = 0
+"""The action that changes nothing, in live and tabular environments alike."""
+
 FACTORS = (1.25, 2.0)
 """How much adding multiplies what is there; removing divides by the same."""
 

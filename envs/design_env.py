@@ -28,7 +28,8 @@ from rlnas.errors import InputError
 from rlnas.nn.architecture import check_architecture
 from rlnas.nn.edits import EditError
 from rlnas.nn.gradients import PROBE_SIZE, probe
-from rlnas.nn.network import SparseNetwork, new_network, random_network
+from rlnas.nn.initialization import new_network, random_network
+from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import HYPERPARAMETERS, Batches, check_fit, evaluate, train
 from rlnas.scoring import reference_weights
 
@@ -71,8 +72,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 
     Amounts are relative to what is there and at least 1. An action is illegal if the network has
     no such layer, if nothing would be left, or beyond 3 hidden layers, 512 neurons in a layer or
-    twice the reference number of weights. The salience of a connection is its squared weight times
-    Adam's estimate of the curvature (`rlnas.nn.edits.salience`). An illegal action changes nothing and still costs the
+    twice the reference number of weights. The saliency of a connection is its squared weight times
+    Adam's estimate of the curvature (`rlnas.nn.edits.saliency`). An illegal action changes nothing and still costs the
     step. Masks: `info["action_mask"]` (int8, for `action_space.sample`), `action_masks()` (bool,
     for sb3-contrib), and one row per environment through vector environments (their infos, or
     `env_method("action_masks")`).
@@ -136,7 +137,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     info has the words too.
 
     ## Arguments
-    * `dataset`: a name (see `rlnas.data.datasets.load`), a path to an `.npz` file, `(X, y)`, a
+    * `dataset`: a name (see `rlnas.data.datasets.load_dataset`), a path to an `.npz` file, `(X, y)`, a
       `Dataset`, or a list of these, of which each episode draws one. `"mixed"` stands for
       `rlnas.data.synthetic.TRAINING_FAMILY`, `"varied"` for 256 more tasks, larger ones,
       `"images"` for 96 of small images, and `"mixed_held_out"` for tasks of other kinds.
@@ -173,7 +174,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         data_dir: str | PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
-        self.datasets = datasets.load_all(dataset, data_dir)
+        self.datasets = datasets.load_datasets(dataset, data_dir)
         self.dataset_index = 0  # until the first episode
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)

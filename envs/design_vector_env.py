@@ -65,7 +65,7 @@ class DesignVectorEnv(SyncVectorEnv):
         limit = check_limit(max_episode_steps)
         if num_threads is not None:
             num_threads = check_count("num_threads", num_threads)
-        arguments["dataset"] = datasets.load_all(
+        arguments["dataset"] = datasets.load_datasets(
             arguments.pop("dataset", "digits"), arguments.get("data_dir")
         )
 

@@ -18,13 +18,13 @@ import pytest
 from rlnas import plots
 from rlnas.agents.cli.design_config import DesignConfig, ReportConfig
 from rlnas.agents.designing.design import design
-from rlnas.agents.designing.report import report
-from rlnas.agents.policies.episodes import run_config
+from rlnas.agents.designing.report import write_report
+from rlnas.agents.policies.environments import run_config
 from rlnas.agents.policies.policy import load_policy
 from rlnas.agents.training.checkpoint import FOLDER
 from rlnas.agents.training.ppo import restored, train
 from rlnas.data import datasets, idx
-from rlnas.designs.database import FILE, DesignArchive
+from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
 from rlnas.errors import InputError
 from rlnas.tabular.table import Table
@@ -91,7 +91,7 @@ def read_idx(folder: Path) -> Any:
 
 
 def read_npz(folder: Path) -> Any:
-    return datasets.load(str(folder / "data.npz"))
+    return datasets.load_dataset(str(folder / "data.npz"))
 
 
 def read_network(folder: Path) -> Any:
@@ -102,7 +102,7 @@ def read_network(folder: Path) -> Any:
 
 def read_checkpoint(folder: Path) -> Any:
     config = run_config(folder)
-    with restored(config, datasets.load_all("wine"), folder) as (model, _):
+    with restored(config, datasets.load_datasets("wine"), folder) as (model, _):
         return model
 
 
@@ -112,11 +112,11 @@ READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "policy weights": ("policy.safetensors", load_policy),
     "policy": ("policy.json", load_policy),
     "configuration": ("config.json", run_config),
-    "archive": (FILE, lambda folder: DesignArchive(folder / FILE).best(limit=10**6)),
+    "archive": (FILE, lambda folder: DesignDatabase(folder / FILE).best(limit=10**6)),
     "table": ("table.npz", lambda folder: Table.load(folder / "table.npz")),
     "data set": ("data.npz", read_npz),
     "idx": (f"idx/{IMAGES}.gz", read_idx),
-    "report": ("design/design.json", lambda folder: report(ReportConfig(folder / "design"))),
+    "report": ("design/design.json", lambda folder: write_report(ReportConfig(folder / "design"))),
     "checkpoint": (f"{FOLDER}/000000000128.checkpoint", read_checkpoint),
 }
 

@@ -24,7 +24,7 @@ from rlnas.agents.cli.design_config import DesignConfig, ReportConfig
 from rlnas.agents.cli.experiment_config import FrontierConfig, TransferConfig, WidthConfig
 from rlnas.agents.cli.main import main
 from rlnas.agents.designing.design import design
-from rlnas.agents.designing.report import report
+from rlnas.agents.designing.report import write_report
 from rlnas.agents.experiments import (
     capacity,
     compare,
@@ -36,11 +36,11 @@ from rlnas.agents.experiments import (
     transfer_report,
 )
 from rlnas.agents.experiments.compare import SearchTask
-from rlnas.agents.policies import episodes
-from rlnas.agents.policies.policy import load_policy, save_schedule
+from rlnas.agents.policies import environments
+from rlnas.agents.policies.policy import load_policy, save_edit_sequence
 from rlnas.agents.training.ppo import train
 from rlnas.data import datasets
-from rlnas.designs.database import FILE, ArchivedDesign
+from rlnas.designs.database import FILE, DesignRecord
 from rlnas.errors import InputError
 from rlnas.tabular.card import data_card
 from rlnas.tabular.table import Table
@@ -172,7 +172,7 @@ def csv_changes(content: bytes) -> Iterator[bytes]:
 def archive_changes(content: bytes) -> Iterator[Callable[[], bytes]]:
     """Every column of one row, or of all."""
     values = [None, 0, -1, 0.5, 2**62, 1e300, float("inf"), "", "x", b"x", "[/]\x1b[31m", "[[1]]"]
-    for field in fields(ArchivedDesign):
+    for field in fields(DesignRecord):
         for value in (*values, "y" * 100_000, "[" * 5000, "[1, 2, 3]"):
             for where in ("timestep = (SELECT max(timestep) FROM designs)", "timestep > 0"):
                 order = f"UPDATE OR REPLACE designs SET {field.name} = ? WHERE {where}"
@@ -196,7 +196,7 @@ def folder(tmp_path_factory) -> Path:
     """Files of all kinds, made once."""
     root = tmp_path_factory.mktemp("structure")
     train(tiny(root / "run"), progress_bar=False)
-    save_schedule(root / "halving", [12])
+    save_edit_sequence(root / "halving", [12])
     shutil.copy(root / "run" / "config.json", root / "halving")
     random_table().save(root / "table.npz")
     rng = np.random.default_rng(0)
@@ -210,8 +210,8 @@ def folder(tmp_path_factory) -> Path:
 def quick(monkeypatch):
     """Short episodes and studies; pictures are put together but not drawn."""
     monkeypatch.setattr(plots, "png", lambda figure: b"")
-    monkeypatch.setattr(episodes, "THOROUGH", SHORT)
-    monkeypatch.setattr(episodes, "MIN_BATCHES", 5)
+    monkeypatch.setattr(environments, "THOROUGH", SHORT)
+    monkeypatch.setattr(environments, "MIN_BATCHES", 5)
     monkeypatch.setattr(frontier, "THOROUGH", SHORT)
     monkeypatch.setattr(capacity, "WIDTH_STUDY", FEW)
     monkeypatch.setattr(capacity, "MIN_BATCHES", 1)
@@ -267,7 +267,7 @@ COMMANDS: dict[str, tuple[Callable[[Path], Any], Any, str]] = {
 
 
 def report_of(name: str) -> Callable[[Path], Any]:
-    return lambda root: report(ReportConfig(root / name))
+    return lambda root: write_report(ReportConfig(root / name))
 
 
 READERS: dict[str, tuple[str, Callable[[Any], Iterator[Any]], Callable[[Path], Any]]] = {
@@ -275,7 +275,7 @@ READERS: dict[str, tuple[str, Callable[[Any], Iterator[Any]], Callable[[Path], A
     "best design": ("run/best/design.json", json_changes, report_of("run")),
     "network": ("design/network.safetensors", header_changes, report_of("design")),
     "configuration": ("run/config.json", json_changes, report_of("run")),
-    "episodes": ("run/config.json", json_changes, lambda root: episodes.env_like(root / "run")),
+    "episodes": ("run/config.json", json_changes, lambda root: environments.env_like(root / "run")),
     "policy": ("run/policy.json", json_changes, lambda root: load_policy(root / "run")),
     "progress": ("run/progress.csv", csv_changes, report_of("run")),
     "archive": (f"run/{FILE}", archive_changes, report_of("run")),
@@ -283,8 +283,12 @@ READERS: dict[str, tuple[str, Callable[[Any], Iterator[Any]], Callable[[Path], A
     "front": (f"run/{FILE}", archive_changes, lambda root: shown(root / "run", "--front")),
     "table": ("table.npz", npz_changes, lambda root: data_card(Table.load(root / "table.npz"))),
     "table member": ("table.npz", with_bytes, lambda root: Table.load(root / "table.npz")),
-    "data set": ("data.npz", npz_changes, lambda root: datasets.load(root / "data.npz")),
-    "data set member": ("data.npz", with_bytes, lambda root: datasets.load(root / "data.npz")),
+    "data set": ("data.npz", npz_changes, lambda root: datasets.load_dataset(root / "data.npz")),
+    "data set member": (
+        "data.npz",
+        with_bytes,
+        lambda root: datasets.load_dataset(root / "data.npz"),
+    ),
 }
 """File, its changes, what reads it."""
 

@@ -113,9 +113,9 @@ def run(config: Any, quiet: bool = False) -> None:
         case DesignsConfig():
             _print_designs(config)
         case ReportConfig():
-            from rlnas.agents.designing.report import report
+            from rlnas.agents.designing.report import write_report
 
-            print(f"report in {report(config)}")
+            print(f"report in {write_report(config)}")
         case ExportConfig():
             from rlnas.agents.designing.evaluation import export_design
 
@@ -131,9 +131,9 @@ def run(config: Any, quiet: bool = False) -> None:
             play(config)
         case AssessConfig():
             from rlnas.agents.cli.printing import print_scores
-            from rlnas.agents.designing.design import assess
+            from rlnas.agents.designing.design import evaluate_policy
 
-            print_scores(assess(config, shown))
+            print_scores(evaluate_policy(config, shown))
         case ListConfig(data_dir):
             for known, place in datasets.places(data_dir).items():
                 print(f"{known:<15} {place}")
@@ -164,12 +164,12 @@ def run(config: Any, quiet: bool = False) -> None:
             _compare(config, shown)
         case TransferConfig():
             from rlnas.agents.experiments.transfer import transfer
-            from rlnas.agents.experiments.transfer_report import report as transfer_report
+            from rlnas.agents.experiments.transfer_report import write_report as transfer_report
 
             print(transfer_report(transfer(config, shown), config.out))
         case FrontierConfig():
             from rlnas.agents.experiments.frontier import frontier
-            from rlnas.agents.experiments.frontier_report import report as frontier_report
+            from rlnas.agents.experiments.frontier_report import write_report as frontier_report
 
             print(frontier_report(frontier(config, shown), config.dataset, config.folder))
             print(f"plot and designs in {config.folder}")
@@ -189,7 +189,7 @@ def _jobs(config: Any) -> AbstractContextManager[None]:
 
 def _compare(config: CompareConfig, shown: bool) -> None:
     from rlnas.agents.experiments.compare import SearchTask, compare
-    from rlnas.agents.experiments.compare_report import report
+    from rlnas.agents.experiments.compare_report import write_report
 
     task = SearchTask(
         config.table or config.dataset,
@@ -200,7 +200,7 @@ def _compare(config: CompareConfig, shown: bool) -> None:
     )
     methods = task.methods if config.methods == ("all",) else config.methods
     results = compare(task, config.out, methods, config.seeds, config.jobs, shown)
-    print(report(task, results, config.out))
+    print(write_report(task, results, config.out))
 
 
 def _study_estimators(config: EstimatorsConfig, shown: bool) -> None:
@@ -209,7 +209,7 @@ def _study_estimators(config: EstimatorsConfig, shown: bool) -> None:
     from rlnas.tabular.table import Table
 
     table = Table.load(config.table)
-    data = datasets.load(table.dataset, data_dir=config.data_dir)
+    data = datasets.load_dataset(table.dataset, data_dir=config.data_dir)
     rows = study(table, data, config.sample, config.seed, shown)
     text = written(rows)
     replace_file(config.out / "estimators.md", (text + "\n").encode())
@@ -218,10 +218,10 @@ def _study_estimators(config: EstimatorsConfig, shown: bool) -> None:
 
 
 def _build(config: BuildConfig, shown: bool) -> None:
-    from rlnas.tabular.builder import build
+    from rlnas.tabular.builder import build_table
     from rlnas.tabular.grid import Grid
 
-    table = build(
+    table = build_table(
         config.dataset,
         config.out,
         grid=Grid(config.widths, config.densities, config.max_depth),
@@ -246,11 +246,11 @@ def _write_card(table: "Table", out: Path) -> None:
 
 def _print_designs(config: DesignsConfig) -> None:
     from rlnas.agents.cli.printing import print_designs
-    from rlnas.designs.database import FILE, DesignArchive
+    from rlnas.designs.database import FILE, DesignDatabase
 
     if config.limit < 1:
         raise InputError(f"--limit {config.limit}: expected at least 1")
-    archive = DesignArchive(config.run_dir / FILE)
+    archive = DesignDatabase(config.run_dir / FILE)
     if config.front:
         designs = archive.front(config.max_weights, config.dataset)[: config.limit]
     else:

@@ -7,11 +7,10 @@ from rich.table import Table
 
 from rlnas.agents.cli.design_config import PlayConfig
 from rlnas.agents.config import check_seed
-from rlnas.agents.designing.design import run_episode
-from rlnas.agents.policies.episodes import env_like
+from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
-from rlnas.agents.search.problem import NONE
-from rlnas.envs.actions import ACTIONS, OPERATIONS
+from rlnas.envs.actions import ACTIONS, NO_OP, OPERATIONS
 from rlnas.envs.design_env import DesignEnv
 from rlnas.files.plain_text import plain, plain_console
 from rlnas.plots import describe
@@ -57,7 +56,7 @@ def play(config: PlayConfig, ask: Callable[[str], str] = input) -> list[float]:
             f"step {env.elapsed} of {env.episode_steps}: {env.words['action']}, {change:+.4f}"
         )
     console.print(f"\nyour best score {max(scores):.4f}, the last {scores[-1]:.4f}")
-    best, _ = run_episode(env, policy, config.seed)
+    best, _ = play_episode(env, policy, config.seed)
     console.print(
         f"the controller's best {best.info['score']:.4f} "
         f"({best.info['val_accuracy']:.2%} with {best.info['active_weights']:,} weights)"
@@ -93,7 +92,7 @@ def _answer(env: DesignEnv, ask: Callable[[str], str]) -> int | None:
         if text == QUIT:
             return None
         if text == "":
-            return NONE
+            return NO_OP
         if text.isdecimal() and int(text) < len(ACTIONS) and env.action_masks()[int(text)]:
             return int(text)
         print(f"'{plain(text)}' is no legal action: expected a number from the list")

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from rlnas.agents.designing.evaluation import warning_of
-from rlnas.designs.database import ArchivedDesign
+from rlnas.designs.database import DesignRecord
 from rlnas.files.plain_text import plain, plain_console
 
 
@@ -65,7 +65,7 @@ def _print_classes(result: dict[str, Any]) -> None:
         print(f"this design is {warning}")
 
 
-def print_designs(designs: Iterable[ArchivedDesign], looks: int) -> None:
+def print_designs(designs: Iterable[DesignRecord], looks: int) -> None:
     """Print a table with a row for each design, which fits into 80 columns.
 
     Args:

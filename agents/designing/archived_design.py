@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rlnas.agents.policies.episodes import check_data, make_env, run_config
-from rlnas.agents.training.callbacks import record_of
+from rlnas.agents.designing.evaluation import record_of
+from rlnas.agents.policies.environments import check_data, make_env, run_config
 from rlnas.data import datasets
-from rlnas.designs.database import FILE, ArchivedDesign, DesignArchive
+from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import save_design
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.design_env import Design
@@ -19,7 +19,7 @@ from rlnas.files.json_files import parse_json
 _NUMBERS = {str(action): number for number, action in enumerate(ACTIONS)}
 
 
-def save_archived(run: Path, design: ArchivedDesign, folder: Path) -> None:
+def save_archived(run: Path, design: DesignRecord, folder: Path) -> None:
     """Write a design of a training, which kept only its facts, as a folder of its own.
 
     Episodes are deterministic: played again from the same state of the generator, with the same
@@ -35,9 +35,9 @@ def save_archived(run: Path, design: ArchivedDesign, folder: Path) -> None:
             libraries give other bits, or the folder cannot be written to.
     """
     config = run_config(run)
-    data = datasets.load_all(list(config.dataset), config.data_dir)
+    data = datasets.load_datasets(list(config.dataset), config.data_dir)
     check_data(run, data)
-    archive = DesignArchive(run / FILE)
+    archive = DesignDatabase(run / FILE)
     episode = archive.episode(design, config.num_envs, config.episode_steps)
     episode = [each for each in episode if each.timestep <= design.timestep]
     if not episode or not all(each.action in _NUMBERS for each in episode):

@@ -8,10 +8,10 @@ import numpy as np
 
 from rlnas.agents.cli.design_config import AssessConfig, DesignConfig
 from rlnas.agents.config import check_seed
-from rlnas.agents.designing.evaluation import metrics_of
-from rlnas.agents.policies.episodes import env_like, thorough_env
+from rlnas.agents.designing.evaluation import metrics_of, record_of
+from rlnas.agents.policies.environments import env_like, thorough_env
+from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
-from rlnas.agents.training.callbacks import record_of
 from rlnas.data.datasets import Dataset
 from rlnas.designs.saved import save_design
 from rlnas.envs.design_env import Design, DesignEnv
@@ -25,43 +25,6 @@ from rlnas.progress import progress
 
 FINAL_EPOCHS = 20
 """Passes of the final training over training and validation samples, for every data set."""
-
-
-def random_policy(seed: int) -> Policy:
-    """A policy that draws a legal action at random."""
-    rng = np.random.default_rng(seed)
-    return lambda observation, mask: int(rng.choice(np.flatnonzero(mask)))
-
-
-def run_episode(
-    env: DesignEnv, policy: Policy, seed: int, progress_bar: bool = False
-) -> tuple[Design, list[dict[str, Any]]]:
-    """Play one episode.
-
-    Args:
-        env: of one data set.
-        policy: that designs.
-        seed: of the episode.
-        progress_bar: show one of the edits.
-
-    Returns:
-        The design with the best score of the episode; the info of the start and of every step,
-        with the words of the environment.
-    """
-    env.best = None
-    with progress(progress_bar, total=env.episode_steps, unit="edit", desc="designing") as bar:
-        observation, info = env.reset(seed=seed)
-        history = [info | env.words]
-        over = False
-        while not over:
-            action = policy(observation, env.action_masks())
-            observation, _, over, _, info = env.step(action)
-            history.append(info | env.words)
-            now = f"{info['val_accuracy']:.2%} with {info['active_weights']:,} weights"
-            bar.set_postfix_str(now, refresh=False)
-            bar.update()
-    assert env.best is not None
-    return env.best, history
 
 
 def design(config: DesignConfig, progress_bar: bool = True) -> dict[str, Any]:
@@ -107,7 +70,7 @@ def finished(
         The trained network, and what is known of it, JSON values.
     """
     seed = whole("seed", seed)
-    chosen, history = run_episode(env, policy, seed, progress_bar)
+    chosen, history = play_episode(env, policy, seed, progress_bar)
     network = chosen.network.copy()
     test = train_and_test(network, env.dataset, seed, progress_bar)
     record = {
@@ -143,7 +106,7 @@ def train_and_test(
     return metrics_of(network, data, data.test)
 
 
-def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[float]]:
+def evaluate_policy(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[float]]:
     """Final scores of a trained policy and of random legal actions on the same fresh seeds.
 
     Raises:
@@ -161,7 +124,7 @@ def assess(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[fl
     with progress(progress_bar, total=2 * config.episodes, unit="episode") as bar:
         for name, policy in policies.items():
             for k in range(config.episodes):
-                _, history = run_episode(env, policy, config.seed + k)
+                _, history = play_episode(env, policy, config.seed + k)
                 scores[name].append(history[-1]["score"])
                 bar.update()
     return scores

@@ -11,12 +11,14 @@ from rlnas.agents.cli.design_config import EvaluateConfig, ExportConfig
 from rlnas.data.datasets import Dataset, as_test_set, prepare
 from rlnas.data.sources import RawData, Source, read
 from rlnas.designs.saved import SavedDesign, load_design
+from rlnas.envs.design_env import Design
 from rlnas.errors import InputError
 from rlnas.export.c_names import check_name, name_from
-from rlnas.export.formats import as_exported, export
+from rlnas.export.formats import as_exported, export_network
 from rlnas.export.inference import for_inference
 from rlnas.files.folders import result_folder
 from rlnas.metrics import balanced_accuracy, majority_share, recalls
+from rlnas.nn.architecture import layers_of
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate, predict
 
@@ -39,6 +41,12 @@ class Judged(NamedTuple):
     data: Dataset
     rows: np.ndarray
     own: bool
+
+
+def record_of(design: Design) -> dict[str, Any]:
+    """The facts of a design as JSON values."""
+    keys = ("dataset", "penalty", "score", "val_accuracy", "val_loss", "active_weights", "density")
+    return {**{key: design.info[key] for key in keys}, **layers_of(design.info)}
 
 
 def metrics_of(network: SparseNetwork, data: Dataset, rows: np.ndarray) -> dict[str, Any]:
@@ -92,7 +100,7 @@ def judged(
     Args:
         design: from disk.
         source: the data; by default those that it was made with.
-        data_dir: as for `rlnas.data.datasets.load`.
+        data_dir: as for `rlnas.data.datasets.load_dataset`.
 
     Raises:
         InputError: the data cannot be read, do not fit the design, or are not what they were.
@@ -170,13 +178,13 @@ def evaluate_design(config: EvaluateConfig) -> dict[str, Any]:
 
 
 def export_design(config: ExportConfig) -> dict[str, Any]:
-    """Export a design on disk; see `rlnas.export.formats.export`.
+    """Export a design on disk; see `rlnas.export.formats.export_network`.
 
     It needs no data: where those that it was made with are gone, the accuracy of what was written
     is not measured, and the samples of a self-test are made up.
 
     Returns:
-        What `export` returns, and `test_accuracy` of what was written, if it was measured.
+        What `export_network` returns, and `test_accuracy` of what was written, if it was measured.
 
     Raises:
         InputError: the name cannot be used, the design is damaged, data that were asked for cannot
@@ -199,7 +207,7 @@ def export_design(config: ExportConfig) -> dict[str, Any]:
         features = samples.raw.features[samples.rows]
     name = config.name or name_from(design.record["dataset"])
     with result_folder(config.folder) as out:
-        facts = export(inference, config.format, out, name, features)
+        facts = export_network(inference, config.format, out, name, features)
     if samples is not None:
         logits = as_exported(inference, config.format).logits(features)
         correct = logits.argmax(axis=1) == samples.raw.labels[samples.rows]

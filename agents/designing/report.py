@@ -17,9 +17,9 @@ from rlnas import plots
 from rlnas.agents.cli.design_config import ReportConfig
 from rlnas.agents.designing.evaluation import own_data, warning_of
 from rlnas.agents.designing.rivals import rivals
-from rlnas.agents.policies.episodes import run_config
+from rlnas.agents.policies.environments import run_config
 from rlnas.data.preprocessing import is_image
-from rlnas.designs.database import FILE, ArchivedDesign, DesignArchive
+from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.errors import InputError
 from rlnas.export.c_code import footprint
@@ -53,7 +53,7 @@ class Section:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
-def report(config: ReportConfig) -> Path:
+def write_report(config: ReportConfig) -> Path:
     """Write the page.
 
     Args:
@@ -106,7 +106,7 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
     progress = _progress(folder / "progress.csv")
     if progress:
         sections.append(_learning_curves(progress))
-    archive = DesignArchive(folder / FILE)
+    archive = DesignDatabase(folder / FILE)
     count, last = archive.extent() if archive.exists() else (0, 0)
     facts = {
         "data": ", ".join(settings.dataset),
@@ -272,7 +272,7 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
     )
 
 
-def _tradeoff(archive: DesignArchive, best: ArchivedDesign) -> Section:
+def _tradeoff(archive: DesignDatabase, best: DesignRecord) -> Section:
     drawn, axes = plots.figure(9, 5)
     count, _ = archive.extent(best.dataset)
     front = archive.front(dataset=best.dataset)

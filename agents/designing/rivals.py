@@ -11,7 +11,8 @@ from rlnas.agents.designing.design import train_and_test
 from rlnas.agents.designing.evaluation import metrics_of
 from rlnas.data.datasets import Dataset
 from rlnas.metrics import balanced_accuracy, recalls
-from rlnas.nn.network import SparseNetwork, random_network
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import Batches, train
 
 SEED = 0

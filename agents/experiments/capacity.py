@@ -17,13 +17,13 @@ from rlnas import plots
 from rlnas.agents.cli.experiment_config import CapacityConfig, DepthConfig
 from rlnas.agents.designing.design import FINAL_EPOCHS, train_and_test
 from rlnas.agents.distributed.jobs import Call, own_folder, run_all
-from rlnas.agents.experiments.statistics import CONFIDENCE, Estimate, estimate
+from rlnas.agents.experiments.statistics import CONFIDENCE, Interval, estimate
 from rlnas.data import datasets
 from rlnas.envs.validation import check_count
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_schema import POSITIVE, SHARE, WHOLE, record
 from rlnas.nn.architecture import Architecture
-from rlnas.nn.network import new_network
+from rlnas.nn.initialization import new_network
 from rlnas.nn.training import HYPERPARAMETERS
 
 WIDTHS = (4, 8, 16, 32, 64, 128, 256)
@@ -68,7 +68,7 @@ def capacity_study(config: CapacityConfig, progress_bar: bool = True) -> str:
             damaged.
     """
     check_count("seeds", config.seeds)
-    content = datasets.load(config.dataset, data_dir=config.data_dir).fingerprint
+    content = datasets.load_dataset(config.dataset, data_dir=config.data_dir).fingerprint
     deep = isinstance(config, DepthConfig)
     name, studied = ("depth", DEPTH_STUDY) if deep else ("width", WIDTH_STUDY)
     own_folder(config.out, {"study": name, "dataset": config.dataset, "data_sha256": content})
@@ -152,7 +152,7 @@ class Fit:
         again = [self._factor(_logarithm(errors[:, chosen])) for chosen in seeds]
         tail = 50 * (1 - CONFIDENCE)
         low, high = np.percentile(again, [tail, 100 - tail])
-        self.factor = Estimate(self._factor(target), float(low), float(high))
+        self.factor = Interval(self._factor(target), float(low), float(high))
 
     def _factor(self, target: np.ndarray) -> float:
         return float(2 ** np.linalg.lstsq(self._both, target, rcond=None)[0][-1])

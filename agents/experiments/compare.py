@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from rlnas.agents.distributed.jobs import Call, own_folder, run_all
-from rlnas.agents.search.problem import Archive, Problem, Strategy, search
+from rlnas.agents.search.problem import Problem, SearchHistory, Strategy, search
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
 from rlnas.envs.design_env import DesignEnv
@@ -42,7 +42,7 @@ METHODS = {
     "recurrent_ppo": "rlnas.agents.search.recurrent_ppo:recurrent_ppo",
     "metaqnn": "rlnas.agents.search.metaqnn:metaqnn",
     "tournament_evolution": "rlnas.agents.search.tournament_evolution:tournament_evolution",
-    "ageing_evolution": "rlnas.agents.search.aging_evolution:ageing_evolution",
+    "aging_evolution": "rlnas.agents.search.aging_evolution:aging_evolution",
     "cartesian_programming": "rlnas.agents.search.cartesian_programming:cartesian_programming",
     "tpe": "rlnas.agents.search.optuna_search:tpe",
     "nsga2": "rlnas.agents.search.optuna_search:nsga2",
@@ -89,7 +89,7 @@ class SearchTask(PlainIntegers):
         if self.tabular:
             found = Table.load(self.name)
         else:
-            found = datasets.load(self.name, data_dir=self.data_dir)
+            found = datasets.load_dataset(self.name, data_dir=self.data_dir)
         if self.fingerprint not in (None, found.fingerprint):
             raise InputError(f"{self.name} was changed in the meantime: compare again")
         return found
@@ -231,7 +231,7 @@ def budgets(budget: int) -> np.ndarray:
     return np.geomspace(budget / 100, budget, POINTS)
 
 
-def best_so_far(archive: Archive, places: np.ndarray) -> np.ndarray:
+def best_so_far(archive: SearchHistory, places: np.ndarray) -> np.ndarray:
     """The best score when each of some budgets was spent; at first, the first score.
 
     Args:
@@ -243,7 +243,7 @@ def best_so_far(archive: Archive, places: np.ndarray) -> np.ndarray:
     return best[np.maximum(np.searchsorted(paid, places, side="right") - 1, 0)]
 
 
-def hypervolume(archive: Archive, reference: int) -> float:
+def hypervolume(archive: SearchHistory, reference: int) -> float:
     """Area that the designs dominate of validation error against relative weights, both up to 1.
 
     Args:
@@ -257,7 +257,7 @@ def hypervolume(archive: Archive, reference: int) -> float:
     return float(area(points, ref=[1.0, 1.0]))
 
 
-def _judge(task: SearchTask, archive: Archive) -> tuple[dict[str, float], int]:
+def _judge(task: SearchTask, archive: SearchHistory) -> tuple[dict[str, float], int]:
     """What the archive does not hold of its best design, and the task's reference weights."""
     best = archive.best
     assert best is not None  # a search evaluates something

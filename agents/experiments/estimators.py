@@ -20,7 +20,8 @@ from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.integers import whole
 from rlnas.nn import proxies
-from rlnas.nn.network import SparseNetwork, new_network
+from rlnas.nn.initialization import new_network
+from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import Batches, train
 from rlnas.progress import progress
 from rlnas.tabular.grid import Grid

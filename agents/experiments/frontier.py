@@ -12,7 +12,7 @@ from rlnas.agents.designing.design import finished, train_and_test
 from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.compare import CONTROLLER
 from rlnas.agents.experiments.transfer import SCHEDULES, with_at_least
-from rlnas.agents.policies.episodes import THOROUGH, episode_settings, thorough_env
+from rlnas.agents.policies.environments import THOROUGH, episode_settings, thorough_env
 from rlnas.agents.policies.policy import fingerprint, load_policy
 from rlnas.data import datasets
 from rlnas.designs.saved import save_design
@@ -24,7 +24,7 @@ from rlnas.nn.training import LONG_DECAY
 
 RIVALS: dict[str, Callable[..., SparseNetwork]] = {
     name: partial(SCHEDULES[name], weight_decay=LONG_DECAY)
-    for name in ("magnitude_pruning", "salience_pruning", "rigl")
+    for name in ("magnitude_pruning", "saliency_pruning", "rigl")
 }
 """Fixed schedules that end with the weights that the controller chose."""
 
@@ -53,7 +53,7 @@ def frontier(config: FrontierConfig, progress_bar: bool = True) -> list[dict[str
     check_count("seeds", config.seeds)
     if not config.penalties:
         raise InputError("no penalty: expected at least one number")
-    data = datasets.load(config.dataset, data_dir=config.data_dir)
+    data = datasets.load_dataset(config.dataset, data_dir=config.data_dir)
     for penalty in config.penalties:  # refuses what cannot be used before anything is written
         thorough_env(config.policy, data, penalty)
     task: dict[str, Any] = {"policy": fingerprint(config.policy), "data_sha256": data.fingerprint}

@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rlnas import plots
 from rlnas.agents.distributed.jobs import Call, run_all
-from rlnas.agents.experiments.statistics import Estimate, estimate
+from rlnas.agents.experiments.statistics import Interval, estimate
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.envs.validation import check_count
@@ -253,7 +253,7 @@ def _known(task: Task) -> tuple[dict[str, Any], Form]:
 _Results = dict[tuple[str, str], list[dict[str, float]]]
 
 
-def _summary(results: _Results, task: str) -> dict[str, dict[str, Estimate]]:
+def _summary(results: _Results, task: str) -> dict[str, dict[str, Interval]]:
     """For each strategy, the estimate of each result over seeds."""
     return {
         strategy: {name: estimate([run[name] for run in runs]) for name in runs[0]}
@@ -262,7 +262,7 @@ def _summary(results: _Results, task: str) -> dict[str, dict[str, Estimate]]:
     }
 
 
-def _section(task: Task, summary: dict[str, dict[str, Estimate]], n_seeds: int) -> str:
+def _section(task: Task, summary: dict[str, dict[str, Interval]], n_seeds: int) -> str:
     """One task's table, as Markdown."""
     arguments = "".join(f", {key}={value!r}" for key, value in task.arguments.items())
     known = "regret" in summary["random"]

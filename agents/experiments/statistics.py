@@ -12,7 +12,7 @@ from scipy.stats import bootstrap, mannwhitneyu, trim_mean
 CONFIDENCE = 0.95
 
 
-class Estimate(NamedTuple):
+class Interval(NamedTuple):
     """A statistic and the interval around it."""
 
     value: float
@@ -32,7 +32,7 @@ def interquartile_mean(values: ArrayLike) -> float:
     return float(trim_mean(np.asarray(values, float), 0.25))
 
 
-def estimate(values: ArrayLike, resamples: int = 10_000, trim: float = 0.25) -> Estimate:
+def estimate(values: ArrayLike, resamples: int = 10_000, trim: float = 0.25) -> Interval:
     """The interquartile mean with its 95 % percentile bootstrap interval.
 
     Args:
@@ -46,7 +46,7 @@ def estimate(values: ArrayLike, resamples: int = 10_000, trim: float = 0.25) -> 
     data = np.asarray(values, float)
     middle = float(trim_mean(data, trim))
     if np.ptp(data) == 0:
-        return Estimate(middle, middle, middle)
+        return Interval(middle, middle, middle)
     interval = bootstrap(
         (data,),
         lambda sample, axis: trim_mean(sample, trim, axis=axis),
@@ -55,10 +55,10 @@ def estimate(values: ArrayLike, resamples: int = 10_000, trim: float = 0.25) -> 
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return Estimate(middle, float(interval.low), float(interval.high))
+    return Interval(middle, float(interval.low), float(interval.high))
 
 
-def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> Estimate:
+def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> Interval:
     """How likely a run of one method is better than a run of another; ties count half.
 
     Agarwal et al. 2021, section 4.3, for one task; the Mann-Whitney statistic.
@@ -79,7 +79,7 @@ def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> Estimate:
     x, y = np.asarray(ours, float), np.asarray(theirs, float)
     value = float(better(x, y, axis=-1))
     if min(x.size, y.size) < 2:
-        return Estimate(value, value, value)
+        return Interval(value, value, value)
     interval = bootstrap(
         (x, y),
         better,
@@ -88,7 +88,7 @@ def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> Estimate:
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return Estimate(value, float(interval.low), float(interval.high))
+    return Interval(value, float(interval.low), float(interval.high))
 
 
 def performance_profile(values: ArrayLike, thresholds: ArrayLike) -> np.ndarray:

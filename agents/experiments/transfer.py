@@ -10,12 +10,11 @@ import numpy as np
 import torch
 
 from rlnas.agents.cli.experiment_config import TransferConfig
-from rlnas.agents.designing.design import run_episode
 from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.compare import CONTROLLER
-from rlnas.agents.policies.episodes import env_like, episode_settings
+from rlnas.agents.policies.environments import env_like, episode_settings
+from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
-from rlnas.agents.search.problem import NONE
 from rlnas.agents.sparse_training.dense import dense_training
 from rlnas.agents.sparse_training.magnitude_pruning import magnitude_pruning
 from rlnas.agents.sparse_training.rigl import rigl
@@ -23,6 +22,7 @@ from rlnas.agents.sparse_training.snip import snip
 from rlnas.agents.sparse_training.sparse_evolutionary_training import sparse_evolutionary_training
 from rlnas.data import datasets, synthetic
 from rlnas.data.datasets import Dataset
+from rlnas.envs.actions import NO_OP
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.validation import check_count
 from rlnas.errors import InputError
@@ -35,7 +35,7 @@ from rlnas.scoring import REFERENCE_WIDTH, reference_weights, score
 
 SCHEDULES: dict[str, Callable[..., SparseNetwork]] = {
     "magnitude_pruning": magnitude_pruning,
-    "salience_pruning": partial(magnitude_pruning, salience=edits.salience),
+    "saliency_pruning": partial(magnitude_pruning, saliency=edits.saliency),
     "rigl": rigl,
     "set": sparse_evolutionary_training,
     "snip": snip,
@@ -77,7 +77,8 @@ def transfer(config: TransferConfig, progress_bar: bool = True) -> list[dict[str
         member for name in config.datasets for member in synthetic.FAMILIES.get(name, (name,))
     ]
     prints = {  # refuses what cannot be designed for before anything is written
-        source: datasets.load(source, data_dir=config.data_dir).fingerprint for source in sources
+        source: datasets.load_dataset(source, data_dir=config.data_dir).fingerprint
+        for source in sources
     }
     for penalty in config.penalties:
         env_like(config.policies[0], "wine", penalty)
@@ -118,7 +119,7 @@ def _design(
 ) -> dict[str, dict[str, float]]:
     torch.set_num_threads(1)
     first, *others = runs
-    policies: dict[str, Policy] = {CONTROLLER: load_policy(first), NO_EDITS: lambda *_: NONE}
+    policies: dict[str, Policy] = {CONTROLLER: load_policy(first), NO_EDITS: lambda *_: NO_OP}
     policies |= {run.name: load_policy(run) for run in others}
     data = datasets.load_unchanged(source, content, data_dir)
     return design_once(env_like(first, data, penalty, data_dir, middle=True), seed, policies)
@@ -143,7 +144,7 @@ def design_once(
     """
     networks: dict[str, SparseNetwork] = {}
     for name, policy in policies.items():
-        networks[name] = run_episode(env, policy, seed)[0].network
+        networks[name] = play_episode(env, policy, seed)[0].network
     data, batches = env.dataset, (env.episode_steps + 1) * env.training_batches
     sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
     count = min(next(iter(networks.values())).active_weights, env.reference)  # dense, at most

@@ -8,7 +8,7 @@ import numpy as np
 
 from rlnas import plots
 from rlnas.agents.experiments.compare import CONTROLLER
-from rlnas.agents.experiments.statistics import Estimate, estimate
+from rlnas.agents.experiments.statistics import Interval, estimate
 from rlnas.data.synthetic import PREFIXES
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
@@ -47,7 +47,7 @@ def values(combinations: Sequence[dict[str, Any]], method: str, key: str) -> np.
     return np.array([each["designs"][method][key] for each in combinations])
 
 
-def difference(combinations: Sequence[dict[str, Any]], method: str) -> Estimate:
+def difference(combinations: Sequence[dict[str, Any]], method: str) -> Interval:
     """What the controller's test score is better by, combination by combination."""
     ours, theirs = (values(combinations, name, "test_score") for name in (CONTROLLER, method))
     return estimate(ours - theirs)

@@ -17,8 +17,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 
 from rlnas.agents.config import plausible_net_arch
 from rlnas.agents.policies.feature_extractors import EXTRACTORS, policy_arguments
-from rlnas.agents.search.problem import NONE
-from rlnas.envs.actions import ACTIONS
+from rlnas.envs.actions import ACTIONS, NO_OP
 from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
@@ -70,7 +69,7 @@ def save_policy(
     write_json(Path(folder) / "policy.json", record)
 
 
-def save_schedule(folder: str | Path, schedule: Sequence[int]) -> None:
+def save_edit_sequence(folder: str | Path, schedule: Sequence[int]) -> None:
     """Write `policy.json` of an open-loop policy.
 
     Args:
@@ -82,7 +81,7 @@ def save_schedule(folder: str | Path, schedule: Sequence[int]) -> None:
     write_json(Path(folder) / "policy.json", record)
 
 
-class Schedule:
+class EditSequence:
     """A policy that looks at nothing but how far the episode is.
 
     Args:
@@ -97,10 +96,10 @@ class Schedule:
         """The action to take: none if the one whose turn it is would be illegal."""
         place = int(float(observation[_PROGRESS]) * len(self.actions) + 1e-4)
         action = self.actions[place]
-        return action if mask[action] else NONE
+        return action if mask[action] else NO_OP
 
 
-class Controller:
+class TrainedPolicy:
     """A policy that designs: observation and mask in, number of an action out.
 
     Args:
@@ -122,7 +121,7 @@ class Controller:
 
 
 def load_policy(folder: str | Path, deterministic: bool = True) -> Policy:
-    """Read what `save_policy` or `save_schedule` wrote.
+    """Read what `save_policy` or `save_edit_sequence` wrote.
 
     Args:
         folder: of a run.
@@ -169,7 +168,7 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Policy:
     if not all(bool(value.isfinite().all()) for value in tensors.values()):
         raise InputError(f"{folder / 'policy.safetensors'} is damaged: not all weights are finite")
     policy.set_training_mode(False)
-    return Controller(policy, algorithm == "maskable_ppo", deterministic)
+    return TrainedPolicy(policy, algorithm == "maskable_ppo", deterministic)
 
 
 def check_start(folder: str | Path, algorithm: str, net_arch: list[int], features: str) -> None:
@@ -192,7 +191,7 @@ def check_start(folder: str | Path, algorithm: str, net_arch: list[int], feature
 def start_from(folder: str | Path, policy: ActorCriticPolicy) -> None:
     """Give a new policy the weights of a trained one, which `check_start` has let pass."""
     trained = load_policy(folder)
-    assert isinstance(trained, Controller)
+    assert isinstance(trained, TrainedPolicy)
     policy.load_state_dict(trained.policy.state_dict())
 
 
@@ -210,8 +209,8 @@ def fingerprint(folder: str | Path) -> str:
     return found.hexdigest()
 
 
-def _load_schedule(folder: Path, names: Any) -> Schedule:
+def _load_schedule(folder: Path, names: Any) -> EditSequence:
     numbers = {str(action): number for number, action in enumerate(ACTIONS)}
     if not (isinstance(names, list) and names and all(name in list(numbers) for name in names)):
         raise InputError(f"{folder / 'policy.json'} is damaged: no schedule of known actions")
-    return Schedule([numbers[name] for name in names])
+    return EditSequence([numbers[name] for name in names])

@@ -1,4 +1,4 @@
-"""Ageing evolution of action sequences: the best of a sample has a child, the oldest dies."""
+"""Aging evolution of action sequences: the best of a sample has a child, the oldest dies."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ Genotype = tuple[int, ...]
 """The actions of one episode."""
 
 
-def ageing_evolution(
+def aging_evolution(
     problem: Problem, population: int | None = None, sample: int | None = None
 ) -> None:
     """Evolve the actions of an episode; every sequence is played from the start.
@@ -47,7 +47,7 @@ def evolve(
     sample: int,
     rng: np.random.Generator,
 ) -> Iterator[tuple[Genotype, float]]:
-    """Ageing evolution of sequences (Real et al. 2019, algorithm 1), without an end.
+    """Aging evolution of sequences (Real et al. 2019, algorithm 1), without an end.
 
     The first are random. From then on some are drawn from the population, with replacement; the
     fittest of them is the parent of the next, and the oldest of the population dies.

@@ -4,8 +4,8 @@ from functools import partial
 from pathlib import Path
 
 from rlnas.agents.config import EvolveConfig
-from rlnas.agents.policies.episodes import as_json, make_env
-from rlnas.agents.policies.policy import save_schedule
+from rlnas.agents.policies.environments import as_json, make_env
+from rlnas.agents.policies.policy import save_edit_sequence
 from rlnas.agents.search.open_loop import evolve_schedule
 from rlnas.agents.search.problem import Problem
 from rlnas.data import datasets
@@ -30,7 +30,7 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
         InputError: a value, the data set or the folder cannot be used.
     """
     config.check()
-    data = datasets.load_all(list(config.dataset), config.data_dir)
+    data = datasets.load_datasets(list(config.dataset), config.data_dir)
     problem = Problem(partial(make_env, config, data), config.budget, config.seed)
     with (
         result_folder(config.folder) as folder,
@@ -38,5 +38,5 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
     ):
         write_json(folder / "config.json", as_json(config))
         problem.archive.bar = bar
-        save_schedule(folder, evolve_schedule(problem))
+        save_edit_sequence(folder, evolve_schedule(problem))
     return config.folder

@@ -4,7 +4,8 @@ from copy import deepcopy
 
 import numpy as np
 
-from rlnas.agents.search.problem import NONE, CountedEnv, Problem
+from rlnas.agents.search.problem import CountedEnv, Problem
+from rlnas.envs.actions import NO_OP
 
 
 def hill_climbing(problem: Problem, tried: int = 8) -> None:
@@ -28,8 +29,8 @@ def hill_climbing(problem: Problem, tried: int = 8) -> None:
         if over:
             env.reset()
         legal = np.flatnonzero(env.action_masks())
-        others = problem.rng.permutation(legal[legal != NONE])[: tried - 1]
-        children = [_child(env, action) for action in (NONE, *others.tolist())]
+        others = problem.rng.permutation(legal[legal != NO_OP])[: tried - 1]
+        children = [_child(env, action) for action in (NO_OP, *others.tolist())]
         env, _, over = max(children, key=lambda child: child[1])  # "none" if it is as good
 
 

@@ -5,7 +5,8 @@ from collections import defaultdict
 import numpy as np
 
 from rlnas.agents.search.aging_evolution import Genotype, evolve
-from rlnas.agents.search.problem import NONE, BudgetSpent, Problem
+from rlnas.agents.search.problem import BudgetSpent, Problem
+from rlnas.envs.actions import NO_OP
 
 EPISODES = 16
 """That a sequence is judged by, of those in the pool."""
@@ -20,7 +21,7 @@ FINALISTS = 20
 def evolve_schedule(problem: Problem, population: int = 100, sample: int = 25) -> Genotype:
     """Spend the budget of a problem on the sequence of actions with the best mean final score.
 
-    Ageing evolution (Real et al. 2019). Tasks differ far more than sequences do, so fitness is a
+    Aging evolution (Real et al. 2019). Tasks differ far more than sequences do, so fitness is a
     mean over episodes of what a sequence scores beyond the mean of all sequences in that episode.
     The finalists are judged again, in the same fresh episodes for all.
 
@@ -60,4 +61,4 @@ def evolve_schedule(problem: Problem, population: int = 100, sample: int = 25) -
     except BudgetSpent:
         if scores:
             return best[int(np.mean(scores, axis=0).argmax())]
-        return max(played, key=gain, default=(NONE,) * problem.episode_steps)
+        return max(played, key=gain, default=(NO_OP,) * problem.episode_steps)

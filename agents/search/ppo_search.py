@@ -5,7 +5,7 @@ from functools import partial
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.policies.policy import Controller
+from rlnas.agents.policies.policy import TrainedPolicy
 from rlnas.agents.search.problem import Problem, play
 from rlnas.agents.training.ppo import new_model
 
@@ -42,6 +42,6 @@ def controller_search(problem: Problem) -> None:
     model = new_model(config, env)
     if steps:
         model.learn(steps)
-    last, controller = make(), Controller(model.policy, masked=True)
+    last, controller = make(), TrainedPolicy(model.policy, masked=True)
     while True:  # what rounding has left
         play(last, controller)

@@ -13,15 +13,13 @@ import gymnasium as gym
 import numpy as np
 from tqdm import tqdm
 
+from rlnas.envs.actions import NO_OP
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.integers import whole
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.network import SparseNetwork
 from rlnas.tabular.grid import Grid
-
-NONE = 0
-"""The action that changes nothing, in live and tabular environments alike."""
 
 LIVE_GRID = Grid((4, 8, 16, 32, 64, 128, 256), (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0), 3)
 """Architectures that strategies choose from which do not edit but train every network anew."""
@@ -32,7 +30,7 @@ class BudgetSpent(Exception):
 
 
 @dataclass
-class Archive:
+class SearchHistory:
     """Every evaluated design, and the best.
 
     Attributes:
@@ -85,7 +83,11 @@ class CountedEnv(gym.Wrapper):
     """
 
     def __init__(
-        self, env: DesignEnv | TabularEnv, archive: Archive, seed: int, from_best: bool = False
+        self,
+        env: DesignEnv | TabularEnv,
+        archive: SearchHistory,
+        seed: int,
+        from_best: bool = False,
     ):
         super().__init__(env)
         self.archive = archive
@@ -141,7 +143,7 @@ class Problem:
 
     Args:
         make: makes an environment; takes arguments of its class by keyword.
-        budget: see `Archive`.
+        budget: see `SearchHistory`.
         seed: of everything random.
 
     Attributes:
@@ -153,7 +155,7 @@ class Problem:
 
     def __init__(self, make: Callable[..., DesignEnv | TabularEnv], budget: int, seed: int):
         self._make = make
-        self.archive = Archive(whole("budget", budget))
+        self.archive = SearchHistory(whole("budget", budget))
         self.rng = np.random.default_rng(whole("seed", seed))
         self.env = self.make()
         env: Any = self.env.unwrapped
@@ -193,7 +195,7 @@ class Problem:
     def play_sequence(self, actions: Sequence[int], seed: int | None = None) -> float:
         """Play one episode with given actions, then "none"; illegal ones change nothing."""
         following = iter(actions)
-        return self.play(lambda observation, mask: next(following, NONE), seed)
+        return self.play(lambda observation, mask: next(following, NO_OP), seed)
 
     def evaluate(self, architecture: Architecture) -> float:
         """The score of an architecture.
@@ -204,7 +206,7 @@ class Problem:
         _, info = self.env.reset(options={"architecture": architecture})
         if not self.tabular:
             for _ in range(self.episode_steps):
-                info = self.env.step(NONE)[4]
+                info = self.env.step(NO_OP)[4]
         return info["score"]
 
 
@@ -225,7 +227,7 @@ Strategy = Callable[[Problem], None]
 """Searches until `BudgetSpent`."""
 
 
-def search(strategy: Strategy, problem: Problem) -> Archive:
+def search(strategy: Strategy, problem: Problem) -> SearchHistory:
     """Let a strategy spend the budget of a problem.
 
     Returns:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from rlnas.data.datasets import Dataset
-from rlnas.nn.network import SparseNetwork, random_network
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import Batches, train
 
 

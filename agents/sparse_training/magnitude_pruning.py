@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 
 from rlnas.data.datasets import Dataset
-from rlnas.errors import InputError
+from rlnas.errors import EditError, InputError
 from rlnas.integers import whole
-from rlnas.nn.network import AVERAGE, SparseNetwork, random_network
-from rlnas.nn.rewiring import EditError, sweep_dead_units, with_only
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import AVERAGE, SparseNetwork
+from rlnas.nn.rewiring import prune_dead_units, with_only
 from rlnas.nn.training import HYPERPARAMETERS, Batches, train
 
 
@@ -23,7 +24,7 @@ def magnitude_pruning(
     dataset: Dataset,
     batches: int,
     rng: np.random.Generator,
-    salience: Callable[[SparseNetwork], np.ndarray] = magnitude,
+    saliency: Callable[[SparseNetwork], np.ndarray] = magnitude,
     weight_decay: float = HYPERPARAMETERS.weight_decay,
 ) -> SparseNetwork:
     """Train a dense network and prune it, a little at each of `moments`.
@@ -37,7 +38,7 @@ def magnitude_pruning(
         dataset: its validation and test samples are not read.
         batches: of training, at least 8.
         rng: source of randomness.
-        salience: what is pruned by, such as `rlnas.nn.edits.salience`; the least go first.
+        saliency: what is pruned by, such as `rlnas.nn.edits.saliency`; the least go first.
         weight_decay: see `rlnas.nn.training.LONG_DECAY`.
 
     Returns:
@@ -59,7 +60,7 @@ def magnitude_pruning(
     for done, part in enumerate(before, start=1):
         train(network, dataset, part, weight_decay=weight_decay)
         count = cubic(dense, active_weights, done / len(before))
-        network = prune(network, salience(network), count)
+        network = prune(network, saliency(network), count)
     train(network, dataset, last, weight_decay=weight_decay)
     return network
 
@@ -88,7 +89,7 @@ def cubic(first: int, last: int, progress: float) -> int:
     return round(last + (first - last) * (1 - progress) ** 3)
 
 
-def prune(network: SparseNetwork, salience: np.ndarray, count: int) -> SparseNetwork:
+def prune(network: SparseNetwork, saliency: np.ndarray, count: int) -> SparseNetwork:
     """Remove the least salient connections until exactly so many are left, and no dead unit.
 
     One after the other goes, with what is swept because of it. A connection that would take more
@@ -96,7 +97,7 @@ def prune(network: SparseNetwork, salience: np.ndarray, count: int) -> SparseNet
 
     Args:
         network: the network; it is not changed.
-        salience: float `[connections]`.
+        saliency: float `[connections]`.
         count: connections to keep.
 
     Raises:
@@ -105,7 +106,7 @@ def prune(network: SparseNetwork, salience: np.ndarray, count: int) -> SparseNet
     """
     count = check_count(network, count)
     surplus = network.active_weights - count
-    order = np.argsort(salience, kind="stable")
+    order = np.argsort(saliency, kind="stable")
     keep = np.ones(order.size, bool)
     pruned, start, step = network, 0, surplus
     while surplus > 0:
@@ -136,6 +137,6 @@ def check_count(network: SparseNetwork, count: int) -> int:
 
 def _swept(network: SparseNetwork, keep: np.ndarray) -> SparseNetwork | None:
     try:
-        return sweep_dead_units(with_only(network, keep))
+        return prune_dead_units(with_only(network, keep))
     except EditError:  # all connections were swept
         return None

@@ -5,10 +5,11 @@ import numpy as np
 from rlnas.agents.sparse_training.magnitude_pruning import moments
 from rlnas.agents.sparse_training.sparse_evolutionary_training import erdos_renyi, inactive_pairs
 from rlnas.data.datasets import Dataset
+from rlnas.errors import EditError
 from rlnas.integers import whole
 from rlnas.nn.gradients import probe
 from rlnas.nn.network import VALUE, SparseNetwork
-from rlnas.nn.rewiring import EditError, largest, sweep_dead_units, with_connections, with_only
+from rlnas.nn.rewiring import largest, prune_dead_units, with_connections, with_only
 from rlnas.nn.training import HYPERPARAMETERS, Batches, train
 
 ALPHA = 0.3
@@ -100,7 +101,7 @@ def rewire(network: SparseNetwork, gradients: np.ndarray, fraction: float) -> Sp
     grown[rows, sources] = False
     new_rows, new_sources = np.nonzero(grown)
     survivors = with_only(network, keep)
-    return sweep_dead_units(with_connections(survivors, new_rows + network.n_inputs, new_sources))
+    return prune_dead_units(with_connections(survivors, new_rows + network.n_inputs, new_sources))
 
 
 def grow(network: SparseNetwork, gradients: np.ndarray, count: int) -> SparseNetwork:

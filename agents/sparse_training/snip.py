@@ -5,7 +5,8 @@ import numpy as np
 from rlnas.agents.sparse_training.magnitude_pruning import prune
 from rlnas.data.datasets import Dataset
 from rlnas.nn.gradients import probe
-from rlnas.nn.network import VALUE, SparseNetwork, random_network
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.training import Batches, check_fit, train
 
 
@@ -38,8 +39,8 @@ def snip(
     """
     network = random_network(layer_sizes, 1.0, rng)
     stream = Batches(dataset.train, rng)
-    salience = sensitivity(network, dataset, stream.take(1)[0])
-    network = prune(network, salience, active_weights)
+    saliency = sensitivity(network, dataset, stream.take(1)[0])
+    network = prune(network, saliency, active_weights)
     train(network, dataset, stream.take(batches))
     return network
 

@@ -6,17 +6,11 @@ import numpy as np
 
 from rlnas.agents.sparse_training.magnitude_pruning import moments, prune
 from rlnas.data.datasets import Dataset
-from rlnas.errors import InputError
+from rlnas.errors import EditError, InputError
 from rlnas.integers import whole, wholes
-from rlnas.nn.network import VALUE, SparseNetwork, random_network
-from rlnas.nn.rewiring import (
-    BOTH,
-    EditError,
-    largest,
-    sweep_dead_units,
-    with_connections,
-    with_only,
-)
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import VALUE, SparseNetwork
+from rlnas.nn.rewiring import BOTH, largest, prune_dead_units, with_connections, with_only
 from rlnas.nn.training import Batches, train
 
 ZETA = 0.3
@@ -145,7 +139,7 @@ def rewire(network: SparseNetwork, rng: np.random.Generator) -> SparseNetwork:
     rewired = with_only(network, keep)
     for layer, count in enumerate(lost):
         rewired = add_at_random(rewired, count, rng, layer)
-    rewired = sweep_dead_units(rewired)
+    rewired = prune_dead_units(rewired)
     return add_at_random(rewired, network.active_weights - rewired.active_weights, rng)
 
 

@@ -11,9 +11,9 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Figure, TensorBoardOutputFormat
 
 from rlnas import plots
-from rlnas.agents.designing.evaluation import metrics_of
+from rlnas.agents.designing.evaluation import metrics_of, record_of
 from rlnas.data.datasets import Dataset
-from rlnas.designs.database import ArchivedDesign, DesignArchive
+from rlnas.designs.database import DesignDatabase, DesignRecord
 from rlnas.designs.saved import save_design
 from rlnas.envs.actions import OPERATIONS
 from rlnas.envs.design_env import Design
@@ -30,12 +30,6 @@ def best_design(env: Any) -> Design:
     return max(designs, key=lambda design: design.info["score"])
 
 
-def record_of(design: Design) -> dict[str, Any]:
-    """The facts of a design as JSON values."""
-    keys = ("dataset", "penalty", "score", "val_accuracy", "val_loss", "active_weights", "density")
-    return {**{key: design.info[key] for key in keys}, **layers_of(design.info)}
-
-
 class DesignLog(BaseCallback):
     """Scalars and pictures about the designs, under `design/` and `operations/`.
 
@@ -44,7 +38,7 @@ class DesignLog(BaseCallback):
         archive: of the run, which has the designs of a rollout when it ends.
     """
 
-    def __init__(self, configuration: str, archive: DesignArchive):
+    def __init__(self, configuration: str, archive: DesignDatabase):
         super().__init__()
         self.configuration = configuration
         self.archive = archive
@@ -154,12 +148,12 @@ class ArchiveDesigns(BaseCallback):
 
     def __init__(self, path: Path):
         super().__init__()
-        self.archive = DesignArchive(path)
-        self.designs: list[ArchivedDesign] = []
+        self.archive = DesignDatabase(path)
+        self.designs: list[DesignRecord] = []
 
     def _on_step(self) -> bool:
         self.designs += [
-            ArchivedDesign.of(self.num_timesteps, environment, info)
+            DesignRecord.of(self.num_timesteps, environment, info)
             for environment, info in enumerate(self.locals["infos"])
         ]
         return True

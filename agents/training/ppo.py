@@ -19,7 +19,14 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from rlnas.agents.config import WORKERS, TrainConfig
-from rlnas.agents.policies.episodes import DATA, as_json, check_data, make_env, origins, run_config
+from rlnas.agents.policies.environments import (
+    DATA,
+    as_json,
+    check_data,
+    make_env,
+    origins,
+    run_config,
+)
 from rlnas.agents.policies.feature_extractors import policy_arguments
 from rlnas.agents.policies.policy import check_start, save_policy, start_from
 from rlnas.agents.training.callbacks import ArchiveDesigns, BestDesign, DesignLog, Progress
@@ -63,7 +70,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     config.check()
     if config.start is not None:
         check_start(config.start, config.algorithm, list(config.net_arch), config.features)
-    data = datasets.load_all(list(config.dataset), config.data_dir)
+    data = datasets.load_datasets(list(config.dataset), config.data_dir)
     _maker(config, data)()  # checks the rest of the values before anything is written
     folder = new_folder(config.folder)
     with locked(folder):
@@ -99,7 +106,7 @@ def resume(folder: Path, progress_bar: bool = True, **where: Any) -> Path:
     config.check()
     if _ended(folder):
         raise InputError(f"the training in {folder} has ended: there is nothing to resume")
-    data = datasets.load_all(list(config.dataset), config.data_dir)
+    data = datasets.load_datasets(list(config.dataset), config.data_dir)
     check_data(folder, data)
     with locked(folder):
         if checkpoints(folder):

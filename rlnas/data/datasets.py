@@ -111,10 +111,10 @@ class Dataset(ReadOnlyArrays):
 
 
 Source = str | os.PathLike[str] | Arrays | RawData | Dataset
-"""What `load` takes."""
+"""What `load_dataset` takes."""
 
 
-def load(source: Source, *, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
+def load_dataset(source: Source, *, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
     """Load, check, split and standardise a data set.
 
     The splits are the same in every run and independent of any other seed: 60 % train, 20 %
@@ -151,7 +151,7 @@ def prepare(raw: RawData) -> Dataset:
     """Split samples, measure those for training, and standardise all.
 
     Raises:
-        InputError: As for `load`.
+        InputError: As for `load_dataset`.
     """
     n_given = len(raw.labels) - raw.n_validation - raw.n_test
     n_classes = count_classes(raw.labels[:n_given])
@@ -200,7 +200,7 @@ def as_test_set(raw: RawData, preprocessing: Preprocessing) -> Dataset:
     )
 
 
-def load_all(
+def load_datasets(
     source: Source | list[Source], data_dir: str | os.PathLike[str] | None = None
 ) -> list[Dataset]:
     """Load one data set, a list of them, or the families among them.
@@ -208,8 +208,9 @@ def load_all(
     Where different data have the same name, the beginning of their fingerprint is added to it.
 
     Args:
-        source: What `load` takes, or a name in `rlnas.data.synthetic.FAMILIES`, or a list of these.
-        data_dir: As for `load`.
+        source: What `load_dataset` takes, or a name in `rlnas.data.synthetic.FAMILIES`, or a list
+            of these.
+        data_dir: As for `load_dataset`.
 
     Returns:
         The data sets; different ones of one name get a part of their fingerprint behind it.
@@ -224,7 +225,7 @@ def load_all(
     for each in given:
         family = synthetic.FAMILIES.get(each) if isinstance(each, str) else None
         members += [each] if family is None else family
-    return _told_apart([load(member, data_dir=data_dir) for member in members])
+    return _told_apart([load_dataset(member, data_dir=data_dir) for member in members])
 
 
 def load_unchanged(
@@ -233,14 +234,14 @@ def load_unchanged(
     """Load a data set again, perhaps in another process or after hours.
 
     Args:
-        source: As for `load`.
+        source: As for `load_dataset`.
         fingerprint: What its own was before.
-        data_dir: As for `load`.
+        data_dir: As for `load_dataset`.
 
     Raises:
         InputError: If it cannot be loaded, or is another one by now.
     """
-    found = load(source, data_dir=data_dir)
+    found = load_dataset(source, data_dir=data_dir)
     if found.fingerprint != fingerprint:
         raise InputError(f"{source} was changed in the meantime: give the same command again")
     return found
@@ -259,7 +260,7 @@ def places(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
     """Where each named data set comes from on this computer, or how to get it.
 
     Args:
-        data_dir: As for `load`.
+        data_dir: As for `load_dataset`.
     """
     found = dict.fromkeys(EMBEDDED, "embedded in scikit-learn")
     for name in idx.SETS:

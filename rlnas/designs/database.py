@@ -1,4 +1,4 @@
-"""`DesignArchive`: the facts of every design that a run has evaluated, in one SQLite file."""
+"""`DesignDatabase`: the facts of every design that a run has evaluated, in one SQLite file."""
 
 import json
 import sqlite3
@@ -32,7 +32,7 @@ _CHUNK = 20_000  # rows in memory at once
 
 
 @dataclass(frozen=True)
-class ArchivedDesign(PlainIntegers):
+class DesignRecord(PlainIntegers):
     """The facts of one design; networks themselves are not kept.
 
     Attributes:
@@ -61,7 +61,7 @@ class ArchivedDesign(PlainIntegers):
     start: str = ""
 
     @classmethod
-    def of(cls, timestep: int, environment: int, info: Mapping[str, Any]) -> "ArchivedDesign":
+    def of(cls, timestep: int, environment: int, info: Mapping[str, Any]) -> "DesignRecord":
         """The design that the info of a step tells of."""
         rest = {field.name: info[field.name] for field in fields(cls)[2:] if field.name in info}
         rest["layer_sizes"] = tuple(layers_of(info)["layer_sizes"])
@@ -76,7 +76,7 @@ _REAL = {
     "val_loss": (0, json_schema.LARGEST),
 }
 # In the texts of all queries there is nothing but names and numbers of this module.
-_NAMES = [field.name for field in fields(ArchivedDesign)]
+_NAMES = [field.name for field in fields(DesignRecord)]
 _TYPES = dict.fromkeys(_NAMES, "TEXT") | dict.fromkeys(_WHOLE, "INTEGER")
 _TYPES |= dict.fromkeys(_REAL, "REAL")
 _TABLE = (
@@ -111,7 +111,7 @@ _EXTENT = f"SELECT count(*), ifnull(max(timestep), 0) {_UP_TO}"  # nosec
 _POINTS = f"SELECT active_weights, val_accuracy {_UP_TO} {_IN_ORDER}"  # nosec
 
 
-class DesignArchive:
+class DesignDatabase:
     """The designs of a run, on disk.
 
     Every call opens the file and closes it again, so that a run can be read while it goes on.
@@ -127,7 +127,7 @@ class DesignArchive:
         """Whether anything was added."""
         return self.path.is_file() and self.path.stat().st_size > 0
 
-    def add(self, designs: Iterable[ArchivedDesign]) -> None:
+    def add(self, designs: Iterable[DesignRecord]) -> None:
         """Add designs, all or none; one of the same timestep and environment is replaced.
 
         Raises:
@@ -142,7 +142,7 @@ class DesignArchive:
 
     def best(
         self, limit: int = 10, max_weights: int | None = None, dataset: str | None = None
-    ) -> list[ArchivedDesign]:
+    ) -> list[DesignRecord]:
         """The designs with the highest scores, best first.
 
         Args:
@@ -162,7 +162,7 @@ class DesignArchive:
 
     def front(
         self, max_weights: int | None = None, dataset: str | None = None
-    ) -> list[ArchivedDesign]:
+    ) -> list[DesignRecord]:
         """The Pareto front of validation accuracy against active weights, smallest first.
 
         Args:
@@ -181,7 +181,7 @@ class DesignArchive:
             keys = front[:, 2:].astype(np.int64).tolist()
             return [_design(file.execute(_ONE, key).fetchone()) for key in keys]
 
-    def find(self, facts: Mapping[str, Any]) -> ArchivedDesign | None:
+    def find(self, facts: Mapping[str, Any]) -> DesignRecord | None:
         """The first design with the data set, score, loss and weights that a record tells of.
 
         Raises:
@@ -194,8 +194,8 @@ class DesignArchive:
             return None if row is None else _design(row)
 
     def episode(
-        self, design: ArchivedDesign, num_envs: int, episode_steps: int
-    ) -> list[ArchivedDesign]:
+        self, design: DesignRecord, num_envs: int, episode_steps: int
+    ) -> list[DesignRecord]:
         """The designs of the episode that one belongs to, in order.
 
         Every environment evaluates one design at each step, and all episodes are equally long.
@@ -260,8 +260,8 @@ class DesignArchive:
             yield file
 
 
-def _design(row: tuple[Any, ...]) -> ArchivedDesign:
+def _design(row: tuple[Any, ...]) -> DesignRecord:
     values = dict(zip(_NAMES, row, strict=True))
     sizes = parse_json(values["layer_sizes"])
     json_schema.check_form(sizes, json_schema.list_of(json_schema.COUNT))
-    return ArchivedDesign(**{**values, "layer_sizes": tuple(sizes)})
+    return DesignRecord(**{**values, "layer_sizes": tuple(sizes)})

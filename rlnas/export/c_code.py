@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from rlnas.errors import InputError
-from rlnas.export.c_names import string_literal
 from rlnas.export import c_templates
+from rlnas.export.c_names import string_literal
 from rlnas.export.inference import Inference
 from rlnas.files.atomic import replace_file
 
@@ -68,7 +68,7 @@ def write_c(
             )
     arrays, needed = _arrays(inference, quantised), footprint(inference, quantised)
     if quantised:
-        inference = dequantised(inference)
+        inference = dequantized(inference)
     precise, macro = "offsets" in arrays, name.upper()
     samples = clear_samples(inference, features)
     words = {"name": name, "NAME": macro, "feature": "double" if precise else "float"}
@@ -118,7 +118,7 @@ def footprint(inference: Inference, quantised: bool = False) -> Footprint:
     )
 
 
-def quantise(inference: Inference) -> tuple[np.ndarray, np.ndarray]:
+def quantize(inference: Inference) -> tuple[np.ndarray, np.ndarray]:
     """Weights as whole numbers from -127 to 127 times a step, symmetric, for each unit.
 
     Returns:
@@ -133,9 +133,9 @@ def quantise(inference: Inference) -> tuple[np.ndarray, np.ndarray]:
     return codes.astype(np.int8), steps
 
 
-def dequantised(inference: Inference) -> Inference:
+def dequantized(inference: Inference) -> Inference:
     """The network with the weights that int8 code has."""
-    codes, steps = quantise(inference)
+    codes, steps = quantize(inference)
     return replace(inference, weights=codes * steps[inference.rows])
 
 
@@ -171,7 +171,7 @@ def _arrays(inference: Inference, quantised: bool) -> dict[str, tuple[str, np.nd
         "sources": ("uint16_t", inference.indices),
     }
     if quantised:
-        codes, steps = quantise(inference)
+        codes, steps = quantize(inference)
         arrays |= {"weights": ("int8_t", codes), "steps": ("float", steps)}
     else:
         arrays["weights"] = ("float", inference.weights)

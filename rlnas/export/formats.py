@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from rlnas.errors import InputError
-from rlnas.export.c_code import dequantised, write_c
+from rlnas.export.c_code import dequantized, write_c
 from rlnas.export.c_names import check_name
 from rlnas.export.inference import Inference, save_npz, save_safetensors
 from rlnas.export.onnx_model import write_onnx
@@ -15,7 +15,7 @@ FORMATS = ("c", "c-int8", "npz", "onnx", "safetensors", "torch")
 """Formats that a design can be exported to."""
 
 
-def export(
+def export_network(
     inference: Inference, form: str, folder: Path, name: str, features: np.ndarray
 ) -> dict[str, Any]:
     """Write a network in a format that runs elsewhere, on raw features.
@@ -60,4 +60,4 @@ def export(
 
 def as_exported(inference: Inference, form: str) -> Inference:
     """The network with the weights that a format has; those of int8 code are rounded."""
-    return dequantised(inference) if form == "c-int8" else inference
+    return dequantized(inference) if form == "c-int8" else inference

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from rlnas.data.preprocessing import Preprocessing
-from rlnas.errors import InputError
+from rlnas.errors import EditError, InputError
 from rlnas.files.atomic import replace_file
 from rlnas.nn.network import AVERAGE, SparseNetwork
-from rlnas.nn.rewiring import EditError, sweep_dead_units, with_only
+from rlnas.nn.rewiring import prune_dead_units, with_only
 
 FARTHEST = 1e16
 """Where standardised inputs are cut off: ten times as far as a value of a data set may be."""
@@ -157,7 +157,7 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
             "classes: give those of the data that it was trained on"
         )
     try:
-        network = sweep_dead_units(with_only(network, network.connections[AVERAGE] != 0))
+        network = prune_dead_units(with_only(network, network.connections[AVERAGE] != 0))
     except EditError as error:
         raise InputError(f"nothing to export: {error}, its outputs are constant") from error
     inputs = np.flatnonzero(network.fan_out[: network.n_inputs]).astype(np.int32)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlnas.errors import InputError
+from rlnas.errors import EditError, InputError
 from rlnas.export.inference import Inference
 from rlnas.files.atomic import replace_file
 from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork, from_coordinates
-from rlnas.nn.rewiring import EditError, sweep_dead_units
+from rlnas.nn.rewiring import prune_dead_units
 
 
 class DenselyConnected(torch.nn.Module):
@@ -171,7 +171,7 @@ def from_torch(module: torch.nn.Sequential) -> SparseNetwork:
         units,
     )
     try:
-        network = sweep_dead_units(network)
+        network = prune_dead_units(network)
     except EditError as error:
         raise InputError(f"the module's outputs are constant: {error}") from error
     network.check()

@@ -10,7 +10,7 @@ or none out, are swept after every edit.
 
 import numpy as np
 
-from rlnas.errors import InputError
+from rlnas.errors import EditError, InputError
 from rlnas.integers import whole
 from rlnas.nn.gradients import Probe
 from rlnas.nn.growth import grow
@@ -18,9 +18,8 @@ from rlnas.nn.kernels import compiled
 from rlnas.nn.network import AVERAGE, SECOND_MOMENT, VALUE, SparseNetwork, from_coordinates
 from rlnas.nn.rewiring import (
     BOTH,
-    EditError,
+    prune_dead_units,
     smallest,
-    sweep_dead_units,
     typical_fans,
     with_connections,
     with_only,
@@ -84,11 +83,11 @@ def remove_connections(
         rows = network.starts[layer : layer + 2] - network.n_inputs
         first, last = network.indptr[rows]
     keep = np.ones(network.active_weights, bool)
-    keep[first + smallest(salience(network)[first:last], count)] = False
-    return sweep_dead_units(with_only(network, keep))
+    keep[first + smallest(saliency(network)[first:last], count)] = False
+    return prune_dead_units(with_only(network, keep))
 
 
-def salience(network: SparseNetwork) -> np.ndarray:
+def saliency(network: SparseNetwork) -> np.ndarray:
     """float32 `[connections]`: by how much the loss would grow without each, in some unit.
 
     Optimal brain damage (LeCun et al. 1990, eq. 5: half the squared weight times the diagonal of
@@ -128,7 +127,7 @@ def add_neurons(
 def remove_neurons(network: SparseNetwork, probe: Probe, count: int, layer: int) -> SparseNetwork:
     """Remove the least salient neurons of a hidden layer. Not exact.
 
-    Salience is the spread of the activation times the norm of the outgoing weights: how much of
+    Saliency is the spread of the activation times the norm of the outgoing weights: how much of
     what later layers receive would be lost once the mean activation is folded into their biases,
     which is done.
 
@@ -147,11 +146,11 @@ def remove_neurons(network: SparseNetwork, probe: Probe, count: int, layer: int)
         network.indices, network.connections[AVERAGE] ** 2, minlength=network.n_units
     )
     start, stop = network.starts[layer : layer + 2]
-    salience = probe.activations[start:stop].std(axis=1) * np.sqrt(outgoing[start:stop])
+    saliency = probe.activations[start:stop].std(axis=1) * np.sqrt(outgoing[start:stop])
     dead = np.zeros(network.n_units, bool)
-    dead[start + smallest(salience, count)] = True
+    dead[start + smallest(saliency, count)] = True
     constants = np.where(dead, probe.means, 0)[None].repeat(2, axis=0)
-    return sweep_dead_units(without_units(network, dead, constants))
+    return prune_dead_units(without_units(network, dead, constants))
 
 
 def add_layer(
@@ -253,7 +252,7 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
     )
     dead = np.zeros(n, bool)
     dead[start:stop] = True
-    return sweep_dead_units(without_units(merged, dead, np.zeros((2, n))))
+    return prune_dead_units(without_units(merged, dead, np.zeros((2, n))))
 
 
 def _receiving(network: SparseNetwork, layer: int | None) -> int | None:

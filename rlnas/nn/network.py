@@ -8,10 +8,10 @@ connections and inputs straight to outputs need no special case.
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from pathlib import Path
 from reprlib import repr as brief
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import parse_json
 from rlnas.integers import whole, wholes
-from rlnas.nn.architecture import Architecture
-from rlnas.nn.survey import Survey, survey
+from rlnas.nn.kernels import compiled
 
 VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
 """Rows of the state arrays: what is kept for every weight and every bias."""
@@ -30,7 +29,6 @@ BLOCK = 8  # inputs gathered together, as many as `rlnas.nn.simd.LANES`
 MAX_UNITS = 2**31 - 1  # units are int32
 MAX_LAYERS = 256  # layers are counted in pairs; nothing that is designed here has more than 5
 MAX_STEPS = 2**53
-_DRAWN_AT_ONCE = 2**18  # random numbers: those for all pairs of units may not fit in memory
 
 
 class Index(NamedTuple):
@@ -42,6 +40,14 @@ class Index(NamedTuple):
     hidden_start: np.ndarray  # int32 [rows], first connection of each row not from an input
     n_inputs: int
     n_hidden: int  # rows that are hidden units
+
+
+class _Counts(NamedTuple):
+    """Numbers of connections, counted in one pass."""
+
+    fan_out: np.ndarray  # int64 [units]
+    block_counts: np.ndarray  # int64 [layers, layers], connections into layer i from layer j
+    hidden_start: np.ndarray  # int32 [rows], first connection of each row not from an input
 
 
 @dataclass(eq=False)
@@ -118,7 +124,7 @@ class SparseNetwork:
             np.minimum(blocks, max(self.n_inputs - BLOCK, 0)),  # the last is shifted back
             self.indptr,
             self.indices,
-            self._survey.hidden_start,
+            self._counts.hidden_start,
             self.n_inputs,
             self.n_hidden,
         )
@@ -149,16 +155,16 @@ class SparseNetwork:
     @property
     def fan_out(self) -> np.ndarray:
         """int64 `[units]`: number of connections out of each unit (0 for outputs)."""
-        return self._survey.fan_out
+        return self._counts.fan_out
 
     @property
     def block_counts(self) -> np.ndarray:
         """int64 `[layers, layers]`: connections into layer `i` from layer `j`."""
-        return self._survey.block_counts
+        return self._counts.block_counts
 
     @cached_property
-    def _survey(self) -> Survey:
-        return survey(self.starts, self.indptr, self.indices)
+    def _counts(self) -> "_Counts":
+        return _count_connections(self.starts, self.indptr, self.indices)
 
     @cached_property
     def connections_into(self) -> tuple[int, ...]:
@@ -291,12 +297,6 @@ class SparseNetwork:
             raise InputError(f"{path} is damaged: {error}") from error
         return network
 
-    def to_torch(self, averaged: bool = True) -> Any:
-        """A `torch.nn.Module` with the same outputs; see `rlnas.export.torch_module.to_torch`."""
-        from rlnas.export.torch_module import to_torch
-
-        return to_torch(self, averaged=averaged)
-
 
 _FORMAT = "rlnas-network-1"
 ARRAYS = ("indptr", "indices", "connections", "units")
@@ -348,66 +348,27 @@ def from_sorted(
     )
 
 
-def random_network(
-    layer_sizes: tuple[int, ...], density: float | tuple[float, ...], rng: np.random.Generator
-) -> SparseNetwork:
-    """A network whose consecutive layers are connected at random.
-
-    Every unit reads `round(density * size of the layer before)` sources, at least one, drawn
-    without replacement; a hidden unit that nothing reads is given one random reader. Weights are
-    normal with variance 2 / fan-in (He et al. 2015, eq. 10), biases zero.
-
-    Args:
-        layer_sizes: number of inputs, hidden units per layer, outputs.
-        density: share of active weights in (0, 1], of all layers or of each behind the inputs.
-        rng: source of randomness.
-
-    Raises:
-        InputError: a size is no whole number from 1, or a density is out of range.
-    """
-    layer_sizes = wholes("layer sizes", layer_sizes)
-    if len(layer_sizes) < 2 or min(layer_sizes) < 1:
-        raise InputError(f"layer sizes {layer_sizes} cannot be used: each must be at least 1")
-    steps = list(pairwise(layer_sizes))
-    densities = density if isinstance(density, tuple) else (density,) * len(steps)
-    if len(densities) != len(steps) or not all(0 < value <= 1 for value in densities):
-        raise InputError(
-            f"density {density} cannot be used: expected a number in (0, 1], or {len(steps)}"
-        )
-    targets, sources, start = [], [], 0
-    for (n_in, n_out), share in zip(steps, densities, strict=True):
-        fan_in = max(1, round(share * n_in))
-        rows = np.repeat(np.arange(n_out), fan_in)
-        some = np.array_split(np.arange(n_out), 1 + n_out * n_in // _DRAWN_AT_ONCE)
-        shuffled = (np.argsort(rng.random((units.size, n_in)), axis=1) for units in some)
-        columns = np.concatenate([order[:, :fan_in].ravel() for order in shuffled])
-        if start > 0:
-            unread = np.setdiff1d(np.arange(n_in), columns)
-            rows = np.concatenate([rows, rng.integers(n_out, size=unread.size)])
-            columns = np.concatenate([columns, unread])
-        targets.append(rows + start + n_in)
-        sources.append(columns + start)
-        start += n_in
-    all_targets = np.concatenate(targets)
-    n_units = sum(layer_sizes)
-    fan_in_of = np.bincount(all_targets, minlength=n_units)
-    weights = rng.standard_normal(all_targets.size) * np.sqrt(2 / fan_in_of[all_targets])
-    connections = np.zeros((4, all_targets.size), np.float32)
-    connections[VALUE] = connections[AVERAGE] = weights
-    units = np.zeros((4, n_units - layer_sizes[0]), np.float32)
-    return from_coordinates(layer_sizes, all_targets, np.concatenate(sources), connections, units)
+def _count_connections(starts: np.ndarray, indptr: np.ndarray, indices: np.ndarray) -> _Counts:
+    layers = starts.size - 1
+    counts = _Counts(
+        np.zeros(starts[-1], np.int64), np.zeros((layers, layers), np.int64), indptr[1:].copy()
+    )
+    _count(starts, indptr, indices, counts)
+    return counts
 
 
-def new_network(
-    architecture: Architecture, n_inputs: int, n_outputs: int, rng: np.random.Generator
-) -> SparseNetwork:
-    """A random network of an architecture.
-
-    Args:
-        architecture: `(width, density)` of each hidden layer.
-        n_inputs: features.
-        n_outputs: classes.
-        rng: source of randomness.
-    """
-    widths, densities = [layer[0] for layer in architecture], [layer[1] for layer in architecture]
-    return random_network((n_inputs, *widths, n_outputs), (*densities, 1.0), rng)
+@compiled
+def _count(starts, indptr, indices, counts):
+    layer = 1
+    for row in range(indptr.size - 1):
+        while starts[1] + row >= starts[layer + 1]:
+            layer += 1
+        source_layer = 0
+        for k in range(indptr[row], indptr[row + 1]):
+            source = indices[k]
+            if source_layer == 0 and source >= starts[1]:
+                counts.hidden_start[row] = k
+            while source >= starts[source_layer + 1]:
+                source_layer += 1
+            counts.fan_out[source] += 1
+            counts.block_counts[layer, source_layer] += 1

@@ -2,15 +2,12 @@
 
 import numpy as np
 
+from rlnas.errors import EditError
 from rlnas.nn.kernels import compiled
 from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork, from_coordinates, from_sorted
 
 BOTH = [VALUE, AVERAGE]
 """The states that have a function of their own: the last weights and the averaged ones."""
-
-
-class EditError(ValueError):
-    """The edit would leave no network: there is nothing to add, or nothing would be left."""
 
 
 def typical_fans(network: SparseNetwork, layer: int) -> tuple[int, int]:
@@ -26,7 +23,7 @@ def mean_fans(counts, layer, width):
     return max(1, fan_in), max(1, fan_out)
 
 
-def sweep_dead_units(network: SparseNetwork) -> SparseNetwork:
+def prune_dead_units(network: SparseNetwork) -> SparseNetwork:
     """Remove hidden units with no way in or no way out, until there are none. Exact.
 
     A unit with no way in is a constant, which is folded into the biases of its readers.

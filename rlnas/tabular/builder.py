@@ -21,7 +21,7 @@ from rlnas.files.json_files import read_json, write_json
 from rlnas.files.reading import open_regular
 from rlnas.integers import is_whole, plain, whole
 from rlnas.nn.architecture import Architecture
-from rlnas.nn.network import new_network
+from rlnas.nn.initialization import new_network
 from rlnas.nn.training import Batches, evaluate, train
 from rlnas.progress import progress
 from rlnas.tabular.grid import GRID, Grid
@@ -48,7 +48,7 @@ class Task(NamedTuple):
     stop: int
 
 
-def build(
+def build_table(
     dataset: str,
     folder: str | PathLike[str],
     *,
@@ -72,7 +72,7 @@ def build(
         epochs: after how many to measure, ascending.
         n_seeds: trainings of each architecture.
         n_jobs: workers; -1 for as many as there are processors.
-        data_dir: see `rlnas.data.datasets.load`.
+        data_dir: see `rlnas.data.datasets.load_dataset`.
         progress_bar: show one.
 
     Raises:
@@ -83,7 +83,7 @@ def build(
     if not (counts and epochs and epochs[0] > 0 and list(epochs) == sorted(set(epochs))):
         raise InputError(f"epochs {epochs} cannot be used: expected ascending numbers from 1")
     epochs, n_seeds = plain(tuple(epochs)), whole("seeds", n_seeds, 1)
-    data = datasets.load(dataset, data_dir=data_dir)
+    data = datasets.load_dataset(dataset, data_dir=data_dir)
     if max(data.validation.size, data.test.size) > MAX_SAMPLES:
         raise InputError(
             f"data set '{data.name}' has more than {MAX_SAMPLES} validation or test samples, more "

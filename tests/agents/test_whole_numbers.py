@@ -17,9 +17,10 @@ from rlnas.agents.cli.design_config import (
 )
 from rlnas.agents.cli.experiment_config import CompareConfig, WidthConfig
 from rlnas.agents.config import EvolveConfig, TrainConfig
-from rlnas.agents.designing.design import finished, random_policy, train_and_test
+from rlnas.agents.designing.design import finished, train_and_test
 from rlnas.agents.experiments.compare import SearchTask
-from rlnas.agents.policies.episodes import as_json
+from rlnas.agents.policies.environments import as_json
+from rlnas.agents.policies.episode import random_policy
 from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.random_search import random_search
 from rlnas.agents.sparse_training.dense import dense_training
@@ -30,7 +31,7 @@ from rlnas.agents.sparse_training.sparse_evolutionary_training import sparse_evo
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
-from rlnas.nn.network import random_network
+from rlnas.nn.initialization import random_network
 from tests.agents.helpers import history
 from tests.rlnas.reference import bits, random_dataset
 from tests.rlnas.tables import random_table

@@ -202,7 +202,7 @@ def test_pictures_of_all_environments_can_be_taken():
 def test_all_environments_share_one_copy_of_the_data(source):
     vector = ThreadedVecEnv([lambda: make(source) for _ in range(N)], num_threads=2)
     vector.reset()
-    data = datasets.load(source)
+    data = datasets.load_dataset(source)
     assert all(env.dataset is data for env in vector.envs)
     vector.step(np.ones(N, int))
     assert all(np.shares_memory(env.dataset.features, data.features) for env in vector.envs)

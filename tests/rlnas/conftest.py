@@ -28,7 +28,7 @@ def tiny_build(tmp_path_factory) -> Path:
     """The folder in which `tiny_table` was built."""
     folder = tmp_path_factory.mktemp("tiny") / "digits"
     grid = Grid((8, 16), (0.25, 0.5), 2)
-    builder.build("digits", folder, grid=grid, epochs=(2, 4), n_jobs=1, progress_bar=False)
+    builder.build_table("digits", folder, grid=grid, epochs=(2, 4), n_jobs=1, progress_bar=False)
     return folder
 
 

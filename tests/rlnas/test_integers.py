@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.designs.database import ArchivedDesign, DesignArchive
+from rlnas.designs.database import DesignDatabase, DesignRecord
 from rlnas.errors import InputError
 from rlnas.integers import plain, whole, wholes
 from rlnas.nn import edits, proxies
 from rlnas.nn.architecture import check_architecture
 from rlnas.nn.gradients import probe
-from rlnas.nn.network import SparseNetwork, from_coordinates, new_network, random_network
+from rlnas.nn.initialization import new_network, random_network
+from rlnas.nn.network import SparseNetwork, from_coordinates
 from rlnas.nn.training import Batches, final_training
 from rlnas.scoring import reference_weights
-from rlnas.tabular.builder import build, measure
+from rlnas.tabular.builder import build_table, measure
 from rlnas.tabular.grid import Grid
 from tests.rlnas.reference import bits, random_dataset, skip_network
 from tests.rlnas.tables import SMALL_GRID, contents, random_table
@@ -148,7 +149,7 @@ def test_a_table_made_with_integers_of_numpy_is_the_same_on_disk(tmp_path):
 def test_a_build_with_integers_of_numpy_goes_on_with_plain_ones(tmp_path):
     grid = Grid((4,), (0.5,), np.int64(1))
     settings: dict[str, Any] = {"n_jobs": 1, "progress_bar": False}
-    table = build(
+    table = build_table(
         "heldout:0",
         tmp_path,
         grid=grid,
@@ -156,7 +157,7 @@ def test_a_build_with_integers_of_numpy_goes_on_with_plain_ones(tmp_path):
         n_seeds=np.int8(1),
         **settings,
     )
-    again = build("heldout:0", tmp_path, grid=grid, epochs=(1, 2), n_seeds=1, **settings)
+    again = build_table("heldout:0", tmp_path, grid=grid, epochs=(1, 2), n_seeds=1, **settings)
     assert contents(again) == contents(table)
     found = measure(((4, 0.5),), DATA, tuple(np.array([1, 3])), rng())
     assert found == measure(((4, 0.5),), DATA, (1, 3), rng())
@@ -165,16 +166,16 @@ def test_a_build_with_integers_of_numpy_goes_on_with_plain_ones(tmp_path):
 @pytest.mark.parametrize("epochs", [(1.0,), (True,), ("1",)])
 def test_a_build_after_something_else_than_whole_epochs_is_refused(epochs, tmp_path):
     with pytest.raises(InputError, match="expected ascending numbers from 1"):
-        build("wine", tmp_path, grid=SMALL_GRID, epochs=epochs)
+        build_table("wine", tmp_path, grid=SMALL_GRID, epochs=epochs)
 
 
 def test_archived_designs_are_found_by_integers_of_numpy(tmp_path: Path):
-    def design(n: Number, number: int) -> ArchivedDesign:
+    def design(n: Number, number: int) -> DesignRecord:
         sizes = (n(6), n(number), n(3))
         values = ("wine", 0.1, number / 10, 0.9, 0.1, n(9 * number), sizes, "none")
-        return ArchivedDesign(n(number), n(0), *values)
+        return DesignRecord(n(number), n(0), *values)
 
-    archive = DesignArchive(tmp_path / "designs.sqlite")
+    archive = DesignDatabase(tmp_path / "designs.sqlite")
     archive.add([design(np.int64, number) for number in range(1, 6)])
     assert archive.best()[::-1] == [design(int, number) for number in range(1, 6)]
     assert archive.best(np.int64(2)) == archive.best(2)

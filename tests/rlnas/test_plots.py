@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rlnas import plots
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork, random_network
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
 from tests.rlnas.reference import allowed, network_of, skip_network
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlnas.data.datasets import load
+from rlnas.data.datasets import load_dataset
 from rlnas.scoring import reference_weights, score
 
 
@@ -11,7 +11,7 @@ def test_the_reference_on_mnist_is_the_poster_s_size():
 
 
 def test_the_reference_is_a_dense_layer_of_76_units_on_any_data_set():
-    digits = load("digits")
+    digits = load_dataset("digits")
     assert reference_weights(digits.n_features, digits.n_classes) == 76 * 64 + 76 * 10
     assert reference_weights(1, 2) == 228
 

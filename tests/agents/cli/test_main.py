@@ -15,10 +15,10 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.data import idx
-from rlnas.data.datasets import load
-from rlnas.designs.database import FILE, ArchivedDesign, DesignArchive
+from rlnas.data.datasets import load_dataset
+from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import load_design, save_design
-from rlnas.nn.network import random_network
+from rlnas.nn.initialization import random_network
 from tests.agents.helpers import files_in
 from tests.rlnas.tiny_idx import CONTENTS, OTHER_CONTENTS, SET, store
 
@@ -145,23 +145,23 @@ def test_a_name_for_an_export_names_its_files_and_symbols(design, tmp_path):
 def test_designs_lists_the_best_of_a_run(run, capsys):
     assert call("designs", run, "--limit", "3") == 0
     shown = capsys.readouterr().out
-    best, *_ = DesignArchive(run / FILE).best()
+    best, *_ = DesignDatabase(run / FILE).best()
     assert shown.count("wine") == 3
     assert f"{best.score:.4f}" in shown
-    few = sorted(design.active_weights for design in DesignArchive(run / FILE).best(1000))[20]
+    few = sorted(design.active_weights for design in DesignDatabase(run / FILE).best(1000))[20]
     assert call("designs", run, "--max-weights", str(few), "--front") == 0
     shown = capsys.readouterr().out
-    front = DesignArchive(run / FILE).front(few)
+    front = DesignDatabase(run / FILE).front(few)
     assert shown.count("wine") == min(len(front), 10)
 
 
 def test_designs_fits_into_80_columns_with_every_heading_whole(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     sizes = (784, 1000, 300, 150, 100, 50, 10)
-    design = ArchivedDesign(
+    design = DesignRecord(
         1_000_000, 3, "heldout:checkerboard", 0.0123, 0.9876, 0.9876, 0.1, 123_456, sizes, "none"
     )
-    DesignArchive(tmp_path / FILE).add([design])
+    DesignDatabase(tmp_path / FILE).add([design])
     assert call("designs", tmp_path) == 0
     heading, *rows = capsys.readouterr().out.splitlines()
     names = ("step", "penalty", "score", "accuracy", "weights", "architecture", "data set")
@@ -174,10 +174,8 @@ def test_designs_fits_into_80_columns_with_every_heading_whole(tmp_path, capsys,
 def test_designs_as_json_are_all_facts_at_full_precision(run, capsys):
     assert call("designs", run, "--json", "--limit", "4") == 0
     listed = json.loads(capsys.readouterr().out)
-    found = [
-        ArchivedDesign(**{**each, "layer_sizes": tuple(each["layer_sizes"])}) for each in listed
-    ]
-    assert found == DesignArchive(run / FILE).best(4)
+    found = [DesignRecord(**{**each, "layer_sizes": tuple(each["layer_sizes"])}) for each in listed]
+    assert found == DesignDatabase(run / FILE).best(4)
 
 
 def test_designs_refuses_what_is_no_run(design, run, capsys):
@@ -287,7 +285,7 @@ def test_assess_prints_both_means_and_their_difference(run, capsys):
 
 def test_assess_of_scores_without_spread_prints_no_standard_errors(run, capsys, monkeypatch):
     scores = {"trained": [0.75, 0.75], "random": [0.5, 0.5]}
-    monkeypatch.setattr("rlnas.agents.designing.design.assess", lambda *_: scores)
+    monkeypatch.setattr("rlnas.agents.designing.design.evaluate_policy", lambda *_: scores)
     assert call("assess", "--policy", run) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "difference +0.2500"
 
@@ -632,7 +630,7 @@ def test_evaluate_refuses_what_is_no_design_or_for_other_data(design, run, tmp_p
     refused(["evaluate", design, "--dataset", "digits"], capsys, "'digits' has 64 features")
     refused(["evaluate", design, "--dataset", "iris"], capsys, "unknown data set")
     network = random_network((13, 4, 3), 0.5, np.random.default_rng(0))
-    save_design(tmp_path, network, load("wine").preprocessing, {})
+    save_design(tmp_path, network, load_dataset("wine").preprocessing, {})
     path = tmp_path / "network.safetensors"
     path.write_bytes(path.read_bytes()[:-4])
     refused(["evaluate", tmp_path, "--dataset", "wine"], capsys, "is damaged")

@@ -7,8 +7,8 @@ import pytest
 
 from rlnas.agents.cli.design_config import PlayConfig
 from rlnas.agents.cli.play import menu, play
-from rlnas.agents.designing.design import run_episode
-from rlnas.agents.policies.episodes import env_like
+from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
 from rlnas.envs.actions import ACTIONS
 
@@ -58,7 +58,7 @@ def test_what_is_no_legal_action_is_asked_again(run, capsys):
 
 def test_the_controller_plays_the_same_episode(run, capsys):
     play(config(run, seed=3, penalty=0.5), player())
-    best, _ = run_episode(env_like(run, "wine", 0.5, middle=True), load_policy(run), 3)
+    best, _ = play_episode(env_like(run, "wine", 0.5, middle=True), load_policy(run), 3)
     assert f"the controller's best {best.info['score']:.4f}" in capsys.readouterr().out
 
 

@@ -13,14 +13,16 @@ import torch
 from rlnas.agents.cli.design_config import AssessConfig, DesignConfig, ExportConfig
 from rlnas.agents.designing import design as module
 from rlnas.agents.designing import evaluation
-from rlnas.agents.designing.design import assess, design, random_policy, run_episode
+from rlnas.agents.designing.design import design, evaluate_policy
 from rlnas.agents.designing.evaluation import export_design, metrics_of
+from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import fingerprint
 from rlnas.agents.training.ppo import train
-from rlnas.data.datasets import load
+from rlnas.data.datasets import load_dataset
 from rlnas.designs.saved import load_design
 from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
+from rlnas.export.torch_module import to_torch
 from rlnas.nn.training import evaluate
 from tests.agents.helpers import files_in, tiny
 from tests.rlnas.reference import bits as network_bits
@@ -59,7 +61,7 @@ def test_a_design_is_three_files_and_its_record_is_returned(designed):
 
 def test_the_record_says_what_was_asked_for_and_what_it_came_from(designed, run):
     _, record = designed
-    data = load("digits")
+    data = load_dataset("digits")
     assert record["source"] == {"name": "digits"}
     assert record["samples_sha256"] == data.samples_sha256
     assert record["split_sha256"] == data.split_sha256
@@ -83,8 +85,8 @@ def test_the_record_describes_the_network_on_disk(designed):
 def test_the_test_result_can_be_recomputed_in_torch(designed):
     out, record = designed
     network = load_design(out).network
-    data = load("digits")
-    logits = network.to_torch()(torch.tensor(data.standardise(data.test)))
+    data = load_dataset("digits")
+    logits = to_torch(network)(torch.tensor(data.standardise(data.test)))
     labels = torch.tensor(data.labels[data.test].astype(np.int64))
     accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
     assert record["test_accuracy"] == pytest.approx(accuracy, abs=1e-9)
@@ -150,7 +152,7 @@ def test_a_penalty_may_be_given(run, tmp_path):
 
 
 def test_test_samples_do_not_influence_the_design(run, tmp_path):
-    data = load("wine")
+    data = load_dataset("wine")
     features = data.features.copy()
     names = ("true", "spoilt")
     np.savez(tmp_path / "true.npz", X=features, y=data.labels)
@@ -197,7 +199,7 @@ def test_final_training_starts_from_the_best_design_of_the_episode(run, tmp_path
 def test_a_second_design_for_a_folder_is_refused_while_the_first_is_made(
     run, tmp_path, monkeypatch
 ):
-    play, refused = module.run_episode, []
+    play, refused = module.play_episode, []
 
     def meanwhile(*arguments: Any) -> Any:
         monkeypatch.undo()
@@ -206,7 +208,7 @@ def test_a_second_design_for_a_folder_is_refused_while_the_first_is_made(
         refused.append(True)
         return play(*arguments)
 
-    monkeypatch.setattr(module, "run_episode", meanwhile)
+    monkeypatch.setattr(module, "play_episode", meanwhile)
     record = make_design(run, tmp_path / "out", seed=0)
     assert refused
     assert load_design(tmp_path / "out").record["history"] == record["history"]
@@ -241,7 +243,7 @@ def test_a_folder_that_is_not_empty_is_refused_before_any_work(run, tmp_path, mo
     def work(*arguments: Any) -> None:
         raise AssertionError("the folder was not checked first")
 
-    monkeypatch.setattr(module, "run_episode", work)
+    monkeypatch.setattr(module, "play_episode", work)
     (tmp_path / "mine.txt").write_text("dear to somebody")
     with pytest.raises(InputError, match="exists and is not empty"):
         make_design(run, tmp_path)
@@ -290,20 +292,20 @@ def env() -> DesignEnv:
 
 
 def test_an_episode_returns_its_best_design_and_every_info():
-    design, history = run_episode(env(), random_policy(1), seed=2)
+    design, history = play_episode(env(), random_policy(1), seed=2)
     assert len(history) == 7
     scores = [info["score"] for info in history]
     assert design.info["score"] == max(scores)
-    data = load("wine")
+    data = load_dataset("wine")
     assert evaluate(design.network, data, data.validation).accuracy == design.info["val_accuracy"]
 
 
 def test_designs_of_earlier_episodes_do_not_count():
     used = env()
-    alone, _ = run_episode(env(), random_policy(1), seed=3)
+    alone, _ = play_episode(env(), random_policy(1), seed=3)
     for seed in range(4):
-        run_episode(used, random_policy(seed), seed=seed)
-    again, _ = run_episode(used, random_policy(1), seed=3)
+        play_episode(used, random_policy(seed), seed=seed)
+    again, _ = play_episode(used, random_policy(1), seed=3)
     assert again.info["score"] == alone.info["score"]
     assert network_bits(again.network) == network_bits(alone.network)
 
@@ -324,10 +326,10 @@ def test_both_policies_are_assessed_on_the_same_seeds(run, monkeypatch):
 
     def watched(env: DesignEnv, policy: Any, seed: int) -> Any:
         played.append((policy, seed))
-        return run_episode(env, policy, seed)
+        return play_episode(env, policy, seed)
 
-    monkeypatch.setattr(module, "run_episode", watched)
-    scores = assess(AssessConfig(policy=run, episodes=3, seed=50), progress_bar=False)
+    monkeypatch.setattr(module, "play_episode", watched)
+    scores = evaluate_policy(AssessConfig(policy=run, episodes=3, seed=50), progress_bar=False)
     assert [seed for _, seed in played] == [50, 51, 52, 50, 51, 52]
     assert len({id(policy) for policy, _ in played}) == 2
     assert {name: len(values) for name, values in scores.items()} == {"trained": 3, "random": 3}
@@ -337,10 +339,10 @@ def test_both_policies_are_assessed_on_the_same_seeds(run, monkeypatch):
 def test_an_assessment_reports_final_scores(run, monkeypatch):
     monkeypatch.setattr(module, "load_policy", doubling)
     config = AssessConfig(policy=run, episodes=3, seed=50, dataset="breast_cancer", penalty=10.0)
-    scores = assess(config, progress_bar=False)
+    scores = evaluate_policy(config, progress_bar=False)
     env = DesignEnv("breast_cancer", penalty=10.0, episode_steps=4, batches_per_step=5)
     for name, policy in (("trained", doubling(run)), ("random", random_policy(50))):
-        episodes = [run_episode(env, policy, seed) for seed in (50, 51, 52)]
+        episodes = [play_episode(env, policy, seed) for seed in (50, 51, 52)]
         assert scores[name] == [history[-1]["score"] for _, history in episodes]
         if name == "trained":  # at this price doubling does not pay
             best = [design.info["score"] for design, _ in episodes]
@@ -349,13 +351,15 @@ def test_an_assessment_reports_final_scores(run, monkeypatch):
 
 def test_an_assessment_is_reproducible(run):
     config = AssessConfig(policy=run, episodes=2, seed=50)
-    assert assess(config, progress_bar=False) == assess(config, progress_bar=False)
+    assert evaluate_policy(config, progress_bar=False) == evaluate_policy(
+        config, progress_bar=False
+    )
 
 
 @pytest.mark.parametrize("episodes", [1, 0, -2])
 def test_fewer_than_two_episodes_are_refused(run, episodes):
     with pytest.raises(InputError, match=f"--episodes {episodes}: expected at least 2"):
-        assess(AssessConfig(policy=run, episodes=episodes), progress_bar=False)
+        evaluate_policy(AssessConfig(policy=run, episodes=episodes), progress_bar=False)
 
 
 def test_a_policy_trained_on_several_data_sets_designs_for_the_first(tmp_path):

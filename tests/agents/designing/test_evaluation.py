@@ -17,10 +17,11 @@ from rlnas.agents.cli.main import main
 from rlnas.agents.designing.archived_design import save_archived
 from rlnas.agents.designing.design import design
 from rlnas.agents.designing.evaluation import evaluate_design, export_design, warning_of
-from rlnas.data.datasets import load
-from rlnas.designs.database import FILE, DesignArchive
+from rlnas.data.datasets import load_dataset
+from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
 from rlnas.errors import InputError
+from rlnas.export.torch_module import to_torch
 from rlnas.nn.training import evaluate
 from tests.rlnas.reference import bits
 
@@ -72,7 +73,7 @@ def test_all_other_samples_count_by_the_statistics_of_the_design(made, tmp_path,
     assert found["samples"] == 75
     network, preprocessing, _ = load_design(made[0])
     inputs = (RAW[rows].astype(np.float32) - preprocessing.mean) * preprocessing.scale
-    predicted = network.to_torch()(torch.tensor(inputs)).argmax(dim=1).numpy()
+    predicted = to_torch(network)(torch.tensor(inputs)).argmax(dim=1).numpy()
     assert found["test_accuracy"] == np.mean(predicted == LABELS[rows])
     assert found["test_accuracy"] > 0.9
     assert caplog.text == ""
@@ -153,9 +154,9 @@ def test_compiled_code_reads_by_the_statistics_of_the_design_whatever_its_data_a
     library = tmp_path / "code.so"
     subprocess.run(["cc", "-std=c99", "-shared", "-fPIC", "-o", library, source], check=True)
     classify = ctypes.CDLL(str(library)).wine_classify
-    rows = RAW[load(str(made[1])).test].astype(np.float32)
+    rows = RAW[load_dataset(str(made[1])).test].astype(np.float32)
     predicted = [classify(row.ctypes.data_as(ctypes.c_void_p)) for row in rows]
-    held_out = LABELS[load(str(made[1])).test]
+    held_out = LABELS[load_dataset(str(made[1])).test]
     assert np.mean(predicted == held_out) == record["test_accuracy"]
 
 
@@ -207,14 +208,14 @@ def test_a_design_no_better_than_one_answer_says_so_everywhere(run, tmp_path, ca
 
 @pytest.mark.parametrize("front", [False, True])
 def test_any_design_that_a_training_has_seen_is_made_again_to_the_bit(run, tmp_path, front):
-    archive = DesignArchive(run / FILE)
+    archive = DesignDatabase(run / FILE)
     seen = archive.front() if front else archive.best(limit=40)
     for row in {1, len(seen) // 2, len(seen)}:
         out = tmp_path / str(row)
         words = ["--front"] if front else ["--limit", "40"]
         assert main(["designs", str(run), *words, "--save", str(row), str(out)]) == 0
         network, _, record = load_design(out)
-        data, chosen = load("wine"), seen[row - 1]
+        data, chosen = load_dataset("wine"), seen[row - 1]
         found = evaluate(network, data, data.validation)
         assert (found.accuracy, found.loss) == (chosen.val_accuracy, chosen.val_loss)
         assert network.layer_sizes == chosen.layer_sizes
@@ -236,7 +237,7 @@ def test_a_row_that_is_not_there_is_refused(run, tmp_path, capsys, row):
 
 def test_a_design_that_comes_out_otherwise_is_refused(run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
-    archive = DesignArchive(tmp_path / "run" / FILE)
+    archive = DesignDatabase(tmp_path / "run" / FILE)
     (best,) = archive.best(limit=1)
     archive.add([replace(best, val_accuracy=0.999)])
     with pytest.raises(InputError, match="cannot be made again"):

@@ -14,11 +14,12 @@ from matplotlib.image import imread
 from rlnas.agents.cli.design_config import DesignConfig, ReportConfig
 from rlnas.agents.cli.main import main
 from rlnas.agents.designing import rivals as rivals_module
-from rlnas.agents.designing.design import design, run_episode
-from rlnas.agents.designing.report import report
-from rlnas.agents.policies.episodes import env_like
+from rlnas.agents.designing.design import design
+from rlnas.agents.designing.report import write_report
+from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
-from rlnas.designs.database import FILE, DesignArchive
+from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design, save_design
 from rlnas.errors import InputError
 from tests.agents.helpers import TINY
@@ -65,7 +66,7 @@ def copied(runs, tmp_path_factory) -> Path:
     """A run folder, with its report."""
     folder = tmp_path_factory.mktemp("report") / "run"
     shutil.copytree(runs["maskable_ppo"], folder)
-    assert report(ReportConfig(folder)) == folder / "report.html"
+    assert write_report(ReportConfig(folder)) == folder / "report.html"
     return folder
 
 
@@ -102,7 +103,7 @@ def test_the_page_needs_no_network(copied, designed):
 
 
 def test_the_history_is_the_episode_that_the_best_design_was_found_in(copied):
-    archive = DesignArchive(copied / FILE)
+    archive = DesignDatabase(copied / FILE)
     (best,) = archive.best(1)
     episode = archive.episode(best, TINY["num_envs"], TINY["episode_steps"])
     assert best in episode
@@ -117,7 +118,7 @@ def test_the_history_is_the_episode_that_the_best_design_was_found_in(copied):
 
 def test_the_history_of_a_design_is_that_of_a_new_episode_with_its_seed(designed, runs):
     env = env_like(runs["maskable_ppo"], "digits", middle=True)
-    _, history = run_episode(env, load_policy(runs["maskable_ppo"]), seed=0)
+    _, history = play_episode(env, load_policy(runs["maskable_ppo"]), seed=0)
     cells = Page(designed / "report.html").cells
     for number, info in enumerate(history):
         place = cells.index(str(number))
@@ -164,7 +165,7 @@ def test_of_equal_scores_only_the_first_is_bold(designed, tmp_path):
     network, preprocessing, record = load_design(designed)
     steps = [{**record["history"][0], "score": score} for score in (0.5, 0.7, 0.7)]
     save_design(tmp_path, network, preprocessing, {**record, "history": steps})
-    page = report(ReportConfig(tmp_path)).read_text()
+    page = write_report(ReportConfig(tmp_path)).read_text()
     assert page.count('<tr class="best">') == 1
     assert re.search(r'<tr class="best"><td>1</td>', page)
 
@@ -173,19 +174,19 @@ def test_a_report_needs_no_data(designed, tmp_path):
     network, preprocessing, record = load_design(designed)
     gone = {"path": "gone.npz", "absolute": str(tmp_path / "gone.npz")}
     save_design(tmp_path, network, preprocessing, {**record, "source": gone})
-    assert "Not compared: " in report(ReportConfig(tmp_path)).read_text()
+    assert "Not compared: " in write_report(ReportConfig(tmp_path)).read_text()
 
 
 def test_a_run_in_progress_is_reported_and_said_to_be_so(copied, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     shutil.copy(copied / "config.json", folder)
-    page = report(ReportConfig(folder, tmp_path / "page.html")).read_text()
+    page = write_report(ReportConfig(folder, tmp_path / "page.html")).read_text()
     assert "still in progress" in page
     assert "0 of 192" in page
     shutil.copytree(copied, folder, dirs_exist_ok=True)
     (folder / "policy.safetensors").unlink()
-    page = report(ReportConfig(folder)).read_text()
+    page = write_report(ReportConfig(folder)).read_text()
     assert "still in progress" in page
     assert "<h2>Edit by edit</h2>" in page
     assert "still in progress" not in (copied / "report.html").read_text()
@@ -198,7 +199,7 @@ def test_what_a_stranger_wrote_into_a_design_is_text(designed, tmp_path):
     save_design(
         tmp_path, network, preprocessing, {**rest, "dataset": evil, "source": {"name": evil}}
     )
-    page = report(ReportConfig(tmp_path)).read_text()
+    page = write_report(ReportConfig(tmp_path)).read_text()
     assert evil not in page
     assert "&lt;script&gt;" in page
     assert "Not compared: unknown data set" in page
@@ -206,7 +207,7 @@ def test_what_a_stranger_wrote_into_a_design_is_text(designed, tmp_path):
 
 def test_a_folder_that_is_neither_is_refused(tmp_path, capsys):
     with pytest.raises(InputError, match="neither a run nor a design"):
-        report(ReportConfig(tmp_path))
+        write_report(ReportConfig(tmp_path))
     assert main(["report", str(tmp_path / "nowhere")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
@@ -216,7 +217,7 @@ def test_a_damaged_design_is_refused(designed, tmp_path):
     shutil.copytree(designed, tmp_path / "design")
     (tmp_path / "design" / "network.safetensors").write_bytes(b"nothing")
     with pytest.raises(InputError, match="damaged"):
-        report(ReportConfig(tmp_path / "design"))
+        write_report(ReportConfig(tmp_path / "design"))
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ def test_a_design_with_another_record_is_refused(changes, designed, tmp_path):
     record.pop("format")
     save_design(tmp_path, network, preprocessing, {**record, **changes})
     with pytest.raises(InputError, match="damaged"):
-        report(ReportConfig(tmp_path))
+        write_report(ReportConfig(tmp_path))
 
 
 def test_a_design_that_claims_endless_training_is_compared_with_a_bounded_one(
@@ -238,7 +239,7 @@ def test_a_design_that_claims_endless_training_is_compared_with_a_bounded_one(
         tmp_path, network, preprocessing, record | {"batches": {"episode": 2**53, "all": 1}}
     )
     monkeypatch.setattr(rivals_module, "MOST_BATCHES", 30)
-    assert "dense network" in report(ReportConfig(tmp_path)).read_text()
+    assert "dense network" in write_report(ReportConfig(tmp_path)).read_text()
 
 
 def test_a_best_design_that_is_not_in_the_archive_is_told(copied, tmp_path):
@@ -247,7 +248,7 @@ def test_a_best_design_that_is_not_in_the_archive_is_told(copied, tmp_path):
     record |= {"val_loss": 0.125}
     save_design(tmp_path / "run" / "best", network, preprocessing, record)
     with pytest.raises(InputError, match="damaged: the best design is not in it"):
-        report(ReportConfig(tmp_path / "run"))
+        write_report(ReportConfig(tmp_path / "run"))
 
 
 @pytest.mark.parametrize(
@@ -261,14 +262,14 @@ def test_a_damaged_table_of_progress_is_told(field, copied, tmp_path):
     values[head.split(",").index("design/score")] = field
     path.write_text("\n".join([head, ",".join(values), *rest]))
     with pytest.raises(InputError, match=r"progress.csv is damaged"):
-        report(ReportConfig(tmp_path / "run"))
+        write_report(ReportConfig(tmp_path / "run"))
 
 
 def test_a_row_of_progress_that_is_cut_short_is_left_out(copied, tmp_path):
     shutil.copytree(copied, tmp_path / "run")
     path = tmp_path / "run" / "progress.csv"
     path.write_text(path.read_text()[:-60])
-    page = Page(report(ReportConfig(tmp_path / "run")))
+    page = Page(write_report(ReportConfig(tmp_path / "run")))
     assert page.headings == [*TITLES, RIVALS]
 
 

@@ -6,10 +6,10 @@ from sklearn.linear_model import LogisticRegression
 
 from rlnas.agents.designing import rivals as module
 from rlnas.agents.designing.rivals import rivals
-from rlnas.data.datasets import load
-from rlnas.nn.network import random_network
+from rlnas.data.datasets import load_dataset
+from rlnas.nn.initialization import random_network
 
-DIGITS, WINE = load("digits"), load("wine")
+DIGITS, WINE = load_dataset("digits"), load_dataset("wine")
 NETWORK = random_network((64, 12, 10), 1.0, np.random.default_rng(0))
 RECORD = {"test_accuracy": 0.9, "batches": {"episode": 250, "all": 470}}
 

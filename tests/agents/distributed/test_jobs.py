@@ -15,13 +15,13 @@ from rlnas.agents.experiments.capacity import capacity_study
 from rlnas.agents.experiments.compare import SearchTask, compare
 from rlnas.agents.experiments.frontier import frontier
 from rlnas.agents.experiments.transfer import transfer
-from rlnas.agents.policies.episodes import as_json
-from rlnas.agents.policies.policy import save_schedule
-from rlnas.data.datasets import load, load_unchanged
+from rlnas.agents.policies.environments import as_json
+from rlnas.agents.policies.policy import save_edit_sequence
+from rlnas.data.datasets import load_dataset, load_unchanged
 from rlnas.errors import InputError
 from rlnas.files.json_files import read_json, write_json
 from rlnas.files.json_schema import NUMBER, record
-from rlnas.tabular.builder import build
+from rlnas.tabular.builder import build_table
 from tests.agents.helpers import files_in, tiny
 from tests.rlnas.tables import random_table
 
@@ -140,23 +140,23 @@ def store(path: Path, seed: int) -> Path:
 
 
 def test_a_fingerprint_is_of_the_content_alone(tmp_path):
-    first = load(store(tmp_path / "A" / "data.npz", 0)).fingerprint
-    assert load(store(tmp_path / "B" / "other.npz", 0)).fingerprint == first
-    assert load(store(tmp_path / "B" / "data.npz", 1)).fingerprint != first
+    first = load_dataset(store(tmp_path / "A" / "data.npz", 0)).fingerprint
+    assert load_dataset(store(tmp_path / "B" / "other.npz", 0)).fingerprint == first
+    assert load_dataset(store(tmp_path / "B" / "data.npz", 1)).fingerprint != first
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(120, 5)), rng.integers(3, size=120)
-    seen = {load((x, y)).fingerprint, load((x * 1, y * 1)).fingerprint}
+    seen = {load_dataset((x, y)).fingerprint, load_dataset((x * 1, y * 1)).fingerprint}
     assert len(seen) == 1
     x[7, 2] += 1e-3
-    seen.add(load((x, y)).fingerprint)
+    seen.add(load_dataset((x, y)).fingerprint)
     y[7] = (y[7] + 1) % 3
-    seen.add(load((x, y)).fingerprint)
+    seen.add(load_dataset((x, y)).fingerprint)
     assert len(seen) == 3
 
 
 def test_data_that_change_in_the_meantime_are_refused(tmp_path):
     path = store(tmp_path / "data.npz", 0)
-    before = load(path).fingerprint
+    before = load_dataset(path).fingerprint
     assert load_unchanged(path, before).fingerprint == before
     store(path, 1)
     with pytest.raises(InputError, match="was changed in the meantime"):
@@ -167,7 +167,7 @@ def test_data_that_change_in_the_meantime_are_refused(tmp_path):
 def halving(tmp_path_factory) -> Path:
     """A run folder of a policy that always removes half of all connections."""
     folder = tmp_path_factory.mktemp("policies") / "halving"
-    save_schedule(folder, [12])
+    save_edit_sequence(folder, [12])
     write_json(folder / "config.json", as_json(tiny(folder)))
     return folder
 
@@ -281,7 +281,7 @@ def test_other_commands_say_that_a_file_was_replaced(halving, tmp_path, monkeypa
         lambda: frontier(
             FrontierConfig(str(path), tmp_path / "f", halving, (0.1,), 1, jobs=1), False
         ),
-        lambda: build(str(path), tmp_path / "t", epochs=(1,), n_seeds=1, progress_bar=False),
+        lambda: build_table(str(path), tmp_path / "t", epochs=(1,), n_seeds=1, progress_bar=False),
     ]
     for each in calls:
         with pytest.raises(AssertionError, match="called with"):

@@ -22,7 +22,7 @@ from rlnas.agents.experiments.compare import (
     run,
     strategy,
 )
-from rlnas.agents.search.problem import Archive, search
+from rlnas.agents.search.problem import SearchHistory, search
 from rlnas.agents.search.random_search import random_search
 from rlnas.data import datasets
 from rlnas.errors import InputError
@@ -74,9 +74,9 @@ def timeless(results: Any) -> Any:
     return json.loads(text, object_hook=lambda one: {k: one[k] for k in one if k != "seconds"})
 
 
-def random_archive(rng: np.random.Generator, n: int = 50) -> Archive:
+def random_archive(rng: np.random.Generator, n: int = 50) -> SearchHistory:
     """Coarse numbers, so that many are equal."""
-    archive = Archive(budget=10_000)
+    archive = SearchHistory(budget=10_000)
     archive.spents = np.cumsum(rng.integers(1, 40, n)).tolist()
     archive.scores = (rng.integers(-10, 100, n) / 100).tolist()
     archive.accuracies = (rng.integers(0, 21, n) / 20).tolist()
@@ -99,7 +99,7 @@ def test_a_curve_is_the_best_of_all_that_was_paid_for_by_then(seed):
 
 
 def test_a_curve_by_hand():
-    archive = Archive(100, spents=[10, 20, 30], scores=[0.3, 0.1, 0.7])
+    archive = SearchHistory(100, spents=[10, 20, 30], scores=[0.3, 0.1, 0.7])
     places = np.array([0, 9.99, 10, 20, 29.9, 30, 1e9])
     assert best_so_far(archive, places).tolist() == [0.3, 0.3, 0.3, 0.3, 0.3, 0.7, 0.7]
 
@@ -132,7 +132,7 @@ def test_the_places_of_a_curve_are_equal_factors_apart_up_to_the_budget(budget):
 )
 def test_the_hypervolume_is_the_area_of_rectangles(designs, area):
     accuracies, weights = zip(*designs, strict=True)
-    archive = Archive(1, accuracies=list(accuracies), weights=list(weights))
+    archive = SearchHistory(1, accuracies=list(accuracies), weights=list(weights))
     assert hypervolume(archive, 100) == pytest.approx(area, abs=1e-12)
 
 
@@ -203,7 +203,7 @@ def test_what_is_told_of_a_network_is_what_a_dense_one_does_on_test_samples(meth
     found = run(LIVE, method, 5)
     archive = search(strategy(method), LIVE.problem(5))
     best: Any = archive.best
-    data = datasets.load("wine")
+    data = datasets.load_dataset("wine")
     outputs = logits(best, data.standardise(data.test), averaged=True)
     accuracy = (outputs.argmax(axis=1) == data.labels[data.test]).mean()
     assert found["active_weights"] == best.active_weights == best.indices.size

@@ -26,7 +26,7 @@ from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.nn.training import evaluate
-from rlnas.tabular.builder import build
+from rlnas.tabular.builder import build_table
 from rlnas.tabular.grid import GRID, Grid
 from rlnas.tabular.table import Table
 
@@ -36,13 +36,13 @@ SAMPLE = 6
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
-    return datasets.load("digits")
+    return datasets.load_dataset("digits")
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory) -> Table:
     folder = tmp_path_factory.mktemp("table")
-    return build("digits", folder, grid=SMALL, epochs=(2, 4, 8), n_jobs=1, progress_bar=False)
+    return build_table("digits", folder, grid=SMALL, epochs=(2, 4, 8), n_jobs=1, progress_bar=False)
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +225,7 @@ def test_what_cannot_be_studied_is_refused(table, digits):
     with pytest.raises(InputError, match="1 seeds cannot be studied"):
         study(one_seed, digits)
     with pytest.raises(InputError, match="made on data set 'digits', not on 'wine'"):
-        study(table, datasets.load("wine"))
+        study(table, datasets.load_dataset("wine"))
     with pytest.raises(InputError, match="sample 1 cannot be used: expected a whole number from 2"):
         study(table, digits, sample=1)
 

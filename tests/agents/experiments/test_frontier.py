@@ -22,8 +22,8 @@ from rlnas.agents.experiments.frontier_report import (
     report,
     within,
 )
-from rlnas.agents.policies import episodes
-from rlnas.agents.policies.episodes import thorough_env
+from rlnas.agents.policies import environments
+from rlnas.agents.policies.environments import thorough_env
 from rlnas.errors import InputError
 from rlnas.nn.training import LONG_DECAY
 from tests.agents.helpers import files_in
@@ -44,9 +44,9 @@ def made(runs, tmp_path_factory) -> tuple[FrontierConfig, list[dict[str, Any]]]:
         jobs=1,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(episodes, "THOROUGH", SHORT)
+        patch.setattr(environments, "THOROUGH", SHORT)
         patch.setattr(module, "THOROUGH", SHORT)
-        patch.setattr(episodes, "MIN_BATCHES", 10)
+        patch.setattr(environments, "MIN_BATCHES", 10)
         return config, frontier(config, progress_bar=False)
 
 
@@ -117,12 +117,12 @@ def test_thorough_episodes_are_long_and_start_large(runs):
 
 
 def test_a_thorough_step_is_an_epoch_where_that_is_longer(runs, monkeypatch):
-    monkeypatch.setattr(episodes, "MIN_BATCHES", 2)
+    monkeypatch.setattr(environments, "MIN_BATCHES", 2)
     assert thorough_env(runs["maskable_ppo"], "digits").training_batches == 1149 // 128
 
 
 def test_design_can_be_thorough(runs, tmp_path, monkeypatch):
-    monkeypatch.setattr(episodes, "THOROUGH", SHORT)
+    monkeypatch.setattr(environments, "THOROUGH", SHORT)
     config = DesignConfig(runs["maskable_ppo"], "wine", tmp_path / "out", thorough=True)
     assert design(config, progress_bar=False)["initial"]["layer_sizes"] == [13, 160, 3]
 

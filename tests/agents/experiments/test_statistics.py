@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rlnas.agents.experiments.statistics import (
-    Estimate,
+    Interval,
     estimate,
     interquartile_mean,
     performance_profile,
@@ -42,8 +42,8 @@ def test_the_interval_is_that_of_plain_resampling():
 
 
 def test_equal_runs_have_an_interval_of_no_width():
-    assert estimate([0.5] * 10) == Estimate(0.5, 0.5, 0.5)
-    assert estimate([0.25]) == Estimate(0.25, 0.25, 0.25)
+    assert estimate([0.5] * 10) == Interval(0.5, 0.5, 0.5)
+    assert estimate([0.25]) == Interval(0.25, 0.25, 0.25)
 
 
 def test_the_same_runs_give_the_same_interval_although_other_resamples_would_not():
@@ -53,7 +53,7 @@ def test_the_same_runs_give_the_same_interval_although_other_resamples_would_not
 
 
 def test_an_estimate_is_written_with_its_interval():
-    assert f"{Estimate(0.5, 0.25, 0.75):.2f}" == "0.50 (0.25 to 0.75)"
+    assert f"{Interval(0.5, 0.25, 0.75):.2f}" == "0.50 (0.25 to 0.75)"
 
 
 # --- probability of improvement ---
@@ -82,12 +82,12 @@ def test_improvement_by_hand():
 
 
 def test_one_who_always_or_never_wins_has_an_interval_of_no_width():
-    assert probability_of_improvement([3, 4, 5], [0, 1]) == Estimate(1, 1, 1)
-    assert probability_of_improvement([0, 1], [3, 4, 5]) == Estimate(0, 0, 0)
+    assert probability_of_improvement([3, 4, 5], [0, 1]) == Interval(1, 1, 1)
+    assert probability_of_improvement([0, 1], [3, 4, 5]) == Interval(0, 0, 0)
 
 
 def test_all_equal_runs_are_as_likely_better_as_worse():
-    assert probability_of_improvement([0.5] * 10, [0.5] * 10) == Estimate(0.5, 0.5, 0.5)
+    assert probability_of_improvement([0.5] * 10, [0.5] * 10) == Interval(0.5, 0.5, 0.5)
 
 
 def test_only_the_order_of_runs_matters():

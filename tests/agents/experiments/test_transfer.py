@@ -9,14 +9,14 @@ import pytest
 
 from rlnas.agents.cli.experiment_config import TransferConfig
 from rlnas.agents.cli.main import main
-from rlnas.agents.designing.design import run_episode
 from rlnas.agents.experiments import transfer as module
 from rlnas.agents.experiments.statistics import interquartile_mean
 from rlnas.agents.experiments.transfer import FIXED, SCHEDULES, design_once, transfer
 from rlnas.agents.experiments.transfer_report import by_task, difference, report, summary, verdict
-from rlnas.agents.policies.episodes import env_like
-from rlnas.agents.policies.policy import fingerprint, load_policy, save_schedule
-from rlnas.data.datasets import load
+from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.episode import play_episode
+from rlnas.agents.policies.policy import fingerprint, load_policy, save_edit_sequence
+from rlnas.data.datasets import load_dataset
 from rlnas.errors import InputError
 from rlnas.nn.training import evaluate
 from rlnas.scoring import reference_weights
@@ -32,7 +32,7 @@ DATASETS = ("breast_cancer", "heldout:1", "heldout:2")
 def halving(run, tmp_path_factory) -> Path:
     """A run folder of a policy that always removes half of all connections."""
     folder = tmp_path_factory.mktemp("policies") / "halving"
-    save_schedule(folder, [HALVE])
+    save_edit_sequence(folder, [HALVE])
     (folder / "config.json").write_bytes((run / "config.json").read_bytes())
     return folder
 
@@ -63,7 +63,7 @@ def test_a_policy_plays_one_episode_as_in_its_training_and_its_best_network_coun
     run = config.policies[0]
     for each in found:
         env = env_like(run, each["dataset"], each["penalty"])
-        _, history = run_episode(env, load_policy(run), each["seed"])
+        _, history = play_episode(env, load_policy(run), each["seed"])
         best = max(history, key=lambda info: info["score"])
         assert each["designs"]["controller"]["score"] == best["score"]
         assert each["designs"]["controller"]["active_weights"] == best["active_weights"]
@@ -71,7 +71,7 @@ def test_a_policy_plays_one_episode_as_in_its_training_and_its_best_network_coun
 
 def test_schedules_end_with_the_weights_of_the_controller_and_dense_training_with_all(compared):
     for each in compared[1]:
-        data, designs = load(each["dataset"]), each["designs"]
+        data, designs = load_dataset(each["dataset"]), each["designs"]
         dense = reference_weights(data.n_features, data.n_classes)
         assert designs["dense"]["active_weights"] == dense
         ours = min(dense, designs["controller"]["active_weights"])
@@ -95,7 +95,7 @@ def test_all_methods_train_for_the_same_batches(run, monkeypatch):
 
 def test_scores_are_accuracy_less_the_price_of_the_weights(compared):
     for each in compared[1]:
-        data = load(each["dataset"])
+        data = load_dataset(each["dataset"])
         reference = 76 * (data.n_features + data.n_classes)
         for design in each["designs"].values():
             price = each["penalty"] * design["active_weights"] / reference
@@ -106,7 +106,7 @@ def test_scores_are_accuracy_less_the_price_of_the_weights(compared):
 def test_test_accuracy_is_that_of_the_test_samples(run):
     env = env_like(run, "breast_cancer", 0.1)
     found = design_once(env, 0, {"controller": load_policy(run)})
-    best, _ = run_episode(env, load_policy(run), 0)
+    best, _ = play_episode(env, load_policy(run), 0)
     expected = evaluate(best.network, env.dataset, env.dataset.test).accuracy
     assert found["controller"]["test_accuracy"] == expected
 

@@ -15,12 +15,12 @@ from safetensors.torch import load_file, save_file
 from rlnas.agents.policies.feature_extractors import EXTRACTORS, policy_arguments
 from rlnas.agents.policies.policy import (
     POLICY_CLASSES,
-    Controller,
-    Schedule,
+    EditSequence,
+    TrainedPolicy,
     fingerprint,
     load_policy,
+    save_edit_sequence,
     save_policy,
-    save_schedule,
 )
 from rlnas.errors import InputError
 from tests.agents.helpers import ALGORITHMS, files_in
@@ -45,7 +45,7 @@ def cases(n: int = 50) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(zip(rng.uniform(-1, 1, (n, 78)).astype(np.float32), masks, strict=True))
 
 
-def choices(controller: Controller) -> list[int]:
+def choices(controller: TrainedPolicy) -> list[int]:
     return [controller(observation, mask) for observation, mask in cases()]
 
 
@@ -124,27 +124,27 @@ def at(progress: float) -> np.ndarray:
 @pytest.mark.parametrize("length", [1, 3, 7, 20])
 def test_a_schedule_is_played_in_order_and_kept_on_disk(length, tmp_path):
     actions = [(7 * k + 1) % 39 for k in range(length)]
-    save_schedule(tmp_path, actions)
+    save_edit_sequence(tmp_path, actions)
     assert files_in(tmp_path).keys() == {"policy.json"}
     everything = np.ones(39, bool)
-    for policy in (Schedule(actions), load_policy(tmp_path)):
+    for policy in (EditSequence(actions), load_policy(tmp_path)):
         assert [policy(at(k / length), everything) for k in range(length)] == actions
 
 
 def test_a_schedule_is_stretched_over_a_longer_episode():
-    policy, everything = Schedule([5, 9]), np.ones(39, bool)
+    policy, everything = EditSequence([5, 9]), np.ones(39, bool)
     assert [policy(at(k / 6), everything) for k in range(6)] == [5, 5, 5, 9, 9, 9]
 
 
 def test_a_schedule_does_nothing_where_its_action_is_illegal():
     mask = np.zeros(39, bool)
     mask[0] = True
-    assert Schedule([5])(at(0.0), mask) == 0
+    assert EditSequence([5])(at(0.0), mask) == 0
 
 
 @pytest.mark.parametrize("names", [None, [], "none", ["none", "dance"], [0], [["none"]], {}])
 def test_a_damaged_schedule_is_refused(names, tmp_path):
-    save_schedule(tmp_path, [0])
+    save_edit_sequence(tmp_path, [0])
     change(tmp_path, schedule=names)
     with pytest.raises(InputError, match=r"policy\.json is damaged: no schedule of known actions"):
         load_policy(tmp_path)

@@ -8,18 +8,18 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
-from rlnas.agents.designing.design import run_episode
-from rlnas.agents.policies.episodes import env_like
-from rlnas.agents.policies.policy import Controller, Schedule, load_policy
-from rlnas.agents.search.problem import NONE
+from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.episode import play_episode
+from rlnas.agents.policies.policy import EditSequence, TrainedPolicy, load_policy
+from rlnas.envs.actions import NO_OP
 from tests.agents.helpers import files_in
 
 FIVE_MEGABYTES = 5 * 2**20
 
 
 def test_they_load_and_are_what_they_are_called():
-    assert isinstance(load_policy(SHIPPED), Controller)
-    assert isinstance(load_policy(SHIPPED_SCHEDULE), Schedule)
+    assert isinstance(load_policy(SHIPPED), TrainedPolicy)
+    assert isinstance(load_policy(SHIPPED_SCHEDULE), EditSequence)
 
 
 def test_no_file_is_pickled_and_all_are_small():
@@ -50,8 +50,8 @@ def test_the_controller_designs_far_better_networks_than_none_on_held_out_tasks(
     for task in range(6):
         env = env_like(SHIPPED, f"heldout:{task}", penalty=0.3)
         ours, theirs = (
-            run_episode(env, choose, seed=task)[1][-1]["score"]
-            for choose in (policy, lambda *_: NONE)
+            play_episode(env, choose, seed=task)[1][-1]["score"]
+            for choose in (policy, lambda *_: NO_OP)
         )
         gains.append(ours - theirs)
     assert np.mean(gains) > 0.1
@@ -63,7 +63,7 @@ def test_a_dearer_weight_makes_smaller_designs():
     for penalty in (0.01, 1.0):
         env = env_like(SHIPPED, "digits", penalty=penalty)
         weights.append(
-            np.mean([run_episode(env, policy, k)[1][-1]["active_weights"] for k in range(3)])
+            np.mean([play_episode(env, policy, k)[1][-1]["active_weights"] for k in range(3)])
         )
     assert weights[0] > 1.5 * weights[1]
 

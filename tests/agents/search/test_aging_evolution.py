@@ -1,4 +1,4 @@
-"""Ageing evolution: the fittest of a sample has a child, the oldest dies, all play from scratch."""
+"""Aging evolution: the fittest of a sample has a child, the oldest dies, all play from scratch."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,9 +7,9 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from rlnas.agents.search.aging_evolution import ageing_evolution, evolve, mutate
-from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search import aging_evolution as module
+from rlnas.agents.search.aging_evolution import aging_evolution, evolve, mutate
+from rlnas.agents.search.problem import Problem, search
 from rlnas.envs.tabular_env import TabularEnv
 from tests.agents.helpers import history
 from tests.envs.helpers import make
@@ -32,7 +32,7 @@ def run(evaluate, seed=0, n_actions=4, length=10, population=8, sample=3, cycles
 
 @either
 def test_the_same_seed_gives_the_same_archive(make):
-    one, same, other = (search(ageing_evolution, Problem(make, 600, seed)) for seed in (1, 1, 2))
+    one, same, other = (search(aging_evolution, Problem(make, 600, seed)) for seed in (1, 1, 2))
     assert history(one) == history(same)
     assert one.scores != other.scores
     assert one.spent >= one.budget
@@ -60,7 +60,7 @@ def test_population_and_sample_are_those_of_the_paper_if_the_budget_allows(
     monkeypatch.setattr(module, "evolve", spy)
     cost = 1 if make is tabular else 3
     problem = Problem(make, episodes * cost * (STEPS + 1), 0)
-    ageing_evolution(problem, **given)
+    aging_evolution(problem, **given)
     assert found == [(problem.n_actions, STEPS, *expected)]
 
 
@@ -139,7 +139,7 @@ def test_every_sequence_is_played_from_the_start():
             return score
 
     problem = Watched(start_in_the_middle, 40 * (STEPS + 1), 0)
-    archive = search(partial(ageing_evolution, population=5, sample=2), problem)
+    archive = search(partial(aging_evolution, population=5, sample=2), problem)
     assert archive.scores[STEPS :: STEPS + 1] == [score for _, score in played]
     fresh = Problem(start_in_the_middle, 10_000, 1)
     assert len(played) == 40

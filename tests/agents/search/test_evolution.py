@@ -8,11 +8,11 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.config import EvolveConfig
-from rlnas.agents.designing.design import run_episode
-from rlnas.agents.policies.episodes import env_like
+from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
-from rlnas.agents.search.evolution import evolve
 from rlnas.agents.search import evolution as module
+from rlnas.agents.search.evolution import evolve
 from rlnas.envs.actions import ACTIONS
 from rlnas.errors import InputError
 from tests.agents.helpers import files_in
@@ -49,7 +49,7 @@ def test_the_run_folder_holds_the_settings_and_a_schedule_of_known_actions(evolv
 def test_the_policy_plays_the_schedule_whatever_it_sees(evolved):
     schedule = json.loads((evolved / "policy.json").read_text())["schedule"]
     for seed in range(3):
-        _, history = run_episode(env_like(evolved), load_policy(evolved), seed)
+        _, history = play_episode(env_like(evolved), load_policy(evolved), seed)
         taken = [info["action"] for info in history[1:]]
         legal_or_none = [(name, "none") for name in schedule]
         assert all(name in pair for name, pair in zip(taken, legal_or_none, strict=True))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from rlnas.agents.search.hill_climbing import hill_climbing
-from rlnas.agents.search.problem import NONE, Problem, search
+from rlnas.agents.search.problem import Problem, search
+from rlnas.envs.actions import NO_OP
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_actions import successor, tabular_actions
 from rlnas.envs.tabular_env import TabularEnv
@@ -43,7 +44,7 @@ def test_each_step_tries_distinct_legal_actions_and_always_none(make, monkeypatc
 
     monkeypatch.setattr(kind, "step", watched)
     search(partial(hill_climbing, tried=5), Problem(make, 300, 0))
-    starts = [at for at, (action, _) in enumerate(tries) if action == NONE]
+    starts = [at for at, (action, _) in enumerate(tries) if action == NO_OP]
     assert starts[0] == 0
     for start, stop in pairwise(starts):
         actions = [action for action, _ in tries[start:stop]]

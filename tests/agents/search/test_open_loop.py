@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rlnas.agents.search import open_loop
 from rlnas.agents.search.aging_evolution import evolve
 from rlnas.agents.search.open_loop import EPISODES, FINALISTS, POOL, evolve_schedule
-from rlnas.agents.search import open_loop
 from rlnas.agents.search.problem import BudgetSpent, Problem
 from rlnas.envs.tabular_env import TabularEnv
 from tests.envs.helpers import TASK, make

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rlnas.agents.search import ppo_search as module
 from rlnas.agents.search.ppo_search import EPISODES, UPDATES, controller_search
 from rlnas.agents.search.problem import BudgetSpent, Problem, search
-from rlnas.agents.search import ppo_search as module
 from rlnas.agents.search.random_search import random_search
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.tabular.table import Table

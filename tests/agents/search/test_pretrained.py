@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
-from rlnas.agents.designing.design import run_episode
+from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
+from rlnas.agents.search import pretrained as module
 from rlnas.agents.search.pretrained import (
     evolved_designs,
     shipped_controller,
     shipped_schedule,
 )
 from rlnas.agents.search.problem import Problem, search
-from rlnas.agents.search import pretrained as module
 from rlnas.envs.design_env import DesignEnv
 from tests.agents.helpers import history
 from tests.envs.helpers import TASK
@@ -60,7 +60,7 @@ def test_the_last_episode_is_that_of_the_policy_in_a_dense_start(strategy, folde
     archive = search(strategy, problem)
     seeds = np.random.default_rng(5).integers(2**31, size=3)  # of the problem, then two episodes
     env = DesignEnv(TASK, episode_steps=STEPS, batches_per_step=2 * BATCHES, width=76, density=1.0)
-    _, infos = run_episode(env, load_policy(folder), int(seeds[2]))
+    _, infos = play_episode(env, load_policy(folder), int(seeds[2]))
     assert infos[0]["active_weights"] == env.reference
     assert archive.scores[STEPS + 1 :] == [info["score"] for info in infos]
 

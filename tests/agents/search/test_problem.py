@@ -8,21 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.agents.designing.design import random_policy
+from rlnas.agents.policies.episode import random_policy
 from rlnas.agents.search.hill_climbing import hill_climbing
 from rlnas.agents.search.problem import (
     LIVE_GRID,
-    NONE,
-    Archive,
     BudgetSpent,
     CountedEnv,
     Problem,
+    SearchHistory,
     play,
     search,
 )
 from rlnas.agents.search.random_search import random_from_best, random_search
 from rlnas.envs import design_env
-from rlnas.envs.actions import ACTIONS, MAX_DEPTH, MAX_WIDTH
+from rlnas.envs.actions import ACTIONS, MAX_DEPTH, MAX_WIDTH, NO_OP
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_actions import tabular_actions
 from rlnas.envs.tabular_env import TabularEnv
@@ -161,7 +160,7 @@ def test_what_is_refused_costs_nothing_and_changes_nothing(make, counter):
         with pytest.raises(BudgetSpent):
             env.reset()
         with pytest.raises(BudgetSpent):
-            env.step(NONE)
+            env.step(NO_OP)
     assert (counter.spent, problem.archive.spent) == (spent, problem.archive.spents[-1])
     assert (len(problem.archive.scores), problem.archive.best_score) == (n, best)
 
@@ -244,7 +243,7 @@ def test_an_episode_goes_on_training_the_best_network():
     _, info = env.reset(seed=2)
     assert tuple(layers_of(info)["layer_sizes"]) == best.layer_sizes
     assert info["score"] == make(network=best).reset(seed=2)[1]["score"]
-    play(env, lambda _, mask: NONE)
+    play(env, lambda _, mask: NO_OP)
     assert network_bits(best) == before
 
 
@@ -265,7 +264,7 @@ def test_an_episode_starts_with_the_best_architecture():
 
 @every
 def test_the_same_seed_gives_the_same_archive(make):
-    def run(seed: int) -> Archive:
+    def run(seed: int) -> SearchHistory:
         problem = Problem(make, 400, seed)
         crowd(problem, np.random.default_rng(0), Record())
         return problem.archive
@@ -361,15 +360,15 @@ def test_a_sequence_is_played_to_its_end_then_nothing_is_changed(make, length):
     actions = np.random.default_rng(1).integers(problem.n_actions, size=length).tolist()
     env = make()
     env.reset(seed=4)
-    for action in [*actions, *[NONE] * STEPS][:STEPS]:
+    for action in [*actions, *[NO_OP] * STEPS][:STEPS]:
         *_, info = env.step(action)
     assert problem.play_sequence(actions, seed=4) == info["score"]
     assert problem.archive.spent == (STEPS + 1) * problem.env.cost
 
 
 def test_the_first_action_changes_nothing_in_both_kinds_of_environments():
-    assert ACTIONS[NONE].operation == "none"
-    assert list(tabular_actions(SMALL_GRID))[NONE].operation == "none"
+    assert ACTIONS[NO_OP].operation == "none"
+    assert list(tabular_actions(SMALL_GRID))[NO_OP].operation == "none"
 
 
 def test_an_architecture_of_a_table_is_looked_up_once():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.agents.search.problem import Archive, Problem, search
+from rlnas.agents.search.problem import Problem, SearchHistory, search
 from rlnas.agents.search.recurrent_controller import (
     Episode,
     RecurrentController,
@@ -25,7 +25,7 @@ def tabular(**settings) -> TabularEnv:
     return TabularEnv(**{"table": TABLE, "episode_steps": STEPS, "start": "middle", **settings})
 
 
-def final_scores(archive: Archive) -> np.ndarray:
+def final_scores(archive: SearchHistory) -> np.ndarray:
     """Scores of the last designs of all complete episodes."""
     whole = len(archive.scores) // (STEPS + 1)
     return np.array(archive.scores[: whole * (STEPS + 1)]).reshape(whole, -1)[:, -1]

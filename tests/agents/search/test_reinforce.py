@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.agents.search.problem import Archive, Problem, search
+from rlnas.agents.search.problem import Problem, SearchHistory, search
 from rlnas.agents.search.recurrent_controller import Episode, RecurrentController
 from rlnas.agents.search.reinforce import advantages, moving_average, policy_loss, reinforce
 from rlnas.envs.tabular_env import TabularEnv
@@ -20,7 +20,7 @@ def tabular(**settings) -> TabularEnv:
     return TabularEnv(**{"table": TABLE, "episode_steps": STEPS, "start": "middle", **settings})
 
 
-def final_scores(archive: Archive, steps: int = STEPS) -> np.ndarray:
+def final_scores(archive: SearchHistory, steps: int = STEPS) -> np.ndarray:
     """Scores of the last designs of all complete episodes."""
     whole = len(archive.scores) // (steps + 1)
     return np.array(archive.scores[: whole * (steps + 1)]).reshape(whole, -1)[:, -1]

@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from rlnas.agents.search.problem import CountedEnv, Problem, search
 from rlnas.agents.search import tournament_evolution as module
+from rlnas.agents.search.problem import CountedEnv, Problem, search
 from rlnas.agents.search.tournament_evolution import tournament_evolution
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_dynamics import ELAPSED

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlnas.agents.sparse_training.sparse_evolutionary_training import erdos_renyi
-from rlnas.data.datasets import Dataset, load
+from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import Batches, evaluate, train
@@ -98,7 +98,7 @@ def static(
 
 def mean_accuracy(schedule: Schedule, count: int, batches: int) -> float:
     """Validation accuracy on digits, the mean over five seeds."""
-    digits = load("digits")
+    digits = load_dataset("digits")
     networks = [schedule((64, 48, 32, 10), count, digits, batches, rng(seed)) for seed in range(5)]
     found = [evaluate(network, digits, digits.validation).accuracy for network in networks]
     return float(np.mean(found))

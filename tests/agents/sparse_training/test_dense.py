@@ -3,7 +3,7 @@
 import numpy as np
 
 from rlnas.agents.sparse_training.dense import dense_training
-from rlnas.nn.network import random_network
+from rlnas.nn.initialization import random_network
 from rlnas.nn.training import Batches, train
 from tests.agents.sparse_training.schedules import (
     CASES,

@@ -5,10 +5,9 @@ import pytest
 
 from rlnas.agents.sparse_training import magnitude_pruning as module
 from rlnas.agents.sparse_training.magnitude_pruning import cubic, magnitude_pruning, moments, prune
-from rlnas.errors import InputError
+from rlnas.errors import EditError, InputError
 from rlnas.nn import edits
 from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
-from rlnas.nn.rewiring import EditError
 from rlnas.nn.training import train
 from tests.agents.sparse_training.schedules import (
     DATA,
@@ -49,23 +48,23 @@ def test_the_counts_during_training_are_those_of_the_schedule(monkeypatch):
 def test_the_smallest_averaged_weights_go(monkeypatch):
     seen = []
 
-    def spy(network, salience, count):
-        np.testing.assert_array_equal(salience, np.abs(network.connections[AVERAGE]))
+    def spy(network, saliency, count):
+        np.testing.assert_array_equal(saliency, np.abs(network.connections[AVERAGE]))
         seen.append(count)
-        return prune(network, salience, count)
+        return prune(network, saliency, count)
 
     monkeypatch.setattr(module, "prune", spy)
     magnitude_pruning((12, 9, 4), 19, DATA, 40, rng())
     assert seen == [83, 46, 27, 20, 19]
 
 
-def test_pruning_by_another_salience(monkeypatch):
-    def spy(network, salience, count):
-        np.testing.assert_array_equal(salience, edits.salience(network))
-        return prune(network, salience, count)
+def test_pruning_by_another_saliency(monkeypatch):
+    def spy(network, saliency, count):
+        np.testing.assert_array_equal(saliency, edits.saliency(network))
+        return prune(network, saliency, count)
 
     monkeypatch.setattr(module, "prune", spy)
-    network = magnitude_pruning((12, 9, 4), 19, DATA, 40, rng(), salience=edits.salience)
+    network = magnitude_pruning((12, 9, 4), 19, DATA, 40, rng(), saliency=edits.saliency)
     assert network.active_weights == 19
 
 
@@ -112,10 +111,10 @@ def alive(network: SparseNetwork, kept: set[int]) -> set[int]:
         kept -= dangling
 
 
-def one_by_one(network: SparseNetwork, salience: np.ndarray, count: int) -> set[int] | None:
+def one_by_one(network: SparseNetwork, saliency: np.ndarray, count: int) -> set[int] | None:
     """Connections that pruning leaves, removed one after the other; None if it cannot be."""
     kept = set(range(network.active_weights))
-    for k in np.argsort(salience, kind="stable").tolist():
+    for k in np.argsort(saliency, kind="stable").tolist():
         if len(kept) == count:
             break
         trial = alive(network, kept - {k})
@@ -129,15 +128,15 @@ def test_pruning_at_once_is_pruning_one_by_one(sizes):
     impossible = swept = 0
     for seed in range(12):
         network = skip_network(sizes, rng(seed), 0.3)
-        salience = rng(seed).random(network.active_weights)
+        saliency = rng(seed).random(network.active_weights)
         for count in rng(seed).integers(1, network.active_weights, size=6).tolist():
-            expected = one_by_one(network, salience, count)
+            expected = one_by_one(network, saliency, count)
             if expected is None:
                 impossible += 1
                 with pytest.raises(EditError, match=f"no network with {count} connections"):
-                    prune(network, salience, count)
+                    prune(network, saliency, count)
                 continue
-            pruned = prune(network, salience, count)
+            pruned = prune(network, saliency, count)
             pruned.check()
             assert pruned.active_weights == count
             swept += pruned.layer_sizes != network.layer_sizes
@@ -150,9 +149,9 @@ def test_pruning_at_once_is_pruning_one_by_one(sizes):
 
 def test_pruning_is_removing_connections_as_long_as_no_unit_dies():
     network = skip_network((6, 9, 3), rng(3), 0.8)
-    salience = edits.salience(network)
+    saliency = edits.saliency(network)
     for lost in (0, 1, 5, 10):
-        pruned = prune(network, salience, network.active_weights - lost)
+        pruned = prune(network, saliency, network.active_weights - lost)
         assert bits(pruned) == bits(edits.remove_connections(network, lost) if lost else network)
         assert pruned.layer_sizes == network.layer_sizes
 
@@ -160,35 +159,35 @@ def test_pruning_is_removing_connections_as_long_as_no_unit_dies():
 def test_what_would_take_too_much_with_it_is_spared():
     # Unit 2 has one way in, the weakest connection of all, and two ways out.
     network = network_by_hand((2, 2, 2), [(0, 2), (0, 3), (1, 3), (2, 4), (2, 5), (3, 4), (3, 5)])
-    salience = np.empty(7)
+    saliency = np.empty(7)
     for (source, target), value in {
         **{(0, 2): 1, (2, 4): 2, (2, 5): 5, (1, 3): 3},
         **{(0, 3): 7, (3, 4): 4, (3, 5): 6},
     }.items():
-        salience[(network.indices == source) & (network.targets == target)] = value
+        saliency[(network.indices == source) & (network.targets == target)] = value
     before = pairs_of(network)
     # Six: without (0, 2) only four would be left, so that the second weakest goes.
-    left = pairs_of(prune(network, salience, 6))
+    left = pairs_of(prune(network, saliency, 6))
     assert left == {pair: value for pair, value in before.items() if pair != (2, 4)}
     # Four: all of unit 2 goes with (0, 2), and the numbers of those behind fall by one.
-    pruned = prune(network, salience, 4)
+    pruned = prune(network, saliency, 4)
     assert pruned.layer_sizes == (2, 1, 2)
     assert list(pairs_of(pruned)) == [(0, 2), (1, 2), (2, 3), (2, 4)]
     # Three: after that, (1, 3).
-    assert list(pairs_of(prune(network, salience, 3))) == [(0, 2), (2, 3), (2, 4)]
+    assert list(pairs_of(prune(network, saliency, 3))) == [(0, 2), (2, 3), (2, 4)]
 
 
 def test_a_unit_without_a_way_in_is_folded_into_the_next_biases():
     network = network_by_hand((1, 2, 1), [(0, 1), (0, 2), (1, 3), (2, 3)])
     out = network.connections[:, (network.indices == 1)][:, 0]
-    salience = np.where(network.targets == 1, 0.0, 1.0)
-    pruned = prune(network, salience, 2)
+    saliency = np.where(network.targets == 1, 0.0, 1.0)
+    pruned = prune(network, saliency, 2)
     for state in (VALUE, AVERAGE):
         constant = max(0, network.units[state, 0]) * out[state]
         expected = network.units[state, 2] + constant
         assert pruned.units[state, 1] == pytest.approx(expected, rel=1e-6)
     with pytest.raises(EditError, match="no network with 3 connections is left"):
-        prune(network, salience, 3)
+        prune(network, saliency, 3)
 
 
 @pytest.mark.parametrize("count", [0, -1, 5])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from rlnas.agents.sparse_training.rigl import drop_fraction, grow, rewire, rigl
+from rlnas.errors import EditError
 from rlnas.nn.gradients import probe
 from rlnas.nn.network import VALUE, SparseNetwork
-from rlnas.nn.rewiring import EditError
 from rlnas.nn.training import Batches, train
 from tests.agents.sparse_training.schedules import (
     DATA,

@@ -6,7 +6,8 @@ import pytest
 from rlnas.agents.sparse_training.snip import sensitivity, snip
 from rlnas.errors import InputError
 from rlnas.nn import proxies
-from rlnas.nn.network import VALUE, random_network
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import VALUE
 from rlnas.nn.training import Batches
 from tests.agents.sparse_training.schedules import (
     DATA,
@@ -53,8 +54,8 @@ def test_the_connections_kept_are_those_of_brute_force(count, monkeypatch):
         source = rng(seed)
         dense = random_network(SIZES, 1.0, source)
         first = Batches(DATA.train, source).take(1)[0]
-        salience = autograd_sensitivity(dense, first)[mask_of(dense)]
-        kept = np.sort(np.argsort(-salience)[:count])
+        saliency = autograd_sensitivity(dense, first)[mask_of(dense)]
+        kept = np.sort(np.argsort(-saliency)[:count])
         ends = {*dense.targets[kept].tolist()}, {*dense.indices[kept].tolist()}
         hidden = set(range(12, 12 + dense.n_hidden))
         assert ends[0] & hidden == ends[1] & hidden, "no unit is half dead, so nothing is spared"

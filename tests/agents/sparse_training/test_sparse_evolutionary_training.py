@@ -14,9 +14,8 @@ from rlnas.agents.sparse_training.sparse_evolutionary_training import (
     rewire,
     sparse_evolutionary_training,
 )
-from rlnas.errors import InputError
+from rlnas.errors import EditError, InputError
 from rlnas.nn.network import AVERAGE, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
-from rlnas.nn.rewiring import EditError
 from rlnas.nn.training import train
 from tests.agents.sparse_training.schedules import (
     CASES,

@@ -76,7 +76,7 @@ def without_clock(folder: Path) -> dict[str, Any]:
 
 COMMANDS: dict[str, Callable[[Path], list[str]]] = {
     "compare": lambda out: command(
-        *("compare", "--out", out, "--methods", "random", "ageing_evolution", "--seeds", 3),
+        *("compare", "--out", out, "--methods", "random", "aging_evolution", "--seeds", 3),
         *("--dataset", "wine", "--budget", 1500, "--jobs", 2),
     ),
     "frontier": lambda out: command(

@@ -20,15 +20,16 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 
 from rlnas.agents.cli.design_config import AssessConfig
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.designing.design import assess, run_episode
-from rlnas.agents.policies import episodes
-from rlnas.agents.policies.policy import load_policy, save_schedule
+from rlnas.agents.designing.design import evaluate_policy
+from rlnas.agents.policies import environments
+from rlnas.agents.policies.episode import play_episode
+from rlnas.agents.policies.policy import load_policy, save_edit_sequence
 from rlnas.agents.training import ppo as module
 from rlnas.agents.training.callbacks import Progress
 from rlnas.agents.training.ppo import resume, train, train_once
-from rlnas.data.datasets import load
+from rlnas.data.datasets import load_dataset
 from rlnas.data.synthetic import TRAINING_FAMILY
-from rlnas.designs.database import FILE, DesignArchive
+from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
 from rlnas.envs.actions import OPERATIONS
 from rlnas.envs.design_env import DesignEnv
@@ -81,7 +82,7 @@ def test_every_documented_file_is_written(finished):
 
 
 def test_the_archive_has_every_design_of_the_training(finished):
-    designs = DesignArchive(finished / FILE).best(limit=1000)
+    designs = DesignDatabase(finished / FILE).best(limit=1000)
     designs.sort(key=lambda design: (design.timestep, design.environment))
     keys = [(design.timestep, design.environment) for design in designs]
     assert keys == [(2 * step, environment) for step in range(1, 97) for environment in range(2)]
@@ -96,7 +97,7 @@ def test_the_configuration_is_kept(finished):
     for key, value in TINY.items():
         assert kept[key] == (list(value) if isinstance(value, tuple) else value)
     assert kept["algorithm"] == finished.name
-    assert kept.pop("data") == [load("wine").origin]
+    assert kept.pop("data") == [load_dataset("wine").origin]
     assert kept.keys() == TrainConfig.__dataclass_fields__.keys()
 
 
@@ -132,7 +133,7 @@ def test_a_training_that_was_cut_short_begins_again_and_one_that_ended_does_not(
         train_once(config)
     write_json(
         tmp_path / "run" / "config.json",
-        {**episodes.as_json(config), episodes.DATA: [load("wine").origin]},
+        {**environments.as_json(config), environments.DATA: [load_dataset("wine").origin]},
     )
     assert train_once(config) == tmp_path / "run"
     assert len(progress_of(tmp_path / "run")) == 3
@@ -155,7 +156,7 @@ def test_a_training_is_not_resumed_on_other_data(tmp_path):
 @pytest.mark.parametrize("data", [None, [], "wine", [None], [{"samples_sha256": 3}]])
 def test_a_run_that_does_not_say_what_its_data_were_is_not_resumed(data, tmp_path):
     run = tmp_path / "run"
-    write_json(run / "config.json", {**episodes.as_json(tiny(run)), episodes.DATA: data})
+    write_json(run / "config.json", {**environments.as_json(tiny(run)), environments.DATA: data})
     with pytest.raises(InputError, match=r"damaged|is not what the run"):
         resume(run, progress_bar=False)
 
@@ -173,7 +174,7 @@ def test_arrays_are_refused_before_anything_is_written(tmp_path):
 
 def test_the_best_design_is_tested_once_in_the_end_beside_how_often_was_looked(finished):
     network, _, record = load_design(finished / "best")
-    data = load("wine")
+    data = load_dataset("wine")
     assert record["test_accuracy"] == evaluate(network, data, data.test).accuracy
     assert (record["looks"], record["looks_at"]) == (192, data.validation.size)
     assert record["samples_sha256"] == data.samples_sha256
@@ -322,7 +323,7 @@ def watched(tmp_path_factory) -> Any:
             return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(episodes, "DesignEnv", Watched)
+        patch.setattr(environments, "DesignEnv", Watched)
         run = train(tiny(tmp_path_factory.mktemp("watched") / "run"), progress_bar=False)
     return run, starts, steps
 
@@ -363,7 +364,7 @@ def test_the_designs_shown_are_those_at_the_end_of_episodes(watched):
 
 def test_best_is_a_design_with_the_accuracy_it_had(finished, events):
     network, _, record = load_design(finished / "best")
-    data = load("wine")
+    data = load_dataset("wine")
     measured = evaluate(network, data, data.validation)
     assert record["val_accuracy"] == measured.accuracy
     assert record["val_loss"] == measured.loss
@@ -550,7 +551,7 @@ def test_a_masked_controller_never_takes_an_illegal_action(run, deterministic):
     controller = load_policy(run, deterministic=deterministic)
     env = Strict("wine", episode_steps=15, batches_per_step=1)
     for seed in range(5):
-        run_episode(env, controller, seed)
+        play_episode(env, controller, seed)
 
 
 def test_training_beats_random_edits_and_no_edits(tmp_path):
@@ -571,10 +572,11 @@ def test_training_beats_random_edits_and_no_edits(tmp_path):
         seed=0,
     )
     run = train(config, progress_bar=False)
-    scores = assess(AssessConfig(policy=run, episodes=10), progress_bar=False)
+    scores = evaluate_policy(AssessConfig(policy=run, episodes=10), progress_bar=False)
     env = DesignEnv("wine", penalty=10.0, episode_steps=5, batches_per_step=10)
     nothing = [
-        run_episode(env, lambda observation, mask: 0, 10_000 + k)[1][-1]["score"] for k in range(10)
+        play_episode(env, lambda observation, mask: 0, 10_000 + k)[1][-1]["score"]
+        for k in range(10)
     ]
     assert np.mean(scores["trained"]) > np.mean(scores["random"]) + 0.3
     assert np.mean(scores["trained"]) > np.mean(nothing) + 0.3
@@ -602,6 +604,6 @@ def test_a_policy_of_another_kind_is_no_start(runs, settings, tmp_path):
 
 
 def test_a_schedule_is_no_start(tmp_path):
-    save_schedule(tmp_path / "schedule", [0, 1])
+    save_edit_sequence(tmp_path / "schedule", [0, 1])
     with pytest.raises(InputError, match="cannot go on from"):
         train(tiny(tmp_path / "run", start=tmp_path / "schedule"), progress_bar=False)

@@ -21,8 +21,8 @@ from rlnas.agents.training import ppo
 from rlnas.agents.training.checkpoint import FOLDER, KEPT, Checkpoint, Paused, checkpoints, read
 from rlnas.agents.training.ppo import resume, train, train_once
 from rlnas.agents.training.state import check_torch_generator, take
-from rlnas.data.datasets import load_all
-from rlnas.designs.database import FILE, DesignArchive
+from rlnas.data.datasets import load_datasets
+from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.envs.replay import ReplayableEnv
 from rlnas.errors import InputError
 from rlnas.files.expected import Damaged
@@ -69,7 +69,7 @@ def results(run: Path) -> dict[str, Any]:
         "policy": (run / "policy.safetensors").read_bytes(),
         "best": (run / "best" / "network.safetensors").read_bytes(),
         "best record": (run / "best" / "design.json").read_bytes(),
-        "designs": DesignArchive(run / FILE).best(limit=10**6),
+        "designs": DesignDatabase(run / FILE).best(limit=10**6),
         "progress": [list(row.items()) for row in progress_of(run)],
         "scalars": scalars,
         "images": images,
@@ -229,7 +229,7 @@ def test_a_restored_training_is_in_the_state_of_its_checkpoint(features, tmp_pat
     config = tiny(tmp_path / "run", features=features, total_timesteps=128)
     cut(config, monkeypatch, 1)
     saved = last(tmp_path / "run").state
-    with ppo.restored(config, load_all("wine"), tmp_path / "run") as (model, _):
+    with ppo.restored(config, load_datasets("wine"), tmp_path / "run") as (model, _):
         found = take(model)
     assert found.timesteps == 64
     assert {name: value.tobytes() for name, value in found.arrays.items()} == {

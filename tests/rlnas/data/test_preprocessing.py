@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from rlnas.data.datasets import load
+from rlnas.data.datasets import load_dataset
 from rlnas.data.preprocessing import Preprocessing, fit
 from rlnas.data.sources import RawData, read
 from rlnas.errors import InputError
@@ -33,7 +33,7 @@ def with_column(values: np.ndarray) -> np.ndarray:
     ids=["1e8", "correlated", "dates of a month", "beyond float32"],
 )
 def test_columns_with_large_offsets_keep_all_of_their_differences(column):
-    data = load((with_column(column), Y))
+    data = load_dataset((with_column(column), Y))
     found = data.standardise(np.arange(200))[:, 4]
     train = column[data.train]
     expected = (column - train.mean()) / train.std()
@@ -41,21 +41,21 @@ def test_columns_with_large_offsets_keep_all_of_their_differences(column):
 
 
 def test_other_columns_have_no_offset():
-    data = load((with_column(1e8 + RANDOM.normal(size=200)), Y))
+    data = load_dataset((with_column(1e8 + RANDOM.normal(size=200)), Y))
     assert (data.preprocessing.offset != 0).tolist() == [False] * 4 + [True]
-    assert not load("wine").preprocessing.offset.any()
-    assert not load("breast_cancer").preprocessing.offset.any()
+    assert not load_dataset("wine").preprocessing.offset.any()
+    assert not load_dataset("breast_cancer").preprocessing.offset.any()
 
 
 def test_a_column_that_varies_too_little_for_its_size_is_lost_with_a_warning(caplog):
     tiny = 1e-34 * RANDOM.normal(size=200)
-    data = load((with_column(tiny), Y))
+    data = load_dataset((with_column(tiny), Y))
     assert np.abs(data.standardise(data.train)[:, 4]).max() < 1e-30
     assert "column 4 varies, but by too little for its size" in caplog.text
 
 
 def test_a_constant_column_is_lost_without_a_warning(caplog):
-    load((with_column(np.full(200, 0.1)), Y))
+    load_dataset((with_column(np.full(200, 0.1)), Y))
     assert caplog.text == ""
 
 
@@ -71,7 +71,7 @@ def mixed_bytes(columns: int) -> np.ndarray:
 
 def test_small_columns_of_a_uint8_table_are_as_wide_as_large_ones():
     raw = mixed_bytes(11)
-    data, as_floats = load((raw, Y)), load((raw.astype(float), Y))
+    data, as_floats = load_dataset((raw, Y)), load_dataset((raw.astype(float), Y))
     assert data.features.dtype == np.uint8
     assert not data.preprocessing.pixels
     rows = data.standardise(data.train)
@@ -81,14 +81,14 @@ def test_small_columns_of_a_uint8_table_are_as_wide_as_large_ones():
 
 @pytest.mark.parametrize(("columns", "pixels"), [(64, True), (784, True), (63, False), (49, False)])
 def test_square_uint8_images_are_pixels(columns, pixels):
-    assert load((mixed_bytes(columns), Y)).preprocessing.pixels is pixels
+    assert load_dataset((mixed_bytes(columns), Y)).preprocessing.pixels is pixels
 
 
 @pytest.mark.parametrize("pixels", [True, False])
 @pytest.mark.parametrize("dtype", [np.uint8, float])
 def test_a_file_may_say_whether_its_features_are_pixels(tmp_path, pixels, dtype):
     np.savez(tmp_path / "a.npz", X=mixed_bytes(64).astype(dtype), y=Y, pixels=pixels)
-    data = load(tmp_path / "a.npz")
+    data = load_dataset(tmp_path / "a.npz")
     assert data.preprocessing.pixels is pixels
     assert (len(set(data.scale.tolist())) == 1) is pixels
 
@@ -146,7 +146,7 @@ def test_ranges_far_from_those_of_training_are_named(change, far):
 def test_a_few_unusual_pixels_are_not_far():
     raw = RANDOM.integers(0, 255, (200, 64)).astype(np.uint8)
     raw[:, :10] = 0
-    data = load((raw, Y))
+    data = load_dataset((raw, Y))
     other = raw.copy()
     other[:, 0] = 9
     assert data.preprocessing.far_columns(other) == []
@@ -162,7 +162,7 @@ def test_the_fingerprint_of_samples_can_be_computed_by_hand():
     raw = read((X, Y))
     by_hand = sha256(X.astype("<f8").tobytes() + Y.astype("<i4").tobytes()).hexdigest()
     assert raw.sha256 == by_hand
-    assert load((X, Y)).samples_sha256 == by_hand
+    assert load_dataset((X, Y)).samples_sha256 == by_hand
 
 
 @pytest.mark.parametrize(
@@ -171,17 +171,17 @@ def test_the_fingerprint_of_samples_can_be_computed_by_hand():
     ids=["columns", "labels", "a bit", "order"],
 )
 def test_other_samples_have_another_fingerprint(changed):
-    assert load(changed).fingerprint != load((X, Y)).fingerprint
+    assert load_dataset(changed).fingerprint != load_dataset((X, Y)).fingerprint
 
 
 def test_the_same_samples_split_otherwise_have_another_fingerprint():
     whole, given = read((X, Y)), RawData("given", {}, X, Y.astype(np.int32), n_test=40)
     assert whole.sha256 == given.sha256
-    assert load(whole).fingerprint != load(given).fingerprint
+    assert load_dataset(whole).fingerprint != load_dataset(given).fingerprint
 
 
 def test_the_fingerprint_does_not_depend_on_name_or_place(tmp_path):
     for name in ("a", "b"):
         np.savez(tmp_path / f"{name}.npz", X=X, y=Y)
-    first, second = (load(tmp_path / f"{name}.npz") for name in ("a", "b"))
-    assert first.fingerprint == second.fingerprint == load((X, Y)).fingerprint
+    first, second = (load_dataset(tmp_path / f"{name}.npz") for name in ("a", "b"))
+    assert first.fingerprint == second.fingerprint == load_dataset((X, Y)).fingerprint

@@ -12,7 +12,7 @@ import sklearn.datasets
 from sklearn.linear_model import RidgeClassifier
 
 from rlnas.data import synthetic
-from rlnas.data.datasets import NAMES, Dataset, load
+from rlnas.data.datasets import NAMES, Dataset, load_dataset
 from rlnas.data.synthetic import (
     FAMILIES,
     HELD_OUT_FAMILY,
@@ -23,7 +23,7 @@ from rlnas.data.synthetic import (
     generate,
 )
 from rlnas.errors import InputError
-from rlnas.nn.network import random_network
+from rlnas.nn.initialization import random_network
 from rlnas.nn.training import Batches, evaluate, train
 
 GENERATED = [name for name in TRAINING_FAMILY if ":" in name]
@@ -58,7 +58,9 @@ def network_accuracy(data: Dataset) -> float:
 def accuracies() -> dict[str, np.ndarray]:
     """Of every problem: chance, a linear classifier, a network."""
     measures = (chance, linear_accuracy, network_accuracy)
-    return {name: np.array([measure(load(name)) for measure in measures]) for name in PROBLEMS}
+    return {
+        name: np.array([measure(load_dataset(name)) for measure in measures]) for name in PROBLEMS
+    }
 
 
 # --- the same for ever ---
@@ -214,9 +216,9 @@ def test_hidden_neurons_are_worth_their_weights_on_many(accuracies, family):
 
 @pytest.mark.parametrize("name", ["synthetic:7", "varied:7", "images:7", "heldout:7"])
 def test_a_problem_loads_as_any_named_data_set_does(name):
-    data = load(name)
+    data = load_dataset(name)
     assert data.name == name
-    assert data is load(name, data_dir="anywhere")
+    assert data is load_dataset(name, data_dir="anywhere")
     features, labels = generate(name)
     np.testing.assert_array_equal(data.features, features)
     np.testing.assert_array_equal(data.labels, labels)
@@ -225,7 +227,7 @@ def test_a_problem_loads_as_any_named_data_set_does(name):
 
 def test_a_process_keeps_all_families_loaded():
     names = [name for family in FAMILIES.values() for name in family]
-    first, again = ([load(name) for name in names] for _ in range(2))
+    first, again = ([load_dataset(name) for name in names] for _ in range(2))
     assert all(a is b for a, b in zip(first, again, strict=True))
 
 
@@ -235,7 +237,7 @@ def test_a_process_keeps_all_families_loaded():
 @pytest.mark.parametrize("family", ["synthetic", "varied", "images", "heldout"])
 def test_a_bad_seed_is_refused_with_what_to_write_instead(family, seed):
     with pytest.raises(InputError) as caught:
-        load(f"{family}:{seed}")
+        load_dataset(f"{family}:{seed}")
     assert str(caught.value) == (
         f"data set {f'{family}:{seed}'!r} has the seed {seed!r}: expected a whole number from 0 to "
         f"4294967295, write it like {family}:7"
@@ -246,4 +248,4 @@ def test_a_bad_seed_is_refused_with_what_to_write_instead(family, seed):
 @pytest.mark.parametrize("name", ["synthetic", "Synthetic:7", "holdout:7"])
 def test_an_unknown_name_is_told_of_synthetic_problems(name):
     with pytest.raises(InputError, match=r"fashion_mnist, synthetic:SEED, or the path of an \.npz"):
-        load(name)
+        load_dataset(name)

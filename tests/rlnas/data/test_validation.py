@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.datasets import load_diabetes
 from sklearn.utils import check_array
 
-from rlnas.data.datasets import load
+from rlnas.data.datasets import load_dataset
 from rlnas.data.validation import checked_pair, column_names, count_classes
 from rlnas.errors import InputError
 
@@ -109,8 +109,8 @@ def test_a_column_of_python_numbers_in_a_frame_is_taken(frames):
 
 
 def test_a_frame_loads_as_its_array_does(frames):
-    found = load((frames.DataFrame(dict(zip("abc", X.T, strict=True))), Y))
-    same = load((X, Y))
+    found = load_dataset((frames.DataFrame(dict(zip("abc", X.T, strict=True))), Y))
+    same = load_dataset((X, Y))
     np.testing.assert_array_equal(found.features, same.features)
     np.testing.assert_array_equal(found.scale, same.scale)
 
@@ -256,7 +256,7 @@ def test_a_number_to_predict_is_called_one_and_not_numbered(y):
 def test_labels_of_which_nearly_every_sample_has_its_own_are_refused(y):
     x = np.zeros((len(y), 2))
     with pytest.raises(InputError, match="fewer than 3 samples a class: if it is a number to pre"):
-        load((x, y))
+        load_dataset((x, y))
 
 
 @pytest.mark.parametrize(

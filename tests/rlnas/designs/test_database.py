@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlnas.designs.database import FILE, VERSION, ArchivedDesign, DesignArchive
+from rlnas.designs.database import FILE, VERSION, DesignDatabase, DesignRecord
 from rlnas.errors import InputError
 
-DESIGN = ArchivedDesign(
+DESIGN = DesignRecord(
     timestep=8,
     environment=1,
     dataset="wine",
@@ -33,11 +33,11 @@ DESIGN = ArchivedDesign(
 
 
 @pytest.fixture
-def archive(tmp_path) -> DesignArchive:
-    return DesignArchive(tmp_path / "run" / "designs.sqlite")
+def archive(tmp_path) -> DesignDatabase:
+    return DesignDatabase(tmp_path / "run" / "designs.sqlite")
 
 
-def several(*facts: tuple[float, float, int]) -> list[ArchivedDesign]:
+def several(*facts: tuple[float, float, int]) -> list[DesignRecord]:
     """Designs of these scores, accuracies and weights, one after the other."""
     return [
         replace(DESIGN, timestep=k, score=score, val_accuracy=accuracy, active_weights=weights)
@@ -75,7 +75,7 @@ def test_the_same_step_of_the_same_environment_is_replaced(archive):
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=30))
 def test_the_front_is_what_no_design_dominates(tmp_path_factory, points):
-    archive = DesignArchive(tmp_path_factory.mktemp("archive") / "designs.sqlite")
+    archive = DesignDatabase(tmp_path_factory.mktemp("archive") / "designs.sqlite")
     archive.add(several(*((0.5, accuracy / 20, weights) for accuracy, weights in points)))
     expected = {
         (accuracy, weights)
@@ -120,17 +120,17 @@ def change(path: Path, *statements: str, values: tuple[Any, ...] = ()) -> None:
         file.commit()
 
 
-CALLS: list[Callable[[DesignArchive], Any]] = [
-    DesignArchive.best,
-    DesignArchive.front,
-    DesignArchive.extent,
-    DesignArchive.sample,
+CALLS: list[Callable[[DesignDatabase], Any]] = [
+    DesignDatabase.best,
+    DesignDatabase.front,
+    DesignDatabase.extent,
+    DesignDatabase.sample,
     lambda archive: archive.find(vars(DESIGN)),
     lambda archive: archive.episode(DESIGN, 2, 3),
 ]
 
 
-def refused(archive: DesignArchive, told: str = "is damaged") -> None:
+def refused(archive: DesignDatabase, told: str = "is damaged") -> None:
     """Every way to read says so, and changes and makes no file."""
     folder = archive.path.parent
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
@@ -295,7 +295,7 @@ def test_an_archive_that_was_left_half_written_says_how_to_go_on_and_does(archiv
 def test_reading_makes_no_folder(tmp_path):
     for call in CALLS:
         with pytest.raises(InputError, match="no archive of designs at"):
-            call(DesignArchive(tmp_path / "absent" / FILE))
+            call(DesignDatabase(tmp_path / "absent" / FILE))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -332,7 +332,7 @@ def test_the_extent_is_how_many_and_how_far(archive):
 
 
 def test_a_sample_is_every_so_many_designs_in_the_order_of_the_training(tmp_path):
-    archive = DesignArchive(tmp_path / "designs.sqlite")
+    archive = DesignDatabase(tmp_path / "designs.sqlite")
     designs = [
         replace(DESIGN, timestep=step, environment=env, active_weights=10 * step + env)
         for step in (2, 1, 3)
@@ -359,7 +359,7 @@ def test_many_designs_are_never_in_memory_at_once(archive):
     archive.add([replace(DESIGN, timestep=300_000)])
     change(archive.path, MANY)
     assert archive.extent() == (60_001, 300_000)
-    for call in (DesignArchive.front, DesignArchive.sample):
+    for call in (DesignDatabase.front, DesignDatabase.sample):
         tracemalloc.start()
         try:
             assert call(archive)

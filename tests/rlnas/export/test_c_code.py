@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.rlnas.export.exported import STRICT
 
-from rlnas.export.c_code import clear_samples, dequantised, write_c
+from rlnas.export.c_code import clear_samples, dequantized, write_c
 from rlnas.export.inference import Inference, for_inference
+from tests.rlnas.export.exported import STRICT
 from tests.rlnas.reference import random_dataset, skip_network
 
 DATA = random_dataset(np.random.default_rng(3), features=12, classes=3)
@@ -79,7 +79,7 @@ def many(tmp_path) -> Path:
 
 def answers() -> str:
     classes = [
-        (dequantised(each) if quantised else each).logits(FEATURES[:1]).argmax()
+        (dequantized(each) if quantised else each).logits(FEATURES[:1]).argmax()
         for each, quantised in MANY.values()
     ]
     return "".join(f"{k} c\n" for k in classes)

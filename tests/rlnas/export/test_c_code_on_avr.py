@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.rlnas.export.exported import STRICT
 
-from rlnas.data.datasets import load
-from rlnas.export.c_code import AVR_FLASH, Footprint, dequantised, write_c
+from rlnas.data.datasets import load_dataset
+from rlnas.export.c_code import AVR_FLASH, Footprint, dequantized, write_c
 from rlnas.export.inference import Inference, for_inference
-from rlnas.nn.network import random_network
+from rlnas.nn.initialization import random_network
+from tests.rlnas.export.exported import STRICT
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("avr-gcc", "avr-size", "simavr"))),
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 
 RAM = 2048
 MCU = "atmega328p"
-DIGITS = load("digits")
+DIGITS = load_dataset("digits")
 FEATURES = DIGITS.features[DIGITS.test]
 ROWS = 6
 
@@ -108,7 +108,7 @@ def test_constants_stay_in_flash(quantised, tmp_path):
 
 @pytest.mark.parametrize("quantised", [False, True])
 def test_classes_are_those_in_python(quantised, tmp_path):
-    inference = dequantised(design()) if quantised else design()
+    inference = dequantized(design()) if quantised else design()
     logits = inference.logits(FEATURES)
     second, first = np.sort(logits, axis=1)[:, -2:].T
     clear = FEATURES[first - second > 1e-3][:ROWS].astype(np.float32)

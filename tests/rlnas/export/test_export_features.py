@@ -6,13 +6,13 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from tests.rlnas.export.exported import compiled, logits_of, pointer
 
-from rlnas.export.c_code import dequantised
-from rlnas.export.formats import FORMATS, export
+from rlnas.export.c_code import dequantized
+from rlnas.export.formats import FORMATS, export_network
 from rlnas.export.inference import FARTHEST, Inference, for_inference
 from rlnas.export.torch_module import OnFeatures
 from rlnas.nn.network import AVERAGE
+from tests.rlnas.export.exported import compiled, logits_of, pointer
 from tests.rlnas.reference import dense_logits, network_of, random_dataset, skip_network
 
 READ = 8
@@ -70,8 +70,8 @@ def expected(inference: Inference, features: np.ndarray) -> tuple[np.ndarray, np
 
 def check(form: str, inference: Inference, features: np.ndarray, folder) -> np.ndarray:
     """Outputs of a format, which have to be those of the rule."""
-    export(inference, form, folder, "network", RAW)
-    inference = dequantised(inference) if form == "c-int8" else inference
+    export_network(inference, form, folder, "network", RAW)
+    inference = dequantized(inference) if form == "c-int8" else inference
     outputs = logits_of(form, folder, features, inference)
     wanted, tolerance = expected(inference, features)
     assert np.all(np.isfinite(outputs))
@@ -113,14 +113,14 @@ def has_nan_where_it_should(outputs: np.ndarray) -> bool:
 def test_nan_in_a_feature_that_is_read_makes_all_outputs_of_its_sample_nan(form, offset, tmp_path):
     inference = replace(PARALLEL, offset=np.full(3, offset))
     features = SOME_NAN.astype(inference.dtype) + offset
-    export(inference, form, tmp_path, "network", features)
+    export_network(inference, form, tmp_path, "network", features)
     # C code has to give the class -1 too
     assert has_nan_where_it_should(logits_of(form, tmp_path, features, inference))
 
 
 def test_onnx_outputs_are_nan_also_where_a_runtime_loses_nan_on_the_way(tmp_path):
     path = tmp_path / "network.onnx"
-    export(PARALLEL, "onnx", tmp_path, "network", RAW)
+    export_network(PARALLEL, "onnx", tmp_path, "network", RAW)
     model = onnx.load(path)
     place, clip = next((k, n) for k, n in enumerate(model.graph.node) if n.op_type == "Clip")
     after, clip.output[0] = clip.output[0], "clipped"
@@ -143,7 +143,7 @@ def test_torch_outputs_are_nan_also_where_a_backend_loses_nan_on_the_way():
 
 @every_form
 def test_a_feature_that_is_not_read_has_no_influence_whatever_it_is(form, tmp_path):
-    export(INFERENCE, form, tmp_path, "network", RAW)
+    export_network(INFERENCE, form, tmp_path, "network", RAW)
     usual = logits_of(form, tmp_path, RAW, INFERENCE)
     unread = np.setdiff1d(np.arange(12), INFERENCE.inputs)
     for value in (np.nan, np.inf, -3e38):
@@ -170,7 +170,7 @@ def test_no_sample_of_a_data_set_is_cut_off():
 def test_c_code_says_whether_features_are_finite(tmp_path):
     for inference, convert in ((INFERENCE, np.float32), (FAR, far)):
         folder = tmp_path / inference.dtype.__name__
-        export(inference, "c", folder, "network", RAW)
+        export_network(inference, "c", folder, "network", RAW)
         code = compiled(folder)
         rows = convert(RAW).astype(inference.dtype)
         read, unread = inference.inputs[1], np.setdiff1d(np.arange(12), inference.inputs)[0]
@@ -190,7 +190,7 @@ def test_c_code_says_whether_features_are_finite(tmp_path):
 def test_features_far_from_zero_keep_their_digits(form, tmp_path):
     features = far(RAW)
     assert np.abs(features.astype(np.float32) - features).max() > 0.5
-    near = dequantised(INFERENCE) if form == "c-int8" else INFERENCE
+    near = dequantized(INFERENCE) if form == "c-int8" else INFERENCE
     outputs = check(form, FAR, features, tmp_path)
     np.testing.assert_allclose(outputs, near.logits(RAW), rtol=1e-4, atol=1e-5)
 

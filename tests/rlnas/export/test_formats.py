@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from tests.rlnas.export.exported import c_logits, logits_of
 
-from rlnas.data.datasets import Dataset, load
+from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
-from rlnas.export.c_code import dequantised, quantise, write_c
-from rlnas.export.formats import FORMATS, as_exported, export
+from rlnas.export.c_code import dequantized, quantize, write_c
+from rlnas.export.formats import FORMATS, as_exported, export_network
 from rlnas.export.inference import for_inference
 from rlnas.nn.edits import remove_connections
-from rlnas.nn.network import AVERAGE, SparseNetwork, random_network
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import AVERAGE, SparseNetwork
 from rlnas.nn.training import Batches, evaluate, train
+from tests.rlnas.export.exported import c_logits, logits_of
 from tests.rlnas.reference import logits, network_of, random_dataset, skip_network
 
 DATA = random_dataset(np.random.default_rng(3), features=12, classes=3)
@@ -34,10 +35,10 @@ def truth(network: SparseNetwork, data: Dataset, samples: np.ndarray) -> np.ndar
 
 
 def exported(network: SparseNetwork, data: Dataset, form: str, folder: Path) -> dict[str, Any]:
-    """What `export` returns, and the accuracy on test samples of what it wrote."""
+    """What `export_network` returns, and the accuracy on test samples of what it wrote."""
     inference = for_inference(network, data.preprocessing)
     features = data.features[data.test]
-    facts = export(inference, form, folder, "network", features)
+    facts = export_network(inference, form, folder, "network", features)
     predicted = as_exported(inference, form).logits(features).argmax(axis=1)
     return {**facts, "test_accuracy": np.mean(predicted == data.labels[data.test])}
 
@@ -57,7 +58,7 @@ def test_outputs_are_those_of_the_network(form, network, tmp_path):
 
 @pytest.mark.parametrize("form", ["c", "onnx", "torch"])
 def test_outputs_on_the_whole_test_set_of_images(form, real_data_dir, tmp_path):
-    data = load("mnist", data_dir=real_data_dir)
+    data = load_dataset("mnist", data_dir=real_data_dir)
     rng = np.random.default_rng(0)
     network = random_network((784, 40, 10), 1.0, rng)
     batches = Batches(data.train, rng)
@@ -89,7 +90,7 @@ def test_one_sample_is_a_batch_too(tmp_path):
 
 def test_int8_weights_are_within_half_a_step_of_the_weights():
     inference = for_inference(NETWORKS["three, with skips"], DATA.preprocessing)
-    codes, steps = quantise(inference)
+    codes, steps = quantize(inference)
     assert codes.dtype == np.int8
     rows = np.repeat(np.arange(inference.biases.size), np.diff(inference.indptr))
     assert np.all(np.abs(codes * steps[rows] - inference.weights) <= steps[rows] * 0.5001)
@@ -101,7 +102,7 @@ def test_int8_code_computes_what_its_measured_accuracy_is_of(tmp_path):
     network = NETWORKS["three, with skips"]
     facts = exported(network, DATA, "c-int8", tmp_path)
     features = DATA.features[DATA.test]
-    inference = dequantised(for_inference(network, DATA.preprocessing))
+    inference = dequantized(for_inference(network, DATA.preprocessing))
     outputs = c_logits(tmp_path, features, inference)
     expected = inference.logits(features)
     assert np.abs(outputs - expected).max() <= 1e-4 * np.abs(expected).max()
@@ -165,7 +166,7 @@ def test_the_network_is_not_changed(tmp_path):
 
 def test_a_data_set_of_other_features_is_refused(tmp_path):
     with pytest.raises(InputError, match="the network has 12 inputs"):
-        exported(NETWORKS["one"], load("wine"), "c", tmp_path / "out")
+        exported(NETWORKS["one"], load_dataset("wine"), "c", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -11,9 +11,9 @@ from rlnas.agents.cli.design_config import PlayConfig
 from rlnas.agents.cli.main import main
 from rlnas.agents.cli.play import QUIT, play
 from rlnas.agents.cli.printing import print_design
-from rlnas.agents.policies.episodes import as_json
-from rlnas.agents.policies.policy import save_schedule
-from rlnas.designs.database import FILE, ArchivedDesign, DesignArchive
+from rlnas.agents.policies.environments import as_json
+from rlnas.agents.policies.policy import save_edit_sequence
+from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.errors import InputError
 from rlnas.files.json_files import write_json
 from rlnas.files.plain_text import plain, plain_console
@@ -45,8 +45,8 @@ def test_a_console_takes_text_for_text(capsys):
 @pytest.mark.parametrize("front", [False, True])
 def test_designs_shows_names_as_they_are(name, front, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    design = ArchivedDesign(8, 0, name, 0.1, 0.8, 0.9, 0.2, 100, (13, 4, 3), "none")
-    DesignArchive(tmp_path / FILE).add([design, replace(design, timestep=9, dataset="x")])
+    design = DesignRecord(8, 0, name, 0.1, 0.8, 0.9, 0.2, 100, (13, 4, 3), "none")
+    DesignDatabase(tmp_path / FILE).add([design, replace(design, timestep=9, dataset="x")])
     assert main(["designs", str(tmp_path), *(["--front"] if front else [])]) == 0
     shown = capsys.readouterr().out
     assert shown.count(plain(name)) == 1
@@ -68,7 +68,7 @@ def test_play_shows_the_name_of_a_file_as_it_is(tmp_path, capsys):
     path = tmp_path / "[red]evil\x1b[31m[bold].npz"
     rng = np.random.default_rng(0)
     np.savez(path, X=rng.normal(size=(80, 4)), y=rng.integers(2, size=80))
-    save_schedule(tmp_path / "run", [12])
+    save_edit_sequence(tmp_path / "run", [12])
     write_json(tmp_path / "run" / "config.json", as_json(tiny(tmp_path / "run")))
     play(PlayConfig(str(path), policy=tmp_path / "run"), lambda prompt: QUIT)
     shown = capsys.readouterr().out

@@ -7,7 +7,7 @@ import pytest
 
 from rlnas.errors import InputError
 from rlnas.nn.architecture import check_architecture
-from rlnas.nn.network import new_network
+from rlnas.nn.initialization import new_network
 from tests.rlnas.reference import bits, mask_of
 
 # --- what is one ---

@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 from rlnas.nn import edits, training
 from rlnas.nn.edits import EditError
 from rlnas.nn.gradients import Probe, probe
-from rlnas.nn.network import (
-    AVERAGE,
-    FIRST_MOMENT,
-    SECOND_MOMENT,
-    VALUE,
-    SparseNetwork,
-    random_network,
-)
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import AVERAGE, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
 from rlnas.nn.rewiring import with_only
 from tests.rlnas.reference import (
     MaskedDense,
@@ -155,10 +149,10 @@ def test_without_moments_the_smallest_weights_are_the_least_salient():
     network = layered(MLP)
     network.connections[SECOND_MOMENT] = 0
     order = np.argsort(np.abs(network.connections[AVERAGE]))
-    np.testing.assert_array_equal(np.argsort(edits.salience(network)), order)
+    np.testing.assert_array_equal(np.argsort(edits.saliency(network)), order)
 
 
-def test_salience_is_what_the_loss_grows_by_if_adam_has_the_curvature_right():
+def test_saliency_is_what_the_loss_grows_by_if_adam_has_the_curvature_right():
     """A linear unit on uncorrelated inputs of different scales, at the optimum of least squares.
 
     Without a connection of weight w, the loss grows by half of w squared times the input's
@@ -172,7 +166,7 @@ def test_salience_is_what_the_loss_grows_by_if_adam_has_the_curvature_right():
     whole = inputs @ weights
     without = [inputs @ np.where(np.arange(3) == k, 0, weights) for k in range(3)]
     growth = [((part - whole) ** 2).mean() / 2 for part in without]
-    np.testing.assert_allclose(edits.salience(network) / 2, growth, rtol=1e-5)
+    np.testing.assert_allclose(edits.saliency(network) / 2, growth, rtol=1e-5)
 
 
 def test_the_connections_that_remain_keep_their_state():
@@ -319,10 +313,10 @@ def test_the_least_salient_neurons_are_removed(layer):
         before = weights[row, : 6 + row] @ activations + biases[row]
         activations = np.vstack([activations, np.maximum(before, 0)])
     outgoing = np.linalg.norm(dense(network, AVERAGE)[0], axis=0)[:21]
-    salience = (activations.std(axis=1) * outgoing)[network.unit_layers[:21] == layer]
+    saliency = (activations.std(axis=1) * outgoing)[network.unit_layers[:21] == layer]
     after = edits.remove_neurons(network, probed(network), 3, layer)
     rows = slice(*network.starts[layer : layer + 2] - 6)
-    survivors = np.sort(np.argsort(salience)[3:])
+    survivors = np.sort(np.argsort(saliency)[3:])
     new_rows = slice(*after.starts[layer : layer + 2] - 6)
     first = FIRST_MOMENT  # of the biases: the one row that folding leaves alone
     kept = network.units[first, rows][survivors]

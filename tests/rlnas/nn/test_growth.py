@@ -5,10 +5,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from rlnas.data.datasets import Dataset, load
+from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.nn import edits, growth
 from rlnas.nn.gradients import Probe, probe
-from rlnas.nn.network import SparseNetwork, random_network
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import SparseNetwork
 from tests.rlnas.reference import bits, random_dataset, skip_network
 
 N_FEATURES, WIDTH = 20_000, 64
@@ -18,7 +19,7 @@ N_FEATURES, WIDTH = 20_000, 64
 def wide() -> tuple[SparseNetwork, Probe]:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((60, N_FEATURES), np.float32)
-    data: Dataset = load((x, np.arange(60) % 3))
+    data: Dataset = load_dataset((x, np.arange(60) % 3))
     network = random_network((N_FEATURES, WIDTH, WIDTH, 3), 0.1, rng)
     probed = probe(network, data, np.resize(data.train, 256))
     for edit in EDITS.values():  # compile, and fill what is cached

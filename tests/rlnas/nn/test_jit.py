@@ -41,10 +41,10 @@ for _ in range(2):
 
 SCRIPT = """
 import numpy as np
-import rlnas.nn.survey
+import rlnas.nn.network
 from rlnas.nn.jit import compile_loops
 
-print(rlnas.nn.survey.__file__)
+print(rlnas.nn.network.__file__)
 
 @compile_loops()
 def total(values):
@@ -78,7 +78,7 @@ def copied(folder: Path) -> Path:
     shutil.copytree(
         Path(rlnas.__file__).parent,
         package,
-        ignore=shutil.ignore_patterns("__pycache__", "tables", "agents", "envs", "registration.py"),
+        ignore=shutil.ignore_patterns("__pycache__", "*.npz", "agents", "envs", "registration.py"),
     )
     (package / "__init__.py").write_text("")
     return package
@@ -91,7 +91,7 @@ def test_where_nothing_can_be_written_loops_are_compiled_without_a_cache(tmp_pat
     nowhere = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null", "NUMBA_CACHE_DIR": ""}
     done = run(package, **nowhere)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [str(package / "survey.py"), "6.0"]
+    assert done.stdout.split() == [str(package / "nn" / "network.py"), "6.0"]
     assert done.stderr.count("set NUMBA_CACHE_DIR") == 1
 
 

@@ -11,15 +11,9 @@ import pytest
 import torch
 
 from rlnas.data.datasets import Dataset
-from rlnas.nn import kernels, scan, training
-from rlnas.nn.network import (
-    AVERAGE,
-    FIRST_MOMENT,
-    SECOND_MOMENT,
-    VALUE,
-    SparseNetwork,
-    random_network,
-)
+from rlnas.nn import gradients, kernels, training
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import AVERAGE, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
 from rlnas.nn.simd import TILE
 from tests.rlnas.reference import (
     MaskedDense,
@@ -645,7 +639,7 @@ def test_correlate_equals_the_matrix_product_left_of_the_stops(sizes, batch):
     deltas = rng.normal(size=(possible.shape[0], batch)).astype(np.float32)
     activations = rng.normal(size=(possible.shape[1], batch)).astype(np.float32)
     found = np.full(possible.shape, 77, np.float32)
-    scan.correlate(deltas, activations, possible.sum(axis=1).astype(np.int32), found)
+    gradients.correlate(deltas, activations, possible.sum(axis=1).astype(np.int32), found)
     truth = deltas.astype(np.float64) @ activations.astype(np.float64).T
     np.testing.assert_allclose(found[possible], truth[possible], rtol=1e-4, atol=1e-4)
     assert (found[~possible] == 77).all()

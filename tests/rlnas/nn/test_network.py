@@ -15,7 +15,9 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from rlnas.errors import InputError
+from rlnas.export.torch_module import to_torch
 from rlnas.nn import training
+from rlnas.nn.initialization import random_network
 from rlnas.nn.network import (
     AVERAGE,
     BLOCK,
@@ -24,7 +26,6 @@ from rlnas.nn.network import (
     VALUE,
     SparseNetwork,
     from_coordinates,
-    random_network,
 )
 from rlnas.nn.simd import LANES
 from tests.rlnas.reference import (
@@ -576,7 +577,7 @@ def test_to_torch_gives_the_same_outputs(sizes, averaged):
     network = skip_network(sizes, np.random.default_rng(0))
     x = np.random.default_rng(1).normal(size=(1000, 6)).astype(np.float32)
     with torch.no_grad():
-        outputs = network.to_torch(averaged=averaged)(torch.from_numpy(x)).numpy()
+        outputs = to_torch(network, averaged=averaged)(torch.from_numpy(x)).numpy()
     truth = logits(network, x, averaged)
     assert np.abs(outputs - truth).max() <= 1e-5 * np.abs(truth).max()
 
@@ -584,20 +585,20 @@ def test_to_torch_gives_the_same_outputs(sizes, averaged):
 def test_to_torch_takes_the_average_unless_told_otherwise():
     network = skip_network((6, 5, 3), np.random.default_rng(0))
     x = torch.ones(2, 6)
-    assert torch.equal(network.to_torch()(x), network.to_torch(averaged=True)(x))
-    assert not torch.equal(network.to_torch()(x), network.to_torch(averaged=False)(x))
+    assert torch.equal(to_torch(network)(x), to_torch(network, averaged=True)(x))
+    assert not torch.equal(to_torch(network)(x), to_torch(network, averaged=False)(x))
 
 
 def test_to_torch_is_an_ordinary_module_that_pickles_saves_and_trains():
     network = skip_network((6, 5, 3), np.random.default_rng(0))
-    module, before = network.to_torch(), bits(network)
+    module, before = to_torch(network), bits(network)
     assert isinstance(module, torch.nn.Module)
     x = torch.ones(4, 6)
     assert torch.equal(pickle.loads(pickle.dumps(module))(x), module(x))
     file = io.BytesIO()
     torch.save(module.state_dict(), file)
     file.seek(0)
-    other = skip_network((6, 5, 3), np.random.default_rng(1)).to_torch()
+    other = to_torch(skip_network((6, 5, 3), np.random.default_rng(1)))
     other.load_state_dict(torch.load(file, weights_only=True))
     assert torch.equal(other(x), module(x))
     module(x).sum().backward()
@@ -612,7 +613,7 @@ def test_to_torch_has_a_zero_for_every_connection_that_is_not_there():
     network = skip_network((6, 5, 4, 3), np.random.default_rng(0), density=0.3)
     weights, biases = dense(network, AVERAGE)
     row = 0
-    for layer in network.to_torch().layers:
+    for layer in to_torch(network).layers:
         rows = slice(row, row + layer.out_features)
         found = layer.weight.detach().numpy()
         np.testing.assert_array_equal(found, weights[rows, : layer.in_features])

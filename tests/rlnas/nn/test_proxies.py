@@ -7,17 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rlnas.data.datasets import Dataset, load
+from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
+from rlnas.export.torch_module import to_torch
 from rlnas.nn import proxies
-from rlnas.nn.network import (
-    AVERAGE,
-    FIRST_MOMENT,
-    SECOND_MOMENT,
-    VALUE,
-    SparseNetwork,
-    random_network,
-)
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import AVERAGE, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
 from rlnas.nn.training import Batches, evaluate, train
 from tests.rlnas.reference import (
     MaskedDense,
@@ -90,7 +85,7 @@ def test_jacobian_covariance(sizes):
 @pytest.mark.parametrize("sizes", SIZES)
 def test_synflow(sizes):
     network, _ = case(sizes)
-    module = network.to_torch(averaged=False).double()
+    module = to_torch(network, averaged=False).double()
     with torch.no_grad():
         for layer in module.layers:
             layer.weight.abs_()
@@ -175,7 +170,7 @@ def test_estimates_are_deterministic_and_change_nothing(name):
 
 
 def test_accuracy_after_a_few_batches_is_that_of_the_averaged_weights():
-    digits = load("digits")
+    digits = load_dataset("digits")
     network = random_network((64, 32, 10), 0.5, np.random.default_rng(0))
     order = order_of(digits, 60)
     found = proxies.accuracy_after(network, digits, order)

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rlnas.data.datasets import Dataset, load
+from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
 from rlnas.nn import training
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork, random_network
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
 from rlnas.nn.training import HYPERPARAMETERS, Batches
 from tests.rlnas.reference import bits, network_of, random_dataset, skip_network
 
@@ -75,7 +76,7 @@ def test_batches_leave_the_samples_of_the_data_set_as_they_are():
 
 
 def test_training_lowers_the_loss_and_raises_the_accuracy_on_digits():
-    digits = load("digits")
+    digits = load_dataset("digits")
     rng = np.random.default_rng(0)
     small = random_network((64, 32, 10), 0.5, rng)
     batches = Batches(digits.train, rng)
@@ -256,7 +257,7 @@ def test_final_training_passes_over_training_and_validation_samples(calls):
 
 
 def test_final_training_improves_a_network_and_its_seed_decides_the_bits():
-    digits = load("digits")
+    digits = load_dataset("digits")
     results = []
     for _ in range(2):
         rng = np.random.default_rng(0)

@@ -12,8 +12,9 @@ import torch
 
 from rlnas.data import datasets
 from rlnas.errors import InputError
+from rlnas.export.torch_module import to_torch
 from rlnas.files.folders import LOCK
-from rlnas.nn.network import new_network
+from rlnas.nn.initialization import new_network
 from rlnas.nn.training import HYPERPARAMETERS, Batches, evaluate, train
 from rlnas.tabular import builder
 from rlnas.tabular.grid import Grid
@@ -31,13 +32,13 @@ WINE: dict[str, Any] = {
 
 
 def build_digits(folder: Path, **settings: Any) -> Table:
-    return builder.build(
+    return builder.build_table(
         "digits", folder, grid=GRID, epochs=(2, 4), progress_bar=False, **{"n_jobs": 1, **settings}
     )
 
 
 def build_wine(folder: Path, **settings: Any) -> Table:
-    return builder.build("wine", folder, **{**WINE, **settings})
+    return builder.build_table("wine", folder, **{**WINE, **settings})
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def small_chunks(monkeypatch) -> None:
 
 @pytest.mark.parametrize(("number", "seed"), [(0, 0), (1, 1), (4, 0), (10, 2), (20, 1)])
 def test_what_is_recorded_is_what_training_by_hand_gives(tiny_table, number, seed):
-    data = datasets.load("digits")
+    data = datasets.load_dataset("digits")
     rng = np.random.default_rng((seed, number))
     network = new_network(GRID.architectures[number], data.n_features, data.n_classes, rng)
     batches = Batches(data.train, rng)
@@ -82,13 +83,13 @@ def test_what_is_recorded_is_what_training_by_hand_gives(tiny_table, number, see
             assert losses[number, seed, at] == np.float16(found.loss)
         assert tiny_table.train_loss[number, seed, at] == np.float16(training.loss)
     x = torch.tensor(data.standardise(data.validation))
-    predicted = network.to_torch()(x).argmax(dim=1).numpy()
+    predicted = to_torch(network)(x).argmax(dim=1).numpy()
     right = (predicted == data.labels[data.validation]).sum()
     assert abs(int(right) - int(tiny_table.val_correct[number, seed, -1])) <= 1  # PyTorch's sums
 
 
 def test_networks_have_the_widths_and_densities_of_their_architecture():
-    data = datasets.load("digits")
+    data = datasets.load_dataset("digits")
     for number, architecture in enumerate(GRID.architectures):
         network = new_network(
             architecture, data.n_features, data.n_classes, np.random.default_rng(number)
@@ -101,7 +102,7 @@ def test_networks_have_the_widths_and_densities_of_their_architecture():
 
 
 def test_the_table_says_what_it_is_of(tiny_table):
-    data = datasets.load("digits")
+    data = datasets.load_dataset("digits")
     assert (tiny_table.dataset, tiny_table.grid, tiny_table.epochs) == ("digits", GRID, (2, 4))
     assert (tiny_table.n_inputs, tiny_table.n_outputs, tiny_table.n_seeds) == (64, 10, 3)
     assert (tiny_table.n_validation, tiny_table.n_test) == (data.validation.size, data.test.size)
@@ -116,7 +117,7 @@ def test_seeds_differ_and_training_helps(tiny_table):
 
 
 def test_the_shipped_table_was_built_like_this():
-    shipped, data = Table.load("digits"), datasets.load("digits")
+    shipped, data = Table.load("digits"), datasets.load_dataset("digits")
     number, seed = shipped.grid.number(((8, 0.5),)), 1
     rng = np.random.default_rng((seed, number))
     correct, losses, weights = builder.measure(
@@ -290,7 +291,7 @@ def test_a_folder_of_another_table_is_refused(tmp_path, other):
 def test_a_folder_of_another_data_set_is_refused(tmp_path):
     build_wine(tmp_path / "table")
     with pytest.raises(InputError, match="holds chunks of another table"):
-        builder.build("breast_cancer", tmp_path / "table", **WINE)
+        builder.build_table("breast_cancer", tmp_path / "table", **WINE)
 
 
 def test_a_folder_with_something_else_is_refused(tmp_path):
@@ -336,7 +337,7 @@ def test_bad_settings_are_refused_and_write_nothing(tmp_path, settings, told):
     settings = {"dataset": "wine", **WINE, **settings}
     folder = tmp_path / "table"
     with pytest.raises(InputError, match=told):
-        builder.build(settings.pop("dataset"), folder, **settings)
+        builder.build_table(settings.pop("dataset"), folder, **settings)
     assert not folder.exists()
 
 

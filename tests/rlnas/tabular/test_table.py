@@ -457,7 +457,7 @@ def test_another_file_is_refused(content, tmp_path):
 
 
 def test_a_network_file_of_rlnas_is_no_table(tmp_path):
-    from rlnas.nn.network import random_network
+    from rlnas.nn.initialization import random_network
 
     path = tmp_path / "network.safetensors"
     random_network((4, 3, 2), 0.5, np.random.default_rng(0)).save(path)

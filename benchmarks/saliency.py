@@ -1,9 +1,9 @@
-"""Which connections to remove: validation accuracy of sparse networks, by what salience is.
+"""Which connections to remove: validation accuracy of sparse networks, by what saliency is.
 
-    python benchmarks/salience.py
+    python benchmarks/saliency.py
 
-Salience is the squared weight times the second moment of its gradient to some power: 0 is
-magnitude, 1/2 Adam's curvature (`rlnas.nn.edits.salience`), 1 the empirical Fisher information. In
+Saliency is the squared weight times the second moment of its gradient to some power: 0 is
+magnitude, 1/2 Adam's curvature (`rlnas.nn.edits.saliency`), 1 the empirical Fisher information. In
 an episode of the default length, a dense network of 76 neurons is pruned to a fraction of its
 weights, halved while it is far from there, then divided by 1.25 at a time; then it only trains.
 """
@@ -52,7 +52,7 @@ class Settings:
     """Folder with IDX files, searched first."""
 
 
-def salience(power: float) -> Callable[[SparseNetwork], np.ndarray]:
+def saliency(power: float) -> Callable[[SparseNetwork], np.ndarray]:
     """Of connections, by a power of the second moment."""
 
     def of(network: SparseNetwork) -> np.ndarray:
@@ -80,11 +80,11 @@ def main(settings: Settings) -> None:
     print("|---" * (2 + len(POWERS)) + "|")
     means = []
     for name in settings.names:
-        env = DesignEnv(datasets.load(name, data_dir=settings.data_dir), penalty=1e-4)
+        env = DesignEnv(datasets.load_dataset(name, data_dir=settings.data_dir), penalty=1e-4)
         for fraction in settings.fractions:
             row = []
             for power in POWERS:
-                edits.salience = salience(power)
+                edits.saliency = saliency(power)
                 row.append(
                     np.mean([accuracy(env, fraction, seed) for seed in range(settings.seeds)])
                 )
