@@ -174,5 +174,5 @@ def test_what_is_no_source_does_not_count(floors):
 def test_the_folders_of_all_floors_are_found():
     folders = list(jit._folders(jit._FLOORS))
     assert [(folder / "__init__.py").is_file() for folder in folders] == [True] * 3
-    assert (folders[0] / "kernels.py").is_file()
-    assert (folders[1] / "tabular_steps.py").is_file()
+    assert (folders[0] / "nn" / "kernels.py").is_file()
+    assert (folders[1] / "tabular_dynamics.py").is_file()
