@@ -14,7 +14,7 @@ import tyro
 
 from docs.generate import FOLDER, PAGES, page
 from docs.insert import with_part
-from rlnas.agents.cli.experiment_config import FrontierConfig
+from rlnas.agents.cli.commands.frontier import Frontier
 from rlnas.errors import InputError
 from tests.snippets import ROOT, fences, run
 
@@ -91,7 +91,7 @@ def commands_of(target: str) -> list[list[str]]:
 @pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist"])
 def test_make_frontier_has_the_penalties_of_the_page(dataset):
     configs = [
-        tyro.cli(FrontierConfig, args=words[2:])
+        tyro.cli(Frontier, args=words[2:])
         for words in commands_of("frontier")
         if words[1:2] == ["frontier"]
     ]

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from rlnas import plots
-from rlnas.agents.cli.design_config import DesignConfig, ReportConfig
 from rlnas.agents.designing.design import design
 from rlnas.agents.designing.report import write_report
 from rlnas.agents.policies.environments import run_config
@@ -116,7 +115,7 @@ READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "table": ("table.npz", lambda folder: Table.load(folder / "table.npz")),
     "data set": ("data.npz", read_npz),
     "idx": (f"idx/{IMAGES}.gz", read_idx),
-    "report": ("design/design.json", lambda folder: write_report(ReportConfig(folder / "design"))),
+    "report": ("design/design.json", lambda folder: write_report(folder / "design")),
     "checkpoint": (f"{FOLDER}/000000000128.checkpoint", read_checkpoint),
 }
 
@@ -130,7 +129,7 @@ def folder(run, tmp_path_factory) -> Path:
     rng = np.random.default_rng(0)
     np.savez(whole / "data.npz", X=rng.normal(size=(80, 5)), y=rng.integers(3, size=80))
     store(whole / "idx", compress=True)
-    design(DesignConfig(run, "wine", whole / "design"), progress_bar=False)
+    design(run, "wine", whole / "design", progress_bar=False)
     for path in sorted((whole / FOLDER).iterdir()):
         if path.name != "000000000128.checkpoint":
             path.unlink()

@@ -20,8 +20,6 @@ import numpy as np
 import pytest
 
 from rlnas import plots
-from rlnas.agents.cli.design_config import DesignConfig, ReportConfig
-from rlnas.agents.cli.experiment_config import FrontierConfig, TransferConfig, WidthConfig
 from rlnas.agents.cli.main import main
 from rlnas.agents.designing.design import design
 from rlnas.agents.designing.report import write_report
@@ -202,7 +200,7 @@ def folder(tmp_path_factory) -> Path:
     rng = np.random.default_rng(0)
     np.savez(root / "data.npz", X=rng.normal(size=(80, 5)), y=rng.integers(3, size=80),
              X_test=rng.normal(size=(20, 5)), y_test=rng.integers(3, size=20))  # fmt: skip
-    design(DesignConfig(root / "run", "wine", root / "design"), progress_bar=False)
+    design(root / "run", "wine", root / "design", progress_bar=False)
     return root
 
 
@@ -229,21 +227,25 @@ def run_compare(root: Path) -> Any:
 
 
 def run_transfer(root: Path) -> Any:
-    config = TransferConfig(
-        out=root / "transfer", policies=(root / "halving",), datasets=("wine",), penalties=(0.1,),
-        seeds=2, jobs=1,
-    )  # fmt: skip
-    return transfer_report.report(transfer.transfer(config, False), config.out)
+    out = root / "transfer"
+    found = transfer.transfer(
+        out, (root / "halving",), ("wine",), (0.1,), seeds=2, jobs=1, progress_bar=False
+    )
+    return transfer_report.write_report(found, out)
 
 
 def run_frontier(root: Path) -> Any:
-    config = FrontierConfig("wine", root / "frontier", root / "halving", (0.1, 1.0), 1, jobs=1)
-    return frontier_report.report(frontier.frontier(config, False), "wine", config.folder)
+    out = root / "frontier"
+    found = frontier.frontier(
+        "wine", out, root / "halving", (0.1, 1.0), seeds=1, jobs=1, progress_bar=False
+    )
+    return frontier_report.write_report(found, "wine", out)
 
 
 def run_capacity(root: Path) -> Any:
-    config = WidthConfig(root / "width", "wine", seeds=2, jobs=1)
-    return capacity.capacity_study(config, False)
+    return capacity.capacity_study(
+        "width", root / "width", "wine", seeds=2, jobs=1, progress_bar=False
+    )
 
 
 def run_scores(root: Path) -> Any:
@@ -267,7 +269,7 @@ COMMANDS: dict[str, tuple[Callable[[Path], Any], Any, str]] = {
 
 
 def report_of(name: str) -> Callable[[Path], Any]:
-    return lambda root: write_report(ReportConfig(root / name))
+    return lambda root: write_report(root / name)
 
 
 READERS: dict[str, tuple[str, Callable[[Any], Iterator[Any]], Callable[[Path], Any]]] = {

@@ -1,4 +1,4 @@
-"""The grammar of the command line: which commands there are, and what all of them take.
+"""The grammar of the command line: its commands, and the options that all of them take.
 
 This module imports nothing heavy, so that `rlnas --help` answers at once.
 """
@@ -13,28 +13,25 @@ from typing import Annotated, Any
 
 import tyro
 
-from rlnas.agents.cli.data_config import FetchConfig, ListConfig
-from rlnas.agents.cli.design_config import (
-    AssessConfig,
-    DesignConfig,
-    DesignsConfig,
-    EvaluateConfig,
-    ExportConfig,
-    PlayConfig,
-    ReportConfig,
-)
-from rlnas.agents.cli.experiment_config import (
-    BuildConfig,
-    CardConfig,
-    CompareConfig,
-    DepthConfig,
-    EstimatorsConfig,
-    FrontierConfig,
-    ScoresConfig,
-    TransferConfig,
-    WidthConfig,
-)
-from rlnas.agents.config import EvolveConfig, TrainConfig
+from rlnas.agents.cli.commands.benchmark.build import BenchmarkBuild
+from rlnas.agents.cli.commands.benchmark.card import BenchmarkCard
+from rlnas.agents.cli.commands.benchmark.scores import BenchmarkScores
+from rlnas.agents.cli.commands.compare import Compare
+from rlnas.agents.cli.commands.data.fetch import DataFetch
+from rlnas.agents.cli.commands.data.list import DataList
+from rlnas.agents.cli.commands.design import Design
+from rlnas.agents.cli.commands.designs import Designs
+from rlnas.agents.cli.commands.evaluate import Evaluate
+from rlnas.agents.cli.commands.evaluate_policy import EvaluatePolicy
+from rlnas.agents.cli.commands.evolve import Evolve
+from rlnas.agents.cli.commands.export import Export
+from rlnas.agents.cli.commands.frontier import Frontier
+from rlnas.agents.cli.commands.play import Play
+from rlnas.agents.cli.commands.report import Report
+from rlnas.agents.cli.commands.study.capacity import StudyDepth, StudyWidth
+from rlnas.agents.cli.commands.study.estimators import StudyEstimators
+from rlnas.agents.cli.commands.train import Train
+from rlnas.agents.cli.commands.transfer import Transfer
 from rlnas.errors import InputError
 
 GROUPS = {
@@ -45,23 +42,23 @@ GROUPS = {
 """Words that a further word makes a command, and what they are about."""
 
 COMMANDS: dict[str, Any] = {
-    "train": TrainConfig,
-    "evolve": EvolveConfig,
-    "design": DesignConfig,
-    "evaluate": EvaluateConfig,
-    "designs": DesignsConfig,
-    "report": ReportConfig,
-    "export": ExportConfig,
-    "play": PlayConfig,
-    "assess": AssessConfig,
-    "data": {"list": ListConfig, "fetch": FetchConfig},
-    "benchmark": {"build": BuildConfig, "card": CardConfig, "scores": ScoresConfig},
-    "study": {"estimators": EstimatorsConfig, "width": WidthConfig, "depth": DepthConfig},
-    "compare": CompareConfig,
-    "transfer": TransferConfig,
-    "frontier": FrontierConfig,
+    "train": Train,
+    "evolve": Evolve,
+    "design": Design,
+    "evaluate": Evaluate,
+    "designs": Designs,
+    "report": Report,
+    "export": Export,
+    "play": Play,
+    "evaluate-policy": EvaluatePolicy,
+    "data": {"list": DataList, "fetch": DataFetch},
+    "benchmark": {"build": BenchmarkBuild, "card": BenchmarkCard, "scores": BenchmarkScores},
+    "study": {"estimators": StudyEstimators, "width": StudyWidth, "depth": StudyDepth},
+    "compare": Compare,
+    "transfer": Transfer,
+    "frontier": Frontier,
 }
-"""The settings of each command, a dataclass; of a group, the commands in it."""
+"""The class of each command; of a group, the commands in it."""
 
 DESCRIPTION = """Compact neural networks designed by reinforcement learning.
 A command with --help explains its options; `rlnas --version` prints the version."""
@@ -70,18 +67,18 @@ _QUIET = tyro.conf.arg(help="Print results and errors, but no progress.", help_b
 
 
 def parse(words: Sequence[str]) -> tuple[Any, bool] | None:
-    """What a command line asks for.
+    """Parse a command line.
 
     Args:
-        words: of the command line, without the name of the program.
+        words: Words of the command line, without the name of the program.
 
     Returns:
-        The settings of a command, and whether it is to be quiet; None for the version.
+        The command with its options, and whether it is to be quiet; None for the version.
 
     Raises:
-        InputError: there is no command, or no such command.
-        SystemExit: after help (code 0), or for options that cannot be used (code 2); tyro has
-            printed what there is to say.
+        InputError: There is no command, or no such command.
+        SystemExit: After help (code 0), or for options that cannot be used (code 2); tyro has
+            printed the message.
     """
     if "--version" in takewhile(_is_option, words):
         return None
@@ -104,7 +101,7 @@ def parse(words: Sequence[str]) -> tuple[Any, bool] | None:
 
 
 def _choice(commands: dict[str, Any]) -> Any:
-    """The union of settings by which tyro knows commands."""
+    """The union of classes that tyro chooses a command from."""
     kinds = (
         Annotated[_choice(kind), tyro.conf.subcommand(name, description=GROUPS[name])]
         if name in GROUPS
@@ -115,7 +112,7 @@ def _choice(commands: dict[str, Any]) -> Any:
 
 
 def _with_quiet(kind: type) -> type:
-    """The settings of a command with --quiet, which is no matter of the command itself."""
+    """A command with the option --quiet, which all commands share."""
     quiet = ("quiet", Annotated[bool, _QUIET], field(default=False, kw_only=True))
     doc = {"__doc__": kind.__doc__}
     return make_dataclass(kind.__name__, [quiet], bases=(kind,), namespace=doc, frozen=True)

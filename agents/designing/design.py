@@ -2,17 +2,17 @@
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from rlnas.agents.cli.design_config import AssessConfig, DesignConfig
-from rlnas.agents.config import check_seed
+from rlnas.agents.config import SHIPPED, check_seed, stem
 from rlnas.agents.designing.evaluation import metrics_of, record_of
 from rlnas.agents.policies.environments import env_like, thorough_env
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
-from rlnas.data.datasets import Dataset
+from rlnas.data.datasets import Dataset, Source
 from rlnas.designs.saved import save_design
 from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
@@ -27,32 +27,67 @@ FINAL_EPOCHS = 20
 """Passes of the final training over training and validation samples, for every data set."""
 
 
-def design(config: DesignConfig, progress_bar: bool = True) -> dict[str, Any]:
-    """One episode of a trained policy, final training, one test.
+class Designed(NamedTuple):
+    """What `design` made.
 
-    The design with the best score of the episode is trained on the training and validation
-    samples (`rlnas.nn.training.final_training`), then tested once. `design.json` and
-    `network.safetensors` are written.
+    Attributes:
+        folder: Folder of the design.
+        network: The trained network.
+        record: Content of `design.json`.
+    """
 
-    Returns:
-        What `design.json` holds.
+    folder: Path
+    network: SparseNetwork
+    record: dict[str, Any]
+
+
+def design(
+    policy: str | Path = SHIPPED,
+    dataset: Source | None = None,
+    out: str | Path | None = None,
+    *,
+    seed: int = 0,
+    penalty: float | None = None,
+    thorough: bool = False,
+    data_dir: Path | None = None,
+    progress_bar: bool = True,
+) -> Designed:
+    """Design a network with a trained policy, train it to the end, and test it once.
+
+    The design with the best score of one episode is trained on the training and validation
+    samples (`rlnas.nn.training.final_training`), then tested once and written to a folder.
+
+    Args:
+        policy: Run folder of a training; by default the policy that comes with rlnas.
+        dataset: What `rlnas.load_dataset` takes; by default the first data set that the policy was
+            trained on.
+        out: Folder for the design; by default `designs/<dataset>-<seed>`.
+        seed: Seed of the episode and of the final training.
+        penalty: Price of the reference number of weights, in accuracy; by default the price of the
+            training, or the geometric middle of its range.
+        thorough: Start from 300 dense neurons, make 40 edits, and train for an epoch after each.
+        data_dir: Folder with IDX files, searched first.
+        progress_bar: Show progress.
 
     Raises:
-        InputError: the policy, the data set or the folder cannot be used.
+        InputError: The policy, the data set or the folder cannot be used.
     """
-    check_seed(config.seed)
-    policy = load_policy(config.policy)
-    make = thorough_env if config.thorough else partial(env_like, middle=True)
-    env = make(config.policy, config.dataset, config.penalty, config.data_dir)
-    with result_folder(config.folder_for(env.dataset.name)) as out:
-        network, record = finished(env, policy, config.seed, progress_bar)
+    check_seed(seed)
+    run = Path(policy)
+    trained = load_policy(run)
+    make = thorough_env if thorough else partial(env_like, middle=True)
+    env = make(run, dataset, penalty, data_dir)
+    name = stem(env.dataset.name if dataset is None else dataset)
+    folder = Path("designs") / f"{name}-{seed}" if out is None else Path(out)
+    with result_folder(folder) as results:
+        network, record = finished(env, trained, seed, progress_bar)
         record |= {
-            "policy": {"name": config.policy.name, "sha256": fingerprint(config.policy)},
-            "thorough": config.thorough,
+            "policy": {"name": run.name, "sha256": fingerprint(run)},
+            "thorough": thorough,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        save_design(out, network, env.dataset.preprocessing, record)
-    return record
+        save_design(results, network, env.dataset.preprocessing, record)
+    return Designed(folder, network, record)
 
 
 def finished(
@@ -106,25 +141,46 @@ def train_and_test(
     return metrics_of(network, data, data.test)
 
 
-def evaluate_policy(config: AssessConfig, progress_bar: bool = True) -> dict[str, list[float]]:
-    """Final scores of a trained policy and of random legal actions on the same fresh seeds.
+def evaluate_policy(
+    policy: str | Path = SHIPPED,
+    dataset: Source | None = None,
+    *,
+    episodes: int = 10,
+    seed: int = 10_000,
+    penalty: float | None = None,
+    data_dir: Path | None = None,
+    progress_bar: bool = True,
+) -> dict[str, list[float]]:
+    """Compare a trained policy with random legal actions over fresh episodes.
+
+    Args:
+        policy: Run folder of a training; by default the policy that comes with rlnas.
+        dataset: What `rlnas.load_dataset` takes; by default what the policy was trained on.
+        episodes: Number of episodes of each policy, on the same seeds; at least 2.
+        seed: Seed of the first episode.
+        penalty: Price of the reference number of weights, in accuracy; by default as in training.
+        data_dir: Folder with IDX files, searched first.
+        progress_bar: Show progress.
+
+    Returns:
+        Final scores of the episodes of the policies `trained` and `random`.
 
     Raises:
-        InputError: the policy or the data set cannot be used.
+        InputError: The policy, the data set or a number cannot be used.
     """
-    if not is_whole(config.episodes) or config.episodes < 2:
-        raise InputError(f"--episodes {config.episodes}: expected at least 2, to tell the spread")
-    check_seed(config.seed)
+    if not is_whole(episodes) or episodes < 2:
+        raise InputError(f"--episodes {episodes}: expected at least 2, to tell the spread")
+    check_seed(seed)
     policies: dict[str, Policy] = {
-        "trained": load_policy(config.policy),
-        "random": random_policy(config.seed),
+        "trained": load_policy(policy),
+        "random": random_policy(seed),
     }
-    env = env_like(config.policy, config.dataset, config.penalty, config.data_dir)
+    env = env_like(Path(policy), dataset, penalty, data_dir)
     scores: dict[str, list[float]] = {name: [] for name in policies}
-    with progress(progress_bar, total=2 * config.episodes, unit="episode") as bar:
-        for name, policy in policies.items():
-            for k in range(config.episodes):
-                _, history = play_episode(env, policy, config.seed + k)
+    with progress(progress_bar, total=2 * episodes, unit="episode") as bar:
+        for name, choose in policies.items():
+            for k in range(episodes):
+                _, history = play_episode(env, choose, seed + k)
                 scores[name].append(history[-1]["score"])
                 bar.update()
     return scores

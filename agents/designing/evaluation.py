@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rlnas.agents.cli.design_config import EvaluateConfig, ExportConfig
 from rlnas.data.datasets import Dataset, as_test_set, prepare
 from rlnas.data.sources import RawData, Source, read
 from rlnas.designs.saved import SavedDesign, load_design
@@ -41,6 +40,18 @@ class Judged(NamedTuple):
     data: Dataset
     rows: np.ndarray
     own: bool
+
+
+class Exported(NamedTuple):
+    """What `export_design` wrote.
+
+    Attributes:
+        folder: Folder of the files.
+        facts: What `rlnas.export.formats.export_network` returns, and perhaps `test_accuracy`.
+    """
+
+    folder: Path
+    facts: dict[str, Any]
 
 
 def record_of(design: Design) -> dict[str, Any]:
@@ -157,8 +168,15 @@ def own_data(design: SavedDesign, data_dir: Path | None = None) -> Dataset:
     return judged(design, None, data_dir).data
 
 
-def evaluate_design(config: EvaluateConfig) -> dict[str, Any]:
+def evaluate_design(
+    folder: str | Path, dataset: Source | None = None, *, data_dir: Path | None = None
+) -> dict[str, Any]:
     """Test a design on disk.
+
+    Args:
+        folder: Folder of the design.
+        dataset: Data to test it on; by default the data that it was made with.
+        data_dir: Folder with IDX files, searched first.
 
     Returns:
         What `metrics_of` gives, `active_weights`, `samples` (how many), and `data` (which).
@@ -166,8 +184,8 @@ def evaluate_design(config: EvaluateConfig) -> dict[str, Any]:
     Raises:
         InputError: the design is damaged, or the data cannot be used, see `judged`.
     """
-    design = load_design(config.design)
-    samples = judged(design, config.dataset, config.data_dir)
+    design = load_design(folder)
+    samples = judged(design, dataset, data_dir)
     which = "held-out samples of the data it was made with" if samples.own else "all samples"
     return {
         **metrics_of(design.network, samples.data, samples.rows),
@@ -177,27 +195,44 @@ def evaluate_design(config: EvaluateConfig) -> dict[str, Any]:
     }
 
 
-def export_design(config: ExportConfig) -> dict[str, Any]:
+def export_design(
+    folder: str | Path,
+    format: str,
+    out: Path | None = None,
+    *,
+    name: str | None = None,
+    dataset: Source | None = None,
+    data_dir: Path | None = None,
+) -> Exported:
     """Export a design on disk; see `rlnas.export.formats.export_network`.
 
-    It needs no data: where those that it was made with are gone, the accuracy of what was written
-    is not measured, and the samples of a self-test are made up.
+    No data are needed: where the data that the design was made with are gone, the accuracy of the
+    export is not measured, and the samples of its self-test are made up.
+
+    Args:
+        folder: Folder of the design.
+        format: One of `rlnas.export.formats.FORMATS`.
+        out: Folder to write to; by default a folder in that of the design, named after the format.
+        name: Name of the files and C symbols; by default after the data set.
+        dataset: Data to measure the accuracy of the export on; by default the data that the design
+            was made with.
+        data_dir: Folder with IDX files, searched first.
 
     Returns:
-        What `export_network` returns, and `test_accuracy` of what was written, if it was measured.
+        The folder, and what `export_network` returns with `test_accuracy`, if it was measured.
 
     Raises:
         InputError: the name cannot be used, the design is damaged, data that were asked for cannot
             be used, the folder cannot be written to, or a package is missing.
     """
-    if config.name is not None:
-        check_name(config.name)
-    design = load_design(config.design)
+    if name is not None:
+        check_name(name)
+    design = load_design(folder)
     samples = None
     try:
-        samples = judged(design, config.dataset, config.data_dir)
+        samples = judged(design, dataset, data_dir)
     except InputError as error:
-        if config.dataset is not None:
+        if dataset is not None:
             raise
         _log.warning("the accuracy of the export is not measured: %s", error)
     inference = for_inference(design.network, design.preprocessing)
@@ -205,14 +240,15 @@ def export_design(config: ExportConfig) -> dict[str, Any]:
         features = design.preprocessing.drawn(_DRAWN)
     else:
         features = samples.raw.features[samples.rows]
-    name = config.name or name_from(design.record["dataset"])
-    with result_folder(config.folder) as out:
-        facts = export_network(inference, config.format, out, name, features)
+    symbol = name or name_from(design.record["dataset"])
+    place = out or Path(folder) / format
+    with result_folder(place) as results:
+        facts = export_network(inference, format, results, symbol, features)
     if samples is not None:
-        logits = as_exported(inference, config.format).logits(features)
+        logits = as_exported(inference, format).logits(features)
         correct = logits.argmax(axis=1) == samples.raw.labels[samples.rows]
         facts["test_accuracy"] = float(correct.mean())
-    return facts
+    return Exported(place, facts)
 
 
 def _source(made_with: dict[str, Any]) -> Source:

@@ -14,7 +14,6 @@ import jinja2
 import numpy as np
 
 from rlnas import plots
-from rlnas.agents.cli.design_config import ReportConfig
 from rlnas.agents.designing.evaluation import own_data, warning_of
 from rlnas.agents.designing.rivals import rivals
 from rlnas.agents.policies.environments import run_config
@@ -53,21 +52,25 @@ class Section:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
-def write_report(config: ReportConfig) -> Path:
-    """Write the page.
+def write_report(
+    folder: str | Path, out: str | Path | None = None, *, data_dir: Path | None = None
+) -> Path:
+    """Write one HTML page about a run or a design.
 
     Args:
-        config: names a run folder of `rlnas train`, which may still be in progress, or a design.
+        folder: Run folder of a training, which may still be in progress, or folder of a design.
+        out: File to write; by default `report.html` in that folder.
+        data_dir: Folder with IDX files, searched first.
 
     Returns:
         The file.
 
     Raises:
-        InputError: the folder is neither, or something in it is damaged.
+        InputError: The folder is neither, or something in it is damaged.
     """
-    folder = config.run_dir
+    folder = Path(folder)
     try:
-        title, facts, notes, sections = _content(folder, config.data_dir)
+        title, facts, notes, sections = _content(folder, data_dir)
     except InputError:
         raise
     except KeyError as error:  # a record need not have everything that is drawn
@@ -79,7 +82,7 @@ def write_report(config: ReportConfig) -> Path:
     )
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     text = page.render(title=title, facts=facts, notes=notes, sections=sections)
-    path = config.out or folder / "report.html"
+    path = folder / "report.html" if out is None else Path(out)
     replace_file(path, text.encode())
     return path
 

@@ -8,13 +8,13 @@ import csv
 import io
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from rlnas import plots
-from rlnas.agents.cli.experiment_config import CapacityConfig, DepthConfig
 from rlnas.agents.designing.design import FINAL_EPOCHS, train_and_test
 from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.statistics import CONFIDENCE, Interval, estimate
@@ -54,11 +54,29 @@ Row = dict[str, Any]
 _RESULT = record(active_weights=WHOLE, test_accuracy=SHARE, test_loss=POSITIVE)
 
 
-def capacity_study(config: CapacityConfig, progress_bar: bool = True) -> str:
+def capacity_study(
+    study: Literal["width", "depth"],
+    out: Path,
+    source: str = "digits",
+    *,
+    seeds: int = 5,
+    jobs: int = -1,
+    data_dir: Path | None = None,
+    progress_bar: bool = True,
+) -> str:
     """Train every architecture with every seed; write a data file, a table and a plot.
 
-    Each network is a file in the folder `runs` of `config.out`, so that the same call again goes on
-    where the last one ended.
+    Each network is a file in the folder `runs` of `out`, so that the same call again continues an
+    interrupted study.
+
+    Args:
+        study: Whether networks have one hidden layer or one to four.
+        out: Folder for the results.
+        source: Name of a data set, or .npz file.
+        seeds: Number of trainings of each architecture.
+        jobs: Number of workers; -1 for one per processor.
+        data_dir: Folder with IDX files, searched first.
+        progress_bar: Show progress.
 
     Returns:
         The table, as Markdown.
@@ -67,38 +85,38 @@ def capacity_study(config: CapacityConfig, progress_bar: bool = True) -> str:
         InputError: a value cannot be used, the folder holds something else, or a result in it is
             damaged.
     """
-    check_count("seeds", config.seeds)
-    content = datasets.load_dataset(config.dataset, data_dir=config.data_dir).fingerprint
-    deep = isinstance(config, DepthConfig)
-    name, studied = ("depth", DEPTH_STUDY) if deep else ("width", WIDTH_STUDY)
-    own_folder(config.out, {"study": name, "dataset": config.dataset, "data_sha256": content})
-    everything = list(product(studied, range(config.seeds)))
+    check_count("seeds", seeds)
+    content = datasets.load_dataset(source, data_dir=data_dir).fingerprint
+    deep = study == "depth"
+    studied = DEPTH_STUDY if deep else WIDTH_STUDY
+    own_folder(out, {"study": study, "dataset": source, "data_sha256": content})
+    everything = list(product(studied, range(seeds)))
     calls = [
         Call(
             f"{len(one)}-{one[0][0]}-{one[0][1]:g}-{seed}",
             {"data_sha256": content, "architecture": one, "seed": seed},
-            (config, content, one, seed),
+            (source, content, one, seed, data_dir),
             _RESULT,
         )
         for one, seed in everything
     ]
-    found = run_all(_train, config.out / "runs", calls, "network", config.jobs, progress_bar)
+    found = run_all(_train, out / "runs", calls, "network", jobs, progress_bar)
     rows = [
         {"depth": len(one), "width": one[0][0], "density": one[0][1], "seed": seed, **result}
         for (one, seed), result in zip(everything, found, strict=True)
     ]
-    text = written(rows, config.dataset, deep)
-    replace_file(config.out / f"{name}.csv", _as_csv(rows))
-    replace_file(config.out / f"{name}.md", (text + "\n").encode())
-    replace_file(config.out / f"{name}.png", plots.png(picture(rows, config.dataset, deep)))
+    text = written(rows, source, deep)
+    replace_file(out / f"{study}.csv", _as_csv(rows))
+    replace_file(out / f"{study}.md", (text + "\n").encode())
+    replace_file(out / f"{study}.png", plots.png(picture(rows, source, deep)))
     return text
 
 
 def _train(
-    config: CapacityConfig, content: str, architecture: Architecture, seed: int
+    source: str, content: str, architecture: Architecture, seed: int, data_dir: Path | None
 ) -> dict[str, float]:
     torch.set_num_threads(1)
-    data = datasets.load_unchanged(config.dataset, content, config.data_dir)
+    data = datasets.load_unchanged(source, content, data_dir)
     rng = np.random.default_rng(seed)
     network = new_network(architecture, data.n_features, data.n_classes, rng)
     per_epoch = (data.train.size + data.validation.size) // HYPERPARAMETERS.batch_size

@@ -27,7 +27,7 @@ COLUMNS = {
 """Results that the table has, where there are any, and what it calls them."""
 
 
-def report(task: SearchTask, results: dict[str, list[Result]], out: Path) -> str:
+def write_report(task: SearchTask, results: dict[str, list[Result]], out: Path) -> str:
     """Write `comparison.md`, `comparison.png` and `tensorboard/`.
 
     Args:

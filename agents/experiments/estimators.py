@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 
 from rlnas import plots
-from rlnas.data.datasets import Dataset
+from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.integers import whole
@@ -45,6 +45,39 @@ class Estimate(NamedTuple):
     cost: float  # training batches per architecture
     numbers: np.ndarray  # int [n], of the architectures
     values: np.ndarray  # float64 [n]
+
+
+def estimator_study(
+    out: Path,
+    source: str = "digits",
+    *,
+    sample: int = 500,
+    seed: int = 0,
+    data_dir: Path | None = None,
+    progress_bar: bool = True,
+) -> str:
+    """Study the estimators on a table; write a Markdown table and a plot.
+
+    Args:
+        out: Folder for `estimators.md` and `estimators.png`.
+        source: A table of the package (digits, mnist), or the path of another.
+        sample: Number of architectures for estimates that are not in the table.
+        seed: Seed of the sample.
+        data_dir: Folder with IDX files, searched first.
+        progress_bar: Show progress.
+
+    Returns:
+        The Markdown table.
+
+    Raises:
+        InputError: The table or its data cannot be used.
+    """
+    table = Table.load(source)
+    rows = study(table, load_dataset(table.dataset, data_dir=data_dir), sample, seed, progress_bar)
+    text = written(rows)
+    replace_file(out / "estimators.md", (text + "\n").encode())
+    plot(rows, out / "estimators.png")
+    return text
 
 
 def study(

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from rlnas.agents.cli.experiment_config import FrontierConfig
+from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.design import finished, train_and_test
 from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.compare import CONTROLLER
@@ -35,12 +36,32 @@ _RESULT = json_schema.record(
 )
 
 
-def frontier(config: FrontierConfig, progress_bar: bool = True) -> list[dict[str, Any]]:
+def frontier(
+    source: str,
+    out: Path,
+    policy: Path = SHIPPED,
+    penalties: tuple[float, ...] = (0.01, 0.1, 1.0),
+    *,
+    seeds: int = 5,
+    jobs: int = -1,
+    data_dir: Path | None = None,
+    progress_bar: bool = True,
+) -> list[dict[str, Any]]:
     """Design for every penalty and seed; train each design and its rivals to the end; test once.
 
-    Each combination is a file in the folder `runs` of `config.folder`, so that the same call again
-    goes on where the last one ended; the controller's designs are in its folder `designs`, in
-    folders of the same names.
+    Each combination is a file in the folder `runs` of `out`, so that the same call again continues
+    an interrupted experiment; the designs are in the folder `designs`, in folders of the same
+    names.
+
+    Args:
+        source: Name of a data set, or .npz file.
+        out: Folder for the results.
+        policy: Run folder of a training.
+        penalties: Prices of the reference number of weights, in accuracy.
+        seeds: Number of designs for each penalty.
+        jobs: Number of workers; -1 for one per processor.
+        data_dir: Folder with IDX files, searched first.
+        progress_bar: Show progress.
 
     Returns:
         For each combination `penalty`, `seed`, and of the controller and each of `RIVALS`, in
@@ -50,28 +71,29 @@ def frontier(config: FrontierConfig, progress_bar: bool = True) -> list[dict[str
         InputError: a value cannot be used, the folder holds something else, or a result in it is
             damaged.
     """
-    check_count("seeds", config.seeds)
-    if not config.penalties:
+    check_count("seeds", seeds)
+    if not penalties:
         raise InputError("no penalty: expected at least one number")
-    data = datasets.load_dataset(config.dataset, data_dir=config.data_dir)
-    for penalty in config.penalties:  # refuses what cannot be used before anything is written
-        thorough_env(config.policy, data, penalty)
-    task: dict[str, Any] = {"policy": fingerprint(config.policy), "data_sha256": data.fingerprint}
-    own_folder(config.folder, {"dataset": config.dataset, **task})
-    task["episodes"] = episode_settings(config.policy)
-    everything = list(product(dict.fromkeys(config.penalties), range(config.seeds)))
+    data = datasets.load_dataset(source, data_dir=data_dir)
+    for penalty in penalties:  # refuses what cannot be used before anything is written
+        thorough_env(policy, data, penalty)
+    task: dict[str, Any] = {"policy": fingerprint(policy), "data_sha256": data.fingerprint}
+    own_folder(out, {"dataset": source, **task})
+    task["episodes"] = episode_settings(policy)
+    everything = list(product(dict.fromkeys(penalties), range(seeds)))
     form = json_schema.record(**dict.fromkeys([CONTROLLER, *RIVALS], _RESULT))
     calls = [
         Call(
             f"{penalty:g}-{seed}",
             {**task, "penalty": penalty, "seed": seed},
-            (config, data.fingerprint, penalty, seed),
+            (policy, source, data.fingerprint, penalty, seed, data_dir),
             form,
         )
         for penalty, seed in everything
     ]
-    calls = [call._replace(arguments=(*call.arguments, call.name)) for call in calls]
-    found = run_all(_point, config.folder / "runs", calls, "design", config.jobs, progress_bar)
+    designs = out / "designs"
+    calls = [call._replace(arguments=(*call.arguments, designs / call.name)) for call in calls]
+    found = run_all(_point, out / "runs", calls, "design", jobs, progress_bar)
     return [
         {"penalty": penalty, "seed": seed, "methods": methods}
         for (penalty, seed), methods in zip(everything, found, strict=True)
@@ -79,13 +101,18 @@ def frontier(config: FrontierConfig, progress_bar: bool = True) -> list[dict[str
 
 
 def _point(
-    config: FrontierConfig, content: str, penalty: float, seed: int, folder: str
+    policy: Path,
+    source: str,
+    content: str,
+    penalty: float,
+    seed: int,
+    data_dir: Path | None,
+    out: Path,
 ) -> dict[str, dict[str, Any]]:
     torch.set_num_threads(1)
-    data = datasets.load_unchanged(config.dataset, content, config.data_dir)
-    env = thorough_env(config.policy, data, penalty)
-    network, record = finished(env, load_policy(config.policy), seed)
-    out = config.folder / "designs" / folder
+    data = datasets.load_unchanged(source, content, data_dir)
+    env = thorough_env(policy, data, penalty)
+    network, record = finished(env, load_policy(policy), seed)
     save_design(out, network, data.preprocessing, record)
     keys = ("active_weights", "test_accuracy", "test_loss")
     methods = {CONTROLLER: {key: record[key] for key in keys}}

@@ -20,7 +20,7 @@ PUBLISHED = Path(__file__).with_name("published.csv")
 """Results of others with fully connected networks, and where they are from; biases not counted."""
 
 
-def report(combinations: Sequence[dict[str, Any]], dataset: str, out: Path) -> str:
+def write_report(combinations: Sequence[dict[str, Any]], dataset: str, out: Path) -> str:
     """Write `frontier.md`, `frontier.png` and `results.json`.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlnas.agents.cli.experiment_config import TransferConfig
+from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
 from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.compare import CONTROLLER
 from rlnas.agents.policies.environments import env_like, episode_settings
@@ -52,12 +52,31 @@ _DESIGN = record(
 )
 
 
-def transfer(config: TransferConfig, progress_bar: bool = True) -> list[dict[str, Any]]:
+def transfer(
+    out: Path,
+    policies: tuple[Path, ...] = (SHIPPED, SHIPPED_SCHEDULE),
+    sources: tuple[str, ...] = ("mixed_held_out", "mnist", "fashion_mnist"),
+    penalties: tuple[float, ...] = (0.03, 0.1, 0.3),
+    *,
+    seeds: int = 5,
+    jobs: int = -1,
+    data_dir: Path | None = None,
+    progress_bar: bool = True,
+) -> list[dict[str, Any]]:
     """Design once for every data set, penalty and seed, by every method.
 
-    The first policy is the controller; its training says how episodes start. Each combination is
-    a file in the folder `runs` of `config.out`, so that the same call again goes on where the last
-    one ended.
+    Each combination is a file in the folder `runs` of `out`, so that the same call again continues
+    an interrupted experiment.
+
+    Args:
+        out: Folder for the results.
+        policies: Run folders: the policy, whose training says how episodes start, then its rivals.
+        sources: Names, families of names, or .npz files.
+        penalties: Prices of the reference number of weights, in accuracy.
+        seeds: Number of designs for each data set and penalty.
+        jobs: Number of workers; -1 for one per processor.
+        data_dir: Folder with IDX files, searched first.
+        progress_bar: Show progress.
 
     Returns:
         For each combination `dataset`, `penalty`, `seed`, and as `designs` what `design_once`
@@ -67,42 +86,39 @@ def transfer(config: TransferConfig, progress_bar: bool = True) -> list[dict[str
         InputError: a value cannot be used, the folder is another comparison's, or a result in it
             is damaged.
     """
-    if not config.policies:
+    if not policies:
         raise InputError("no policy: expected at least one run folder")
-    names = [run.name for run in config.policies[1:]]
+    names = [run.name for run in policies[1:]]
     if len({*names, *FIXED}) < len(names) + len(FIXED):
         raise InputError(f"the rivals {names} need names of their own, other than {list(FIXED)}")
-    check_count("seeds", config.seeds)
-    sources = [
-        member for name in config.datasets for member in synthetic.FAMILIES.get(name, (name,))
-    ]
+    check_count("seeds", seeds)
+    members = [member for name in sources for member in synthetic.FAMILIES.get(name, (name,))]
     prints = {  # refuses what cannot be designed for before anything is written
-        source: datasets.load_dataset(source, data_dir=config.data_dir).fingerprint
-        for source in sources
+        source: datasets.load_dataset(source, data_dir=data_dir).fingerprint for source in members
     }
-    for penalty in config.penalties:
-        env_like(config.policies[0], "wine", penalty)
-    policies = [[run.name, fingerprint(run)] for run in config.policies]
-    own_folder(config.out, {"policies": policies})
-    settings = episode_settings(config.policies[0])
+    for penalty in penalties:
+        env_like(policies[0], "wine", penalty)
+    identities = [[run.name, fingerprint(run)] for run in policies]
+    own_folder(out, {"policies": identities})
+    settings = episode_settings(policies[0])
     form = record(**dict.fromkeys([*FIXED, *names], _DESIGN))
-    everything = list(product(prints, dict.fromkeys(config.penalties), range(config.seeds)))
+    everything = list(product(prints, dict.fromkeys(penalties), range(seeds)))
     calls = [
         Call(
             f"{Path(source).name}-{penalty:g}-{seed}",
             {
-                "policies": policies,
+                "policies": identities,
                 "episodes": settings,
                 "data_sha256": prints[source],
                 "penalty": penalty,
                 "seed": seed,
             },
-            (config.policies, source, prints[source], penalty, seed, config.data_dir),
+            (policies, source, prints[source], penalty, seed, data_dir),
             form,
         )
         for source, penalty, seed in everything
     ]
-    found = run_all(_design, config.out / "runs", calls, "design", config.jobs, progress_bar)
+    found = run_all(_design, out / "runs", calls, "design", jobs, progress_bar)
     return [
         {"dataset": source, "penalty": penalty, "seed": seed, "designs": designs}
         for (source, penalty, seed), designs in zip(everything, found, strict=True)

@@ -14,7 +14,7 @@ from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
 
 
-def report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
+def write_report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
     """Write `transfer.md`, `transfer.png` and `results.json`.
 
     Args:

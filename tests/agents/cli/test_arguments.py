@@ -9,11 +9,14 @@ import pytest
 
 import rlnas
 from rlnas.agents.cli.arguments import COMMANDS, GROUPS, parse
-from rlnas.agents.cli.data_config import FetchConfig, ListConfig
-from rlnas.agents.cli.design_config import DesignConfig, DesignsConfig
-from rlnas.agents.cli.experiment_config import TransferConfig
+from rlnas.agents.cli.commands.data.fetch import DataFetch
+from rlnas.agents.cli.commands.data.list import DataList
+from rlnas.agents.cli.commands.design import Design
+from rlnas.agents.cli.commands.designs import Designs
+from rlnas.agents.cli.commands.train import Train
+from rlnas.agents.cli.commands.transfer import Transfer
 from rlnas.agents.cli.main import main
-from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE, TrainConfig
+from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
 from tests.snippets import ROOT
 
 WHOLE = [
@@ -65,7 +68,7 @@ def test_help_tells_that_a_higher_price_may_end_with_more_weights(capsys):
     with pytest.raises(SystemExit):
         parse(["design", "--help"])
     shown = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
-    told = "one episode is one noisy search, and may end with more all the same (docs/price.md)"
+    told = "one episode is one noisy search and may still end with more (docs/price.md)"
     assert told in shown
     assert (ROOT / "docs" / "price.md").is_file()
 
@@ -74,11 +77,9 @@ def test_help_names_the_controller_in_words_and_python_has_its_folder(capsys):
     with pytest.raises(SystemExit):
         parse(["design", "--help"])
     shown = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
-    assert (
-        "--policy PATH Run folder of `rlnas train`; by default the controller that comes" in shown
-    )
-    assert DesignConfig().policy == SHIPPED
-    assert TransferConfig(out=Path("out")).policies == (SHIPPED, SHIPPED_SCHEDULE)
+    assert "--policy PATH Run folder of `rlnas train`; by default the policy that comes" in shown
+    assert Design().policy == SHIPPED
+    assert Transfer(out=Path("out")).policies == (SHIPPED, SHIPPED_SCHEDULE)
 
 
 @pytest.mark.parametrize(
@@ -86,17 +87,17 @@ def test_help_names_the_controller_in_words_and_python_has_its_folder(capsys):
     ["design --seed 3 --quiet", "--quiet design --seed 3", "design --quiet --seed 3"],
 )
 def test_quiet_may_stand_anywhere(words):
-    assert parse(words.split()) == (DesignConfig(seed=3), True)
+    assert parse(words.split()) == (Design(seed=3), True)
 
 
 @pytest.mark.parametrize(
     ("words", "config"),
     [
-        ("design", DesignConfig()),
-        ("train --seed 5", TrainConfig(seed=5)),
-        ("designs run --json", DesignsConfig(Path("run"), json=True)),
-        ("data list", ListConfig()),
-        ("data fetch mnist --data-dir d", FetchConfig("mnist", Path("d"))),
+        ("design", Design()),
+        ("train --seed 5", Train(seed=5)),
+        ("designs run --json", Designs(Path("run"), json=True)),
+        ("data list", DataList()),
+        ("data fetch mnist --data-dir d", DataFetch("mnist", Path("d"))),
     ],
 )
 def test_settings_are_those_of_the_command_alone(words, config):

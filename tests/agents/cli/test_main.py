@@ -41,7 +41,7 @@ TINY = [
     "8",
 ]
 
-COMMANDS = ("train", "design", "evaluate", "assess", "data", "benchmark", "study")
+COMMANDS = ("train", "design", "evaluate", "evaluate-policy", "data", "benchmark", "study")
 
 
 def rlnas(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -63,7 +63,7 @@ def test_train_design_evaluate_as_processes(tmp_path):
     assert trained.returncode == 0, trained.stderr
     best = load_design(tmp_path / "runs" / "wine-maskable_ppo-0" / "best").record
     assert trained.stdout.splitlines() == [
-        "controller in runs/wine-maskable_ppo-0",
+        "policy in runs/wine-maskable_ppo-0",
         f"best design in runs/wine-maskable_ppo-0/best: {best['active_weights']:,} weights, "
         f"accuracy {best['val_accuracy']:.2%} on the 36 validation samples that it was chosen by "
         f"(the best score of 64 looks), {best['test_accuracy']:.2%} on test samples, looked at "
@@ -191,8 +191,8 @@ def test_train_writes_where_it_is_told(tmp_path, capsys):
     )  # fmt: skip
     assert code == 0
     printed = capsys.readouterr()
-    controller, best = printed.out.splitlines()
-    assert controller == f"controller in {out}"
+    policy, best = printed.out.splitlines()
+    assert policy == f"policy in {out}"
     assert best.startswith(f"best design in {out / 'best'}: ")
     assert printed.err == ""
     config = json.loads((out / "config.json").read_text())
@@ -273,8 +273,8 @@ def test_evaluate_json_is_one_object_and_nothing_else(design, capsys):
     }
 
 
-def test_assess_prints_both_means_and_their_difference(run, capsys):
-    assert call("assess", "--policy", run, "--episodes", "2") == 0
+def test_evaluate_policy_prints_both_means_and_their_difference(run, capsys):
+    assert call("evaluate-policy", "--policy", run, "--episodes", "2") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["trained", "random", "difference"]
     means = [float(re.findall(r"mean score (\S+)", line)[0]) for line in lines[:2]]
@@ -283,10 +283,10 @@ def test_assess_prints_both_means_and_their_difference(run, capsys):
     assert "standard errors" in lines[2]
 
 
-def test_assess_of_scores_without_spread_prints_no_standard_errors(run, capsys, monkeypatch):
+def test_evaluate_policy_of_scores_without_spread_prints_no_standard_errors(run, capsys, monkeypatch):
     scores = {"trained": [0.75, 0.75], "random": [0.5, 0.5]}
     monkeypatch.setattr("rlnas.agents.designing.design.evaluate_policy", lambda *_: scores)
-    assert call("assess", "--policy", run) == 0
+    assert call("evaluate-policy", "--policy", run) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "difference +0.2500"
 
 
@@ -313,7 +313,7 @@ def test_data_list_says_how_to_get_what_is_absent(tmp_path, tiny_sets, capsys):
         (["designs"], ("RUN_DIR", "--max-weights", "--dataset", "--limit", "--front", "--json")),
         (["play"], ("--dataset", "--penalty", "--seed", "--policy")),
         (["export"], ("DESIGN", "--format", "--out", "--dataset", "--data-dir")),
-        (["assess"], ("--policy", "--episodes", "--seed", "--dataset")),
+        (["evaluate-policy"], ("--policy", "--episodes", "--seed", "--dataset")),
         (["data"], ("list", "fetch")),
         (["data", "list"], ("--data-dir",)),
         (["data", "fetch"], ("mnist", "fashion_mnist", "--data-dir")),
@@ -589,7 +589,7 @@ def truncated(folder: Path) -> None:
     ],
     ids=["other layout", "truncated", "absent", "no JSON", "no settings"],
 )
-@pytest.mark.parametrize("command", ["design", "assess"])
+@pytest.mark.parametrize("command", ["design", "evaluate-policy"])
 def test_a_policy_that_cannot_be_used_is_refused(
     run, tmp_path, capsys, damage: Callable[[Path], Any], message, command
 ):
@@ -609,10 +609,10 @@ def test_a_policy_that_cannot_be_used_is_refused(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_design_and_assess_refuse_what_train_refuses(run, tmp_path, capsys, options, message):
+def test_design_and_evaluate_policy_refuse_what_train_refuses(run, tmp_path, capsys, options, message):
     refused(["design", "--policy", run, "--out", tmp_path / "out", *options], capsys, message)
     assert not (tmp_path / "out").exists()
-    refused(["assess", "--policy", run, *options], capsys, message)
+    refused(["evaluate-policy", "--policy", run, *options], capsys, message)
 
 
 def test_resume_is_told_where_there_is_no_training(tmp_path, capsys):
@@ -621,8 +621,8 @@ def test_resume_is_told_where_there_is_no_training(tmp_path, capsys):
     assert not (tmp_path / "nothere").exists()
 
 
-def test_assess_refuses_a_single_episode(run, capsys):
-    refused(["assess", "--policy", run, "--episodes", "1"], capsys, "expected at least 2")
+def test_evaluate_policy_refuses_a_single_episode(run, capsys):
+    refused(["evaluate-policy", "--policy", run, "--episodes", "1"], capsys, "expected at least 2")
 
 
 def test_evaluate_refuses_what_is_no_design_or_for_other_data(design, run, tmp_path, capsys):

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from rlnas.agents.cli.design_config import PlayConfig
-from rlnas.agents.cli.play import menu, play
+from rlnas.agents.cli.commands.play import Play, menu
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
@@ -27,8 +26,8 @@ def player(*answers: str):
     return ask
 
 
-def config(run, **settings) -> PlayConfig:
-    return PlayConfig(dataset="wine", policy=run, **settings)
+def command(run, **settings) -> Play:
+    return Play(dataset="wine", policy=run, **settings)
 
 
 def expected(run, actions: list[int]) -> list[float]:
@@ -39,7 +38,7 @@ def expected(run, actions: list[int]) -> list[float]:
 
 
 def test_answers_are_the_actions_of_an_episode(run, capsys):
-    scores = play(config(run), player("1", "", "12", " 21 "))
+    scores = command(run).play(player("1", "", "12", " 21 "))
     assert scores == expected(run, [1, 0, 12, 21])
     shown = capsys.readouterr().out
     assert f"your best score {max(scores):.4f}, the last {scores[-1]:.4f}" in shown
@@ -48,18 +47,18 @@ def test_answers_are_the_actions_of_an_episode(run, capsys):
 
 @pytest.mark.parametrize("end", [["q"], []], ids=["q", "end of input"])
 def test_it_can_be_stopped(run, end):
-    assert play(config(run), player("1", *end)) == expected(run, [1])
+    assert command(run).play(player("1", *end)) == expected(run, [1])
 
 
 def test_what_is_no_legal_action_is_asked_again(run, capsys):
-    assert play(config(run), player("x", "-1", "99", "36.5", "29", "1", "q")) == expected(run, [1])
+    assert command(run).play(player("x", "-1", "99", "36.5", "29", "1", "q")) == expected(run, [1])
     assert capsys.readouterr().out.count("is no legal action") == 5  # 29: there is no second layer
 
 
 def test_the_controller_plays_the_same_episode(run, capsys):
-    play(config(run, seed=3, penalty=0.5), player())
+    command(run, seed=3, penalty=0.5).play(player())
     best, _ = play_episode(env_like(run, "wine", 0.5, middle=True), load_policy(run), 3)
-    assert f"the controller's best {best.info['score']:.4f}" in capsys.readouterr().out
+    assert f"the policy's best {best.info['score']:.4f}" in capsys.readouterr().out
 
 
 def test_the_menu_has_the_legal_actions_and_no_other():

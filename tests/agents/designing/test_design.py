@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.agents.cli.design_config import AssessConfig, DesignConfig, ExportConfig
 from rlnas.agents.designing import design as module
 from rlnas.agents.designing import evaluation
 from rlnas.agents.designing.design import design, evaluate_policy
@@ -32,11 +31,11 @@ from tests.rlnas.reference import bits as network_bits
 def designed(run, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
     """A design for digits by the policy trained on wine, and what `design` returned."""
     out = tmp_path_factory.mktemp("designs") / "digits"
-    return out, design(DesignConfig(policy=run, out=out, dataset="digits"), progress_bar=False)
+    return out, design(policy=run, out=out, dataset="digits", progress_bar=False).record
 
 
 def make_design(run: Path, out: Path, **settings: Any) -> dict[str, Any]:
-    return design(DesignConfig(policy=run, out=out, **settings), progress_bar=False)
+    return design(policy=run, out=out, **settings, progress_bar=False).record
 
 
 def changed_run(run: Path, folder: Path, **values: Any) -> Path:
@@ -216,7 +215,7 @@ def test_a_second_design_for_a_folder_is_refused_while_the_first_is_made(
     assert files_in(tmp_path).keys() == {f"out/{name}" for name in names}
 
 
-@pytest.mark.parametrize("step", ["run_episode", "save_design"])
+@pytest.mark.parametrize("step", ["play_episode", "save_design"])
 def test_a_design_that_is_interrupted_leaves_nothing(run, tmp_path, monkeypatch, step):
     def interrupt(*arguments: Any) -> None:
         raise KeyboardInterrupt
@@ -232,10 +231,9 @@ def test_an_export_that_is_interrupted_leaves_nothing(designed, tmp_path, monkey
         (folder / "network.c").write_text("half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluation, "export", interrupt)
-    config = ExportConfig(design=designed[0], format="c", out=tmp_path / "out")
+    monkeypatch.setattr(evaluation, "export_network", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        export_design(config)
+        export_design(designed[0], "c", tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
@@ -329,7 +327,7 @@ def test_both_policies_are_assessed_on_the_same_seeds(run, monkeypatch):
         return play_episode(env, policy, seed)
 
     monkeypatch.setattr(module, "play_episode", watched)
-    scores = evaluate_policy(AssessConfig(policy=run, episodes=3, seed=50), progress_bar=False)
+    scores = evaluate_policy(policy=run, episodes=3, seed=50, progress_bar=False)
     assert [seed for _, seed in played] == [50, 51, 52, 50, 51, 52]
     assert len({id(policy) for policy, _ in played}) == 2
     assert {name: len(values) for name, values in scores.items()} == {"trained": 3, "random": 3}
@@ -338,8 +336,9 @@ def test_both_policies_are_assessed_on_the_same_seeds(run, monkeypatch):
 
 def test_an_assessment_reports_final_scores(run, monkeypatch):
     monkeypatch.setattr(module, "load_policy", doubling)
-    config = AssessConfig(policy=run, episodes=3, seed=50, dataset="breast_cancer", penalty=10.0)
-    scores = evaluate_policy(config, progress_bar=False)
+    scores = evaluate_policy(
+        run, "breast_cancer", episodes=3, seed=50, penalty=10.0, progress_bar=False
+    )
     env = DesignEnv("breast_cancer", penalty=10.0, episode_steps=4, batches_per_step=5)
     for name, policy in (("trained", doubling(run)), ("random", random_policy(50))):
         episodes = [play_episode(env, policy, seed) for seed in (50, 51, 52)]
@@ -350,16 +349,14 @@ def test_an_assessment_reports_final_scores(run, monkeypatch):
 
 
 def test_an_assessment_is_reproducible(run):
-    config = AssessConfig(policy=run, episodes=2, seed=50)
-    assert evaluate_policy(config, progress_bar=False) == evaluate_policy(
-        config, progress_bar=False
-    )
+    first, again = (evaluate_policy(run, episodes=2, seed=50, progress_bar=False) for _ in range(2))
+    assert first == again
 
 
 @pytest.mark.parametrize("episodes", [1, 0, -2])
 def test_fewer_than_two_episodes_are_refused(run, episodes):
     with pytest.raises(InputError, match=f"--episodes {episodes}: expected at least 2"):
-        evaluate_policy(AssessConfig(policy=run, episodes=episodes), progress_bar=False)
+        evaluate_policy(policy=run, episodes=episodes, progress_bar=False)
 
 
 def test_a_policy_trained_on_several_data_sets_designs_for_the_first(tmp_path):

@@ -12,7 +12,6 @@ import pytest
 import sklearn.datasets
 import torch
 
-from rlnas.agents.cli.design_config import DesignConfig, EvaluateConfig, ExportConfig
 from rlnas.agents.cli.main import main
 from rlnas.agents.designing.archived_design import save_archived
 from rlnas.agents.designing.design import design
@@ -42,13 +41,12 @@ def made(run, tmp_path_factory) -> tuple[Path, Path]:
     """A design for `wine.npz`, whose stem is the name of another data set, and that file."""
     root = tmp_path_factory.mktemp("handed")
     data = save(root / "wine.npz", RAW, feature_names=NAMES)
-    config = DesignConfig(run, str(data), root / "design")
-    design(config, progress_bar=False)
+    design(run, data, root / "design", progress_bar=False)
     return root / "design", data
 
 
 def evaluated(made: Path, data: Path | str | None = None) -> dict[str, Any]:
-    return evaluate_design(EvaluateConfig(made, None if data is None else str(data)))
+    return evaluate_design(made, None if data is None else str(data))
 
 
 def test_a_design_is_tested_on_the_held_out_samples_of_its_own_data(made):
@@ -100,7 +98,7 @@ def test_columns_in_another_order_are_refused_by_name_or_by_fingerprint(made, tm
     with pytest.raises(InputError, match="in another order: column 0 is 'column 1'"):
         evaluated(made[0], named)
     nameless = save(tmp_path / "nameless.npz", RAW)
-    design(DesignConfig(run, str(nameless), tmp_path / "design"), progress_bar=False)
+    design(run, str(nameless), tmp_path / "design", progress_bar=False)
     save(nameless, RAW[:, order])
     for data in (None, nameless):
         with pytest.raises(InputError, match=r"other SHA-256: .* columns in another order"):
@@ -133,8 +131,7 @@ def test_the_same_samples_that_hold_out_others_are_refused(made, tmp_path):
 
 
 def test_a_design_for_arrays_is_complete_but_for_the_arrays(run, tmp_path):
-    config: Any = DesignConfig(run, (RAW, LABELS), tmp_path / "design")  # type: ignore[arg-type]
-    record = design(config, progress_bar=False)
+    record = design(run, (RAW, LABELS), tmp_path / "design", progress_bar=False).record
     assert (record["dataset"], record["source"]) == ("arrays", {"arrays": [178, 13]})
     with pytest.raises(InputError, match="designed for arrays: give data with --dataset"):
         evaluated(tmp_path / "design")
@@ -147,7 +144,7 @@ def test_a_design_for_arrays_is_complete_but_for_the_arrays(run, tmp_path):
 def test_compiled_code_reads_by_the_statistics_of_the_design_whatever_its_data_are_called(
     made, tmp_path
 ):
-    facts = export_design(ExportConfig(made[0], "c", out=tmp_path / "c"))
+    facts = export_design(made[0], "c", out=tmp_path / "c").facts
     record = load_design(made[0]).record
     assert facts["test_accuracy"] == record["test_accuracy"]
     source = tmp_path / "c" / "wine.c"
@@ -165,7 +162,7 @@ def test_every_export_works_where_the_data_are_gone(form, made, tmp_path, caplog
     shutil.copytree(made[0], tmp_path / "design")
     shutil.move(made[1], tmp_path / "wine.npz")
     try:
-        facts = export_design(ExportConfig(tmp_path / "design", form))
+        facts = export_design(tmp_path / "design", form).facts
     finally:
         shutil.move(tmp_path / "wine.npz", made[1])
     assert "test_accuracy" not in facts
@@ -226,7 +223,7 @@ def test_the_best_row_is_the_best_design(run, tmp_path):
     assert main(["designs", str(run), "--save", "1", str(tmp_path / "out")]) == 0
     ours, best = load_design(tmp_path / "out").network, load_design(run / "best").network
     assert bits(ours) == bits(best)
-    assert export_design(ExportConfig(tmp_path / "out", "npz"))["files"] == ["wine.npz"]
+    assert export_design(tmp_path / "out", "npz").facts["files"] == ["wine.npz"]
 
 
 @pytest.mark.parametrize("row", ["0", "11", "-1"])

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from rlnas.agents.cli.design_config import DesignConfig, ReportConfig
 from rlnas.agents.cli.main import main
 from rlnas.agents.designing import rivals as rivals_module
 from rlnas.agents.designing.design import design
@@ -66,7 +65,7 @@ def copied(runs, tmp_path_factory) -> Path:
     """A run folder, with its report."""
     folder = tmp_path_factory.mktemp("report") / "run"
     shutil.copytree(runs["maskable_ppo"], folder)
-    assert write_report(ReportConfig(folder)) == folder / "report.html"
+    assert write_report(folder) == folder / "report.html"
     return folder
 
 
@@ -74,7 +73,7 @@ def copied(runs, tmp_path_factory) -> Path:
 def designed(runs, tmp_path_factory) -> Path:
     """A design for digits, with its report."""
     out = tmp_path_factory.mktemp("report") / "design"
-    design(DesignConfig(runs["maskable_ppo"], "digits", out), progress_bar=False)
+    design(runs["maskable_ppo"], "digits", out, progress_bar=False)
     assert main(["report", str(out)]) == 0
     return out
 
@@ -165,7 +164,7 @@ def test_of_equal_scores_only_the_first_is_bold(designed, tmp_path):
     network, preprocessing, record = load_design(designed)
     steps = [{**record["history"][0], "score": score} for score in (0.5, 0.7, 0.7)]
     save_design(tmp_path, network, preprocessing, {**record, "history": steps})
-    page = write_report(ReportConfig(tmp_path)).read_text()
+    page = write_report(tmp_path).read_text()
     assert page.count('<tr class="best">') == 1
     assert re.search(r'<tr class="best"><td>1</td>', page)
 
@@ -174,19 +173,19 @@ def test_a_report_needs_no_data(designed, tmp_path):
     network, preprocessing, record = load_design(designed)
     gone = {"path": "gone.npz", "absolute": str(tmp_path / "gone.npz")}
     save_design(tmp_path, network, preprocessing, {**record, "source": gone})
-    assert "Not compared: " in write_report(ReportConfig(tmp_path)).read_text()
+    assert "Not compared: " in write_report(tmp_path).read_text()
 
 
 def test_a_run_in_progress_is_reported_and_said_to_be_so(copied, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     shutil.copy(copied / "config.json", folder)
-    page = write_report(ReportConfig(folder, tmp_path / "page.html")).read_text()
+    page = write_report(folder, tmp_path / "page.html").read_text()
     assert "still in progress" in page
     assert "0 of 192" in page
     shutil.copytree(copied, folder, dirs_exist_ok=True)
     (folder / "policy.safetensors").unlink()
-    page = write_report(ReportConfig(folder)).read_text()
+    page = write_report(folder).read_text()
     assert "still in progress" in page
     assert "<h2>Edit by edit</h2>" in page
     assert "still in progress" not in (copied / "report.html").read_text()
@@ -199,7 +198,7 @@ def test_what_a_stranger_wrote_into_a_design_is_text(designed, tmp_path):
     save_design(
         tmp_path, network, preprocessing, {**rest, "dataset": evil, "source": {"name": evil}}
     )
-    page = write_report(ReportConfig(tmp_path)).read_text()
+    page = write_report(tmp_path).read_text()
     assert evil not in page
     assert "&lt;script&gt;" in page
     assert "Not compared: unknown data set" in page
@@ -207,7 +206,7 @@ def test_what_a_stranger_wrote_into_a_design_is_text(designed, tmp_path):
 
 def test_a_folder_that_is_neither_is_refused(tmp_path, capsys):
     with pytest.raises(InputError, match="neither a run nor a design"):
-        write_report(ReportConfig(tmp_path))
+        write_report(tmp_path)
     assert main(["report", str(tmp_path / "nowhere")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
@@ -217,7 +216,7 @@ def test_a_damaged_design_is_refused(designed, tmp_path):
     shutil.copytree(designed, tmp_path / "design")
     (tmp_path / "design" / "network.safetensors").write_bytes(b"nothing")
     with pytest.raises(InputError, match="damaged"):
-        write_report(ReportConfig(tmp_path / "design"))
+        write_report(tmp_path / "design")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +227,7 @@ def test_a_design_with_another_record_is_refused(changes, designed, tmp_path):
     record.pop("format")
     save_design(tmp_path, network, preprocessing, {**record, **changes})
     with pytest.raises(InputError, match="damaged"):
-        write_report(ReportConfig(tmp_path))
+        write_report(tmp_path)
 
 
 def test_a_design_that_claims_endless_training_is_compared_with_a_bounded_one(
@@ -239,7 +238,7 @@ def test_a_design_that_claims_endless_training_is_compared_with_a_bounded_one(
         tmp_path, network, preprocessing, record | {"batches": {"episode": 2**53, "all": 1}}
     )
     monkeypatch.setattr(rivals_module, "MOST_BATCHES", 30)
-    assert "dense network" in write_report(ReportConfig(tmp_path)).read_text()
+    assert "dense network" in write_report(tmp_path).read_text()
 
 
 def test_a_best_design_that_is_not_in_the_archive_is_told(copied, tmp_path):
@@ -248,7 +247,7 @@ def test_a_best_design_that_is_not_in_the_archive_is_told(copied, tmp_path):
     record |= {"val_loss": 0.125}
     save_design(tmp_path / "run" / "best", network, preprocessing, record)
     with pytest.raises(InputError, match="damaged: the best design is not in it"):
-        write_report(ReportConfig(tmp_path / "run"))
+        write_report(tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -262,14 +261,14 @@ def test_a_damaged_table_of_progress_is_told(field, copied, tmp_path):
     values[head.split(",").index("design/score")] = field
     path.write_text("\n".join([head, ",".join(values), *rest]))
     with pytest.raises(InputError, match=r"progress.csv is damaged"):
-        write_report(ReportConfig(tmp_path / "run"))
+        write_report(tmp_path / "run")
 
 
 def test_a_row_of_progress_that_is_cut_short_is_left_out(copied, tmp_path):
     shutil.copytree(copied, tmp_path / "run")
     path = tmp_path / "run" / "progress.csv"
     path.write_text(path.read_text()[:-60])
-    page = Page(write_report(ReportConfig(tmp_path / "run")))
+    page = Page(write_report(tmp_path / "run"))
     assert page.headings == [*TITLES, RIVALS]
 
 

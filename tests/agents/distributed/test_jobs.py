@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.agents.cli.experiment_config import FrontierConfig, TransferConfig, WidthConfig
 from rlnas.agents.cli.main import main
 from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.capacity import capacity_study
@@ -173,68 +172,70 @@ def halving(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def few(halving, tmp_path) -> TransferConfig:
-    return TransferConfig(
-        out=tmp_path / "out",
-        policies=(halving,),
-        datasets=(str(store(tmp_path / "A" / "data.npz", 0)),),
-        penalties=(0.1,),
-        seeds=1,
-        jobs=1,
-    )
+def few(halving, tmp_path) -> dict[str, Any]:
+    """Arguments of a small transfer experiment."""
+    return {
+        "out": tmp_path / "out",
+        "policies": (halving,),
+        "sources": (str(store(tmp_path / "A" / "data.npz", 0)),),
+        "penalties": (0.1,),
+        "seeds": 1,
+        "jobs": 1,
+        "progress_bar": False,
+    }
 
 
 def test_transfer_tells_two_files_of_one_name_apart(few, tmp_path):
-    a, b = few.datasets[0], str(store(tmp_path / "B" / "data.npz", 1))
+    a, b = few["sources"][0], str(store(tmp_path / "B" / "data.npz", 1))
     alone = {
-        path: transfer(replace(few, out=Path(path).parent / "out", datasets=(path,)), False)[0]
+        path: transfer(**{**few, "out": Path(path).parent / "out", "sources": (path,)})[0]
         for path in (a, b)
     }
     assert alone[a]["designs"] != alone[b]["designs"]
-    assert transfer(replace(few, datasets=(a, b)), False) == [alone[a], alone[b]]
-    assert transfer(replace(few, datasets=(b,)), False) == [alone[b]]
-    assert transfer(few, False) == [alone[a]]
+    assert transfer(**{**few, "sources": (a, b)}) == [alone[a], alone[b]]
+    assert transfer(**{**few, "sources": (b,)}) == [alone[b]]
+    assert transfer(**few) == [alone[a]]
 
 
 def test_the_report_of_transfer_names_both(few, tmp_path, capsys):
     b = str(store(tmp_path / "B" / "data.npz", 1))
-    arguments = ["--penalties", "0.1", "--seeds", "1", "--jobs", "1", "--out", str(few.out)]
-    policies = ["--policies", str(few.policies[0])]
-    assert main(["transfer", *policies, *arguments, "--datasets", few.datasets[0], b]) == 0
+    arguments = ["--penalties", "0.1", "--seeds", "1", "--jobs", "1", "--out", str(few["out"])]
+    policies = ["--policies", str(few["policies"][0])]
+    assert main(["transfer", *policies, *arguments, "--datasets", few["sources"][0], b]) == 0
     text = capsys.readouterr().out
-    for name in (few.datasets[0], b):
+    for name in (few["sources"][0], b):
         assert f"### {name}, penalty 0.1 (1 designs of each method)" in text
 
 
 def test_transfer_tells_penalties_that_agree_in_six_digits_apart(few):
     near = (0.1, 0.1 + 1e-8)
-    found = transfer(replace(few, penalties=near), False)
+    found = transfer(**{**few, "penalties": near})
     assert [each["penalty"] for each in found] == list(near)
     scores = {each["designs"]["no_edits"]["score"] for each in found}
     assert len(scores) == 2
 
 
 def test_transfer_designs_anew_for_what_replaced_a_file(few, tmp_path):
-    before = transfer(few, False)
-    path = Path(few.datasets[0])
+    before = transfer(**few)
+    path = Path(few["sources"][0])
     store(path, 1)
-    after = transfer(few, False)
+    after = transfer(**few)
     assert after != before
-    assert after == transfer(replace(few, out=tmp_path / "new"), False)
+    assert after == transfer(**{**few, "out": tmp_path / "new"})
     store(path, 0)
-    assert transfer(few, False) == before
+    assert transfer(**few) == before
 
 
 def test_transfer_designs_anew_in_episodes_of_another_length(few):
-    before = transfer(few, False)
-    config = few.policies[0] / "config.json"
+    before = transfer(**few)
+    config = few["policies"][0] / "config.json"
     content = config.read_text()
     try:
         write_json(config, {**json.loads(content), "batches_per_step": 9})
-        assert transfer(few, False) != before
+        assert transfer(**few) != before
     finally:
         config.write_text(content)
-    assert transfer(few, False) == before
+    assert transfer(**few) == before
 
 
 @pytest.mark.parametrize("tabular", [False, True])
@@ -277,9 +278,11 @@ def test_other_commands_say_that_a_file_was_replaced(halving, tmp_path, monkeypa
     monkeypatch.setattr("rlnas.agents.experiments.frontier.run_all", never)
     monkeypatch.setattr("rlnas.tabular.builder._run", never)
     calls = [
-        lambda: capacity_study(WidthConfig(tmp_path / "w", str(path), seeds=1, jobs=1), False),
+        lambda: capacity_study(
+            "width", tmp_path / "w", str(path), seeds=1, jobs=1, progress_bar=False
+        ),
         lambda: frontier(
-            FrontierConfig(str(path), tmp_path / "f", halving, (0.1,), 1, jobs=1), False
+            str(path), tmp_path / "f", halving, (0.1,), seeds=1, jobs=1, progress_bar=False
         ),
         lambda: build_table(str(path), tmp_path / "t", epochs=(1,), n_seeds=1, progress_bar=False),
     ]

@@ -4,11 +4,11 @@ import csv
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from rlnas.agents.cli.experiment_config import DepthConfig, WidthConfig
 from rlnas.agents.experiments import capacity as module
 from rlnas.agents.experiments.capacity import (
     DEPTH_STUDY,
@@ -71,20 +71,28 @@ def test_ranges_are_equally_many_architectures_in_the_order_of_their_weights():
 
 
 @pytest.fixture(scope="module")
-def studied(tmp_path_factory) -> tuple[WidthConfig, str]:
+def studied(tmp_path_factory) -> tuple[dict[str, Any], str]:
     """A study of width on wine with six architectures, only to be read."""
-    config = WidthConfig(tmp_path_factory.mktemp("width") / "out", "wine", seeds=2, jobs=1)
+    arguments = {
+        "study": "width",
+        "out": tmp_path_factory.mktemp("width") / "out",
+        "source": "wine",
+        "seeds": 2,
+        "jobs": 1,
+        "progress_bar": False,
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "WIDTH_STUDY", FEW)
-        return config, capacity_study(config, progress_bar=False)
+        return arguments, capacity_study(**arguments)
 
 
 def test_a_study_writes_data_a_table_and_a_plot(studied):
-    config, text = studied
-    names = {name for name in files_in(config.out) if not name.startswith("runs")}
+    arguments, text = studied
+    out = arguments["out"]
+    names = {name for name in files_in(out) if not name.startswith("runs")}
     assert names == {"task.json", "width.csv", "width.md", "width.png"}
-    assert (config.out / "width.md").read_text() == text + "\n"
-    with open(config.out / "width.csv", newline="") as file:
+    assert (out / "width.md").read_text() == text + "\n"
+    with open(out / "width.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(FEW) * 2
     assert {(row["width"], row["density"]) for row in rows} == {
@@ -104,23 +112,23 @@ def test_small_data_sets_are_trained_on_for_enough_batches(tmp_path, monkeypatch
 
     monkeypatch.setattr(module, "train_and_test", spy)
     with pytest.raises(InterruptedError):
-        capacity_study(WidthConfig(tmp_path / "out", "digits", jobs=1), progress_bar=False)
+        capacity_study("width", tmp_path / "out", jobs=1, progress_bar=False)
     assert seen == [3000 // 11]
 
 
 def test_the_same_call_goes_on_where_the_last_one_ended(studied, monkeypatch):
-    config, text = studied
-    kept = files_in(config.out)
+    arguments, text = studied
+    kept = files_in(arguments["out"])
     monkeypatch.setattr(module, "WIDTH_STUDY", FEW)
     monkeypatch.setattr(module, "_train", None)  # would fail if it was called
-    assert capacity_study(config, progress_bar=False) == text
-    assert files_in(config.out) == kept
+    assert capacity_study(**arguments) == text
+    assert files_in(arguments["out"]) == kept
 
 
 def test_a_study_of_depth_has_networks_of_several_layers(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "DEPTH_STUDY", DEEP)
     monkeypatch.setattr(module, "MIN_BATCHES", 1)
-    text = capacity_study(DepthConfig(tmp_path / "out", "wine", 1, jobs=1), progress_bar=False)
+    text = capacity_study("depth", tmp_path / "out", "wine", seeds=1, jobs=1, progress_bar=False)
     assert "one more hidden layer" in text
     (path,) = (tmp_path / "out" / "runs").glob("2-12-1-0-*.json")
     found = json.loads(path.read_text())
@@ -129,11 +137,11 @@ def test_a_study_of_depth_has_networks_of_several_layers(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"seeds": 0}, "seeds 0"), ({"dataset": "nothing"}, "unknown data set 'nothing'")],
+    [({"seeds": 0}, "seeds 0"), ({"source": "nothing"}, "unknown data set 'nothing'")],
 )
 def test_what_cannot_be_used_is_refused_before_anything_is_written(
     changes, message, tmp_path: Path
 ):
     with pytest.raises(InputError, match=message):
-        capacity_study(WidthConfig(tmp_path / "out", **changes), progress_bar=False)
+        capacity_study("width", tmp_path / "out", **changes, progress_bar=False)
     assert not (tmp_path / "out").exists()

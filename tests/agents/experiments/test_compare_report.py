@@ -12,7 +12,12 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 )
 
 from rlnas.agents.experiments.compare import POINTS, SearchTask, budgets
-from rlnas.agents.experiments.compare_report import interquartile_curve, picture, report, written
+from rlnas.agents.experiments.compare_report import (
+    interquartile_curve,
+    picture,
+    write_report,
+    written,
+)
 
 SEEDS = 8
 """The middle half is then four."""
@@ -140,7 +145,7 @@ def others(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_without_the_controller_nothing_is_said_of_it(tmp_path):
-    text = report(TABLE, others(made_up(TABLE)), tmp_path)
+    text = write_report(TABLE, others(made_up(TABLE)), tmp_path)
     assert "controller" not in text
     rows = table_of(text)
     assert list(rows) == ["strong", "weak"]
@@ -154,19 +159,19 @@ def test_without_the_controller_nothing_is_said_of_it(tmp_path):
 
 def test_the_controller_alone_has_a_report(tmp_path):
     results = {"controller": made_up(LIVE)["controller"]}
-    assert list(table_of(report(LIVE, results, tmp_path))) == ["controller"]
+    assert list(table_of(write_report(LIVE, results, tmp_path))) == ["controller"]
 
 
 def test_one_seed_is_its_own_interval(tmp_path):
     results = others(made_up(TABLE, n_seeds=1))
-    rows = table_of(report(TABLE, results, tmp_path))
+    rows = table_of(write_report(TABLE, results, tmp_path))
     for method, (found,) in results.items():
         assert numbers(rows[method]["best score found"]) == [found["score"]] * 3
 
 
 def test_one_seed_is_enough_for_a_report_with_the_controller(tmp_path):
     results = made_up(TABLE, n_seeds=1)
-    rows = table_of(report(TABLE, results, tmp_path))
+    rows = table_of(write_report(TABLE, results, tmp_path))
     for method, (found,) in results.items():
         assert numbers(rows[method]["best score found"]) == [found["score"]] * 3
     assert rows["weak"]["controller better"].startswith("1.00")
@@ -174,7 +179,7 @@ def test_one_seed_is_enough_for_a_report_with_the_controller(tmp_path):
 
 def test_equal_results_of_all_methods_have_a_report(tmp_path):
     same = made_up(TABLE)["weak"][:1] * SEEDS
-    rows = table_of(report(TABLE, {"controller": same, "random": same}, tmp_path))
+    rows = table_of(write_report(TABLE, {"controller": same, "random": same}, tmp_path))
     assert numbers(rows["random"]["controller better"]) == [0.5, 0.5, 0.5]
 
 
@@ -259,7 +264,7 @@ def test_rows_of_scores_and_improvement_are_level():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("report")
-    report(LIVE, made_up(LIVE), out)
+    write_report(LIVE, made_up(LIVE), out)
     return out
 
 
@@ -280,7 +285,7 @@ def test_the_plots_are_a_picture(folder):
 
 
 def test_the_same_results_give_the_same_files(folder, tmp_path):
-    report(LIVE, made_up(LIVE), tmp_path)
+    write_report(LIVE, made_up(LIVE), tmp_path)
     for name in ("comparison.md", "comparison.png"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
@@ -300,6 +305,6 @@ def test_tensorboard_has_the_curves_and_the_plots(folder):
 
 def test_a_report_written_again_does_not_draw_curves_twice(tmp_path):
     for n_seeds in (4, SEEDS):
-        report(LIVE, others(made_up(LIVE, n_seeds)), tmp_path)
+        write_report(LIVE, others(made_up(LIVE, n_seeds)), tmp_path)
     found = events_in(tmp_path).Scalars("best_score/weak")
     assert len(found) == POINTS

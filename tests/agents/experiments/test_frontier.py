@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from rlnas.agents.cli.design_config import DesignConfig, EvaluateConfig
-from rlnas.agents.cli.experiment_config import FrontierConfig
 from rlnas.agents.designing.design import design
 from rlnas.agents.designing.evaluation import evaluate_design
 from rlnas.agents.experiments import frontier as module
@@ -19,8 +17,8 @@ from rlnas.agents.experiments.frontier_report import (
     by_penalty,
     picture,
     published,
-    report,
     within,
+    write_report,
 )
 from rlnas.agents.policies import environments
 from rlnas.agents.policies.environments import thorough_env
@@ -33,21 +31,22 @@ SHORT = {"episode_steps": 4, "width": 160, "density": 1.0, "weight_decay": LONG_
 
 
 @pytest.fixture(scope="module")
-def made(runs, tmp_path_factory) -> tuple[FrontierConfig, list[dict[str, Any]]]:
+def made(runs, tmp_path_factory) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A frontier on wine in episodes of four steps from 160 neurons, only to be read."""
-    config = FrontierConfig(
-        dataset="wine",
-        out=tmp_path_factory.mktemp("frontier") / "out",
-        policy=runs["maskable_ppo"],
-        penalties=(0.5, 0.01),
-        seeds=2,
-        jobs=1,
-    )
+    arguments = {
+        "source": "wine",
+        "out": tmp_path_factory.mktemp("frontier") / "out",
+        "policy": runs["maskable_ppo"],
+        "penalties": (0.5, 0.01),
+        "seeds": 2,
+        "jobs": 1,
+        "progress_bar": False,
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(environments, "THOROUGH", SHORT)
         patch.setattr(module, "THOROUGH", SHORT)
         patch.setattr(environments, "MIN_BATCHES", 10)
-        return config, frontier(config, progress_bar=False)
+        return arguments, frontier(**arguments)
 
 
 def point(penalty: float, seed: int, weights: int, accuracy: float) -> dict[str, Any]:
@@ -67,26 +66,26 @@ def test_every_penalty_and_seed_is_designed_for_by_all_methods(made):
 
 
 def test_the_designs_are_kept_and_have_the_results_that_are_told(made):
-    config, found = made
+    arguments, found = made
     for each in found:
-        (folder,) = (config.folder / "designs").glob(f"{each['penalty']:g}-{each['seed']}-*")
+        (folder,) = (arguments["out"] / "designs").glob(f"{each['penalty']:g}-{each['seed']}-*")
         keys = ("active_weights", "test_accuracy", "test_loss")
-        again = evaluate_design(EvaluateConfig(folder, "wine"))
+        again = evaluate_design(folder, "wine")
         assert {key: again[key] for key in keys} == each["methods"]["controller"]
 
 
 def test_the_same_call_goes_on_where_the_last_one_ended(made, monkeypatch):
-    config, found = made
-    kept = files_in(config.folder)
+    arguments, found = made
+    kept = files_in(arguments["out"])
     monkeypatch.setattr(module, "_point", None)  # would fail if it was called
-    assert frontier(config, progress_bar=False) == found
-    assert files_in(config.folder) == kept
+    assert frontier(**arguments) == found
+    assert files_in(arguments["out"]) == kept
 
 
 def test_a_folder_of_another_data_set_is_refused(made):
-    config, _ = made
+    arguments, _ = made
     with pytest.raises(InputError, match="another task"):
-        frontier(FrontierConfig("breast_cancer", config.out, config.policy), progress_bar=False)
+        frontier(**{**arguments, "source": "breast_cancer"})
 
 
 @pytest.mark.parametrize(
@@ -95,15 +94,15 @@ def test_a_folder_of_another_data_set_is_refused(made):
         ({"penalties": ()}, "no penalty"),
         ({"penalties": (-1.0,)}, "penalty -1.0 is out of range"),
         ({"seeds": 0}, "seeds 0 cannot be used"),
-        ({"dataset": "nothing"}, "unknown data set 'nothing'"),
+        ({"source": "nothing"}, "unknown data set 'nothing'"),
     ],
 )
 def test_what_cannot_be_used_is_refused_before_anything_is_written(
     changes, message, runs, tmp_path
 ):
-    settings = {"dataset": "wine", "policy": runs["maskable_ppo"], "out": tmp_path / "out"}
+    settings = {"source": "wine", "policy": runs["maskable_ppo"], "out": tmp_path / "out"}
     with pytest.raises(InputError, match=message):
-        frontier(FrontierConfig(**{**settings, **changes}), progress_bar=False)
+        frontier(**{**settings, **changes}, progress_bar=False)
     assert not (tmp_path / "out").exists()
 
 
@@ -123,8 +122,9 @@ def test_a_thorough_step_is_an_epoch_where_that_is_longer(runs, monkeypatch):
 
 def test_design_can_be_thorough(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(environments, "THOROUGH", SHORT)
-    config = DesignConfig(runs["maskable_ppo"], "wine", tmp_path / "out", thorough=True)
-    assert design(config, progress_bar=False)["initial"]["layer_sizes"] == [13, 160, 3]
+    run, out = runs["maskable_ppo"], tmp_path / "out"
+    made = design(run, "wine", out, thorough=True, progress_bar=False)
+    assert made.record["initial"]["layer_sizes"] == [13, 160, 3]
 
 
 # --- the report ---
@@ -139,7 +139,7 @@ def test_the_point_within_a_budget_is_the_largest_whatever_its_accuracy():
 
 def test_the_tables_have_means_over_seeds(tmp_path):
     found = [point(0.1, 0, 4000, 0.97), point(0.1, 1, 4200, 0.98), point(1, 0, 800, 0.9)]
-    text = report(found, "digits", tmp_path)
+    text = write_report(found, "digits", tmp_path)
     assert "| 5,000 | 0.1 | 4,100 | 0.0250 | 97.50% (97.00% to 98.00%) |" in text
     assert "| 4,000 | 1 | 800 | 0.1000 | 90.00% (90.00% to 90.00%) |" in text
     assert "| 0.1 | 4,100 | 0.0250 | 97.50%" in text
@@ -183,7 +183,7 @@ def test_names_of_published_results_overlap_nothing(dataset):
 
 
 def test_a_budget_that_no_design_fits_has_an_empty_row(tmp_path):
-    assert "| 1,000 | none |" in report([point(0.1, 0, 4000, 0.92)], "digits", tmp_path)
+    assert "| 1,000 | none |" in write_report([point(0.1, 0, 4000, 0.92)], "digits", tmp_path)
 
 
 def test_published_results_name_their_source():

@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.agents.cli.experiment_config import TransferConfig
 from rlnas.agents.cli.main import main
 from rlnas.agents.experiments import transfer as module
 from rlnas.agents.experiments.statistics import interquartile_mean
 from rlnas.agents.experiments.transfer import FIXED, SCHEDULES, design_once, transfer
-from rlnas.agents.experiments.transfer_report import by_task, difference, report, summary, verdict
+from rlnas.agents.experiments.transfer_report import (
+    by_task,
+    difference,
+    summary,
+    verdict,
+    write_report,
+)
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import fingerprint, load_policy, save_edit_sequence
@@ -38,16 +43,17 @@ def halving(run, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def compared(run, halving, tmp_path_factory) -> tuple[TransferConfig, list[dict[str, Any]]]:
-    config = TransferConfig(
-        out=tmp_path_factory.mktemp("transfer") / "out",
-        policies=(run, halving),
-        datasets=DATASETS,
-        penalties=(0.1, 0.5),
-        seeds=2,
-        jobs=1,
-    )
-    return config, transfer(config, progress_bar=False)
+def compared(run, halving, tmp_path_factory) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    arguments = {
+        "out": tmp_path_factory.mktemp("transfer") / "out",
+        "policies": (run, halving),
+        "sources": DATASETS,
+        "penalties": (0.1, 0.5),
+        "seeds": 2,
+        "jobs": 1,
+        "progress_bar": False,
+    }
+    return arguments, transfer(**arguments)
 
 
 def test_every_method_designs_for_every_data_set_penalty_and_seed(compared):
@@ -59,8 +65,8 @@ def test_every_method_designs_for_every_data_set_penalty_and_seed(compared):
 
 
 def test_a_policy_plays_one_episode_as_in_its_training_and_its_best_network_counts(compared):
-    config, found = compared
-    run = config.policies[0]
+    arguments, found = compared
+    run = arguments["policies"][0]
     for each in found:
         env = env_like(run, each["dataset"], each["penalty"])
         _, history = play_episode(env, load_policy(run), each["seed"])
@@ -112,9 +118,10 @@ def test_test_accuracy_is_that_of_the_test_samples(run):
 
 
 def test_the_same_call_goes_on_where_the_last_one_ended(compared, monkeypatch):
-    config, found = compared
-    kept = files_in(config.out)
-    (path,) = (config.out / "runs").glob("heldout_2-0.5-1-*.json")
+    arguments, found = compared
+    out = arguments["out"]
+    kept = files_in(out)
+    (path,) = (out / "runs").glob("heldout_2-0.5-1-*.json")
     path.unlink()
     designed = []
     whole = module.design_once
@@ -124,9 +131,9 @@ def test_the_same_call_goes_on_where_the_last_one_ended(compared, monkeypatch):
         return whole(env, seed, policies)
 
     monkeypatch.setattr(module, "design_once", noted)
-    assert transfer(config, progress_bar=False) == found
+    assert transfer(**arguments) == found
     assert designed == [("heldout:2", 1)]
-    assert files_in(config.out) == kept
+    assert files_in(out) == kept
 
 
 def test_a_schedule_gets_one_more_weight_where_it_finds_no_network(monkeypatch):
@@ -203,7 +210,7 @@ def test_the_verdict_counts_data_sets_on_which_no_rival_is_better():
 
 
 def test_tables_and_a_picture_are_written(tmp_path):
-    text = report(made_up({"mnist": 0.1, "heldout:0": 0}, {"dense": 0.4}), tmp_path)
+    text = write_report(made_up({"mnist": 0.1, "heldout:0": 0}, {"dense": 0.4}), tmp_path)
     assert (tmp_path / "transfer.md").read_text() == text + "\n"
     assert (tmp_path / "transfer.png").read_bytes().startswith(b"\x89PNG")
     assert text.count("\n| dense |") == 5  # of two data sets and penalties, and of all
@@ -228,17 +235,9 @@ def test_the_command_writes_the_report(run, halving, tmp_path, capsys):
 
 
 def test_results_of_other_policies_are_not_mixed_in(compared, halving):
-    config, _ = compared
-    other = TransferConfig(
-        out=config.out,
-        policies=(halving,),
-        datasets=("breast_cancer",),
-        penalties=(0.1,),
-        seeds=1,
-        jobs=1,
-    )
+    arguments, _ = compared
     with pytest.raises(InputError, match="holds results of another task"):
-        transfer(other, progress_bar=False)
+        transfer(**{**arguments, "policies": (halving,)})
 
 
 @pytest.mark.parametrize(
@@ -246,7 +245,7 @@ def test_results_of_other_policies_are_not_mixed_in(compared, halving):
     [
         ({"policies": ()}, "no policy: expected at least one run folder"),
         ({"policies": (Path("absent"),)}, "absent"),
-        ({"datasets": ("nothing",)}, "nothing"),
+        ({"sources": ("nothing",)}, "nothing"),
         ({"penalties": (-0.1,)}, "penalty -0.1 is out of range"),
         ({"seeds": 0}, "seeds"),
     ],
@@ -254,13 +253,13 @@ def test_results_of_other_policies_are_not_mixed_in(compared, halving):
 def test_bad_values_are_refused_before_anything_is_written(changes, message, run, tmp_path):
     values: dict[str, Any] = {
         "policies": (run,),
-        "datasets": ("breast_cancer",),
+        "sources": ("breast_cancer",),
         "seeds": 1,
         "jobs": 1,
     }
     out = tmp_path / "out"
     with pytest.raises(InputError, match=message):
-        transfer(TransferConfig(out=out, **{**values, **changes}), progress_bar=False)
+        transfer(out, **{**values, **changes}, progress_bar=False)
     assert not out.exists()
 
 
@@ -271,6 +270,4 @@ def test_a_rival_may_not_have_the_name_of_a_method(run, halving, tmp_path):
         (rigl / name).write_bytes(content)
     for rivals in [(rigl,), (halving, halving)]:
         with pytest.raises(InputError, match="need names of their own"):
-            transfer(
-                TransferConfig(out=tmp_path / "out", policies=(run, *rivals)), progress_bar=False
-            )
+            transfer(tmp_path / "out", (run, *rivals), progress_bar=False)

@@ -64,7 +64,7 @@ def test_the_same_seed_evolves_the_same_schedule_and_another_seed_another(evolve
 
 
 def test_assess_and_design_take_a_schedule_as_a_policy(evolved, tmp_path, capsys):
-    assert main(["assess", "--policy", str(evolved), "--episodes", "2"]) == 0
+    assert main(["evaluate-policy", "--policy", str(evolved), "--episodes", "2"]) == 0
     assert "trained" in capsys.readouterr().out
     out = tmp_path / "design"
     assert main(["design", "--policy", str(evolved), "--out", str(out)]) == 0

@@ -18,7 +18,6 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
     EventAccumulator,
 )
 
-from rlnas.agents.cli.design_config import AssessConfig
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.designing.design import evaluate_policy
 from rlnas.agents.policies import environments
@@ -572,7 +571,7 @@ def test_training_beats_random_edits_and_no_edits(tmp_path):
         seed=0,
     )
     run = train(config, progress_bar=False)
-    scores = evaluate_policy(AssessConfig(policy=run, episodes=10), progress_bar=False)
+    scores = evaluate_policy(policy=run, episodes=10, progress_bar=False)
     env = DesignEnv("wine", penalty=10.0, episode_steps=5, batches_per_step=10)
     nothing = [
         play_episode(env, lambda observation, mask: 0, 10_000 + k)[1][-1]["score"]

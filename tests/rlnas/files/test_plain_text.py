@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlnas.agents.cli import main as cli
-from rlnas.agents.cli.design_config import PlayConfig
+from rlnas.agents.cli.commands.data.list import DataList
+from rlnas.agents.cli.commands.design import print_design
+from rlnas.agents.cli.commands.play import QUIT, Play
 from rlnas.agents.cli.main import main
-from rlnas.agents.cli.play import QUIT, play
-from rlnas.agents.cli.printing import print_design
 from rlnas.agents.policies.environments import as_json
 from rlnas.agents.policies.policy import save_edit_sequence
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
@@ -70,16 +69,16 @@ def test_play_shows_the_name_of_a_file_as_it_is(tmp_path, capsys):
     np.savez(path, X=rng.normal(size=(80, 4)), y=rng.integers(2, size=80))
     save_edit_sequence(tmp_path / "run", [12])
     write_json(tmp_path / "run" / "config.json", as_json(tiny(tmp_path / "run")))
-    play(PlayConfig(str(path), policy=tmp_path / "run"), lambda prompt: QUIT)
+    Play(str(path), policy=tmp_path / "run").play(lambda prompt: QUIT)
     shown = capsys.readouterr().out
     assert r"Data set [red]evil\x1b[31m[bold], penalty" in shown
     assert "\x1b" not in shown
 
 
 def test_an_error_is_one_line_that_can_be_printed(monkeypatch, capsys):
-    def fail(config: object, quiet: bool) -> None:
+    def fail(command: object, shown: bool) -> None:
         raise InputError("no \x1b[31mfile\nhere \udc80")
 
-    monkeypatch.setattr(cli, "run", fail)
+    monkeypatch.setattr(DataList, "run", fail)
     assert main(["data", "list"]) == 2
     assert capsys.readouterr().err == "rlnas: no \\x1b[31mfile\\nhere \\udc80\n"

@@ -1,5 +1,6 @@
-"""The settings of the commands about data sets."""
+"""`rlnas data fetch`."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,18 +11,18 @@ from rlnas.agents.option_types import Option
 
 
 @dataclass(frozen=True)
-class FetchConfig:
+class DataFetch:
     """Download a data set, verify it, and keep it where rlnas finds it."""
 
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
-    """Which one: mnist or fashion_mnist."""
+    """Data set to download: mnist or fashion_mnist."""
     data_dir: Option[Path] = None
     """Folder to keep it in; by default the user's cache."""
 
+    def run(self, shown: bool) -> None:
+        """Download the data set and say where it is."""
+        from rlnas.data.download import fetch
 
-@dataclass(frozen=True)
-class ListConfig:
-    """Name the data sets, and say where each comes from."""
-
-    data_dir: Option[Path] = None
-    """Folder with IDX files, searched first."""
+        if shown:
+            logging.basicConfig(format="%(message)s", level=logging.INFO)
+        print(f"in {fetch(self.name, self.data_dir, shown)}")
