@@ -35,7 +35,7 @@ NAMES = {
     "no_edits": "no edits",
     "schedule": "the evolved schedule",
     "magnitude_pruning": "magnitude pruning",
-    "salience_pruning": "salience pruning",
+    "saliency_pruning": "saliency pruning",
     "rigl": "RigL",
     "set": "SET",
     "snip": "SNIP",
@@ -44,7 +44,7 @@ NAMES = {
 
 IN_README = {
     "frontier": ("0.003", "0.006", "0.05", "0.12", "0.1", "0.2", "1.2"),
-    "transfer": ("schedule", "magnitude_pruning", "salience_pruning", "rigl"),
+    "transfer": ("schedule", "magnitude_pruning", "saliency_pruning", "rigl"),
 }
 """The penalties and the rivals that the README shows."""
 
