@@ -283,9 +283,11 @@ def test_evaluate_policy_prints_both_means_and_their_difference(run, capsys):
     assert "standard errors" in lines[2]
 
 
-def test_evaluate_policy_of_scores_without_spread_prints_no_standard_errors(run, capsys, monkeypatch):
+def test_evaluate_policy_of_scores_without_spread_prints_no_standard_errors(
+    run, capsys, monkeypatch
+):
     scores = {"trained": [0.75, 0.75], "random": [0.5, 0.5]}
-    monkeypatch.setattr("rlnas.agents.designing.design.evaluate_policy", lambda *_: scores)
+    monkeypatch.setattr("rlnas.agents.designing.design.evaluate_policy", lambda **_: scores)
     assert call("evaluate-policy", "--policy", run) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "difference +0.2500"
 
@@ -609,7 +611,9 @@ def test_a_policy_that_cannot_be_used_is_refused(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_design_and_evaluate_policy_refuse_what_train_refuses(run, tmp_path, capsys, options, message):
+def test_design_and_evaluate_policy_refuse_what_train_refuses(
+    run, tmp_path, capsys, options, message
+):
     refused(["design", "--policy", run, "--out", tmp_path / "out", *options], capsys, message)
     assert not (tmp_path / "out").exists()
     refused(["evaluate-policy", "--policy", run, *options], capsys, message)
