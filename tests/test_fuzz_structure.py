@@ -223,7 +223,7 @@ def quick(monkeypatch):
 def run_compare(root: Path) -> Any:
     task = SearchTask(str(root / "table.npz"), True, 0.1, 30)
     found = compare.compare(task, root / "compare", ("random", "metaqnn"), 2, 1, False)
-    return compare_report.written(task, found), compare_report.picture(task, found)
+    return compare_report.to_markdown(task, found), compare_report.plot(task, found)
 
 
 def run_transfer(root: Path) -> Any:

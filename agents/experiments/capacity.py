@@ -22,6 +22,7 @@ from rlnas.data import datasets
 from rlnas.envs.validation import check_count
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_schema import POSITIVE, SHARE, WHOLE, record
+from rlnas.markdown import markdown_table
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
 from rlnas.nn.training import HYPERPARAMETERS
@@ -105,10 +106,10 @@ def capacity_study(
         {"depth": len(one), "width": one[0][0], "density": one[0][1], "seed": seed, **result}
         for (one, seed), result in zip(everything, found, strict=True)
     ]
-    text = written(rows, source, deep)
+    text = to_markdown(rows, source, deep)
     replace_file(out / f"{study}.csv", _as_csv(rows))
     replace_file(out / f"{study}.md", (text + "\n").encode())
-    replace_file(out / f"{study}.png", plots.png(picture(rows, source, deep)))
+    replace_file(out / f"{study}.png", plots.png(plot(rows, source, deep)))
     return text
 
 
@@ -199,41 +200,51 @@ def ranges(rows: Sequence[Row]) -> list[list[Row]]:
     return [[row for number in part for row in groups[number]] for part in parts]
 
 
-def written(rows: Sequence[Row], dataset: str, deep: bool) -> str:
+_COLUMNS = ("hidden layers", "width", "density", "active weights", "test accuracy", "test loss")
+
+
+def to_markdown(rows: Sequence[Row], dataset: str, deep: bool) -> str:
     """The fits of all architectures and of each range, and every architecture, as Markdown."""
     what = "one more hidden layer" if deep else "half the density"
     n_seeds = 1 + max(row["seed"] for row in rows)
-    lines = [
+    question = (
         f"`{dataset}`, {n_seeds} seeds. How much of the variance of the logarithm of the test "
         f"error do the active weights explain, and what does {what} at equal weights multiply the "
-        "error by (95 % bootstrap interval)?",
-        "",
-        f"| architectures | active weights | R² of weights | R² with shape | {what} |",
-        "|---|---|---|---|---|",
-    ]
+        "error by (95 % bootstrap interval)?"
+    )
+    fits = []
     for some in [list(rows), *ranges(rows)]:
         fit, counts = Fit(some, deep), [row["active_weights"] for row in some]
-        lines.append(
-            f"| {len(by_architecture(some))} | {min(counts):,} to {max(counts):,} | "
-            f"{fit.weights_alone:.3f} | {fit.with_shape:.3f} | x {fit.factor:.3f} |"
+        fits.append(
+            [
+                len(by_architecture(some)),
+                f"{min(counts):,} to {max(counts):,}",
+                f"{fit.weights_alone:.3f}",
+                f"{fit.with_shape:.3f}",
+                f"x {fit.factor:.3f}",
+            ]
         )
-    lines += [
-        "",
-        "| hidden layers | width | density | active weights | test accuracy | test loss |",
-        "|---|---|---|---|---|---|",
-    ]
+    architectures = []
     for (depth, width, density), some in by_architecture(rows).items():
         counts = [row["active_weights"] for row in some]
         accuracy = estimate([row["test_accuracy"] for row in some], trim=0)
         loss = np.mean([row["test_loss"] for row in some])
-        lines.append(
-            f"| {depth} | {width} | {density:g} | {np.mean(counts):,.0f} | {accuracy:.2%} | "
-            f"{loss:.4f} |"
+        architectures.append(
+            [
+                *(depth, width, f"{density:g}", f"{np.mean(counts):,.0f}"),
+                *(f"{accuracy:.2%}", f"{loss:.4f}"),
+            ]
         )
-    return "\n".join(lines)
+    tables = [
+        markdown_table(
+            ("architectures", "active weights", "R² of weights", "R² with shape", what), fits
+        ),
+        markdown_table(_COLUMNS, architectures),
+    ]
+    return "\n\n".join([question, *tables])
 
 
-def picture(rows: Sequence[Row], dataset: str, deep: bool) -> Any:
+def plot(rows: Sequence[Row], dataset: str, deep: bool) -> Any:
     """Test accuracy against active weights, a line for each density or depth, with intervals."""
     drawn, axes = plots.figure(8, 5.5)
     shapes = sorted({_shape(row, deep) for row in rows})

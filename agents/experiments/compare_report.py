@@ -17,6 +17,7 @@ from rlnas.agents.experiments.statistics import (
     probability_of_improvement,
 )
 from rlnas.files.atomic import replace_file
+from rlnas.markdown import markdown_table
 
 COLUMNS = {
     "score": "best score found",
@@ -38,9 +39,9 @@ def write_report(task: SearchTask, results: dict[str, list[Result]], out: Path) 
     Returns:
         The table, as Markdown.
     """
-    text = written(task, results)
+    text = to_markdown(task, results)
     replace_file(out / "comparison.md", (text + "\n").encode())
-    drawn = picture(task, results)
+    drawn = plot(task, results)
     replace_file(out / "comparison.png", plots.png(drawn))
     if (out / "tensorboard").is_dir():
         rmtree(out / "tensorboard")  # curves of an earlier report would be drawn as well
@@ -53,7 +54,7 @@ def write_report(task: SearchTask, results: dict[str, list[Result]], out: Path) 
     return text
 
 
-def written(task: SearchTask, results: dict[str, list[Result]]) -> str:
+def to_markdown(task: SearchTask, results: dict[str, list[Result]]) -> str:
     """A table with a row for each method, the best first."""
     unit = "look-ups" if task.tabular else "training batches"
     n_seeds = max(len(runs) for runs in results.values())
@@ -63,7 +64,7 @@ def written(task: SearchTask, results: dict[str, list[Result]]) -> str:
         if all(key in runs[0] for runs in results.values())
     }
     against = CONTROLLER in results
-    lines = [
+    heading = (
         f"`{task.name}`{', the table' if task.tabular else ''}: penalty {task.penalty:g}, "
         f"{task.budget:,} {unit} each, {n_seeds} seed{'s' * (n_seeds > 1)}. Interquartile "
         "mean with 95 % bootstrap interval"
@@ -71,24 +72,21 @@ def written(task: SearchTask, results: dict[str, list[Result]]) -> str:
             "; how likely a search of the controller finds a better score than one of the method."
             if against
             else "."
-        ),
-        "",
-        "| method | "
-        + " | ".join([*columns.values(), *(["controller better"] if against else []), "minutes"])
-        + " |",
-        "|---" * (len(columns) + 2 + against) + "|",
-    ]
+        )
+    )
+    heads = ["method", *columns.values(), *(["controller better"] if against else []), "minutes"]
+    rows = []
     for method in sorted(results, key=lambda method: -_middle(results[method], "score")):
         runs = results[method]
         cells = [f"{estimate([run[key] for run in runs]):.4f}" for key in columns]
         if against:
             cells.append("" if method == CONTROLLER else f"{_improvement(results, method):.2f}")
         cells.append(f"{np.mean([run['seconds'] for run in runs]) / 60:.1f}")
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append([method, *cells])
+    return f"{heading}\n\n{markdown_table(heads, rows)}"
 
 
-def picture(task: SearchTask, results: dict[str, list[Result]]) -> Any:
+def plot(task: SearchTask, results: dict[str, list[Result]]) -> Any:
     """Four plots: scores, the best score against the budget, profiles, improvement."""
     drawn, (scores, curves, profiles, wins) = plots.figure(20, 5, columns=4)
     methods = sorted(results, key=lambda method: _middle(results[method], "score"))

@@ -19,6 +19,7 @@ from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.integers import whole
+from rlnas.markdown import markdown_table
 from rlnas.nn import proxies
 from rlnas.nn.initialization import new_network
 from rlnas.nn.network import SparseNetwork
@@ -74,7 +75,7 @@ def estimator_study(
     """
     table = Table.load(source)
     rows = study(table, load_dataset(table.dataset, data_dir=data_dir), sample, seed, progress_bar)
-    text = written(rows)
+    text = to_markdown(rows)
     replace_file(out / "estimators.md", (text + "\n").encode())
     plot(rows, out / "estimators.png")
     return text
@@ -359,27 +360,26 @@ def _check(table: Table, dataset: Dataset) -> None:
 # --- the table and the picture ---
 
 
-def written(rows: Sequence[dict[str, Any]]) -> str:
-    """What `study` returns as a Markdown table, the cheap before the costly.
+def to_markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows of `study` as a Markdown table, sorted by cost.
 
-    Correlations are written with their 95 % bootstrap intervals where they have one.
+    Spearman correlations have their 95 % bootstrap intervals.
     """
-    lines = [
-        "| estimate | cost (batches) | architectures | Spearman | Kendall "
-        "| Spearman at fixed weights | Kendall at fixed weights |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    lines = []
     for row in sorted(rows, key=lambda row: row["cost"]):
         overall, fixed = (
             f"{row[key]:.3f} ({row[f'{key}_low']:.3f} to {row[f'{key}_high']:.3f})"
             for key in ("spearman", "spearman_at_fixed_weights")
         )
         cost = f"{row['cost']:,.0f}" if row["cost"] >= 100 else f"{row['cost']:.3g}"
+        kendall = (f"{row[key]:.3f}" for key in ("kendall", "kendall_at_fixed_weights"))
+        of_all, at_fixed = kendall
         lines.append(
-            f"| {row['estimator']} | {cost} | {row['architectures']:,} | {overall} | "
-            f"{row['kendall']:.3f} | {fixed} | {row['kendall_at_fixed_weights']:.3f} |"
+            [row["estimator"], cost, f"{row['architectures']:,}", overall, of_all, fixed, at_fixed]
         )
-    return "\n".join(lines)
+    columns = ("estimate", "cost (batches)", "architectures", "Spearman", "Kendall")
+    fixed_columns = ("Spearman at fixed weights", "Kendall at fixed weights")
+    return markdown_table((*columns, *fixed_columns), lines)
 
 
 def plot(rows: Sequence[dict[str, Any]], path: str | Path) -> None:

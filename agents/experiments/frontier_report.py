@@ -12,6 +12,7 @@ from rlnas.agents.experiments.compare import CONTROLLER
 from rlnas.agents.experiments.statistics import Interval, estimate
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
+from rlnas.markdown import markdown_table
 
 BUDGETS = (60_000, 13_000, 5_000, 4_000, 3_069, 1_000)
 """Active weights at which published results are compared with."""
@@ -34,7 +35,7 @@ def write_report(combinations: Sequence[dict[str, Any]], dataset: str, out: Path
     points = by_penalty(combinations)
     text = f"{_by_budget(points)}\n\n{_by_penalty(points)}"
     replace_file(out / "frontier.md", (text + "\n").encode())
-    replace_file(out / "frontier.png", plots.png(picture(points, published(dataset))))
+    replace_file(out / "frontier.png", plots.png(plot(points, published(dataset))))
     write_json(out / "results.json", list(combinations))
     return text
 
@@ -73,46 +74,39 @@ def within(
 
 def _by_budget(points: dict[float, list[dict[str, Any]]]) -> str:
     methods = _methods(points)
-    lines = [
-        "| active weights at most | penalty | active weights | test loss | "
-        + " | ".join(f"{method}, test accuracy" for method in methods)
-        + " |",
-        "|---" * (4 + len(methods)) + "|",
-    ]
+    heads = ["active weights at most", *_heads(methods)]
+    rows = []
     for budget in BUDGETS:
         found = within(points, budget)
-        if found is None:
-            lines.append(f"| {budget:,} | none" + " |" * (3 + len(methods)))
-        else:
-            lines.append(f"| {budget:,} | {_row(*found, methods)}")
-    return "\n".join(lines)
+        none = ["none", *[""] * (2 + len(methods))]
+        rows.append([f"{budget:,}", *(none if found is None else _row(*found, methods))])
+    return markdown_table(heads, rows)
 
 
 def _by_penalty(points: dict[float, list[dict[str, Any]]]) -> str:
     methods, n_seeds = _methods(points), max(len(some) for some in points.values())
-    lines = [
-        f"Means of {n_seeds} seed{'s' * (n_seeds > 1)} with 95 % bootstrap intervals:",
-        "",
-        "| penalty | active weights | test loss | "
-        + " | ".join(f"{method}, test accuracy" for method in methods)
-        + " |",
-        "|---" * (3 + len(methods)) + "|",
-    ]
-    return "\n".join([*lines, *(f"| {_row(p, some, methods)}" for p, some in points.items())])
+    heading = f"Means of {n_seeds} seed{'s' * (n_seeds > 1)} with 95 % bootstrap intervals:"
+    rows = [_row(penalty, some, methods) for penalty, some in points.items()]
+    return f"{heading}\n\n{markdown_table(_heads(methods), rows)}"
 
 
-def _row(penalty: float, some: list[dict[str, Any]], methods: list[str]) -> str:
+def _heads(methods: list[str]) -> list[str]:
+    accuracies = (f"{method}, test accuracy" for method in methods)
+    return ["penalty", "active weights", "test loss", *accuracies]
+
+
+def _row(penalty: float, some: list[dict[str, Any]], methods: list[str]) -> list[str]:
     weights = mean(some, CONTROLLER, "active_weights").value
     loss = mean(some, CONTROLLER, "test_loss").value
-    cells = [f"{mean(some, method, 'test_accuracy'):.2%}" for method in methods]
-    return f"{penalty:g} | {weights:,.0f} | {loss:.4f} | " + " | ".join(cells) + " |"
+    accuracies = (f"{mean(some, method, 'test_accuracy'):.2%}" for method in methods)
+    return [f"{penalty:g}", f"{weights:,.0f}", f"{loss:.4f}", *accuracies]
 
 
 def _methods(points: dict[float, list[dict[str, Any]]]) -> list[str]:
     return list(next(iter(points.values()))[0]["methods"])
 
 
-def picture(points: dict[float, list[dict[str, Any]]], others: list[dict[str, str]]) -> Any:
+def plot(points: dict[float, list[dict[str, Any]]], others: list[dict[str, str]]) -> Any:
     """Test error and test loss against active weights, of all methods and of published results."""
     drawn, (errors, losses) = plots.figure(14, 6, columns=2)
     for axes in (errors, losses):

@@ -23,6 +23,7 @@ from rlnas.envs.validation import check_count
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_schema import NUMBER, Form, record
+from rlnas.markdown import markdown_table
 
 EPISODES = 50
 """Episodes that a strategy is judged by, for each seed; or 1 where all episodes are alike."""
@@ -236,7 +237,7 @@ def reference_scores(
         results.setdefault((task, strategy), []).append(result)
     text = "\n\n".join(_section(TASKS[task], _summary(results, task), n_seeds) for task in tasks)
     replace_file(out / "reference_scores.md", (text + "\n").encode())
-    replace_file(out / "reference_scores.png", _picture(results, tasks))
+    replace_file(out / "reference_scores.png", _plot(results, tasks))
     return text
 
 
@@ -266,27 +267,23 @@ def _section(task: Task, summary: dict[str, dict[str, Interval]], n_seeds: int) 
     """One task's table, as Markdown."""
     arguments = "".join(f", {key}={value!r}" for key, value in task.arguments.items())
     known = "regret" in summary["random"]
-    lines = [
-        f"### {task.title}",
-        "",
-        f"`gymnasium.make({task.name!r}{arguments})`; learners take {task.steps:,} steps; "
-        f"{n_seeds} seeds.",
-        "",
-        "| strategy | score of the final design |" + (" regret |" if known else ""),
-        "|---|---|" + ("---|" if known else ""),
+    heading = (
+        f"### {task.title}\n\n`gymnasium.make({task.name!r}{arguments})`; learners take "
+        f"{task.steps:,} steps; {n_seeds} seeds."
+    )
+    columns = ["strategy", "score of the final design", *(["regret"] if known else [])]
+    keys = ("score", "regret") if known else ("score",)
+    rows = [
+        [strategy, *(f"{found[key]:.4f}" for key in keys)] for strategy, found in summary.items()
     ]
-    for strategy, found in summary.items():
-        regret = f" {found['regret']:.4f} |" if known else ""
-        lines.append(f"| {strategy} | {found['score']:.4f} |{regret}")
     if known:
-        best = summary["greedy"]
-        gap = best["optimum"].value - best["reachable"].value
-        lines.append(f"| best within reach | {best['reachable'].value:.4f} | {gap:.4f} |")
-        lines.append(f"| optimum of the table | {best['optimum'].value:.4f} | 0 |")
-    return "\n".join(lines)
+        optimum, reachable = (summary["greedy"][key].value for key in ("optimum", "reachable"))
+        rows.append(["best within reach", f"{reachable:.4f}", f"{optimum - reachable:.4f}"])
+        rows.append(["optimum of the table", f"{optimum:.4f}", "0"])
+    return f"{heading}\n\n{markdown_table(columns, rows)}"
 
 
-def _picture(results: _Results, tasks: tuple[str, ...]) -> bytes:
+def _plot(results: _Results, tasks: tuple[str, ...]) -> bytes:
     """PNG: interquartile mean and interval of the score of every strategy, a column per task."""
     drawn, columns = plots.figure(2.6 * len(tasks) + 1, 2.6, columns=len(tasks))
     for axes, task in zip(columns, tasks, strict=True):

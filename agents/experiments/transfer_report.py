@@ -12,6 +12,7 @@ from rlnas.agents.experiments.statistics import Interval, estimate
 from rlnas.data.synthetic import PREFIXES
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
+from rlnas.markdown import markdown_table
 
 
 def write_report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
@@ -27,7 +28,7 @@ def write_report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
     sections = [_section(name, some) for name, some in by_task(combinations).items()]
     text = "\n\n".join([summary(combinations), *sections, verdict(combinations)])
     replace_file(out / "transfer.md", (text + "\n").encode())
-    replace_file(out / "transfer.png", plots.png(picture(combinations)))
+    replace_file(out / "transfer.png", plots.png(plot(combinations)))
     write_json(out / "results.json", list(combinations))
     return text
 
@@ -56,13 +57,15 @@ def difference(combinations: Sequence[dict[str, Any]], method: str) -> Interval:
 def summary(combinations: Sequence[dict[str, Any]]) -> str:
     """What the controller is better by, over all penalties and seeds of each task."""
     tasks = by_task(combinations)
-    heads = (f"{name} ({len(some)} pairs)" for name, some in tasks.items())
-    lines = [f"| controller better than | {' | '.join(heads)} |", "|---|" + "---|" * len(tasks)]
-    for method in combinations[0]["designs"]:
-        if method != CONTROLLER:
-            found = (f"{difference(some, method):+.4f}" for some in tasks.values())
-            lines.append(f"| {method} | {' | '.join(found)} |")
-    return "\n".join(lines)
+    heads = [f"{name} ({len(some)} pairs)" for name, some in tasks.items()]
+    rivals = [method for method in combinations[0]["designs"] if method != CONTROLLER]
+    return markdown_table(
+        ["controller better than", *heads],
+        [
+            [method, *(f"{difference(some, method):+.4f}" for some in tasks.values())]
+            for method in rivals
+        ],
+    )
 
 
 def _section(name: str, combinations: list[dict[str, Any]]) -> str:
@@ -70,20 +73,18 @@ def _section(name: str, combinations: list[dict[str, Any]]) -> str:
     blocks = []
     for penalty in sorted({each["penalty"] for each in combinations}):
         some = [each for each in combinations if each["penalty"] == penalty]
-        lines = [
-            f"### {name}, penalty {penalty:g} ({len(some)} designs of each method)",
-            "",
-            "| method | test score | controller better by | test accuracy | active weights |",
-            "|---|---|---|---|---|",
-        ]
+        rows = []
         for method in some[0]["designs"]:
             better = "" if method == CONTROLLER else f"{difference(some, method):+.4f}"
             weights = int(np.median(values(some, method, "active_weights")))
-            lines.append(
-                f"| {method} | {estimate(values(some, method, 'test_score')):.4f} | {better} | "
-                f"{estimate(values(some, method, 'test_accuracy')):.2%} | {weights:,} |"
-            )
-        blocks.append("\n".join(lines))
+            score = estimate(values(some, method, "test_score"))
+            accuracy = estimate(values(some, method, "test_accuracy"))
+            rows.append([method, f"{score:.4f}", better, f"{accuracy:.2%}", f"{weights:,}"])
+        heads = ("method", "test score", "controller better by", "test accuracy", "active weights")
+        blocks.append(
+            f"### {name}, penalty {penalty:g} ({len(some)} designs of each method)\n\n"
+            + markdown_table(heads, rows)
+        )
     return "\n\n".join(blocks)
 
 
@@ -101,7 +102,7 @@ def verdict(combinations: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def picture(combinations: Sequence[dict[str, Any]]) -> Any:
+def plot(combinations: Sequence[dict[str, Any]]) -> Any:
     """A plot for each task: how much better the controller is than each method."""
     tasks = by_task(combinations)
     drawn, columns = plots.figure(4 * len(tasks) + 1, 3.2, columns=len(tasks))

@@ -14,9 +14,9 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 from rlnas.agents.experiments.compare import POINTS, SearchTask, budgets
 from rlnas.agents.experiments.compare_report import (
     interquartile_curve,
-    picture,
+    plot,
+    to_markdown,
     write_report,
-    written,
 )
 
 SEEDS = 8
@@ -84,7 +84,7 @@ def numbers(cell: str) -> list[float]:
 @pytest.mark.parametrize("task", [TABLE, LIVE], ids=["table", "live"])
 def test_means_and_intervals_are_those_of_the_results(task):
     results = made_up(task)
-    rows = table_of(written(task, results))
+    rows = table_of(to_markdown(task, results))
     names = {
         "score": "best score found",
         "test_score": "the same design's score on test samples",
@@ -107,7 +107,7 @@ def test_means_and_intervals_are_those_of_the_results(task):
 
 def test_improvement_is_the_share_of_pairs_that_the_controller_wins():
     results = made_up(TABLE)
-    rows = table_of(written(TABLE, results))
+    rows = table_of(to_markdown(TABLE, results))
     ours = column(results["controller"], "score")
     for method in ("weak", "strong"):
         theirs = column(results[method], "score")
@@ -119,21 +119,21 @@ def test_improvement_is_the_share_of_pairs_that_the_controller_wins():
 
 
 def test_the_best_method_comes_first():
-    rows = table_of(written(TABLE, made_up(TABLE)))
+    rows = table_of(to_markdown(TABLE, made_up(TABLE)))
     assert list(rows) == ["strong", "controller", "weak"]
 
 
 def test_the_task_is_told_above_the_table():
-    text = written(TABLE, made_up(TABLE)).splitlines()[0]
+    text = to_markdown(TABLE, made_up(TABLE)).splitlines()[0]
     for fact in ("`digits`, the table", "penalty 0.25", "20,000 look-ups each", "8 seeds"):
         assert fact in text
-    text = written(LIVE, made_up(LIVE)).splitlines()[0]
+    text = to_markdown(LIVE, made_up(LIVE)).splitlines()[0]
     for fact in ("`wine`:", "penalty 0.1", "5,000 training batches each", "8 seeds"):
         assert fact in text
 
 
 def test_live_searches_have_no_regret():
-    rows = table_of(written(LIVE, made_up(LIVE)))
+    rows = table_of(to_markdown(LIVE, made_up(LIVE)))
     assert all("regret" not in cells for cells in rows.values())
 
 
@@ -151,7 +151,7 @@ def test_without_the_controller_nothing_is_said_of_it(tmp_path):
     assert list(rows) == ["strong", "weak"]
     assert rows["weak"] == {
         name: cell
-        for name, cell in table_of(written(TABLE, made_up(TABLE)))["weak"].items()
+        for name, cell in table_of(to_markdown(TABLE, made_up(TABLE)))["weak"].items()
         if name != "controller better"
     }
     assert (tmp_path / "comparison.png").is_file()
@@ -196,7 +196,7 @@ def test_curves_are_interquartile_means_at_every_budget():
         curves = np.array([found["curve"] for found in runs])
         expected = [middle(curves[:, point]) for point in range(POINTS)]
         np.testing.assert_allclose(interquartile_curve(runs), expected, rtol=1e-12)
-    axes = picture(LIVE, results).axes[1]
+    axes = plot(LIVE, results).axes[1]
     drawn = {line.get_label(): line for line in axes.lines}
     assert set(drawn) == set(results)
     for method, line in drawn.items():
@@ -206,7 +206,7 @@ def test_curves_are_interquartile_means_at_every_budget():
 
 def test_profiles_are_shares_of_searches_above_each_score():
     results = made_up(TABLE)
-    drawn = lines(picture(TABLE, results).axes[2])
+    drawn = lines(plot(TABLE, results).axes[2])
     assert len(drawn) == len(results)
     for levels, shares in drawn:
         matching = [
@@ -220,8 +220,8 @@ def test_profiles_are_shares_of_searches_above_each_score():
 
 def test_scores_and_improvement_are_drawn_where_the_table_has_them():
     results = made_up(TABLE)
-    scores, _, _, wins = picture(TABLE, results).axes
-    rows = table_of(written(TABLE, results))
+    scores, _, _, wins = plot(TABLE, results).axes
+    rows = table_of(to_markdown(TABLE, results))
     assert [label.get_text() for label in scores.get_yticklabels()] == list(rows)[::-1]
     found = {container.lines[0].get_ydata()[0]: container for container in scores.containers}
     for place, method in enumerate(list(rows)[::-1]):
@@ -243,7 +243,7 @@ def test_tick_labels_do_not_touch_however_close_the_methods_are(apart):
     for runs in results.values():
         for found in runs:
             found["score"] = 0.951138 + apart * (found["score"] - 0.8)
-    drawn = picture(TABLE, results)
+    drawn = plot(TABLE, results)
     drawn.draw_without_rendering()
     for axes in drawn.axes:
         shown = [label.get_window_extent() for label in axes.get_xticklabels()]
@@ -254,7 +254,7 @@ def test_tick_labels_do_not_touch_however_close_the_methods_are(apart):
 
 
 def test_rows_of_scores_and_improvement_are_level():
-    scores, _, _, wins = picture(TABLE, made_up(TABLE)).axes
+    scores, _, _, wins = plot(TABLE, made_up(TABLE)).axes
     assert scores.get_ylim() == wins.get_ylim()
     assert [label.get_text() for label in scores.get_yticklabels()] == [
         label.get_text() for label in wins.get_yticklabels()
@@ -275,7 +275,7 @@ def events_in(folder: Path) -> EventAccumulator:
 
 
 def test_the_table_is_a_file(folder):
-    assert (folder / "comparison.md").read_text() == written(LIVE, made_up(LIVE)) + "\n"
+    assert (folder / "comparison.md").read_text() == to_markdown(LIVE, made_up(LIVE)) + "\n"
 
 
 def test_the_plots_are_a_picture(folder):

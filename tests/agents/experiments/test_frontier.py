@@ -15,7 +15,7 @@ from rlnas.agents.experiments.frontier import RIVALS, frontier
 from rlnas.agents.experiments.frontier_report import (
     PUBLISHED,
     by_penalty,
-    picture,
+    plot,
     published,
     within,
     write_report,
@@ -166,7 +166,7 @@ def of_table(dataset: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist"])
 def test_names_of_published_results_overlap_nothing(dataset):
     others = published(dataset)
-    drawn = picture(by_penalty(of_table(dataset)), others)
+    drawn = plot(by_penalty(of_table(dataset)), others)
     drawn.draw_without_rendering()
     axes = drawn.axes[0]
     names = [text for text in axes.texts if text.get_text()]
