@@ -11,6 +11,8 @@ import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+import rlnas
+import rlnas.agents
 from rlnas.agents.cli import main
 from tests.snippets import ROOT, run
 
@@ -82,6 +84,13 @@ def test_every_page_is_in_the_navigation_once():
     named = [page for page in pages(site["nav"]) if not page.startswith("repository/")]
     written = [page.relative_to(DOCS).as_posix() for page in PAGES[1:]]
     assert sorted(named) == sorted(["index.md", *written])  # the README is the first page
+
+
+def test_the_reference_has_every_public_name_and_no_other():
+    public = {f"rlnas.{name}" for name in rlnas.__all__ if name != "__version__"}
+    public |= {f"rlnas.agents.{name}" for name in rlnas.agents.__all__}
+    pages = (DOCS / "reference").glob("*.md")
+    assert {name for page in pages for name in anchors(page) if "." in name} == public
 
 
 @pytest.mark.parametrize(
