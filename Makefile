@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer docs docs-site scores estimators clean
+.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -44,8 +44,8 @@ $(LOWEST)/installed: pyproject.toml constraints-lowest.txt
 	touch $@
 
 test-faults: setup  ## kill long commands and Ray workers again and again: half an hour
-	RLNAS_KILLS=6 $(BIN)/python -m pytest -q -s tests/agents/test_kills.py \
-		tests/agents/test_resume.py tests/agents/test_ray.py tests/agents/test_ray_machines.py
+	RLNAS_KILLS=6 $(BIN)/python -m pytest -q -s tests/agents/training/test_kills.py \
+		tests/agents/training/test_resume.py tests/agents/distributed/test_ray.py tests/agents/distributed/test_ray_machines.py
 
 fuzz: setup  ## 10,000 mutated files a reader, every value of others replaced: half an hour
 	RLNAS_FUZZ=10000 $(BIN)/python -m pytest -q -s -n auto tests/test_fuzz.py \
@@ -98,6 +98,21 @@ controller: setup  ## train the controller that comes with rlnas, evolve its riv
 
 transfer: setup  ## one design for data never seen, the controller against fixed schedules: 10 minutes
 	$(BIN)/rlnas transfer --out runs/transfer
+	cp runs/transfer/transfer.md runs/transfer/transfer.png docs
+	$(BIN)/python docs/insert.py
+
+compare: setup  ## search strategies with the same budget, on tables, digits and MNIST: two to three hours
+	set -e; for name in digits mnist; do \
+		$(BIN)/rlnas compare --table $$name --seeds 10 --budget 300 --penalty 0.03 \
+			--out runs/compare-table-$$name; \
+	done
+	$(BIN)/rlnas compare --dataset digits --seeds 10 --budget 300000 --out runs/compare-digits
+	$(BIN)/rlnas compare --dataset mnist --seeds 5 --budget 300000 --out runs/compare-mnist
+	set -e; for name in table-digits table-mnist digits mnist; do \
+		cp runs/compare-$$name/comparison.md docs/compare/$$name.md; \
+		cp runs/compare-$$name/comparison.png docs/compare/$$name.png; \
+	done
+	$(BIN)/python docs/insert.py
 
 frontier: setup  ## designs for MNIST and Fashion-MNIST beside their rivals, tested once: two hours
 	$(BIN)/rlnas frontier --dataset mnist --out runs/frontier-mnist
@@ -108,6 +123,7 @@ frontier: setup  ## designs for MNIST and Fashion-MNIST beside their rivals, tes
 		cp runs/frontier-$$name/frontier.md docs/frontier/$$name.md; \
 		cp runs/frontier-$$name/results.json docs/frontier/$$name.json; \
 	done
+	$(BIN)/python docs/insert.py
 
 capacity: setup  ## the poster's studies of width and depth: half an hour
 	set -e; for name in digits mnist fashion_mnist; do for study in width depth; do \
@@ -115,15 +131,17 @@ capacity: setup  ## the poster's studies of width and depth: half an hour
 		$(BIN)/rlnas study $$study --dataset $$name --out runs/study/$$name-$$study; \
 		cp runs/study/$$name-$$study/$$study.* docs/capacity/$$name/; \
 	done; done
+	$(BIN)/python docs/insert.py
 
-docs: setup  ## the pages of the environments, the data cards
+docs: setup  ## the pages of the environments, tables in pages, the data cards
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/insert.py
 	set -e; for table in digits mnist; do \
-		$(BIN)/rlnas benchmark card --table $$table --out rlnas/tables/$$table; \
+		$(BIN)/rlnas benchmark card --table $$table --out rlnas/tabular/data/$$table; \
 	done
 
 docs-site: setup  ## the documentation as a site that needs no network: build/site/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 scores: setup  ## the reference scores: an hour
 	$(BIN)/rlnas benchmark scores --out runs/scores/live --tasks digits
@@ -131,14 +149,15 @@ scores: setup  ## the reference scores: an hour
 		tabular-digits-varied tabular-mnist tabular-mnist-varied
 	set -e; for part in live tables; do \
 		cp runs/scores/$$part/reference_scores.png docs/reference_scores_$$part.png; \
-		$(BIN)/python docs/insert.py docs/reference_scores.md $$part \
-			runs/scores/$$part/reference_scores.md; \
+		cp runs/scores/$$part/reference_scores.md docs/reference_scores/$$part.md; \
 	done
+	$(BIN)/python docs/insert.py
 
 estimators: setup  ## how well cheap estimates rank architectures: 8 minutes
 	set -e; for table in digits mnist; do \
 		$(BIN)/rlnas study estimators --table $$table --out docs/estimators/$$table; \
 	done
+	$(BIN)/python docs/insert.py
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.agents import checkpoint
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.ppo import train
+from rlnas.agents.training import checkpoint
+from rlnas.agents.training.ppo import train
 
 TIMES: list[np.ndarray] = []
 

@@ -22,9 +22,11 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from rlnas.datasets import Dataset, load
-from rlnas.network import SparseNetwork, random_network
-from rlnas.training import HYPERPARAMETERS, Batches, train
+from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.export.torch_module import to_torch
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import SparseNetwork
+from rlnas.nn.training import HYPERPARAMETERS, Batches, train
 
 SHAPES = ((784, 300, 100, 10), (784, 100, 10), (64, 32, 10), (784, 1000, 1000, 10))
 DENSITIES = (0.01, 0.02, 0.05, 0.2, 1.0)
@@ -46,7 +48,7 @@ def problem(shape: tuple[int, ...]) -> Dataset:
     """Random pixels of a shape's input size, in ten classes; only speed is measured."""
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (20_000, shape[0]), dtype=np.uint8)
-    return load((x, rng.integers(0, shape[-1], 20_000)))
+    return load_dataset((x, rng.integers(0, shape[-1], 20_000)))
 
 
 def ours(network: SparseNetwork, data: Dataset) -> Contender:
@@ -247,7 +249,7 @@ def main() -> None:
 
 
 def _layer_weights(network: SparseNetwork) -> list[torch.Tensor]:
-    module = network.to_torch()
+    module = to_torch(network)
     before = network.starts[:-2]
     return [
         layer.weight.detach()[:, start:].clone()

@@ -17,17 +17,17 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from rlnas import kernels, scan
 from rlnas.envs import actions, design_env
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
+from rlnas.nn import gradients, kernels
 
 KERNELS = (
     (kernels, "train"),
     (kernels, "evaluate"),
     (kernels, "probe"),
-    (scan, "correlate"),
-    (scan, "summarise"),
+    (gradients, "correlate"),
+    (gradients, "summarize"),
 )
 PARTS = {
     "training": (design_env, "train"),

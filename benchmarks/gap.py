@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from rlnas.agents.compare import CONTROLLER, SearchTask, run
-from rlnas.agents.resumable import Call, own_folder, run_all
-from rlnas.agents.statistics import estimate
-from rlnas.files import read_json
+from rlnas.agents.distributed.jobs import Call, own_folder, run_all
+from rlnas.agents.experiments.compare import CONTROLLER, SearchTask, run
+from rlnas.agents.experiments.statistics import estimate
+from rlnas.files.json_files import read_json
 
-METHODS = ("random", "hill_climbing", "ageing_evolution", "cartesian_programming")
+METHODS = ("random", "hill_climbing", "aging_evolution", "cartesian_programming")
 """Searches whose designs are trained for as long as an episode lasts, no longer."""
 
 

@@ -11,10 +11,10 @@ import psutil
 import tyro
 from tqdm import tqdm
 
-from rlnas import datasets
+from rlnas.data import datasets
+from rlnas.data.synthetic import FAMILIES
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.design_env import DesignEnv
-from rlnas.synthetic import FAMILIES
 
 LOOKS = 10
 

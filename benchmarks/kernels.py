@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from rlnas import kernels, training
-from rlnas.datasets import Dataset
-from rlnas.kernels import TILE
-from rlnas.network import SparseNetwork, random_network
+from rlnas.data.datasets import Dataset
+from rlnas.nn import kernels, training
+from rlnas.nn.initialization import random_network
+from rlnas.nn.kernels import TILE
+from rlnas.nn.network import SparseNetwork
 
 SHAPE = (784, 300, 100, 10)
 DENSITIES = (0.01, 0.02, 0.05, 0.2, 1.0)

@@ -17,11 +17,11 @@ import onnxruntime
 import torch
 import tyro
 
-from rlnas.agents.evaluation import own_data
-from rlnas.artefacts import load_design
-from rlnas.export import export
-from rlnas.inference import for_inference
-from rlnas.torch_module import OnFeatures
+from rlnas.agents.designing.evaluation import own_data
+from rlnas.designs.saved import load_design
+from rlnas.export.formats import export_network
+from rlnas.export.inference import for_inference
+from rlnas.export.torch_module import OnFeatures
 
 REPEATS = 5
 """The fastest counts."""
@@ -98,10 +98,10 @@ def main(settings: Settings) -> None:
     with tempfile.TemporaryDirectory() as name, torch.inference_mode():
         folder = Path(name)
         for form in ("c", "c-int8"):
-            facts = export(inference, form, folder / form, "network", rows)
+            facts = export_network(inference, form, folder / form, "network", rows)
             best = min(seconds_of_c(folder / form, rows) for _ in range(REPEATS))
             print(f"| {form} | {best / len(rows) * 1e6:.2f} | {facts['flash']:,} |")
-        export(inference, "onnx", folder, "network", rows)
+        export_network(inference, "onnx", folder, "network", rows)
         session = onnxruntime.InferenceSession(folder / "network.onnx", options)
         rivals: dict[str, Callable[[np.ndarray], object]] = {
             "onnxruntime": lambda row: session.run(["logits"], {"features": row}),

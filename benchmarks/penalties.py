@@ -16,14 +16,14 @@ import tyro
 from moocore import hypervolume
 
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.design import run_episode
-from rlnas.agents.episodes import env_like
-from rlnas.agents.policy import load_policy
-from rlnas.agents.ppo import train_once
-from rlnas.agents.resumable import Call, own_folder, run_all
-from rlnas.agents.statistics import estimate
-from rlnas.datasets import load_all
-from rlnas.forms import NUMBER, list_of, record
+from rlnas.agents.distributed.jobs import Call, own_folder, run_all
+from rlnas.agents.experiments.statistics import estimate
+from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.episode import play_episode
+from rlnas.agents.policies.policy import load_policy
+from rlnas.agents.training.ppo import train_once
+from rlnas.data.datasets import load_datasets
+from rlnas.files.json_schema import NUMBER, list_of, record
 
 FIRST_EPISODE = 10_000
 """Seed of the first fresh episode; training uses seeds near its own."""
@@ -60,7 +60,7 @@ def run(config: TrainConfig, penalties: tuple[float, ...], episodes: int) -> dic
         env = env_like(folder, penalty=penalty)
         designs[f"{penalty:g}"] = []
         for k in range(episodes):
-            info = run_episode(env, policy, FIRST_EPISODE + k)[1][-1]
+            info = play_episode(env, policy, FIRST_EPISODE + k)[1][-1]
             weights = info["active_weights"] / env.reference
             designs[f"{penalty:g}"].append([info["score"], 1 - info["val_accuracy"], weights])
     return designs
@@ -68,7 +68,7 @@ def run(config: TrainConfig, penalties: tuple[float, ...], episodes: int) -> dic
 
 def main(settings: Settings) -> None:
     """Train, design, print a table."""
-    data = load_all(list(settings.train.dataset), settings.train.data_dir)
+    data = load_datasets(list(settings.train.dataset), settings.train.data_dir)
     task = {
         "train": str(settings.train),
         "episodes": settings.episodes,

@@ -16,8 +16,8 @@ import numpy as np
 import tyro
 
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.ppo import train
-from rlnas.archive import FILE, ArchivedDesign, DesignArchive
+from rlnas.agents.training.ppo import train
+from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 
 ENVIRONMENTS = 2
 
@@ -30,7 +30,7 @@ class Settings:
     """That the training is made to have evaluated."""
 
 
-def more(last: ArchivedDesign, designs: int) -> Iterator[ArchivedDesign]:
+def more(last: DesignRecord, designs: int) -> Iterator[DesignRecord]:
     """Worse designs, after the last one."""
     rng = np.random.default_rng(0)
     for k in range(designs):
@@ -56,11 +56,13 @@ def main(settings: Settings) -> None:
             "batch_size": 20,
         }
         train(TrainConfig(dataset=("wine",), run_dir=run, **few), progress_bar=False)
-        archive = DesignArchive(run / FILE)
+        archive = DesignDatabase(run / FILE)
         archive.add(more(replace(archive.best()[0], timestep=80), settings.designs))
         print(f"{settings.designs:,} designs, {archive.path.stat().st_size / 2**20:,.0f} MiB")
         began = time.monotonic()
-        subprocess.run([sys.executable, "-m", "rlnas.agents.cli", "report", str(run)], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "rlnas.agents.cli.main", "report", str(run)], check=True
+        )
         seconds = time.monotonic() - began
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
         print(f"the report took {seconds:.0f} s and {memory:,.0f} MiB at the most")

@@ -20,13 +20,13 @@ import numpy as np
 import torch
 import tyro
 
-from rlnas import datasets
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.episodes import make_env
-from rlnas.agents.ppo import new_model, new_vec_env
-from rlnas.agents.ray_cluster import cluster
-from rlnas.agents.ray_vec_env import RayVecEnv
-from rlnas.agents.replay import ReplayableEnv
+from rlnas.agents.distributed.ray_cluster import cluster
+from rlnas.agents.distributed.ray_vec_env import RayVecEnv
+from rlnas.agents.policies.environments import make_env
+from rlnas.agents.training.ppo import new_model, new_vec_env
+from rlnas.data import datasets
+from rlnas.envs.replay import ReplayableEnv
 
 NETWORK = 1.25e9
 """Bytes per second of the learner's network in the estimate: ten gigabits."""
@@ -196,7 +196,7 @@ def measure(name: str, scaling: Scaling) -> None:
     config = TrainConfig(
         dataset=(name,), num_envs=scaling.num_envs, batch_size=400, run_dir=Path("unused")
     )
-    data = datasets.load_all([name], None)
+    data = datasets.load_datasets([name], None)
     make = partial(make_env, config, data)
     seconds = durations(make, 300)
     vector_steps = max(10, int(scaling.seconds / (seconds.mean() * scaling.num_envs)))

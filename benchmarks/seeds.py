@@ -19,15 +19,15 @@ import torch
 import tyro
 
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.design import random_policy, run_episode
-from rlnas.agents.episodes import env_like
-from rlnas.agents.policy import Policy, load_policy
-from rlnas.agents.ppo import train_once
-from rlnas.agents.resumable import Call, own_folder, run_all
-from rlnas.agents.statistics import estimate
-from rlnas.agents.transfer import judge
-from rlnas.datasets import load_all
-from rlnas.forms import NUMBER, list_of, record
+from rlnas.agents.distributed.jobs import Call, own_folder, run_all
+from rlnas.agents.experiments.statistics import estimate
+from rlnas.agents.experiments.transfer import judge
+from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.episode import play_episode, random_policy
+from rlnas.agents.policies.policy import Policy, load_policy
+from rlnas.agents.training.ppo import train_once
+from rlnas.data.datasets import load_datasets
+from rlnas.files.json_schema import NUMBER, list_of, record
 
 FIRST_EPISODE = 10_000
 """Seed of the first fresh episode; training uses seeds near its own."""
@@ -67,7 +67,7 @@ def play(folder: Path, policy: Policy, episodes: int) -> dict[str, list[float]]:
     """
     env, judged = env_like(folder), []
     for k in range(episodes):
-        run_episode(env, policy, FIRST_EPISODE + k)
+        play_episode(env, policy, FIRST_EPISODE + k)
         judged.append(judge(env.now.network, env.dataset, env.penalty))
     return {key: [facts[key] for facts in judged] for key in ("score", "test_score")}
 
@@ -85,7 +85,7 @@ def standard_error(values: np.ndarray) -> float:
 
 def main(settings: Settings) -> None:
     """Train, play, print a table."""
-    data = load_all(list(settings.train.dataset), settings.train.data_dir)
+    data = load_datasets(list(settings.train.dataset), settings.train.data_dir)
     task = {
         "train": str(settings.train),
         "episodes": settings.episodes,

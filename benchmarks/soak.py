@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import tyro
 
-from rlnas.agents.checkpoint import checkpoints
+from rlnas.agents.training.checkpoint import checkpoints
 
 TRAIN = ("--dataset", "mixed", "varied", "images", "--num-envs", "8", "--penalty", "0.01", "1")
 
@@ -47,7 +47,15 @@ def main(soak: Soak) -> None:
     soak.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, soak.out.open("w", newline="") as file:
         run = Path(folder) / "run"
-        command = [sys.executable, "-m", "rlnas.agents.cli", "train", "--run-dir", str(run), *TRAIN]
+        command = [
+            sys.executable,
+            "-m",
+            "rlnas.agents.cli.main",
+            "train",
+            "--run-dir",
+            str(run),
+            *TRAIN,
+        ]
         training = subprocess.Popen(
             [*command, "--total-timesteps", "1000000000"],
             stdout=subprocess.DEVNULL,

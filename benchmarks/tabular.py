@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 import rlnas  # noqa: F401
 from rlnas.envs.sb3_vec_env import TabularVecEnv
-from rlnas.table import Table
+from rlnas.tabular.table import Table
 
 NAME = "rlnas/TabularDigits-v0"
 REPEATS = 5

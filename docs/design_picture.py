@@ -8,8 +8,8 @@ from math import isqrt
 from pathlib import Path
 
 from rlnas import plots
-from rlnas.artefacts import load_design
-from rlnas.files import replace_file
+from rlnas.designs.saved import load_design
+from rlnas.files.atomic import replace_file
 
 if __name__ == "__main__":
     network = load_design(sys.argv[1]).network

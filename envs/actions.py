@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlnas import edits
-from rlnas.kernels import compiled
-from rlnas.network import SparseNetwork
-from rlnas.probe import Probe
+from rlnas.nn import edits
+from rlnas.nn.gradients import Probe
+from rlnas.nn.kernels import compiled
+from rlnas.nn.network import SparseNetwork
+from rlnas.nn.rewiring import mean_fans
 from rlnas.scoring import reference_weights
-from rlnas.surgery import mean_fans
 
 MAX_DEPTH = 3
 """Hidden layers a design may have."""
@@ -38,6 +38,9 @@ OPERATIONS = (
     _ADD_LAYER,
     _REMOVE_LAYER,
 ) = range(len(OPERATIONS))
+
+NO_OP = 0
+"""The action that changes nothing, in live and tabular environments alike."""
 
 FACTORS = (1.25, 2.0)
 """How much adding multiplies what is there; removing divides by the same."""

@@ -8,12 +8,12 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import DTypeLike
 
-from rlnas import datasets, plots
-from rlnas.architecture import check_architecture
-from rlnas.datasets import Dataset, Source
-from rlnas.edits import EditError
+from rlnas import plots
+from rlnas.data import datasets
+from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
-from rlnas.envs.arguments import (
+from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
+from rlnas.envs.validation import (
     REWARDS,
     Range,
     check_action,
@@ -24,12 +24,14 @@ from rlnas.envs.arguments import (
     check_seed,
     check_under_way,
 )
-from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
 from rlnas.errors import InputError
-from rlnas.network import SparseNetwork, new_network, random_network
-from rlnas.probe import PROBE_SIZE, probe
+from rlnas.nn.architecture import check_architecture
+from rlnas.nn.edits import EditError
+from rlnas.nn.gradients import PROBE_SIZE, probe
+from rlnas.nn.initialization import new_network, random_network
+from rlnas.nn.network import SparseNetwork
+from rlnas.nn.training import HYPERPARAMETERS, Batches, check_fit, evaluate, train
 from rlnas.scoring import reference_weights
-from rlnas.training import HYPERPARAMETERS, Batches, check_fit, evaluate, train
 
 MAX_LOSS = 1e18
 """A network with a larger loss has diverged: its squares would soon leave float32."""
@@ -70,8 +72,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 
     Amounts are relative to what is there and at least 1. An action is illegal if the network has
     no such layer, if nothing would be left, or beyond 3 hidden layers, 512 neurons in a layer or
-    twice the reference number of weights. The salience of a connection is its squared weight times
-    Adam's estimate of the curvature (`rlnas.edits.salience`). An illegal action changes nothing and still costs the
+    twice the reference number of weights. The saliency of a connection is its squared weight times
+    Adam's estimate of the curvature (`rlnas.nn.edits.saliency`). An illegal action changes nothing and still costs the
     step. Masks: `info["action_mask"]` (int8, for `action_space.sample`), `action_masks()` (bool,
     for sb3-contrib), and one row per environment through vector environments (their infos, or
     `env_method("action_masks")`).
@@ -125,7 +127,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     | `action_mask` | int8 `[39]` |
 
     A vector environment has one array for each entry, with a row for each environment.
-    `rlnas.architecture.layers_of(info)` gives the layers that are there. The attribute `words` has
+    `rlnas.nn.architecture.layers_of(info)` gives the layers that are there. The attribute `words` has
     text: `dataset`, and of the last step `operation` and `action` (with its layer and amount).
 
     If a network diverges (a loss that is not finite, or astronomic), the step is undone, `diverged`
@@ -135,9 +137,9 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     info has the words too.
 
     ## Arguments
-    * `dataset`: a name (see `rlnas.datasets.load`), a path to an `.npz` file, `(X, y)`, a
+    * `dataset`: a name (see `rlnas.data.datasets.load_dataset`), a path to an `.npz` file, `(X, y)`, a
       `Dataset`, or a list of these, of which each episode draws one. `"mixed"` stands for
-      `rlnas.synthetic.TRAINING_FAMILY`, `"varied"` for 256 more tasks, larger ones,
+      `rlnas.data.synthetic.TRAINING_FAMILY`, `"varied"` for 256 more tasks, larger ones,
       `"images"` for 96 of small images, and `"mixed_held_out"` for tasks of other kinds.
     * `penalty`: what the reference number of weights costs, in accuracy; or `(low, high)`, drawn
       log-uniformly at every reset.
@@ -148,7 +150,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     * `width`, `density`: of the starting network; a number or `(low, high)`, drawn log-uniformly.
     * `network`: a starting network of your own, copied at every reset.
     * `weight_decay`: of the training; 0.1 suits episodes of many epochs
-      (`rlnas.training.LONG_DECAY`).
+      (`rlnas.nn.training.LONG_DECAY`).
     * `data_dir`: where IDX files are looked for.
     * `render_mode`: `"ansi"` (a text table) or `"rgb_array"` (a picture of the network).
 
@@ -172,7 +174,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         data_dir: str | PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
-        self.datasets = datasets.load_all(dataset, data_dir)
+        self.datasets = datasets.load_datasets(dataset, data_dir)
         self.dataset_index = 0  # until the first episode
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)

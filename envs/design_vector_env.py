@@ -16,9 +16,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
-from rlnas import datasets
+from rlnas.data import datasets
 from rlnas.envs.actions import ACTIONS
-from rlnas.envs.arguments import (
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.validation import (
     check_actions,
     check_autoreset_mode,
     check_count,
@@ -28,7 +29,6 @@ from rlnas.envs.arguments import (
     check_under_way,
     spread_seed,
 )
-from rlnas.envs.design_env import DesignEnv
 
 
 class DesignVectorEnv(SyncVectorEnv):
@@ -65,7 +65,7 @@ class DesignVectorEnv(SyncVectorEnv):
         limit = check_limit(max_episode_steps)
         if num_threads is not None:
             num_threads = check_count("num_threads", num_threads)
-        arguments["dataset"] = datasets.load_all(
+        arguments["dataset"] = datasets.load_datasets(
             arguments.pop("dataset", "digits"), arguments.get("data_dir")
         )
 

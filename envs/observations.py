@@ -10,12 +10,12 @@ from math import copysign, log2, log10, sqrt
 
 import numpy as np
 
-from rlnas.datasets import Dataset
+from rlnas.data.datasets import Dataset
 from rlnas.envs.actions import ACTIONS, MAX_DEPTH, OPERATIONS
-from rlnas.network import AVERAGE, SparseNetwork
-from rlnas.probe import Probe
+from rlnas.nn.gradients import Probe
+from rlnas.nn.network import AVERAGE, SparseNetwork
+from rlnas.nn.training import Evaluation
 from rlnas.scoring import reference_weights, score
-from rlnas.training import Evaluation
 
 
 @dataclass(frozen=True, eq=False)

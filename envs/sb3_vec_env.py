@@ -11,9 +11,9 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from rlnas.envs.arguments import check_count
 from rlnas.envs.design_vector_env import in_threads, thread_pool
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
+from rlnas.envs.validation import check_count
 from rlnas.errors import InputError
 
 

@@ -7,10 +7,10 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import shortest_path
 
-from rlnas.architecture import Architecture
 from rlnas.envs.actions import ALL_LAYERS, OPERATIONS, Action
-from rlnas.grid import Grid
 from rlnas.integers import whole
+from rlnas.nn.architecture import Architecture
+from rlnas.tabular.grid import Grid
 
 
 def tabular_actions(grid: Grid) -> tuple[Action, ...]:

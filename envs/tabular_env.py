@@ -8,20 +8,8 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas import plots
-from rlnas.architecture import Architecture
-from rlnas.envs.arguments import (
-    REWARDS,
-    Range,
-    check_action,
-    check_choice,
-    check_count,
-    check_options,
-    check_range,
-    check_seed,
-    check_under_way,
-)
 from rlnas.envs.tabular_actions import middle_layer, reachable, tabular_actions
-from rlnas.envs.tabular_steps import (
+from rlnas.envs.tabular_dynamics import (
     ELAPSED,
     NUMBER,
     REPORT,
@@ -32,7 +20,19 @@ from rlnas.envs.tabular_steps import (
     make_rules,
     observation_names,
 )
-from rlnas.table import Table
+from rlnas.envs.validation import (
+    REWARDS,
+    Range,
+    check_action,
+    check_choice,
+    check_count,
+    check_options,
+    check_range,
+    check_seed,
+    check_under_way,
+)
+from rlnas.nn.architecture import Architecture
+from rlnas.tabular.table import Table
 
 
 class TabularEnv(gym.Env[np.ndarray, np.integer]):
@@ -40,7 +40,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
 
     ## Description
     A step takes microseconds and the best design is known, so that algorithms can be compared in
-    seconds and by their regret. The architectures are those of a `rlnas.table.Table`: up to 3
+    seconds and by their regret. The architectures are those of a `rlnas.tabular.table.Table`: up to 3
     hidden layers with one of 5 widths (8 to 128 neurons) and one of 5 densities (1/32 to 1/2)
     each, 16,276 in all, each trained from scratch with 3 seeds. The words, the reward and the
     length of an episode are those of `DesignEnv`; what is designed is an architecture and not, as

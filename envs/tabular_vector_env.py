@@ -9,8 +9,9 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlnas.architecture import Architecture
-from rlnas.envs.arguments import (
+from rlnas.envs.tabular_dynamics import ELAPSED, NUMBER, REPORT, Settings, advance, begin
+from rlnas.envs.tabular_env import TabularEnv, best_reachable, start_elsewhere
+from rlnas.envs.validation import (
     Range,
     check_actions,
     check_autoreset_mode,
@@ -21,16 +22,8 @@ from rlnas.envs.arguments import (
     check_under_way,
     spread_seed,
 )
-from rlnas.envs.tabular_env import TabularEnv, best_reachable, start_elsewhere
-from rlnas.envs.tabular_steps import (
-    ELAPSED,
-    NUMBER,
-    REPORT,
-    Settings,
-    advance,
-    begin,
-)
-from rlnas.table import Table
+from rlnas.nn.architecture import Architecture
+from rlnas.tabular.table import Table
 
 NUMBERS_AHEAD = 512
 """Random numbers drawn at once for an environment, of some of its next episodes."""

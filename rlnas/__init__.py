@@ -1,10 +1,16 @@
 """Compact neural networks designed by reinforcement learning.
 
-Importing `rlnas` registers its environments with Gymnasium, see `rlnas.registration`.
+The public interface is what `rlnas.__all__` and `rlnas.agents.__all__` name; names are loaded when
+they are first used. Importing `rlnas` registers its environments with Gymnasium.
 """
+
+import lazy_loader
 
 from rlnas.registration import register
 
 __version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ += ["__version__"]
 
 register()

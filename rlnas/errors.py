@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     The command line prints the message without a traceback and exits with code 2.
     """
+
+
+class EditError(ValueError):
+    """The edit would leave no network: there is nothing to add, or nothing would be left."""

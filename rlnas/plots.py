@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.network import AVERAGE, SparseNetwork
+from rlnas.nn.network import AVERAGE, SparseNetwork
 
 MOST_LINES = 4000
 """Connections drawn at the most, the largest weights first."""

@@ -6,15 +6,18 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import gymnasium as gym
 import pytest
 import tyro
 
+import rlnas
+from docs import insert
 from docs.generate import FOLDER, PAGES, page
 from docs.insert import with_part
-from rlnas.agents.experiment_config import FrontierConfig
+from rlnas.agents.cli.commands.frontier import Frontier
 from rlnas.errors import InputError
 from tests.snippets import ROOT, fences, run
 
@@ -53,12 +56,21 @@ def test_the_commands_run(code, document, tmp_path):
     assert shell.stderr == ""
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+PROSE = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("*.md", ".github/*.md", "docs/**/*.md", "benchmarks/*.md")
+    for path in ROOT.glob(pattern)
+)
+
+
+@pytest.mark.parametrize("document", PROSE)
 def test_links_to_files_lead_somewhere(document):
-    links = re.findall(r"\]\((?!http)([^)#]+)", (ROOT / document).read_text())
-    assert links
-    for link in links:
+    for link in re.findall(r"\]\((?!http)([^)#]+)", (ROOT / document).read_text()):
         assert (ROOT / document).parent.joinpath(link).exists(), link
+
+
+def test_there_are_documents_with_links():
+    assert {"README.md", "CONTRIBUTING.md", *DOCUMENTS, "docs/log/controller-2026.md"} <= set(PROSE)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -91,7 +103,7 @@ def commands_of(target: str) -> list[list[str]]:
 @pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist"])
 def test_make_frontier_has_the_penalties_of_the_page(dataset):
     configs = [
-        tyro.cli(FrontierConfig, args=words[2:])
+        tyro.cli(Frontier, args=words[2:])
         for words in commands_of("frontier")
         if words[1:2] == ["frontier"]
     ]
@@ -133,3 +145,84 @@ def test_the_reference_scores_have_a_place_for_each_part(part):
     (inside,) = re.findall(f"<!-- begin {part} -->(.*)<!-- end {part} -->", text, re.DOTALL)
     assert "| maskable_ppo |" in inside
     assert with_part(text, part, inside) == text
+
+
+# --- what is said in two places ---
+
+
+@pytest.mark.parametrize("name", insert.PARTS)
+def test_tables_in_pages_are_those_of_the_stored_results(name):
+    assert (ROOT / name).read_text() == insert.with_parts(name), "run `make docs`"
+
+
+def test_every_part_of_a_page_has_a_source():
+    for name in PROSE:
+        parts = re.findall("^<!-- begin (.*) -->$", (ROOT / name).read_text(), re.MULTILINE)
+        assert parts == list(insert.PARTS.get(name, ()))
+
+
+@pytest.mark.parametrize(
+    ("source", "pages"),
+    [
+        ("frontier/mnist.md", {"README.md", "docs/frontier.md"}),
+        ("frontier/fashion_mnist.md", {"docs/frontier.md"}),
+        ("transfer.md", {"README.md", "docs/controller.md"}),
+        ("compare/table-mnist.md", {"docs/compare.md"}),
+        ("compare/digits.md", {"docs/compare.md"}),
+        ("capacity/digits/depth.md", {"docs/capacity.md"}),
+        ("estimators/mnist/estimators.md", {"docs/estimators.md"}),
+        ("reference_scores/live.md", {"docs/reference_scores.md"}),
+    ],
+)
+def test_other_results_make_the_pages_that_show_them_stale(source, pages, tmp_path, monkeypatch):
+    for path in [ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")]:
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text())
+    result = tmp_path / "docs" / source
+    before_intervals = re.compile(r"\.(\d)(?=\d*%? \()")
+    other = before_intervals.sub(lambda digit: f".{(int(digit[1]) + 1) % 10}", result.read_text())
+    result.write_text(other)
+    monkeypatch.setattr(insert, "ROOT", tmp_path)
+    stale = {name for name in insert.PARTS if (ROOT / name).read_text() != insert.with_parts(name)}
+    assert stale == pages
+
+
+def test_cells_are_rounded_with_their_intervals():
+    assert insert.rounded("+0.0516 (-0.0004 to +0.0996)", 3) == "+0.052 (-0.000 to +0.100)"
+
+
+def test_the_prose_of_the_readme_quotes_stored_results():
+    text = (ROOT / "README.md").read_text()
+    results = "".join(path.read_text() for path in (ROOT / "docs" / "frontier").glob("*.md"))
+    accuracies = re.findall(r"\d\d\.\d\d%", text)
+    assert len(accuracies) > 40
+    assert [value for value in accuracies if value not in results] == []
+    (rows,) = insert.tables("docs/compare/mnist.md")
+    (said,) = re.findall(
+        r"score (0\.\d+) against (0\.\d+).*?better ones: (0\.\d+)", text, re.DOTALL
+    )
+    scores = {row["method"]: row["best score found"].split()[0] for row in rows}
+    methods = ("controller", "tournament_evolution", "shipped_controller")
+    assert list(said) == [insert.rounded(scores[method], 3) for method in methods]
+
+
+def test_the_page_of_the_controller_has_the_commands_that_make_it():
+    page = (ROOT / "docs" / "controller.md").read_text()
+    said = [shlex.split(line) for line in re.findall("^    (rlnas .*)", page, re.MULTILINE)]
+    made = [words for words in commands_of("controller") if words[0].endswith("/rlnas")]
+    assert said == [["rlnas", *words[1:]] for words in made]
+
+
+def test_the_version_is_the_same_everywhere():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    released = re.findall(
+        r"^## \[([\d.]+)\] - (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert rlnas.__version__ == version
+    assert released[0] == (
+        version,
+        *re.findall("^date-released: (.*)", citation, re.MULTILINE),
+    )
+    assert re.findall("^version: (.*)", citation, re.MULTILINE) == [version]

@@ -15,21 +15,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas import datasets, idx, plots
-from rlnas.agents.checkpoint import FOLDER
-from rlnas.agents.design import design
-from rlnas.agents.design_config import DesignConfig, ReportConfig
-from rlnas.agents.episodes import run_config
-from rlnas.agents.policy import load_policy
-from rlnas.agents.ppo import restored, train
-from rlnas.agents.report import report
-from rlnas.archive import FILE, DesignArchive
-from rlnas.artefacts import load_design
+from rlnas import plots
+from rlnas.agents.designing.design import design
+from rlnas.agents.designing.report import write_report
+from rlnas.agents.policies.environments import run_config
+from rlnas.agents.policies.policy import load_policy
+from rlnas.agents.training.checkpoint import FOLDER
+from rlnas.agents.training.ppo import restored, train
+from rlnas.data import datasets, idx
+from rlnas.designs.database import FILE, DesignDatabase
+from rlnas.designs.saved import load_design
 from rlnas.errors import InputError
-from rlnas.table import Table
+from rlnas.tabular.table import Table
 from tests.agents.helpers import tiny
-from tests.core.tables import random_table
-from tests.core.tiny_idx import IMAGES, SET, store
+from tests.rlnas.tables import random_table
+from tests.rlnas.tiny_idx import IMAGES, SET, store
 
 FILES = int(os.environ.get("RLNAS_FUZZ", "40"))
 """Mutated for each reader."""
@@ -90,7 +90,7 @@ def read_idx(folder: Path) -> Any:
 
 
 def read_npz(folder: Path) -> Any:
-    return datasets.load(str(folder / "data.npz"))
+    return datasets.load_dataset(str(folder / "data.npz"))
 
 
 def read_network(folder: Path) -> Any:
@@ -101,7 +101,7 @@ def read_network(folder: Path) -> Any:
 
 def read_checkpoint(folder: Path) -> Any:
     config = run_config(folder)
-    with restored(config, datasets.load_all("wine"), folder) as (model, _):
+    with restored(config, datasets.load_datasets("wine"), folder) as (model, _):
         return model
 
 
@@ -111,11 +111,11 @@ READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "policy weights": ("policy.safetensors", load_policy),
     "policy": ("policy.json", load_policy),
     "configuration": ("config.json", run_config),
-    "archive": (FILE, lambda folder: DesignArchive(folder / FILE).best(limit=10**6)),
+    "archive": (FILE, lambda folder: DesignDatabase(folder / FILE).best(limit=10**6)),
     "table": ("table.npz", lambda folder: Table.load(folder / "table.npz")),
     "data set": ("data.npz", read_npz),
     "idx": (f"idx/{IMAGES}.gz", read_idx),
-    "report": ("design/design.json", lambda folder: report(ReportConfig(folder / "design"))),
+    "report": ("design/design.json", lambda folder: write_report(folder / "design")),
     "checkpoint": (f"{FOLDER}/000000000128.checkpoint", read_checkpoint),
 }
 
@@ -129,7 +129,7 @@ def folder(run, tmp_path_factory) -> Path:
     rng = np.random.default_rng(0)
     np.savez(whole / "data.npz", X=rng.normal(size=(80, 5)), y=rng.integers(3, size=80))
     store(whole / "idx", compress=True)
-    design(DesignConfig(run, "wine", whole / "design"), progress_bar=False)
+    design(run, "wine", whole / "design", progress_bar=False)
     for path in sorted((whole / FOLDER).iterdir()):
         if path.name != "000000000128.checkpoint":
             path.unlink()

@@ -17,11 +17,11 @@ import pytest
 from safetensors.numpy import save
 from sb3_contrib.common.maskable.utils import get_action_masks
 
-from rlnas.agents import ppo
-from rlnas.agents.checkpoint import FOLDER, read
-from rlnas.agents.episodes import run_config
-from rlnas.agents.training_state import TrainingState, take
-from rlnas.datasets import load_all
+from rlnas.agents.policies.environments import run_config
+from rlnas.agents.training import ppo
+from rlnas.agents.training.checkpoint import FOLDER, read
+from rlnas.agents.training.state import TrainingState, take
+from rlnas.data.datasets import load_datasets
 from tests.agents.helpers import tiny
 from tests.test_fuzz import limited_memory
 
@@ -161,7 +161,7 @@ ARRAYS = ("policy", "step", "exp_avg", "exp_avg_sq", "episodes", "log", "best", 
 
 
 def write(content: Content, path: Path) -> None:
-    """As `rlnas.agents.checkpoint.write`, of anything."""
+    """As `rlnas.agents.training.checkpoint.write`, of anything."""
     text = json.dumps(content.header)
     for name, raw in RAW.items():
         text = text.replace(json.dumps(name), raw)
@@ -193,7 +193,7 @@ def outcome(folder: Path, mutation: Mutation) -> str:
     config = run_config(folder)
     older = read(folder / FOLDER / OLDER).state
     write(content, folder / FOLDER / NEWER)
-    with limited_memory(), ppo.restored(config, load_all("wine"), folder) as (model, _):
+    with limited_memory(), ppo.restored(config, load_datasets("wine"), folder) as (model, _):
         found = take(model)
         loaded = same(found, content.arrays, content.header.get("facts"))
         assert loaded or same(found, *older), what
@@ -263,7 +263,7 @@ def test_a_file_without_a_state_is_passed_over(name, run):
     seal(FILES[name], path)
     config = run_config(run)
     try:
-        with limited_memory(), ppo.restored(config, load_all("wine"), run) as (model, _):
+        with limited_memory(), ppo.restored(config, load_datasets("wine"), run) as (model, _):
             assert model.num_timesteps == 64
     finally:
         path.write_bytes(whole)

@@ -19,35 +19,34 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas import datasets, plots
-from rlnas.agents import (
-    capacity_study,
+from rlnas import plots
+from rlnas.agents.cli.main import main
+from rlnas.agents.designing.design import design
+from rlnas.agents.designing.report import write_report
+from rlnas.agents.experiments import (
+    capacity,
     compare,
-    comparison_report,
-    episodes,
+    compare_report,
     frontier,
     frontier_report,
     reference_scores,
     transfer,
     transfer_report,
 )
-from rlnas.agents.cli import main
-from rlnas.agents.compare import SearchTask
-from rlnas.agents.design import design
-from rlnas.agents.design_config import DesignConfig, ReportConfig
-from rlnas.agents.experiment_config import FrontierConfig, TransferConfig, WidthConfig
-from rlnas.agents.policy import load_policy, save_schedule
-from rlnas.agents.ppo import train
-from rlnas.agents.report import report
-from rlnas.archive import FILE, ArchivedDesign
+from rlnas.agents.experiments.compare import SearchTask
+from rlnas.agents.policies import environments
+from rlnas.agents.policies.policy import load_policy, save_edit_sequence
+from rlnas.agents.training.ppo import train
+from rlnas.data import datasets
+from rlnas.designs.database import FILE, DesignRecord
 from rlnas.errors import InputError
-from rlnas.table import Table
-from rlnas.table_card import data_card
+from rlnas.tabular.card import data_card
+from rlnas.tabular.table import Table
+from tests.agents.experiments.test_capacity import FEW
+from tests.agents.experiments.test_frontier import SHORT
+from tests.agents.experiments.test_reference_scores import SHORT as SHORT_TASK
 from tests.agents.helpers import tiny
-from tests.agents.test_capacity_study import FEW
-from tests.agents.test_frontier import SHORT
-from tests.agents.test_reference_scores import SHORT as SHORT_TASK
-from tests.core.tables import members, npz, random_table
+from tests.rlnas.tables import members, npz, random_table
 from tests.test_fuzz import FILES, limited_memory
 
 TRIED = min(FILES, 12) if FILES <= 40 else FILES
@@ -171,7 +170,7 @@ def csv_changes(content: bytes) -> Iterator[bytes]:
 def archive_changes(content: bytes) -> Iterator[Callable[[], bytes]]:
     """Every column of one row, or of all."""
     values = [None, 0, -1, 0.5, 2**62, 1e300, float("inf"), "", "x", b"x", "[/]\x1b[31m", "[[1]]"]
-    for field in fields(ArchivedDesign):
+    for field in fields(DesignRecord):
         for value in (*values, "y" * 100_000, "[" * 5000, "[1, 2, 3]"):
             for where in ("timestep = (SELECT max(timestep) FROM designs)", "timestep > 0"):
                 order = f"UPDATE OR REPLACE designs SET {field.name} = ? WHERE {where}"
@@ -195,13 +194,13 @@ def folder(tmp_path_factory) -> Path:
     """Files of all kinds, made once."""
     root = tmp_path_factory.mktemp("structure")
     train(tiny(root / "run"), progress_bar=False)
-    save_schedule(root / "halving", [12])
+    save_edit_sequence(root / "halving", [12])
     shutil.copy(root / "run" / "config.json", root / "halving")
     random_table().save(root / "table.npz")
     rng = np.random.default_rng(0)
     np.savez(root / "data.npz", X=rng.normal(size=(80, 5)), y=rng.integers(3, size=80),
              X_test=rng.normal(size=(20, 5)), y_test=rng.integers(3, size=20))  # fmt: skip
-    design(DesignConfig(root / "run", "wine", root / "design"), progress_bar=False)
+    design(root / "run", "wine", root / "design", progress_bar=False)
     return root
 
 
@@ -209,12 +208,12 @@ def folder(tmp_path_factory) -> Path:
 def quick(monkeypatch):
     """Short episodes and studies; pictures are put together but not drawn."""
     monkeypatch.setattr(plots, "png", lambda figure: b"")
-    monkeypatch.setattr(episodes, "THOROUGH", SHORT)
-    monkeypatch.setattr(episodes, "MIN_BATCHES", 5)
+    monkeypatch.setattr(environments, "THOROUGH", SHORT)
+    monkeypatch.setattr(environments, "MIN_BATCHES", 5)
     monkeypatch.setattr(frontier, "THOROUGH", SHORT)
-    monkeypatch.setattr(capacity_study, "WIDTH_STUDY", FEW)
-    monkeypatch.setattr(capacity_study, "MIN_BATCHES", 1)
-    monkeypatch.setattr(capacity_study, "RESAMPLES", 5)
+    monkeypatch.setattr(capacity, "WIDTH_STUDY", FEW)
+    monkeypatch.setattr(capacity, "MIN_BATCHES", 1)
+    monkeypatch.setattr(capacity, "RESAMPLES", 5)
     monkeypatch.setattr(reference_scores, "EPISODES", 2)
     monkeypatch.setitem(reference_scores.TASKS, "short", SHORT_TASK)
     few = {name: reference_scores.STRATEGIES[name] for name in ("random", "greedy")}
@@ -224,25 +223,29 @@ def quick(monkeypatch):
 def run_compare(root: Path) -> Any:
     task = SearchTask(str(root / "table.npz"), True, 0.1, 30)
     found = compare.compare(task, root / "compare", ("random", "metaqnn"), 2, 1, False)
-    return comparison_report.written(task, found), comparison_report.picture(task, found)
+    return compare_report.written(task, found), compare_report.picture(task, found)
 
 
 def run_transfer(root: Path) -> Any:
-    config = TransferConfig(
-        out=root / "transfer", policies=(root / "halving",), datasets=("wine",), penalties=(0.1,),
-        seeds=2, jobs=1,
-    )  # fmt: skip
-    return transfer_report.report(transfer.transfer(config, False), config.out)
+    out = root / "transfer"
+    found = transfer.transfer(
+        out, (root / "halving",), ("wine",), (0.1,), seeds=2, jobs=1, progress_bar=False
+    )
+    return transfer_report.write_report(found, out)
 
 
 def run_frontier(root: Path) -> Any:
-    config = FrontierConfig("wine", root / "frontier", root / "halving", (0.1, 1.0), 1, jobs=1)
-    return frontier_report.report(frontier.frontier(config, False), "wine", config.folder)
+    out = root / "frontier"
+    found = frontier.frontier(
+        "wine", out, root / "halving", (0.1, 1.0), seeds=1, jobs=1, progress_bar=False
+    )
+    return frontier_report.write_report(found, "wine", out)
 
 
 def run_capacity(root: Path) -> Any:
-    config = WidthConfig(root / "width", "wine", seeds=2, jobs=1)
-    return capacity_study.capacity_study(config, False)
+    return capacity.capacity_study(
+        "width", root / "width", "wine", seeds=2, jobs=1, progress_bar=False
+    )
 
 
 def run_scores(root: Path) -> Any:
@@ -259,14 +262,14 @@ COMMANDS: dict[str, tuple[Callable[[Path], Any], Any, str]] = {
     "compare": (run_compare, compare, "run"),
     "transfer": (run_transfer, transfer, "_design"),
     "frontier": (run_frontier, frontier, "_point"),
-    "width": (run_capacity, capacity_study, "_train"),
+    "width": (run_capacity, capacity, "_train"),
     "scores": (run_scores, reference_scores, "measure"),
 }
 """What keeps results, and the function that computes one."""
 
 
 def report_of(name: str) -> Callable[[Path], Any]:
-    return lambda root: report(ReportConfig(root / name))
+    return lambda root: write_report(root / name)
 
 
 READERS: dict[str, tuple[str, Callable[[Any], Iterator[Any]], Callable[[Path], Any]]] = {
@@ -274,7 +277,7 @@ READERS: dict[str, tuple[str, Callable[[Any], Iterator[Any]], Callable[[Path], A
     "best design": ("run/best/design.json", json_changes, report_of("run")),
     "network": ("design/network.safetensors", header_changes, report_of("design")),
     "configuration": ("run/config.json", json_changes, report_of("run")),
-    "episodes": ("run/config.json", json_changes, lambda root: episodes.env_like(root / "run")),
+    "episodes": ("run/config.json", json_changes, lambda root: environments.env_like(root / "run")),
     "policy": ("run/policy.json", json_changes, lambda root: load_policy(root / "run")),
     "progress": ("run/progress.csv", csv_changes, report_of("run")),
     "archive": (f"run/{FILE}", archive_changes, report_of("run")),
@@ -282,8 +285,12 @@ READERS: dict[str, tuple[str, Callable[[Any], Iterator[Any]], Callable[[Path], A
     "front": (f"run/{FILE}", archive_changes, lambda root: shown(root / "run", "--front")),
     "table": ("table.npz", npz_changes, lambda root: data_card(Table.load(root / "table.npz"))),
     "table member": ("table.npz", with_bytes, lambda root: Table.load(root / "table.npz")),
-    "data set": ("data.npz", npz_changes, lambda root: datasets.load(root / "data.npz")),
-    "data set member": ("data.npz", with_bytes, lambda root: datasets.load(root / "data.npz")),
+    "data set": ("data.npz", npz_changes, lambda root: datasets.load_dataset(root / "data.npz")),
+    "data set member": (
+        "data.npz",
+        with_bytes,
+        lambda root: datasets.load_dataset(root / "data.npz"),
+    ),
 }
 """File, its changes, what reads it."""
 

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from rlnas.agents import cli
+from rlnas.agents.cli import main as cli
 from tests.snippets import ROOT, fences, run
 
 README = (ROOT / "README.md").read_text()
@@ -20,11 +20,10 @@ def test_the_code_runs(number, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_commands_parse(command, monkeypatch):
-    ran = []
-    monkeypatch.setattr(cli, "run", lambda config, quiet: ran.append(config))
-    assert cli.main(shlex.split(command)[1:]) == 0
-    assert len(ran) == 1
+def test_the_commands_parse(command):
+    found = cli.parse(shlex.split(command)[1:])
+    assert found is not None
+    assert hasattr(found[0], "run")
 
 
 def test_the_readme_has_code_and_commands():

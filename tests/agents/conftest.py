@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rlnas.agents.ppo import train
+from rlnas.agents.training.ppo import train
 from tests.agents.helpers import ALGORITHMS, tiny
 
 

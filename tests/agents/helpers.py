@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.search import Archive
-from rlnas.files import LOCK
+from rlnas.agents.search.problem import SearchHistory
+from rlnas.files.folders import LOCK
 
 ALGORITHMS = ("maskable_ppo", "ppo")
 
@@ -50,6 +50,6 @@ def progress_of(run: Path) -> list[dict[str, str]]:
     ]
 
 
-def history(archive: Archive) -> tuple[list, ...]:
+def history(archive: SearchHistory) -> tuple[list, ...]:
     """Everything that an archive remembers of each evaluation."""
     return archive.spents, archive.scores, archive.accuracies, archive.weights

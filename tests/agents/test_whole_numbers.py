@@ -9,26 +9,31 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.agents.baselines.dense_training import dense_training
-from rlnas.agents.baselines.magnitude_pruning import magnitude_pruning
-from rlnas.agents.baselines.random_search import random_search
-from rlnas.agents.baselines.rigl import rigl
-from rlnas.agents.baselines.snip import snip
-from rlnas.agents.baselines.sparse_evolutionary_training import sparse_evolutionary_training
-from rlnas.agents.compare import SearchTask
+from rlnas.agents.cli.commands.compare import Compare
+from rlnas.agents.cli.commands.design import Design
+from rlnas.agents.cli.commands.designs import Designs
+from rlnas.agents.cli.commands.evaluate_policy import EvaluatePolicy
+from rlnas.agents.cli.commands.play import Play
+from rlnas.agents.cli.commands.study.capacity import StudyWidth
 from rlnas.agents.config import EvolveConfig, TrainConfig
-from rlnas.agents.design import finished, random_policy, train_and_test
-from rlnas.agents.design_config import AssessConfig, DesignConfig, DesignsConfig, PlayConfig
-from rlnas.agents.episodes import as_json
-from rlnas.agents.experiment_config import CompareConfig, WidthConfig
-from rlnas.agents.search import Problem, search
+from rlnas.agents.designing.design import finished, train_and_test
+from rlnas.agents.experiments.compare import SearchTask
+from rlnas.agents.policies.environments import as_json
+from rlnas.agents.policies.episode import random_policy
+from rlnas.agents.search.problem import Problem, search
+from rlnas.agents.search.random_search import random_search
+from rlnas.agents.sparse_training.dense import dense_training
+from rlnas.agents.sparse_training.magnitude_pruning import magnitude_pruning
+from rlnas.agents.sparse_training.rigl import rigl
+from rlnas.agents.sparse_training.snip import snip
+from rlnas.agents.sparse_training.sparse_evolutionary_training import sparse_evolutionary_training
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
-from rlnas.network import random_network
+from rlnas.nn.initialization import random_network
 from tests.agents.helpers import history
-from tests.core.reference import bits, random_dataset
-from tests.core.tables import random_table
+from tests.rlnas.reference import bits, random_dataset
+from tests.rlnas.tables import random_table
 
 DATA = random_dataset(np.random.default_rng(5))
 FOLDER = Path("out")
@@ -41,12 +46,12 @@ CONFIGS: dict[str, Callable[[Number], Any]] = {
         seed=n(1), num_envs=n(2), group=n(2), batch_size=n(20), width=(n(4), n(8)), net_arch=(n(8),)
     ),
     "evolve": lambda n: EvolveConfig(budget=n(100), episode_steps=n(5), batches_per_step=n(9)),
-    "design": lambda n: DesignConfig(seed=n(3)),
-    "play": lambda n: PlayConfig(seed=n(3)),
-    "assess": lambda n: AssessConfig(episodes=n(3), seed=n(3)),
-    "designs": lambda n: DesignsConfig(FOLDER, max_weights=n(100), limit=n(3)),
-    "compare": lambda n: CompareConfig(out=FOLDER, seeds=n(3), budget=n(100), jobs=n(1)),
-    "width": lambda n: WidthConfig(out=FOLDER, seeds=n(3), jobs=n(1)),
+    "design": lambda n: Design(seed=n(3)),
+    "play": lambda n: Play(seed=n(3)),
+    "evaluate-policy": lambda n: EvaluatePolicy(episodes=n(3), seed=n(3)),
+    "designs": lambda n: Designs(FOLDER, max_weights=n(100), limit=n(3)),
+    "compare": lambda n: Compare(out=FOLDER, seeds=n(3), budget=n(100), jobs=n(1)),
+    "width": lambda n: StudyWidth(out=FOLDER, seeds=n(3), jobs=n(1)),
     "task": lambda n: SearchTask("digits", True, 0.1, n(100)),
 }
 

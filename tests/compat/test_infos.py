@@ -9,10 +9,10 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from mo_gymnasium.wrappers.vector import MOSyncVectorEnv
 
-from rlnas.architecture import layers_of
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.tabular_actions import tabular_actions
-from rlnas.table import Table
+from rlnas.nn.architecture import layers_of
+from rlnas.tabular.table import Table
 from tests.compat.helpers import is_scalar, is_tabular, make, short
 
 STEPS = 10

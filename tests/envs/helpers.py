@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.datasets import Dataset
+from rlnas.data.datasets import Dataset
 from rlnas.envs.design_env import DesignEnv
-from rlnas.network import SparseNetwork, from_coordinates
-from tests.core.reference import random_dataset
+from rlnas.nn.network import SparseNetwork, from_coordinates
+from tests.rlnas.reference import random_dataset
 
 TASK = random_dataset(np.random.default_rng(5))
 """6 features, 3 classes, 180 training samples."""

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from rlnas import training
-from rlnas.edits import EditError
 from rlnas.envs.actions import ACTIONS, apply, legal_actions
-from rlnas.network import SparseNetwork, random_network
-from rlnas.probe import Probe, probe
-from tests.core.reference import allowed, network_of, random_dataset, skip_network
-from tests.core.reference import bits as network_bits
+from rlnas.nn import training
+from rlnas.nn.edits import EditError
+from rlnas.nn.gradients import Probe, probe
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import SparseNetwork
 from tests.envs.helpers import TASK, network_by_hand, sparse_network
+from tests.rlnas.reference import allowed, network_of, random_dataset, skip_network
+from tests.rlnas.reference import bits as network_bits
 
 TABLE = [
     "none",

@@ -16,18 +16,20 @@ import torch
 from gymnasium.utils.env_checker import check_env as gymnasium_check
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
-from rlnas.architecture import layers_of
-from rlnas.datasets import Dataset, load
-from rlnas.edits import EditError
+from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.envs import actions, design_env
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
-from rlnas.network import VALUE, SparseNetwork, random_network
-from rlnas.training import Evaluation
-from tests.core.reference import bits as network_bits
-from tests.core.reference import random_dataset
+from rlnas.export.torch_module import to_torch
+from rlnas.nn.architecture import layers_of
+from rlnas.nn.edits import EditError
+from rlnas.nn.initialization import random_network
+from rlnas.nn.network import VALUE, SparseNetwork
+from rlnas.nn.training import Evaluation
 from tests.envs.helpers import INFO_KEYS, TASK, bits, episode, make, play
+from tests.rlnas.reference import bits as network_bits
+from tests.rlnas.reference import random_dataset
 
 OTHER_TASK = replace(
     random_dataset(np.random.default_rng(9), features=9, classes=4, samples=200), name="other"
@@ -183,7 +185,7 @@ def test_the_accuracy_is_that_of_the_averaged_weights_on_the_validation_samples(
     env = make("digits", batches_per_step=20, width=32)
     info = infos_of(episode(env, seed=0))[-1]
     x = torch.tensor(env.dataset.standardise(env.dataset.validation))
-    logits = env.now.network.to_torch()(x)
+    logits = to_torch(env.now.network)(x)
     labels = torch.tensor(env.dataset.labels[env.dataset.validation].astype(np.int64))
     accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
     loss = torch.nn.functional.cross_entropy(logits, labels).item()
@@ -354,7 +356,9 @@ def poisoned(data: Dataset) -> Dataset:
     return replace(data, features=features, labels=labels)
 
 
-@pytest.mark.parametrize("data", [TASK, load("wine"), load("breast_cancer")], ids=lambda d: d.name)
+@pytest.mark.parametrize(
+    "data", [TASK, load_dataset("wine"), load_dataset("breast_cancer")], ids=lambda d: d.name
+)
 def test_the_test_samples_are_never_read(data):
     spoilt = poisoned(data)
     assert bits(episode(make(spoilt), seed=0)) == bits(episode(make(data), seed=0))

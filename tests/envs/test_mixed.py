@@ -8,7 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
-from rlnas.synthetic import HELD_OUT_FAMILY, TRAINING_FAMILY
+from rlnas.data.synthetic import HELD_OUT_FAMILY, TRAINING_FAMILY
 from tests.envs.helpers import bits, episode
 
 MIXED, HELD_OUT = "rlnas/Mixed-v0", "rlnas/MixedHeldOut-v0"
@@ -87,8 +87,7 @@ def test_a_spec_survives_json():
 
 
 def test_importing_rlnas_generates_nothing():
-    code = (
-        "import sys, rlnas; print([m for m in ('sklearn', 'rlnas.datasets') if m in sys.modules])"
-    )
+    names = ("sklearn", "rlnas.data.datasets")
+    code = f"import sys, rlnas; print([name for name in {names} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas import edits
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
 from rlnas.errors import InputError
-from rlnas.network import AVERAGE, VALUE, SparseNetwork
-from rlnas.probe import Probe, probe
-from rlnas.training import Evaluation
-from tests.core.reference import (
+from rlnas.nn import edits
+from rlnas.nn.gradients import Probe, probe
+from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
+from rlnas.nn.training import Evaluation
+from tests.envs.helpers import episode, make, network_by_hand
+from tests.rlnas.reference import (
     MaskedDense,
     allowed,
     dense,
@@ -22,7 +23,6 @@ from tests.core.reference import (
     skip_network,
     torch_loss,
 )
-from tests.envs.helpers import episode, make, network_by_hand
 
 DATA = random_dataset(np.random.default_rng(3), features=5, classes=2)
 SAMPLES = DATA.train[:64]

@@ -18,14 +18,14 @@ from stable_baselines3.common.env_checker import check_env as sb3_check
 from rlnas.envs import tabular_env
 from rlnas.envs.actions import Action
 from rlnas.envs.tabular_actions import successor, tabular_actions
+from rlnas.envs.tabular_dynamics import observation_names
 from rlnas.envs.tabular_env import TabularEnv
-from rlnas.envs.tabular_steps import observation_names
 from rlnas.errors import InputError
-from rlnas.grid import GRID, Grid
 from rlnas.registration import TABLES
-from rlnas.table import Table
-from tests.core.tables import SMALL_GRID, random_table
+from rlnas.tabular.grid import GRID, Grid
+from rlnas.tabular.table import Table
 from tests.envs.helpers import bits, episode, play
+from tests.rlnas.tables import SMALL_GRID, random_table
 
 TABLE = random_table()
 """43 architectures of random results."""

@@ -8,17 +8,17 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from rlnas.architecture import layers_of
-from rlnas.envs.arguments import spread_seed
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.design_vector_env import DesignVectorEnv
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_actions import reachable
 from rlnas.envs.tabular_env import TabularEnv, best_reachable
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
+from rlnas.envs.validation import spread_seed
 from rlnas.errors import InputError
-from tests.core.tables import random_table
+from rlnas.nn.architecture import layers_of
 from tests.envs.helpers import TASK, bits, episode
+from tests.rlnas.tables import random_table
 
 TABLE = random_table()
 

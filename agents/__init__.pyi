@@ -1,0 +1,16 @@
+# The public names of the agents, and where they are.
+
+from .config import EvolveConfig as EvolveConfig, TrainConfig as TrainConfig
+from .designing.design import (
+    Designed as Designed,
+    design as design,
+    evaluate_policy as evaluate_policy,
+)
+from .designing.evaluation import evaluate_design as evaluate_design, export_design as export_design
+from .designing.report import write_report as write_report
+from .experiments.compare import SearchTask as SearchTask, compare as compare
+from .policies.environments import env_like as env_like
+from .policies.episode import play_episode as play_episode, random_policy as random_policy
+from .policies.policy import Policy as Policy, load_policy as load_policy
+from .search.evolution import evolve as evolve
+from .training.ppo import resume as resume, train as train

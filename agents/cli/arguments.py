@@ -1,0 +1,144 @@
+"""The grammar of the command line: its commands, and the options that all of them take.
+
+This module imports nothing heavy, so that `rlnas --help` answers at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import field, fields, make_dataclass
+from difflib import get_close_matches
+from functools import reduce
+from itertools import takewhile
+from operator import or_
+from typing import Annotated, Any
+
+import tyro
+
+from rlnas.agents.cli.commands.benchmark.build import BenchmarkBuild
+from rlnas.agents.cli.commands.benchmark.card import BenchmarkCard
+from rlnas.agents.cli.commands.benchmark.scores import BenchmarkScores
+from rlnas.agents.cli.commands.compare import Compare
+from rlnas.agents.cli.commands.data.fetch import DataFetch
+from rlnas.agents.cli.commands.data.list import DataList
+from rlnas.agents.cli.commands.design import Design
+from rlnas.agents.cli.commands.designs import Designs
+from rlnas.agents.cli.commands.evaluate import Evaluate
+from rlnas.agents.cli.commands.evaluate_policy import EvaluatePolicy
+from rlnas.agents.cli.commands.evolve import Evolve
+from rlnas.agents.cli.commands.export import Export
+from rlnas.agents.cli.commands.frontier import Frontier
+from rlnas.agents.cli.commands.play import Play
+from rlnas.agents.cli.commands.report import Report
+from rlnas.agents.cli.commands.study.capacity import StudyDepth, StudyWidth
+from rlnas.agents.cli.commands.study.estimators import StudyEstimators
+from rlnas.agents.cli.commands.train import Train
+from rlnas.agents.cli.commands.transfer import Transfer
+from rlnas.errors import InputError
+
+GROUPS = {
+    "data": "Name data sets, download one.",
+    "benchmark": "Build tables and their data cards, measure reference scores.",
+    "study": "Studies with a table and a plot.",
+}
+"""Words that a further word makes a command, and what they are about."""
+
+COMMANDS: dict[str, Any] = {
+    "train": Train,
+    "evolve": Evolve,
+    "design": Design,
+    "evaluate": Evaluate,
+    "designs": Designs,
+    "report": Report,
+    "export": Export,
+    "play": Play,
+    "evaluate-policy": EvaluatePolicy,
+    "data": {"list": DataList, "fetch": DataFetch},
+    "benchmark": {"build": BenchmarkBuild, "card": BenchmarkCard, "scores": BenchmarkScores},
+    "study": {"estimators": StudyEstimators, "width": StudyWidth, "depth": StudyDepth},
+    "compare": Compare,
+    "transfer": Transfer,
+    "frontier": Frontier,
+}
+"""The class of each command; of a group, the commands in it."""
+
+DESCRIPTION = """Compact neural networks designed by reinforcement learning.
+A command with --help explains its options; `rlnas --version` prints the version."""
+
+_QUIET = tyro.conf.arg(help="Print results and errors, but no progress.", help_behavior_hint="")
+
+
+def parse(words: Sequence[str]) -> tuple[Any, bool] | None:
+    """Parse a command line.
+
+    Args:
+        words: Words of the command line, without the name of the program.
+
+    Returns:
+        The command with its options, and whether it is to be quiet; None for the version.
+
+    Raises:
+        InputError: There is no command, or no such command.
+        SystemExit: After help (code 0), or for options that cannot be used (code 2); tyro has
+            printed the message.
+    """
+    if "--version" in takewhile(_is_option, words):
+        return None
+    if "--quiet" in words:  # which may stand before the command, too
+        words = [*(word for word in words if word != "--quiet"), "--quiet"]
+    _check_command(words, COMMANDS)
+    asked = tyro.cli(
+        _choice(COMMANDS),
+        prog="rlnas",
+        description=DESCRIPTION,
+        args=words,
+        config=(
+            tyro.conf.OmitSubcommandPrefixes,
+            tyro.conf.DisallowNone,
+            tyro.conf.FlagCreatePairsOff,
+        ),
+    )
+    kind: Any = type(asked).__base__
+    return kind(**{each.name: getattr(asked, each.name) for each in fields(kind)}), asked.quiet
+
+
+def _choice(commands: dict[str, Any]) -> Any:
+    """The union of classes that tyro chooses a command from."""
+    kinds = (
+        Annotated[_choice(kind), tyro.conf.subcommand(name, description=GROUPS[name])]
+        if name in GROUPS
+        else Annotated[_with_quiet(kind), tyro.conf.subcommand(name)]
+        for name, kind in commands.items()
+    )
+    return reduce(or_, kinds)
+
+
+def _with_quiet(kind: type) -> type:
+    """A command with the option --quiet, which all commands share."""
+    quiet = ("quiet", Annotated[bool, _QUIET], field(default=False, kw_only=True))
+    doc = {"__doc__": kind.__doc__}
+    return make_dataclass(kind.__name__, [quiet], bases=(kind,), namespace=doc, frozen=True)
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-")
+
+
+def _check_command(words: Sequence[str], commands: dict[str, Any], group: str = "") -> None:
+    """Raise `InputError` without a command that exists, and name the one that is meant.
+
+    Args:
+        words: the command line, or what follows the group.
+        commands: those there are.
+        group: with a space, such as "data ".
+    """
+    names = [word for word in words if not _is_option(word)]
+    expected = f"expected {', '.join(commands)}"
+    if not names:
+        if {"-h", "--help"}.isdisjoint(words):
+            raise InputError(f"no command after '{f'rlnas {group}'.strip()}': {expected}")
+    elif names[0] not in commands:
+        close = get_close_matches(names[0], commands, n=1)
+        hint = f"did you mean {close[0]}?" if close else expected
+        raise InputError(f"unknown command '{group}{names[0]}': {hint}")
+    elif names[0] in GROUPS:
+        after = words[words.index(names[0]) + 1 :]
+        _check_command(after, commands[names[0]], f"{group}{names[0]} ")

@@ -1,0 +1,1 @@
+"""`rlnas benchmark`: build tables and their data cards, measure reference scores."""

@@ -1,0 +1,49 @@
+"""`rlnas compare`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlnas.agents.cli.jobs import JobOptions
+from rlnas.agents.option_types import Option
+
+
+@dataclass(frozen=True)
+class Compare(JobOptions):
+    """Compare search strategies on the same task with the same budget.
+
+    The same command again continues an interrupted comparison.
+    """
+
+    out: Path
+    """Folder for the table, the plot and the results."""
+    dataset: str = "digits"
+    """Name, or .npz file of arrays X and y."""
+    table: Option[str] = None
+    """Look designs up in this table (digits, mnist, or a path) instead of training them."""
+    methods: tuple[str, ...] = ("all",)
+    """Search strategies to compare, or all that can search the task."""
+    seeds: int = 10
+    """Number of searches of each strategy."""
+    budget: int = 100_000
+    """Number of training batches that a search may spend; look-ups in a table."""
+    penalty: float = 0.1
+    """Price of the reference number of weights, in accuracy."""
+    data_dir: Option[Path] = None
+    """Folder with IDX files, searched first."""
+
+    def run(self, shown: bool) -> None:
+        """Run the searches, then print the table."""
+        from rlnas.agents.experiments.compare import SearchTask, compare
+        from rlnas.agents.experiments.compare_report import write_report
+
+        task = SearchTask(
+            self.table or self.dataset,
+            self.table is not None,
+            self.penalty,
+            self.budget,
+            None if self.data_dir is None else str(self.data_dir),
+        )
+        methods = task.methods if self.methods == ("all",) else self.methods
+        with self.placed():
+            results = compare(task, self.out, methods, self.seeds, self.jobs, shown)
+        print(write_report(task, results, self.out))

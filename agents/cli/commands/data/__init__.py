@@ -1,0 +1,1 @@
+"""`rlnas data`: list the data sets, download one."""

@@ -1,0 +1,28 @@
+"""`rlnas data fetch`."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from rlnas.agents.option_types import Option
+
+
+@dataclass(frozen=True)
+class DataFetch:
+    """Download a data set, verify it, and keep it where rlnas finds it."""
+
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
+    """Data set to download: mnist or fashion_mnist."""
+    data_dir: Option[Path] = None
+    """Folder to keep it in; by default the user's cache."""
+
+    def run(self, shown: bool) -> None:
+        """Download the data set and say where it is."""
+        from rlnas.data.download import fetch
+
+        if shown:
+            logging.basicConfig(format="%(message)s", level=logging.INFO)
+        print(f"in {fetch(self.name, self.data_dir, shown)}")

@@ -1,0 +1,79 @@
+"""`rlnas design`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from rlnas.agents.cli.printing import architecture, print_classes
+from rlnas.agents.config import SHIPPED
+from rlnas.agents.option_types import IN_HELP, Option
+from rlnas.integers import PlainIntegers
+
+
+@dataclass(frozen=True)
+class Design(PlainIntegers):
+    """Design a network with a trained policy, train it to the end, and test it once."""
+
+    policy: Annotated[Path, IN_HELP] = SHIPPED
+    """Run folder of `rlnas train`; by default the policy that comes with rlnas."""
+    dataset: Option[str] = None
+    """Name, or .npz file of arrays X and y; by default the first data set that the policy was
+    trained on."""
+    out: Option[Path] = None
+    """Folder for the design; by default designs/<dataset>-<seed>."""
+    seed: int = 0
+    """Seed of the episode and of the final training."""
+    penalty: Option[float] = None
+    """Price of the reference number of weights, in accuracy; by default the price of the training,
+    or the middle of its range. A higher price asks for fewer weights, but one episode is one noisy
+    search and may still end with more (docs/price.md)."""
+    thorough: bool = False
+    """Start from 300 dense neurons, make 40 edits, and train for an epoch after each: better
+    designs in about ten times the time."""
+    data_dir: Option[Path] = None
+    """Folder with IDX files, searched first."""
+
+    def run(self, shown: bool) -> None:
+        """Design, then print the design beside the network that its episode began with."""
+        from rlnas.agents.designing.design import design
+
+        made = design(**vars(self), progress_bar=shown)
+        print_design(made.record, made.folder)
+
+
+def print_design(record: dict[str, Any], folder: Path) -> None:
+    """Print a table of a design beside the network that its episode began with.
+
+    Args:
+        record: content of `design.json`.
+        folder: folder of the design.
+    """
+    from rich.table import Table
+
+    from rlnas.files.plain_text import plain, plain_console
+
+    initial = record["initial"]
+    table = Table(title=plain(f"Design for {record['dataset']}"))
+    for name in ("", "initial", "final"):
+        table.add_column(name)
+
+    def row(name: str, key: str, form: str) -> None:
+        before, after = (
+            form.format(side[key]) if key in side else "" for side in (initial, record)
+        )
+        table.add_row(name, before, after)
+
+    for side in (initial, record):
+        side["architecture"] = architecture(side["layer_sizes"])
+        side["densities"] = ", ".join(f"{density:.1%}" for density in side["layer_densities"])
+    row("architecture", "architecture", "{}")
+    row("density per layer", "densities", "{}")
+    row("active weights", "active_weights", "{:,}")
+    row("validation accuracy", "val_accuracy", "{:.2%}")
+    row("score", "score", "{:.4f}")
+    row("test accuracy", "test_accuracy", "{:.2%}")
+    row("test loss", "test_loss", "{:.4f}")
+    row("balanced accuracy (test)", "balanced_accuracy", "{:.2%}")
+    plain_console().print(table)
+    print_classes(record)
+    print(f"design in {folder}")

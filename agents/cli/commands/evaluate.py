@@ -1,0 +1,47 @@
+"""`rlnas evaluate`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from rlnas.agents.cli.printing import print_classes
+from rlnas.agents.option_types import Option
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Test a design: on the held-out samples of its own data, or on all samples of other data."""
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DESIGN")]
+    """Folder made by `rlnas design`."""
+    dataset: Option[str] = None
+    """Name, or .npz file of arrays X and y; by default the data that the design was made with."""
+    json: bool = False
+    """Print one JSON object."""
+    data_dir: Option[Path] = None
+    """Folder with IDX files, searched first."""
+
+    def run(self, shown: bool) -> None:
+        """Test the design and print the results."""
+        from rlnas.agents.designing.evaluation import evaluate_design
+
+        result = evaluate_design(self.folder, self.dataset, data_dir=self.data_dir)
+        if self.json:
+            print(json.dumps(result))
+        else:
+            print_evaluation(result)
+
+
+def print_evaluation(result: dict[str, Any]) -> None:
+    """Print what `rlnas.agents.designing.evaluation.evaluate_design` returns."""
+    from rlnas.files.plain_text import plain
+
+    print(f"{result['samples']:,} samples ({plain(result['data'])})")
+    print(f"test accuracy      {result['test_accuracy']:.2%}")
+    print(f"test loss          {result['test_loss']:.4f}")
+    print(f"balanced accuracy  {result['balanced_accuracy']:.2%}")
+    print(f"active weights     {result['active_weights']:,}")
+    print_classes(result)

@@ -1,0 +1,54 @@
+"""`rlnas evaluate-policy`."""
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from rlnas.agents.config import SHIPPED
+from rlnas.agents.option_types import IN_HELP, Option
+from rlnas.integers import PlainIntegers
+
+
+@dataclass(frozen=True)
+class EvaluatePolicy(PlainIntegers):
+    """Compare a trained policy with random legal actions over fresh episodes."""
+
+    policy: Annotated[Path, IN_HELP] = SHIPPED
+    """Run folder of `rlnas train`; by default the policy that comes with rlnas."""
+    dataset: Option[str] = None
+    """Name, or .npz file of arrays X and y; by default what the policy was trained on."""
+    episodes: int = 10
+    """Number of episodes of each policy, on the same seeds."""
+    seed: int = 10_000
+    """Seed of the first episode; training uses seeds near its own, far from this one."""
+    penalty: Option[float] = None
+    """Price of the reference number of weights, in accuracy; by default as in the training."""
+    data_dir: Option[Path] = None
+    """Folder with IDX files, searched first."""
+
+    def run(self, shown: bool) -> None:
+        """Play the episodes and print the scores."""
+        from rlnas.agents.designing.design import evaluate_policy
+
+        print_scores(evaluate_policy(**vars(self), progress_bar=shown))
+
+
+def print_scores(scores: dict[str, list[float]]) -> None:
+    """Print means with standard errors, and how far apart they are.
+
+    Args:
+        scores: final scores of the policies `trained` and `random`.
+    """
+    means, errors = {}, {}
+    for name, values in scores.items():
+        means[name] = statistics.mean(values)
+        errors[name] = statistics.stdev(values) / len(values) ** 0.5
+        print(
+            f"{name:<8} mean score {means[name]:.4f} +/- {errors[name]:.4f} (standard error), "
+            f"{len(values)} episodes, {min(values):.4f} to {max(values):.4f}"
+        )
+    difference = means["trained"] - means["random"]
+    error = (errors["trained"] ** 2 + errors["random"] ** 2) ** 0.5
+    apart = f", {difference / error:.1f} standard errors" if error > 0 else ""
+    print(f"difference {difference:+.4f}{apart}")

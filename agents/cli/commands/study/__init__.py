@@ -1,0 +1,1 @@
+"""`rlnas study`: studies that write a table and a plot."""

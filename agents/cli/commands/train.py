@@ -1,0 +1,29 @@
+"""`rlnas train`."""
+
+from dataclasses import dataclass
+
+from rlnas.agents.config import WORKERS, TrainConfig
+from rlnas.errors import InputError
+
+
+@dataclass(frozen=True)
+class Train(TrainConfig):
+    """Train a design policy with PPO and write it to a run folder."""
+
+    def run(self, shown: bool) -> None:
+        """Train or resume, then say where the policy is and how good the best design is."""
+        from rlnas.agents.designing.evaluation import best_of_run
+        from rlnas.agents.training.ppo import resume, train
+
+        config = TrainConfig(**vars(self))
+        where = {name: getattr(self, name) for name in WORKERS}
+        if self.resume is None:
+            folder = train(config, shown)
+        elif config != TrainConfig(resume=self.resume, **where):
+            raise InputError("--resume takes all settings from the run: leave out the others")
+        else:
+            folder = resume(self.resume, shown, **where)
+        print(f"policy in {folder}")
+        print(best_of_run(folder))
+        if shown:
+            print(f"watch it with: tensorboard --logdir {folder / 'tensorboard'}")

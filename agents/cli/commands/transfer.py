@@ -1,0 +1,49 @@
+"""`rlnas transfer`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from rlnas.agents.cli.jobs import JobOptions
+from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.option_types import IN_HELP, Option
+
+
+@dataclass(frozen=True)
+class Transfer(JobOptions):
+    """Design for data that a policy has never seen, against sparse trainings and fixed sequences.
+
+    The same command again continues an interrupted experiment.
+    """
+
+    out: Path
+    """Folder for the tables, the plot and the results."""
+    policies: Annotated[tuple[Path, ...], IN_HELP] = (SHIPPED, SHIPPED_SCHEDULE)
+    """Run folders: the policy, then its rivals, such as one of `rlnas evolve`; by default the
+    policy and the edit sequence that come with rlnas."""
+    datasets: tuple[str, ...] = ("mixed_held_out", "mnist", "fashion_mnist")
+    """Names, families of names, or .npz files."""
+    penalties: tuple[float, ...] = (0.03, 0.1, 0.3)
+    """Prices of the reference number of weights, in accuracy."""
+    seeds: int = 5
+    """Number of designs for each data set and penalty."""
+    data_dir: Option[Path] = None
+    """Folder with IDX files, searched first."""
+
+    def run(self, shown: bool) -> None:
+        """Run the experiment, then print the tables."""
+        from rlnas.agents.experiments.transfer import transfer
+        from rlnas.agents.experiments.transfer_report import write_report
+
+        with self.placed():
+            results = transfer(
+                self.out,
+                self.policies,
+                self.datasets,
+                self.penalties,
+                seeds=self.seeds,
+                jobs=self.jobs,
+                data_dir=self.data_dir,
+                progress_bar=shown,
+            )
+        print(write_report(results, self.out))

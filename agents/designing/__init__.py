@@ -1,0 +1,1 @@
+"""Designing with a trained policy, and what follows: tests, exports, reports."""

@@ -1,0 +1,61 @@
+"""A design of the archive of a training, made again: its episode is played up to it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from rlnas.agents.designing.evaluation import record_of
+from rlnas.agents.policies.environments import check_data, make_env, run_config
+from rlnas.data import datasets
+from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
+from rlnas.designs.saved import save_design
+from rlnas.envs.actions import ACTIONS
+from rlnas.envs.design_env import Design
+from rlnas.envs.replay import restored_generator
+from rlnas.errors import InputError
+from rlnas.files.folders import result_folder
+from rlnas.files.json_files import parse_json
+
+_NUMBERS = {str(action): number for number, action in enumerate(ACTIONS)}
+
+
+def save_archived(run: Path, design: DesignRecord, folder: Path) -> None:
+    """Write a design of a training, which kept only its facts, as a folder of its own.
+
+    Episodes are deterministic: played again from the same state of the generator, with the same
+    actions, they give the same network to the bit.
+
+    Args:
+        run: folder of the training.
+        design: one of its archive.
+        folder: for the design; made if it does not exist.
+
+    Raises:
+        InputError: the run is damaged, its data are not what they were, other versions of the
+            libraries give other bits, or the folder cannot be written to.
+    """
+    config = run_config(run)
+    data = datasets.load_datasets(list(config.dataset), config.data_dir)
+    check_data(run, data)
+    archive = DesignDatabase(run / FILE)
+    episode = archive.episode(design, config.num_envs, config.episode_steps)
+    episode = [each for each in episode if each.timestep <= design.timestep]
+    if not episode or not all(each.action in _NUMBERS for each in episode):
+        raise InputError(f"{run / FILE} is damaged: the episode of a design is not whole")
+    env = make_env(config, data, reward=config.reward)
+    env.np_random = np.random.Generator(restored_generator(parse_json(episode[0].start)))
+    env.reset()
+    for each in episode:
+        *_, info = env.step(_NUMBERS[each.action])
+    made = Design(env.now.network, info | env.words)
+    facts = ("dataset", "score", "val_accuracy", "active_weights")
+    if any(made.info[name] != getattr(design, name) for name in facts):
+        raise InputError(
+            f"the design of step {design.timestep:,} cannot be made again, here its episode gives "
+            f"{made.info['val_accuracy']:.2%} with {made.info['active_weights']:,} weights: use "
+            "the machine and the versions that it was trained with"
+        )
+    looks = {"looks": archive.extent()[0], "looks_at": env.dataset.validation.size}
+    record = {**record_of(made), **env.dataset.origin, **looks}
+    with result_folder(folder) as out:
+        save_design(out, made.network, env.dataset.preprocessing, record)

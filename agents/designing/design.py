@@ -1,0 +1,191 @@
+"""Designing with a trained policy: episodes, final training, the one look at the test set."""
+
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rlnas.agents.config import SHIPPED, check_seed, stem
+from rlnas.agents.designing.evaluation import metrics_of, record_of
+from rlnas.agents.policies.environments import env_like, thorough_env
+from rlnas.agents.policies.episode import play_episode, random_policy
+from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
+from rlnas.data.datasets import Dataset, Source
+from rlnas.designs.saved import save_design
+from rlnas.envs.design_env import Design, DesignEnv
+from rlnas.errors import InputError
+from rlnas.files.folders import result_folder
+from rlnas.integers import is_whole, whole
+from rlnas.nn.architecture import layers_of
+from rlnas.nn.network import SparseNetwork
+from rlnas.nn.training import final_training
+from rlnas.progress import progress
+
+FINAL_EPOCHS = 20
+"""Passes of the final training over training and validation samples, for every data set."""
+
+
+class Designed(NamedTuple):
+    """What `design` made.
+
+    Attributes:
+        folder: Folder of the design.
+        network: The trained network.
+        record: Content of `design.json`.
+    """
+
+    folder: Path
+    network: SparseNetwork
+    record: dict[str, Any]
+
+
+def design(
+    policy: str | Path = SHIPPED,
+    dataset: Source | None = None,
+    out: str | Path | None = None,
+    *,
+    seed: int = 0,
+    penalty: float | None = None,
+    thorough: bool = False,
+    data_dir: Path | None = None,
+    progress_bar: bool = True,
+) -> Designed:
+    """Design a network with a trained policy, train it to the end, and test it once.
+
+    The design with the best score of one episode is trained on the training and validation
+    samples (`rlnas.nn.training.final_training`), then tested once and written to a folder.
+
+    Args:
+        policy: Run folder of a training; by default the policy that comes with rlnas.
+        dataset: What `rlnas.load_dataset` takes; by default the first data set that the policy was
+            trained on.
+        out: Folder for the design; by default `designs/<dataset>-<seed>`.
+        seed: Seed of the episode and of the final training.
+        penalty: Price of the reference number of weights, in accuracy; by default the price of the
+            training, or the geometric middle of its range.
+        thorough: Start from 300 dense neurons, make 40 edits, and train for an epoch after each.
+        data_dir: Folder with IDX files, searched first.
+        progress_bar: Show progress.
+
+    Raises:
+        InputError: The policy, the data set or the folder cannot be used.
+    """
+    check_seed(seed)
+    run = Path(policy)
+    trained = load_policy(run)
+    make = thorough_env if thorough else partial(env_like, middle=True)
+    env = make(run, dataset, penalty, data_dir)
+    name = stem(env.dataset.name if dataset is None else dataset)
+    folder = Path("designs") / f"{name}-{seed}" if out is None else Path(out)
+    with result_folder(folder) as results:
+        network, record = finished(env, trained, seed, progress_bar)
+        record |= {
+            "policy": {"name": run.name, "sha256": fingerprint(run)},
+            "thorough": thorough,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        save_design(results, network, env.dataset.preprocessing, record)
+    return Designed(folder, network, record)
+
+
+def finished(
+    env: DesignEnv, policy: Policy, seed: int, progress_bar: bool = False
+) -> tuple[SparseNetwork, dict[str, Any]]:
+    """The best design of one episode, trained to the end and tested once.
+
+    Args:
+        env: of one data set.
+        policy: that designs.
+        seed: of the episode and of the final training.
+        progress_bar: show one of the episode, then one of the final training.
+
+    Returns:
+        The trained network, and what is known of it, JSON values.
+    """
+    seed = whole("seed", seed)
+    chosen, history = play_episode(env, policy, seed, progress_bar)
+    network = chosen.network.copy()
+    test = train_and_test(network, env.dataset, seed, progress_bar)
+    record = {
+        **record_of(chosen),
+        **env.dataset.origin,
+        "reference": env.reference,
+        **test,
+        "seed": seed,
+        "batches": {"episode": chosen.network.steps, "all": network.steps},
+        "initial": record_of(Design(chosen.network, history[0])),
+        "history": [_step_of(info) for info in history],
+    }
+    return network, record
+
+
+def train_and_test(
+    network: SparseNetwork,
+    data: Dataset,
+    seed: int,
+    progress_bar: bool = False,
+    epochs: int = FINAL_EPOCHS,
+) -> dict[str, Any]:
+    """Train a network in place on training and validation samples, then test it once.
+
+    Returns:
+        What `rlnas.agents.designing.evaluation.metrics_of` gives.
+    """
+    epochs, seed = whole("epochs", epochs), whole("seed", seed)
+    with progress(progress_bar, total=epochs, unit="epoch", desc="final training") as bar:
+        for result in final_training(network, data, epochs, np.random.default_rng(seed)):
+            bar.set_postfix_str(f"loss {result.loss:.4f}", refresh=False)
+            bar.update()
+    return metrics_of(network, data, data.test)
+
+
+def evaluate_policy(
+    policy: str | Path = SHIPPED,
+    dataset: Source | None = None,
+    *,
+    episodes: int = 10,
+    seed: int = 10_000,
+    penalty: float | None = None,
+    data_dir: Path | None = None,
+    progress_bar: bool = True,
+) -> dict[str, list[float]]:
+    """Compare a trained policy with random legal actions over fresh episodes.
+
+    Args:
+        policy: Run folder of a training; by default the policy that comes with rlnas.
+        dataset: What `rlnas.load_dataset` takes; by default what the policy was trained on.
+        episodes: Number of episodes of each policy, on the same seeds; at least 2.
+        seed: Seed of the first episode.
+        penalty: Price of the reference number of weights, in accuracy; by default as in training.
+        data_dir: Folder with IDX files, searched first.
+        progress_bar: Show progress.
+
+    Returns:
+        Final scores of the episodes of the policies `trained` and `random`.
+
+    Raises:
+        InputError: The policy, the data set or a number cannot be used.
+    """
+    if not is_whole(episodes) or episodes < 2:
+        raise InputError(f"--episodes {episodes}: expected at least 2, to tell the spread")
+    check_seed(seed)
+    policies: dict[str, Policy] = {
+        "trained": load_policy(policy),
+        "random": random_policy(seed),
+    }
+    env = env_like(Path(policy), dataset, penalty, data_dir)
+    scores: dict[str, list[float]] = {name: [] for name in policies}
+    with progress(progress_bar, total=2 * episodes, unit="episode") as bar:
+        for name, choose in policies.items():
+            for k in range(episodes):
+                _, history = play_episode(env, choose, seed + k)
+                scores[name].append(history[-1]["score"])
+                bar.update()
+    return scores
+
+
+def _step_of(info: dict[str, Any]) -> dict[str, Any]:
+    keys = ("action", "applied", "score", "val_accuracy", "val_loss", "active_weights")
+    return {**{key: info[key] for key in keys}, "layer_sizes": layers_of(info)["layer_sizes"]}

@@ -1,0 +1,335 @@
+"""The report of a run or a design: one self-contained HTML page."""
+
+import base64
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import TextIOWrapper
+from math import isqrt
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from rlnas import plots
+from rlnas.agents.designing.evaluation import own_data, warning_of
+from rlnas.agents.designing.rivals import rivals
+from rlnas.agents.policies.environments import run_config
+from rlnas.data.preprocessing import is_image
+from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
+from rlnas.designs.saved import SavedDesign, load_design
+from rlnas.errors import InputError
+from rlnas.export.c_code import footprint
+from rlnas.export.inference import for_inference
+from rlnas.files.atomic import replace_file
+from rlnas.files.json_schema import LARGEST
+from rlnas.files.plain_text import plain
+from rlnas.files.reading import open_regular
+from rlnas.nn.network import SparseNetwork
+from rlnas.scoring import reference_weights
+
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
+
+_CURVES = {
+    "time/total_timesteps": "",
+    "design/score": "mean of the finished designs",
+    "design/best_score": "best seen",
+    "design/active_weights": "mean of the finished designs",
+}
+"""What is drawn of `progress.csv`, the second to the last against the first; and its names."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: text, then a picture (PNG as base64) and a table if there are any."""
+
+    title: str
+    text: str
+    picture: str = ""
+    columns: tuple[str, ...] = ()
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def write_report(
+    folder: str | Path, out: str | Path | None = None, *, data_dir: Path | None = None
+) -> Path:
+    """Write one HTML page about a run or a design.
+
+    Args:
+        folder: Run folder of a training, which may still be in progress, or folder of a design.
+        out: File to write; by default `report.html` in that folder.
+        data_dir: Folder with IDX files, searched first.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: The folder is neither, or something in it is damaged.
+    """
+    folder = Path(folder)
+    try:
+        title, facts, notes, sections = _content(folder, data_dir)
+    except InputError:
+        raise
+    except KeyError as error:  # a record need not have everything that is drawn
+        raise InputError(f"{folder} is damaged: it lacks {error}") from error
+    except ValueError as error:  # of a date
+        raise InputError(f"{folder} is damaged: {error}") from error
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    text = page.render(title=title, facts=facts, notes=notes, sections=sections)
+    path = folder / "report.html" if out is None else Path(out)
+    replace_file(path, text.encode())
+    return path
+
+
+Page = tuple[str, dict[str, Any], list[str], list[Section]]
+"""Title, facts, notes and sections."""
+
+
+def _content(folder: Path, data_dir: Path | None) -> Page:
+    if (folder / "config.json").is_file():
+        return _of_run(folder, data_dir)
+    if (folder / "design.json").is_file():
+        return _of_design(folder, data_dir)
+    raise InputError(
+        f"{folder} is neither a run nor a design: expected a folder made by `rlnas train` or "
+        "`rlnas design`"
+    )
+
+
+def _of_run(folder: Path, data_dir: Path | None) -> Page:
+    settings, notes, sections = run_config(folder), [], []
+    if not (folder / "policy.safetensors").is_file():
+        notes.append("This run is still in progress, or was cut short: what there is so far.")
+    progress = _progress(folder / "progress.csv")
+    if progress:
+        sections.append(_learning_curves(progress))
+    archive = DesignDatabase(folder / FILE)
+    count, last = archive.extent() if archive.exists() else (0, 0)
+    facts = {
+        "data": ", ".join(settings.dataset),
+        "algorithm": settings.algorithm,
+        "steps": f"{last:,} of {settings.total_timesteps:,}",
+        "seed": settings.seed,
+        "designs evaluated": f"{count:,}",
+    }
+    if count and (folder / "best" / "design.json").is_file():
+        design = load_design(folder / "best")
+        best = archive.find(design.record)
+        if best is None:
+            raise InputError(f"{archive.path} is damaged: the best design is not in it")
+        episode = archive.episode(best, settings.num_envs, settings.episode_steps)
+        steps = [{**vars(each), "applied": True} for each in episode]
+        sections += _design_sections(design.network, design.record, steps)
+        sections.append(_tradeoff(archive, best))
+        sections.append(_comparison(design, data_dir or settings.data_dir))
+        facts["best design"] = _worth(design.record, count)
+    return plain(f"Run {folder.name}"), facts, notes, sections
+
+
+def _worth(record: Mapping[str, Any], looks: int) -> str:
+    """The accuracy of the best design of a training, and what it is worth."""
+    chosen = f"{record['val_accuracy']:.2%} on validation samples, the best of {looks:,} looks"
+    if "test_accuracy" not in record:
+        return f"{chosen} at them: on others it is lower"
+    return f"{chosen}; {record['test_accuracy']:.2%} on test samples, looked at once"
+
+
+def _of_design(folder: Path, data_dir: Path | None) -> Page:
+    design = load_design(folder)
+    record = design.record
+    sections = _design_sections(design.network, record, record.get("history", []))
+    if "recalls" in record:
+        sections.append(_classes(record))
+    sections.append(_comparison(design, data_dir))
+    return plain(f"Design {folder.name}"), _facts(design), [], sections
+
+
+def _facts(design: SavedDesign) -> dict[str, Any]:
+    """What the head of a design's page says of it; one of a training has no seed of its own."""
+    network, preprocessing, record = design
+    inference = for_inference(network, preprocessing)
+    small, whole = (footprint(inference, quantised).flash for quantised in (True, False))
+    path = record["source"].get("path")
+    reference = reference_weights(network.n_inputs, network.n_outputs)
+    facts = {
+        "data": f"{record['dataset']} ({path})" if path else record["dataset"],
+        "classes": ", ".join(preprocessing.class_names),
+        "penalty": f"{record['penalty']:g} for every {reference:,} weights",
+        "size": f"{network.active_weights:,} weights; as C code {whole:,} bytes, {small:,} with "
+        "int8 weights",
+    }
+    if "looks" in record:
+        facts["accuracy"] = _worth(record, record["looks"])
+    if "seed" in record:
+        facts["seed"] = record["seed"]
+    if "policy" in record:
+        facts["policy"] = f"{record['policy']['name']} ({record['policy']['sha256'][:12]})"
+    made = f"rlnas {record['versions']['rlnas']}"
+    if "created" in record:
+        made = f"{datetime.fromisoformat(record['created']):%Y-%m-%d %H:%M} UTC, {made}"
+    return {**facts, "made": made}
+
+
+def _progress(path: Path) -> list[dict[str, float]]:
+    """The columns of `_CURVES` in the rows that have all of them."""
+    if not path.is_file():
+        return []
+    with open_regular(path) as file, TextIOWrapper(file, "utf-8", newline="") as text:
+        try:
+            rows = [
+                {name: float(row[name]) for name in _CURVES}
+                for row in csv.DictReader(text)
+                if all(row.get(name) for name in _CURVES)
+            ]
+        except (csv.Error, ValueError) as error:
+            raise InputError(f"{path} is damaged: {error}") from error
+    if not all(abs(value) <= LARGEST for row in rows for value in row.values()):  # nor NaN
+        raise InputError(f"{path} is damaged: a number is not finite, or too large")
+    return rows
+
+
+def _learning_curves(progress: list[dict[str, float]]) -> Section:
+    drawn, (scores, weights) = plots.figure(12, 4, columns=2)
+    step, *names = _CURVES
+    steps = [row[step] for row in progress]
+    for name, axes in zip(names, (scores, scores, weights), strict=True):
+        axes.plot(steps, [row[name] for row in progress], label=_CURVES[name])
+    scores.set_ylabel("score")
+    weights.set_ylabel("active weights")
+    weights.set_yscale("log")
+    for axes in (scores, weights):
+        axes.set_xlabel("environment steps")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    text = "Scores and sizes of the designs at the end of an episode, over the training."
+    return Section("Learning curves", text, _png(drawn))
+
+
+def _design_sections(
+    network: SparseNetwork, record: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
+) -> list[Section]:
+    drawn, axes = plots.figure(9, 6)
+    plots.draw_network(network, axes)
+    names = ("val_accuracy", "test_accuracy")
+    accuracies = [f"{record[n]:.2%} ({n[:4].rstrip('_')})" for n in names if n in record]
+    text = (
+        f"{'-'.join(map(str, network.layer_sizes))}, {network.active_weights:,} active weights, "
+        f"accuracy {', '.join(accuracies)}. Red weights are positive, blue ones negative."
+    )
+    sections = [Section("The design", text, _png(drawn))]
+    if is_image(network.n_inputs):
+        sections.append(_pixels(network, isqrt(network.n_inputs)))
+    if steps:
+        sections.append(_history(steps))
+    return sections
+
+
+def _pixels(network: SparseNetwork, side: int) -> Section:
+    drawn, (counts, sums) = plots.figure(10, 4.5, columns=2)
+    connections = network.fan_out[: network.n_inputs]
+    plots.draw_pixels(connections, side, counts, "connections from each pixel")
+    plots.draw_pixels(plots.input_strength(network), side, sums, "summed size of their weights")
+    used = np.count_nonzero(connections)
+    return Section("Pixels", f"{used} of {network.n_inputs} pixels are used.", _png(drawn))
+
+
+def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
+    drawn, axes = plots.figure(9, 4)
+    accuracy = [step["val_accuracy"] for step in steps]
+    axes.plot(accuracy, "o-", color="tab:blue", ms=4)
+    axes.set_xlabel("edit")
+    axes.set_ylabel("validation accuracy", color="tab:blue")
+    other = axes.twinx()
+    other.plot([step["active_weights"] for step in steps], "s--", color="tab:red", ms=3)
+    other.set_yscale("log")
+    other.set_ylabel("active weights", color="tab:red")
+    axes.grid(alpha=0.3)
+    best = max(range(len(steps)), key=lambda number: steps[number]["score"])  # the first of equals
+    rows = [
+        {
+            "kind": "best" if number == best else "" if step["applied"] else "refused",
+            "cells": (
+                number,
+                step["action"] + ("" if step["applied"] else " (refused)"),
+                f"{step['val_accuracy']:.2%}",
+                f"{step['active_weights']:,}",
+                f"{step['score']:.4f}",
+                "-".join(map(str, step["layer_sizes"])),
+            ),
+        }
+        for number, step in enumerate(steps)
+    ]
+    return Section(
+        "Edit by edit",
+        "What was done in the episode, and the network after the training that followed. The best "
+        "score is in bold.",
+        _png(drawn),
+        ("", "edit", "validation accuracy", "active weights", "score", "layers"),
+        rows,
+    )
+
+
+def _tradeoff(archive: DesignDatabase, best: DesignRecord) -> Section:
+    drawn, axes = plots.figure(9, 5)
+    count, _ = archive.extent(best.dataset)
+    front = archive.front(dataset=best.dataset)
+    weights, accuracies = np.array(archive.sample(dataset=best.dataset)).T
+    plots.draw_position(weights, accuracies, best.active_weights, best.val_accuracy, axes)
+    steps = [design.active_weights for design in front], [design.val_accuracy for design in front]
+    axes.step(*steps, where="post", color="black", label="Pareto front")
+    axes.legend(loc="lower right")
+    text = f"{count:,} designs for {best.dataset}, {len(front)} of them on the Pareto front."
+    if weights.size < count:
+        text += f" {weights.size:,} of them are drawn."
+    return Section("Accuracy against weights", text, _png(drawn))
+
+
+def _comparison(design: SavedDesign, data_dir: Path | None) -> Section:
+    """The design beside rivals, on the samples that it was judged on."""
+    title = "Against rivals"
+    network, _, record = design
+    try:
+        data = own_data(design, data_dir)
+    except InputError as error:
+        return Section(title, f"Not compared: {error}")
+    judged = "test" if "test_accuracy" in record else "validation"
+    ours = record["test_accuracy"] if judged == "test" else record["val_accuracy"]
+    balanced = f"{record['balanced_accuracy']:.2%}" if "balanced_accuracy" in record else ""
+    cells = [("this design", f"{network.active_weights:,} weights", f"{ours:.2%}", balanced)]
+    cells += [
+        (rival.name, rival.size, f"{rival.accuracy:.2%}", f"{rival.balanced_accuracy:.2%}")
+        for rival in rivals(network, record, data)
+    ]
+    return Section(
+        title,
+        "What else fits the same training samples: a dense network of about as many weights, with "
+        "as many training batches, and scikit-learn's methods as they come.",
+        columns=("", "size", f"{judged} accuracy", "balanced accuracy"),
+        rows=[{"kind": "", "cells": row} for row in cells],
+    )
+
+
+def _classes(record: Mapping[str, Any]) -> Section:
+    """How many of each class are recognised."""
+    text = f"Balanced accuracy, the mean over classes, is {record['balanced_accuracy']:.2%}."
+    if (warning := warning_of(record)) is not None:
+        text = f"This design is {warning}. {text}"
+    return Section(
+        "Class by class",
+        text,
+        columns=("class", "recall on test samples"),
+        rows=[
+            {"kind": "", "cells": (name, "no sample" if share is None else f"{share:.2%}")}
+            for name, share in record["recalls"].items()
+        ],
+    )
+
+
+def _png(drawn: Any) -> str:
+    return base64.b64encode(plots.png(drawn)).decode()

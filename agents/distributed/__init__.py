@@ -1,0 +1,1 @@
+"""Environments and tasks on many processors or machines."""

@@ -1,0 +1,1 @@
+"""Experiments: comparisons and studies that write tables and plots."""

@@ -1,0 +1,140 @@
+"""The report of a comparison: a table, a plot, and the same in TensorBoard."""
+
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from torch.utils.tensorboard import SummaryWriter
+
+from rlnas import plots
+from rlnas.agents.experiments.compare import CONTROLLER, Result, SearchTask, budgets
+from rlnas.agents.experiments.statistics import (
+    estimate,
+    interquartile_mean,
+    performance_profile,
+    probability_of_improvement,
+)
+from rlnas.files.atomic import replace_file
+
+COLUMNS = {
+    "score": "best score found",
+    "test_score": "the same design's score on test samples",
+    "regret": "regret",
+    "hypervolume": "hypervolume",
+}
+"""Results that the table has, where there are any, and what it calls them."""
+
+
+def write_report(task: SearchTask, results: dict[str, list[Result]], out: Path) -> str:
+    """Write `comparison.md`, `comparison.png` and `tensorboard/`.
+
+    Args:
+        task: what was searched.
+        results: what `rlnas.agents.experiments.compare.compare` returns.
+        out: folder to write to.
+
+    Returns:
+        The table, as Markdown.
+    """
+    text = written(task, results)
+    replace_file(out / "comparison.md", (text + "\n").encode())
+    drawn = picture(task, results)
+    replace_file(out / "comparison.png", plots.png(drawn))
+    if (out / "tensorboard").is_dir():
+        rmtree(out / "tensorboard")  # curves of an earlier report would be drawn as well
+    with SummaryWriter(str(out / "tensorboard")) as writer:
+        for method, runs in results.items():
+            curve = interquartile_curve(runs)
+            for place, value in zip(budgets(task.budget), curve, strict=True):
+                writer.add_scalar(f"best_score/{method}", value, int(place))
+        writer.add_figure("comparison", drawn, task.budget)
+    return text
+
+
+def written(task: SearchTask, results: dict[str, list[Result]]) -> str:
+    """A table with a row for each method, the best first."""
+    unit = "look-ups" if task.tabular else "training batches"
+    n_seeds = max(len(runs) for runs in results.values())
+    columns = {
+        key: name
+        for key, name in COLUMNS.items()
+        if all(key in runs[0] for runs in results.values())
+    }
+    against = CONTROLLER in results
+    lines = [
+        f"`{task.name}`{', the table' if task.tabular else ''}: penalty {task.penalty:g}, "
+        f"{task.budget:,} {unit} each, {n_seeds} seed{'s' * (n_seeds > 1)}. Interquartile "
+        "mean with 95 % bootstrap interval"
+        + (
+            "; how likely a search of the controller finds a better score than one of the method."
+            if against
+            else "."
+        ),
+        "",
+        "| method | "
+        + " | ".join([*columns.values(), *(["controller better"] if against else []), "minutes"])
+        + " |",
+        "|---" * (len(columns) + 2 + against) + "|",
+    ]
+    for method in sorted(results, key=lambda method: -_middle(results[method], "score")):
+        runs = results[method]
+        cells = [f"{estimate([run[key] for run in runs]):.4f}" for key in columns]
+        if against:
+            cells.append("" if method == CONTROLLER else f"{_improvement(results, method):.2f}")
+        cells.append(f"{np.mean([run['seconds'] for run in runs]) / 60:.1f}")
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def picture(task: SearchTask, results: dict[str, list[Result]]) -> Any:
+    """Four plots: scores, the best score against the budget, profiles, improvement."""
+    drawn, (scores, curves, profiles, wins) = plots.figure(20, 5, columns=4)
+    methods = sorted(results, key=lambda method: _middle(results[method], "score"))
+    colours = {method: colormaps["tab20"](k) for k, method in enumerate(results)}
+    low = min(_middle(runs, "score") for runs in results.values())
+    for place, method in enumerate(methods):
+        runs, colour = results[method], colours[method]
+        found = [run["score"] for run in runs]
+        plots.draw_interval(estimate(found), place, scores, color=colour)
+        style = "-" if method == CONTROLLER else "--"
+        curve = interquartile_curve(runs)
+        curves.plot(budgets(task.budget), curve, style, color=colour, label=method)
+        levels = np.linspace(low - 0.01, max(found) + 0.005, 200)
+        profiles.plot(levels, performance_profile(found, levels), style, color=colour)
+        if CONTROLLER in results and method != CONTROLLER:
+            plots.draw_interval(_improvement(results, method), place, wins, color=colour)
+    for axes in (scores, wins):
+        axes.set_yticks(range(len(methods)), methods)
+        axes.set_ylim(-0.5, len(methods) - 0.5)  # the same rows, though the controller has no win
+        axes.grid(alpha=0.3)
+    plots.score_axis(scores, intervals=5)
+    scores.set_xlabel("best score found")
+    wins.set_xlabel("probability that the controller is better")
+    wins.axvline(0.5, color="0.5", linestyle=":")
+    wins.set_xlim(-0.05, 1.05)
+    curves.set_xscale("log")
+    curves.set_ylim(bottom=low - 0.03)
+    curves.set_xlabel("look-ups" if task.tabular else "training batches")
+    curves.set_ylabel("best score so far")
+    curves.legend(fontsize="x-small", ncols=2, loc="lower right")
+    profiles.set_xlabel("score")
+    plots.score_axis(profiles, intervals=5)
+    profiles.set_ylabel("share of searches that find better")
+    return drawn
+
+
+def interquartile_curve(runs: list[Result]) -> np.ndarray:
+    """float64 `[POINTS]`: interquartile mean of the runs' curves at each budget."""
+    curves = np.array([run["curve"] for run in runs])
+    return np.array([interquartile_mean(scores) for scores in curves.T])
+
+
+def _middle(runs: list[Result], key: str) -> float:
+    return interquartile_mean([run[key] for run in runs])
+
+
+def _improvement(results: dict[str, list[Result]], method: str) -> Any:
+    ours, theirs = ([run["score"] for run in results[name]] for name in (CONTROLLER, method))
+    return probability_of_improvement(ours, theirs)

@@ -1,0 +1,427 @@
+"""How well cheap estimates rank the architectures of a `Table`, against what they cost.
+
+An estimate comes from one training or one initial network of each architecture, that of the
+table's seed 0, and is judged by its rank correlation with the mean final test accuracy of all other
+seeds. Since most estimates grow with the network, and larger networks are better, they are also
+judged among architectures of about equal active weights; the number of weights itself is the
+baseline to beat. Costs are in training batches, by the rules of `rlnas.nn.proxies`.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from rlnas import plots
+from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.errors import InputError
+from rlnas.files.atomic import replace_file
+from rlnas.integers import whole
+from rlnas.nn import proxies
+from rlnas.nn.initialization import new_network
+from rlnas.nn.network import SparseNetwork
+from rlnas.nn.training import Batches, train
+from rlnas.progress import progress
+from rlnas.tabular.grid import Grid
+from rlnas.tabular.table import Table
+
+OBSERVED_SEED = 0
+"""The seed of the table that estimates are made from; the others are the truth."""
+
+WEIGHT_BINS = 8
+RESAMPLES = 500
+FORWARD = 1 / 3
+"""Cost of a forward pass in forward and backward passes."""
+
+Statistic = Callable[[np.ndarray, np.ndarray], float]
+
+
+class Estimate(NamedTuple):
+    """What one estimator says of some architectures; the higher, the better they should be."""
+
+    name: str  # the estimator, then after a comma how far it goes
+    cost: float  # training batches per architecture
+    numbers: np.ndarray  # int [n], of the architectures
+    values: np.ndarray  # float64 [n]
+
+
+def estimator_study(
+    out: Path,
+    source: str = "digits",
+    *,
+    sample: int = 500,
+    seed: int = 0,
+    data_dir: Path | None = None,
+    progress_bar: bool = True,
+) -> str:
+    """Study the estimators on a table; write a Markdown table and a plot.
+
+    Args:
+        out: Folder for `estimators.md` and `estimators.png`.
+        source: A table of the package (digits, mnist), or the path of another.
+        sample: Number of architectures for estimates that are not in the table.
+        seed: Seed of the sample.
+        data_dir: Folder with IDX files, searched first.
+        progress_bar: Show progress.
+
+    Returns:
+        The Markdown table.
+
+    Raises:
+        InputError: The table or its data cannot be used.
+    """
+    table = Table.load(source)
+    rows = study(table, load_dataset(table.dataset, data_dir=data_dir), sample, seed, progress_bar)
+    text = written(rows)
+    replace_file(out / "estimators.md", (text + "\n").encode())
+    plot(rows, out / "estimators.png")
+    return text
+
+
+def study(
+    table: Table, dataset: Dataset, sample: int = 500, seed: int = 0, progress_bar: bool = True
+) -> list[dict[str, Any]]:
+    """Rank correlation of every estimator with final accuracy.
+
+    What the table holds is read from it for all architectures. Zero-cost scores and weight
+    inheritance are computed for a random sample. A parent is counted as free: a search has
+    trained it already.
+
+    Args:
+        table: with at least two seeds and two architectures.
+        dataset: the one the table was made on.
+        sample: architectures to draw; all if there are fewer.
+        seed: of the sample, of the choice of parents and of the bootstrap.
+        progress_bar: show one.
+
+    Returns:
+        A row for each estimator: `estimator`, `cost` (training batches), `architectures` (how
+        many), `spearman`, `kendall`, both also `_at_fixed_weights`, and `_low` and `_high` of
+        both Spearman correlations, the ends of their 95 % bootstrap intervals over architectures.
+
+    Raises:
+        InputError: the table is too small or of another data set, or the sample is.
+    """
+    _check(table, dataset)
+    sample, seed = whole("sample", sample, 2), whole("seed", seed)
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.choice(len(table), size=min(sample, len(table)), replace=False))
+    estimates = tabulated(table, dataset) + measured(table, dataset, chosen, rng, progress_bar)
+    accuracy = final_accuracy(table)
+    bins = weight_bins(table.active_weights[:, OBSERVED_SEED])
+    bar = progress(progress_bar, iterable=estimates, desc="correlating", unit="estimator")
+    return [
+        {
+            "estimator": estimate.name,
+            "cost": estimate.cost,
+            "architectures": estimate.numbers.size,
+            **agreement(
+                estimate.values,
+                accuracy[estimate.numbers],
+                bins[estimate.numbers],
+                np.random.default_rng(seed),
+            ),
+        }
+        for estimate in bar
+    ]
+
+
+def final_accuracy(table: Table) -> np.ndarray:
+    """float64 `[architectures]`: mean final test accuracy of the seeds that are not observed."""
+    others = np.delete(table.test_correct[..., -1], OBSERVED_SEED, axis=1)
+    return others.mean(axis=1) / table.n_test
+
+
+def weight_bins(active_weights: np.ndarray, bins: int = WEIGHT_BINS) -> np.ndarray:
+    """Int `[architectures]`: which of `bins` log-spaced ranges the active weights are in."""
+    logs = np.log(active_weights)
+    edges = np.linspace(logs.min(), logs.max(), bins + 1)
+    return np.digitize(logs, edges[1:-1])
+
+
+# --- the estimates ---
+
+
+def tabulated(table: Table, dataset: Dataset) -> list[Estimate]:
+    """The estimates of all architectures that can be read from the table.
+
+    These are the number of weights, at no cost; and after each epoch count validation accuracy,
+    (minus) the sum of training losses up to there and since the epoch count before, and the
+    final accuracy that `rlnas.nn.proxies.extrapolate` predicts.
+    """
+    every = np.arange(len(table))
+    per_epoch, validation = _costs(dataset)
+    accuracies = table.val_correct[:, OBSERVED_SEED] / table.n_validation
+    parts = table.train_loss[:, OBSERVED_SEED] * (np.diff(table.epochs, prepend=0.0) * per_epoch)
+    weights = table.active_weights[:, OBSERVED_SEED].astype(np.float64)
+    found = [Estimate("active weights", 0.0, every, weights)]
+    for k, epochs in enumerate(table.epochs, start=1):
+        until, training = _counted(epochs), epochs * per_epoch
+        losses = proxies.sum_of_losses(parts[:, :k])
+        found += [
+            Estimate(
+                f"validation accuracy, {until}", training + validation, every, accuracies[:, k - 1]
+            ),
+            Estimate(f"sum of losses, {until}", training, every, -losses),
+        ]
+        if k > 1:
+            late = proxies.sum_of_losses(parts[:, :k], last=1)
+            found.append(Estimate(f"sum of late losses, {until}", training, every, -late))
+        if 1 < k < len(table.epochs):
+            ahead = proxies.extrapolate(table.epochs[:k], accuracies[:, :k], table.epochs[-1])
+            cost = training + 2 * validation
+            found.append(Estimate(f"extrapolated accuracy, {until}", cost, every, ahead))
+    return found
+
+
+def measured(
+    table: Table,
+    dataset: Dataset,
+    numbers: np.ndarray,
+    rng: np.random.Generator,
+    progress_bar: bool = True,
+) -> list[Estimate]:
+    """The estimates that need the networks themselves, and their weights as the baseline.
+
+    Zero-cost scores on the first training batch, at initialisation; and validation accuracy after
+    one epoch and after the table's first epoch count, both from scratch and from the weights
+    inherited from a neighbour on the grid, which is drawn from those that `neighbours` lists and
+    trained to the end.
+
+    Args:
+        table: tells the grid and how long parents are trained.
+        dataset: the one the table was made on.
+        numbers: int `[n]`, of the architectures.
+        rng: source of randomness.
+        progress_bar: show one.
+    """
+    per_epoch, validation = _costs(dataset)
+    lengths = sorted({1, table.epochs[0]})
+    names_and_costs = [
+        ("synflow", 1 / Batches(dataset.train, rng).batch_size),
+        ("gradient norm", 1.0),
+        ("snip", 1.0),
+        ("jacobian covariance", 1.0),
+    ]
+    for start in ("weights from scratch", "inherited weights"):
+        for epochs in lengths:
+            name = f"{start}, {_counted(epochs)}"
+            names_and_costs.append((name, epochs * per_epoch + validation))
+    rows = []
+    for number in progress(progress_bar, iterable=numbers, desc="estimating", unit="net"):
+        network, batches = rebuilt(table, dataset, number)
+        order = batches.take(lengths[-1] * per_epoch)
+        parent = trained(table, dataset, rng.choice(neighbours(table.grid, number)))
+        row = [
+            proxies.synflow(network),
+            proxies.gradient_norm(network, dataset, order[0]),
+            proxies.snip(network, dataset, order[0]),
+            proxies.jacobian_covariance(network, dataset, order[0]),
+        ]
+        for origin in (network, proxies.inherit(network, parent)):
+            for epochs in lengths:
+                few = order[: epochs * per_epoch]
+                row.append(proxies.accuracy_after(origin, dataset, few))
+        rows.append(row)
+    columns = np.array(rows).T
+    weights = table.active_weights[numbers, OBSERVED_SEED].astype(np.float64)
+    return [
+        Estimate("active weights, of the sample", 0.0, numbers, weights),
+        *(
+            Estimate(name, cost, numbers, values)
+            for (name, cost), values in zip(names_and_costs, columns, strict=True)
+        ),
+    ]
+
+
+def rebuilt(table: Table, dataset: Dataset, number: int) -> tuple[SparseNetwork, Batches]:
+    """The initial network of the observed seed, as the table's builder made it, and its batches."""
+    rng = np.random.default_rng((OBSERVED_SEED, number))
+    network = new_network(
+        table.grid.architectures[number], dataset.n_features, dataset.n_classes, rng
+    )
+    return network, Batches(dataset.train, rng)
+
+
+def trained(table: Table, dataset: Dataset, number: int) -> SparseNetwork:
+    """The network of the observed seed at the end of its training."""
+    network, batches = rebuilt(table, dataset, number)
+    train(network, dataset, batches.take(table.epochs[-1] * _costs(dataset)[0]))
+    return network
+
+
+def neighbours(grid: Grid, number: int) -> np.ndarray:
+    """Int `[n]`: the other architectures that are the fewest notches away.
+
+    These are one notch of one layer away, except from a linear classifier, which has no notch: its
+    only neighbour is the smallest network with one hidden layer.
+    """
+    places = grid.notches.astype(np.int64)
+    distances = np.abs(places - places[number]).sum(axis=(1, 2))
+    return np.flatnonzero(distances == distances[distances > 0].min())
+
+
+def _costs(dataset: Dataset) -> tuple[int, float]:
+    """Batches in an epoch, and what one look at the validation samples costs."""
+    size = Batches(dataset.train, np.random.default_rng(0)).batch_size
+    return max(1, dataset.train.size // size), FORWARD * dataset.validation.size / size
+
+
+# --- the judgement ---
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's rank correlation of float `[n]` each; 0 if one is constant and ranks nothing."""
+    return _or_zero(stats.spearmanr, a, b)
+
+
+def kendall(a: np.ndarray, b: np.ndarray) -> float:
+    """Kendall's tau-b of float `[n]` each; 0 if one is constant and ranks nothing."""
+    return _or_zero(stats.kendalltau, a, b)
+
+
+def _or_zero(correlation: Callable[..., Any], a: np.ndarray, b: np.ndarray) -> float:
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(correlation(a, b).statistic)
+
+
+def within_bins(statistic: Statistic, a: np.ndarray, b: np.ndarray, bins: np.ndarray) -> float:
+    """Mean of a statistic over bins, weighted by how many are in each; 0 if there is no pair.
+
+    Args:
+        statistic: of the two arrays.
+        a: float `[n]`.
+        b: float `[n]`.
+        bins: int `[n]`; bins with one member have nothing to rank and do not count.
+    """
+    groups = [np.flatnonzero(bins == bin) for bin in np.unique(bins)]
+    groups = [group for group in groups if group.size > 1]
+    if not groups:
+        return 0.0
+    values = [statistic(a[group], b[group]) for group in groups]
+    return float(np.average(values, weights=[group.size for group in groups]))
+
+
+def agreement(
+    values: np.ndarray, accuracy: np.ndarray, bins: np.ndarray, rng: np.random.Generator
+) -> dict[str, float]:
+    """How well an estimate ranks: the correlations of a row of `study`.
+
+    Args:
+        values: float64 `[n]`, the estimate of each architecture.
+        accuracy: float64 `[n]`, what it is judged by.
+        bins: int `[n]`, of the number of weights.
+        rng: source of the bootstrap samples.
+    """
+
+    def both(chosen: np.ndarray | slice) -> tuple[float, float]:
+        a, b, groups = values[chosen], accuracy[chosen], bins[chosen]
+        return spearman(a, b), within_bins(spearman, a, b, groups)
+
+    overall, fixed = both(slice(None))
+    resampled = [both(rng.integers(values.size, size=values.size)) for _ in range(RESAMPLES)]
+    low, high = np.quantile(resampled, [0.025, 0.975], axis=0).tolist()
+    return {
+        "spearman": overall,
+        "spearman_low": low[0],
+        "spearman_high": high[0],
+        "kendall": kendall(values, accuracy),
+        "spearman_at_fixed_weights": fixed,
+        "spearman_at_fixed_weights_low": low[1],
+        "spearman_at_fixed_weights_high": high[1],
+        "kendall_at_fixed_weights": within_bins(kendall, values, accuracy, bins),
+    }
+
+
+def _counted(epochs: int) -> str:
+    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
+
+
+def _check(table: Table, dataset: Dataset) -> None:
+    """Raise `InputError` unless there is something to judge, and the data set to do it on."""
+    if table.n_seeds < 2 or len(table) < 2:
+        raise InputError(
+            f"a table of {len(table)} architectures and {table.n_seeds} seeds cannot be studied: "
+            "expected at least 2 of each"
+        )
+    sizes = (table.n_inputs, table.n_outputs, table.n_validation, table.n_test)
+    given = (dataset.n_features, dataset.n_classes, dataset.validation.size, dataset.test.size)
+    if sizes != given or table.dataset != dataset.name:
+        raise InputError(
+            f"the table was made on data set '{table.dataset}', not on '{dataset.name}' as given: "
+            "expected the same inputs, outputs and samples"
+        )
+
+
+# --- the table and the picture ---
+
+
+def written(rows: Sequence[dict[str, Any]]) -> str:
+    """What `study` returns as a Markdown table, the cheap before the costly.
+
+    Correlations are written with their 95 % bootstrap intervals where they have one.
+    """
+    lines = [
+        "| estimate | cost (batches) | architectures | Spearman | Kendall "
+        "| Spearman at fixed weights | Kendall at fixed weights |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in sorted(rows, key=lambda row: row["cost"]):
+        overall, fixed = (
+            f"{row[key]:.3f} ({row[f'{key}_low']:.3f} to {row[f'{key}_high']:.3f})"
+            for key in ("spearman", "spearman_at_fixed_weights")
+        )
+        cost = f"{row['cost']:,.0f}" if row["cost"] >= 100 else f"{row['cost']:.3g}"
+        lines.append(
+            f"| {row['estimator']} | {cost} | {row['architectures']:,} | {overall} | "
+            f"{row['kendall']:.3f} | {fixed} | {row['kendall_at_fixed_weights']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def plot(rows: Sequence[dict[str, Any]], path: str | Path) -> None:
+    """Save a picture of Spearman correlation against cost, overall and at fixed weights.
+
+    Args:
+        rows: what `study` returns.
+        path: of the PNG file.
+    """
+    picture, (overall, fixed) = plots.figure(11, 5, columns=2)
+    fixed.sharey(overall)
+    draw(rows, "spearman", overall)
+    draw(rows, "spearman_at_fixed_weights", fixed)
+    overall.set_ylabel("Spearman correlation with final accuracy")
+    overall.set_title("all architectures")
+    fixed.set_title("at about equal active weights")
+    fixed.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    replace_file(path, plots.png(picture))
+
+
+def draw(rows: Sequence[dict[str, Any]], key: str, axes: Any) -> None:
+    """Draw one correlation against cost, a line for each estimator, with intervals.
+
+    Args:
+        rows: what `study` returns.
+        key: `spearman` or `spearman_at_fixed_weights`.
+        axes: a matplotlib `Axes`.
+    """
+    estimators: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        estimators.setdefault(row["estimator"].partition(",")[0], []).append(row)
+    for name, points in estimators.items():
+        cost, middle, low, high = (
+            np.array([point[column] for point in points])
+            for column in ("cost", key, f"{key}_low", f"{key}_high")
+        )
+        if not cost.all():  # no place on a logarithmic axis
+            axes.axhline(middle[0], color="0.3", linestyle="--", label=name)
+            continue
+        ends = plots.whiskers(middle, low, high)
+        axes.errorbar(cost, middle, ends, marker="o", markersize=4, capsize=2, label=name)
+    axes.set_xscale("log")
+    axes.set_xlabel("cost (training batches)")
+    axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    axes.grid(alpha=0.3)

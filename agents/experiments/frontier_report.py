@@ -1,0 +1,150 @@
+"""The report of a frontier: tables by penalty and by budget, a plot with published results."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlnas import plots
+from rlnas.agents.experiments.compare import CONTROLLER
+from rlnas.agents.experiments.statistics import Interval, estimate
+from rlnas.files.atomic import replace_file
+from rlnas.files.json_files import write_json
+
+BUDGETS = (60_000, 13_000, 5_000, 4_000, 3_069, 1_000)
+"""Active weights at which published results are compared with."""
+
+PUBLISHED = Path(__file__).with_name("published.csv")
+"""Results of others with fully connected networks, and where they are from; biases not counted."""
+
+
+def write_report(combinations: Sequence[dict[str, Any]], dataset: str, out: Path) -> str:
+    """Write `frontier.md`, `frontier.png` and `results.json`.
+
+    Args:
+        combinations: what `rlnas.agents.experiments.frontier.frontier` returns.
+        dataset: the name that `PUBLISHED` may know.
+        out: folder to write to.
+
+    Returns:
+        The tables, as Markdown.
+    """
+    points = by_penalty(combinations)
+    text = f"{_by_budget(points)}\n\n{_by_penalty(points)}"
+    replace_file(out / "frontier.md", (text + "\n").encode())
+    replace_file(out / "frontier.png", plots.png(picture(points, published(dataset))))
+    write_json(out / "results.json", list(combinations))
+    return text
+
+
+def by_penalty(combinations: Sequence[dict[str, Any]]) -> dict[float, list[dict[str, Any]]]:
+    """The combinations of each penalty, the lowest first."""
+    penalties = sorted({each["penalty"] for each in combinations})
+    return {p: [each for each in combinations if each["penalty"] == p] for p in penalties}
+
+
+def published(dataset: str) -> list[dict[str, str]]:
+    """For a data set `method`, `active_weights`, `test_error` in per cent, and `source`."""
+    with open(PUBLISHED, newline="") as file:
+        return [row for row in csv.DictReader(file) if row["dataset"] == dataset]
+
+
+def mean(combinations: Sequence[dict[str, Any]], method: str, key: str) -> Interval:
+    """Mean over seeds of one result of one method, with its 95 % bootstrap interval."""
+    return estimate([each["methods"][method][key] for each in combinations], trim=0)
+
+
+def within(
+    points: dict[float, list[dict[str, Any]]], budget: float
+) -> tuple[float, list[dict[str, Any]]] | None:
+    """The penalty whose designs have the most weights on average within a budget, and its designs.
+
+    Test results have no say in it. None if there is no such penalty.
+    """
+    sizes = {p: mean(some, CONTROLLER, "active_weights").value for p, some in points.items()}
+    fitting = {p: size for p, size in sizes.items() if size <= budget}
+    if not fitting:
+        return None
+    penalty = max(fitting, key=lambda p: fitting[p])
+    return penalty, points[penalty]
+
+
+def _by_budget(points: dict[float, list[dict[str, Any]]]) -> str:
+    methods = _methods(points)
+    lines = [
+        "| active weights at most | penalty | active weights | test loss | "
+        + " | ".join(f"{method}, test accuracy" for method in methods)
+        + " |",
+        "|---" * (4 + len(methods)) + "|",
+    ]
+    for budget in BUDGETS:
+        found = within(points, budget)
+        if found is None:
+            lines.append(f"| {budget:,} | none" + " |" * (3 + len(methods)))
+        else:
+            lines.append(f"| {budget:,} | {_row(*found, methods)}")
+    return "\n".join(lines)
+
+
+def _by_penalty(points: dict[float, list[dict[str, Any]]]) -> str:
+    methods, n_seeds = _methods(points), max(len(some) for some in points.values())
+    lines = [
+        f"Means of {n_seeds} seed{'s' * (n_seeds > 1)} with 95 % bootstrap intervals:",
+        "",
+        "| penalty | active weights | test loss | "
+        + " | ".join(f"{method}, test accuracy" for method in methods)
+        + " |",
+        "|---" * (3 + len(methods)) + "|",
+    ]
+    return "\n".join([*lines, *(f"| {_row(p, some, methods)}" for p, some in points.items())])
+
+
+def _row(penalty: float, some: list[dict[str, Any]], methods: list[str]) -> str:
+    weights = mean(some, CONTROLLER, "active_weights").value
+    loss = mean(some, CONTROLLER, "test_loss").value
+    cells = [f"{mean(some, method, 'test_accuracy'):.2%}" for method in methods]
+    return f"{penalty:g} | {weights:,.0f} | {loss:.4f} | " + " | ".join(cells) + " |"
+
+
+def _methods(points: dict[float, list[dict[str, Any]]]) -> list[str]:
+    return list(next(iter(points.values()))[0]["methods"])
+
+
+def picture(points: dict[float, list[dict[str, Any]]], others: list[dict[str, str]]) -> Any:
+    """Test error and test loss against active weights, of all methods and of published results."""
+    drawn, (errors, losses) = plots.figure(14, 6, columns=2)
+    for axes in (errors, losses):
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    for method in _methods(points):
+        ours = method == CONTROLLER
+        style = {"fmt": "o--", "alpha": 0.7}
+        if ours:
+            style = {"fmt": "o-", "color": "crimson", "zorder": 3}
+        weights = [mean(some, method, "active_weights").value for some in points.values()]
+        order = np.argsort(weights)
+        for axes, key, to_error in ((errors, "test_accuracy", True), (losses, "test_loss", False)):
+            found = np.array([mean(some, method, key) for some in points.values()])[order]
+            if to_error:
+                found = 100 * (1 - found[:, [0, 2, 1]])
+            value, low, high = found.T
+            ends = plots.whiskers(value, low, high)
+            place = np.array(weights)[order]
+            axes.errorbar(place, value, yerr=ends, ms=4, capsize=2, label=method, **style)
+    places = np.array([(float(row["active_weights"]), float(row["test_error"])) for row in others])
+    if others:
+        errors.plot(*places.T, "k^", ms=5, alpha=0.6)
+    errors.set_ylabel("test error, %")
+    losses.set_ylabel("test loss, nats")
+    for axes in (errors, losses):
+        axes.set_xlabel("active weights")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.grid(alpha=0.3, which="both")
+        axes.legend()
+    if others:
+        plots.name_points(places, [row["method"] for row in others], errors)
+    return drawn

@@ -1,0 +1,303 @@
+"""Reference scores of the environments: simple strategies and plain learners, over many seeds."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from sb3_contrib import MaskablePPO
+from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.vec_env import VecEnv
+
+from rlnas import plots
+from rlnas.agents.distributed.jobs import Call, run_all
+from rlnas.agents.experiments.statistics import Interval, estimate
+from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
+from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.validation import check_count
+from rlnas.errors import InputError
+from rlnas.files.atomic import replace_file
+from rlnas.files.json_schema import NUMBER, Form, record
+
+EPISODES = 50
+"""Episodes that a strategy is judged by, for each seed; or 1 where all episodes are alike."""
+
+FIRST_EPISODE = 10_000
+"""Seed of the first of these; training uses seeds far from it."""
+
+ENVIRONMENTS = 16
+"""Environments that a learner steps at once."""
+
+Chooser = Callable[[gym.Env, np.ndarray], int]
+"""Takes an environment and its observation, gives an action."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """An environment, with arguments, that strategies are compared in.
+
+    Attributes:
+        title: for tables.
+        name: its id.
+        steps: that a learner may take.
+        arguments: by keyword.
+    """
+
+    title: str
+    name: str
+    steps: int
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def make(self) -> gym.Env:
+        """The environment, without wrappers."""
+        return gym.make(self.name, **self.arguments).unwrapped
+
+    def make_many(self, n: int) -> VecEnv:
+        """Many of them for Stable-Baselines3."""
+        first = self.make()
+        if isinstance(first, TabularEnv):
+            return TabularVecEnv(n, table=first.table, **self.arguments)
+        return ThreadedVecEnv([self.make] * n, num_threads=1)  # seeds run side by side already
+
+
+_VARIED = {"penalty": (0.02, 1.0)}
+TASKS = {
+    "tabular-digits": Task("TabularDigits", "rlnas/TabularDigits-v0", 100_000),
+    "tabular-digits-varied": Task(
+        "TabularDigits, varied", "rlnas/TabularDigits-v0", 100_000, _VARIED
+    ),
+    "tabular-mnist": Task("TabularMNIST", "rlnas/TabularMNIST-v0", 100_000),
+    "tabular-mnist-varied": Task("TabularMNIST, varied", "rlnas/TabularMNIST-v0", 100_000, _VARIED),
+    "digits": Task("Digits (live)", "rlnas/Digits-v0", 32_000),
+}
+"""The tasks; in varied ones the penalty is drawn at every reset."""
+
+
+def random_actions(task: Task, seed: int) -> Chooser:
+    """Any legal action."""
+    rng = np.random.default_rng(seed)
+    return lambda env, observation: int(rng.choice(np.flatnonzero(_masks(env))))
+
+
+def greedy(task: Task, seed: int) -> Chooser:
+    """The legal action after which the score is highest; all are tried on copies."""
+
+    def choose(env: gym.Env, observation: np.ndarray) -> int:
+        legal = np.flatnonzero(_masks(env))
+        scores = [copy.deepcopy(env).step(action)[4]["score"] for action in legal]
+        return int(legal[int(np.argmax(scores))])
+
+    return choose
+
+
+def ppo(task: Task, seed: int) -> Chooser:
+    """PPO of Stable-Baselines3, which may choose illegal actions."""
+    model = _learn(PPO, task, seed, **_ON_POLICY)
+    return lambda env, observation: int(model.predict(observation, deterministic=True)[0])
+
+
+def maskable_ppo(task: Task, seed: int) -> Chooser:
+    """MaskablePPO of sb3-contrib."""
+    model = _learn(MaskablePPO, task, seed, **_ON_POLICY)
+    return lambda env, observation: int(
+        model.predict(observation, action_masks=_masks(env), deterministic=True)[0]
+    )
+
+
+def dqn(task: Task, seed: int) -> Chooser:
+    """DQN of Stable-Baselines3, which may choose illegal actions."""
+    model = _learn(
+        DQN,
+        task,
+        seed,
+        learning_rate=5e-4,
+        buffer_size=100_000,
+        learning_starts=2_000,
+        batch_size=128,
+        train_freq=1,  # a step of all environments
+        gradient_steps=2,
+        target_update_interval=1_000,
+        exploration_fraction=0.4,
+        exploration_final_eps=0.05,
+        gamma=1.0,
+    )
+    return lambda env, observation: int(model.predict(observation, deterministic=True)[0])
+
+
+STRATEGIES: dict[str, Callable[[Task, int], Chooser]] = {
+    "random": random_actions,
+    "greedy": greedy,
+    "ppo": ppo,
+    "maskable_ppo": maskable_ppo,
+    "dqn": dqn,
+}
+"""The strategies; those that learn take `Task.steps` steps for it."""
+
+_ON_POLICY = {
+    "n_steps": 80,
+    "batch_size": 256,
+    "n_epochs": 10,
+    "learning_rate": lambda left: 1e-3 * left,
+    "gamma": 1.0,
+    "gae_lambda": 0.95,
+    "ent_coef": 0.01,
+    "target_kl": 0.03,
+}
+
+
+def _learn(algorithm: Any, task: Task, seed: int, **hyperparameters: Any) -> Any:
+    env = task.make_many(ENVIRONMENTS)
+    model = algorithm("MlpPolicy", env, seed=seed, device="cpu", **hyperparameters)
+    model.learn(task.steps)
+    env.close()
+    return model
+
+
+def _masks(env: gym.Env) -> np.ndarray:
+    return env.action_masks()  # type: ignore[attr-defined]
+
+
+def measure(task: Task, strategy: str, seed: int) -> dict[str, float]:
+    """Train a strategy and judge it.
+
+    Returns:
+        Means over fresh episodes: the score of the final design; its regret, and the regret
+        against the best within reach, where the optimum is known.
+    """
+    torch.set_num_threads(1)
+    choose = STRATEGIES[strategy](task, seed)
+    env = task.make()
+    one = isinstance(env, TabularEnv) and not env.settings.random and strategy != "random"
+    results: dict[str, list[float]] = {}
+    for episode in range(1 if one else EPISODES):
+        # Random actions differ by their own seed; the episodes are the same for all.
+        observation, info = env.reset(seed=FIRST_EPISODE + episode)
+        reachable = env.best_reachable()[1] if isinstance(env, TabularEnv) else None
+        over = False
+        while not over:
+            observation, _, terminated, truncated, info = env.step(choose(env, observation))
+            over = terminated or truncated
+        results.setdefault("score", []).append(info["score"])
+        if reachable is not None:
+            results.setdefault("regret", []).append(info["regret"])
+            results.setdefault("optimum", []).append(info["optimum"])
+            results.setdefault("reachable", []).append(reachable)
+    env.close()
+    return {name: float(np.mean(values)) for name, values in results.items()}
+
+
+def reference_scores(
+    out: Path,
+    tasks: tuple[str, ...] = tuple(TASKS),
+    n_seeds: int = 10,
+    n_jobs: int = -1,
+    progress_bar: bool = True,
+) -> str:
+    """Measure every strategy in every task with every seed; write a table and a plot.
+
+    Each result is a file in `out / "runs"`, so that the same call again goes on where the last one
+    ended.
+
+    Args:
+        out: folder; receives `reference_scores.md` and `reference_scores.png`.
+        tasks: keys of `TASKS`.
+        n_seeds: from 0.
+        n_jobs: workers; -1 for as many as there are processors.
+        progress_bar: show one.
+
+    Returns:
+        The tables, as Markdown.
+
+    Raises:
+        InputError: a task is unknown, there is no seed, or the folder cannot be written to.
+    """
+    if unknown := sorted(set(tasks) - set(TASKS)):
+        raise InputError(f"unknown tasks {unknown}: expected some of {', '.join(TASKS)}")
+    n_seeds = check_count("seeds", n_seeds)
+    everything = list(product(dict.fromkeys(tasks), STRATEGIES, range(n_seeds)))
+    known = {task: _known(TASKS[task]) for task in tasks}
+    calls = [
+        Call(
+            f"{task}-{strategy}-{seed}",
+            {**known[task][0], "strategy": strategy, "seed": seed},
+            (TASKS[task], strategy, seed),
+            known[task][1],
+        )
+        for task, strategy, seed in everything
+    ]
+    results: _Results = {}
+    found = run_all(measure, out / "runs", calls, "run", n_jobs, progress_bar)
+    for (task, strategy, _), result in zip(everything, found, strict=True):
+        results.setdefault((task, strategy), []).append(result)
+    text = "\n\n".join(_section(TASKS[task], _summary(results, task), n_seeds) for task in tasks)
+    replace_file(out / "reference_scores.md", (text + "\n").encode())
+    replace_file(out / "reference_scores.png", _picture(results, tasks))
+    return text
+
+
+def _known(task: Task) -> tuple[dict[str, Any], Form]:
+    """What results of a task depend on but for strategy and seed, and what they look like."""
+    env: Any = task.make()
+    tabular = isinstance(env, TabularEnv)
+    content = [each.fingerprint for each in ([env.table] if tabular else env.datasets)]
+    facts = ("score", "regret", "optimum", "reachable") if tabular else ("score",)
+    key = {**asdict(task), "data_sha256": content, "episodes": EPISODES}
+    return key, record(**dict.fromkeys(facts, NUMBER))
+
+
+_Results = dict[tuple[str, str], list[dict[str, float]]]
+
+
+def _summary(results: _Results, task: str) -> dict[str, dict[str, Interval]]:
+    """For each strategy, the estimate of each result over seeds."""
+    return {
+        strategy: {name: estimate([run[name] for run in runs]) for name in runs[0]}
+        for (where, strategy), runs in results.items()
+        if where == task
+    }
+
+
+def _section(task: Task, summary: dict[str, dict[str, Interval]], n_seeds: int) -> str:
+    """One task's table, as Markdown."""
+    arguments = "".join(f", {key}={value!r}" for key, value in task.arguments.items())
+    known = "regret" in summary["random"]
+    lines = [
+        f"### {task.title}",
+        "",
+        f"`gymnasium.make({task.name!r}{arguments})`; learners take {task.steps:,} steps; "
+        f"{n_seeds} seeds.",
+        "",
+        "| strategy | score of the final design |" + (" regret |" if known else ""),
+        "|---|---|" + ("---|" if known else ""),
+    ]
+    for strategy, found in summary.items():
+        regret = f" {found['regret']:.4f} |" if known else ""
+        lines.append(f"| {strategy} | {found['score']:.4f} |{regret}")
+    if known:
+        best = summary["greedy"]
+        gap = best["optimum"].value - best["reachable"].value
+        lines.append(f"| best within reach | {best['reachable'].value:.4f} | {gap:.4f} |")
+        lines.append(f"| optimum of the table | {best['optimum'].value:.4f} | 0 |")
+    return "\n".join(lines)
+
+
+def _picture(results: _Results, tasks: tuple[str, ...]) -> bytes:
+    """PNG: interquartile mean and interval of the score of every strategy, a column per task."""
+    drawn, columns = plots.figure(2.6 * len(tasks) + 1, 2.6, columns=len(tasks))
+    for axes, task in zip(columns, tasks, strict=True):
+        summary = _summary(results, task)
+        for place, found in enumerate(summary.values()):
+            plots.draw_interval(found["score"], place, axes)
+        if "reachable" in summary["greedy"]:
+            axes.axvline(summary["greedy"]["reachable"].value, color="0.5", linestyle="--")
+        axes.set_yticks(range(len(summary)), list(summary) if task == tasks[0] else [])
+        plots.score_axis(axes)
+        axes.set_title(TASKS[task].title, fontsize="medium")
+        axes.set_xlabel("score")
+        axes.grid(alpha=0.3)
+    return plots.png(drawn)

@@ -1,0 +1,105 @@
+"""Summaries of a few runs: interquartile means, improvement, profiles, bootstrap intervals.
+
+After Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice".
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import bootstrap, mannwhitneyu, trim_mean
+
+CONFIDENCE = 0.95
+
+
+class Interval(NamedTuple):
+    """A statistic and the interval around it."""
+
+    value: float
+    low: float
+    high: float
+
+    def __format__(self, form: str) -> str:
+        return f"{self.value:{form}} ({self.low:{form}} to {self.high:{form}})"
+
+
+def interquartile_mean(values: ArrayLike) -> float:
+    """Mean of the middle half.
+
+    Args:
+        values: float `[runs]`, one for each seed.
+    """
+    return float(trim_mean(np.asarray(values, float), 0.25))
+
+
+def estimate(values: ArrayLike, resamples: int = 10_000, trim: float = 0.25) -> Interval:
+    """The interquartile mean with its 95 % percentile bootstrap interval.
+
+    Args:
+        values: float `[runs]`, one for each seed.
+        resamples: of the bootstrap, which is seeded.
+        trim: share of the runs to leave out at either end; 0 for the plain mean.
+
+    Returns:
+        An interval of no width for a single run or equal ones.
+    """
+    data = np.asarray(values, float)
+    middle = float(trim_mean(data, trim))
+    if np.ptp(data) == 0:
+        return Interval(middle, middle, middle)
+    interval = bootstrap(
+        (data,),
+        lambda sample, axis: trim_mean(sample, trim, axis=axis),
+        n_resamples=resamples,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return Interval(middle, float(interval.low), float(interval.high))
+
+
+def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> Interval:
+    """How likely a run of one method is better than a run of another; ties count half.
+
+    Agarwal et al. 2021, section 4.3, for one task; the Mann-Whitney statistic.
+
+    Args:
+        ours: float `[runs]`, one for each seed.
+        theirs: the same; there need not be as many.
+
+    Returns:
+        The probability, with its 95 % percentile bootstrap interval over the runs of both; one of
+        no width if there is a single run.
+    """
+
+    def better(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+        wins = mannwhitneyu(x, y, axis=axis, method="asymptotic").statistic
+        return np.asarray(wins / (x.shape[axis] * y.shape[axis]))
+
+    x, y = np.asarray(ours, float), np.asarray(theirs, float)
+    value = float(better(x, y, axis=-1))
+    if min(x.size, y.size) < 2:
+        return Interval(value, value, value)
+    interval = bootstrap(
+        (x, y),
+        better,
+        n_resamples=2_000,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return Interval(value, float(interval.low), float(interval.high))
+
+
+def performance_profile(values: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
+    """Share of the runs above each threshold (Agarwal et al. 2021, section 4.2).
+
+    Args:
+        values: float `[runs]`.
+        thresholds: float `[n]`.
+
+    Returns:
+        float64 `[n]`.
+    """
+    runs, levels = np.asarray(values, float), np.asarray(thresholds, float)
+    return (runs[:, None] > levels).mean(axis=0)

@@ -1,0 +1,118 @@
+"""The report of amortised design: tables of scores, weights and accuracies, and a plot."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlnas import plots
+from rlnas.agents.experiments.compare import CONTROLLER
+from rlnas.agents.experiments.statistics import Interval, estimate
+from rlnas.data.synthetic import PREFIXES
+from rlnas.files.atomic import replace_file
+from rlnas.files.json_files import write_json
+
+
+def write_report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
+    """Write `transfer.md`, `transfer.png` and `results.json`.
+
+    Args:
+        combinations: what `rlnas.agents.experiments.transfer.transfer` returns.
+        out: folder to write to.
+
+    Returns:
+        The tables, as Markdown.
+    """
+    sections = [_section(name, some) for name, some in by_task(combinations).items()]
+    text = "\n\n".join([summary(combinations), *sections, verdict(combinations)])
+    replace_file(out / "transfer.md", (text + "\n").encode())
+    replace_file(out / "transfer.png", plots.png(picture(combinations)))
+    write_json(out / "results.json", list(combinations))
+    return text
+
+
+def by_task(combinations: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The combinations of each data set; the tasks of a generated family together."""
+    tasks: dict[str, list[dict[str, Any]]] = {}
+    for each in combinations:
+        name = each["dataset"]
+        family = next((f"{prefix}*" for prefix in PREFIXES if name.startswith(prefix)), name)
+        tasks.setdefault(family, []).append(each)
+    return tasks
+
+
+def values(combinations: Sequence[dict[str, Any]], method: str, key: str) -> np.ndarray:
+    """float64 `[combinations]`: one result of one method."""
+    return np.array([each["designs"][method][key] for each in combinations])
+
+
+def difference(combinations: Sequence[dict[str, Any]], method: str) -> Interval:
+    """What the controller's test score is better by, combination by combination."""
+    ours, theirs = (values(combinations, name, "test_score") for name in (CONTROLLER, method))
+    return estimate(ours - theirs)
+
+
+def summary(combinations: Sequence[dict[str, Any]]) -> str:
+    """What the controller is better by, over all penalties and seeds of each task."""
+    tasks = by_task(combinations)
+    heads = (f"{name} ({len(some)} pairs)" for name, some in tasks.items())
+    lines = [f"| controller better than | {' | '.join(heads)} |", "|---|" + "---|" * len(tasks)]
+    for method in combinations[0]["designs"]:
+        if method != CONTROLLER:
+            found = (f"{difference(some, method):+.4f}" for some in tasks.values())
+            lines.append(f"| {method} | {' | '.join(found)} |")
+    return "\n".join(lines)
+
+
+def _section(name: str, combinations: list[dict[str, Any]]) -> str:
+    """The tables of one task, one for each penalty."""
+    blocks = []
+    for penalty in sorted({each["penalty"] for each in combinations}):
+        some = [each for each in combinations if each["penalty"] == penalty]
+        lines = [
+            f"### {name}, penalty {penalty:g} ({len(some)} designs of each method)",
+            "",
+            "| method | test score | controller better by | test accuracy | active weights |",
+            "|---|---|---|---|---|",
+        ]
+        for method in some[0]["designs"]:
+            better = "" if method == CONTROLLER else f"{difference(some, method):+.4f}"
+            weights = int(np.median(values(some, method, "active_weights")))
+            lines.append(
+                f"| {method} | {estimate(values(some, method, 'test_score')):.4f} | {better} | "
+                f"{estimate(values(some, method, 'test_accuracy')):.2%} | {weights:,} |"
+            )
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def verdict(combinations: Sequence[dict[str, Any]]) -> str:
+    """On how many data sets the controller's mean test score is above that of every rival."""
+    names = sorted({each["dataset"] for each in combinations})
+    wins = []
+    for name in names:
+        some = [each for each in combinations if each["dataset"] == name]
+        means = {method: values(some, method, "test_score").mean() for method in some[0]["designs"]}
+        wins.append(means.pop(CONTROLLER) > max(means.values()))
+    return (
+        f"Mean test score over penalties and seeds above that of every other method on {sum(wins)} "
+        f"of {len(names)} data sets."
+    )
+
+
+def picture(combinations: Sequence[dict[str, Any]]) -> Any:
+    """A plot for each task: how much better the controller is than each method."""
+    tasks = by_task(combinations)
+    drawn, columns = plots.figure(4 * len(tasks) + 1, 3.2, columns=len(tasks))
+    for axes, (name, some) in zip(np.atleast_1d(columns), tasks.items(), strict=True):
+        methods = [method for method in some[0]["designs"] if method != CONTROLLER]
+        for place, method in enumerate(methods):
+            plots.draw_interval(difference(some, method), place, axes)
+        axes.set_yticks(range(len(methods)), methods, parse_math=False)
+        axes.axvline(0, color="0.5", linestyle=":")
+        plots.score_axis(axes)
+        axes.set_title(name, parse_math=False)
+        axes.set_xlabel("controller's test score better by")
+        axes.grid(alpha=0.3)
+    return drawn

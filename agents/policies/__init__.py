@@ -1,0 +1,1 @@
+"""Trained policies: their files, feature extractors, environments and episodes."""

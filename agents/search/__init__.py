@@ -1,0 +1,1 @@
+"""Search strategies for architectures: each spends the budget of a `Problem`."""

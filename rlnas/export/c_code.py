@@ -1,0 +1,221 @@
+"""A network as C99 code: constant arrays, no allocation, no library, and a self-test."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from rlnas.errors import InputError
+from rlnas.export import c_templates
+from rlnas.export.c_names import string_literal
+from rlnas.export.inference import Inference
+from rlnas.files.atomic import replace_file
+
+LEVELS = 127
+"""Of an int8 weight on either side of zero."""
+
+SAMPLES = 10
+"""How many a self-test has at the most."""
+
+CLEAR = 1e-3
+"""How far the largest logit of such a sample is from the next, as a share of the largest size of
+any: far more than two compilers differ by."""
+
+AVR_FLASH = 60_000
+"""Bytes of constants that an AVR reaches with 16-bit addresses, beside the start-up code."""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What the code needs on a device.
+
+    Attributes:
+        flash: bytes of constants, without class names, which are used where the caller wishes.
+        ram: bytes of the one array that a call works in, on the stack.
+    """
+
+    flash: int
+    ram: int
+
+
+def write_c(
+    inference: Inference,
+    folder: Path,
+    name: str,
+    features: np.ndarray,
+    quantised: bool = False,
+) -> tuple[list[str], Footprint]:
+    """Write `NAME.c`, `NAME.h` and, where a sample is clear enough, the self-test `NAME_test.c`.
+
+    Args:
+        inference: the network.
+        folder: made if it does not exist.
+        name: begins every symbol, macro and file name; see `rlnas.export.c_names.check_name`.
+        features: `[samples, n_features]`, raw; the self-test has one of each class among them.
+        quantised: weights as int8, one float32 step for each unit; activations stay float32.
+
+    Returns:
+        The names of the files, and how much memory the code takes.
+
+    Raises:
+        InputError: the network is too large for 16-bit indices.
+    """
+    units = sum(inference.layer_sizes)
+    for count, what in ((units, "units"), (inference.n_features, "features")):
+        if count > 2**16:
+            raise InputError(
+                f"{count} {what} are too many for C code with 16-bit indices: at most 65536"
+            )
+    arrays, needed = _arrays(inference, quantised), footprint(inference, quantised)
+    if quantised:
+        inference = dequantized(inference)
+    precise, macro = "offsets" in arrays, name.upper()
+    samples = clear_samples(inference, features)
+    words = {"name": name, "NAME": macro, "feature": "double" if precise else "float"}
+    words["memory"] = c_templates.MEMORY.substitute(words)
+    header = c_templates.HEADER.substitute(
+        words,
+        features=inference.n_features,
+        precision=c_templates.PRECISION if precise else "",
+        classes=inference.layer_sizes[-1],
+        class_names=",\n        ".join(map(string_literal, inference.class_names)),
+        declaration=c_templates.DECLARATION.substitute(words) if len(samples) else "",
+    )
+    offset = f"{macro}_READ_double(&{name}_offsets[row])"
+    source = c_templates.SOURCE.substitute(
+        words,
+        demand=_demand(precise, needed.flash),
+        inputs=inference.layer_sizes[0],
+        rows=inference.biases.size,
+        hidden=inference.biases.size - inference.layer_sizes[-1],
+        limit=_number("float", inference.limit),
+        constants=_constants(name, arrays),
+        remaining=f"(float)(feature - {offset})" if precise else "feature",
+        weight=arrays["weights"][0],
+        scaled=f" * {macro}_READ_float(&{name}_steps[row])" if quantised else "",
+        largest="DBL_MAX" if precise else "FLT_MAX",
+    )
+    files = {f"{name}.c": source, f"{name}.h": header}
+    if len(samples):
+        expected = inference.logits(samples).argmax(axis=1)
+        tested = {
+            "samples": (words["feature"], samples.ravel()),
+            "expected": ("uint16_t", expected),
+        }
+        files[f"{name}_test.c"] = c_templates.SELF_TEST.substitute(
+            words, samples=len(samples), constants=_constants(name, tested)
+        )
+    for file, text in files.items():
+        replace_file(folder / file, text.encode())
+    return list(files), needed
+
+
+def footprint(inference: Inference, quantised: bool = False) -> Footprint:
+    """How much memory the code of a network takes."""
+    arrays = _arrays(inference, quantised).values()
+    return Footprint(
+        sum(_BYTES[kind] * array.size for kind, array in arrays), 4 * sum(inference.layer_sizes)
+    )
+
+
+def quantize(inference: Inference) -> tuple[np.ndarray, np.ndarray]:
+    """Weights as whole numbers from -127 to 127 times a step, symmetric, for each unit.
+
+    Returns:
+        int8 `[connections]` and float32 `[rows]`; a weight is about its number times the step of
+        the unit that it leads to.
+    """
+    rows = inference.rows
+    largest = np.zeros(inference.biases.size, np.float32)
+    np.maximum.at(largest, rows, np.abs(inference.weights))
+    steps = np.where(largest > 0, largest / LEVELS, 1).astype(np.float32)
+    codes = np.rint(inference.weights / steps[rows]).clip(-LEVELS, LEVELS)
+    return codes.astype(np.int8), steps
+
+
+def dequantized(inference: Inference) -> Inference:
+    """The network with the weights that int8 code has."""
+    codes, steps = quantize(inference)
+    return replace(inference, weights=codes * steps[inference.rows])
+
+
+def clear_samples(inference: Inference, features: np.ndarray) -> np.ndarray:
+    """For each class that samples are taken for, up to `SAMPLES`, the one with the clearest answer.
+
+    Args:
+        inference: the network.
+        features: `[samples, n_features]`, raw; samples that are not finite are left out.
+
+    Returns:
+        `[chosen, n_features]` in `inference.dtype`; none where no answer is `CLEAR`.
+    """
+    features = features[np.isfinite(features).all(axis=1)].astype(inference.dtype)
+    logits = inference.logits(features)
+    second, first = np.partition(logits, -2, axis=1)[:, -2:].T
+    margins = first - second
+    margins[margins <= CLEAR * np.abs(logits).max(axis=1)] = 0
+    classes = logits.argmax(axis=1)
+    best = [np.argmax(np.where(classes == k, margins, -1)) for k in np.unique(classes)]
+    return features[[row for row in best if margins[row] > 0][:SAMPLES]]
+
+
+def _arrays(inference: Inference, quantised: bool) -> dict[str, tuple[str, np.ndarray]]:
+    """The constants of the code by name, each with its C type, one of `_BYTES`."""
+    arrays: dict[str, tuple[str, np.ndarray]] = {"inputs": ("uint16_t", inference.inputs)}
+    if inference.dtype == np.float64:
+        arrays["offsets"] = ("double", inference.offset)
+    arrays |= {
+        "means": ("float", inference.mean),
+        "scales": ("float", inference.scale),
+        "fan_in": ("uint16_t", np.diff(inference.indptr)),
+        "sources": ("uint16_t", inference.indices),
+    }
+    if quantised:
+        codes, steps = quantize(inference)
+        arrays |= {"weights": ("int8_t", codes), "steps": ("float", steps)}
+    else:
+        arrays["weights"] = ("float", inference.weights)
+    return arrays | {"biases": ("float", inference.biases)}
+
+
+def _demand(precise: bool, flash: int) -> str:
+    """What the preprocessor refuses, since the code would compile but give wrong answers."""
+    refused = {
+        "defined(__AVR__) || DBL_MANT_DIG < 53": (
+            precise
+            and "features of this network need a double of 64 bits: "
+            "float does not tell their values apart"
+        ),
+        "defined(__AVR__)": (
+            flash > AVR_FLASH and f"{flash} bytes of constants are beyond 16-bit addresses"
+        ),
+    }
+    return "".join(
+        f'\n#if {condition}\n#error "{message}"\n#endif\n'
+        for condition, message in refused.items()
+        if message
+    )
+
+
+_BYTES = {"uint16_t": 2, "int8_t": 1, "float": 4, "double": 8}
+_PER_LINE = 12
+
+
+def _constants(name: str, arrays: dict[str, tuple[str, np.ndarray]]) -> str:
+    """The definitions of constant arrays."""
+    definitions = []
+    for suffix, (kind, values) in arrays.items():
+        shown = [_number(kind, value) for value in values]
+        lines = [", ".join(shown[k : k + _PER_LINE]) for k in range(0, len(shown), _PER_LINE)]
+        begin = f"static const {kind} {name}_{suffix}[{values.size}] {name.upper()}_FLASH"
+        definitions.append(begin + " = {\n    " + ",\n    ".join(lines) + "\n};")
+    return "\n\n".join(definitions)
+
+
+def _number(kind: str, value: float) -> str:
+    """A constant of a C type; floats as hexadecimals, which lose nothing."""
+    if kind not in ("float", "double"):
+        return str(int(value))
+    # C99 has hexadecimal floats, so that the compiler reads the very same bits
+    digits, exponent = float(value).hex().split("p")
+    return f"{digits.rstrip('0').rstrip('.')}p{exponent}" + ("f" if kind == "float" else "")

@@ -1,0 +1,63 @@
+"""Exporting a network: one function for all formats."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlnas.errors import InputError
+from rlnas.export.c_code import dequantized, write_c
+from rlnas.export.c_names import check_name
+from rlnas.export.inference import Inference, save_npz, save_safetensors
+from rlnas.export.onnx_model import write_onnx
+
+FORMATS = ("c", "c-int8", "npz", "onnx", "safetensors", "torch")
+"""Formats that a design can be exported to."""
+
+
+def export_network(
+    inference: Inference, form: str, folder: Path, name: str, features: np.ndarray
+) -> dict[str, Any]:
+    """Write a network in a format that runs elsewhere, on raw features.
+
+    Args:
+        inference: the network, see `rlnas.export.inference.for_inference`.
+        form: one of `FORMATS`.
+        folder: made if it does not exist.
+        name: of the files, and what all symbols of C code begin with, so that several networks can
+            be in one program; see `rlnas.export.c_names.check_name`.
+        features: `[samples, n_features]`, raw, from which the self-test of C code is chosen.
+
+    Returns:
+        `files`, their names; `flash` and `ram` in bytes for C code.
+
+    Raises:
+        InputError: the format is unknown, the name cannot be used, or a package is missing.
+    """
+    check_name(name)
+    match form:
+        case "c" | "c-int8":
+            files, footprint = write_c(inference, folder, name, features, form == "c-int8")
+            return {"files": files, "flash": footprint.flash, "ram": footprint.ram}
+        case "onnx":
+            file = f"{name}.onnx"
+            write_onnx(inference, folder / file)
+        case "npz":
+            file = f"{name}.npz"
+            save_npz(inference, folder / file)
+        case "safetensors":
+            file = f"{name}.safetensors"
+            save_safetensors(inference, folder / file)
+        case "torch":
+            from rlnas.export.torch_module import save_program
+
+            file = f"{name}.pt2"
+            save_program(inference, folder / file)
+        case _:
+            raise InputError(f"unknown format '{form}': expected one of {', '.join(FORMATS)}")
+    return {"files": [file]}
+
+
+def as_exported(inference: Inference, form: str) -> Inference:
+    """The network with the weights that a format has; those of int8 code are rounded."""
+    return dequantized(inference) if form == "c-int8" else inference

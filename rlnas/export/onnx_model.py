@@ -1,0 +1,98 @@
+"""A network as an ONNX model, from features as the data set has them to logits."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlnas.errors import InputError
+from rlnas.export.inference import Inference
+from rlnas.files.atomic import replace_file
+
+OPSET = 17
+"""Of the operators used; runtimes from 2022 on have it."""
+
+IR_VERSION = 8
+
+
+def write_onnx(inference: Inference, path: Path) -> None:
+    """Write the model: input `features` `[batch, n_features]`, output `logits`.
+
+    Features are in `inference.dtype`, logits float32. ONNX has no sparse product that its runtimes
+    carry out, so that a layer is a dense one of the units that it reads.
+
+    Args:
+        inference: the network.
+        path: of the file.
+
+    Raises:
+        InputError: the package onnx is not installed.
+    """
+    try:
+        from onnx import TensorProto, checker, helper, numpy_helper
+    except ModuleNotFoundError as error:
+        raise InputError("onnx is not installed: pip install 'rlnas[export]'") from error
+
+    nodes, constants = [], []
+
+    def constant(name: str, value: np.ndarray) -> str:
+        constants.append(numpy_helper.from_array(value, name))
+        return name
+
+    def apply(operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        nodes.append(helper.make_node(operator, inputs, [output], output, **attributes))
+        return output
+
+    inputs = constant("inputs", inference.inputs.astype(np.int64))
+    units = apply("Gather", ["features", inputs], "read", axis=1)
+    if inference.dtype == np.float64:
+        units = apply("Sub", [units, constant("offset", inference.offset)], "difference")
+        units = apply("Cast", [units], "remaining", to=TensorProto.FLOAT)
+    units = apply("Sub", [units, constant("mean", inference.mean)], "centred")
+    units = apply("Mul", [units, constant("scale", inference.scale)], "standardised")
+    # Runtimes differ in what Clip and Relu make of NaN, so that it is put in at the end.
+    unknown = apply("Cast", [apply("IsNaN", [units], "is_nan")], "nans", to=TensorProto.FLOAT)
+    unknown = apply("ReduceMax", [unknown], "any_nan", axes=[1], keepdims=1)
+    unknown = apply("Cast", [unknown], "unknown", to=TensorProto.BOOL)
+    lower = constant("lower", np.array(-inference.limit, np.float32))
+    upper = constant("upper", np.array(inference.limit, np.float32))
+    units = apply("Clip", [units, lower, upper], "inputs_in_limits")
+    first, last = inference.layer_sizes[0], inference.starts[-1]
+    for k, (start, stop) in enumerate(pairwise(inference.starts[1:]), start=1):
+        bounds = inference.indptr[start - first : stop - first + 1]
+        own = slice(bounds[0], bounds[-1])
+        read, columns = np.unique(inference.indices[own], return_inverse=True)
+        dense = np.zeros((read.size, stop - start), np.float32)
+        dense[columns, inference.rows[own] - (start - first)] = inference.weights[own]
+        sources = units
+        if read.size < start:
+            index = constant(f"sources_{k}", read.astype(np.int64))
+            sources = apply("Gather", [units, index], f"sources_of_{k}", axis=1)
+        bias = constant(f"biases_{k}", inference.biases[start - first : stop - first])
+        layer = [sources, constant(f"weights_{k}", dense), bias]
+        if stop == last:
+            nan = constant("nan", np.array(np.nan, np.float32))
+            apply("Where", [unknown, nan, apply("Gemm", layer, "known")], "logits")
+        else:
+            hidden = apply("Relu", [apply("Gemm", layer, f"sums_{k}")], f"hidden_{k}")
+            units = apply("Concat", [units, hidden], f"units_{k}", axis=1)
+    shapes = {
+        "features": (inference.dtype, inference.n_features),
+        "logits": (np.float32, inference.layer_sizes[-1]),
+    }
+    ends = [
+        helper.make_tensor_value_info(
+            name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), ["batch", size]
+        )
+        for name, (dtype, size) in shapes.items()
+    ]
+    graph = helper.make_graph(nodes, "rlnas", ends[:1], ends[1:], constants)
+    model = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="rlnas",
+    )
+    checker.check_model(model)
+    replace_file(path, model.SerializeToString())

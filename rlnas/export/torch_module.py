@@ -1,0 +1,178 @@
+"""PyTorch modules with the outputs of a network, and networks with those of a module."""
+
+import io
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rlnas.errors import EditError, InputError
+from rlnas.export.inference import Inference
+from rlnas.files.atomic import replace_file
+from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork, from_coordinates
+from rlnas.nn.rewiring import prune_dead_units
+
+
+class DenselyConnected(torch.nn.Module):
+    """ReLU layers, each reading the outputs of all earlier ones, and a linear output layer.
+
+    Args:
+        sizes: number of inputs, of units in each hidden layer, and of outputs.
+    """
+
+    def __init__(self, sizes: tuple[int, ...]):
+        super().__init__()
+        before = [int(n) for n in np.cumsum(sizes)]
+        self.layers = torch.nn.ModuleList(
+            torch.nn.Linear(n, size) for n, size in zip(before, sizes[1:], strict=False)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map float32 `[batch, inputs]` to logits `[batch, outputs]`."""
+        *hidden, output = self.layers
+        for layer in hidden:
+            x = torch.cat([x, torch.relu(layer(x))], dim=1)
+        logits: torch.Tensor = output(x)
+        return logits
+
+
+def to_torch(network: SparseNetwork, averaged: bool = True) -> DenselyConnected:
+    """A PyTorch module with the same outputs on standardised inputs.
+
+    Weights of connections that do not exist are zero.
+
+    Args:
+        network: the network.
+        averaged: take the exponential average of the parameters, not their last values.
+    """
+    state = AVERAGE if averaged else VALUE
+    return _module(
+        network.layer_sizes,
+        network.targets,
+        network.indices,
+        network.connections[state],
+        network.units[state],
+    )
+
+
+class OnFeatures(torch.nn.Module):
+    """A network for inference as a module: from features as the data set has them to logits.
+
+    Args:
+        inference: the network.
+    """
+
+    def __init__(self, inference: Inference):
+        super().__init__()
+        for name in ("inputs", "offset", "mean", "scale"):
+            self.register_buffer(name, torch.from_numpy(getattr(inference, name).copy()))
+        self.precise = inference.dtype == np.float64
+        self.limit = inference.limit
+        targets = inference.rows + inference.layer_sizes[0]
+        self.network = _module(
+            inference.layer_sizes, targets, inference.indices, inference.weights, inference.biases
+        )
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map `[batch, features]` in `inference.dtype` to float32 logits `[batch, outputs]`."""
+        inputs = features.index_select(1, self.get_buffer("inputs"))
+        if self.precise:
+            inputs = (inputs - self.get_buffer("offset")).float()
+        standardised = (inputs - self.get_buffer("mean")) * self.get_buffer("scale")
+        logits: torch.Tensor = self.network(standardised.clamp(-self.limit, self.limit))
+        return logits.masked_fill(standardised.isnan().any(dim=1, keepdim=True), torch.nan)
+
+
+def save_program(inference: Inference, path: Path) -> None:
+    """Write `OnFeatures` as a `torch.export` program that takes batches of any size."""
+    module = OnFeatures(inference).eval()
+    example = torch.from_numpy(np.zeros((2, inference.n_features), inference.dtype))
+    batch = torch.export.Dim("batch")
+    program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},))
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer)
+    replace_file(path, buffer.getvalue())
+
+
+def _module(
+    sizes: tuple[int, ...],
+    targets: np.ndarray,
+    sources: np.ndarray,
+    weights: np.ndarray,
+    biases: np.ndarray,
+) -> DenselyConnected:
+    """The module with these connections, all others at zero."""
+    module = DenselyConnected(sizes)
+    starts = np.cumsum((0, *sizes))
+    dense = np.zeros((starts[-1] - sizes[0], starts[-1]), np.float32)
+    dense[targets - sizes[0], sources] = weights
+    parameters = {}
+    for k, (start, stop) in enumerate(pairwise(starts[1:].tolist())):
+        rows = slice(start - sizes[0], stop - sizes[0])
+        parameters[f"layers.{k}.weight"] = torch.from_numpy(dense[rows, :start].copy())
+        parameters[f"layers.{k}.bias"] = torch.from_numpy(biases[rows].copy())
+    module.load_state_dict(parameters)
+    return module
+
+
+IGNORED = (torch.nn.Flatten, torch.nn.Dropout, torch.nn.Identity)
+"""Modules that change nothing when a network is used."""
+
+
+def from_torch(module: torch.nn.Sequential) -> SparseNetwork:
+    """The network of a sequential module; its weights of zero are no connections.
+
+    A network that was pruned in PyTorch can so be where an episode starts
+    (`DesignEnv(network=...)`), which standardises the features.
+
+    Args:
+        module: `Linear` layers with a `ReLU` between each two; `Flatten`, `Dropout` and `Identity`
+            may be among them.
+
+    Returns:
+        A network with the same outputs; units that nothing reaches or reads are left out.
+
+    Raises:
+        InputError: the module is of another kind, or all outputs are constant.
+    """
+    layers: list[Any] = [layer for layer in module if not isinstance(layer, IGNORED)]
+    linear, between = layers[::2], layers[1::2]
+    alternate = len(layers) % 2 == 1 and all(isinstance(each, torch.nn.ReLU) for each in between)
+    if not (alternate and all(isinstance(each, torch.nn.Linear) for each in linear)):
+        names = ", ".join(type(layer).__name__ for layer in layers)
+        raise InputError(
+            f"cannot read a network from the modules {names}: expected Linear, ReLU, Linear, and "
+            "so on, with a Linear at the end"
+        )
+    weights = [layer.weight.detach().cpu().numpy().astype(np.float32) for layer in linear]
+    biases = [
+        np.zeros(layer.out_features, np.float32)
+        if layer.bias is None
+        else layer.bias.detach().cpu().numpy().astype(np.float32)
+        for layer in linear
+    ]
+    sizes: tuple[int, ...] = (linear[0].in_features, *(layer.out_features for layer in linear))
+    for weight, width in zip(weights, sizes, strict=False):
+        if weight.shape[1] != width:
+            raise InputError(f"a layer reads {weight.shape[1]} units, the one before has {width}")
+    starts = np.cumsum((0, *sizes))
+    targets, sources = zip(*(np.nonzero(weight) for weight in weights), strict=True)
+    values = np.concatenate([weight[weight != 0] for weight in weights])
+    connections = np.zeros((4, values.size), np.float32)
+    units = np.zeros((4, starts[-1] - sizes[0]), np.float32)
+    connections[[VALUE, AVERAGE]], units[[VALUE, AVERAGE]] = values, np.concatenate(biases)
+    network = from_coordinates(
+        sizes,
+        np.concatenate([rows + start for rows, start in zip(targets, starts[1:], strict=False)]),
+        np.concatenate([columns + start for columns, start in zip(sources, starts, strict=False)]),
+        connections,
+        units,
+    )
+    try:
+        network = prune_dead_units(network)
+    except EditError as error:
+        raise InputError(f"the module's outputs are constant: {error}") from error
+    network.check()
+    return network

@@ -1,0 +1,1 @@
+"""Networks as one sparse matrix: structure, edits, training, gradients, proxies of accuracy."""

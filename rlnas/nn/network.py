@@ -1,0 +1,374 @@
+"""`SparseNetwork`: a feed-forward network as one CSR matrix over all its units.
+
+Units are numbered in order: inputs, each hidden layer, outputs. Row `r` of the matrix holds the
+connections into unit `n_inputs + r`; a column is any unit of an earlier layer, so that skip
+connections and inputs straight to outputs need no special case.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+from reprlib import repr as brief
+from typing import NamedTuple
+
+import numpy as np
+
+from rlnas.data.validation import MAX_FEATURES
+from rlnas.errors import InputError
+from rlnas.files.atomic import replace_file
+from rlnas.files.json_files import parse_json
+from rlnas.integers import whole, wholes
+from rlnas.nn.kernels import compiled
+
+VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
+"""Rows of the state arrays: what is kept for every weight and every bias."""
+
+BLOCK = 8  # inputs gathered together, as many as `rlnas.nn.simd.LANES`
+MAX_UNITS = 2**31 - 1  # units are int32
+MAX_LAYERS = 256  # layers are counted in pairs; nothing that is designed here has more than 5
+MAX_STEPS = 2**53
+
+
+class Index(NamedTuple):
+    """The structure of a network as `rlnas.nn.kernels` wants it."""
+
+    blocks: np.ndarray  # int32 [blocks], first inputs of the blocks of eight inputs to gather
+    indptr: np.ndarray  # int32 [rows + 1], as in `SparseNetwork`
+    columns: np.ndarray  # int32 [connections], source units
+    hidden_start: np.ndarray  # int32 [rows], first connection of each row not from an input
+    n_inputs: int
+    n_hidden: int  # rows that are hidden units
+
+
+class _Counts(NamedTuple):
+    """Numbers of connections, counted in one pass."""
+
+    fan_out: np.ndarray  # int64 [units]
+    block_counts: np.ndarray  # int64 [layers, layers], connections into layer i from layer j
+    hidden_start: np.ndarray  # int32 [rows], first connection of each row not from an input
+
+
+@dataclass(eq=False)
+class SparseNetwork:
+    """A sparse ReLU network with linear outputs, and the state of its optimiser.
+
+    The structure never changes in place: edits return new networks (`rlnas.nn.edits`). Training
+    updates the state arrays in place (`rlnas.nn.training`).
+
+    Attributes:
+        layer_sizes: number of inputs, of units in each hidden layer, and of outputs.
+        indptr: int32 `[rows + 1]`, row `r` owns the connections `indptr[r]:indptr[r + 1]`; there
+            is one row for each hidden and output unit.
+        indices: int32 `[connections]`, source units, ascending within a row.
+        connections: float32 `[4, connections]`, for each weight its value, first and second
+            moment, and exponential average.
+        units: float32 `[4, rows]`, the same for each bias.
+        steps: optimiser steps taken so far.
+    """
+
+    layer_sizes: tuple[int, ...]
+    indptr: np.ndarray
+    indices: np.ndarray
+    connections: np.ndarray
+    units: np.ndarray
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.layer_sizes = wholes("layer sizes", self.layer_sizes)
+        self.steps = whole("steps", self.steps, 0, MAX_STEPS)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input units."""
+        return self.layer_sizes[0]
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of output units."""
+        return self.layer_sizes[-1]
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers."""
+        return len(self.layer_sizes) - 2
+
+    @property
+    def n_hidden(self) -> int:
+        """Number of hidden units."""
+        return sum(self.layer_sizes[1:-1])
+
+    @property
+    def n_units(self) -> int:
+        """Number of units, inputs and outputs included."""
+        return sum(self.layer_sizes)
+
+    @property
+    def active_weights(self) -> int:
+        """Number of connections; biases do not count."""
+        return self.indices.size
+
+    @cached_property
+    def index(self) -> Index:
+        """The index for the kernels, which gathers only blocks with an input that is used."""
+        used = self.fan_out[: self.n_inputs] > 0
+        in_use = np.logical_or.reduceat(used, np.arange(0, used.size, BLOCK))
+        return self.full_index._replace(blocks=self.full_index.blocks[in_use])
+
+    @cached_property
+    def full_index(self) -> Index:
+        """The index for the kernels, which gathers all inputs."""
+        blocks = np.arange(0, self.n_inputs, BLOCK, dtype=np.int32)
+        return Index(
+            np.minimum(blocks, max(self.n_inputs - BLOCK, 0)),  # the last is shifted back
+            self.indptr,
+            self.indices,
+            self._counts.hidden_start,
+            self.n_inputs,
+            self.n_hidden,
+        )
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """int64 `[layers + 1]`: layer `l` owns the units `starts[l]:starts[l + 1]`."""
+        return np.array([*accumulate(self.layer_sizes, initial=0)])
+
+    @cached_property
+    def unit_layers(self) -> np.ndarray:
+        """int64 `[units]`: the layer of each unit, 0 for inputs."""
+        return np.repeat(np.arange(len(self.layer_sizes)), self.layer_sizes)
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        """int64 `[connections]`: the receiving unit of each connection."""
+        receiving = np.arange(self.n_inputs, self.n_units)
+        return receiving.repeat(self.indptr[1:] - self.indptr[:-1])
+
+    @cached_property
+    def fan_in(self) -> np.ndarray:
+        """int64 `[units]`: number of connections into each unit (0 for inputs)."""
+        fan_in = np.zeros(self.n_units, np.int64)
+        fan_in[self.n_inputs :] = self.indptr[1:] - self.indptr[:-1]
+        return fan_in
+
+    @property
+    def fan_out(self) -> np.ndarray:
+        """int64 `[units]`: number of connections out of each unit (0 for outputs)."""
+        return self._counts.fan_out
+
+    @property
+    def block_counts(self) -> np.ndarray:
+        """int64 `[layers, layers]`: connections into layer `i` from layer `j`."""
+        return self._counts.block_counts
+
+    @cached_property
+    def _counts(self) -> "_Counts":
+        return _count_connections(self.starts, self.indptr, self.indices)
+
+    @cached_property
+    def connections_into(self) -> tuple[int, ...]:
+        """Number of connections into each layer, 0 for the inputs."""
+        return tuple(self.block_counts.sum(axis=1).tolist())
+
+    @cached_property
+    def layer_densities(self) -> tuple[float, ...]:
+        """Share of active weights in each hidden layer and in the output layer.
+
+        Active connections into a layer over the unit pairs of the layer-to-layer blocks that
+        have a connection at all. Without skip connections this is the usual density.
+        """
+        both = zip(self.connections_into[1:], self._pairs_in_use[1:], strict=True)
+        return tuple(count / pairs if pairs else 0.0 for count, pairs in both)
+
+    @property
+    def density(self) -> float:
+        """Share of active weights in the whole network, by the rule of `layer_densities`."""
+        pairs = sum(self._pairs_in_use)
+        return self.active_weights / pairs if pairs else 0.0
+
+    @cached_property
+    def _pairs_in_use(self) -> tuple[int, ...]:
+        """Unit pairs into each layer, of the blocks that have a connection."""
+        before = (self.block_counts > 0) @ np.array(self.layer_sizes)
+        return tuple(size * n for size, n in zip(self.layer_sizes, before.tolist(), strict=True))
+
+    def copy(self) -> "SparseNetwork":
+        """A deep copy."""
+        return SparseNetwork(
+            self.layer_sizes,
+            self.indptr.copy(),
+            self.indices.copy(),
+            self.connections.copy(),
+            self.units.copy(),
+            self.steps,
+        )
+
+    def check(self) -> None:
+        """Raise `InputError` unless every structural invariant holds.
+
+        Shapes and types agree, the CSR index is sorted, in range, without duplicates, and reads
+        only earlier layers; every state value is finite and no second moment is negative; every
+        hidden unit has a way in and a way out.
+        """
+        sizes = self.layer_sizes
+        told = f"layer sizes {brief(sizes)} cannot be used"
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise InputError(
+                f"{told}: expected at least inputs and outputs, each a positive integer"
+            )
+        if len(sizes) > MAX_LAYERS:
+            raise InputError(f"{told}: expected at most {MAX_LAYERS} layers")
+        # Of all units only the inputs take no place in a file: it can claim any number of them.
+        if sizes[0] > MAX_FEATURES:
+            raise InputError(f"{told}: expected at most {MAX_FEATURES:,} inputs")
+        if sum(sizes) > MAX_UNITS:
+            raise InputError(f"{told}: at most {MAX_UNITS} units fit")
+        rows = sum(sizes[1:])
+        expected = {
+            "indptr": (self.indptr, np.int32, (rows + 1,)),
+            "indices": (self.indices, np.int32, (self.indices.size,)),
+            "connections": (self.connections, np.float32, (4, self.indices.size)),
+            "units": (self.units, np.float32, (4, rows)),
+        }
+        for name, (array, dtype, shape) in expected.items():
+            fits = array.dtype == dtype and array.shape == shape and array.flags.c_contiguous
+            if not fits:
+                raise InputError(
+                    f"array '{name}' is {array.dtype} {array.shape}: expected {dtype.__name__} "
+                    f"{shape}, C-contiguous, for layers {brief(sizes)}"
+                )
+        steps_down = bool((self.indptr[1:] < self.indptr[:-1]).any())  # np.diff may overflow
+        if self.indptr[0] != 0 or self.indptr[-1] != self.indices.size or steps_down:
+            raise InputError("array 'indptr' must rise from 0 to the number of connections")
+        limits = np.repeat(np.repeat(self.starts[1:-1], sizes[1:]), np.diff(self.indptr))
+        if ((self.indices < 0) | (self.indices >= limits)).any():
+            raise InputError("a connection must come from a unit of an earlier layer")
+        same_row = np.diff(self.targets) == 0
+        if (same_row & (np.diff(self.indices) <= 0)).any():
+            raise InputError("the sources of a unit must be ascending, without duplicates")
+        if not (np.isfinite(self.connections).all() and np.isfinite(self.units).all()):
+            raise InputError("weights and biases must be finite")
+        if (self.connections[SECOND_MOMENT] < 0).any() or (self.units[SECOND_MOMENT] < 0).any():
+            raise InputError("second moments must not be negative")
+        read = np.zeros(rows, bool)
+        read[self.indices[self.indices >= self.n_inputs] - self.n_inputs] = True
+        if not ((np.diff(self.indptr) > 0) & read)[: self.n_hidden].all():
+            raise InputError("every hidden unit must have a connection in and a connection out")
+
+    def save(self, path: str | Path) -> None:
+        """Write the network to one safetensors file, its layer sizes as JSON in the header."""
+        from safetensors.numpy import save
+
+        # safetensors takes the memory of an array as it lies there, whatever its strides.
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in ARRAYS}
+        # One entry, since safetensors writes several in no certain order.
+        header = {"format": _FORMAT, "layer_sizes": self.layer_sizes, "steps": self.steps}
+        replace_file(path, save(arrays, metadata={"network": json.dumps(header)}))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "SparseNetwork":
+        """Read a file written by `save`.
+
+        Raises:
+            InputError: the file is missing, damaged, or does not describe a network.
+        """
+        from safetensors import safe_open
+
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"no network file at {path}: expected a safetensors file")
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                if _FORMAT not in metadata.get("network", ""):
+                    raise InputError(f"{path} is not a network file of this version of rlnas")
+                header = parse_json(metadata["network"])
+                sizes, steps = header["layer_sizes"], header["steps"]
+                arrays = {name: file.get_tensor(name) for name in ARRAYS}
+        except InputError:
+            raise
+        except Exception as error:  # safetensors, JSON and NumPy raise many kinds
+            raise InputError(f"{path} is damaged: {error}") from error
+        try:
+            network = cls(sizes, **arrays, steps=steps)
+            network.check()
+        except InputError as error:
+            raise InputError(f"{path} is damaged: {error}") from error
+        return network
+
+
+_FORMAT = "rlnas-network-1"
+ARRAYS = ("indptr", "indices", "connections", "units")
+"""Names of the arrays that, with layer sizes and steps, are a network."""
+
+
+def from_coordinates(
+    layer_sizes: tuple[int, ...],
+    targets: np.ndarray,
+    sources: np.ndarray,
+    connections: np.ndarray,
+    units: np.ndarray,
+    steps: int = 0,
+) -> SparseNetwork:
+    """Build a network from connections in any order.
+
+    Args:
+        layer_sizes: see `SparseNetwork`.
+        targets: int `[n]`, receiving units.
+        sources: int `[n]`, source units.
+        connections: float32 `[4, n]`, state of the weights in the same order.
+        units: float32 `[4, rows]`, state of the biases.
+        steps: optimiser steps taken so far.
+    """
+    layer_sizes = wholes("layer sizes", layer_sizes)
+    order = np.argsort(targets * np.int64(sum(layer_sizes)) + sources, kind="stable")
+    ordered = connections.take(order, axis=1)
+    return from_sorted(layer_sizes, targets[order], sources[order], ordered, units, steps)
+
+
+def from_sorted(
+    layer_sizes: tuple[int, ...],
+    targets: np.ndarray,
+    sources: np.ndarray,
+    connections: np.ndarray,
+    units: np.ndarray,
+    steps: int = 0,
+) -> SparseNetwork:
+    """As `from_coordinates`, of connections that are ordered by target, then by source."""
+    layer_sizes = wholes("layer sizes", layer_sizes)
+    bounds = np.arange(layer_sizes[0], sum(layer_sizes) + 1)
+    return SparseNetwork(
+        layer_sizes,
+        np.searchsorted(targets, bounds).astype(np.int32),
+        sources.astype(np.int32),
+        np.ascontiguousarray(connections),
+        np.ascontiguousarray(units),
+        steps,
+    )
+
+
+def _count_connections(starts: np.ndarray, indptr: np.ndarray, indices: np.ndarray) -> _Counts:
+    layers = starts.size - 1
+    counts = _Counts(
+        np.zeros(starts[-1], np.int64), np.zeros((layers, layers), np.int64), indptr[1:].copy()
+    )
+    _count(starts, indptr, indices, counts)
+    return counts
+
+
+@compiled
+def _count(starts, indptr, indices, counts):
+    layer = 1
+    for row in range(indptr.size - 1):
+        while starts[1] + row >= starts[layer + 1]:
+            layer += 1
+        source_layer = 0
+        for k in range(indptr[row], indptr[row + 1]):
+            source = indices[k]
+            if source_layer == 0 and source >= starts[1]:
+                counts.hidden_start[row] = k
+            while source >= starts[source_layer + 1]:
+                source_layer += 1
+            counts.fan_out[source] += 1
+            counts.block_counts[layer, source_layer] += 1

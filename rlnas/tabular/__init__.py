@@ -1,0 +1,1 @@
+"""Tables of architectures that were trained beforehand."""

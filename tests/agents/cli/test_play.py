@@ -1,0 +1,70 @@
+"""Playing by hand: answers are actions, nonsense is asked again, the controller plays the same."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from rlnas.agents.cli.commands.play import Play, menu
+from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.episode import play_episode
+from rlnas.agents.policies.policy import load_policy
+from rlnas.envs.actions import ACTIONS
+
+STEPS = 4  # of an episode of `run`
+
+
+def player(*answers: str):
+    """Gives the answers, then closes its input."""
+    left: Iterator[str] = iter(answers)
+
+    def ask(prompt: str) -> str:
+        for answer in left:
+            return answer
+        raise EOFError
+
+    return ask
+
+
+def command(run, **settings) -> Play:
+    return Play(dataset="wine", policy=run, **settings)
+
+
+def expected(run, actions: list[int]) -> list[float]:
+    """The scores of these actions in the same episode."""
+    env = env_like(run, "wine", middle=True)
+    scores = [env.reset(seed=0)[1]["score"]]
+    return scores + [env.step(action)[4]["score"] for action in actions]
+
+
+def test_answers_are_the_actions_of_an_episode(run, capsys):
+    scores = command(run).play(player("1", "", "12", " 21 "))
+    assert scores == expected(run, [1, 0, 12, 21])
+    shown = capsys.readouterr().out
+    assert f"your best score {max(scores):.4f}, the last {scores[-1]:.4f}" in shown
+    assert "add_connections all x1.25" in shown
+
+
+@pytest.mark.parametrize("end", [["q"], []], ids=["q", "end of input"])
+def test_it_can_be_stopped(run, end):
+    assert command(run).play(player("1", *end)) == expected(run, [1])
+
+
+def test_what_is_no_legal_action_is_asked_again(run, capsys):
+    assert command(run).play(player("x", "-1", "99", "36.5", "29", "1", "q")) == expected(run, [1])
+    assert capsys.readouterr().out.count("is no legal action") == 5  # 29: there is no second layer
+
+
+def test_the_controller_plays_the_same_episode(run, capsys):
+    command(run, seed=3, penalty=0.5).play(player())
+    best, _ = play_episode(env_like(run, "wine", 0.5, middle=True), load_policy(run), 3)
+    assert f"the policy's best {best.info['score']:.4f}" in capsys.readouterr().out
+
+
+def test_the_menu_has_the_legal_actions_and_no_other():
+    mask = np.zeros(len(ACTIONS), bool)
+    mask[[0, 1, 2, 33]] = True
+    table = menu(mask)
+    names, choices = (list(column.cells) for column in table.columns)
+    assert names == ["none", "add connections", "add layer"]
+    assert choices == ["[0] ", "[1] all x1.25   [2] all x2", "[33] hidden 1"]

@@ -1,0 +1,269 @@
+"""Ray: the same bits as in threads, also when workers or machines are lost."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rlnas.agents.cli.main import main
+from rlnas.agents.distributed import ray_vec_env
+from rlnas.agents.distributed.jobs import Call, run_all
+from rlnas.agents.distributed.ray_cluster import cluster, ray_jobs
+from rlnas.agents.distributed.ray_vec_env import RayVecEnv
+from rlnas.agents.training.ppo import new_vec_env, resume, train
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.replay import Moment, ReplayableEnv
+from rlnas.errors import InputError
+from rlnas.files.expected import Damaged
+from rlnas.files.json_schema import WHOLE
+from tests.agents.distributed.ray_helpers import GROUPS, QUIET, at_step, pid, same
+from tests.agents.helpers import tiny
+from tests.agents.training.test_kills import KILLS, without_clock
+from tests.agents.training.test_resume import cut, results
+
+ray = pytest.importorskip("ray")
+pytestmark = QUIET
+
+ON_RAY: dict[str, Any] = {"workers": "ray", "num_workers": 2}
+
+
+@pytest.fixture(scope="module")
+def one_machine() -> Iterator[None]:
+    with cluster(None, cpus=3):
+        yield
+
+
+@pytest.fixture(scope="module")
+def in_threads(tmp_path_factory) -> dict[str, Any]:
+    """What a training leaves that steps its environments in threads."""
+    folder = tmp_path_factory.mktemp("threads") / "run"
+    return results(train(tiny(folder, **GROUPS), progress_bar=False))
+
+
+# --- training ---
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_training_on_ray_gives_the_bits_of_training_in_threads(
+    workers, in_threads, tmp_path, one_machine
+):
+    config = tiny(tmp_path / "run", **GROUPS, workers="ray", num_workers=workers)
+    same(results(train(config, progress_bar=False)), in_threads)
+
+
+@pytest.mark.parametrize("step", range(1, 48, 2) if KILLS else [17])
+def test_a_worker_killed_in_a_rollout_is_replaced_and_nothing_is_lost_or_counted_twice(
+    step, in_threads, tmp_path, one_machine, caplog
+):
+    def kill(env: RayVecEnv) -> None:
+        os.kill(pid(env, 1), signal.SIGKILL)
+
+    with at_step(step, kill) as done:
+        run = train(tiny(tmp_path / "run", **GROUPS, **ON_RAY), progress_bar=False)
+    assert done
+    assert "Ray worker 1 was lost (ActorDiedError)" in caplog.text
+    same(results(run), in_threads)
+
+
+def test_a_worker_that_does_not_answer_is_replaced(in_threads, tmp_path, one_machine, caplog):
+    def stop(env: RayVecEnv) -> None:
+        os.kill(pid(env, 0), signal.SIGSTOP)
+        env.patience = 1.0
+
+    with at_step(20, stop) as done:
+        run = train(tiny(tmp_path / "run", **GROUPS, **ON_RAY), progress_bar=False)
+    assert done
+    assert "Ray worker 0 was lost (GetTimeoutError)" in caplog.text
+    same(results(run), in_threads)
+
+
+def test_a_training_goes_on_elsewhere_than_it_began(in_threads, tmp_path, monkeypatch, one_machine):
+    cut(tiny(tmp_path / "began in threads", **GROUPS), monkeypatch, 1)
+    same(results(resume(tmp_path / "began in threads", False, **ON_RAY)), in_threads)
+    cut(tiny(tmp_path / "began on Ray", **GROUPS, **ON_RAY), monkeypatch, 1)
+    assert main(["train", "--resume", str(tmp_path / "began on Ray")]) == 0
+    same(results(tmp_path / "began on Ray"), in_threads)
+
+
+def wine(index: int) -> ReplayableEnv:
+    return ReplayableEnv(DesignEnv("wine", penalty=0.1 + index, episode_steps=3))
+
+
+def test_a_worker_lost_again_and_again_ends_the_training(one_machine, caplog, monkeypatch):
+    monkeypatch.setattr(ray_vec_env, "ATTEMPTS", 2)
+    env = RayVecEnv(deadly, 2, num_workers=1)
+    env.seed(0)
+    env.reset()
+    with pytest.raises(InputError, match="2 Ray workers were lost"):
+        env.step(np.array([0, 0]))
+    env.close()
+    assert len([line for line in caplog.messages if "was lost" in line]) == 2
+
+
+class Deadly(ReplayableEnv):
+    """An environment that ends its process."""
+
+    def step(self, action: Any) -> Any:
+        os._exit(1)
+
+
+def deadly(index: int) -> Deadly:
+    return Deadly(DesignEnv("wine"))
+
+
+def test_a_state_that_no_environment_can_have_had_is_refused_as_in_threads(one_machine):
+    env = RayVecEnv(wine, 2, num_workers=2)
+    env.seed(0)
+    env.reset()
+    states = [moment.state for moment in env.moments()]
+    observations = env.step(np.array([0, 0]))[0]
+    for wrong in ([39], [0, 0, 0], [0, 0, 0, 0], "x"):
+        moments = [Moment(states[0], None), Moment({**states[1], "actions": wrong}, None)]
+        with pytest.raises(Damaged):
+            env.restore(moments)
+    replayed = env.restore([Moment({**state, "actions": [0]}, None) for state in states])
+    np.testing.assert_array_equal([each.observation for each in replayed], observations)
+    env.close()
+
+
+def test_more_workers_than_processors_are_refused(one_machine):
+    with pytest.raises(
+        InputError, match=r"4 Ray workers cannot be placed: the machines have \[3\]"
+    ):
+        RayVecEnv(wine, 4, num_workers=4)
+
+
+# --- the interface of Stable-Baselines3 ---
+
+
+@pytest.fixture(scope="module")
+def env(one_machine) -> Iterator[RayVecEnv]:
+    env = RayVecEnv(wine, 3, num_workers=2)
+    yield env
+    env.close()
+
+
+def test_attributes_and_methods_of_chosen_environments(env):
+    env.seed(3)
+    env.reset()
+    assert env.get_attr("penalty") == pytest.approx([0.1, 1.1, 2.1])
+    assert env.get_attr("penalty", [2, 0]) == pytest.approx([2.1, 0.1])
+    assert env.get_attr("penalty", 1) == pytest.approx([1.1])
+    assert env.env_is_wrapped(ReplayableEnv) == [True] * 3
+    states = env.env_method("state")
+    assert [state["actions"] for state in states] == [[], [], []]
+    with pytest.raises(AttributeError, match="nonsense"):
+        env.get_attr("nonsense")
+    with pytest.raises(InputError, match="keep their attributes"):
+        env.set_attr("penalty", 3.0)
+    env.set_options({"penalty": 0.5})
+    with pytest.raises(InputError, match="no options"):
+        env.reset()
+    env.set_options({})
+
+
+def test_masks_are_those_of_the_environments_also_after_the_end_of_an_episode(env):
+    env.seed(0)
+    env.reset()
+    for _ in range(4):
+        told, asked = (env.env_method("action_masks"), env._of("env_method", None, "action_masks"))
+        np.testing.assert_array_equal(told, asked)
+        assert told[0].dtype == bool
+        actions = np.array([np.flatnonzero(mask)[-1] for mask in told])
+        env.step(actions)
+
+
+def test_an_exception_in_an_environment_is_raised_here(env):
+    env.seed(0)
+    env.reset()
+    with pytest.raises(InputError, match="action"):
+        env.step(np.array([0, 10_000, 0]))
+
+
+# --- joblib ---
+
+
+def square(number: int, marker: str | None = None) -> int:
+    """The square; the first to come here with a marker ends its process."""
+    if marker is not None:
+        try:
+            with Path(marker).open("x"):
+                os._exit(1)
+        except FileExistsError:
+            pass
+    return number**2
+
+
+def test_a_task_whose_worker_is_lost_runs_again(one_machine, tmp_path):
+    marker = str(tmp_path / "marker")
+    calls = [
+        Call("run", {"number": number}, (number, marker if number == 3 else None), WHOLE)
+        for number in range(8)
+    ]
+    with ray_jobs(None):
+        found = run_all(square, tmp_path / "runs", calls, "run", progress_bar=False)
+    assert found == [k**2 for k in range(8)]
+    assert Path(marker).exists()
+
+
+def refuse(number: int) -> None:
+    raise InputError(f"{number} was refused")
+
+
+def test_an_exception_in_a_task_is_raised_here_and_the_rest_is_cancelled(one_machine, tmp_path):
+    calls = [Call("run", {"number": k}, (k,), WHOLE) for k in range(4)]
+    with ray_jobs(None), pytest.raises(InputError, match="was refused"):
+        run_all(refuse, tmp_path / "runs", calls, "run", progress_bar=False)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compare", "--dataset", "wine", "--methods", "random", "--budget", "600", "--seeds", "2"],
+        [
+            *("benchmark", "build", "--dataset", "wine", "--widths", "2", "--densities", "1"),
+            *("--epochs", "2", "--seeds", "2", "--max-depth", "1"),
+        ],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_commands_write_on_ray_what_they_write_in_processes(arguments, one_machine, tmp_path):
+    for name, more in (("processes", ["--jobs", "1"]), ("ray", ["--workers", "ray"])):
+        assert main([*arguments, "--out", str(tmp_path / name), *more]) == 0
+    assert without_clock(tmp_path / "ray") == without_clock(tmp_path / "processes")
+
+
+# --- bad input ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--num-workers", "2"], "--num-workers belongs to --workers ray"),
+        (["train", "--address", "a:1"], "--address belongs to --workers ray"),
+        (["train", "--workers", "ray", "--num-workers", "9"], "from 1 to the 8 environments"),
+        (["compare", "--out", "x", "--address", "a:1"], "--address belongs to --workers ray"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_ray_the_extra_is_named(monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["train", "--workers", "ray", "--run-dir", str(tmp_path / "run")]) == 2
+    assert "pip install 'rlnas[ray]'" in capsys.readouterr().err
+
+
+def test_by_default_environments_step_in_threads(tmp_path):
+    env = new_vec_env(tiny(tmp_path), lambda: DesignEnv("wine"))
+    assert "Ray" not in type(env.venv).__name__  # type: ignore[attr-defined]
+    env.close()

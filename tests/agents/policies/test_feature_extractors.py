@@ -1,0 +1,75 @@
+"""What policies read of an observation."""
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from rlnas.agents.policies.feature_extractors import BLIND, EXTRACTORS, RELATIVE, SlotEncoder
+from rlnas.envs.observations import OBSERVATION_NAMES, SLOT_NAMES
+
+SPACE = spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32)
+SLOT = 11
+FIRST_SLOT = len(OBSERVATION_NAMES) - SLOT * len(SLOT_NAMES)
+
+
+def observation(seed: int = 0) -> torch.Tensor:
+    return torch.rand(1, len(OBSERVATION_NAMES), generator=torch.Generator().manual_seed(seed))
+
+
+def extract(name: str, observations: torch.Tensor) -> torch.Tensor:
+    torch.manual_seed(0)
+    extractor, arguments = EXTRACTORS[name]
+    with torch.no_grad():
+        return extractor(SPACE, **arguments)(observations)
+
+
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_the_size_is_as_promised(name):
+    extractor, arguments = EXTRACTORS[name]
+    assert extract(name, observation()).shape == (1, extractor(SPACE, **arguments).features_dim)
+
+
+def test_flat_reads_everything():
+    assert torch.equal(extract("flat", observation()), observation())
+
+
+def test_blind_reads_the_step_count_alone():
+    seen = observation()
+    other = observation(seed=1)
+    place = OBSERVATION_NAMES.index("progress")
+    other[0, place] = seen[0, place]
+    assert torch.equal(extract("blind", seen), extract("blind", other))
+    assert torch.equal(extract("blind", seen), seen[:, [place]])
+    assert BLIND == ("progress",)
+
+
+def test_relative_reads_all_but_how_large_the_task_is():
+    assert set(OBSERVATION_NAMES) - set(RELATIVE) == {
+        *("classes", "features", "samples", "size"),
+        *(f"{slot}_{name}" for slot in SLOT_NAMES for name in ("connections", "fan_in")),
+    }
+    kept = [OBSERVATION_NAMES.index(name) for name in RELATIVE]
+    assert torch.equal(extract("relative", observation()), observation()[:, kept])
+
+
+def test_layers_share_an_encoder():
+    seen = observation()
+    swapped = seen.clone()
+    first, second = (slice(FIRST_SLOT + k * SLOT, FIRST_SLOT + (k + 1) * SLOT) for k in (0, 1))
+    swapped[:, first], swapped[:, second] = seen[:, second], seen[:, first]
+    codes, exchanged = (extract("slots", each)[:, FIRST_SLOT:] for each in (seen, swapped))
+    codes, exchanged = (each.unflatten(1, (len(SLOT_NAMES), -1)) for each in (codes, exchanged))
+    assert torch.equal(codes[:, [1, 0, 2, 3]], exchanged)
+    assert not torch.equal(codes, exchanged)
+
+
+def test_every_entry_reaches_the_code_of_its_layer_only():
+    extractor = SlotEncoder(SPACE)
+    seen = observation().requires_grad_()
+    codes = extractor(seen)[0, FIRST_SLOT:].unflatten(0, (len(SLOT_NAMES), -1))
+    for slot, code in enumerate(codes):
+        (slope,) = torch.autograd.grad(code.sum(), seen, retain_graph=True)
+        own = np.flatnonzero(slope[0].numpy())
+        start = FIRST_SLOT + slot * SLOT
+        assert own.tolist() == [*range(FIRST_SLOT), *range(start, start + SLOT)]

@@ -1,0 +1,311 @@
+"""A trained policy on disk: read as it was written, refused when damaged, never unpickled."""
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from safetensors.torch import load_file, save_file
+
+from rlnas.agents.policies.feature_extractors import EXTRACTORS, policy_arguments
+from rlnas.agents.policies.policy import (
+    POLICY_CLASSES,
+    EditSequence,
+    TrainedPolicy,
+    fingerprint,
+    load_policy,
+    save_edit_sequence,
+    save_policy,
+)
+from rlnas.errors import InputError
+from tests.agents.helpers import ALGORITHMS, files_in
+
+
+def new_policy(algorithm: str, net_arch: list[int], features: str = "flat") -> Any:
+    """An untrained policy."""
+    torch.manual_seed(0)
+    return POLICY_CLASSES[algorithm](
+        spaces.Box(-1, 1, (78,), np.float32),
+        spaces.Discrete(39),
+        lr_schedule=lambda _: 1e-3,
+        **policy_arguments(net_arch, features),
+    )
+
+
+def cases(n: int = 50) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Observations and masks."""
+    rng = np.random.default_rng(0)
+    masks = rng.random((n, 39)) < 0.3
+    masks[:, 0] = True
+    return list(zip(rng.uniform(-1, 1, (n, 78)).astype(np.float32), masks, strict=True))
+
+
+def choices(controller: TrainedPolicy) -> list[int]:
+    return [controller(observation, mask) for observation, mask in cases()]
+
+
+@pytest.fixture
+def copy(run, tmp_path) -> Path:
+    """A run folder to damage."""
+    return Path(shutil.copytree(run, tmp_path / "copy"))
+
+
+# --- round trip ---
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("net_arch", [[8], [64, 64], [], [5, 4, 3]])
+@pytest.mark.parametrize("features", EXTRACTORS)
+def test_a_policy_that_was_saved_takes_the_same_actions(algorithm, net_arch, features, tmp_path):
+    policy = new_policy(algorithm, net_arch, features)
+    with torch.no_grad():
+        policy.action_net.weight.normal_()  # so that actions depend on what is seen
+    save_policy(tmp_path, policy, algorithm, net_arch, features)
+    again = load_policy(tmp_path)
+    expected = []
+    for observation, mask in cases():
+        masks = {"action_masks": mask} if algorithm == "maskable_ppo" else {}
+        expected.append(int(policy.predict(observation, deterministic=True, **masks)[0]))
+    assert choices(again) == expected
+    assert len(set(expected)) > (0 if features == "blind" else 5)
+
+
+def test_every_weight_is_kept_to_the_bit(tmp_path):
+    policy = new_policy("ppo", [8])
+    save_policy(tmp_path, policy, "ppo", [8], "flat")
+    again = load_policy(tmp_path).policy.state_dict()
+    assert again.keys() == policy.state_dict().keys()
+    assert all(torch.equal(again[name], value) for name, value in policy.state_dict().items())
+
+
+def test_the_same_policy_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        save_policy(tmp_path / name, new_policy("ppo", [8]), "ppo", [8], "flat")
+    assert files_in(tmp_path / "a") == files_in(tmp_path / "b")
+    assert files_in(tmp_path / "a").keys() == {"policy.json", "policy.safetensors"}
+
+
+def test_a_masked_policy_keeps_to_the_mask(tmp_path):
+    save_policy(tmp_path, new_policy("maskable_ppo", [8]), "maskable_ppo", [8], "flat")
+    for deterministic in (True, False):
+        controller = load_policy(tmp_path, deterministic=deterministic)
+        assert all(mask[controller(observation, mask)] for observation, mask in cases())
+
+
+def test_a_policy_may_draw_its_actions(tmp_path):
+    save_policy(tmp_path, new_policy("maskable_ppo", [8]), "maskable_ppo", [8], "flat")
+    observation, mask = cases()[0]
+    torch.manual_seed(0)
+    drawn = {load_policy(tmp_path, deterministic=False)(observation, mask) for _ in range(30)}
+    assert len(drawn) > 3
+    assert len({load_policy(tmp_path)(observation, mask) for _ in range(3)}) == 1
+
+
+def test_actions_are_plain_integers(run):
+    assert {type(action) for action in choices(load_policy(run))} == {int}
+    assert choices(load_policy(str(run))) == choices(load_policy(run))
+
+
+# --- open-loop schedules ---
+
+
+def at(progress: float) -> np.ndarray:
+    """An observation at this share of an episode."""
+    observation = np.random.default_rng(1).uniform(-1, 1, 78).astype(np.float32)
+    observation[0] = progress
+    return observation
+
+
+@pytest.mark.parametrize("length", [1, 3, 7, 20])
+def test_a_schedule_is_played_in_order_and_kept_on_disk(length, tmp_path):
+    actions = [(7 * k + 1) % 39 for k in range(length)]
+    save_edit_sequence(tmp_path, actions)
+    assert files_in(tmp_path).keys() == {"policy.json"}
+    everything = np.ones(39, bool)
+    for policy in (EditSequence(actions), load_policy(tmp_path)):
+        assert [policy(at(k / length), everything) for k in range(length)] == actions
+
+
+def test_a_schedule_is_stretched_over_a_longer_episode():
+    policy, everything = EditSequence([5, 9]), np.ones(39, bool)
+    assert [policy(at(k / 6), everything) for k in range(6)] == [5, 5, 5, 9, 9, 9]
+
+
+def test_a_schedule_does_nothing_where_its_action_is_illegal():
+    mask = np.zeros(39, bool)
+    mask[0] = True
+    assert EditSequence([5])(at(0.0), mask) == 0
+
+
+@pytest.mark.parametrize("names", [None, [], "none", ["none", "dance"], [0], [["none"]], {}])
+def test_a_damaged_schedule_is_refused(names, tmp_path):
+    save_edit_sequence(tmp_path, [0])
+    change(tmp_path, schedule=names)
+    with pytest.raises(InputError, match=r"policy\.json is damaged: no schedule of known actions"):
+        load_policy(tmp_path)
+
+
+def test_policies_have_the_same_fingerprint_only_if_they_are_the_same(run, copy, tmp_path):
+    assert fingerprint(run) == fingerprint(copy)
+    change(copy, note="changed")
+    assert fingerprint(run) != fingerprint(copy)
+    with pytest.raises(InputError, match="holds no policy"):
+        fingerprint(tmp_path / "absent")
+
+
+# --- what is refused ---
+
+
+def test_a_folder_without_a_policy_is_refused(tmp_path):
+    for place in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(InputError, match="holds no policy: expected a run folder of"):
+            load_policy(place)
+
+
+def change(folder: Path, **values: Any) -> None:
+    """Change entries of `policy.json`."""
+    record = json.loads((folder / "policy.json").read_text())
+    (folder / "policy.json").write_text(json.dumps({**record, **values}))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\x80\x04", b"[" * 100_000])
+def test_a_damaged_description_is_refused(copy, content):
+    (copy / "policy.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"policy\.json is damaged"):
+        load_policy(copy)
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{}", b'"rlnas-policy-1"', b'{"format": "other"}'])
+def test_a_foreign_description_is_refused(copy, content):
+    (copy / "policy.json").write_bytes(content)
+    with pytest.raises(InputError, match="is not a policy of this version of rlnas"):
+        load_policy(copy)
+
+
+@pytest.mark.parametrize("key", ["observations", "actions"])
+@pytest.mark.parametrize("change_of", ["shorter", "renamed", "reordered", "absent", "longer"])
+def test_a_policy_for_other_observations_or_actions_is_refused(copy, key, change_of):
+    names = json.loads((copy / "policy.json").read_text())[key]
+    other = {
+        "shorter": names[:-1],
+        "renamed": ["something_else", *names[1:]],
+        "reordered": names[::-1],
+        "absent": None,
+        "longer": [*names, "more"],
+    }[change_of]
+    change(copy, **{key: other})
+    with pytest.raises(InputError, match=f"was trained for other {key} than this version"):
+        load_policy(copy)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"net_arch": [10**9]},
+        {"net_arch": [4097]},
+        {"net_arch": [8] * 9},
+        {"net_arch": [0]},
+        {"net_arch": [-8]},
+        {"net_arch": [8.5]},
+        {"net_arch": ["8"]},
+        {"net_arch": [[8]]},
+        {"net_arch": "88"},
+        {"net_arch": {"pi": [8], "vf": [8]}},
+        {"net_arch": None},
+        {"algorithm": "dqn"},
+        {"algorithm": None},
+        {"algorithm": ["ppo"]},
+        {"algorithm": {}},
+    ],
+    ids=str,
+)
+def test_an_absurd_network_or_algorithm_is_refused(copy, values):
+    change(copy, **values)
+    with pytest.raises(InputError, match="is damaged: unknown algorithm or network"):
+        load_policy(copy)
+
+
+def test_weights_of_another_network_are_refused(copy):
+    change(copy, net_arch=[9])
+    with pytest.raises(InputError, match=r"policy\.safetensors is damaged") as caught:
+        load_policy(copy)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.999])
+def test_truncated_weights_are_refused(copy, share):
+    path = copy / "policy.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(InputError, match=r"policy\.safetensors is damaged"):
+        load_policy(copy)
+
+
+def test_absent_weights_are_refused(copy):
+    (copy / "policy.safetensors").unlink()
+    with pytest.raises(InputError, match=r"cannot read .*policy\.safetensors: No such file"):
+        load_policy(copy)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(copy, value):
+    tensors = load_file(copy / "policy.safetensors")
+    tensors["action_net.bias"][3] = value
+    save_file(tensors, copy / "policy.safetensors")
+    with pytest.raises(InputError, match=r"policy\.safetensors is damaged: not all .* finite"):
+        load_policy(copy)
+
+
+def test_missing_and_unknown_tensors_are_refused(copy):
+    tensors = load_file(copy / "policy.safetensors")
+    save_file({**tensors, "more": torch.zeros(1)}, copy / "policy.safetensors")
+    with pytest.raises(InputError, match="is damaged"):
+        load_policy(copy)
+    del tensors["action_net.bias"]
+    save_file(tensors, copy / "policy.safetensors")
+    with pytest.raises(InputError, match="is damaged"):
+        load_policy(copy)
+
+
+# --- nothing is unpickled ---
+
+
+class Trap:
+    """Leaves a trace when it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (self.path,))
+
+
+def test_loading_unpickles_nothing(copy, monkeypatch):
+    expected = choices(load_policy(copy))
+
+    def refuse(*arguments: Any, **settings: Any) -> None:
+        raise AssertionError("something was unpickled")
+
+    for name in ("load", "loads", "Unpickler"):
+        monkeypatch.setattr(pickle, name, refuse)
+    monkeypatch.setattr(torch, "load", refuse)
+    assert choices(load_policy(copy)) == expected
+
+
+@pytest.mark.parametrize("name", ["policy.zip", "policy.safetensors", "policy.json", "config.json"])
+def test_a_file_that_would_run_code_when_unpickled_does_not(copy, tmp_path, name):
+    (copy / name).write_bytes(pickle.dumps(Trap(tmp_path / "trace")))
+    pickle.loads((copy / name).read_bytes())
+    assert (tmp_path / "trace").exists(), "the trap works"
+    (tmp_path / "trace").unlink()
+    if name in ("policy.zip", "config.json"):  # not read
+        load_policy(copy)
+    else:
+        with pytest.raises(InputError, match="damaged"):
+            load_policy(copy)
+    assert not (tmp_path / "trace").exists()

@@ -1,0 +1,147 @@
+"""Aging evolution: the fittest of a sample has a child, the oldest dies, all play from scratch."""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import islice, pairwise
+
+import numpy as np
+import pytest
+
+from rlnas.agents.search import aging_evolution as module
+from rlnas.agents.search.aging_evolution import aging_evolution, evolve, mutate
+from rlnas.agents.search.problem import Problem, search
+from rlnas.envs.tabular_env import TabularEnv
+from tests.agents.helpers import history
+from tests.envs.helpers import make
+from tests.rlnas.tables import random_table
+
+STEPS = 6
+tabular = partial(TabularEnv, random_table(), episode_steps=STEPS)
+either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
+
+
+def distance(one: Sequence[int], other: Sequence[int]) -> int:
+    return sum(a != b for a, b in zip(one, other, strict=True))
+
+
+def run(evaluate, seed=0, n_actions=4, length=10, population=8, sample=3, cycles=200):
+    rng = np.random.default_rng(seed)
+    generator = evolve(evaluate, n_actions, length, population, sample, rng)
+    return list(islice(generator, cycles))
+
+
+@either
+def test_the_same_seed_gives_the_same_archive(make):
+    one, same, other = (search(aging_evolution, Problem(make, 600, seed)) for seed in (1, 1, 2))
+    assert history(one) == history(same)
+    assert one.scores != other.scores
+    assert one.spent >= one.budget
+
+
+@either
+@pytest.mark.parametrize(
+    ("episodes", "given", "expected"),
+    [
+        (999, {}, (20, 5)),
+        (1000, {}, (100, 25)),
+        (5, {"population": 8, "sample": 3}, (8, 3)),
+        (5, {"population": 8}, (8, 2)),
+    ],
+)
+def test_population_and_sample_are_those_of_the_paper_if_the_budget_allows(
+    make, episodes, given, expected, monkeypatch
+):
+    found = []
+
+    def spy(evaluate, n_actions, length, population, sample, rng):
+        found.append((n_actions, length, population, sample))
+        return []
+
+    monkeypatch.setattr(module, "evolve", spy)
+    cost = 1 if make is tabular else 3
+    problem = Problem(make, episodes * cost * (STEPS + 1), 0)
+    aging_evolution(problem, **given)
+    assert found == [(problem.n_actions, STEPS, *expected)]
+
+
+def test_a_mutant_has_another_action_at_one_place_each_as_likely_as_any_other():
+    rng, parent, counts = np.random.default_rng(0), (0, 2, 1), np.zeros((3, 4))
+    for _ in range(3600):
+        child = mutate(parent, 4, rng)
+        (place,) = (k for k in range(3) if child[k] != parent[k])
+        counts[place, child[place]] += 1
+    assert (counts[[0, 1, 2], parent] == 0).all()
+    others = counts[counts > 0]
+    assert others.size == 9
+    assert np.abs(others - 400).max() < 80  # four standard deviations
+
+
+def test_the_first_are_random_and_all_others_are_mutants_of_the_living():
+    found = run(lambda actions: sum(actions))
+    assert np.mean([distance(found[k][0], found[k + 1][0]) for k in range(7)]) > 5
+    for age in range(8, 200):
+        living = [actions for actions, _ in found[age - 8 : age]]
+        assert 1 in {distance(found[age][0], actions) for actions in living}
+
+
+def test_the_oldest_dies_however_fit_it_is():
+    """Fitness falls with every birth: the parent is the oldest alive, eight births ago."""
+    births = iter(range(1000))
+    found = run(lambda actions: -float(next(births)), length=12, sample=400, cycles=150)
+    for age in range(8, 150):
+        assert distance(found[age][0], found[age - 8][0]) == 1
+
+
+def test_with_everyone_sampled_the_fittest_of_the_living_is_the_parent():
+    """Fitness is drawn, so that it says nothing of the actions."""
+    luck = np.random.default_rng(1)
+    found = run(lambda actions: float(luck.random()), length=12, sample=400, cycles=150)
+    for age in range(8, 150):
+        living = found[age - 8 : age]
+        parent, _ = max(living, key=lambda one: one[1])
+        assert distance(found[age][0], parent) == 1
+
+
+def test_a_sample_of_one_selects_nothing_and_a_larger_one_selects():
+    def gained(sample: int) -> float:
+        means = []
+        for seed in range(5):
+            found = run(lambda actions: sum(actions), seed, sample=sample, cycles=400)
+            scores = [score for _, score in found]
+            means.append(np.mean(scores[-50:]) - np.mean(scores[:8]))
+        return float(np.mean(means))
+
+    assert abs(gained(1)) < 4  # a random walk
+    assert gained(4) > 5  # of 30, from a mean of 15
+
+
+def test_it_finds_the_best_of_all_sequences():
+    """A rugged fitness: pairs of neighbours are worth what a table says; brute force knows best."""
+    worth = np.random.default_rng(3).normal(size=(3, 3))
+
+    def evaluate(actions):
+        return float(sum(worth[a, b] for a, b in pairwise(actions)))
+
+    best = max(evaluate(actions) for actions in np.ndindex(*[3] * 7))
+    found = run(evaluate, n_actions=3, length=7, population=20, sample=5, cycles=1500)
+    assert max(score for _, score in found) == best
+
+
+def test_every_sequence_is_played_from_the_start():
+    """Each episode of the archive is the one that its sequence gives in a fresh environment."""
+    start_in_the_middle = partial(tabular, start="middle")
+    played = []
+
+    class Watched(Problem):
+        def play_sequence(self, actions):
+            score = super().play_sequence(actions)
+            played.append((actions, score))
+            return score
+
+    problem = Watched(start_in_the_middle, 40 * (STEPS + 1), 0)
+    archive = search(partial(aging_evolution, population=5, sample=2), problem)
+    assert archive.scores[STEPS :: STEPS + 1] == [score for _, score in played]
+    fresh = Problem(start_in_the_middle, 10_000, 1)
+    assert len(played) == 40
+    for actions, score in played:
+        assert fresh.play_sequence(actions) == score

@@ -1,0 +1,179 @@
+"""Cartesian genetic programming: what a graph expresses, and which genes may change when."""
+
+from functools import partial
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from rlnas.agents.search.cartesian_programming import (
+    ACTION,
+    SOURCE,
+    cartesian_programming,
+    drifted,
+    evolve,
+    expressed,
+    gene_ranges,
+    mutated,
+    path,
+)
+from rlnas.agents.search.problem import Problem, search
+from rlnas.envs.tabular_env import TabularEnv
+from tests.agents.helpers import history
+from tests.envs.helpers import make
+from tests.rlnas.tables import random_table
+
+STEPS = 6
+tabular = partial(TabularEnv, random_table(), episode_steps=STEPS, start="middle")
+either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
+
+RANGES = gene_ranges(18, 5, 10)
+
+
+def genotypes(count: int, seed: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [rng.integers(RANGES.low, RANGES.high) for _ in range(count)]
+
+
+@either
+def test_the_same_seed_gives_the_same_archive(make):
+    strategy = cartesian_programming
+    one, same, other = (search(strategy, Problem(make, 300, seed)) for seed in (1, 1, 2))
+    assert history(one) == history(same)
+    assert one.scores != other.scores
+    assert one.spent >= one.budget
+
+
+# --- the genotype ---
+
+
+def test_the_path_from_the_output_back_to_the_input_is_expressed_from_the_input_on():
+    #                 input  1  2  3  4  5  output
+    genes = np.array([[0, 11, 12, 13, 14, 15, 0], [0, 0, 0, 1, 2, 3, 5]])
+    assert path(genes) == [1, 3, 5]
+    assert expressed(genes, 10) == (11, 13, 15)
+    assert expressed(genes, 2) == (11, 13)
+    genes[SOURCE, -1] = 4
+    assert expressed(genes, 10) == (12, 14)
+    genes[SOURCE, -1] = 0
+    assert expressed(genes, 10) == ()
+
+
+def test_sources_are_at_most_the_levels_back():
+    low, high = gene_ranges(5, n_actions=7, levels_back=3)
+    assert low[SOURCE, 1:].tolist() == [0, 0, 0, 1, 2, 3]
+    assert high[SOURCE, 1:].tolist() == [1, 2, 3, 4, 5, 6], "earlier nodes only"
+    assert low[ACTION, 1:-1].tolist() == [0] * 5
+    assert high[ACTION, 1:-1].tolist() == [7] * 5
+
+
+def test_mutation_redraws_genes_at_its_rate_within_their_ranges_to_any_other_value():
+    rng = np.random.default_rng(0)
+    parent = genotypes(1)[0]
+    frozen = [*path(parent), -1]
+    changes = np.zeros(parent.shape)
+    values = [set() for _ in range(RANGES.low.shape[1])]  # type: list[set[int]]
+    for _ in range(2000):
+        child = drifted(parent, RANGES, 0.3, rng)
+        assert ((RANGES.low <= child) & (child < RANGES.high)).all()
+        changes += child != parent
+        for column, source in enumerate(child[SOURCE].tolist()):
+            values[column].add(source)
+    free = np.ones(parent.shape, bool)
+    free[:, frozen] = False
+    free &= RANGES.high - RANGES.low > 1
+    assert (changes[~free] == 0).all()
+    assert np.abs(changes[free] - 600).max() < 82  # four standard deviations
+    for column in np.flatnonzero(free[SOURCE]):
+        assert values[column] == set(range(RANGES.low[SOURCE, column], column))
+
+
+# --- mutation ---
+
+
+@pytest.mark.parametrize("length", [3, 18])
+def test_every_child_expresses_another_sequence(length):
+    rng = np.random.default_rng(0)
+    rates = []
+    for parent in genotypes(200):
+        child = mutated(parent, RANGES, length, 0.05, rng)
+        assert ((RANGES.low <= child) & (child < RANGES.high)).all()
+        assert expressed(child, length) != expressed(parent, length)
+        rates.append((child != parent).sum() / (2 * 18))
+    assert 0.05 < np.mean(rates) < 0.1, "only a little above the rate, since something must change"
+
+
+def test_drift_changes_genes_but_never_what_is_expressed():
+    rng = np.random.default_rng(0)
+    changed = 0
+    for parent in genotypes(200):
+        before = parent.copy()
+        child = drifted(parent, RANGES, 0.05, rng)
+        assert expressed(child, 18) == expressed(parent, 18)
+        assert (parent == before).all()
+        changed += (child != parent).any()
+    assert changed > 100
+
+
+# --- selection ---
+
+
+def test_no_child_as_good_replaces_the_parent_which_drifts():
+    calls = []
+
+    def evaluate(actions):
+        calls.append(actions)
+        return 1.0
+
+    generator = evolve(evaluate, RANGES, 18, 2, 0.05, np.random.default_rng(0))
+    parents = [genes for genes, _ in islice(generator, 30)]
+    assert {expressed(genes, 18) for genes in parents} == {calls[0]}
+    assert len({genes.tobytes() for genes in parents}) > 15
+    assert calls[0] not in calls[1:], "forced mutation evaluates nothing twice"
+
+
+def test_the_best_child_replaces_the_parent_if_it_is_better():
+    luck = np.random.default_rng(1)
+    results = []
+
+    def evaluate(actions):
+        results.append((actions, float(luck.integers(100))))
+        return results[-1][1]
+
+    generator = evolve(evaluate, RANGES, 6, 3, 0.05, np.random.default_rng(0))
+    parents = list(islice(generator, 40))
+    champion = results[0]
+    for generation, (genes, fitness) in enumerate(parents):
+        assert (expressed(genes, 6), fitness) == champion
+        brood = results[1 + 3 * generation :][:3]
+        best = max(brood, key=lambda child: child[1], default=champion)
+        champion = best if best[1] > champion[1] else champion
+    assert len(results) == 1 + 3 * 39
+
+
+def test_it_finds_a_sequence_that_is_asked_for():
+    wanted = (3, 1, 4, 1, 2, 0)
+
+    def evaluate(actions):
+        return sum(a == b for a, b in zip(actions, wanted, strict=False)) - abs(len(actions) - 6)
+
+    generator = evolve(evaluate, RANGES, 18, 2, 0.05, np.random.default_rng(0))
+    genes, fitness = next(islice(generator, 1500, None))
+    assert fitness == 6
+    assert expressed(genes, 18) == wanted
+
+
+def test_the_strategy_plays_no_more_than_an_episode_and_two_children_for_each_parent():
+    played = []
+
+    class Watched(Problem):
+        def play_sequence(self, actions):
+            played.append(actions)
+            return super().play_sequence(actions)
+
+    problem = Watched(tabular, 60 * (STEPS + 1), 0)
+    search(cartesian_programming, problem)
+    assert len(played) == 61  # the last found the budget spent
+    assert max(map(len, played)) <= STEPS
+    assert len(set(played)) > 40
+    assert max(max(actions, default=0) for actions in played) < problem.n_actions

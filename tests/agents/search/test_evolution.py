@@ -1,0 +1,121 @@
+"""Evolving a schedule into a run folder: what is written, that it is used like a policy."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlnas.agents.cli.main import main
+from rlnas.agents.config import EvolveConfig
+from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.episode import play_episode
+from rlnas.agents.policies.policy import load_policy
+from rlnas.agents.search import evolution as module
+from rlnas.agents.search.evolution import evolve
+from rlnas.envs.actions import ACTIONS
+from rlnas.errors import InputError
+from tests.agents.helpers import files_in
+
+STEPS, BATCHES = 3, 2
+
+
+def config(folder: Path, **settings: Any) -> EvolveConfig:
+    """Enough for a few dozen episodes of wine."""
+    task: dict[str, Any] = {
+        "dataset": ("wine",),
+        "penalty": (0.05, 0.5),
+        "episode_steps": STEPS,
+        "batches_per_step": BATCHES,
+        "budget": 40 * (STEPS + 1) * BATCHES,
+        "run_dir": folder,
+    }
+    return EvolveConfig(**{**task, **settings})
+
+
+@pytest.fixture(scope="module")
+def evolved(tmp_path_factory) -> Path:
+    return evolve(config(tmp_path_factory.mktemp("evolved") / "run"), progress_bar=False)
+
+
+def test_the_run_folder_holds_the_settings_and_a_schedule_of_known_actions(evolved):
+    assert files_in(evolved).keys() == {"config.json", "policy.json"}
+    assert json.loads((evolved / "config.json").read_text())["penalty"] == [0.05, 0.5]
+    schedule = json.loads((evolved / "policy.json").read_text())["schedule"]
+    assert len(schedule) == STEPS
+    assert set(schedule) <= {str(action) for action in ACTIONS}
+
+
+def test_the_policy_plays_the_schedule_whatever_it_sees(evolved):
+    schedule = json.loads((evolved / "policy.json").read_text())["schedule"]
+    for seed in range(3):
+        _, history = play_episode(env_like(evolved), load_policy(evolved), seed)
+        taken = [info["action"] for info in history[1:]]
+        legal_or_none = [(name, "none") for name in schedule]
+        assert all(name in pair for name, pair in zip(taken, legal_or_none, strict=True))
+        assert all(info["applied"] for info in history[1:])
+
+
+def test_the_same_seed_evolves_the_same_schedule_and_another_seed_another(evolved, tmp_path):
+    again = evolve(config(tmp_path / "again"), progress_bar=False)
+    assert files_in(again)["policy.json"] == files_in(evolved)["policy.json"]
+    other = evolve(config(tmp_path / "other", seed=1), progress_bar=False)
+    assert files_in(other)["policy.json"] != files_in(evolved)["policy.json"]
+
+
+def test_assess_and_design_take_a_schedule_as_a_policy(evolved, tmp_path, capsys):
+    assert main(["evaluate-policy", "--policy", str(evolved), "--episodes", "2"]) == 0
+    assert "trained" in capsys.readouterr().out
+    out = tmp_path / "design"
+    assert main(["design", "--policy", str(evolved), "--out", str(out)]) == 0
+    assert len(json.loads((out / "design.json").read_text())["history"]) == 1 + STEPS
+
+
+def test_the_command_writes_to_a_folder_named_after_the_task(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    budget = str(40 * (STEPS + 1) * 25)
+    arguments = ["--dataset", "wine", "--episode-steps", str(STEPS), "--budget", budget]
+    assert main(["evolve", *arguments, "--seed", "3"]) == 0
+    folder = Path("runs/wine-evolution-3")
+    assert capsys.readouterr().out == f"schedule in {folder}\n"
+    assert (folder / "policy.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"budget": 0}, "--budget 0 cannot be used: expected a whole"),
+        ({"seed": -1}, "--seed -1 cannot be used: expected"),
+        ({"penalty": (0.1, 0.2, 0.3)}, "--penalty takes a number or LOW HIGH, not 3"),
+        ({"dataset": ("nothing",)}, "nothing"),
+        ({"episode_steps": 0}, "episode_steps"),
+    ],
+)
+def test_bad_values_are_refused_before_anything_is_written(settings, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        evolve(config(tmp_path / "run", **settings), progress_bar=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_second_evolution_for_a_folder_is_refused_while_the_first_goes_on(tmp_path, monkeypatch):
+    search, refused = module.evolve_schedule, []
+
+    def meanwhile(problem: Any) -> Any:
+        monkeypatch.undo()
+        with pytest.raises(InputError, match=r"another process is working on .*run: wait"):
+            evolve(config(tmp_path / "run", seed=1), progress_bar=False)
+        refused.append(True)
+        return search(problem)
+
+    monkeypatch.setattr(module, "evolve_schedule", meanwhile)
+    evolve(config(tmp_path / "run"), progress_bar=False)
+    assert refused
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 0
+    assert files_in(tmp_path).keys() == {"run/config.json", "run/policy.json"}
+
+
+def test_a_folder_that_is_there_is_refused(evolved):
+    before = files_in(evolved)
+    with pytest.raises(InputError, match="another"):
+        evolve(config(evolved), progress_bar=False)
+    assert files_in(evolved) == before

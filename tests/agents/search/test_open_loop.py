@@ -1,0 +1,175 @@
+"""The best open-loop schedule: good where it was not evolved, chosen as the manual says."""
+
+from collections import defaultdict
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rlnas.agents.search import open_loop
+from rlnas.agents.search.aging_evolution import evolve
+from rlnas.agents.search.open_loop import EPISODES, FINALISTS, POOL, evolve_schedule
+from rlnas.agents.search.problem import BudgetSpent, Problem
+from rlnas.envs.tabular_env import TabularEnv
+from tests.envs.helpers import TASK, make
+from tests.rlnas.reference import random_dataset
+from tests.rlnas.tables import random_table
+
+STEPS = 4
+
+tabular = partial(TabularEnv, random_table(), episode_steps=STEPS, penalty=(0.02, 1.0))
+"""Tasks that differ in the price of a weight and in the start."""
+
+live = partial(
+    make,
+    [TASK, random_dataset(np.random.default_rng(8), features=10, classes=4)],
+    penalty=(0.5, 2.0),
+    width=64,
+    density=1.0,
+    episode_steps=STEPS,
+    batches_per_step=1,
+)
+"""Two data sets, and networks so large that what removes the most is the best."""
+
+either = pytest.mark.parametrize("make", [live, tabular], ids=["live", "tabular"])
+
+EPISODE = STEPS + 1
+FRESH = range(10**10, 10**10 + 40)
+"""Seeds far beyond those that a search may draw."""
+
+
+def worth(make: Any, actions: tuple[int, ...]) -> float:
+    """Mean final score of a sequence in fresh episodes, in an environment of our own."""
+    env, scores = make(), []
+    for seed in FRESH:
+        env.reset(seed=seed)
+        for action in actions:
+            *_, info = env.step(action)
+        scores.append(info["score"])
+    return float(np.mean(scores))
+
+
+class Watched(Problem):
+    """A problem that notes what is played: actions, seed, score."""
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self.played: list[tuple[tuple[int, ...], Any, float]] = []
+
+    def play_sequence(self, actions: Any, seed: Any = None) -> float:
+        score = super().play_sequence(actions, seed)
+        self.played.append((actions, seed, score))
+        return score
+
+
+@pytest.fixture
+def born(monkeypatch) -> list[tuple[tuple[int, ...], float]]:
+    """The sequences that evolution has brought forth, and their fitness."""
+    found = []
+
+    def spy(*arguments: Any) -> Any:
+        for one in evolve(*arguments):
+            found.append(one)
+            yield one
+
+    monkeypatch.setattr(open_loop, "evolve", spy)
+    return found
+
+
+@either
+def test_it_beats_random_sequences_in_episodes_it_has_not_seen(make):
+    problem = Problem(make, 80 * EPISODES * EPISODE, 0)
+    found = worth(make, evolve_schedule(problem, population=10, sample=3))
+    rng = np.random.default_rng(9)
+    others = [rng.integers(problem.n_actions, size=STEPS).tolist() for _ in range(20)]
+    scores = [worth(make, tuple(other)) for other in others]
+    assert found > np.mean(scores) + np.std(scores)
+    assert found > np.quantile(scores, 0.9)
+
+
+@either
+def test_the_same_seed_gives_the_same_sequence_and_archive(make):
+    def run(seed: int) -> tuple[Any, ...]:
+        problem = Problem(make, 12 * EPISODES * EPISODE, seed)
+        best = evolve_schedule(problem, population=4, sample=2)
+        return best, problem.archive.scores
+
+    one, same, other = run(1), run(1), run(2)
+    assert one == same
+    assert one[1] != other[1]
+    assert len(one[0]) == STEPS
+
+
+@either
+def test_the_budget_is_spent_and_not_exceeded(make):
+    problem = Problem(make, 20 * EPISODES * EPISODE + 3, 0)
+    evolve_schedule(problem, population=4, sample=2)
+    assert problem.archive.spent == problem.archive.budget
+    with pytest.raises(BudgetSpent):
+        problem.env.reset()
+
+
+def test_the_fitness_is_the_gain_over_all_that_was_played_in_the_same_episodes(born):
+    problem = Watched(tabular, 60 * EPISODES * EPISODE, 0)
+    evolve_schedule(problem, population=10, sample=3)
+    assert len(born) >= 50
+    history: dict[int, list[float]] = defaultdict(list)
+    plays = iter(problem.played)
+    for actions, fitness in born:
+        gains = []
+        for played, seed, score in (next(plays) for _ in range(EPISODES)):
+            assert played == actions
+            history[seed].append(score)
+            gains.append(score - sum(history[seed]) / len(history[seed]))
+        assert fitness == pytest.approx(sum(gains) / EPISODES, abs=1e-12)
+    assert len(history) <= POOL
+
+
+def test_a_sequence_is_judged_by_different_episodes(born):
+    problem = Watched(tabular, 30 * EPISODES * EPISODE, 0)
+    evolve_schedule(problem, population=10, sample=3)
+    seeds = [seed for _, seed, _ in problem.played[: len(born) * EPISODES]]
+    for k in range(0, len(seeds), EPISODES):
+        assert len(set(seeds[k : k + EPISODES])) == EPISODES
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_finalist_in_fresh_episodes_the_same_for_all_wins(born, seed):
+    """The budget ends in the middle of an episode of theirs, which then counts for none."""
+    problem = Watched(tabular, 80 * EPISODES * EPISODE + 8, seed)
+    winner = evolve_schedule(problem, population=10, sample=3)
+    evolution = len(born) * EPISODES
+    spent = np.array(problem.archive.spents)
+    assert 0.9 < spent[evolution * EPISODE - 1] / problem.archive.budget < 0.95
+
+    scores_of, gains = defaultdict(list), defaultdict(list)
+    for _, episode, score in problem.played[:evolution]:
+        scores_of[episode].append(score)
+    for actions, episode, score in problem.played[:evolution]:
+        gains[actions].append(score - np.mean(scores_of[episode]))
+    fitness = {actions: np.mean(values) for actions, values in gains.items()}
+    final = problem.played[evolution:]
+    rounds = [final[k : k + FINALISTS] for k in range(0, len(final), FINALISTS)]
+    if len(rounds[-1]) < FINALISTS:
+        rounds.pop()
+    assert len(rounds) >= 3
+    finalists = [actions for actions, _, _ in rounds[0]]
+    others = [value for actions, value in fitness.items() if actions not in finalists]
+    assert len(set(finalists)) == FINALISTS
+    assert min(fitness[actions] for actions in finalists) >= max(others)
+
+    fresh = [{seed for _, seed, _ in one} for one in rounds]
+    assert all(len(seeds) == 1 for seeds in fresh)
+    assert not set.union(*fresh) & {seed for _, seed, _ in problem.played[:evolution]}
+    assert [[actions for actions, _, _ in one] for one in rounds] == [finalists] * len(rounds)
+    totals = {
+        actions: sum(score for one in rounds for played, _, score in one if played == actions)
+        for actions in finalists
+    }
+    assert totals[winner] == pytest.approx(max(totals.values()), abs=1e-12)
+
+
+@pytest.mark.parametrize("episodes", [1, EPISODES + 2, 5 * EPISODES - 5])
+def test_a_budget_of_a_few_sequences_is_enough(episodes):
+    assert len(evolve_schedule(Problem(tabular, episodes * EPISODE, 0))) == STEPS

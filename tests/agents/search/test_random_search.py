@@ -1,0 +1,57 @@
+"""Random search: every legal action is as likely as any other, and nothing else is taken."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from rlnas.agents.search.problem import Problem, search
+from rlnas.agents.search.random_search import random_from_best, random_search
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.tabular_env import TabularEnv
+from tests.agents.helpers import history
+from tests.envs.helpers import make
+from tests.rlnas.tables import random_table
+
+tabular = partial(TabularEnv, random_table(), episode_steps=6, start="middle")
+either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
+
+both = pytest.mark.parametrize("strategy", [random_search, random_from_best])
+
+
+@both
+@either
+def test_the_same_seed_gives_the_same_archive(make, strategy):
+    one, same, other = (search(strategy, Problem(make, 100, seed)) for seed in (1, 1, 2))
+    assert history(one) == history(same)
+    assert one.scores != other.scores
+    assert one.spent >= one.budget
+
+
+@both
+@either
+def test_only_legal_actions_are_taken_each_as_likely_as_any_other(make, strategy, monkeypatch):
+    kind = DesignEnv if make is not tabular else TabularEnv
+    expected, taken = np.zeros(39), np.zeros(39)
+    step = kind.step
+
+    def watched(self, action):
+        mask = self.action_masks()
+        assert mask[action]
+        expected[: mask.size] += mask / mask.sum()
+        taken[action] += 1
+        return step(self, action)
+
+    monkeypatch.setattr(kind, "step", watched)
+    search(strategy, Problem(make, 1500, 0))
+    assert (np.abs(taken - expected) <= 4 * np.sqrt(expected + 1)).all()
+    assert np.count_nonzero(taken) > 10
+
+
+def test_designs_of_episodes_from_the_best_are_better_than_those_of_fresh_ones():
+    budget = 21 * 40
+    plain, from_best = (
+        np.mean([search(strategy, Problem(tabular, budget, seed)).scores for seed in range(5)])
+        for strategy in (random_search, random_from_best)
+    )
+    assert from_best > plain

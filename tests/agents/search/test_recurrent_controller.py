@@ -1,0 +1,170 @@
+"""The recurrent controller: what it draws is what it says, and its probabilities are right."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from rlnas.agents.search.recurrent_controller import (
+    Episode,
+    RecurrentController,
+    evaluate_actions,
+    new_generator,
+    play,
+)
+
+N_ACTIONS, STEPS = 3, 4
+
+
+def controller_of(seed: int = 0, layers: int = 2, bound: float = 1.0) -> RecurrentController:
+    """A tiny controller far from uniform choices."""
+    return RecurrentController(N_ACTIONS, layers, 5, bound, torch.Generator().manual_seed(seed))
+
+
+def legal_after(actions: tuple[int, ...]) -> np.ndarray:
+    """A rule in which the past decides: no action three times in a row, 2 not as the first."""
+    mask = np.ones(N_ACTIONS, bool)
+    if not actions:
+        mask[2] = False
+    elif actions[-2:] == (actions[-1],) * 2:
+        mask[actions[-1]] = False
+    return mask
+
+
+class Rules:
+    """Plays by `legal_after`; the score is the last action."""
+
+    def play(self, choose) -> float:
+        taken: tuple[int, ...] = ()
+        for step in range(STEPS):
+            mask = legal_after(taken)
+            taken += (choose(np.full(2, step), mask),)
+            assert mask[taken[-1]]
+        return float(taken[-1])
+
+
+def written(actions: tuple[int, ...]) -> Episode:
+    """An episode of these actions, whether legal or not."""
+    masks = np.array([legal_after(actions[:step]) for step in range(len(actions))])
+    return Episode(torch.tensor(actions), torch.tensor(masks), 0.0)
+
+
+def likelihoods(controller: RecurrentController, episodes: list[Episode]) -> np.ndarray:
+    """Probabilities of whole episodes, float64 `[episodes]`."""
+    with torch.no_grad():
+        return evaluate_actions(controller, episodes)[0].double().sum(dim=1).exp().numpy()
+
+
+ALL = list(product(range(N_ACTIONS), repeat=STEPS))
+LEGAL = [all(legal_after(each[:step])[each[step]] for step in range(STEPS)) for each in ALL]
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_probabilities_of_all_legal_episodes_sum_to_one_and_of_illegal_ones_are_zero(layers):
+    found = likelihoods(controller_of(layers=layers), [written(each) for each in ALL])
+    assert 0 < sum(LEGAL) < len(ALL)
+    assert found[LEGAL].sum() == pytest.approx(1, abs=1e-5)
+    assert (found[LEGAL] > 0).all()
+    assert (found[np.logical_not(LEGAL)] == 0).all()
+
+
+def test_episodes_are_as_frequent_as_they_are_probable():
+    controller, generator = controller_of(3), torch.Generator().manual_seed(1)
+    n = 1500
+    drawn = [tuple(play(controller, Rules(), generator).actions.tolist()) for _ in range(n)]
+    expected = n * likelihoods(controller, [written(each) for each in ALL])
+    counts = np.array([drawn.count(each) for each in ALL])
+    assert counts[np.logical_not(LEGAL)].sum() == 0
+    often = expected > 5
+    assert often.sum() > 10
+    squares = (counts - expected)[often] ** 2 / expected[often]
+    assert squares.sum() < often.sum() + 4 * np.sqrt(2 * often.sum())  # chi squared
+
+
+def test_probabilities_at_the_draw_are_those_of_the_update(monkeypatch):
+    seen = []
+
+    def spy(probabilities, *args, original=torch.multinomial, **settings):
+        seen.append(probabilities.clone())
+        return original(probabilities, *args, **settings)
+
+    monkeypatch.setattr(torch, "multinomial", spy)
+    controller, generator = controller_of(2), torch.Generator().manual_seed(0)
+    episodes = [play(controller, Rules(), generator) for _ in range(6)]
+    taken, entropies = evaluate_actions(controller, episodes)
+    at_the_draw = torch.stack(seen).reshape(6, STEPS, N_ACTIONS)
+    actions = torch.stack([episode.actions for episode in episodes])
+    chosen = at_the_draw.gather(2, actions[..., None])[..., 0]
+    torch.testing.assert_close(taken.exp(), chosen, rtol=1e-5, atol=1e-6)
+    truth = torch.special.entr(at_the_draw).sum(dim=2)
+    torch.testing.assert_close(entropies, truth, rtol=1e-5, atol=1e-6)
+
+
+def test_an_episode_keeps_the_actions_the_masks_and_the_score():
+    generator = torch.Generator().manual_seed(0)
+    episode = play(controller_of(), Rules(), generator)
+    actions = tuple(episode.actions.tolist())
+    assert len(actions) == STEPS
+    np.testing.assert_array_equal(episode.masks, written(actions).masks)
+    assert episode.score == actions[-1]
+
+
+def test_an_action_depends_on_all_before_it_and_on_none_behind():
+    controller = controller_of()
+    masks = torch.ones(STEPS, N_ACTIONS, dtype=torch.bool)
+
+    def at(*actions: int) -> torch.Tensor:
+        episode = Episode(torch.tensor(actions), masks, 0.0)
+        return evaluate_actions(controller, [episode])[0][0]
+
+    first, second = at(0, 1, 2, 1), at(1, 1, 2, 1)
+    assert (first != second).all()
+    torch.testing.assert_close(at(0, 1, 2, 0)[:3], first[:3])
+
+
+def test_observations_change_nothing():
+    class Blind(Rules):
+        def play(self, choose) -> float:
+            noise = np.random.default_rng(0)
+            return super().play(lambda _, mask: choose(noise.random(9), mask))
+
+    controller = controller_of()
+    one = play(controller, Rules(), torch.Generator().manual_seed(5))
+    other = play(controller, Blind(), torch.Generator().manual_seed(5))
+    assert one.actions.tolist() == other.actions.tolist()
+
+
+def test_gradients_are_finite_where_only_one_action_is_legal():
+    masks = torch.zeros(STEPS, N_ACTIONS, dtype=torch.bool)
+    masks[:, 1] = True
+    masks[0] = True
+    controller = controller_of()
+    taken, entropies = evaluate_actions(
+        controller, [Episode(torch.tensor([0, 1, 1, 1]), masks, 0.0)]
+    )
+    assert taken[0, 1:].tolist() == entropies[0, 1:].tolist() == [0, 0, 0]
+    (taken.sum() + entropies.sum()).backward()
+    gradients = [parameter.grad for parameter in controller.parameters()]
+    assert all(gradient.isfinite().all() for gradient in gradients)
+    assert any(gradient.any() for gradient in gradients)
+
+
+def test_parameters_start_uniform_within_the_bound_from_the_generator_alone():
+    torch.manual_seed(1)
+    one = controller_of(7, bound=0.08)
+    torch.manual_seed(2)
+    other = controller_of(7, bound=0.08)
+    values = torch.cat([parameter.flatten() for parameter in one.parameters()])
+    again = torch.cat([parameter.flatten() for parameter in other.parameters()])
+    assert torch.equal(values, again)
+    assert 0.075 < values.abs().max() <= 0.08
+    assert values.std().item() == pytest.approx(0.16 / np.sqrt(12), rel=0.1)
+
+
+def test_generators_are_seeded_by_the_one_given():
+    draws = [
+        torch.rand(3, generator=new_generator(np.random.default_rng(seed))).tolist()
+        for seed in (0, 0, 1)
+    ]
+    assert draws[0] == draws[1] != draws[2]

@@ -1,0 +1,110 @@
+"""Tournament evolution: the worse of two dies, the child inherits weights and trains on."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from rlnas.agents.search import tournament_evolution as module
+from rlnas.agents.search.problem import CountedEnv, Problem, search
+from rlnas.agents.search.tournament_evolution import tournament_evolution
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.tabular_dynamics import ELAPSED
+from rlnas.envs.tabular_env import TabularEnv
+from tests.agents.helpers import history
+from tests.envs.helpers import make
+from tests.rlnas.tables import random_table
+
+STEPS = 6
+tabular = partial(TabularEnv, random_table(), episode_steps=STEPS)
+either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
+
+
+@either
+def test_the_same_seed_gives_the_same_archive(make):
+    one, same, other = (search(tournament_evolution, Problem(make, 150, s)) for s in (1, 1, 2))
+    assert history(one) == history(same)
+    assert one.scores != other.scores
+    assert one.spent >= one.budget
+
+
+@either
+@pytest.mark.parametrize(("evaluations", "expected"), [(100, 10), (1500, 30), (9000, 100)])
+def test_the_population_grows_with_the_budget(make, evaluations, expected, monkeypatch):
+    """The first mutant is made when the population is full."""
+
+    class FullError(Exception):
+        pass
+
+    def stop(parent, rng):
+        raise FullError
+
+    monkeypatch.setattr(module, "_mutant", stop)
+    cost = 1 if make is tabular else 3
+    problem = Problem(make, evaluations * cost, 0)
+    with pytest.raises(FullError):
+        tournament_evolution(problem)
+    assert len(problem.archive.scores) == expected
+
+
+def mutations(monkeypatch) -> list[tuple[float, float, int]]:
+    """Of every mutation to come: the scores of parent and child, and the child's age in steps."""
+    records = []
+    mutant = module._mutant
+
+    def watched(parent, rng):
+        env = parent.unwrapped
+        before = env._info()["score"]
+        child, score = mutant(parent, rng)
+        inner = child.unwrapped
+        age = inner.elapsed if isinstance(inner, DesignEnv) else int(inner._places[0, ELAPSED])
+        assert env._info()["score"] == before
+        records.append((before, score, age))
+        return child, score
+
+    monkeypatch.setattr(module, "_mutant", watched)
+    return records
+
+
+@either
+def test_of_two_the_worse_gives_way_to_a_child_of_the_better(make, monkeypatch):
+    records = mutations(monkeypatch)
+    problem = Problem(make, 150, 0)
+    scores = search(partial(tournament_evolution, population=2), problem).scores
+    alive = scores[:2]
+    for parent, child, _ in records:
+        assert parent == max(alive)
+        alive = [parent, child]
+    assert [child for _, child, _ in records] == scores[2:]
+    assert len({parent for parent, _, _ in records}) > 1
+
+
+@either
+def test_lineages_outlive_episodes(make, monkeypatch):
+    records = mutations(monkeypatch)
+    search(partial(tournament_evolution, population=3), Problem(make, 150, 0))
+    assert max(age for _, _, age in records) > STEPS
+
+
+def test_a_child_inherits_the_weights_and_leaves_the_parent_as_it_was():
+    problem = Problem(make, 10_000, 0)
+    parent = problem.make(episode_steps=100)
+    parent.reset()
+    network = parent.unwrapped.now.network  # type: ignore[attr-defined]
+    weights = network.connections.copy()
+    for _ in range(20):
+        child, _ = module._mutant(parent, problem.rng)
+        assert child.unwrapped.now.network.steps == network.steps + 3  # type: ignore[attr-defined]
+    assert parent.unwrapped.now.network is network  # type: ignore[attr-defined]
+    assert (network.connections == weights).all()
+
+
+def test_two_children_with_the_same_mutation_are_trained_on_different_batches(monkeypatch):
+    only_none = np.arange(39) == 0
+    monkeypatch.setattr(CountedEnv, "action_masks", lambda self: only_none)
+    problem = Problem(make, 10_000, 0)
+    parent = problem.make(episode_steps=100)
+    parent.reset()
+    one, other = (module._mutant(parent, problem.rng)[0].unwrapped.now.network for _ in range(2))  # type: ignore[attr-defined]
+    assert (one.indices == other.indices).all()
+    assert (one.connections != other.connections).any()

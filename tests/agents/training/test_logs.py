@@ -1,0 +1,160 @@
+"""The logs of a run: a table that only grows, and going back to where a checkpoint was."""
+
+import csv
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stable_baselines3.common.logger import Logger
+
+from rlnas.agents.training import callbacks
+from rlnas.agents.training import checkpoint as module
+from rlnas.agents.training.logs import (
+    EVENTS,
+    PROGRESS,
+    Kept,
+    Table,
+    kept_logs,
+    logs_state,
+    open_logs,
+)
+from rlnas.agents.training.ppo import train
+from rlnas.errors import InputError
+from rlnas.files.expected import Damaged
+from tests.agents.helpers import tiny
+
+ROWS = [{"b": 1, "a": 0.1}, {"a": 2, "b": 3}, {"d": 0.5, "a": 4, "c": 5}, {"b": 6, "c": 7.25}]
+
+
+def written(path: Path, rows: list[dict[str, float]], before: Any = ()) -> str:
+    table = Table(path, before)
+    for row in rows:
+        table.write(row, dict.fromkeys(row))
+    table.close()
+    return path.read_text()
+
+
+@pytest.fixture
+def logs(tmp_path) -> dict[str, Any]:
+    """The state of logs of two rows, to which a third row and a second file were added since."""
+    logger = Logger(str(tmp_path), [])
+    open_logs(logger, tmp_path, Kept())
+    add_rows(logger, 2)
+    state = logs_state(tmp_path, logger, 7)
+    add_rows(logger, 1)
+    logger.close()
+    (tmp_path / EVENTS / "events.out.tfevents.2").write_bytes(b"of a later process")
+    return state
+
+
+def add_rows(logger: Logger, count: int) -> None:
+    for step in range(count):
+        logger.record("train/loss", step)
+        logger.dump(step)
+
+
+# --- the table ---
+
+
+def test_the_table_has_its_columns_in_alphabetical_order_and_empty_cells_before_new_ones(tmp_path):
+    expected = "a,b,c,d\n0.1,1,,\n2,3,,\n4,,5,0.5\n,6,7.25,\n"
+    assert written(tmp_path / "table.csv", ROWS) == expected
+    for order in itertools.permutations("abcd"):
+        rows = [{name: row[name] for name in order if name in row} for row in ROWS]
+        assert written(tmp_path / "table.csv", rows) == expected
+
+
+@pytest.mark.parametrize("count", range(5))
+def test_a_table_that_is_cut_and_goes_on_is_one_that_was_never_cut(count, tmp_path):
+    expected = written(tmp_path / "table.csv", ROWS)
+    with (tmp_path / "table.csv").open(newline="") as file:
+        before = list(csv.DictReader(file))[:count]
+    assert written(tmp_path / "table.csv", ROWS[count:], before) == expected
+
+
+def test_what_is_not_for_the_table_is_not_in_it(tmp_path):
+    table = Table(tmp_path / "table.csv")
+    table.write({"a": 1, "b": 2, "c": 3}, {"a": ("",), "b": ("csv",), "c": ("tensorboard",)})
+    table.close()
+    assert (tmp_path / "table.csv").read_text() == "a,c\n1,3\n"
+
+
+# --- going back ---
+
+
+def test_logs_go_back_to_where_they_were(logs, tmp_path):
+    first = next(path for path in (tmp_path / EVENTS).iterdir() if path.name in logs["sizes"])
+    content = first.read_bytes()
+    assert len(content) > logs["sizes"][first.name]
+    with (tmp_path / PROGRESS).open("a") as file:
+        file.write("torn off in the mid")
+    logger = Logger(str(tmp_path), [])
+    open_logs(logger, tmp_path, kept_logs(tmp_path, logs))
+    logger.close()
+    assert (tmp_path / PROGRESS).read_text() == "train/loss\n0\n1\n"
+    assert first.read_bytes() == content[: logs["sizes"][first.name]]
+    assert not (tmp_path / EVENTS / "events.out.tfevents.2").exists()
+
+
+def test_nothing_is_changed_before_all_is_known_to_be_there(logs, tmp_path):
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    before = files()
+    kept_logs(tmp_path, logs)
+    for path in (tmp_path / PROGRESS, *(tmp_path / EVENTS / name for name in logs["sizes"])):
+        path.write_bytes(before[path][:10])
+        with pytest.raises(Damaged, match=r"(rows that|shorter than) it says"):
+            kept_logs(tmp_path, logs)
+        path.write_bytes(before[path])
+    assert files() == before
+
+
+def test_a_log_that_was_removed_is_done_without(logs, tmp_path):
+    (tmp_path / PROGRESS).unlink()
+    for path in (tmp_path / EVENTS).iterdir():
+        path.unlink()
+    logger = Logger(str(tmp_path), [])
+    open_logs(logger, tmp_path, kept_logs(tmp_path, logs))
+    logger.record("train/loss", 3)
+    logger.dump(3)
+    assert logs_state(tmp_path, logger, 7)["rows"] == 1
+    logger.close()
+
+
+def test_a_table_that_cannot_be_read_says_what_to_do(logs, tmp_path):
+    (tmp_path / PROGRESS).write_bytes(b"\xff\xfe\n1\n2\n")
+    with pytest.raises(InputError, match="remove it to go on without it"):
+        kept_logs(tmp_path, logs)
+
+
+def test_names_lead_to_no_file_outside_the_folder_of_tensorboard(logs, tmp_path):
+    outside = tmp_path / "events.out.tfevents.1"
+    outside.write_bytes(b"something else")
+    sizes = {**logs["sizes"], "../events.out.tfevents.1": 3, str(outside): 3}
+    logger = Logger(str(tmp_path), [])
+    open_logs(logger, tmp_path, kept_logs(tmp_path, {**logs, "sizes": sizes}))
+    logger.close()
+    assert outside.read_bytes() == b"something else"
+
+
+def test_a_checkpoint_does_not_grow_with_the_logs(tmp_path, monkeypatch):
+    whole, sizes = module.write, []
+
+    def write(checkpoint: Any, run: Path) -> None:
+        whole(checkpoint, run)
+        changing = [
+            value.nbytes
+            for name, value in checkpoint.state.arrays.items()
+            if name.startswith(("best/", "episodes/"))
+        ]
+        size = module.checkpoints(run)[-1].stat().st_size - sum(changing)
+        sizes.append((size, (run / PROGRESS).stat().st_size))
+
+    monkeypatch.setattr(module, "write", write)
+    monkeypatch.setattr(callbacks, "PICTURES", 1)  # they take most of the time
+    train(tiny(tmp_path / "run", total_timesteps=12 * 16, rollout_steps=8), progress_bar=False)
+    (early, short), (late, long) = sizes[2], sizes[-1]
+    assert long - short > 3000
+    assert late - early < 300

@@ -1,0 +1,351 @@
+"""Exact resume: a training that was cut short ends with the bits of one that never was."""
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+    EventAccumulator,
+)
+
+from rlnas.agents.cli.main import main
+from rlnas.agents.config import TrainConfig
+from rlnas.agents.training import checkpoint as module
+from rlnas.agents.training import ppo
+from rlnas.agents.training.checkpoint import FOLDER, KEPT, Checkpoint, Paused, checkpoints, read
+from rlnas.agents.training.ppo import resume, train, train_once
+from rlnas.agents.training.state import check_torch_generator, take
+from rlnas.data.datasets import load_datasets
+from rlnas.designs.database import FILE, DesignDatabase
+from rlnas.envs.replay import ReplayableEnv
+from rlnas.errors import InputError
+from rlnas.files.expected import Damaged
+from rlnas.files.folders import locked
+from tests.agents.helpers import progress_of, tiny
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "maskable_ppo": {},
+    "ppo": {"algorithm": "ppo"},
+    "groups": {"num_envs": 4, "group": 2, "rollout_steps": 16, "penalty": (0.01, 1.0)},
+    "several data sets, episodes longer than a rollout": {
+        "dataset": ("wine", "breast_cancer"),
+        "rollout_steps": 32,
+        "episode_steps": 50,
+        "features": "slots",
+    },
+}
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def results(run: Path) -> dict[str, Any]:
+    """All that a training leaves, without the clock and what depends on it.
+
+    TensorBoard's values are sorted: files begun in the same second have no order.
+    """
+    events = EventAccumulator(
+        str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0, "tensors": 0}
+    )
+    events.Reload()
+    scalars = {
+        tag: sorted((event.step, event.value) for event in events.Scalars(tag))
+        for tag in events.Tags()["scalars"]
+        if not tag.startswith("time/") or tag in ("time/iterations", "time/total_timesteps")
+    }
+    images = {
+        tag: sorted((event.step, event.encoded_image_string) for event in events.Images(tag))
+        for tag in events.Tags()["images"]
+    }
+    texts = {tag: len(events.Tensors(tag)) for tag in events.Tags()["tensors"]}
+    return {
+        "policy": (run / "policy.safetensors").read_bytes(),
+        "best": (run / "best" / "network.safetensors").read_bytes(),
+        "best record": (run / "best" / "design.json").read_bytes(),
+        "designs": DesignDatabase(run / FILE).best(limit=10**6),
+        "progress": [list(row.items()) for row in progress_of(run)],
+        "scalars": scalars,
+        "images": images,
+        "texts": texts,
+        "optimiser and generators": last_arrays(run),
+    }
+
+
+def last(run: Path) -> Checkpoint:
+    return read(checkpoints(run)[-1])
+
+
+def last_arrays(run: Path) -> dict[str, bytes]:
+    return {name: value.tobytes() for name, value in last(run).state.arrays.items()}
+
+
+def cut(config: TrainConfig, monkeypatch: Any, rollout: int) -> None:
+    """Train, and end in the middle of a rollout, from 0."""
+    calls, whole = [], module.write
+
+    def write(*arguments: Any) -> None:
+        whole(*arguments)
+        calls.append(None)
+
+    def step(self: Any) -> bool:
+        if len(calls) == rollout + 1 and self.n_calls % config.rollout_steps == 5:
+            raise Killed
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write", write)
+        patch.setattr(module.Checkpoints, "_on_step", step)
+        with pytest.raises(Killed):
+            train(config, progress_bar=False)
+
+
+@pytest.fixture(scope="module", params=SETTINGS, ids=lambda name: name.replace(" ", "-"))
+def whole(request, tmp_path_factory) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings of a training, and what it leaves if nothing happens to it."""
+    settings = SETTINGS[request.param]
+    run = train(tiny(tmp_path_factory.mktemp("whole") / "run", **settings), progress_bar=False)
+    return settings, results(run)
+
+
+@pytest.mark.parametrize("rollout", [0, 2])
+def test_a_training_that_is_cut_short_and_resumed_ends_with_the_same_bits(
+    whole, rollout, tmp_path, monkeypatch
+):
+    settings, expected = whole
+    config = tiny(tmp_path / "run", **settings)
+    cut(config, monkeypatch, rollout)
+    found = results(resume(tmp_path / "run", progress_bar=False))
+    for name in expected:
+        assert found[name] == expected[name], name
+
+
+def test_a_run_may_be_cut_short_again_and_again_and_moved(runs, tmp_path, monkeypatch):
+    expected = results(runs["maskable_ppo"])
+    config = tiny(tmp_path / "run")
+    cut(config, monkeypatch, 0)
+    steps, ended = [], False
+    while not ended:
+        shutil.move(tmp_path / "run", tmp_path / f"run-{len(steps)}")
+        folder = tmp_path / f"run-{len(steps)}"
+        steps.append(last(folder).state.timesteps)
+        taken, keep = [], module.write
+
+        def write(checkpoint: Any, run: Path, keep: Any = keep, taken: Any = taken) -> None:
+            keep(checkpoint, run)
+            taken.append(checkpoint.state.timesteps)
+            if len(taken) == 2:
+                raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "write", write)
+            try:
+                resume(folder, progress_bar=False)
+                ended = True
+            except Killed:
+                shutil.move(folder, tmp_path / "run")
+    assert steps == [0, 64, 128]
+    assert results(folder) == expected
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before_with_a_warning(
+    runs, tmp_path, monkeypatch, caplog
+):
+    expected = results(runs["maskable_ppo"])
+    cut(tiny(tmp_path / "run"), monkeypatch, 2)
+    paths = sorted((tmp_path / "run" / FOLDER).iterdir())
+    assert len(paths) == 3
+    paths[2].write_bytes(paths[2].read_bytes()[:-1])
+    beyond = paths[2].with_stem("000000009999")
+    beyond.write_bytes(b"of no training")
+    state, logs = read(paths[1])
+    state.facts["generators"]["position"] = 10**9  # NumPy would read there
+    module.write(Checkpoint(state, logs), tmp_path / "other")
+    shutil.copy(tmp_path / "other" / FOLDER / paths[1].name, paths[1])
+    assert results(resume(tmp_path / "run", progress_bar=False)) == expected
+    assert [line.partition("passed over: ")[2] for line in caplog.messages] == [
+        "its checksum is another",
+        "its checksum is another",
+        "expected a whole number from 0 to 624, found 1000000000",
+    ]
+    assert sorted((tmp_path / "run" / FOLDER).iterdir()) == paths
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_refused(tmp_path, monkeypatch):
+    cut(tiny(tmp_path / "run"), monkeypatch, 1)
+    for path in (tmp_path / "run" / FOLDER).iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"all checkpoints .* are damaged"):
+        resume(tmp_path / "run", progress_bar=False)
+
+
+def test_a_training_that_ended_before_its_first_checkpoint_begins_again(tmp_path, runs):
+    config = tiny(tmp_path / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "write", None)
+        with pytest.raises(TypeError):
+            train(config, progress_bar=False)
+    assert results(train_once(config)) == results(runs["maskable_ppo"])
+
+
+def test_the_last_three_checkpoints_are_kept(tmp_path):
+    run = train(tiny(tmp_path / "run", total_timesteps=320), progress_bar=False)
+    steps = [int(path.stem) for path in sorted((run / FOLDER).iterdir())]
+    assert steps == [128, 192, 256]
+    assert len(steps) == KEPT
+
+
+def test_a_training_that_has_ended_cannot_be_resumed(runs):
+    with pytest.raises(InputError, match="has ended"):
+        resume(runs["ppo"], progress_bar=False)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"dataset": 3}', '{"penalty": [-1, 2, 3]}'])
+def test_a_folder_without_a_configuration_is_refused(content, tmp_path):
+    with pytest.raises(InputError, match=r"no training in .*: expected a run folder"):
+        resume(tmp_path, progress_bar=False)
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError, match="no configuration"):
+        resume(tmp_path, progress_bar=False)
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path, monkeypatch):
+    cut(tiny(tmp_path / "one"), monkeypatch, 1)
+    cut(tiny(tmp_path / "two", num_envs=4, net_arch=(9,)), monkeypatch, 1)
+    shutil.rmtree(tmp_path / "two" / FOLDER)
+    shutil.copytree(tmp_path / "one" / FOLDER, tmp_path / "two" / FOLDER)
+    with pytest.raises(InputError, match=r"all checkpoints .* are damaged or of another"):
+        resume(tmp_path / "two", progress_bar=False)
+
+
+@pytest.mark.parametrize("features", ["flat", "slots", "relative", "blind"])
+def test_a_restored_training_is_in_the_state_of_its_checkpoint(features, tmp_path, monkeypatch):
+    config = tiny(tmp_path / "run", features=features, total_timesteps=128)
+    cut(config, monkeypatch, 1)
+    saved = last(tmp_path / "run").state
+    with ppo.restored(config, load_datasets("wine"), tmp_path / "run") as (model, _):
+        found = take(model)
+    assert found.timesteps == 64
+    assert {name: value.tobytes() for name, value in found.arrays.items()} == {
+        name: value.tobytes() for name, value in saved.arrays.items()
+    }
+    as_read = json.loads(json.dumps(found.facts, default=np.ndarray.tolist))
+    assert as_read == saved.facts
+
+
+def test_a_place_in_the_state_of_pytorchs_generator_that_it_cannot_be_at_is_refused():
+    generator = torch.Generator()
+    for drawn in (0, 1, 622, 623, 624, 625, 2000):
+        generator.manual_seed(5)
+        torch.rand(drawn, generator=generator)
+        check_torch_generator(generator.get_state().numpy())
+    state = generator.get_state().numpy()
+    left, following = state[8:12].view(np.int32), state[16:24].view(np.int64)
+    for wrong in (left, following):
+        wrong += 1
+        generator.set_state(torch.from_numpy(state))  # PyTorch would read beyond its 624 words
+        with pytest.raises(Damaged, match="place"):
+            check_torch_generator(state)
+        wrong -= 1
+    check_torch_generator(state)
+
+
+@pytest.mark.parametrize("at_a_checkpoint", [True, False])
+def test_a_policy_that_has_diverged_is_one_error_and_in_no_checkpoint(
+    at_a_checkpoint, tmp_path, monkeypatch
+):
+    def diverge(self: Any, *, whole: Any = module.Checkpoints._on_rollout_start) -> None:
+        if self.num_timesteps == 64:
+            next(self.model.policy.parameters()).data[:] = np.nan
+        if self.num_timesteps == 0 or at_a_checkpoint:
+            whole(self)
+
+    monkeypatch.setattr(module.Checkpoints, "_on_rollout_start", diverge)
+    with pytest.raises(InputError, match="diverged after 64 steps"):
+        train(tiny(tmp_path / "run"), progress_bar=False)
+    assert [int(path.stem) for path in checkpoints(tmp_path / "run")] == [0]
+
+
+# --- one process on a folder ---
+
+
+def test_a_folder_that_a_process_is_working_on_is_refused(tmp_path, monkeypatch):
+    cut(tiny(tmp_path / "run"), monkeypatch, 1)
+    with locked(tmp_path / "run"), pytest.raises(InputError, match="another process is working"):
+        resume(tmp_path / "run", progress_bar=False)
+
+
+# --- Ctrl-C ---
+
+
+def test_ctrl_c_ends_after_the_rollout_and_says_how_to_go_on(tmp_path, runs, capsys):
+    config = tiny(tmp_path / "run")
+    pressed: list[None] = []
+
+    def press(self: Any) -> bool:
+        if self.n_calls == 40 and not pressed:
+            pressed.append(None)
+            os.kill(os.getpid(), signal.SIGINT)
+        return True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module.Checkpoints, "_on_step", press)
+        with pytest.raises(Paused, match=f"rlnas train --resume {tmp_path / 'run'}"):
+            train(config, progress_bar=False)
+    assert "Ctrl-C again" in capsys.readouterr().err
+    assert last(tmp_path / "run").state.timesteps == 128
+    assert main(["train", "--resume", str(tmp_path / "run")]) == 0
+    assert results(tmp_path / "run") == results(runs["maskable_ppo"])
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_resumed(tmp_path, runs):
+    def press(self: Any) -> bool:
+        if self.n_calls in (40, 41):
+            os.kill(os.getpid(), signal.SIGINT)
+        return True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module.Checkpoints, "_on_step", press)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            train(tiny(tmp_path / "run"), progress_bar=False)
+    assert not isinstance(caught.value, Paused)
+    assert results(resume(tmp_path / "run", progress_bar=False)) == results(runs["maskable_ppo"])
+
+
+def test_other_settings_beside_resume_are_refused(tmp_path, capsys):
+    assert main(["train", "--resume", str(tmp_path), "--seed", "3"]) == 2
+    assert "leave out the others" in capsys.readouterr().err
+
+
+# --- replay ---
+
+
+def test_a_moment_of_an_episode_comes_back_with_all_that_follows(tmp_path):
+    from rlnas.envs.design_env import DesignEnv
+
+    env, twin = (ReplayableEnv(DesignEnv("wine", penalty=(0.01, 1.0))) for _ in range(2))
+    env.reset(seed=3)
+    env.reset()
+    rng = np.random.default_rng(0)
+    actions = rng.integers(39, size=12).tolist()
+    for action in actions[:5]:
+        env.step(action)
+    twin.restore(env.state())
+    for action in actions[5:]:
+        one, other = env.step(action), twin.step(action)
+        np.testing.assert_array_equal(one[0], other[0])
+        assert one[1] == other[1]
+    np.testing.assert_array_equal(env.reset()[0], twin.reset()[0])
+
+
+def test_an_episode_with_options_is_refused():
+    from rlnas.envs.design_env import DesignEnv
+
+    with pytest.raises(ValueError, match="cannot be replayed"):
+        ReplayableEnv(DesignEnv("wine")).reset(options={"architecture": ((4, 1.0),)})

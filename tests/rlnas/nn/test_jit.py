@@ -1,0 +1,178 @@
+"""Where compiled code is kept, and what happens where there is no place for it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rlnas
+from rlnas.nn import jit
+
+CALLEE = """
+from rlnas.nn.jit import compile_loops
+
+FACTOR = 10
+
+@compile_loops()
+def added(value):
+    return value + 1
+"""
+
+CALLER = """
+from rlnas.callee import FACTOR, added
+from rlnas.nn.jit import compile_loops
+
+@compile_loops()
+def both(value):
+    return FACTOR * added(value)
+"""
+
+TWICE = """
+import sys
+
+for _ in range(2):
+    from rlnas.caller import both
+    print(both(1), bool(both.stats.cache_hits))
+    del sys.modules["rlnas.caller"], sys.modules["rlnas.callee"]
+"""
+
+SCRIPT = """
+import numpy as np
+import rlnas.nn.network
+from rlnas.nn.jit import compile_loops
+
+print(rlnas.nn.network.__file__)
+
+@compile_loops()
+def total(values):
+    sum = 0.0
+    for value in values:
+        sum += value
+    return sum
+
+print(total(np.arange(4.0)))
+"""
+
+
+def run(
+    package: Path, content: str = SCRIPT, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Import a copy of the package in a script beside it."""
+    script = package.parent / "script.py"
+    script.write_text(content)
+    return subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(package.parent), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def copied(folder: Path) -> Path:
+    """A copy of the core, without what was compiled before."""
+    package = folder / "rlnas"
+    shutil.copytree(
+        Path(rlnas.__file__).parent,
+        package,
+        ignore=shutil.ignore_patterns("__pycache__", "*.npz", "agents", "envs", "registration.py"),
+    )
+    (package / "__init__.py").write_text("")
+    return package
+
+
+def test_where_nothing_can_be_written_loops_are_compiled_without_a_cache(tmp_path):
+    package = copied(tmp_path)
+    for place in (package, tmp_path):
+        (place / "__pycache__").write_text("a file is in the way of the folder")
+    nowhere = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null", "NUMBA_CACHE_DIR": ""}
+    done = run(package, **nowhere)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(package / "nn" / "network.py"), "6.0"]
+    assert done.stderr.count("set NUMBA_CACHE_DIR") == 1
+
+
+def test_the_user_names_the_folder(tmp_path):
+    package = copied(tmp_path)
+    done = run(package, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert list((tmp_path / "cache").rglob("*.nbi"))
+
+
+# --- a change of the sources ---
+
+
+def test_a_change_of_a_callee_or_of_a_constant_alone_is_compiled_into_its_callers(tmp_path):
+    package, cache = copied(tmp_path), tmp_path / "cache"
+    (package / "caller.py").write_text(CALLER)
+
+    def run_twice(callee: str) -> tuple[str, list[str]]:
+        """What `both(1)` is, whether from the cache, again once it must be; files in the cache."""
+        (package / "callee.py").write_text(callee)
+        done = run(package, TWICE, NUMBA_CACHE_DIR=str(cache))
+        assert done.returncode == 0, done.stderr
+        return done.stdout, sorted(path.name for path in cache.rglob("*.nb*"))
+
+    printed, files = run_twice(CALLEE)
+    assert printed == f"{10 * (1 + 1)} False\n{10 * (1 + 1)} True\n"
+    assert len(files) == 4, "an index and the code, of two functions"
+    printed, others = run_twice(CALLEE.replace("value + 1", "value + 2").replace("10", "100"))
+    assert printed == f"{100 * (1 + 2)} False\n{100 * (1 + 2)} True\n"
+    assert len(others) == 4, "what was compiled before is removed"
+    assert not set(files) & set(others)
+
+
+@pytest.fixture
+def floors(tmp_path, monkeypatch) -> Path:
+    """A folder with three packages in the place of those of rlnas."""
+    names = ("core", "envs", "agents")
+    for name in names:
+        (tmp_path / name / "below").mkdir(parents=True)
+        (tmp_path / name / "below" / "loops.py").write_text("")
+    places = dict(zip(jit._FLOORS, names, strict=True))
+    monkeypatch.setattr(
+        jit, "_folders", lambda packages: [tmp_path / places[name] for name in packages]
+    )
+    return tmp_path
+
+
+def stamps() -> list[str]:
+    """Of functions of the core, the environments, the agents and a user."""
+    jit.hash_of_sources.cache_clear()
+    modules = ("rlnas.below.loops", "rlnas.envs.below.loops", "rlnas.agents.loops", "__main__")
+    return [jit.hash_of_sources(jit._floors(module)) for module in modules]
+
+
+@pytest.mark.parametrize(
+    ("where", "changed"), [("core", [0, 1, 2, 3]), ("envs", [1, 2, 3]), ("agents", [2, 3])]
+)
+def test_a_change_of_a_floor_concerns_it_and_those_above(floors, where, changed):
+    before = stamps()
+    assert stamps() == before
+    (floors / where / "below" / "new.py").write_text("x = 1")
+    added = stamps()
+    assert [k for k in range(4) if added[k] != before[k]] == changed
+    (floors / where / "below" / "new.py").write_text("x = 2")
+    edited = stamps()
+    assert [k for k in range(4) if edited[k] != added[k]] == changed
+    (floors / where / "below" / "new.py").rename(floors / where / "new.py")
+    moved = stamps()
+    assert [k for k in range(4) if moved[k] != edited[k]] == changed
+
+
+def test_what_is_no_source_does_not_count(floors):
+    before = stamps()
+    (floors / "core" / "table.csv").write_text("1")
+    (floors / "core" / ".#loops.py").symlink_to("somebody@somewhere.1")  # a lock of Emacs
+    assert stamps() == before
+
+
+def test_the_folders_of_all_floors_are_found():
+    folders = list(jit._folders(jit._FLOORS))
+    assert [(folder / "__init__.py").is_file() for folder in folders] == [True] * 3
+    assert (folders[0] / "nn" / "kernels.py").is_file()
+    assert (folders[1] / "tabular_dynamics.py").is_file()
