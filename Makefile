@@ -123,7 +123,7 @@ docs: setup  ## the pages of the environments, the data cards
 	done
 
 docs-site: setup  ## the documentation as a site that needs no network: build/site/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 scores: setup  ## the reference scores: an hour
 	$(BIN)/rlnas benchmark scores --out runs/scores/live --tasks digits
