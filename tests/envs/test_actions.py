@@ -10,8 +10,13 @@ from rlnas.nn.gradients import Probe, probe
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
 from tests.envs.helpers import TASK, network_by_hand, sparse_network
-from tests.rlnas.reference import allowed, network_of, random_dataset, skip_network
-from tests.rlnas.reference import bits as network_bits
+from tests.rlnas.reference import (
+    allowed,
+    bits as network_bits,
+    network_of,
+    random_dataset,
+    skip_network,
+)
 
 TABLE = [
     "none",

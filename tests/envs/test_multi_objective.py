@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 from mo_gymnasium.wrappers import LinearReward, MONormalizeReward, MORecordEpisodeStatistics
-from mo_gymnasium.wrappers.vector import MORecordEpisodeStatistics as VectorStatistics
-from mo_gymnasium.wrappers.vector import MOSyncVectorEnv
+from mo_gymnasium.wrappers.vector import (
+    MORecordEpisodeStatistics as VectorStatistics,
+    MOSyncVectorEnv,
+)
 
 from rlnas.envs.multi_objective import MODesignEnv, MOTabularEnv
 from rlnas.errors import InputError

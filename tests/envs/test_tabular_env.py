@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env as gymnasium_check
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
 from rlnas.envs import tabular_env

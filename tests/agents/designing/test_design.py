@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.agents.designing import design as module
-from rlnas.agents.designing import evaluation
+from rlnas.agents.designing import design as module, evaluation
 from rlnas.agents.designing.design import design, evaluate_policy
 from rlnas.agents.designing.evaluation import export_design, metrics_of
 from rlnas.agents.policies.episode import play_episode, random_policy

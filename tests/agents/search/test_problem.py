@@ -29,8 +29,7 @@ from rlnas.nn.architecture import layers_of
 from rlnas.nn.training import evaluate
 from rlnas.scoring import reference_weights
 from tests.envs.helpers import TASK, bits, make
-from tests.rlnas.reference import bits as network_bits
-from tests.rlnas.reference import random_dataset
+from tests.rlnas.reference import bits as network_bits, random_dataset
 from tests.rlnas.tables import SMALL_GRID, random_table
 
 TABLE = random_table()

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from stable_baselines3.common.logger import Logger
 
-from rlnas.agents.training import callbacks
-from rlnas.agents.training import checkpoint as module
+from rlnas.agents.training import callbacks, checkpoint as module
 from rlnas.agents.training.logs import (
     EVENTS,
     PROGRESS,

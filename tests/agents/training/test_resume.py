@@ -16,8 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.training import checkpoint as module
-from rlnas.agents.training import ppo
+from rlnas.agents.training import checkpoint as module, ppo
 from rlnas.agents.training.checkpoint import FOLDER, KEPT, Checkpoint, Paused, checkpoints, read
 from rlnas.agents.training.ppo import resume, train, train_once
 from rlnas.agents.training.state import check_torch_generator, take

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from rlnas.data import datasets, idx
-from rlnas.data import splits as splitting
+from rlnas.data import datasets, idx, splits as splitting
 from rlnas.data.datasets import Dataset, load_dataset, load_datasets, places
 from rlnas.data.sources import NAMES
 from rlnas.data.splits import MIN_TRAIN_SAMPLES

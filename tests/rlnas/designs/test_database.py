@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from rlnas.designs.database import FILE, VERSION, DesignDatabase, DesignRecord
 from rlnas.errors import InputError

@@ -1,8 +1,7 @@
 """Names of exports: what is refused, what becomes of any text, and strings in C."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from rlnas.errors import InputError
 from rlnas.export.c_names import LONGEST, check_name, name_from

@@ -9,10 +9,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
+from hypothesis import HealthCheck, example, given, settings, strategies as st
+from safetensors.numpy import load as load_tensors, save as save_tensors
 
 from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch

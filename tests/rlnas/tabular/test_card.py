@@ -16,7 +16,7 @@ def table(request) -> Table:
 def test_the_shipped_card_is_that_of_the_table(table):
     from importlib.resources import files
 
-    shipped = files("rlnas") / "tables" / table.dataset / "card.md"
+    shipped = files("rlnas.tabular") / "data" / table.dataset / "card.md"
     assert shipped.read_text() == data_card(table)
 
 
