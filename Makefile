@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer compare docs scores estimators clean
+.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[compare,compat,dev,export,ray]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[compare,compat,dev,docs,export,ray]'
 	touch $@
 
 demo: setup  ## train a controller on digits, let it design a network, show the result
@@ -139,6 +139,9 @@ docs: setup  ## the pages of the environments, tables in pages, the data cards
 	set -e; for table in digits mnist; do \
 		$(BIN)/rlnas benchmark card --table $$table --out rlnas/tabular/data/$$table; \
 	done
+
+docs-site: setup  ## the documentation as a site that needs no network: build/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 scores: setup  ## the reference scores: an hour
 	$(BIN)/rlnas benchmark scores --out runs/scores/live --tasks digits
