@@ -237,7 +237,7 @@ def run_transfer(root: Path) -> Any:
 def run_frontier(root: Path) -> Any:
     out = root / "frontier"
     found = frontier.frontier(
-        "wine", out, root / "halving", (0.1, 1.0), seeds=1, jobs=1, progress_bar=False
+        "wine", out, (0.1, 1.0), root / "halving", seeds=1, jobs=1, progress_bar=False
     )
     return frontier_report.write_report(found, "wine", out)
 

@@ -39,8 +39,8 @@ _RESULT = json_schema.record(
 def frontier(
     source: str,
     out: Path,
+    penalties: tuple[float, ...],
     policy: Path = SHIPPED,
-    penalties: tuple[float, ...] = (0.01, 0.1, 1.0),
     *,
     seeds: int = 5,
     jobs: int = -1,
@@ -56,8 +56,8 @@ def frontier(
     Args:
         source: Name of a data set, or .npz file.
         out: Folder for the results.
-        policy: Run folder of a training.
         penalties: Prices of the reference number of weights, in accuracy.
+        policy: Run folder of a training; by default the policy that comes with rlnas.
         seeds: Number of designs for each penalty.
         jobs: Number of workers; -1 for one per processor.
         data_dir: Folder with IDX files, searched first.

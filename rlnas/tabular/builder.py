@@ -53,7 +53,7 @@ def build_table(
     folder: str | PathLike[str],
     *,
     grid: Grid = GRID,
-    epochs: tuple[int, ...] = (1, 2, 3),
+    epochs: tuple[int, ...] = (2, 4, 8, 16, 32, 64),
     n_seeds: int = 3,
     n_jobs: int = -1,
     data_dir: str | PathLike[str] | None = None,

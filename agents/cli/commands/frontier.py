@@ -42,8 +42,8 @@ class Frontier(JobOptions):
             results = frontier(
                 self.dataset,
                 out,
-                self.policy,
                 self.penalties,
+                self.policy,
                 seeds=self.seeds,
                 jobs=self.jobs,
                 data_dir=self.data_dir,

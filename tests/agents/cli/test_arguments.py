@@ -1,22 +1,40 @@
 """The grammar of the command line: mistyped commands, help, --quiet and --version."""
 
+import inspect
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import rlnas
 from rlnas.agents.cli.arguments import COMMANDS, GROUPS, parse
+from rlnas.agents.cli.commands.benchmark.build import BenchmarkBuild
 from rlnas.agents.cli.commands.data.fetch import DataFetch
 from rlnas.agents.cli.commands.data.list import DataList
 from rlnas.agents.cli.commands.design import Design
 from rlnas.agents.cli.commands.designs import Designs
+from rlnas.agents.cli.commands.evaluate import Evaluate
+from rlnas.agents.cli.commands.evaluate_policy import EvaluatePolicy
+from rlnas.agents.cli.commands.export import Export
+from rlnas.agents.cli.commands.frontier import Frontier
+from rlnas.agents.cli.commands.report import Report
+from rlnas.agents.cli.commands.study.capacity import StudyWidth
+from rlnas.agents.cli.commands.study.estimators import StudyEstimators
 from rlnas.agents.cli.commands.train import Train
 from rlnas.agents.cli.commands.transfer import Transfer
 from rlnas.agents.cli.main import main
 from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.designing.design import design, evaluate_policy
+from rlnas.agents.designing.evaluation import evaluate_design, export_design
+from rlnas.agents.designing.report import write_report
+from rlnas.agents.experiments.capacity import capacity_study
+from rlnas.agents.experiments.estimators import estimator_study
+from rlnas.agents.experiments.frontier import frontier
+from rlnas.agents.experiments.transfer import transfer
+from rlnas.tabular.builder import build_table
 from tests.snippets import ROOT
 
 WHOLE = [
@@ -62,6 +80,10 @@ def test_errors_and_help_speak_as_the_user_does(command, capsys):
     assert "--quiet" in printed
     for leak in ("command.", "{None}", "None", str(Path(rlnas.__file__).parent), str(SHIPPED)):
         assert leak not in printed
+
+
+OTHER_NAMES = {"source": "dataset", "sources": "datasets", "n_seeds": "seeds", "n_jobs": "jobs"}
+"""Parameters of functions whose options have other names."""
 
 
 def test_help_tells_that_a_higher_price_may_end_with_more_weights(capsys):
@@ -119,3 +141,30 @@ def test_version_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == f"rlnas {rlnas.__version__}\n\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "function"),
+    [
+        (Design, design),
+        (Evaluate, evaluate_design),
+        (EvaluatePolicy, evaluate_policy),
+        (Export, export_design),
+        (Report, write_report),
+        (Transfer, transfer),
+        (Frontier, frontier),
+        (StudyEstimators, estimator_study),
+        (StudyWidth, capacity_study),
+        (BenchmarkBuild, build_table),
+    ],
+)
+def test_defaults_of_a_command_equal_those_of_its_function(command, function):
+    options = {each.name: each.default for each in fields(command)}
+    defaults = {
+        OTHER_NAMES.get(name, name): parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    shared = defaults.keys() & options.keys()
+    assert len(shared) >= 2
+    assert {name: defaults[name] for name in shared} == {name: options[name] for name in shared}

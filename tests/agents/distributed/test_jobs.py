@@ -282,7 +282,7 @@ def test_other_commands_say_that_a_file_was_replaced(halving, tmp_path, monkeypa
             "width", tmp_path / "w", str(path), seeds=1, jobs=1, progress_bar=False
         ),
         lambda: frontier(
-            str(path), tmp_path / "f", halving, (0.1,), seeds=1, jobs=1, progress_bar=False
+            str(path), tmp_path / "f", (0.1,), halving, seeds=1, jobs=1, progress_bar=False
         ),
         lambda: build_table(str(path), tmp_path / "t", epochs=(1,), n_seeds=1, progress_bar=False),
     ]
