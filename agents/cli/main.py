@@ -92,7 +92,7 @@ def run(config: Any, quiet: bool = False) -> None:
             if shown:
                 print(f"watch it with: tensorboard --logdir {folder / 'tensorboard'}")
         case EvolveConfig():
-            from rlnas.agents.search.evolution import evolve
+            from rlnas.agents.search.evolve import evolve
 
             print(f"schedule in {evolve(config, shown)}")
         case DesignConfig():

@@ -9,7 +9,6 @@ from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.random_search import random_from_best, random_search
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
-from tests.agents.helpers import history
 from tests.envs.helpers import make
 from tests.rlnas.tables import random_table
 
@@ -21,11 +20,10 @@ both = pytest.mark.parametrize("strategy", [random_search, random_from_best])
 
 @both
 @either
-def test_the_same_seed_gives_the_same_archive(make, strategy):
+def test_the_same_seed_gives_the_same_history(make, strategy):
     one, same, other = (search(strategy, Problem(make, 100, seed)) for seed in (1, 1, 2))
-    assert history(one) == history(same)
+    assert one.evaluations == same.evaluations
     assert one.scores != other.scores
-    assert one.spent >= one.budget
 
 
 @both

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from rlnas.agents.search import tournament_evolution as module
-from rlnas.agents.search.problem import CountedEnv, Problem, search
+from rlnas.agents.search.budgeted_env import BudgetedEnv
+from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.tournament_evolution import tournament_evolution
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_dynamics import ELAPSED
 from rlnas.envs.tabular_env import TabularEnv
-from tests.agents.helpers import history
 from tests.envs.helpers import make
 from tests.rlnas.tables import random_table
 
@@ -21,11 +21,10 @@ either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"
 
 
 @either
-def test_the_same_seed_gives_the_same_archive(make):
+def test_the_same_seed_gives_the_same_history(make):
     one, same, other = (search(tournament_evolution, Problem(make, 150, s)) for s in (1, 1, 2))
-    assert history(one) == history(same)
+    assert one.evaluations == same.evaluations
     assert one.scores != other.scores
-    assert one.spent >= one.budget
 
 
 @either
@@ -44,7 +43,7 @@ def test_the_population_grows_with_the_budget(make, evaluations, expected, monke
     problem = Problem(make, evaluations * cost, 0)
     with pytest.raises(FullError):
         tournament_evolution(problem)
-    assert len(problem.archive.scores) == expected
+    assert len(problem.history.evaluations) == expected
 
 
 def mutations(monkeypatch) -> list[tuple[float, float, int]]:
@@ -70,7 +69,7 @@ def mutations(monkeypatch) -> list[tuple[float, float, int]]:
 def test_of_two_the_worse_gives_way_to_a_child_of_the_better(make, monkeypatch):
     records = mutations(monkeypatch)
     problem = Problem(make, 150, 0)
-    scores = search(partial(tournament_evolution, population=2), problem).scores
+    scores = search(partial(tournament_evolution, population_size=2), problem).scores
     alive = scores[:2]
     for parent, child, _ in records:
         assert parent == max(alive)
@@ -82,7 +81,7 @@ def test_of_two_the_worse_gives_way_to_a_child_of_the_better(make, monkeypatch):
 @either
 def test_lineages_outlive_episodes(make, monkeypatch):
     records = mutations(monkeypatch)
-    search(partial(tournament_evolution, population=3), Problem(make, 150, 0))
+    search(partial(tournament_evolution, population_size=3), Problem(make, 150, 0))
     assert max(age for _, _, age in records) > STEPS
 
 
@@ -101,7 +100,7 @@ def test_a_child_inherits_the_weights_and_leaves_the_parent_as_it_was():
 
 def test_two_children_with_the_same_mutation_are_trained_on_different_batches(monkeypatch):
     only_none = np.arange(39) == 0
-    monkeypatch.setattr(CountedEnv, "action_masks", lambda self: only_none)
+    monkeypatch.setattr(BudgetedEnv, "action_masks", lambda self: only_none)
     problem = Problem(make, 10_000, 0)
     parent = problem.make(episode_steps=100)
     parent.reset()

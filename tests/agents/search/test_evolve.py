@@ -1,4 +1,4 @@
-"""Evolving a schedule into a run folder: what is written, that it is used like a policy."""
+"""Evolving an edit sequence into a run folder: what is written, that it is used like a policy."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,8 @@ from rlnas.agents.config import EvolveConfig
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
-from rlnas.agents.search import evolution as module
-from rlnas.agents.search.evolution import evolve
+from rlnas.agents.search import evolve as module
+from rlnas.agents.search.evolve import evolve
 from rlnas.envs.actions import ACTIONS
 from rlnas.errors import InputError
 from tests.agents.helpers import files_in
@@ -98,7 +98,7 @@ def test_bad_values_are_refused_before_anything_is_written(settings, message, tm
 
 
 def test_a_second_evolution_for_a_folder_is_refused_while_the_first_goes_on(tmp_path, monkeypatch):
-    search, refused = module.evolve_schedule, []
+    search, refused = module.evolve_sequence, []
 
     def meanwhile(problem: Any) -> Any:
         monkeypatch.undo()
@@ -107,7 +107,7 @@ def test_a_second_evolution_for_a_folder_is_refused_while_the_first_goes_on(tmp_
         refused.append(True)
         return search(problem)
 
-    monkeypatch.setattr(module, "evolve_schedule", meanwhile)
+    monkeypatch.setattr(module, "evolve_sequence", meanwhile)
     evolve(config(tmp_path / "run"), progress_bar=False)
     assert refused
     assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 0

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.agents.search.recurrent_controller import (
+from rlnas.agents.search.recurrent.controller import (
+    ControllerSize,
     Episode,
     RecurrentController,
     evaluate_actions,
     new_generator,
-    play,
+    sample_episode,
 )
 
 N_ACTIONS, STEPS = 3, 4
@@ -19,7 +20,9 @@ N_ACTIONS, STEPS = 3, 4
 
 def controller_of(seed: int = 0, layers: int = 2, bound: float = 1.0) -> RecurrentController:
     """A tiny controller far from uniform choices."""
-    return RecurrentController(N_ACTIONS, layers, 5, bound, torch.Generator().manual_seed(seed))
+    return RecurrentController(
+        N_ACTIONS, ControllerSize(layers, 5, bound), torch.Generator().manual_seed(seed)
+    )
 
 
 def legal_after(actions: tuple[int, ...]) -> np.ndarray:
@@ -44,7 +47,7 @@ class Rules:
         return float(taken[-1])
 
 
-def written(actions: tuple[int, ...]) -> Episode:
+def episode_of(actions: tuple[int, ...]) -> Episode:
     """An episode of these actions, whether legal or not."""
     masks = np.array([legal_after(actions[:step]) for step in range(len(actions))])
     return Episode(torch.tensor(actions), torch.tensor(masks), 0.0)
@@ -62,7 +65,7 @@ LEGAL = [all(legal_after(each[:step])[each[step]] for step in range(STEPS)) for 
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_probabilities_of_all_legal_episodes_sum_to_one_and_of_illegal_ones_are_zero(layers):
-    found = likelihoods(controller_of(layers=layers), [written(each) for each in ALL])
+    found = likelihoods(controller_of(layers=layers), [episode_of(each) for each in ALL])
     assert 0 < sum(LEGAL) < len(ALL)
     assert found[LEGAL].sum() == pytest.approx(1, abs=1e-5)
     assert (found[LEGAL] > 0).all()
@@ -72,8 +75,10 @@ def test_probabilities_of_all_legal_episodes_sum_to_one_and_of_illegal_ones_are_
 def test_episodes_are_as_frequent_as_they_are_probable():
     controller, generator = controller_of(3), torch.Generator().manual_seed(1)
     n = 1500
-    drawn = [tuple(play(controller, Rules(), generator).actions.tolist()) for _ in range(n)]
-    expected = n * likelihoods(controller, [written(each) for each in ALL])
+    drawn = [
+        tuple(sample_episode(controller, Rules(), generator).actions.tolist()) for _ in range(n)
+    ]
+    expected = n * likelihoods(controller, [episode_of(each) for each in ALL])
     counts = np.array([drawn.count(each) for each in ALL])
     assert counts[np.logical_not(LEGAL)].sum() == 0
     often = expected > 5
@@ -91,7 +96,7 @@ def test_probabilities_at_the_draw_are_those_of_the_update(monkeypatch):
 
     monkeypatch.setattr(torch, "multinomial", spy)
     controller, generator = controller_of(2), torch.Generator().manual_seed(0)
-    episodes = [play(controller, Rules(), generator) for _ in range(6)]
+    episodes = [sample_episode(controller, Rules(), generator) for _ in range(6)]
     taken, entropies = evaluate_actions(controller, episodes)
     at_the_draw = torch.stack(seen).reshape(6, STEPS, N_ACTIONS)
     actions = torch.stack([episode.actions for episode in episodes])
@@ -103,10 +108,10 @@ def test_probabilities_at_the_draw_are_those_of_the_update(monkeypatch):
 
 def test_an_episode_keeps_the_actions_the_masks_and_the_score():
     generator = torch.Generator().manual_seed(0)
-    episode = play(controller_of(), Rules(), generator)
+    episode = sample_episode(controller_of(), Rules(), generator)
     actions = tuple(episode.actions.tolist())
     assert len(actions) == STEPS
-    np.testing.assert_array_equal(episode.masks, written(actions).masks)
+    np.testing.assert_array_equal(episode.masks, episode_of(actions).masks)
     assert episode.score == actions[-1]
 
 
@@ -130,8 +135,8 @@ def test_observations_change_nothing():
             return super().play(lambda _, mask: choose(noise.random(9), mask))
 
     controller = controller_of()
-    one = play(controller, Rules(), torch.Generator().manual_seed(5))
-    other = play(controller, Blind(), torch.Generator().manual_seed(5))
+    one = sample_episode(controller, Rules(), torch.Generator().manual_seed(5))
+    other = sample_episode(controller, Blind(), torch.Generator().manual_seed(5))
     assert one.actions.tolist() == other.actions.tolist()
 
 

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.agents.search.problem import Problem, SearchHistory, search
-from rlnas.agents.search.recurrent_controller import (
+from rlnas.agents.search.history import SearchHistory
+from rlnas.agents.search.problem import Problem, search
+from rlnas.agents.search.recurrent.controller import (
+    ControllerSize,
     Episode,
     RecurrentController,
     evaluate_actions,
 )
-from rlnas.agents.search.recurrent_ppo import clipped_loss, recurrent_ppo
-from rlnas.agents.search.reinforce import advantages, policy_loss
+from rlnas.agents.search.recurrent.policy_gradient import advantages
+from rlnas.agents.search.recurrent.ppo import clipped_loss, recurrent_ppo
+from rlnas.agents.search.recurrent.reinforce import policy_loss
 from rlnas.envs.tabular_env import TabularEnv
 from tests.envs.helpers import make
 from tests.rlnas.tables import random_table
@@ -25,10 +28,10 @@ def tabular(**settings) -> TabularEnv:
     return TabularEnv(**{"table": TABLE, "episode_steps": STEPS, "start": "middle", **settings})
 
 
-def final_scores(archive: SearchHistory) -> np.ndarray:
+def final_scores(history: SearchHistory) -> np.ndarray:
     """Scores of the last designs of all complete episodes."""
-    whole = len(archive.scores) // (STEPS + 1)
-    return np.array(archive.scores[: whole * (STEPS + 1)]).reshape(whole, -1)[:, -1]
+    whole = len(history.scores) // (STEPS + 1)
+    return np.array(history.scores[: whole * (STEPS + 1)]).reshape(whole, -1)[:, -1]
 
 
 def random_walks(problem: Problem) -> None:
@@ -40,7 +43,7 @@ def random_walks(problem: Problem) -> None:
 
 
 def test_the_first_gradient_is_that_of_reinforce():
-    controller = RecurrentController(4, 2, 6, 0.5, torch.Generator().manual_seed(0))
+    controller = RecurrentController(4, ControllerSize(2, 6, 0.5), torch.Generator().manual_seed(0))
     rng = np.random.default_rng(0)
     episodes = []
     for _ in range(5):
@@ -88,8 +91,8 @@ def test_each_update_is_ten_epochs_against_the_average_of_all_final_scores_befor
         judged[-1] += 1
         return evaluate_actions(controller, episodes)
 
-    monkeypatch.setattr("rlnas.agents.search.recurrent_ppo.advantages", spy)
-    monkeypatch.setattr("rlnas.agents.search.recurrent_ppo.evaluate_actions", judge_spy)
+    monkeypatch.setattr("rlnas.agents.search.recurrent.policy_gradient.advantages", spy)
+    monkeypatch.setattr("rlnas.agents.search.recurrent.ppo.evaluate_actions", judge_spy)
     final = final_scores(search(recurrent_ppo, Problem(tabular, 60 * (STEPS + 1), 0))).tolist()
     expected = [(final[n : n + 20], final[:n]) for n in (0, 20, 40)]
     assert updates == expected
@@ -111,11 +114,9 @@ def test_late_episodes_clearly_beat_random_ones():
 
 
 @pytest.mark.parametrize(("env", "budget"), [(tabular, 200), (make, 500)])
-def test_the_same_seed_gives_the_same_archive(env, budget):
-    archives = [search(recurrent_ppo, Problem(env, budget, seed)) for seed in (0, 0, 1)]
-    one, again, other = [
-        (each.spents, each.scores, each.accuracies, each.weights) for each in archives
-    ]
+def test_the_same_seed_gives_the_same_history(env, budget):
+    histories = [search(recurrent_ppo, Problem(env, budget, seed)) for seed in (0, 0, 1)]
+    one, again, other = [each.evaluations for each in histories]
     assert one == again
     assert one != other
 
@@ -123,7 +124,7 @@ def test_the_same_seed_gives_the_same_archive(env, budget):
 @pytest.mark.parametrize(("env", "budget"), [(tabular, 90), (make, 500)])
 def test_the_budget_is_spent_on_designs_of_the_problem(env, budget):
     problem = Problem(env, budget, 0)
-    archive = search(recurrent_ppo, problem)
-    assert budget <= archive.spent < budget + 3
-    assert archive.best_score == max(archive.scores)
-    assert len(set(archive.weights)) > 3
+    history = search(recurrent_ppo, problem)
+    assert budget <= history.spent < budget + 3
+    assert history.best_score == max(history.scores)
+    assert len({each.weights for each in history.evaluations}) > 3

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.agents.search.problem import Problem, SearchHistory, search
-from rlnas.agents.search.recurrent_controller import Episode, RecurrentController
-from rlnas.agents.search.reinforce import advantages, moving_average, policy_loss, reinforce
+from rlnas.agents.search.history import SearchHistory
+from rlnas.agents.search.problem import Problem, search
+from rlnas.agents.search.recurrent.controller import ControllerSize, Episode, RecurrentController
+from rlnas.agents.search.recurrent.policy_gradient import advantages, moving_average
+from rlnas.agents.search.recurrent.reinforce import policy_loss, reinforce
 from rlnas.envs.tabular_env import TabularEnv
 from tests.envs.helpers import make
 from tests.rlnas.tables import random_table
@@ -20,10 +22,10 @@ def tabular(**settings) -> TabularEnv:
     return TabularEnv(**{"table": TABLE, "episode_steps": STEPS, "start": "middle", **settings})
 
 
-def final_scores(archive: SearchHistory, steps: int = STEPS) -> np.ndarray:
+def final_scores(history: SearchHistory, steps: int = STEPS) -> np.ndarray:
     """Scores of the last designs of all complete episodes."""
-    whole = len(archive.scores) // (steps + 1)
-    return np.array(archive.scores[: whole * (steps + 1)]).reshape(whole, -1)[:, -1]
+    whole = len(history.scores) // (steps + 1)
+    return np.array(history.scores[: whole * (steps + 1)]).reshape(whole, -1)[:, -1]
 
 
 def random_walks(problem: Problem) -> None:
@@ -36,7 +38,7 @@ def random_walks(problem: Problem) -> None:
 
 def controller_and_episodes() -> tuple[RecurrentController, list[Episode]]:
     """A controller that ignores what it did, and three episodes of two steps."""
-    controller = RecurrentController(3, 1, 4, 0.5, torch.Generator().manual_seed(0))
+    controller = RecurrentController(3, ControllerSize(1, 4, 0.5), torch.Generator().manual_seed(0))
     with torch.no_grad():
         controller.head.weight.zero_()
         controller.head.bias.copy_(torch.tensor([0.0, np.log(2), np.log(3)]))
@@ -112,7 +114,7 @@ def test_each_update_is_against_the_average_of_all_final_scores_before(monkeypat
         updates.append((list(scores), list(past)))
         return advantages(scores, past)
 
-    monkeypatch.setattr("rlnas.agents.search.reinforce.advantages", spy)
+    monkeypatch.setattr("rlnas.agents.search.recurrent.policy_gradient.advantages", spy)
     final = final_scores(search(reinforce, Problem(tabular, 24 * (STEPS + 1), 0))).tolist()
     assert updates == [(final[n : n + 8], final[:n]) for n in (0, 8, 16)]
 
@@ -139,11 +141,9 @@ def test_next_to_no_learning_rate_learns_next_to_nothing():
 
 
 @pytest.mark.parametrize(("env", "budget"), [(tabular, 100), (make, 400)])
-def test_the_same_seed_gives_the_same_archive(env, budget):
-    archives = [search(reinforce, Problem(env, budget, seed)) for seed in (0, 0, 1)]
-    one, again, other = [
-        (each.spents, each.scores, each.accuracies, each.weights) for each in archives
-    ]
+def test_the_same_seed_gives_the_same_history(env, budget):
+    histories = [search(reinforce, Problem(env, budget, seed)) for seed in (0, 0, 1)]
+    one, again, other = [each.evaluations for each in histories]
     assert one == again
     assert one != other
 
@@ -151,7 +151,7 @@ def test_the_same_seed_gives_the_same_archive(env, budget):
 @pytest.mark.parametrize(("env", "budget"), [(tabular, 90), (make, 400)])
 def test_the_budget_is_spent_on_designs_of_the_problem(env, budget):
     problem = Problem(env, budget, 0)
-    archive = search(reinforce, problem)
-    assert budget <= archive.spent < budget + 3
-    assert archive.best_score == max(archive.scores)
-    assert len(set(archive.weights)) > 3
+    history = search(reinforce, problem)
+    assert budget <= history.spent < budget + 3
+    assert history.best_score == max(history.scores)
+    assert len({each.weights for each in history.evaluations}) > 3
