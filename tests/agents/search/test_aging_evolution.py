@@ -30,7 +30,7 @@ def run(evaluate, seed=0, n_actions=4, length=10, population=8, sample=3, cycles
 
 
 @either
-def test_the_same_seed_gives_the_same_history(make):
+def test_history_is_determined_by_seed(make):
     one, same, other = (search(aging_evolution, Problem(make, 600, seed)) for seed in (1, 1, 2))
     assert one.evaluations == same.evaluations
     assert one.scores != other.scores
@@ -46,9 +46,7 @@ def test_the_same_seed_gives_the_same_history(make):
         (5, {"population_size": 8}, (8, 2)),
     ],
 )
-def test_population_and_sample_are_those_of_the_paper_if_the_budget_allows(
-    make, episodes, given, expected, monkeypatch
-):
+def test_population_and_sample_sizes_depend_on_budget(make, episodes, given, expected, monkeypatch):
     found = []
 
     def spy(fitness, n_actions, length, population_size, sample_size, rng):
@@ -62,7 +60,7 @@ def test_population_and_sample_are_those_of_the_paper_if_the_budget_allows(
     assert found == [(problem.n_actions, STEPS, *expected)]
 
 
-def test_a_mutant_has_another_action_at_one_place_each_as_likely_as_any_other():
+def test_mutate_changes_one_action_uniformly():
     rng, parent, counts = np.random.default_rng(0), (0, 2, 1), np.zeros((3, 4))
     for _ in range(3600):
         child = mutate(parent, 4, rng)
@@ -74,7 +72,7 @@ def test_a_mutant_has_another_action_at_one_place_each_as_likely_as_any_other():
     assert np.abs(others - 400).max() < 80  # four standard deviations
 
 
-def test_the_first_are_random_and_all_others_are_mutants_of_the_living():
+def test_first_sequences_are_random_and_later_ones_mutants_of_population():
     found = run(lambda actions: sum(actions))
     assert np.mean([distance(found[k][0], found[k + 1][0]) for k in range(7)]) > 5
     for age in range(8, 200):
@@ -82,7 +80,7 @@ def test_the_first_are_random_and_all_others_are_mutants_of_the_living():
         assert 1 in {distance(found[age][0], actions) for actions in living}
 
 
-def test_the_oldest_dies_however_fit_it_is():
+def test_oldest_dies_regardless_of_fitness():
     """Fitness falls with every birth: the parent is the oldest alive, eight births ago."""
     births = iter(range(1000))
     found = run(lambda actions: -float(next(births)), length=12, sample=400, cycles=150)
@@ -90,7 +88,7 @@ def test_the_oldest_dies_however_fit_it_is():
         assert distance(found[age][0], found[age - 8][0]) == 1
 
 
-def test_with_everyone_sampled_the_fittest_of_the_living_is_the_parent():
+def test_fittest_of_population_is_parent_when_all_are_sampled():
     """Fitness is drawn, so that it says nothing of the actions."""
     noise = np.random.default_rng(1)
     found = run(lambda actions: float(noise.random()), length=12, sample=400, cycles=150)
@@ -100,7 +98,7 @@ def test_with_everyone_sampled_the_fittest_of_the_living_is_the_parent():
         assert distance(found[age][0], parent) == 1
 
 
-def test_a_sample_of_one_selects_nothing_and_a_larger_one_selects():
+def test_fitness_improves_only_with_sample_larger_than_one():
     def gained(sample: int) -> float:
         means = []
         for seed in range(5):
@@ -113,7 +111,7 @@ def test_a_sample_of_one_selects_nothing_and_a_larger_one_selects():
     assert gained(4) > 5  # of 30, from a mean of 15
 
 
-def test_it_finds_the_best_of_all_sequences():
+def test_evolution_finds_brute_force_optimum():
     """A rugged fitness: pairs of neighbours are worth what a table says; brute force knows best."""
     worth = np.random.default_rng(3).normal(size=(3, 3))
 
@@ -125,7 +123,7 @@ def test_it_finds_the_best_of_all_sequences():
     assert max(score for _, score in found) == best
 
 
-def test_every_sequence_is_played_from_the_start():
+def test_each_sequence_is_played_in_new_episode():
     """Each episode of the history is the one that its sequence gives in a fresh environment."""
     start_in_the_middle = partial(tabular, start="middle")
     played = []

@@ -35,7 +35,7 @@ def genotypes(count: int, seed: int = 0) -> list[np.ndarray]:
 
 
 @either
-def test_the_same_seed_gives_the_same_history(make):
+def test_history_is_determined_by_seed(make):
     strategy = cartesian_programming
     one, same, other = (search(strategy, Problem(make, 300, seed)) for seed in (1, 1, 2))
     assert one.evaluations == same.evaluations
@@ -45,7 +45,7 @@ def test_the_same_seed_gives_the_same_history(make):
 # --- the genotype ---
 
 
-def test_the_path_from_the_output_back_to_the_input_is_expressed_from_the_input_on():
+def test_active_actions_follow_path_from_input_to_output():
     #                 input  1  2  3  4  5  output
     genes = np.array([[0, 11, 12, 13, 14, 15, 0], [0, 0, 0, 1, 2, 3, 5]])
     assert active_columns(genes) == [1, 3, 5]
@@ -57,7 +57,7 @@ def test_the_path_from_the_output_back_to_the_input_is_expressed_from_the_input_
     assert active_actions(genes, 10) == ()
 
 
-def test_sources_are_at_most_the_levels_back():
+def test_gene_ranges_limit_sources_to_levels_back():
     low, high = gene_ranges(5, n_actions=7, levels_back=3)
     assert low[SOURCE, 1:].tolist() == [0, 0, 0, 1, 2, 3]
     assert high[SOURCE, 1:].tolist() == [1, 2, 3, 4, 5, 6], "earlier nodes only"
@@ -65,7 +65,7 @@ def test_sources_are_at_most_the_levels_back():
     assert high[ACTION, 1:-1].tolist() == [7] * 5
 
 
-def test_mutation_redraws_genes_at_its_rate_within_their_ranges_to_any_other_value():
+def test_mutation_redraws_genes_uniformly_at_given_rate():
     rng = np.random.default_rng(0)
     parent = genotypes(1)[0]
     frozen = [*active_columns(parent), -1]
@@ -90,7 +90,7 @@ def test_mutation_redraws_genes_at_its_rate_within_their_ranges_to_any_other_val
 
 
 @pytest.mark.parametrize("length", [3, 18])
-def test_every_child_expresses_another_sequence(length):
+def test_mutate_changes_encoded_actions(length):
     rng = np.random.default_rng(0)
     rates = []
     for parent in genotypes(200):
@@ -101,7 +101,7 @@ def test_every_child_expresses_another_sequence(length):
     assert 0.05 < np.mean(rates) < 0.1, "only a little above the rate, since something must change"
 
 
-def test_drift_changes_genes_but_never_what_is_expressed():
+def test_mutate_inactive_keeps_encoded_actions():
     rng = np.random.default_rng(0)
     changed = 0
     for parent in genotypes(200):
@@ -116,7 +116,7 @@ def test_drift_changes_genes_but_never_what_is_expressed():
 # --- selection ---
 
 
-def test_no_child_as_good_replaces_the_parent_which_drifts():
+def test_parent_drifts_when_no_child_is_better():
     calls = []
 
     def evaluate(actions):
@@ -130,7 +130,7 @@ def test_no_child_as_good_replaces_the_parent_which_drifts():
     assert calls[0] not in calls[1:], "forced mutation evaluates nothing twice"
 
 
-def test_the_best_child_replaces_the_parent_if_it_is_better():
+def test_best_child_replaces_parent_if_better():
     noise = np.random.default_rng(1)
     results = []
 
@@ -149,7 +149,7 @@ def test_the_best_child_replaces_the_parent_if_it_is_better():
     assert len(results) == 1 + 3 * 39
 
 
-def test_it_finds_a_sequence_that_is_asked_for():
+def test_evolution_finds_target_sequence():
     wanted = (3, 1, 4, 1, 2, 0)
 
     def evaluate(actions):
@@ -161,7 +161,7 @@ def test_it_finds_a_sequence_that_is_asked_for():
     assert active_actions(genes, 18) == wanted
 
 
-def test_the_strategy_plays_no_more_than_an_episode_and_two_children_for_each_parent():
+def test_strategy_plays_two_children_per_generation():
     played = []
 
     class Watched(Problem):

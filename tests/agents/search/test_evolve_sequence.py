@@ -84,7 +84,7 @@ def born(monkeypatch) -> list[tuple[tuple[int, ...], float]]:
 
 
 @either
-def test_it_beats_random_sequences_in_episodes_it_has_not_seen(make):
+def test_result_beats_random_sequences_in_unseen_episodes(make):
     problem = Problem(make, 80 * EPISODES_PER_FITNESS * EPISODE, 0)
     found = worth(make, evolve_sequence(problem, population_size=10, sample_size=3))
     rng = np.random.default_rng(9)
@@ -95,7 +95,7 @@ def test_it_beats_random_sequences_in_episodes_it_has_not_seen(make):
 
 
 @either
-def test_the_same_seed_gives_the_same_sequence_and_archive(make):
+def test_sequence_and_history_are_determined_by_seed(make):
     def run(seed: int) -> tuple[Any, ...]:
         problem = Problem(make, 12 * EPISODES_PER_FITNESS * EPISODE, seed)
         best = evolve_sequence(problem, population_size=4, sample_size=2)
@@ -108,7 +108,7 @@ def test_the_same_seed_gives_the_same_sequence_and_archive(make):
 
 
 @either
-def test_the_budget_is_spent_and_not_exceeded(make):
+def test_budget_is_spent_exactly(make):
     problem = Problem(make, 20 * EPISODES_PER_FITNESS * EPISODE + 3, 0)
     evolve_sequence(problem, population_size=4, sample_size=2)
     assert problem.history.spent == problem.budget
@@ -116,7 +116,7 @@ def test_the_budget_is_spent_and_not_exceeded(make):
         problem.env.reset()
 
 
-def test_the_fitness_is_the_gain_over_all_that_was_played_in_the_same_episodes(born):
+def test_fitness_is_mean_difference_to_all_scores_of_same_episodes(born):
     problem = Watched(tabular, 60 * EPISODES_PER_FITNESS * EPISODE, 0)
     evolve_sequence(problem, population_size=10, sample_size=3)
     assert len(born) >= 50
@@ -132,7 +132,7 @@ def test_the_fitness_is_the_gain_over_all_that_was_played_in_the_same_episodes(b
     assert len(scores_of) <= POOL_SIZE
 
 
-def test_a_sequence_is_judged_by_different_episodes(born):
+def test_fitness_uses_distinct_episodes(born):
     problem = Watched(tabular, 30 * EPISODES_PER_FITNESS * EPISODE, 0)
     evolve_sequence(problem, population_size=10, sample_size=3)
     seeds = [seed for _, seed, _ in problem.played[: len(born) * EPISODES_PER_FITNESS]]
@@ -141,7 +141,7 @@ def test_a_sequence_is_judged_by_different_episodes(born):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_best_finalist_in_fresh_episodes_the_same_for_all_wins(born, seed):
+def test_winner_is_best_finalist_in_common_new_episodes(born, seed):
     """The budget ends in the middle of an episode of theirs, which then counts for none."""
     problem = Watched(tabular, 80 * EPISODES_PER_FITNESS * EPISODE + 8, seed)
     winner = evolve_sequence(problem, population_size=10, sample_size=3)
@@ -177,5 +177,5 @@ def test_the_best_finalist_in_fresh_episodes_the_same_for_all_wins(born, seed):
 
 
 @pytest.mark.parametrize("episodes", [1, EPISODES_PER_FITNESS + 2, 5 * EPISODES_PER_FITNESS - 5])
-def test_a_budget_of_a_few_sequences_is_enough(episodes):
+def test_sequence_is_returned_for_tiny_budget(episodes):
     assert len(evolve_sequence(Problem(tabular, episodes * EPISODE, 0))) == STEPS

@@ -22,14 +22,14 @@ either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"
 
 
 @either
-def test_the_same_seed_gives_the_same_history(make):
+def test_history_is_determined_by_seed(make):
     one, same, other = (search(hill_climbing, Problem(make, 150, seed)) for seed in (1, 1, 2))
     assert one.evaluations == same.evaluations
     assert one.scores != other.scores
 
 
 @either
-def test_each_step_tries_distinct_legal_actions_and_always_none(make, monkeypatch):
+def test_each_step_tries_distinct_legal_actions_and_no_op(make, monkeypatch):
     kind = DesignEnv if make is not tabular else TabularEnv
     tries = []
     step = kind.step
@@ -50,7 +50,7 @@ def test_each_step_tries_distinct_legal_actions_and_always_none(make, monkeypatc
     assert len({action for action, _ in tries}) > 8
 
 
-def test_with_every_action_tried_it_is_steepest_ascent():
+def test_search_is_steepest_ascent_when_all_actions_are_tried():
     """Brute force on the grid: an independent climb visits the same scores."""
     actions = tabular_actions(SMALL_GRID)
     scores = TABLE.scores(0.1)
@@ -68,7 +68,7 @@ def test_with_every_action_tried_it_is_steepest_ascent():
     assert history.best_score == max(expected)
 
 
-def test_a_live_climb_goes_on_from_the_best_of_the_copies():
+def test_climb_continues_from_best_copy_when_live():
     """The chosen network grows older by a step at a time, whatever was tried beside it."""
     seen = []
     step = DesignEnv.step

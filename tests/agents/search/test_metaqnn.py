@@ -32,7 +32,7 @@ def new_values(problem: Problem, initial: float = 0.5):
 
 
 @either
-def test_the_same_seed_gives_the_same_history(make):
+def test_history_is_determined_by_seed(make):
     one, same, other = (search(metaqnn, Problem(make, 300, seed)) for seed in (1, 1, 2))
     assert one.evaluations == same.evaluations
     assert one.scores != other.scores
@@ -41,7 +41,7 @@ def test_the_same_seed_gives_the_same_history(make):
 # --- learning ---
 
 
-def test_an_episode_is_learned_from_backwards():
+def test_update_proceeds_from_end_of_episode():
     values = defaultdict(lambda: [0.5] * 3)
     values[1,] = [0.2, 0.9, 0.4]
     steps = [Decision((0,), 2, [0, 2]), Decision((1,), 0, [0, 2])]
@@ -52,7 +52,7 @@ def test_an_episode_is_learned_from_backwards():
     assert values[0,] == pytest.approx([0.5, 0.5, 0.55])
 
 
-def test_the_values_are_those_of_the_best_way_on():
+def test_values_converge_to_brute_force_optimum():
     """Every sequence of three actions out of three, replayed often; brute force knows the best."""
     worth = np.random.default_rng(0).uniform(size=(3, 3, 3))
     final = {end: float(worth[end]) for end in product(range(3), repeat=3)}
@@ -72,7 +72,7 @@ def test_the_values_are_those_of_the_best_way_on():
 # --- exploration ---
 
 
-def test_exploration_falls_in_the_proportions_of_the_paper():
+def test_exploration_rate_decreases_in_proportions_of_paper():
     networks = 2700
     epsilons = [exploration_rate(network / networks) for network in range(networks)]
     counts = {epsilon: epsilons.count(epsilon) for epsilon in epsilons}
@@ -85,7 +85,7 @@ def test_exploration_falls_in_the_proportions_of_the_paper():
 
 
 @either
-def test_a_greedy_episode_takes_the_legal_actions_of_highest_value(make):
+def test_greedy_episode_takes_legal_actions_of_highest_value(make):
     problem = Problem(make, 10_000, 0)
     values = new_values(problem)
     for seed in range(3):
@@ -100,7 +100,7 @@ def test_a_greedy_episode_takes_the_legal_actions_of_highest_value(make):
 
 
 @either
-def test_actions_of_equal_value_and_explored_ones_are_drawn_among_all_that_are_legal(make):
+def test_equal_values_and_exploration_draw_uniformly_from_legal_actions(make):
     for epsilon, spread in [(0.0, 0.0), (1.0, 1.0)]:
         problem = Problem(make, 10_000, 0)
         rng = np.random.default_rng(0)
@@ -116,7 +116,7 @@ def test_actions_of_equal_value_and_explored_ones_are_drawn_among_all_that_are_l
 # --- states ---
 
 
-def test_a_state_is_the_depth_and_the_sizes_by_factors_of_two():
+def test_state_is_depth_and_rounded_logarithms_in_table():
     problem = Problem(tabular, 1000, 0)
     for architecture, neurons in [
         ((), 0),
@@ -129,7 +129,7 @@ def test_a_state_is_the_depth_and_the_sizes_by_factors_of_two():
         assert describe(problem) == expected
 
 
-def test_a_state_of_a_live_network_is_made_of_the_same():
+def test_state_is_depth_and_rounded_logarithms_when_live():
     pairs = [(0, 6), (1, 7), (2, 8), (6, 9), (7, 9), (8, 10), (9, 11), (10, 12), (10, 13)]
     network = network_by_hand((6, 3, 2, 3), pairs)
     problem = Problem(partial(make, network=network), 1000, 0)
@@ -138,7 +138,7 @@ def test_a_state_of_a_live_network_is_made_of_the_same():
 
 
 @either
-def test_the_steps_taken_are_part_of_the_state(make):
+def test_state_includes_steps_taken(make):
     problem = Problem(make, 10_000, 0)
     steps, _ = play_epsilon_greedy(problem, new_values(problem), 1.0)
     assert [step.state[0] for step in steps] == list(range(STEPS))
@@ -148,7 +148,7 @@ def test_the_steps_taken_are_part_of_the_state(make):
 # --- the whole ---
 
 
-def test_it_learns_to_end_better_than_it_began():
+def test_final_scores_improve_over_search():
     history = search(partial(metaqnn, learning_rate=0.1), Problem(tabular, 800 * (STEPS + 1), 0))
     finals = history.scores[STEPS :: STEPS + 1]
     random, learned = np.mean(finals[:400]), np.mean(finals[-40:])

@@ -38,7 +38,7 @@ def cost_of(make: Any) -> int:
 
 
 @either
-def test_the_same_seed_gives_the_same_history(make):
+def test_history_is_determined_by_seed(make):
     one, same, other = (search(ppo_search, Problem(make, 1000, seed)) for seed in (1, 1, 2))
     assert one.evaluations == same.evaluations
     assert one.scores != other.scores
@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_history(make):
 @either
 @pytest.mark.parametrize("episodes", [1, 2, 7, 8, 9, 40])
 @pytest.mark.parametrize("rest", [0, 4])
-def test_every_budget_from_one_episode_on_is_spent(make, episodes, rest):
+def test_budget_is_spent_exactly_from_one_episode_on(make, episodes, rest):
     cost = cost_of(make)
     budget = (episodes * EPISODE + rest) * cost
     history = search(ppo_search, Problem(make, budget, 0))
@@ -57,13 +57,13 @@ def test_every_budget_from_one_episode_on_is_spent(make, episodes, rest):
 
 @either
 @pytest.mark.parametrize("evaluations", [1, EPISODE - 1])
-def test_less_than_an_episode_is_spent_too(make, evaluations):
+def test_budget_is_spent_when_less_than_an_episode(make, evaluations):
     budget = evaluations * cost_of(make)
     assert search(ppo_search, Problem(make, budget, 0)).spent == budget
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_it_learns_from_episode_to_episode(seed):
+def test_scores_improve_over_search_and_beat_random(seed):
     problem = partial(Problem, partial(TabularEnv, smooth_table(), episode_steps=STEPS), 4000, seed)
     scores = search(ppo_search, problem()).scores
     random = search(random_search, problem()).scores
@@ -88,7 +88,7 @@ def test_it_learns_from_episode_to_episode(seed):
         (8 * 200 * TARGET_UPDATES, 8, 100, 12 * TARGET_UPDATES),  # as in `rlnas train`
     ],
 )
-def test_environments_and_updates_suit_the_budget(
+def test_environments_and_rollouts_depend_on_budget(
     episodes, num_envs, rollout, updates, monkeypatch
 ):
     seen = []
@@ -102,7 +102,7 @@ def test_environments_and_updates_suit_the_budget(
     assert seen == [(num_envs, rollout, updates)]
 
 
-def test_every_search_starts_from_another_policy(monkeypatch):
+def test_policy_seed_depends_on_seed_of_problem(monkeypatch):
     seeds = []
 
     def spy(config: Any, env: Any) -> Any:
@@ -116,7 +116,7 @@ def test_every_search_starts_from_another_policy(monkeypatch):
     assert seeds[0] == seeds[3]
 
 
-def test_illegal_actions_are_not_taken(monkeypatch):
+def test_illegal_actions_are_never_taken(monkeypatch):
     step = TabularEnv.step
     taken = []
 

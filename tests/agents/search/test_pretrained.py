@@ -41,12 +41,12 @@ def lengths(budget: int) -> list[list[int]]:
         (9 * EPISODE, [1, 2, 4, 2]),
     ],
 )
-def test_episodes_double_as_long_as_the_budget_lasts(budget, times):
+def test_episode_length_doubles_while_budget_lasts(budget, times):
     assert lengths(budget) == [[BATCHES * each] * (STEPS + 1) for each in times]
 
 
 @pytest.mark.parametrize("rest", [1, BATCHES, EPISODE - 1])
-def test_a_rest_is_spent_in_steps_of_the_problem_and_no_longer_ones(rest):
+def test_rest_of_budget_is_spent_in_steps_of_normal_length(rest):
     *_, last = lengths(3 * EPISODE + rest)
     assert last == [BATCHES] * -(-rest // BATCHES)
 
@@ -55,7 +55,7 @@ def test_a_rest_is_spent_in_steps_of_the_problem_and_no_longer_ones(rest):
     ("strategy", "folder"),
     [(shipped_controller, SHIPPED), (shipped_edit_sequence, SHIPPED_SCHEDULE)],
 )
-def test_the_last_episode_is_that_of_the_policy_in_a_dense_start(strategy, folder):
+def test_last_episode_equals_policy_from_dense_start(strategy, folder):
     problem = Problem(make, 3 * EPISODE, 5)
     history = search(strategy, problem)
     seeds = np.random.default_rng(5).integers(2**31, size=3)  # of the problem, then two episodes
@@ -65,7 +65,7 @@ def test_the_last_episode_is_that_of_the_policy_in_a_dense_start(strategy, folde
     assert history.scores[STEPS + 1 :] == [info["score"] for info in infos]
 
 
-def test_evolution_goes_on_from_the_three_best_designs_of_half_the_budget(monkeypatch):
+def test_evolution_starts_from_three_best_designs_after_half_of_budget(monkeypatch):
     begun = []
 
     def watched(living: list[Any], rng: np.random.Generator) -> None:
@@ -86,7 +86,7 @@ def test_evolution_goes_on_from_the_three_best_designs_of_half_the_budget(monkey
 
 
 @pytest.mark.parametrize("strategy", [shipped_controller, evolved_designs, shipped_edit_sequence])
-def test_the_same_seed_gives_the_same_history(strategy):
+def test_history_is_determined_by_seed(strategy):
     one, same, other = (search(strategy, Problem(make, 200, seed)) for seed in (1, 1, 2))
     assert one.evaluations == same.evaluations
     assert one.scores != other.scores

@@ -122,7 +122,7 @@ def crowd(problem: Problem, rng: np.random.Generator, record: Record) -> list[Bu
 
 @every
 @pytest.mark.parametrize("seed", range(3))
-def test_every_reset_and_step_of_every_environment_and_copy_is_charged(make, seed, counter):
+def test_evaluations_are_charged_in_every_environment_and_copy(make, seed, counter):
     problem = Problem(make, 100 if make is tabular else 400, seed)
     record = Record()
     envs = crowd(problem, np.random.default_rng(seed), record)
@@ -134,7 +134,7 @@ def test_every_reset_and_step_of_every_environment_and_copy_is_charged(make, see
     assert problem.budget <= history.spent < problem.budget + max(costs(history))
 
 
-def test_the_charge_is_that_of_the_present_task(counter):
+def test_charge_is_cost_of_present_task(counter):
     problem = Problem(family, 2000, 0)
     search(random_search, problem)
     assert set(costs(problem.history)) == {25, 28}
@@ -142,7 +142,7 @@ def test_the_charge_is_that_of_the_present_task(counter):
 
 
 @pytest.mark.parametrize("budget", range(1, 13))
-def test_the_budget_is_overshot_by_the_rest_of_one_step_at_most(budget, counter):
+def test_budget_is_exceeded_by_less_than_one_evaluation(budget, counter):
     history = search(random_search, Problem(make, budget, 0))  # a step is 3 batches
     assert history.spent == counter.spent == -(-budget // 3) * 3
     exact = search(random_search, Problem(tabular, budget, 0))
@@ -150,7 +150,7 @@ def test_the_budget_is_overshot_by_the_rest_of_one_step_at_most(budget, counter)
 
 
 @either
-def test_what_is_refused_costs_nothing_and_changes_nothing(make, counter):
+def test_refused_evaluation_costs_and_changes_nothing(make, counter):
     problem = Problem(make, 20, 0)
     envs = crowd(problem, np.random.default_rng(0), Record())
     spent, n, best = counter.spent, len(problem.history.scores), problem.history.best_score
@@ -164,6 +164,14 @@ def test_what_is_refused_costs_nothing_and_changes_nothing(make, counter):
 
 
 @every
+def test_on_spent_receives_cost_of_every_evaluation(make):
+    shown: list[int] = []
+    problem = Problem(make, 100, 0, on_spent=shown.append)
+    crowd(problem, np.random.default_rng(0), Record())
+    assert shown == costs(problem.history)
+
+
+@every
 def test_making_and_copying_environments_is_free(make, counter):
     problem = Problem(make, 100, 0)
     problem.make(), deepcopy(problem.env), problem.make()
@@ -171,7 +179,7 @@ def test_making_and_copying_environments_is_free(make, counter):
 
 
 @either
-def test_as_many_evaluations_as_promised_can_be_had(make):
+def test_max_evaluations_is_number_within_budget(make):
     for budget in (3, 20, 62):
         problem = Problem(make, budget, 0)
         promised = problem.max_evaluations
@@ -184,7 +192,7 @@ def test_as_many_evaluations_as_promised_can_be_had(make):
 
 @every
 @pytest.mark.parametrize("seed", range(3))
-def test_the_archive_has_every_evaluation_in_order_and_the_first_of_the_best(make, seed):
+def test_history_has_every_evaluation_in_order_and_best_design(make, seed):
     problem = Problem(make, 400, seed)
     record = Record()
     crowd(problem, np.random.default_rng(seed), record)
@@ -198,7 +206,7 @@ def test_the_archive_has_every_evaluation_in_order_and_the_first_of_the_best(mak
     assert (best if make is tabular else network_bits(best)) == expected
 
 
-def test_of_equal_designs_the_first_stays_the_best():
+def test_first_of_equal_designs_stays_best():
     all_equal = replace(TABLE, val_correct=np.full_like(TABLE.val_correct, 20))
     problem = Problem(partial(TabularEnv, all_equal, penalty=0.0), 50, 0)
     record = Record()
@@ -209,7 +217,7 @@ def test_of_equal_designs_the_first_stays_the_best():
 
 @pytest.mark.parametrize("strategy", [random_search, random_from_best, hill_climbing])
 @pytest.mark.parametrize("penalty", [0.0, 0.1, 1.0])
-def test_evaluated_again_the_best_network_has_the_score_in_the_archive(strategy, penalty):
+def test_best_network_has_recorded_score_when_evaluated_again(strategy, penalty):
     """At the end of the search: nobody has trained on the network that was the best."""
     history = search(strategy, Problem(partial(make, penalty=penalty), 900, 0))
     best: Any = history.best
@@ -220,7 +228,7 @@ def test_evaluated_again_the_best_network_has_the_score_in_the_archive(strategy,
 
 @pytest.mark.parametrize("strategy", [random_search, random_from_best, hill_climbing])
 @pytest.mark.parametrize("penalty", [0.0, 0.1, 1.0])
-def test_looked_up_again_the_best_architecture_has_the_score_in_the_archive(strategy, penalty):
+def test_best_architecture_has_recorded_score_when_looked_up_again(strategy, penalty):
     history = search(strategy, Problem(partial(tabular, penalty=penalty), 300, 0))
     best: Any = history.best
     record = TABLE.query(best)
@@ -231,7 +239,7 @@ def test_looked_up_again_the_best_architecture_has_the_score_in_the_archive(stra
 # --- episodes from the best design ---
 
 
-def test_an_episode_goes_on_training_the_best_network():
+def test_start_from_best_trains_copy_of_best_network():
     problem, random_edits = Problem(make, 3000, 0), random_policy(0)
     env = StartFromBest(problem.make())
     assert env.reset(seed=1)[1]["score"] == make().reset(seed=1)[1]["score"]  # nothing was there
@@ -245,7 +253,7 @@ def test_an_episode_goes_on_training_the_best_network():
     assert network_bits(best) == before
 
 
-def test_an_episode_starts_with_the_best_architecture():
+def test_start_from_best_resets_to_best_architecture():
     problem, random_edits = Problem(tabular, 500, 0), random_policy(0)
     env = StartFromBest(problem.make())
     for _ in range(5):
@@ -260,7 +268,7 @@ def test_an_episode_starts_with_the_best_architecture():
 
 
 @every
-def test_the_same_seed_gives_the_same_history(make):
+def test_history_is_determined_by_seed(make):
     def run(seed: int) -> SearchHistory:
         problem = Problem(make, 400, seed)
         crowd(problem, np.random.default_rng(0), Record())
@@ -272,7 +280,7 @@ def test_the_same_seed_gives_the_same_history(make):
 
 
 @either
-def test_environments_and_episodes_of_a_problem_differ(make):
+def test_starts_differ_between_environments_and_episodes(make):
     problem = Problem(partial(make, penalty=(0.1, 1.0)), 1000, 0)
     envs = [problem.env, problem.make(), problem.make()]
     starts = [env.reset()[0].tobytes() for env in envs for _ in range(3)]
@@ -280,7 +288,7 @@ def test_environments_and_episodes_of_a_problem_differ(make):
 
 
 @either
-def test_a_seed_repeats_an_episode(make):
+def test_episode_is_repeated_with_same_seed(make):
     problem = Problem(make, 1000, 0)
     env = problem.make()
     first, others = env.reset(seed=5), [env.reset() for _ in range(2)]
@@ -289,7 +297,7 @@ def test_a_seed_repeats_an_episode(make):
 
 
 @either
-def test_a_copy_goes_on_as_the_original_would_and_leaves_it_as_it_was(make):
+def test_copy_continues_like_original_without_changing_it(make):
     problem = Problem(make, 1000, 0)
     env, rng = problem.env, np.random.default_rng(0)
     before_the_first = deepcopy(env)
@@ -308,7 +316,7 @@ def test_a_copy_goes_on_as_the_original_would_and_leaves_it_as_it_was(make):
 # --- the problem ---
 
 
-def test_a_problem_tells_what_its_environments_are():
+def test_attributes_describe_environments():
     live, table = Problem(make, 10, 0), Problem(tabular, 10, 0)
     assert (live.n_actions, live.episode_steps, live.tabular) == (len(ACTIONS), STEPS, False)
     assert table.n_actions == len(tabular_actions(SMALL_GRID))
@@ -317,19 +325,19 @@ def test_a_problem_tells_what_its_environments_are():
     assert live.grid == LIVE_GRID
 
 
-def test_every_architecture_of_the_live_grid_can_be_designed():
+def test_live_grid_is_within_limits_of_environment():
     assert LIVE_GRID.max_depth <= MAX_DEPTH
     assert LIVE_GRID.widths[-1] <= MAX_WIDTH
 
 
-def test_environments_are_made_with_the_settings_asked_for():
+def test_make_passes_arguments_to_environment():
     problem = Problem(make, 10, 0)
     assert problem.make(reward="score").unwrapped.reward == "score"
     assert problem.env.unwrapped.reward == "difference"
 
 
 @either
-def test_an_episode_asks_for_an_action_at_every_step(make):
+def test_play_asks_policy_for_action_at_every_step(make):
     problem = Problem(make, 1000, 0)
     rng, asked, taken = np.random.default_rng(0), [], []
 
@@ -351,7 +359,7 @@ def test_an_episode_asks_for_an_action_at_every_step(make):
 
 @either
 @pytest.mark.parametrize("length", [0, 2, STEPS, STEPS + 3])
-def test_a_sequence_is_played_to_its_end_then_nothing_is_changed(make, length):
+def test_play_sequence_takes_no_op_after_end_of_sequence(make, length):
     """Legal or not: an illegal action is as good as none."""
     problem = Problem(make, 1000, 0)
     actions = np.random.default_rng(1).integers(problem.n_actions, size=length).tolist()
@@ -363,12 +371,12 @@ def test_a_sequence_is_played_to_its_end_then_nothing_is_changed(make, length):
     assert problem.history.spent == (STEPS + 1) * problem.env.cost
 
 
-def test_the_first_action_changes_nothing_in_both_kinds_of_environments():
+def test_no_op_is_first_action_of_both_environments():
     assert ACTIONS[NO_OP].operation == "none"
     assert list(tabular_actions(SMALL_GRID))[NO_OP].operation == "none"
 
 
-def test_an_architecture_of_a_table_is_looked_up_once():
+def test_evaluate_looks_up_architecture_once_in_table():
     problem = Problem(partial(tabular, penalty=0.3), 1000, 0)
     scores = [problem.evaluate(architecture) for architecture in SMALL_GRID.architectures]
     np.testing.assert_allclose(scores, TABLE.scores(0.3), rtol=1e-12)
@@ -376,7 +384,7 @@ def test_an_architecture_of_a_table_is_looked_up_once():
     assert problem.history.best == TABLE.optimum(0.3)[0]
 
 
-def test_a_live_architecture_is_trained_from_scratch_for_as_long_as_an_episode(counter):
+def test_evaluate_trains_new_network_for_length_of_episode_when_live(counter):
     problem = Problem(make, 1000, 0)
     architecture = ((16, 0.5), (4, 1.0))
     found = problem.evaluate(architecture)
@@ -393,18 +401,18 @@ def test_a_live_architecture_is_trained_from_scratch_for_as_long_as_an_episode(c
 # --- the search ---
 
 
-def test_a_search_ends_with_its_budget():
+def test_search_ends_when_budget_is_spent():
     problem = Problem(tabular, 50, 0)
     assert search(random_search, problem) is problem.history
     assert problem.history.spent == 50
 
 
-def test_a_strategy_that_gives_up_early_is_reported():
+def test_search_raises_if_strategy_returns_early():
     with pytest.raises(RuntimeError, match="ended its search before its budget was spent"):
         search(lambda problem: None, Problem(tabular, 50, 0))
 
 
-def test_other_errors_of_a_strategy_are_not_hidden():
+def test_search_propagates_errors_of_strategy():
     def broken(problem: Problem) -> None:
         problem.env.reset()
         raise KeyError("a bug")

@@ -21,7 +21,7 @@ either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"
 
 
 @either
-def test_the_same_seed_gives_the_same_history(make):
+def test_history_is_determined_by_seed(make):
     one, same, other = (search(tournament_evolution, Problem(make, 150, s)) for s in (1, 1, 2))
     assert one.evaluations == same.evaluations
     assert one.scores != other.scores
@@ -29,7 +29,7 @@ def test_the_same_seed_gives_the_same_history(make):
 
 @either
 @pytest.mark.parametrize(("evaluations", "expected"), [(100, 10), (1500, 30), (9000, 100)])
-def test_the_population_grows_with_the_budget(make, evaluations, expected, monkeypatch):
+def test_population_size_depends_on_budget(make, evaluations, expected, monkeypatch):
     """The first mutant is made when the population is full."""
 
     class FullError(Exception):
@@ -66,7 +66,7 @@ def mutations(monkeypatch) -> list[tuple[float, float, int]]:
 
 
 @either
-def test_of_two_the_worse_gives_way_to_a_child_of_the_better(make, monkeypatch):
+def test_worse_of_two_is_replaced_by_child_of_better(make, monkeypatch):
     records = mutations(monkeypatch)
     problem = Problem(make, 150, 0)
     scores = search(partial(tournament_evolution, population_size=2), problem).scores
@@ -79,13 +79,13 @@ def test_of_two_the_worse_gives_way_to_a_child_of_the_better(make, monkeypatch):
 
 
 @either
-def test_lineages_outlive_episodes(make, monkeypatch):
+def test_lineages_continue_beyond_length_of_episode(make, monkeypatch):
     records = mutations(monkeypatch)
     search(partial(tournament_evolution, population_size=3), Problem(make, 150, 0))
     assert max(age for _, _, age in records) > STEPS
 
 
-def test_a_child_inherits_the_weights_and_leaves_the_parent_as_it_was():
+def test_child_inherits_weights_without_changing_parent():
     problem = Problem(make, 10_000, 0)
     parent = problem.make(episode_steps=100)
     parent.reset()
@@ -98,7 +98,7 @@ def test_a_child_inherits_the_weights_and_leaves_the_parent_as_it_was():
     assert (network.connections == weights).all()
 
 
-def test_two_children_with_the_same_mutation_are_trained_on_different_batches(monkeypatch):
+def test_children_with_same_mutation_are_trained_on_different_batches(monkeypatch):
     only_none = np.arange(39) == 0
     monkeypatch.setattr(BudgetedEnv, "action_masks", lambda self: only_none)
     problem = Problem(make, 10_000, 0)

@@ -42,7 +42,7 @@ def random_walks(problem: Problem) -> None:
 # --- the objective ---
 
 
-def test_the_first_gradient_is_that_of_reinforce():
+def test_first_gradient_equals_reinforce():
     controller = RecurrentController(4, ControllerSize(2, 6, 0.5), torch.Generator().manual_seed(0))
     rng = np.random.default_rng(0)
     episodes = []
@@ -63,7 +63,7 @@ def test_the_first_gradient_is_that_of_reinforce():
     assert any(gradient.abs().max() > 1e-2 for gradient in truth)
 
 
-def test_the_objective_and_its_gradient_are_those_worked_out_by_hand():
+def test_clipped_loss_and_gradient_equal_calculation_by_hand():
     ratios = [[1.5, 1.1, 0.5], [1.5, 0.9, 0.5]]
     new = torch.tensor(ratios).log().requires_grad_()
     loss = clipped_loss(new, torch.zeros(2, 3), torch.tensor([2.0, -1.0]))
@@ -79,7 +79,7 @@ def test_the_objective_and_its_gradient_are_those_worked_out_by_hand():
 # --- the search ---
 
 
-def test_each_update_is_ten_epochs_against_the_average_of_all_final_scores_before(monkeypatch):
+def test_update_has_ten_epochs_and_uses_final_scores_of_all_earlier_episodes(monkeypatch):
     updates, judged = [], []
 
     def spy(scores, past):
@@ -99,7 +99,7 @@ def test_each_update_is_ten_epochs_against_the_average_of_all_final_scores_befor
     assert judged == [1 + 10] * 3  # once for the probabilities at the draw
 
 
-def test_late_episodes_clearly_beat_random_ones():
+def test_late_episodes_beat_random_ones():
     budget = 400 * (STEPS + 1)
     late, random = [], []
     for seed in (0, 1):
@@ -114,7 +114,7 @@ def test_late_episodes_clearly_beat_random_ones():
 
 
 @pytest.mark.parametrize(("env", "budget"), [(tabular, 200), (make, 500)])
-def test_the_same_seed_gives_the_same_history(env, budget):
+def test_history_is_determined_by_seed(env, budget):
     histories = [search(recurrent_ppo, Problem(env, budget, seed)) for seed in (0, 0, 1)]
     one, again, other = [each.evaluations for each in histories]
     assert one == again
@@ -122,7 +122,7 @@ def test_the_same_seed_gives_the_same_history(env, budget):
 
 
 @pytest.mark.parametrize(("env", "budget"), [(tabular, 90), (make, 500)])
-def test_the_budget_is_spent_on_designs_of_the_problem(env, budget):
+def test_budget_is_spent_on_different_designs(env, budget):
     problem = Problem(env, budget, 0)
     history = search(recurrent_ppo, problem)
     assert budget <= history.spent < budget + 3

@@ -54,7 +54,7 @@ def controller_and_episodes() -> tuple[RecurrentController, list[Episode]]:
     return controller, episodes
 
 
-def test_the_gradient_is_the_one_derived_by_hand():
+def test_policy_loss_gradient_equals_derivation_by_hand():
     controller, episodes = controller_and_episodes()
     policy_loss(controller, episodes, torch.tensor([1.0, -2.0, 0.5])).backward()
     # d log pi(a) / d bias = onehot(a) - p; p is (1, 2, 3) / 6, or (1, 0, 3) / 4 without action 1.
@@ -65,7 +65,7 @@ def test_the_gradient_is_the_one_derived_by_hand():
     np.testing.assert_allclose(controller.head.bias.grad, truth, rtol=1e-5, atol=1e-7)
 
 
-def test_the_loss_is_the_one_worked_out_by_hand():
+def test_policy_loss_equals_calculation_by_hand():
     controller, episodes = controller_and_episodes()
     found = policy_loss(controller, episodes, torch.tensor([1.0, -2.0, 0.5])).item()
     sums = [np.log(1 / 6 * 2 / 6), np.log(3 / 4 * 3 / 6), np.log(2 / 6 * 1 / 4)]
@@ -75,7 +75,7 @@ def test_the_loss_is_the_one_worked_out_by_hand():
 # --- the baseline ---
 
 
-def test_the_moving_average_follows_its_recursion():
+def test_moving_average_equals_recursion():
     values = np.random.default_rng(0).normal(size=30)
     assert moving_average(values[:1]) == values[0]
     total = weight = 0.0
@@ -84,7 +84,7 @@ def test_the_moving_average_follows_its_recursion():
         assert moving_average(values[:count]) == pytest.approx(total / weight)
 
 
-def test_a_long_past_is_the_plain_exponential_average():
+def test_moving_average_equals_plain_exponential_average_for_long_past():
     values = np.random.default_rng(1).normal(size=20_000)
     average = 0.0
     for value in values:
@@ -92,7 +92,7 @@ def test_a_long_past_is_the_plain_exponential_average():
     assert moving_average(values) == pytest.approx(average, abs=1e-12)
 
 
-def test_the_baseline_knows_only_past_scores():
+def test_advantages_use_only_past_scores_as_baseline():
     past = [0.25, 0.5, 0.75]
     for scores in ([0.0, 1.0], [5.0, 7.0]):
         found = advantages(scores, past)
@@ -100,14 +100,14 @@ def test_the_baseline_knows_only_past_scores():
         np.testing.assert_allclose(found, np.array(scores) - moving_average(past), rtol=1e-6)
 
 
-def test_the_first_scores_are_compared_with_their_mean():
+def test_advantages_use_own_mean_when_there_is_no_past():
     assert advantages([1.0, 2.0, 6.0], []).tolist() == [-2, -1, 3]
 
 
 # --- the search ---
 
 
-def test_each_update_is_against_the_average_of_all_final_scores_before(monkeypatch):
+def test_update_uses_final_scores_of_all_earlier_episodes(monkeypatch):
     updates = []
 
     def spy(scores, past):
@@ -119,7 +119,7 @@ def test_each_update_is_against_the_average_of_all_final_scores_before(monkeypat
     assert updates == [(final[n : n + 8], final[:n]) for n in (0, 8, 16)]
 
 
-def test_late_episodes_clearly_beat_random_ones():
+def test_late_episodes_beat_random_ones():
     budget = 400 * (STEPS + 1)
     late, random = [], []
     for seed in (0, 1):
@@ -132,7 +132,7 @@ def test_late_episodes_clearly_beat_random_ones():
     assert np.mean(late) > np.mean(random) + np.std(random)
 
 
-def test_next_to_no_learning_rate_learns_next_to_nothing():
+def test_scores_do_not_improve_with_tiny_learning_rate():
     def slow(problem: Problem) -> None:
         reinforce(problem, learning_rate=1e-9)
 
@@ -141,7 +141,7 @@ def test_next_to_no_learning_rate_learns_next_to_nothing():
 
 
 @pytest.mark.parametrize(("env", "budget"), [(tabular, 100), (make, 400)])
-def test_the_same_seed_gives_the_same_history(env, budget):
+def test_history_is_determined_by_seed(env, budget):
     histories = [search(reinforce, Problem(env, budget, seed)) for seed in (0, 0, 1)]
     one, again, other = [each.evaluations for each in histories]
     assert one == again
@@ -149,7 +149,7 @@ def test_the_same_seed_gives_the_same_history(env, budget):
 
 
 @pytest.mark.parametrize(("env", "budget"), [(tabular, 90), (make, 400)])
-def test_the_budget_is_spent_on_designs_of_the_problem(env, budget):
+def test_budget_is_spent_on_different_designs(env, budget):
     problem = Problem(env, budget, 0)
     history = search(reinforce, problem)
     assert budget <= history.spent < budget + 3
