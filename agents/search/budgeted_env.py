@@ -11,6 +11,7 @@ from rlnas.agents.search.history import SearchHistory
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.searchable import SearchableEnv
 from rlnas.envs.tabular_env import TabularEnv
+from rlnas.nn.architecture import Architecture
 from rlnas.nn.network import SparseNetwork
 
 
@@ -49,7 +50,9 @@ class BudgetedEnv(gym.Wrapper):
         self.first_seed = seed
         self.on_spent = on_spent
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start an episode."""
         if seed is None:
             seed, self.first_seed = self.first_seed, None
@@ -58,16 +61,21 @@ class BudgetedEnv(gym.Wrapper):
         self._record(info)
         return observation, info
 
-    def step(self, action: Any) -> Any:
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Take an action."""
         self._check_budget()
-        outcome = self.env.step(action)
-        self._record(outcome[4])
-        return outcome
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self._record(info)
+        return observation, float(reward), terminated, truncated, info
 
     def action_masks(self) -> np.ndarray:
         """Bool `[actions]`: which actions are legal now."""
         return self.env.get_wrapper_attr("action_masks")()
+
+    @property
+    def current_design(self) -> SparseNetwork | Architecture:
+        """The design that the last reset or step evaluated."""
+        return self._searchable.current_design
 
     @property
     def cost(self) -> int:
@@ -84,8 +92,9 @@ class BudgetedEnv(gym.Wrapper):
 
     def _record(self, info: dict[str, Any]) -> None:
         weights = float(info["active_weights"])
-        design = self._searchable.current_design
-        self.history.add(self.cost, info["score"], info["val_accuracy"], weights, design)
+        self.history.add(
+            self.cost, info["score"], info["val_accuracy"], weights, self.current_design
+        )
         if self.on_spent is not None:
             self.on_spent(self.cost)
 
@@ -103,7 +112,9 @@ class StartFromBest(gym.Wrapper):
         env: the environment to wrap, a `BudgetedEnv`.
     """
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start an episode."""
         best = self.env.get_wrapper_attr("history").best
         if best is not None:

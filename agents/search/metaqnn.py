@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from math import log2
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -95,8 +95,7 @@ def play_epsilon_greedy(
 
 def describe(problem: Problem) -> State:
     """Hidden layers of the present design, and its neurons and weights by factors of two."""
-    env: Any = problem.env.unwrapped
-    design = env.current_design
+    design = problem.env.current_design
     if isinstance(design, SparseNetwork):
         widths = list(design.layer_sizes[1:-1])
     else:

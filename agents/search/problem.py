@@ -8,6 +8,7 @@ in the history of the problem.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 
 from rlnas.agents.policies.episode import steps_of_episode
@@ -106,7 +107,7 @@ class Problem:
         return info["score"]
 
 
-def final_score(env: Any, policy: Policy, seed: int | None = None) -> float:
+def final_score(env: gym.Env, policy: Policy, seed: int | None = None) -> float:
     """Play one episode.
 
     Args:

@@ -63,7 +63,7 @@ def test_edit_sequence_is_determined_by_seed(evolved, tmp_path):
     assert files_in(other)["policy.json"] != files_in(evolved)["policy.json"]
 
 
-def test_assess_and_design_accept_edit_sequence_as_policy(evolved, tmp_path, capsys):
+def test_assess_and_design_take_a_schedule_as_a_policy(evolved, tmp_path, capsys):
     assert main(["assess", "--policy", str(evolved), "--episodes", "2"]) == 0
     assert "trained" in capsys.readouterr().out
     out = tmp_path / "design"
