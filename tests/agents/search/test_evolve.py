@@ -41,17 +41,17 @@ def evolved(tmp_path_factory) -> Path:
 def test_run_folder_has_settings_and_edit_sequence(evolved):
     assert files_in(evolved).keys() == {"config.json", "policy.json"}
     assert json.loads((evolved / "config.json").read_text())["penalty"] == [0.05, 0.5]
-    schedule = json.loads((evolved / "policy.json").read_text())["schedule"]
-    assert len(schedule) == STEPS
-    assert set(schedule) <= {str(action) for action in ACTIONS}
+    sequence = json.loads((evolved / "policy.json").read_text())["schedule"]
+    assert len(sequence) == STEPS
+    assert set(sequence) <= {str(action) for action in ACTIONS}
 
 
 def test_policy_plays_edit_sequence_regardless_of_observation(evolved):
-    schedule = json.loads((evolved / "policy.json").read_text())["schedule"]
+    sequence = json.loads((evolved / "policy.json").read_text())["schedule"]
     for seed in range(3):
         _, history = play_episode(env_like(evolved), load_policy(evolved), seed)
         taken = [info["action"] for info in history[1:]]
-        legal_or_none = [(name, "none") for name in schedule]
+        legal_or_none = [(name, "none") for name in sequence]
         assert all(name in pair for name, pair in zip(taken, legal_or_none, strict=True))
         assert all(info["applied"] for info in history[1:])
 
@@ -77,7 +77,7 @@ def test_command_names_folder_after_task_by_default(tmp_path, monkeypatch, capsy
     arguments = ["--dataset", "wine", "--episode-steps", str(STEPS), "--budget", budget]
     assert main(["evolve", *arguments, "--seed", "3"]) == 0
     folder = Path("runs/wine-evolution-3")
-    assert capsys.readouterr().out == f"schedule in {folder}\n"
+    assert capsys.readouterr().out == f"edit sequence in {folder}\n"
     assert (folder / "policy.json").is_file()
 
 
