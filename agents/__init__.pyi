@@ -12,5 +12,5 @@ from .experiments.compare import SearchTask as SearchTask, compare as compare
 from .policies.environments import env_like as env_like
 from .policies.episode import play_episode as play_episode, random_policy as random_policy
 from .policies.policy import Policy as Policy, load_policy as load_policy
-from .search.evolution import evolve as evolve
+from .search.evolve import evolve as evolve
 from .training.ppo import resume as resume, train as train

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from rlnas.agents.distributed.jobs import Call, own_folder, run_all
-from rlnas.agents.search.problem import Problem, SearchHistory, Strategy, search
+from rlnas.agents.search.history import SearchHistory
+from rlnas.agents.search.problem import Problem, Strategy, search
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
 from rlnas.envs.design_env import DesignEnv
@@ -31,15 +32,15 @@ from rlnas.tabular.table import Table
 CONTROLLER = "controller"
 
 METHODS = {
-    CONTROLLER: "rlnas.agents.search.ppo_search:controller_search",
+    CONTROLLER: "rlnas.agents.search.ppo_search:ppo_search",
     "shipped_controller": "rlnas.agents.search.pretrained:shipped_controller",
     "evolved_designs": "rlnas.agents.search.pretrained:evolved_designs",
-    "shipped_schedule": "rlnas.agents.search.pretrained:shipped_schedule",
+    "shipped_edit_sequence": "rlnas.agents.search.pretrained:shipped_edit_sequence",
     "random": "rlnas.agents.search.random_search:random_search",
     "random_from_best": "rlnas.agents.search.random_search:random_from_best",
     "hill_climbing": "rlnas.agents.search.hill_climbing:hill_climbing",
-    "reinforce": "rlnas.agents.search.reinforce:reinforce",
-    "recurrent_ppo": "rlnas.agents.search.recurrent_ppo:recurrent_ppo",
+    "reinforce": "rlnas.agents.search.recurrent.reinforce:reinforce",
+    "recurrent_ppo": "rlnas.agents.search.recurrent.ppo:recurrent_ppo",
     "metaqnn": "rlnas.agents.search.metaqnn:metaqnn",
     "tournament_evolution": "rlnas.agents.search.tournament_evolution:tournament_evolution",
     "aging_evolution": "rlnas.agents.search.aging_evolution:aging_evolution",
@@ -49,7 +50,7 @@ METHODS = {
 }
 """Where each search strategy is; imported when it is used, since some need extras."""
 
-LIVE_ONLY = ("shipped_controller", "evolved_designs", "shipped_schedule")
+LIVE_ONLY = ("shipped_controller", "evolved_designs", "shipped_edit_sequence")
 """Strategies that were trained in live environments, and cannot read what tables show."""
 
 Result = dict[str, Any]
@@ -210,19 +211,19 @@ def run(task: SearchTask, method: str, seed: int) -> Result:
         `curve`, float `[POINTS]`, the best score when each of `budgets` was spent. Of the design
         with the best score: `score`, `active_weights`, `test_accuracy`, `test_score`, in which
         that stands in for validation accuracy, and in a table `regret`, by mean validation
-        accuracy. `hypervolume` of the archive, `evaluations` in it, and `seconds`.
+        accuracy. `hypervolume` of all designs, the number of `evaluations`, and `seconds`.
     """
     torch.set_num_threads(1)
     began = perf_counter()
-    archive = search(strategy(method), task.problem(seed))
-    facts, reference = _judge(task, archive)
+    history = search(strategy(method), task.problem(seed))
+    facts, reference = _judge(task, history)
     return {
         **facts,
-        "score": archive.best_score,
-        "hypervolume": hypervolume(archive, reference),
-        "evaluations": len(archive.scores),
+        "score": history.best_score,
+        "hypervolume": hypervolume(history, reference),
+        "evaluations": len(history.evaluations),
         "seconds": perf_counter() - began,
-        "curve": best_so_far(archive, budgets(task.budget)).tolist(),
+        "curve": best_so_far(history, task.budget, budgets(task.budget)).tolist(),
     }
 
 
@@ -231,35 +232,35 @@ def budgets(budget: int) -> np.ndarray:
     return np.geomspace(budget / 100, budget, POINTS)
 
 
-def best_so_far(archive: SearchHistory, places: np.ndarray) -> np.ndarray:
+def best_so_far(history: SearchHistory, budget: int, places: np.ndarray) -> np.ndarray:
     """The best score when each of some budgets was spent; at first, the first score.
 
     Args:
-        archive: of a search.
+        history: of a search.
+        budget: of the search; the last evaluation may have cost more.
         places: float64 `[n]`.
     """
-    best = np.maximum.accumulate(archive.scores)
-    paid = np.minimum(archive.spents, archive.budget)  # the last may cost more
+    best = np.maximum.accumulate(history.scores)
+    paid = [min(each.cumulative_cost, budget) for each in history.evaluations]
     return best[np.maximum(np.searchsorted(paid, places, side="right") - 1, 0)]
 
 
-def hypervolume(archive: SearchHistory, reference: int) -> float:
+def hypervolume(history: SearchHistory, reference: int) -> float:
     """Area that the designs dominate of validation error against relative weights, both up to 1.
 
     Args:
-        archive: of a search.
+        history: of a search.
         reference: the weights that count as 1.
     """
     from moocore import hypervolume as area
 
-    points = np.column_stack([1 - np.array(archive.accuracies), np.array(archive.weights)])
-    points[:, 1] /= reference
-    return float(area(points, ref=[1.0, 1.0]))
+    points = [(1 - each.accuracy, each.weights / reference) for each in history.evaluations]
+    return float(area(np.array(points), ref=[1.0, 1.0]))
 
 
-def _judge(task: SearchTask, archive: SearchHistory) -> tuple[dict[str, float], int]:
-    """What the archive does not hold of its best design, and the task's reference weights."""
-    best = archive.best
+def _judge(task: SearchTask, history: SearchHistory) -> tuple[dict[str, float], int]:
+    """What the history does not hold of its best design, and the task's reference weights."""
+    best = history.best
     assert best is not None  # a search evaluates something
     data = task.load()
     if isinstance(data, Dataset):

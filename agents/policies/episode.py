@@ -1,7 +1,9 @@
-"""One episode: an environment, a policy, and what was designed."""
+"""Playing one episode: an environment, a policy, and what was designed."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
+import gymnasium as gym
 import numpy as np
 
 from rlnas.agents.policies.policy import Policy
@@ -9,8 +11,48 @@ from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.progress import progress
 
 
+class EpisodeStep(NamedTuple):
+    """What an environment returned from `reset` or from one `step`.
+
+    Attributes:
+        observation: what it shows now.
+        action: the action that was taken; None after `reset`.
+        reward: what the action was paid; 0 after `reset`.
+        info: the info of the environment.
+    """
+
+    observation: np.ndarray
+    action: int | None
+    reward: float
+    info: dict[str, Any]
+
+
+def steps_of_episode(
+    env: gym.Env, policy: Policy, seed: int | None = None
+) -> Iterator[EpisodeStep]:
+    """Play one episode, from the reset to its end.
+
+    Args:
+        env: an environment of rlnas, perhaps in wrappers: it has `action_masks`.
+        policy: chooses an action for an observation and a mask.
+        seed: seed of the episode; by default the generator of the environment goes on.
+
+    Yields:
+        The reset, then every step; each is taken when it is asked for.
+    """
+    observation, info = env.reset(seed=seed)
+    yield EpisodeStep(observation, None, 0.0, info)
+    action_masks = env.get_wrapper_attr("action_masks")
+    over = False
+    while not over:
+        action = policy(observation, action_masks())
+        observation, reward, terminated, truncated, info = env.step(action)
+        over = terminated or truncated
+        yield EpisodeStep(observation, action, float(reward), info)
+
+
 def random_policy(seed: int) -> Policy:
-    """A policy that draws a legal action at random."""
+    """A policy that draws each action uniformly from the legal ones."""
     rng = np.random.default_rng(seed)
     return lambda observation, mask: int(rng.choice(np.flatnonzero(mask)))
 
@@ -18,29 +60,29 @@ def random_policy(seed: int) -> Policy:
 def play_episode(
     env: DesignEnv, policy: Policy, seed: int, progress_bar: bool = False
 ) -> tuple[Design, list[dict[str, Any]]]:
-    """Play one episode.
+    """Play one episode and keep its best design.
 
     Args:
-        env: of one data set.
-        policy: that designs.
-        seed: of the episode.
-        progress_bar: show one of the edits.
+        env: an environment of one data set.
+        policy: chooses the edits.
+        seed: seed of the episode.
+        progress_bar: whether to show a progress bar of the edits.
 
     Returns:
-        The design with the best score of the episode; the info of the start and of every step,
-        with the words of the environment.
+        The design with the highest score of the episode, the first of several; and the info of the
+        reset and of every step, with the words of the environment.
     """
-    env.best = None
+    history: list[dict[str, Any]] = []
+    best: Design | None = None
     with progress(progress_bar, total=env.episode_steps, unit="edit", desc="designing") as bar:
-        observation, info = env.reset(seed=seed)
-        history = [info | env.words]
-        over = False
-        while not over:
-            action = policy(observation, env.action_masks())
-            observation, _, over, _, info = env.step(action)
-            history.append(info | env.words)
-            now = f"{info['val_accuracy']:.2%} with {info['active_weights']:,} weights"
-            bar.set_postfix_str(now, refresh=False)
-            bar.update()
-    assert env.best is not None
-    return env.best, history
+        for step in steps_of_episode(env, policy, seed):
+            info = step.info | env.words
+            history.append(info)
+            if best is None or info["score"] > best.info["score"]:
+                best = Design(env.current_design, info)
+            if step.action is not None:
+                now = f"{info['val_accuracy']:.2%} with {info['active_weights']:,} weights"
+                bar.set_postfix_str(now, refresh=False)
+                bar.update()
+    assert best is not None
+    return best, history

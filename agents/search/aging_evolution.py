@@ -7,76 +7,83 @@ import numpy as np
 
 from rlnas.agents.search.problem import Problem
 
-Genotype = tuple[int, ...]
-"""The actions of one episode."""
+ActionSequence = tuple[int, ...]
+"""The actions of one episode, which may be illegal and then change nothing."""
 
 
 def aging_evolution(
-    problem: Problem, population: int | None = None, sample: int | None = None
+    problem: Problem, population_size: int | None = None, sample_size: int | None = None
 ) -> None:
-    """Evolve the actions of an episode; every sequence is played from the start.
+    """Evolve the sequence of actions of an episode.
 
-    Real et al. 2019, "Regularized evolution for image classifier architecture search". The
-    genotype may hold actions that turn out to be illegal, which change nothing.
+    Real et al. 2019, "Regularized evolution for image classifier architecture search". Here an
+    individual is a sequence of edits instead of an architecture; every sequence is played from the
+    start of a new episode.
 
     Args:
-        problem: what is designed.
-        population: how many live; by default 100 as in the paper, or 20 if the budget allows fewer
-            than 1000 episodes.
-        sample: how many compete to be the parent; by default a quarter of the population, as in
-            the paper.
+        problem: what is searched.
+        population_size: by default 100 as in the paper, or 20 if the budget pays for fewer than
+            1000 episodes.
+        sample_size: how many individuals compete to be the parent; by default a quarter of the
+            population, as in the paper.
 
     Raises:
         BudgetSpent: the search is over.
     """
-    if population is None:
-        episodes = problem.evaluations // (problem.episode_steps + 1)
-        population = 100 if episodes >= 1000 else 20
-    if sample is None:
-        sample = population // 4
-    n_actions, length = problem.n_actions, problem.episode_steps
-    for _ in evolve(problem.play_sequence, n_actions, length, population, sample, problem.rng):
+    if population_size is None:
+        population_size = 100 if problem.max_episodes >= 1000 else 20
+    if sample_size is None:
+        sample_size = population_size // 4
+    for _ in evolve_population(
+        problem.play_sequence,
+        problem.n_actions,
+        problem.episode_steps,
+        population_size,
+        sample_size,
+        problem.rng,
+    ):
         pass
 
 
-def evolve(
-    evaluate: Callable[[Genotype], float],
+def evolve_population(
+    fitness: Callable[[ActionSequence], float],
     n_actions: int,
     length: int,
-    population: int,
-    sample: int,
+    population_size: int,
+    sample_size: int,
     rng: np.random.Generator,
-) -> Iterator[tuple[Genotype, float]]:
-    """Aging evolution of sequences (Real et al. 2019, algorithm 1), without an end.
+) -> Iterator[tuple[ActionSequence, float]]:
+    """Aging evolution of sequences without an end (algorithm 1 of Real et al. 2019).
 
-    The first are random. From then on some are drawn from the population, with replacement; the
-    fittest of them is the parent of the next, and the oldest of the population dies.
+    The first sequences are random. From then on a sample is drawn from the population with
+    replacement, its fittest sequence is the parent of the next one, and the oldest sequence of the
+    population dies.
 
     Args:
-        evaluate: the fitness of a sequence, the higher the better; may be noisy.
-        n_actions: the sequences hold numbers from 0 to below this, at least 2.
-        length: of a sequence.
-        population: how many live.
-        sample: how many compete to be the parent, at least 1.
+        fitness: evaluates a sequence, higher is better; may be noisy.
+        n_actions: the sequences hold numbers from 0 to `n_actions - 1`; at least 2.
+        length: length of a sequence.
+        population_size: number of sequences alive.
+        sample_size: number of sequences that compete to be the parent, at least 1.
         rng: source of randomness.
 
     Yields:
-        Every sequence that was evaluated, and its fitness, in order.
+        Every sequence that was evaluated and its fitness, in order.
     """
-    living: deque[tuple[Genotype, float]] = deque(maxlen=population)
+    population: deque[tuple[ActionSequence, float]] = deque(maxlen=population_size)
     while True:
-        if len(living) < population:
+        if len(population) < population_size:
             actions = tuple(rng.integers(n_actions, size=length).tolist())
         else:
-            drawn = rng.integers(population, size=sample).tolist()
-            parent, _ = max((living[number] for number in drawn), key=lambda one: one[1])
+            sample = rng.integers(population_size, size=sample_size).tolist()
+            parent, _ = max((population[index] for index in sample), key=lambda one: one[1])
             actions = mutate(parent, n_actions, rng)
-        living.append((actions, evaluate(actions)))  # beyond `maxlen` the oldest leaves
-        yield living[-1]
+        population.append((actions, fitness(actions)))  # beyond `maxlen` the oldest leaves
+        yield population[-1]
 
 
-def mutate(actions: Genotype, n_actions: int, rng: np.random.Generator) -> Genotype:
-    """The sequence with another action at one random position."""
-    place = int(rng.integers(len(actions)))
-    other = (actions[place] + int(rng.integers(1, n_actions))) % n_actions
-    return (*actions[:place], other, *actions[place + 1 :])
+def mutate(actions: ActionSequence, n_actions: int, rng: np.random.Generator) -> ActionSequence:
+    """A copy of a sequence with another action at one random position."""
+    position = int(rng.integers(len(actions)))
+    other = (actions[position] + int(rng.integers(1, n_actions))) % n_actions
+    return (*actions[:position], other, *actions[position + 1 :])

@@ -1,23 +1,24 @@
-"""Cartesian genetic programming: a (1 + lambda) evolution of graphs that express edit sequences."""
+"""Cartesian genetic programming: a (1 + lambda) evolution of graphs that encode edit sequences."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from rlnas.agents.search.aging_evolution import ActionSequence
 from rlnas.agents.search.problem import Problem
 
 ACTION, SOURCE = range(2)
 """Rows of a genotype.
 
-A genotype is int64 `[2, nodes + 2]`, a column for each node: the input (0), the nodes in a row, the
-output. A node has an action and a source, an earlier column; the output has a source only, the
-input nothing.
+A genotype is int64 `[2, nodes + 2]`, with a column for each node: the input (0), the nodes in a
+row, the output. A node has an action and a source, which is an earlier column; the output has only
+a source, the input neither.
 """
 
 
-class Ranges(NamedTuple):
-    """The values that genes may have: from `low` to below `high`, int64 `[2, nodes + 2]`."""
+class GeneRanges(NamedTuple):
+    """The values that genes may have: from `low` to `high - 1`, int64 `[2, nodes + 2]` each."""
 
     low: np.ndarray
     high: np.ndarray
@@ -25,7 +26,7 @@ class Ranges(NamedTuple):
 
 def cartesian_programming(
     problem: Problem,
-    children: int = 2,
+    n_children: int = 2,
     mutation_rate: float = 0.05,
     levels_back: int = 10,
     nodes_per_step: int = 3,
@@ -33,43 +34,46 @@ def cartesian_programming(
     """Evolve the actions of an episode, encoded as a path through a row of nodes.
 
     Suganuma et al. 2017, "A genetic programming approach to designing convolutional neural network
-    architectures", section 3. Only nodes on the path from the output back to the input
-    are expressed; the others drift. Every sequence is played from the start.
+    architectures", section 3. Here a node holds an edit instead of a layer. Only nodes on the path
+    from the output back to the input are active, the others drift. Every sequence is played from
+    the start of a new episode.
 
     Args:
-        problem: what is designed.
-        children: of each generation (lambda).
+        problem: what is searched.
+        n_children: children of each generation (lambda).
         mutation_rate: probability that a gene is redrawn.
-        levels_back: how many columns back a source may be.
-        nodes_per_step: nodes for each step of an episode.
+        levels_back: the largest distance, in columns, between a node and its source.
+        nodes_per_step: number of nodes for each step of an episode.
 
     Raises:
         BudgetSpent: the search is over.
     """
     length = problem.episode_steps
     ranges = gene_ranges(nodes_per_step * length, problem.n_actions, levels_back)
-    for _ in evolve(problem.play_sequence, ranges, length, children, mutation_rate, problem.rng):
+    for _ in evolve_graph(
+        problem.play_sequence, ranges, length, n_children, mutation_rate, problem.rng
+    ):
         pass
 
 
-def evolve(
-    evaluate: Callable[[tuple[int, ...]], float],
-    ranges: Ranges,
+def evolve_graph(
+    fitness: Callable[[ActionSequence], float],
+    ranges: GeneRanges,
     length: int,
-    children: int,
+    n_children: int,
     mutation_rate: float,
     rng: np.random.Generator,
 ) -> Iterator[tuple[np.ndarray, float]]:
-    """(1 + lambda) evolution, without an end.
+    """(1 + lambda) evolution of a genotype without an end.
 
-    The parent gives way only to a child that is strictly better; where none is, the genes of the
-    parent that are not expressed are mutated.
+    The parent is replaced only by a child that is strictly better. If there is none, the inactive
+    genes of the parent are mutated.
 
     Args:
-        evaluate: the fitness of the sequence that a genotype expresses.
-        ranges: of the genes.
-        length: of the longest sequence.
-        children: of each generation.
+        fitness: evaluates the actions that a genotype encodes, higher is better.
+        ranges: the values that genes may have.
+        length: length of the longest sequence.
+        n_children: children of each generation.
         mutation_rate: probability that a gene is redrawn, above 0.
         rng: source of randomness.
 
@@ -77,31 +81,31 @@ def evolve(
         The parent of each generation and its fitness.
     """
     parent = rng.integers(ranges.low, ranges.high)
-    fitness = evaluate(expressed(parent, length))
+    parent_fitness = fitness(active_actions(parent, length))
     while True:
-        yield parent, fitness
-        brood = [mutated(parent, ranges, length, mutation_rate, rng) for _ in range(children)]
-        results = [evaluate(expressed(child, length)) for child in brood]
+        yield parent, parent_fitness
+        children = [mutate(parent, ranges, length, mutation_rate, rng) for _ in range(n_children)]
+        results = [fitness(active_actions(child, length)) for child in children]
         best = int(np.argmax(results))
-        if results[best] > fitness:
-            parent, fitness = brood[best], results[best]
+        if results[best] > parent_fitness:
+            parent, parent_fitness = children[best], results[best]
         else:
-            parent = drifted(parent, ranges, mutation_rate, rng)
+            parent = mutate_inactive(parent, ranges, mutation_rate, rng)
 
 
-def gene_ranges(nodes: int, n_actions: int, levels_back: int) -> Ranges:
-    """The ranges of the genes of a row of nodes."""
+def gene_ranges(nodes: int, n_actions: int, levels_back: int) -> GeneRanges:
+    """The values that the genes of a row of nodes may have."""
     low, high = np.zeros((2, 2, nodes + 2), np.int64)
     columns = np.arange(nodes + 2)
     low[SOURCE] = np.maximum(columns - levels_back, 0)
     high[SOURCE] = np.maximum(columns, 1)
     high[ACTION] = n_actions
-    high[ACTION, [0, -1]] = 1  # genes of a single value never change
-    return Ranges(low, high)
+    high[ACTION, [0, -1]] = 1  # genes with a single value never change
+    return GeneRanges(low, high)
 
 
-def path(genes: np.ndarray) -> list[int]:
-    """The columns of the expressed nodes, from the input to the output, both left out."""
+def active_columns(genes: np.ndarray) -> list[int]:
+    """The columns of the active nodes, from the input to the output, without these two."""
     columns = []
     column = int(genes[SOURCE, -1])
     while column > 0:
@@ -110,38 +114,52 @@ def path(genes: np.ndarray) -> list[int]:
     return columns[::-1]
 
 
-def expressed(genes: np.ndarray, length: int) -> tuple[int, ...]:
-    """The actions of the expressed nodes, cut to a length."""
-    return tuple(genes[ACTION, path(genes)[:length]].tolist())
+def active_actions(genes: np.ndarray, length: int) -> ActionSequence:
+    """The actions of the active nodes, at most `length` of them."""
+    return tuple(genes[ACTION, active_columns(genes)[:length]].tolist())
 
 
-def mutated(
-    parent: np.ndarray, ranges: Ranges, length: int, rate: float, rng: np.random.Generator
+def mutate(
+    parent: np.ndarray, ranges: GeneRanges, length: int, rate: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """A child that expresses another sequence.
+    """A child that encodes other actions than its parent.
 
-    Mutation is repeated until an active gene has changed. A change that leaves the sequence as it
-    was does not count: it would be evaluated in vain.
+    Mutation is repeated until the encoded actions differ: to evaluate the same ones again would
+    waste budget.
     """
-    everywhere = np.ones(parent.shape, bool)
+    all_genes = np.ones(parent.shape, bool)
     while True:
-        child = _redrawn(parent, everywhere, ranges, rate, rng)
-        if expressed(child, length) != expressed(parent, length):
+        child = _redraw(parent, all_genes, ranges, rate, rng)
+        if active_actions(child, length) != active_actions(parent, length):
             return child
 
 
-def drifted(genes: np.ndarray, ranges: Ranges, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """The genotype with its inactive genes mutated, which expresses the same sequence."""
-    inactive = np.ones(genes.shape, bool)
-    inactive[:, [*path(genes), -1]] = False
-    return _redrawn(genes, inactive, ranges, rate, rng)
-
-
-def _redrawn(
-    genes: np.ndarray, which: np.ndarray, ranges: Ranges, rate: float, rng: np.random.Generator
+def mutate_inactive(
+    genes: np.ndarray, ranges: GeneRanges, rate: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Some of the genes that `which` (bool) allows have another value, as likely as any other."""
-    sizes = ranges.high - ranges.low
-    chosen = which & (rng.random(genes.shape) < rate) & (sizes > 1)
-    shift = rng.integers(1, np.maximum(sizes, 2))
-    return np.where(chosen, ranges.low + (genes - ranges.low + shift) % sizes, genes)
+    """A copy with mutated inactive genes, which encodes the same actions."""
+    inactive = np.ones(genes.shape, bool)
+    inactive[:, [*active_columns(genes), -1]] = False
+    return _redraw(genes, inactive, ranges, rate, rng)
+
+
+def _redraw(
+    genes: np.ndarray,
+    allowed: np.ndarray,
+    ranges: GeneRanges,
+    rate: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """A copy in which genes have another value, drawn uniformly.
+
+    Args:
+        genes: int64 `[2, columns]`.
+        allowed: bool `[2, columns]`, which genes may change.
+        ranges: the values that genes may have.
+        rate: probability that an allowed gene changes.
+        rng: source of randomness.
+    """
+    n_values = ranges.high - ranges.low
+    chosen = allowed & (rng.random(genes.shape) < rate) & (n_values > 1)
+    shift = rng.integers(1, np.maximum(n_values, 2))
+    return np.where(chosen, ranges.low + (genes - ranges.low + shift) % n_values, genes)

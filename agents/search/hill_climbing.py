@@ -4,22 +4,25 @@ from copy import deepcopy
 
 import numpy as np
 
-from rlnas.agents.search.problem import CountedEnv, Problem
+from rlnas.agents.search.budgeted_env import BudgetedEnv
+from rlnas.agents.search.problem import Problem
 from rlnas.envs.actions import NO_OP
 
 
-def hill_climbing(problem: Problem, tried: int = 8) -> None:
+def hill_climbing(problem: Problem, n_children: int = 8) -> None:
     """Climb from the start of one episode after the other.
 
     Elsken et al. 2017, "Simple and efficient architecture search for convolutional neural
-    networks", algorithm 1: in every step some children of the present network are trained for a
-    moment and the best goes on. One child is the network itself, trained on, with action "none".
-    Copies of a live environment have the same generator, so that children see the same batches.
+    networks", algorithm 1: in every step, children of the present network are trained briefly and
+    the best becomes the present network. One child is the network itself, trained further (action
+    "none"). Here a child differs by one edit instead of several network morphisms, and training
+    has the length of a step of the environment. Copies of a live environment have the same state
+    of the generator, so that all children are trained on the same batches.
 
     Args:
-        problem: what is designed.
-        tried: children in each step, "none" among them (n_neigh of the paper); fewer if fewer
-            actions are legal.
+        problem: what is searched.
+        n_children: children in each step (n_neigh of the paper), or as many as there are legal
+            actions if these are fewer.
 
     Raises:
         BudgetSpent: the search is over.
@@ -29,12 +32,12 @@ def hill_climbing(problem: Problem, tried: int = 8) -> None:
         if over:
             env.reset()
         legal = np.flatnonzero(env.action_masks())
-        others = problem.rng.permutation(legal[legal != NO_OP])[: tried - 1]
-        children = [_child(env, action) for action in (NO_OP, *others.tolist())]
-        env, _, over = max(children, key=lambda child: child[1])  # "none" if it is as good
+        edits = problem.rng.permutation(legal[legal != NO_OP])[: n_children - 1]
+        children = [_child(env, action) for action in (NO_OP, *edits.tolist())]
+        env, _, over = max(children, key=lambda child: child[1])  # on a tie the first, "none"
 
 
-def _child(env: CountedEnv, action: int) -> tuple[CountedEnv, float, bool]:
+def _child(env: BudgetedEnv, action: int) -> tuple[BudgetedEnv, float, bool]:
     """A copy of the environment after an action, its score, and whether the episode is over."""
     child = deepcopy(env)
     _, _, terminated, truncated, info = child.step(action)

@@ -2,27 +2,28 @@
 
 from collections import defaultdict
 from math import log2
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from rlnas.agents.search.problem import Problem
+from rlnas.nn.network import SparseNetwork
 
 State = tuple[int, ...]
 """Steps taken, hidden layers, and the rounded binary logarithms of neurons and of weights."""
 
-Values = defaultdict[State, list[float]]
-"""Q: for every state the expected final score after each action."""
+QValues = defaultdict[State, list[float]]
+"""For every state, the expected final score after each action."""
 
 EXPLORATION = (
     *((1.0, 1500), (0.9, 100), (0.8, 100), (0.7, 100)),
     *((epsilon, 150) for epsilon in (0.6, 0.5, 0.4, 0.3, 0.2, 0.1)),
 )
-"""Epsilon, and for how many of 2700 networks (settings of Baker et al. 2017)."""
+"""Epsilon, and for how many of 2700 networks it holds (settings of Baker et al. 2017)."""
 
 
-class Step(NamedTuple):
-    """What was done in a state, and what might have been."""
+class Decision(NamedTuple):
+    """The action that was taken in a state, and the legal actions."""
 
     state: State
     action: int
@@ -30,51 +31,54 @@ class Step(NamedTuple):
 
 
 def metaqnn(
-    problem: Problem, learning_rate: float = 0.01, initial: float = 0.5, replays: int = 128
+    problem: Problem, learning_rate: float = 0.01, initial_value: float = 0.5, replays: int = 128
 ) -> None:
     """Learn the actions of an episode by Q-learning.
 
-    Baker et al. 2017, "Designing neural network architectures using reinforcement learning",
-    with the settings of the authors' code: no discount, the score of the last design is the only
-    reward, and exploration falls in the same proportions, here of the budget.
+    Baker et al. 2017, "Designing neural network architectures using reinforcement learning", with
+    the settings of the authors' code: no discount, and the score of the last design as the only
+    reward. Epsilon decreases in the same proportions, here of the budget. An action is an edit
+    instead of the next layer, and a state describes the whole network instead of its last layer.
 
-    The steps taken are part of the state, as the depth reached is in the paper. Without them a
-    state could be its own successor, and any value high enough would then be consistent with
-    itself; and a state would have one value however many edits are still to come.
+    The number of steps taken is part of the state, as the depth is in the paper. Without it a state
+    could be its own successor, so that any value that is high enough would be consistent with
+    itself; and a state would have the same value however many edits remain.
 
     Args:
-        problem: what is designed.
+        problem: what is searched.
         learning_rate: alpha of the paper.
-        initial: value of what was never tried.
-        replays: episodes that are drawn from all stored ones and learned from after each episode.
+        initial_value: Q-value of an action that was never tried.
+        replays: after each episode, the number of stored episodes that are drawn and learned from.
 
     Raises:
         BudgetSpent: the search is over.
     """
-    rng, archive = problem.rng, problem.archive
-    values: Values = defaultdict(lambda: [initial] * problem.n_actions)
-    episodes: list[tuple[list[Step], float]] = []
+    rng = problem.rng
+    values: QValues = defaultdict(lambda: [initial_value] * problem.n_actions)
+    episodes: list[tuple[list[Decision], float]] = []
     while True:
-        epsilon = exploration(archive.spent / archive.budget)
-        episodes.append(play(problem, values, epsilon))
-        for number in rng.integers(len(episodes), size=replays).tolist():
-            steps, score = episodes[number]
-            learn(values, steps, score, learning_rate)
+        epsilon = exploration_rate(problem.history.spent / problem.budget)
+        episodes.append(play_epsilon_greedy(problem, values, epsilon))
+        for index in rng.integers(len(episodes), size=replays).tolist():
+            decisions, score = episodes[index]
+            update(values, decisions, score, learning_rate)
 
 
-def exploration(spent: float) -> float:
-    """Epsilon when a share of the budget is spent; the last step may overdraw it."""
+def exploration_rate(share: float) -> float:
+    """Epsilon when a share of the budget is spent, which may exceed 1 after the last evaluation."""
     epsilons, counts = zip(*EXPLORATION, strict=True)
     ends = np.cumsum(counts)
-    return epsilons[int(np.searchsorted(ends[:-1], spent * ends[-1], side="right"))]
+    return epsilons[int(np.searchsorted(ends[:-1], share * ends[-1], side="right"))]
 
 
-def play(problem: Problem, values: Values, epsilon: float) -> tuple[list[Step], float]:
-    """One episode of the epsilon-greedy policy: its steps, and the score of the last design."""
-    rng, steps = problem.rng, list[Step]()
+def play_epsilon_greedy(
+    problem: Problem, values: QValues, epsilon: float
+) -> tuple[list[Decision], float]:
+    """Play one episode: its decisions and the score of the last design."""
+    rng, decisions = problem.rng, list[Decision]()
 
     def choose(observation: np.ndarray, mask: np.ndarray) -> int:
-        state = (len(steps), *description(problem))
+        state = (len(decisions), *describe(problem))
         legal = np.flatnonzero(mask).tolist()
         candidates = legal
         if rng.random() >= epsilon:
@@ -82,28 +86,28 @@ def play(problem: Problem, values: Values, epsilon: float) -> tuple[list[Step], 
             highest = max(row[action] for action in legal)
             candidates = [action for action in legal if row[action] == highest]
         action = candidates[int(rng.integers(len(candidates)))]
-        steps.append(Step(state, action, legal))
+        decisions.append(Decision(state, action, legal))
         return action
 
     score = problem.play(choose)
-    return steps, score
+    return decisions, score
 
 
-def description(problem: Problem) -> State:
+def describe(problem: Problem) -> State:
     """Hidden layers of the present design, and its neurons and weights by factors of two."""
-    env: Any = problem.env.unwrapped
-    if problem.tabular:
-        widths = [width for width, _ in env.architecture]
+    design = problem.env.current_design
+    if isinstance(design, SparseNetwork):
+        widths = list(design.layer_sizes[1:-1])
     else:
-        widths = list(env.now.network.layer_sizes[1:-1])
+        widths = [width for width, _ in design]
     neurons = round(log2(sum(widths))) if widths else 0
-    return len(widths), neurons, round(log2(problem.archive.weights[-1]))
+    return len(widths), neurons, round(log2(problem.history.evaluations[-1].weights))
 
 
-def learn(values: Values, steps: list[Step], score: float, learning_rate: float) -> None:
-    """Move the values of an episode, from its end to its start (eq. 3 of the paper, gamma = 1)."""
+def update(values: QValues, decisions: list[Decision], score: float, learning_rate: float) -> None:
+    """Update the Q-values of an episode from its end to its start (eq. 3, gamma = 1)."""
     target = score
-    for state, action, legal in reversed(steps):
+    for state, action, legal in reversed(decisions):
         row = values[state]
         row[action] += learning_rate * (target - row[action])
         target = max(row[choice] for choice in legal)

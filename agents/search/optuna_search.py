@@ -1,4 +1,4 @@
-"""Optuna's samplers on the grid of architectures: TPE on the score, NSGA-II on its two parts."""
+"""Optuna's samplers on the grid of architectures: TPE on the score, NSGA-II on its two terms."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,48 +11,51 @@ from rlnas.tabular.grid import Grid
 
 
 def tpe(problem: Problem) -> None:
-    """Tree-structured Parzen estimator (Bergstra et al. 2011), with Optuna's settings.
+    """Search with the tree-structured Parzen estimator, in Optuna's settings.
 
-    Every architecture is trained from scratch.
+    Bergstra et al. 2011, "Algorithms for hyper-parameter optimization". Every architecture is
+    trained from scratch, there are no edits.
 
     Raises:
         BudgetSpent: the search is over.
     """
     sampler = optuna.samplers.TPESampler(seed=_seed(problem))
-    with _quiet():
+    with _warnings_only():
         study = optuna.create_study(direction="maximize", sampler=sampler)
         while True:
             trial = study.ask()
             study.tell(trial, problem.evaluate(suggest(trial, problem.grid)))
 
 
-def nsga2(problem: Problem, population: int = 50) -> None:
-    """NSGA-II (Deb et al. 2002): validation accuracy up, active weights down.
+def nsga2(problem: Problem, population_size: int = 50) -> None:
+    """Search for both high validation accuracy and few active weights with NSGA-II.
 
-    The price of a weight plays no part in it. Every architecture is trained from scratch.
+    Deb et al. 2002, "A fast and elitist multiobjective genetic algorithm: NSGA-II". The penalty of
+    the problem has no influence on the search. Every architecture is trained from scratch, there
+    are no edits.
 
     Args:
-        problem: what is designed.
-        population: of each generation, by default Optuna's.
+        problem: what is searched.
+        population_size: architectures in a generation, by default Optuna's.
 
     Raises:
         BudgetSpent: the search is over.
     """
-    archive = problem.archive
-    sampler = optuna.samplers.NSGAIISampler(population_size=population, seed=_seed(problem))
-    with _quiet():
+    sampler = optuna.samplers.NSGAIISampler(population_size=population_size, seed=_seed(problem))
+    with _warnings_only():
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         while True:
             trial = study.ask()
             problem.evaluate(suggest(trial, problem.grid))
-            study.tell(trial, (archive.accuracies[-1], archive.weights[-1]))
+            latest = problem.history.evaluations[-1]
+            study.tell(trial, (latest.accuracy, latest.weights))
 
 
 def suggest(trial: optuna.trial.BaseTrial, grid: Grid) -> Architecture:
     """An architecture of the grid.
 
-    Layers beyond the depth are suggested too, and not used: samplers learn jointly, and NSGA-II
-    inherits, only what all trials have.
+    Layers beyond the depth are suggested too, but not used: TPE models jointly, and NSGA-II
+    inherits, only parameters that all trials have.
     """
     depth = trial.suggest_int("depth", 0, grid.max_depth)
     layers = []
@@ -68,8 +71,8 @@ def _seed(problem: Problem) -> int:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna reports no trials, but warns; its level is restored afterwards."""
+def _warnings_only() -> Iterator[None]:
+    """Let Optuna log warnings, but not every trial; restores its level afterwards."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

@@ -1,36 +1,41 @@
-"""The controller as a search strategy: it learns on the problem itself, within the budget."""
-
-from functools import partial
+"""The controller of rlnas as a search strategy: it is trained on the problem, within the budget."""
 
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.policies.policy import TrainedPolicy
-from rlnas.agents.search.problem import Problem, play
+from rlnas.agents.search.budgeted_env import StartFromBest
+from rlnas.agents.search.problem import Problem, final_score
 from rlnas.agents.training.ppo import new_model
 
-UPDATES = 75
-"""Of the policy, that a budget is divided into where it is large enough."""
+TARGET_UPDATES = 75
+"""Number of policy updates if the budget allows."""
 
-EPISODES = 16
-"""For each environment that steps at the same time, at least."""
+MIN_EPISODES_PER_ENV = 16
+"""Minimum number of episodes of each environment that steps in parallel."""
 
 
-def controller_search(problem: Problem) -> None:
+def ppo_search(problem: Problem) -> None:
     """MaskablePPO from a random policy, in episodes that begin with the best design so far.
 
-    The settings are those of `rlnas train`, with environments and rollouts that suit the budget.
-    So what was found is never lost, and the policy need only learn what improves a good design.
+    Schulman et al. 2017, "Proximal policy optimization algorithms", with invalid actions masked
+    (Huang & Ontanon 2022, "A closer look at invalid action masking in policy gradient algorithms").
+    The settings are those of `rlnas train`; the number of environments and the length of rollouts
+    depend on the budget. Because episodes begin with the best design, nothing that was found is
+    lost, and the policy need only learn to improve a good design.
 
     Raises:
-        BudgetSpent: when the search is over.
+        BudgetSpent: the search is over.
     """
-    make = partial(problem.make, from_best=True)
-    episodes = problem.evaluations // (problem.episode_steps + 1)
-    steps = episodes * problem.episode_steps
-    num_envs = min(TrainConfig.num_envs, max(1, episodes // EPISODES))
+
+    def make() -> StartFromBest:
+        return StartFromBest(problem.make())
+
+    steps = problem.max_episodes * problem.episode_steps
+    num_envs = min(TrainConfig.num_envs, max(1, problem.max_episodes // MIN_EPISODES_PER_ENV))
     rollout = min(
-        TrainConfig.rollout_steps, max(problem.episode_steps, steps // (num_envs * UPDATES))
+        TrainConfig.rollout_steps,
+        max(problem.episode_steps, steps // (num_envs * TARGET_UPDATES)),
     )
     config = TrainConfig(
         total_timesteps=max(1, steps),
@@ -38,10 +43,9 @@ def controller_search(problem: Problem) -> None:
         rollout_steps=rollout,
         seed=int(problem.rng.integers(2**31)),
     )
-    env = DummyVecEnv([make] * num_envs)
-    model = new_model(config, env)
+    model = new_model(config, DummyVecEnv([make] * num_envs))
     if steps:
         model.learn(steps)
-    last, controller = make(), TrainedPolicy(model.policy, masked=True)
-    while True:  # what rounding has left
-        play(last, controller)
+    env, policy = make(), TrainedPolicy(model.policy, masked=True)
+    while True:  # rounding leaves a rest of the budget
+        final_score(env, policy)

@@ -1,92 +1,101 @@
-"""The policies that come with rlnas as search strategies: they design, and learn nothing more."""
+"""The policies in the package as search strategies: they design, but do not learn any more."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
 from rlnas.agents.policies.policy import Policy, load_policy
-from rlnas.agents.search.problem import CountedEnv, Problem, play
-from rlnas.agents.search.tournament_evolution import Individual, population_for, tournaments
+from rlnas.agents.search.budgeted_env import BudgetedEnv
+from rlnas.agents.search.problem import Problem, final_score
+from rlnas.agents.search.tournament_evolution import (
+    Individual,
+    default_population_size,
+    run_tournaments,
+)
 from rlnas.scoring import REFERENCE_WIDTH
 
-BEST = 3
-"""Designs that evolution goes on from."""
+N_PARENTS = 3
+"""Number of designs of the policy that evolution starts from."""
 
 
 def shipped_controller(problem: Problem) -> None:
-    """Episodes of the shipped controller, see `longer_episodes`.
+    """Design with the trained policy in the package; see `play_longer_episodes`.
 
     Raises:
         BudgetSpent: the search is over.
     """
-    _design(problem, load_policy(SHIPPED))
+    _design_with(load_policy(SHIPPED), problem)
 
 
-def shipped_schedule(problem: Problem) -> None:
-    """Episodes of its rival, the evolved schedule, see `longer_episodes`.
+def shipped_edit_sequence(problem: Problem) -> None:
+    """Design with the evolved edit sequence in the package; see `play_longer_episodes`.
 
     Raises:
         BudgetSpent: the search is over.
     """
-    _design(problem, load_policy(SHIPPED_SCHEDULE))
+    _design_with(load_policy(SHIPPED_SCHEDULE), problem)
 
 
 def evolved_designs(problem: Problem) -> None:
-    """Half of the budget is for designs of the shipped controller, half for evolving the best.
+    """Design with the trained policy for half of the budget, then evolve the best designs.
 
-    Evolution is that of `tournament_evolution`, which begins with copies of these designs.
+    Evolution is that of `tournament_evolution`, with a first population of copies of these designs.
 
     Raises:
         BudgetSpent: the search is over.
     """
-    half = max(problem.archive.budget // 2, _episode(problem))
+    half = max(problem.budget // 2, _episode_cost(problem))
     designs = sorted(
-        longer_episodes(problem, load_policy(SHIPPED), half), key=lambda design: -design[1]
+        play_longer_episodes(problem, load_policy(SHIPPED), half), key=lambda design: -design[1]
     )
     for env, _ in designs:
-        lineage: Any = env.unwrapped
-        lineage.episode_steps = problem.archive.budget  # which a lineage cannot outlive
-        lineage.batches_per_step = problem.env.cost
-    best = designs[:BEST]
-    tournaments([best[k % len(best)] for k in range(population_for(problem))], problem.rng)
+        inner: Any = env.unwrapped
+        inner.episode_steps = problem.budget  # no lineage is longer than the budget
+        inner.batches_per_step = problem.env.cost
+    parents = designs[:N_PARENTS]
+    population = [
+        parents[index % len(parents)] for index in range(default_population_size(problem))
+    ]
+    run_tournaments(population, problem.rng)
 
 
-def longer_episodes(problem: Problem, policy: Policy, budget: int) -> Iterator[Individual]:
-    """Let a trained policy design again and again, each time with twice the training.
+def play_longer_episodes(problem: Problem, policy: Policy, budget: int) -> Iterator[Individual]:
+    """Play episodes of a trained policy, each with twice as much training as the one before.
 
-    There is a design to show at any time, and the longest episode takes about half of the budget.
-    Episodes start as those that the policies were trained in: with a dense network of the
+    So there is a design at any time, and the longest episode takes about half of the budget.
+    Episodes start like those that the policies were trained in: with a dense network of the
     reference width. What training the policy cost is not charged.
 
     Args:
-        problem: a live one.
-        policy: trained in live environments.
-        budget: training batches to spend; what is left is less than an episode of the problem.
+        problem: a problem with live environments.
+        policy: a policy that was trained in live environments.
+        budget: training batches to spend; less than an episode of the problem remains.
 
     Yields:
         The environment after every episode, and the score of its design.
 
     Raises:
-        BudgetSpent: the problem allows less.
+        BudgetSpent: the budget of the problem is smaller.
     """
-    times = 1
-    while affordable := (budget - problem.archive.spent) // _episode(problem):
-        env = _dense(problem, min(times, affordable) * problem.env.cost)
-        yield env, play(env, policy)
-        times *= 2
+    factor = 1
+    while affordable := (budget - problem.history.spent) // _episode_cost(problem):
+        env = _make_dense(problem, min(factor, affordable) * problem.env.cost)
+        yield env, final_score(env, policy)
+        factor *= 2
 
 
-def _design(problem: Problem, policy: Policy) -> None:
-    for _ in longer_episodes(problem, policy, problem.archive.budget):
+def _design_with(policy: Policy, problem: Problem) -> None:
+    for _ in play_longer_episodes(problem, policy, problem.budget):
         pass
-    while True:  # what is left
-        play(_dense(problem, problem.env.cost), policy)
+    while True:  # less than an episode is left
+        final_score(_make_dense(problem, problem.env.cost), policy)
 
 
-def _dense(problem: Problem, batches: int) -> CountedEnv:
+def _make_dense(problem: Problem, batches: int) -> BudgetedEnv:
+    """An environment with a dense start, and with some training batches in every step."""
     return problem.make(batches_per_step=batches, width=REFERENCE_WIDTH, density=1.0)
 
 
-def _episode(problem: Problem) -> int:
+def _episode_cost(problem: Problem) -> int:
     """Training batches of an episode of the problem."""
     return problem.env.cost * (problem.episode_steps + 1)

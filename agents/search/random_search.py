@@ -1,25 +1,34 @@
 """Random search: episodes of random legal actions, the baseline that every strategy must beat."""
 
+from typing import NoReturn
+
+import gymnasium as gym
 import numpy as np
 
-from rlnas.agents.search.problem import Problem
+from rlnas.agents.search.budgeted_env import StartFromBest
+from rlnas.agents.search.problem import Problem, final_score
 
 
 def random_search(problem: Problem) -> None:
-    """Play episodes in which every legal action is as likely as any other.
+    """Play episodes in which each action is drawn uniformly from the legal ones.
 
     Raises:
         BudgetSpent: the search is over.
     """
-    while True:
-        problem.play(lambda observation, mask: int(problem.rng.choice(np.flatnonzero(mask))))
+    _random_episodes(problem.env, problem.rng)
 
 
 def random_from_best(problem: Problem) -> None:
-    """The same, but an episode begins with the best design so far, as those of the controller do.
+    """Random search in which an episode begins with the best design so far, as in `ppo_search`.
+
+    The difference between the two strategies is therefore what learning adds.
 
     Raises:
         BudgetSpent: the search is over.
     """
-    problem.env.from_best = True
-    random_search(problem)
+    _random_episodes(StartFromBest(problem.env), problem.rng)
+
+
+def _random_episodes(env: gym.Env, rng: np.random.Generator) -> NoReturn:
+    while True:
+        final_score(env, lambda observation, mask: int(rng.choice(np.flatnonzero(mask))))

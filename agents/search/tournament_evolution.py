@@ -1,71 +1,73 @@
-"""Tournament evolution: of two living networks the worse gives way to a mutant of the better."""
+"""Tournament evolution: of two networks alive, the worse is replaced by a mutant of the better."""
 
 from copy import deepcopy
 from typing import Any, NoReturn
 
 import numpy as np
 
-from rlnas.agents.search.problem import CountedEnv, Problem
+from rlnas.agents.search.budgeted_env import BudgetedEnv
+from rlnas.agents.search.problem import Problem
 
-Individual = tuple[CountedEnv, float]
-"""An environment in which a network lives, and the score of that network."""
+Individual = tuple[BudgetedEnv, float]
+"""An environment with the network of an individual, and the score of that network."""
 
 
-def tournament_evolution(problem: Problem, population: int | None = None) -> None:
+def tournament_evolution(problem: Problem, population_size: int | None = None) -> None:
     """Evolve networks that inherit their weights.
 
     Real et al. 2017, "Large-scale evolution of image classifiers", section 3: two individuals are
-    drawn, the worse is killed, and a copy of the better is mutated, trained for a moment and put
-    in its place. A mutation is one legal action, each as likely as any other, "none" (train on)
-    among them. A lineage trains for as long as it lives, over the bounds of episodes.
+    drawn, the worse dies, and a copy of the better is mutated, trained briefly and put in its
+    place. Here a mutation is one legal action, drawn uniformly, with "none" (train further) among
+    them. A lineage is trained for as long as it lives, beyond the length of an episode.
 
     Args:
-        problem: what is designed.
-        population: how many live. 1000 in the paper; by default `population_for`.
+        problem: what is searched.
+        population_size: 1000 in the paper; by default `default_population_size`.
 
     Raises:
         BudgetSpent: the search is over.
     """
-    if population is None:
-        population = population_for(problem)
-    tournaments([_first(problem) for _ in range(population)], problem.rng)
+    if population_size is None:
+        population_size = default_population_size(problem)
+    run_tournaments([_first(problem) for _ in range(population_size)], problem.rng)
 
 
-def population_for(problem: Problem) -> int:
-    """One for every 50 evaluations that the budget allows, at least 10 and at most 100.
+def default_population_size(problem: Problem) -> int:
+    """One individual for every 50 evaluations of the budget, at least 10 and at most 100.
 
-    So selection has time to work, and live networks have room in memory.
+    Selection then has time to work, and the networks fit into memory.
     """
-    return min(100, max(10, problem.evaluations // 50))
+    return min(100, max(10, problem.max_evaluations // 50))
 
 
-def tournaments(living: list[Individual], rng: np.random.Generator) -> NoReturn:
-    """Let the worse of two give way to a mutant of the better, again and again.
+def run_tournaments(population: list[Individual], rng: np.random.Generator) -> NoReturn:
+    """Replace the worse of two individuals by a mutant of the better, again and again.
 
     Args:
-        living: at least two; it is changed.
+        population: at least two individuals; changed in place.
         rng: source of randomness.
 
     Raises:
         BudgetSpent: the search is over.
     """
     while True:
-        drawn = rng.choice(len(living), size=2, replace=False)
-        worse, better = sorted(drawn.tolist(), key=lambda number: living[number][1])
-        living[worse] = _mutant(living[better][0], rng)
+        drawn = rng.choice(len(population), size=2, replace=False)
+        worse, better = sorted(drawn.tolist(), key=lambda index: population[index][1])
+        population[worse] = _mutant(population[better][0], rng)
 
 
 def _first(problem: Problem) -> Individual:
-    """A starting network. Its lineage cannot outlive the budget, which a step costs one of."""
-    env = problem.make(episode_steps=problem.archive.budget)
+    """A starting network."""
+    # A step costs at least one: no lineage can be longer than the budget.
+    env = problem.make(episode_steps=problem.budget)
     return env, env.reset()[1]["score"]
 
 
-def _mutant(parent: CountedEnv, rng: np.random.Generator) -> Individual:
+def _mutant(parent: BudgetedEnv, rng: np.random.Generator) -> Individual:
     """A copy of the parent after a random legal action."""
     child = deepcopy(parent)
-    # Or two children with the same mutation would be trained on the same batches, to the bit.
-    bits: Any = child.unwrapped.np_random.bit_generator
-    bits.advance(int(rng.integers(2**62)))
+    # Otherwise two children with the same mutation would be trained on the very same batches.
+    bit_generator: Any = child.unwrapped.np_random.bit_generator
+    bit_generator.advance(int(rng.integers(2**62)))
     action = int(rng.choice(np.flatnonzero(child.action_masks())))
     return child, child.step(action)[4]["score"]

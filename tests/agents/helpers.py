@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.search.problem import SearchHistory
 from rlnas.files.folders import LOCK
 
 ALGORITHMS = ("maskable_ppo", "ppo")
@@ -48,8 +47,3 @@ def progress_of(run: Path) -> list[dict[str, str]]:
         {key: value for key, value in row.items() if key in counted or not key.startswith("time/")}
         for row in rows
     ]
-
-
-def history(archive: SearchHistory) -> tuple[list, ...]:
-    """Everything that an archive remembers of each evaluation."""
-    return archive.spents, archive.scores, archive.accuracies, archive.weights

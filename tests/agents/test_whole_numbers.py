@@ -31,7 +31,6 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
 from rlnas.nn.initialization import random_network
-from tests.agents.helpers import history
 from tests.rlnas.reference import bits, random_dataset
 from tests.rlnas.tables import random_table
 
@@ -94,7 +93,7 @@ def test_a_schedule_takes_integers_of_numpy(schedule):
 def test_a_search_takes_integers_of_numpy():
     def run(n: Number) -> Any:
         make = partial(TabularEnv, random_table(), episode_steps=n(4))
-        return history(search(random_search, Problem(make, n(30), n(1))))
+        return search(random_search, Problem(make, n(30), n(1))).evaluations
 
     assert run(np.int64) == run(np.uint8) == run(int)
     for kind in (float, str, bool):

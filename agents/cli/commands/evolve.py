@@ -11,6 +11,6 @@ class Evolve(EvolveConfig):
 
     def run(self, shown: bool) -> None:
         """Evolve, then say where the sequence is."""
-        from rlnas.agents.search.evolution import evolve
+        from rlnas.agents.search.evolve import evolve
 
         print(f"edit sequence in {evolve(EvolveConfig(**vars(self)), shown)}")

@@ -22,7 +22,8 @@ from rlnas.agents.experiments.compare import (
     run,
     strategy,
 )
-from rlnas.agents.search.problem import SearchHistory, search
+from rlnas.agents.search.history import SearchHistory
+from rlnas.agents.search.problem import search
 from rlnas.agents.search.random_search import random_search
 from rlnas.data import datasets
 from rlnas.errors import InputError
@@ -74,14 +75,21 @@ def timeless(results: Any) -> Any:
     return json.loads(text, object_hook=lambda one: {k: one[k] for k in one if k != "seconds"})
 
 
-def random_archive(rng: np.random.Generator, n: int = 50) -> SearchHistory:
+def history_of(*evaluations: tuple[int, float, float, int]) -> SearchHistory:
+    """A history of costs, scores, accuracies and weights; the designs do not matter."""
+    history = SearchHistory()
+    for cost, score, accuracy, weights in evaluations:
+        history.add(cost, score, accuracy, weights, design=())
+    return history
+
+
+def random_history(rng: np.random.Generator, n: int = 50) -> SearchHistory:
     """Coarse numbers, so that many are equal."""
-    archive = SearchHistory(budget=10_000)
-    archive.spents = np.cumsum(rng.integers(1, 40, n)).tolist()
-    archive.scores = (rng.integers(-10, 100, n) / 100).tolist()
-    archive.accuracies = (rng.integers(0, 21, n) / 20).tolist()
-    archive.weights = rng.integers(1, 130, n).tolist()
-    return archive
+    costs = rng.integers(1, 40, n).tolist()
+    scores = (rng.integers(-10, 100, n) / 100).tolist()
+    accuracies = (rng.integers(0, 21, n) / 20).tolist()
+    weights = rng.integers(1, 130, n).tolist()
+    return history_of(*zip(costs, scores, accuracies, weights, strict=True))
 
 
 # --- curves ---
@@ -90,18 +98,18 @@ def random_archive(rng: np.random.Generator, n: int = 50) -> SearchHistory:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_curve_is_the_best_of_all_that_was_paid_for_by_then(seed):
     rng = np.random.default_rng(seed)
-    archive = random_archive(rng)
-    places = np.concatenate([rng.uniform(0, 1500, 30), archive.spents[:10]])
-    for place, found in zip(places, best_so_far(archive, places), strict=True):
-        pairs = zip(archive.spents, archive.scores, strict=True)
-        affordable = [score for spent, score in pairs if spent <= place]
-        assert found == max(affordable, default=archive.scores[0])
+    history = random_history(rng)
+    spent = [each.cumulative_cost for each in history.evaluations]
+    places = np.concatenate([rng.uniform(0, 1500, 30), spent[:10]])
+    for place, found in zip(places, best_so_far(history, 10_000, places), strict=True):
+        affordable = [each.score for each in history.evaluations if each.cumulative_cost <= place]
+        assert found == max(affordable, default=history.scores[0])
 
 
 def test_a_curve_by_hand():
-    archive = SearchHistory(100, spents=[10, 20, 30], scores=[0.3, 0.1, 0.7])
+    history = history_of((10, 0.3, 0.5, 1), (10, 0.1, 0.5, 1), (10, 0.7, 0.5, 1))
     places = np.array([0, 9.99, 10, 20, 29.9, 30, 1e9])
-    assert best_so_far(archive, places).tolist() == [0.3, 0.3, 0.3, 0.3, 0.3, 0.7, 0.7]
+    assert best_so_far(history, 100, places).tolist() == [0.3, 0.3, 0.3, 0.3, 0.3, 0.7, 0.7]
 
 
 @pytest.mark.parametrize("budget", [1, 60, 100_000])
@@ -131,19 +139,18 @@ def test_the_places_of_a_curve_are_equal_factors_apart_up_to_the_budget(budget):
     ],
 )
 def test_the_hypervolume_is_the_area_of_rectangles(designs, area):
-    accuracies, weights = zip(*designs, strict=True)
-    archive = SearchHistory(1, accuracies=list(accuracies), weights=list(weights))
-    assert hypervolume(archive, 100) == pytest.approx(area, abs=1e-12)
+    history = history_of(*((1, 0.0, accuracy, weights) for accuracy, weights in designs))
+    assert hypervolume(history, 100) == pytest.approx(area, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_hypervolume_is_the_number_of_cells_that_a_design_dominates(seed):
     """Accuracies are twentieths and weights hundredths, so that cells are wholly in or out."""
-    archive = random_archive(np.random.default_rng(seed), n=seed + 1)
+    history = random_history(np.random.default_rng(seed), n=seed + 1)
     dominated = np.zeros((20, 100), bool)
-    for accuracy, weights in zip(archive.accuracies, archive.weights, strict=True):
-        dominated[: round(accuracy * 20), weights:] = True
-    assert hypervolume(archive, 100) == pytest.approx(dominated.mean(), abs=1e-12)
+    for each in history.evaluations:
+        dominated[: round(each.accuracy * 20), each.weights :] = True
+    assert hypervolume(history, 100) == pytest.approx(dominated.mean(), abs=1e-12)
 
 
 # --- the facts of a search ---
@@ -155,11 +162,11 @@ def test_every_method_searches_tables_and_live_within_the_budget(method, task):
     for each, facts in tasks.items():
         if method not in each.methods:
             continue
-        archive = search(strategy(method), each.problem(3))
+        history = search(strategy(method), each.problem(3))
         found = run(each, method, 3)
-        assert archive.spent == archive.budget
-        assert found["score"] == archive.best_score == max(archive.scores)
-        assert found["evaluations"] == len(archive.scores) == each.problem(3).evaluations
+        assert history.spent == each.budget
+        assert found["score"] == history.best_score == max(history.scores)
+        assert found["evaluations"] == len(history.scores) == each.problem(3).max_evaluations
         assert facts <= set(found)
         assert timeless(found) == timeless(run(each, method, 3))
         assert json.loads(json.dumps(found)) == found
@@ -167,10 +174,10 @@ def test_every_method_searches_tables_and_live_within_the_budget(method, task):
 
 def test_only_what_was_trained_live_does_not_search_tables(task, tmp_path):
     assert LIVE.methods == tuple(METHODS)
-    trained = {"shipped_controller", "evolved_designs", "shipped_schedule"}
+    trained = {"shipped_controller", "evolved_designs", "shipped_edit_sequence"}
     assert set(METHODS) - set(task.methods) == trained
-    with pytest.raises(InputError, match=r"shipped_schedule reads .* live .*: leave it out, or"):
-        compared(task, tmp_path, methods=("random", "shipped_schedule"))
+    with pytest.raises(InputError, match=r"shipped_edit_sequence reads .* live .*: leave it out"):
+        compared(task, tmp_path, methods=("random", "shipped_edit_sequence"))
     assert not files_in(tmp_path)
 
 
@@ -185,8 +192,8 @@ def test_what_is_told_of_an_architecture_is_what_the_table_says(method, penalty,
     task = replace(task, penalty=penalty)
     table = Table.load(task.name)
     found = run(task, method, 5)
-    archive = search(strategy(method), task.problem(5))
-    best = table.grid.architectures.index(archive.best)
+    history = search(strategy(method), task.problem(5))
+    best = table.grid.architectures.index(history.best)
     weights = table.active_weights.mean(axis=1)
     price = penalty * weights / (76 * (6 + 3))
     scores = table.val_correct[:, :, -1].mean(axis=1) / table.n_validation - price
@@ -201,8 +208,8 @@ def test_what_is_told_of_an_architecture_is_what_the_table_says(method, penalty,
 @pytest.mark.parametrize("method", CHEAP)
 def test_what_is_told_of_a_network_is_what_a_dense_one_does_on_test_samples(method):
     found = run(LIVE, method, 5)
-    archive = search(strategy(method), LIVE.problem(5))
-    best: Any = archive.best
+    history = search(strategy(method), LIVE.problem(5))
+    best: Any = history.best
     data = datasets.load_dataset("wine")
     outputs = logits(best, data.standardise(data.test), averaged=True)
     accuracy = (outputs.argmax(axis=1) == data.labels[data.test]).mean()
@@ -217,11 +224,11 @@ def test_what_is_told_of_a_network_is_what_a_dense_one_does_on_test_samples(meth
 def test_curve_and_hypervolume_are_those_of_the_archive(each, task):
     task = task if each == "table" else LIVE
     found = run(task, "random", 1)
-    archive = search(random_search, task.problem(1))
+    history = search(random_search, task.problem(1))
     reference = 76 * ((6 + 3) if task.tabular else (13 + 3))
-    assert found["curve"] == best_so_far(archive, budgets(task.budget)).tolist()
+    assert found["curve"] == best_so_far(history, task.budget, budgets(task.budget)).tolist()
     assert found["curve"][-1] == found["score"]
-    assert found["hypervolume"] == hypervolume(archive, reference)
+    assert found["hypervolume"] == hypervolume(history, reference)
     assert 0 < found["hypervolume"] < 1
 
 
@@ -233,10 +240,10 @@ def test_regret_is_zero_exactly_when_the_optimum_was_found(table, penalty, table
     regrets = []
     for seed in range(15):
         task = SearchTask(name, True, penalty, budget=2 + 4 * seed)
-        archive = search(random_search, task.problem(seed))
+        history = search(random_search, task.problem(seed))
         regret = run(task, "random", seed)["regret"]
-        assert (regret == 0) == (archive.best == optimum)
-        assert regret == pytest.approx(highest - archive.best_score, abs=1e-12)
+        assert (regret == 0) == (history.best == optimum)
+        assert regret == pytest.approx(highest - history.best_score, abs=1e-12)
         regrets.append(regret)
     assert min(regrets) == 0 < max(regrets)
 

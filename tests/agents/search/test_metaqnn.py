@@ -9,16 +9,15 @@ import pytest
 
 from rlnas.agents.search.metaqnn import (
     EXPLORATION,
-    Step,
-    description,
-    exploration,
-    learn,
+    Decision,
+    describe,
+    exploration_rate,
     metaqnn,
-    play,
+    play_epsilon_greedy,
+    update,
 )
 from rlnas.agents.search.problem import Problem, search
 from rlnas.envs.tabular_env import TabularEnv
-from tests.agents.helpers import history
 from tests.envs.helpers import make, network_by_hand
 from tests.rlnas.tables import random_table
 
@@ -33,36 +32,35 @@ def new_values(problem: Problem, initial: float = 0.5):
 
 
 @either
-def test_the_same_seed_gives_the_same_archive(make):
+def test_history_is_determined_by_seed(make):
     one, same, other = (search(metaqnn, Problem(make, 300, seed)) for seed in (1, 1, 2))
-    assert history(one) == history(same)
+    assert one.evaluations == same.evaluations
     assert one.scores != other.scores
-    assert one.spent >= one.budget
 
 
 # --- learning ---
 
 
-def test_an_episode_is_learned_from_backwards():
+def test_update_proceeds_from_end_of_episode():
     values = defaultdict(lambda: [0.5] * 3)
     values[1,] = [0.2, 0.9, 0.4]
-    steps = [Step((0,), 2, [0, 2]), Step((1,), 0, [0, 2])]
-    learn(values, steps, 1.0, 0.5)
+    steps = [Decision((0,), 2, [0, 2]), Decision((1,), 0, [0, 2])]
+    update(values, steps, 1.0, 0.5)
     # (1,): 0.2 + 0.5 * (1 - 0.2) = 0.6, above the 0.4 of the other legal action; 0.9 is illegal.
     assert values[1,] == pytest.approx([0.6, 0.9, 0.4])
     # (0,): 0.5 + 0.5 * (0.6 - 0.5), the value just learned.
     assert values[0,] == pytest.approx([0.5, 0.5, 0.55])
 
 
-def test_the_values_are_those_of_the_best_way_on():
+def test_values_converge_to_brute_force_optimum():
     """Every sequence of three actions out of three, replayed often; brute force knows the best."""
     worth = np.random.default_rng(0).uniform(size=(3, 3, 3))
     final = {end: float(worth[end]) for end in product(range(3), repeat=3)}
     values = defaultdict(lambda: [0.5] * 3)
     for _ in range(40):
         for actions, score in final.items():
-            steps = [Step(actions[:k], actions[k], [0, 1, 2]) for k in range(3)]
-            learn(values, steps, score, 0.5)
+            steps = [Decision(actions[:k], actions[k], [0, 1, 2]) for k in range(3)]
+            update(values, steps, score, 0.5)
     for length in range(3):
         for before in product(range(3), repeat=length):
             for action in range(3):
@@ -74,40 +72,42 @@ def test_the_values_are_those_of_the_best_way_on():
 # --- exploration ---
 
 
-def test_exploration_falls_in_the_proportions_of_the_paper():
+def test_exploration_rate_decreases_in_proportions_of_paper():
     networks = 2700
-    epsilons = [exploration(network / networks) for network in range(networks)]
+    epsilons = [exploration_rate(network / networks) for network in range(networks)]
     counts = {epsilon: epsilons.count(epsilon) for epsilon in epsilons}
     assert counts == dict(EXPLORATION)
     assert epsilons == sorted(epsilons, reverse=True)
     assert sum(count for _, count in EXPLORATION) == networks
-    assert exploration(1.0) == exploration(1.5) == 0.1, "the last step may overdraw the budget"
+    assert exploration_rate(1.0) == exploration_rate(1.5) == 0.1, (
+        "the last step may overdraw the budget"
+    )
 
 
 @either
-def test_a_greedy_episode_takes_the_legal_actions_of_highest_value(make):
+def test_greedy_episode_takes_legal_actions_of_highest_value(make):
     problem = Problem(make, 10_000, 0)
     values = new_values(problem)
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(problem.n_actions).tolist()
         values.default_factory = lambda order=order: list(order)
         values.clear()
-        steps, score = play(problem, values, epsilon=0.0)
+        steps, score = play_epsilon_greedy(problem, values, epsilon=0.0)
         assert [step.action for step in steps] == [
             max(step.legal, key=lambda action: order[action]) for step in steps
         ]
-        assert score == problem.archive.scores[-1]
+        assert score == problem.history.scores[-1]
 
 
 @either
-def test_actions_of_equal_value_and_explored_ones_are_drawn_among_all_that_are_legal(make):
+def test_equal_values_and_exploration_draw_uniformly_from_legal_actions(make):
     for epsilon, spread in [(0.0, 0.0), (1.0, 1.0)]:
         problem = Problem(make, 10_000, 0)
         rng = np.random.default_rng(0)
         values = defaultdict(lambda: (spread * rng.random(problem.n_actions)).tolist())  # noqa: B023
         expected, taken = np.zeros(problem.n_actions), np.zeros(problem.n_actions)
         for _ in range(100):
-            for step in play(problem, values, epsilon)[0]:
+            for step in play_epsilon_greedy(problem, values, epsilon)[0]:
                 expected[step.legal] += 1 / len(step.legal)
                 taken[step.action] += 1
         assert (np.abs(taken - expected) <= 4 * np.sqrt(expected + 1)).all()
@@ -116,7 +116,7 @@ def test_actions_of_equal_value_and_explored_ones_are_drawn_among_all_that_are_l
 # --- states ---
 
 
-def test_a_state_is_the_depth_and_the_sizes_by_factors_of_two():
+def test_state_is_depth_and_rounded_logarithms_in_table():
     problem = Problem(tabular, 1000, 0)
     for architecture, neurons in [
         ((), 0),
@@ -126,21 +126,21 @@ def test_a_state_is_the_depth_and_the_sizes_by_factors_of_two():
         problem.evaluate(architecture)
         weights = TABLE.query(architecture).active_weights
         expected = (len(architecture), neurons, round(np.log2(int(weights))))
-        assert description(problem) == expected
+        assert describe(problem) == expected
 
 
-def test_a_state_of_a_live_network_is_made_of_the_same():
+def test_state_is_depth_and_rounded_logarithms_when_live():
     pairs = [(0, 6), (1, 7), (2, 8), (6, 9), (7, 9), (8, 10), (9, 11), (10, 12), (10, 13)]
     network = network_by_hand((6, 3, 2, 3), pairs)
     problem = Problem(partial(make, network=network), 1000, 0)
     problem.env.reset()
-    assert description(problem) == (2, 2, 3)  # 5 neurons, 9 weights
+    assert describe(problem) == (2, 2, 3)  # 5 neurons, 9 weights
 
 
 @either
-def test_the_steps_taken_are_part_of_the_state(make):
+def test_state_includes_steps_taken(make):
     problem = Problem(make, 10_000, 0)
-    steps, _ = play(problem, new_values(problem), 1.0)
+    steps, _ = play_epsilon_greedy(problem, new_values(problem), 1.0)
     assert [step.state[0] for step in steps] == list(range(STEPS))
     assert {len(step.state) for step in steps} == {4}
 
@@ -148,8 +148,8 @@ def test_the_steps_taken_are_part_of_the_state(make):
 # --- the whole ---
 
 
-def test_it_learns_to_end_better_than_it_began():
-    archive = search(partial(metaqnn, learning_rate=0.1), Problem(tabular, 800 * (STEPS + 1), 0))
-    finals = archive.scores[STEPS :: STEPS + 1]
+def test_final_scores_improve_over_search():
+    history = search(partial(metaqnn, learning_rate=0.1), Problem(tabular, 800 * (STEPS + 1), 0))
+    finals = history.scores[STEPS :: STEPS + 1]
     random, learned = np.mean(finals[:400]), np.mean(finals[-40:])
     assert learned > random + 0.2

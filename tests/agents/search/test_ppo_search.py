@@ -1,4 +1,4 @@
-"""The controller as a search strategy: it learns within the budget, however large that is."""
+"""PPO as a search strategy: the policy learns within the budget, however large that is."""
 
 from dataclasses import replace
 from functools import partial
@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from rlnas.agents.search import ppo_search as module
-from rlnas.agents.search.ppo_search import EPISODES, UPDATES, controller_search
+from rlnas.agents.search.ppo_search import MIN_EPISODES_PER_ENV, TARGET_UPDATES, ppo_search
 from rlnas.agents.search.problem import BudgetSpent, Problem, search
 from rlnas.agents.search.random_search import random_search
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.tabular.table import Table
-from tests.agents.helpers import history
 from tests.envs.helpers import make
 from tests.rlnas.tables import SMALL_GRID, random_table
 
@@ -25,10 +24,10 @@ either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"
 
 
 def smooth_table() -> Table:
-    """Accuracy grows with every layer and every notch of its width and density."""
+    """Accuracy grows with every layer and with every step up in its width and density."""
     table = random_table()
-    notches = (SMALL_GRID.notches + 1).sum(axis=(1, 2))
-    correct = np.round(36 * notches / notches.max())[:, None, None]
+    sizes = (SMALL_GRID.notches + 1).sum(axis=(1, 2))
+    correct = np.round(36 * sizes / sizes.max())[:, None, None]
     shape = table.val_correct.shape
     return replace(table, val_correct=np.broadcast_to(correct, shape).astype(np.uint16))
 
@@ -39,33 +38,34 @@ def cost_of(make: Any) -> int:
 
 
 @either
-def test_the_same_seed_gives_the_same_archive(make):
-    one, same, other = (search(controller_search, Problem(make, 1000, seed)) for seed in (1, 1, 2))
-    assert history(one) == history(same)
+def test_history_is_determined_by_seed(make):
+    one, same, other = (search(ppo_search, Problem(make, 1000, seed)) for seed in (1, 1, 2))
+    assert one.evaluations == same.evaluations
     assert one.scores != other.scores
 
 
 @either
 @pytest.mark.parametrize("episodes", [1, 2, 7, 8, 9, 40])
 @pytest.mark.parametrize("rest", [0, 4])
-def test_every_budget_from_one_episode_on_is_spent(make, episodes, rest):
+def test_budget_is_spent_exactly_from_one_episode_on(make, episodes, rest):
     cost = cost_of(make)
-    archive = search(controller_search, Problem(make, (episodes * EPISODE + rest) * cost, 0))
-    assert archive.spent == archive.budget
-    assert len(archive.scores) == episodes * EPISODE + rest
+    budget = (episodes * EPISODE + rest) * cost
+    history = search(ppo_search, Problem(make, budget, 0))
+    assert history.spent == budget
+    assert len(history.evaluations) == episodes * EPISODE + rest
 
 
 @either
 @pytest.mark.parametrize("evaluations", [1, EPISODE - 1])
-def test_less_than_an_episode_is_spent_too(make, evaluations):
-    archive = search(controller_search, Problem(make, evaluations * cost_of(make), 0))
-    assert archive.spent == archive.budget
+def test_budget_is_spent_when_less_than_an_episode(make, evaluations):
+    budget = evaluations * cost_of(make)
+    assert search(ppo_search, Problem(make, budget, 0)).spent == budget
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_it_learns_from_episode_to_episode(seed):
+def test_scores_improve_over_search_and_beat_random(seed):
     problem = partial(Problem, partial(TabularEnv, smooth_table(), episode_steps=STEPS), 4000, seed)
-    scores = search(controller_search, problem()).scores
+    scores = search(ppo_search, problem()).scores
     random = search(random_search, problem()).scores
     begun, learnt = np.mean(scores[:500]), np.mean(scores[-500:])
     assert learnt > begun + 0.1
@@ -77,13 +77,18 @@ def test_it_learns_from_episode_to_episode(seed):
     [
         (1, 1, STEPS, 1),
         (10, 1, STEPS, 10),  # an episode before each update at least
-        (5 * EPISODES, 5, STEPS, EPISODES),  # some episodes one after the other
-        (8 * UPDATES, 8, STEPS, UPDATES),
-        (8 * 4 * UPDATES, 8, 4 * STEPS, UPDATES),
-        (8 * 200 * UPDATES, 8, 100, 12 * UPDATES),  # as in `rlnas train`
+        (
+            5 * MIN_EPISODES_PER_ENV,
+            5,
+            STEPS,
+            MIN_EPISODES_PER_ENV,
+        ),  # some episodes one after the other
+        (8 * TARGET_UPDATES, 8, STEPS, TARGET_UPDATES),
+        (8 * 4 * TARGET_UPDATES, 8, 4 * STEPS, TARGET_UPDATES),
+        (8 * 200 * TARGET_UPDATES, 8, 100, 12 * TARGET_UPDATES),  # as in `rlnas train`
     ],
 )
-def test_environments_and_updates_suit_the_budget(
+def test_environments_and_rollouts_depend_on_budget(
     episodes, num_envs, rollout, updates, monkeypatch
 ):
     seen = []
@@ -93,11 +98,11 @@ def test_environments_and_updates_suit_the_budget(
         raise BudgetSpent
 
     monkeypatch.setattr(module, "new_model", spy)
-    search(controller_search, Problem(tabular, episodes * EPISODE, 0))
+    search(ppo_search, Problem(tabular, episodes * EPISODE, 0))
     assert seen == [(num_envs, rollout, updates)]
 
 
-def test_every_search_starts_from_another_policy(monkeypatch):
+def test_policy_seed_depends_on_seed_of_problem(monkeypatch):
     seeds = []
 
     def spy(config: Any, env: Any) -> Any:
@@ -106,12 +111,12 @@ def test_every_search_starts_from_another_policy(monkeypatch):
 
     monkeypatch.setattr(module, "new_model", spy)
     for seed in (0, 1, 2, 0):
-        search(controller_search, Problem(tabular, 100, seed))
+        search(ppo_search, Problem(tabular, 100, seed))
     assert len(set(seeds)) == 3
     assert seeds[0] == seeds[3]
 
 
-def test_illegal_actions_are_not_taken(monkeypatch):
+def test_illegal_actions_are_never_taken(monkeypatch):
     step = TabularEnv.step
     taken = []
 
@@ -120,6 +125,6 @@ def test_illegal_actions_are_not_taken(monkeypatch):
         return step(self, action)
 
     monkeypatch.setattr(TabularEnv, "step", watched)
-    search(controller_search, Problem(tabular, 1000, 0))
+    search(ppo_search, Problem(tabular, 1000, 0))
     assert len(taken) > 800
     assert all(taken)

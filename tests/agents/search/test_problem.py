@@ -1,4 +1,4 @@
-"""What strategies work on: one budget that every environment charges, an archive of all designs."""
+"""What strategies work on: one budget for all environments, a history of all designs."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -9,16 +9,10 @@ import numpy as np
 import pytest
 
 from rlnas.agents.policies.episode import random_policy
+from rlnas.agents.search.budgeted_env import BudgetedEnv, BudgetSpent, StartFromBest
 from rlnas.agents.search.hill_climbing import hill_climbing
-from rlnas.agents.search.problem import (
-    LIVE_GRID,
-    BudgetSpent,
-    CountedEnv,
-    Problem,
-    SearchHistory,
-    play,
-    search,
-)
+from rlnas.agents.search.history import SearchHistory
+from rlnas.agents.search.problem import LIVE_GRID, Problem, final_score, search
 from rlnas.agents.search.random_search import random_from_best, random_search
 from rlnas.envs import design_env
 from rlnas.envs.actions import ACTIONS, MAX_DEPTH, MAX_WIDTH, NO_OP
@@ -41,6 +35,11 @@ tabular = partial(TabularEnv, TABLE, episode_steps=STEPS)
 family = partial(DesignEnv, [TASK, LARGE], episode_steps=2, width=8)
 either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])
 every = pytest.mark.parametrize("make", [make, family, tabular], ids=["live", "family", "tabular"])
+
+
+def costs(history: SearchHistory) -> list[int]:
+    """The cost of each evaluation."""
+    return np.diff([each.cumulative_cost for each in history.evaluations], prepend=0).tolist()
 
 
 class Counter:
@@ -90,7 +89,7 @@ class Record:
         self.designs.append(env.architecture if is_table else network_bits(env.now.network))
 
 
-def crowd(problem: Problem, rng: np.random.Generator, record: Record) -> list[CountedEnv]:
+def crowd(problem: Problem, rng: np.random.Generator, record: Record) -> list[BudgetedEnv]:
     """Use environments of a problem, new ones and copies, in no order until its budget is spent."""
     envs = [problem.env]
     under_way: list[bool] = [False]
@@ -122,139 +121,145 @@ def crowd(problem: Problem, rng: np.random.Generator, record: Record) -> list[Co
 
 @every
 @pytest.mark.parametrize("seed", range(3))
-def test_every_reset_and_step_of_every_environment_and_copy_is_charged(make, seed, counter):
+def test_evaluations_are_charged_in_every_environment_and_copy(make, seed, counter):
     problem = Problem(make, 100 if make is tabular else 400, seed)
     record = Record()
     envs = crowd(problem, np.random.default_rng(seed), record)
-    archive = problem.archive
+    history = problem.history
     assert len(envs) > 3
-    assert archive.spent == counter.spent
-    assert len(archive.scores) == counter.evaluations == len(record.infos)
-    assert archive.spents[-1] == counter.spent
-    dearest = max(np.diff(archive.spents))
-    assert archive.budget <= archive.spent < archive.budget + dearest
+    assert history.spent == counter.spent
+    assert len(history.scores) == counter.evaluations == len(record.infos)
+    assert sum(costs(history)) == counter.spent
+    assert problem.budget <= history.spent < problem.budget + max(costs(history))
 
 
-def test_the_charge_is_that_of_the_present_task(counter):
+def test_charge_is_cost_of_present_task(counter):
     problem = Problem(family, 2000, 0)
     search(random_search, problem)
-    assert set(np.diff(problem.archive.spents)) == {25, 28}
-    assert problem.archive.spent == counter.spent
+    assert set(costs(problem.history)) == {25, 28}
+    assert problem.history.spent == counter.spent
 
 
 @pytest.mark.parametrize("budget", range(1, 13))
-def test_the_budget_is_overshot_by_the_rest_of_one_step_at_most(budget, counter):
-    archive = search(random_search, Problem(make, budget, 0))  # a step is 3 batches
-    assert archive.spent == counter.spent == -(-budget // 3) * 3
+def test_budget_is_exceeded_by_less_than_one_evaluation(budget, counter):
+    history = search(random_search, Problem(make, budget, 0))  # a step is 3 batches
+    assert history.spent == counter.spent == -(-budget // 3) * 3
     exact = search(random_search, Problem(tabular, budget, 0))
     assert exact.spent == budget
 
 
 @either
-def test_what_is_refused_costs_nothing_and_changes_nothing(make, counter):
+def test_refused_evaluation_costs_and_changes_nothing(make, counter):
     problem = Problem(make, 20, 0)
     envs = crowd(problem, np.random.default_rng(0), Record())
-    spent, n, best = counter.spent, len(problem.archive.scores), problem.archive.best_score
+    spent, n, best = counter.spent, len(problem.history.scores), problem.history.best_score
     for env in [*envs, deepcopy(envs[0]), problem.make()]:
         with pytest.raises(BudgetSpent):
             env.reset()
         with pytest.raises(BudgetSpent):
             env.step(NO_OP)
-    assert (counter.spent, problem.archive.spent) == (spent, problem.archive.spents[-1])
-    assert (len(problem.archive.scores), problem.archive.best_score) == (n, best)
+    assert (counter.spent, problem.history.spent) == (spent, spent)
+    assert (len(problem.history.scores), problem.history.best_score) == (n, best)
+
+
+@every
+def test_on_spent_receives_cost_of_every_evaluation(make):
+    shown: list[int] = []
+    problem = Problem(make, 100, 0, on_spent=shown.append)
+    crowd(problem, np.random.default_rng(0), Record())
+    assert shown == costs(problem.history)
 
 
 @every
 def test_making_and_copying_environments_is_free(make, counter):
     problem = Problem(make, 100, 0)
     problem.make(), deepcopy(problem.env), problem.make()
-    assert (problem.archive.spent, counter.spent) == (0, 0)
+    assert (problem.history.spent, counter.spent) == (0, 0)
 
 
 @either
-def test_as_many_evaluations_as_promised_can_be_had(make):
+def test_max_evaluations_is_number_within_budget(make):
     for budget in (3, 20, 62):
         problem = Problem(make, budget, 0)
-        promised = problem.evaluations
-        archive = search(random_search, problem)
-        assert promised == np.searchsorted(archive.spents, budget, side="right")
+        promised = problem.max_evaluations
+        history = search(random_search, problem)
+        assert promised == sum(each.cumulative_cost <= budget for each in history.evaluations)
 
 
-# --- the archive ---
+# --- the history ---
 
 
 @every
 @pytest.mark.parametrize("seed", range(3))
-def test_the_archive_has_every_evaluation_in_order_and_the_first_of_the_best(make, seed):
+def test_history_has_every_evaluation_in_order_and_best_design(make, seed):
     problem = Problem(make, 400, seed)
     record = Record()
     crowd(problem, np.random.default_rng(seed), record)
-    archive = problem.archive
-    assert archive.scores == [info["score"] for info in record.infos]
-    assert archive.accuracies == [info["val_accuracy"] for info in record.infos]
-    assert archive.weights == [info["active_weights"] for info in record.infos]
-    assert archive.best_score == max(archive.scores)
-    expected = record.designs[archive.scores.index(archive.best_score)]
-    best: Any = archive.best
+    history = problem.history
+    assert history.scores == [info["score"] for info in record.infos]
+    found = [(each.accuracy, each.weights) for each in history.evaluations]
+    assert found == [(info["val_accuracy"], info["active_weights"]) for info in record.infos]
+    assert history.best_score == max(history.scores)
+    expected = record.designs[history.scores.index(history.best_score)]
+    best: Any = history.best
     assert (best if make is tabular else network_bits(best)) == expected
 
 
-def test_of_equal_designs_the_first_stays_the_best():
+def test_first_of_equal_designs_stays_best():
     all_equal = replace(TABLE, val_correct=np.full_like(TABLE.val_correct, 20))
     problem = Problem(partial(TabularEnv, all_equal, penalty=0.0), 50, 0)
     record = Record()
     crowd(problem, np.random.default_rng(0), record)
     assert len(set(record.designs)) > 5
-    assert problem.archive.best == record.designs[0]
+    assert problem.history.best == record.designs[0]
 
 
 @pytest.mark.parametrize("strategy", [random_search, random_from_best, hill_climbing])
 @pytest.mark.parametrize("penalty", [0.0, 0.1, 1.0])
-def test_evaluated_again_the_best_network_has_the_score_in_the_archive(strategy, penalty):
+def test_best_network_has_recorded_score_when_evaluated_again(strategy, penalty):
     """At the end of the search: nobody has trained on the network that was the best."""
-    archive = search(strategy, Problem(partial(make, penalty=penalty), 900, 0))
-    best: Any = archive.best
+    history = search(strategy, Problem(partial(make, penalty=penalty), 900, 0))
+    best: Any = history.best
     accuracy = evaluate(best, TASK, TASK.validation).accuracy
-    assert archive.best_score == accuracy - penalty * best.active_weights / (76 * (6 + 3))
+    assert history.best_score == accuracy - penalty * best.active_weights / (76 * (6 + 3))
     assert reference_weights(6, 3) == 76 * (6 + 3)
 
 
 @pytest.mark.parametrize("strategy", [random_search, random_from_best, hill_climbing])
 @pytest.mark.parametrize("penalty", [0.0, 0.1, 1.0])
-def test_looked_up_again_the_best_architecture_has_the_score_in_the_archive(strategy, penalty):
-    archive = search(strategy, Problem(partial(tabular, penalty=penalty), 300, 0))
-    best: Any = archive.best
+def test_best_architecture_has_recorded_score_when_looked_up_again(strategy, penalty):
+    history = search(strategy, Problem(partial(tabular, penalty=penalty), 300, 0))
+    best: Any = history.best
     record = TABLE.query(best)
     price = penalty * record.active_weights / TABLE.reference
-    assert archive.best_score == pytest.approx(record.val_accuracy - price, rel=1e-12)
+    assert history.best_score == pytest.approx(record.val_accuracy - price, rel=1e-12)
 
 
 # --- episodes from the best design ---
 
 
-def test_an_episode_goes_on_training_the_best_network():
+def test_start_from_best_trains_copy_of_best_network():
     problem, random_edits = Problem(make, 3000, 0), random_policy(0)
-    env = problem.make(from_best=True)
+    env = StartFromBest(problem.make())
     assert env.reset(seed=1)[1]["score"] == make().reset(seed=1)[1]["score"]  # nothing was there
-    play(problem.env, random_edits)
-    best: Any = problem.archive.best
+    final_score(problem.env, random_edits)
+    best: Any = problem.history.best
     before = network_bits(best)
     _, info = env.reset(seed=2)
     assert tuple(layers_of(info)["layer_sizes"]) == best.layer_sizes
     assert info["score"] == make(network=best).reset(seed=2)[1]["score"]
-    play(env, lambda _, mask: NO_OP)
+    final_score(env, lambda _, mask: NO_OP)
     assert network_bits(best) == before
 
 
-def test_an_episode_starts_with_the_best_architecture():
+def test_start_from_best_resets_to_best_architecture():
     problem, random_edits = Problem(tabular, 500, 0), random_policy(0)
-    env = problem.make(from_best=True)
+    env = StartFromBest(problem.make())
     for _ in range(5):
-        play(problem.env, random_edits)
-        best = problem.archive.best_score
+        final_score(problem.env, random_edits)
+        best = problem.history.best_score
         assert env.reset()[1]["score"] == best
-        assert env.unwrapped.architecture == problem.archive.best
-        assert (env.action_masks() == env.unwrapped.action_masks()).all()
+        assert env.unwrapped.architecture == problem.history.best
         assert deepcopy(env).reset()[1]["score"] == best
 
 
@@ -262,19 +267,19 @@ def test_an_episode_starts_with_the_best_architecture():
 
 
 @every
-def test_the_same_seed_gives_the_same_archive(make):
+def test_history_is_determined_by_seed(make):
     def run(seed: int) -> SearchHistory:
         problem = Problem(make, 400, seed)
         crowd(problem, np.random.default_rng(0), Record())
-        return problem.archive
+        return problem.history
 
     one, same, other = run(1), run(1), run(2)
-    assert (one.spents, one.scores, one.weights) == (same.spents, same.scores, same.weights)
+    assert one.evaluations == same.evaluations
     assert one.scores != other.scores
 
 
 @either
-def test_environments_and_episodes_of_a_problem_differ(make):
+def test_starts_differ_between_environments_and_episodes(make):
     problem = Problem(partial(make, penalty=(0.1, 1.0)), 1000, 0)
     envs = [problem.env, problem.make(), problem.make()]
     starts = [env.reset()[0].tobytes() for env in envs for _ in range(3)]
@@ -282,7 +287,7 @@ def test_environments_and_episodes_of_a_problem_differ(make):
 
 
 @either
-def test_a_seed_repeats_an_episode(make):
+def test_episode_is_repeated_with_same_seed(make):
     problem = Problem(make, 1000, 0)
     env = problem.make()
     first, others = env.reset(seed=5), [env.reset() for _ in range(2)]
@@ -291,7 +296,7 @@ def test_a_seed_repeats_an_episode(make):
 
 
 @either
-def test_a_copy_goes_on_as_the_original_would_and_leaves_it_as_it_was(make):
+def test_copy_continues_like_original_without_changing_it(make):
     problem = Problem(make, 1000, 0)
     env, rng = problem.env, np.random.default_rng(0)
     before_the_first = deepcopy(env)
@@ -310,7 +315,7 @@ def test_a_copy_goes_on_as_the_original_would_and_leaves_it_as_it_was(make):
 # --- the problem ---
 
 
-def test_a_problem_tells_what_its_environments_are():
+def test_attributes_describe_environments():
     live, table = Problem(make, 10, 0), Problem(tabular, 10, 0)
     assert (live.n_actions, live.episode_steps, live.tabular) == (len(ACTIONS), STEPS, False)
     assert table.n_actions == len(tabular_actions(SMALL_GRID))
@@ -319,19 +324,19 @@ def test_a_problem_tells_what_its_environments_are():
     assert live.grid == LIVE_GRID
 
 
-def test_every_architecture_of_the_live_grid_can_be_designed():
+def test_live_grid_is_within_limits_of_environment():
     assert LIVE_GRID.max_depth <= MAX_DEPTH
     assert LIVE_GRID.widths[-1] <= MAX_WIDTH
 
 
-def test_environments_are_made_with_the_settings_asked_for():
+def test_make_passes_arguments_to_environment():
     problem = Problem(make, 10, 0)
     assert problem.make(reward="score").unwrapped.reward == "score"
     assert problem.env.unwrapped.reward == "difference"
 
 
 @either
-def test_an_episode_asks_for_an_action_at_every_step(make):
+def test_play_asks_policy_for_action_at_every_step(make):
     problem = Problem(make, 1000, 0)
     rng, asked, taken = np.random.default_rng(0), [], []
 
@@ -347,13 +352,13 @@ def test_an_episode_asks_for_an_action_at_every_step(make):
         assert bits((seen, mask)) == bits((observation, env.action_masks()))
         observation, _, over, _, info = env.step(action)
     assert over
-    assert found == info["score"] == problem.archive.scores[-1]
-    assert len(problem.archive.scores) == STEPS + 1
+    assert found == info["score"] == problem.history.scores[-1]
+    assert len(problem.history.scores) == STEPS + 1
 
 
 @either
 @pytest.mark.parametrize("length", [0, 2, STEPS, STEPS + 3])
-def test_a_sequence_is_played_to_its_end_then_nothing_is_changed(make, length):
+def test_play_sequence_takes_no_op_after_end_of_sequence(make, length):
     """Legal or not: an illegal action is as good as none."""
     problem = Problem(make, 1000, 0)
     actions = np.random.default_rng(1).integers(problem.n_actions, size=length).tolist()
@@ -362,27 +367,27 @@ def test_a_sequence_is_played_to_its_end_then_nothing_is_changed(make, length):
     for action in [*actions, *[NO_OP] * STEPS][:STEPS]:
         *_, info = env.step(action)
     assert problem.play_sequence(actions, seed=4) == info["score"]
-    assert problem.archive.spent == (STEPS + 1) * problem.env.cost
+    assert problem.history.spent == (STEPS + 1) * problem.env.cost
 
 
-def test_the_first_action_changes_nothing_in_both_kinds_of_environments():
+def test_no_op_is_first_action_of_both_environments():
     assert ACTIONS[NO_OP].operation == "none"
     assert list(tabular_actions(SMALL_GRID))[NO_OP].operation == "none"
 
 
-def test_an_architecture_of_a_table_is_looked_up_once():
+def test_evaluate_looks_up_architecture_once_in_table():
     problem = Problem(partial(tabular, penalty=0.3), 1000, 0)
     scores = [problem.evaluate(architecture) for architecture in SMALL_GRID.architectures]
     np.testing.assert_allclose(scores, TABLE.scores(0.3), rtol=1e-12)
-    assert problem.archive.spent == len(SMALL_GRID.architectures)
-    assert problem.archive.best == TABLE.optimum(0.3)[0]
+    assert problem.history.spent == len(SMALL_GRID.architectures)
+    assert problem.history.best == TABLE.optimum(0.3)[0]
 
 
-def test_a_live_architecture_is_trained_from_scratch_for_as_long_as_an_episode(counter):
+def test_evaluate_trains_new_network_for_length_of_episode_when_live(counter):
     problem = Problem(make, 1000, 0)
     architecture = ((16, 0.5), (4, 1.0))
     found = problem.evaluate(architecture)
-    assert counter.spent == problem.archive.spent == (STEPS + 1) * 3
+    assert counter.spent == problem.history.spent == (STEPS + 1) * 3
     env: Any = problem.env.unwrapped
     assert env.now.network.layer_sizes == (6, 16, 4, 3)
     assert env.now.network.steps == (STEPS + 1) * 3
@@ -395,18 +400,18 @@ def test_a_live_architecture_is_trained_from_scratch_for_as_long_as_an_episode(c
 # --- the search ---
 
 
-def test_a_search_ends_with_its_budget():
+def test_search_ends_when_budget_is_spent():
     problem = Problem(tabular, 50, 0)
-    assert search(random_search, problem) is problem.archive
-    assert problem.archive.spent == 50
+    assert search(random_search, problem) is problem.history
+    assert problem.history.spent == 50
 
 
-def test_a_strategy_that_gives_up_early_is_reported():
+def test_search_raises_if_strategy_returns_early():
     with pytest.raises(RuntimeError, match="ended its search before its budget was spent"):
         search(lambda problem: None, Problem(tabular, 50, 0))
 
 
-def test_other_errors_of_a_strategy_are_not_hidden():
+def test_search_propagates_errors_of_strategy():
     def broken(problem: Problem) -> None:
         problem.env.reset()
         raise KeyError("a bug")

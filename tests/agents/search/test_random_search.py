@@ -9,7 +9,6 @@ from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.random_search import random_from_best, random_search
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
-from tests.agents.helpers import history
 from tests.envs.helpers import make
 from tests.rlnas.tables import random_table
 
@@ -21,16 +20,15 @@ both = pytest.mark.parametrize("strategy", [random_search, random_from_best])
 
 @both
 @either
-def test_the_same_seed_gives_the_same_archive(make, strategy):
+def test_history_is_determined_by_seed(make, strategy):
     one, same, other = (search(strategy, Problem(make, 100, seed)) for seed in (1, 1, 2))
-    assert history(one) == history(same)
+    assert one.evaluations == same.evaluations
     assert one.scores != other.scores
-    assert one.spent >= one.budget
 
 
 @both
 @either
-def test_only_legal_actions_are_taken_each_as_likely_as_any_other(make, strategy, monkeypatch):
+def test_actions_are_uniform_over_legal_ones(make, strategy, monkeypatch):
     kind = DesignEnv if make is not tabular else TabularEnv
     expected, taken = np.zeros(39), np.zeros(39)
     step = kind.step
@@ -48,7 +46,7 @@ def test_only_legal_actions_are_taken_each_as_likely_as_any_other(make, strategy
     assert np.count_nonzero(taken) > 10
 
 
-def test_designs_of_episodes_from_the_best_are_better_than_those_of_fresh_ones():
+def test_random_from_best_finds_better_designs_than_random_search():
     budget = 21 * 40
     plain, from_best = (
         np.mean([search(strategy, Problem(tabular, budget, seed)).scores for seed in range(5)])

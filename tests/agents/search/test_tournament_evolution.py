@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from rlnas.agents.search import tournament_evolution as module
-from rlnas.agents.search.problem import CountedEnv, Problem, search
+from rlnas.agents.search.budgeted_env import BudgetedEnv
+from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.tournament_evolution import tournament_evolution
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_dynamics import ELAPSED
 from rlnas.envs.tabular_env import TabularEnv
-from tests.agents.helpers import history
 from tests.envs.helpers import make
 from tests.rlnas.tables import random_table
 
@@ -21,16 +21,15 @@ either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"
 
 
 @either
-def test_the_same_seed_gives_the_same_archive(make):
+def test_history_is_determined_by_seed(make):
     one, same, other = (search(tournament_evolution, Problem(make, 150, s)) for s in (1, 1, 2))
-    assert history(one) == history(same)
+    assert one.evaluations == same.evaluations
     assert one.scores != other.scores
-    assert one.spent >= one.budget
 
 
 @either
 @pytest.mark.parametrize(("evaluations", "expected"), [(100, 10), (1500, 30), (9000, 100)])
-def test_the_population_grows_with_the_budget(make, evaluations, expected, monkeypatch):
+def test_population_size_depends_on_budget(make, evaluations, expected, monkeypatch):
     """The first mutant is made when the population is full."""
 
     class FullError(Exception):
@@ -44,7 +43,7 @@ def test_the_population_grows_with_the_budget(make, evaluations, expected, monke
     problem = Problem(make, evaluations * cost, 0)
     with pytest.raises(FullError):
         tournament_evolution(problem)
-    assert len(problem.archive.scores) == expected
+    assert len(problem.history.evaluations) == expected
 
 
 def mutations(monkeypatch) -> list[tuple[float, float, int]]:
@@ -67,10 +66,10 @@ def mutations(monkeypatch) -> list[tuple[float, float, int]]:
 
 
 @either
-def test_of_two_the_worse_gives_way_to_a_child_of_the_better(make, monkeypatch):
+def test_worse_of_two_is_replaced_by_child_of_better(make, monkeypatch):
     records = mutations(monkeypatch)
     problem = Problem(make, 150, 0)
-    scores = search(partial(tournament_evolution, population=2), problem).scores
+    scores = search(partial(tournament_evolution, population_size=2), problem).scores
     alive = scores[:2]
     for parent, child, _ in records:
         assert parent == max(alive)
@@ -80,13 +79,13 @@ def test_of_two_the_worse_gives_way_to_a_child_of_the_better(make, monkeypatch):
 
 
 @either
-def test_lineages_outlive_episodes(make, monkeypatch):
+def test_lineages_continue_beyond_length_of_episode(make, monkeypatch):
     records = mutations(monkeypatch)
-    search(partial(tournament_evolution, population=3), Problem(make, 150, 0))
+    search(partial(tournament_evolution, population_size=3), Problem(make, 150, 0))
     assert max(age for _, _, age in records) > STEPS
 
 
-def test_a_child_inherits_the_weights_and_leaves_the_parent_as_it_was():
+def test_child_inherits_weights_without_changing_parent():
     problem = Problem(make, 10_000, 0)
     parent = problem.make(episode_steps=100)
     parent.reset()
@@ -99,9 +98,9 @@ def test_a_child_inherits_the_weights_and_leaves_the_parent_as_it_was():
     assert (network.connections == weights).all()
 
 
-def test_two_children_with_the_same_mutation_are_trained_on_different_batches(monkeypatch):
+def test_children_with_same_mutation_are_trained_on_different_batches(monkeypatch):
     only_none = np.arange(39) == 0
-    monkeypatch.setattr(CountedEnv, "action_masks", lambda self: only_none)
+    monkeypatch.setattr(BudgetedEnv, "action_masks", lambda self: only_none)
     problem = Problem(make, 10_000, 0)
     parent = problem.make(episode_steps=100)
     parent.reset()

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.agents.search.problem import Problem, SearchHistory, search
-from rlnas.agents.search.recurrent_controller import (
+from rlnas.agents.search.history import SearchHistory
+from rlnas.agents.search.problem import Problem, search
+from rlnas.agents.search.recurrent.controller import (
+    ControllerSize,
     Episode,
     RecurrentController,
     evaluate_actions,
 )
-from rlnas.agents.search.recurrent_ppo import clipped_loss, recurrent_ppo
-from rlnas.agents.search.reinforce import advantages, policy_loss
+from rlnas.agents.search.recurrent.policy_gradient import advantages
+from rlnas.agents.search.recurrent.ppo import clipped_loss, recurrent_ppo
+from rlnas.agents.search.recurrent.reinforce import policy_loss
 from rlnas.envs.tabular_env import TabularEnv
 from tests.envs.helpers import make
 from tests.rlnas.tables import random_table
@@ -25,10 +28,10 @@ def tabular(**settings) -> TabularEnv:
     return TabularEnv(**{"table": TABLE, "episode_steps": STEPS, "start": "middle", **settings})
 
 
-def final_scores(archive: SearchHistory) -> np.ndarray:
+def final_scores(history: SearchHistory) -> np.ndarray:
     """Scores of the last designs of all complete episodes."""
-    whole = len(archive.scores) // (STEPS + 1)
-    return np.array(archive.scores[: whole * (STEPS + 1)]).reshape(whole, -1)[:, -1]
+    whole = len(history.scores) // (STEPS + 1)
+    return np.array(history.scores[: whole * (STEPS + 1)]).reshape(whole, -1)[:, -1]
 
 
 def random_walks(problem: Problem) -> None:
@@ -39,8 +42,8 @@ def random_walks(problem: Problem) -> None:
 # --- the objective ---
 
 
-def test_the_first_gradient_is_that_of_reinforce():
-    controller = RecurrentController(4, 2, 6, 0.5, torch.Generator().manual_seed(0))
+def test_first_gradient_equals_reinforce():
+    controller = RecurrentController(4, ControllerSize(2, 6, 0.5), torch.Generator().manual_seed(0))
     rng = np.random.default_rng(0)
     episodes = []
     for _ in range(5):
@@ -60,7 +63,7 @@ def test_the_first_gradient_is_that_of_reinforce():
     assert any(gradient.abs().max() > 1e-2 for gradient in truth)
 
 
-def test_the_objective_and_its_gradient_are_those_worked_out_by_hand():
+def test_clipped_loss_and_gradient_equal_calculation_by_hand():
     ratios = [[1.5, 1.1, 0.5], [1.5, 0.9, 0.5]]
     new = torch.tensor(ratios).log().requires_grad_()
     loss = clipped_loss(new, torch.zeros(2, 3), torch.tensor([2.0, -1.0]))
@@ -76,7 +79,7 @@ def test_the_objective_and_its_gradient_are_those_worked_out_by_hand():
 # --- the search ---
 
 
-def test_each_update_is_ten_epochs_against_the_average_of_all_final_scores_before(monkeypatch):
+def test_update_has_ten_epochs_and_uses_final_scores_of_all_earlier_episodes(monkeypatch):
     updates, judged = [], []
 
     def spy(scores, past):
@@ -88,15 +91,15 @@ def test_each_update_is_ten_epochs_against_the_average_of_all_final_scores_befor
         judged[-1] += 1
         return evaluate_actions(controller, episodes)
 
-    monkeypatch.setattr("rlnas.agents.search.recurrent_ppo.advantages", spy)
-    monkeypatch.setattr("rlnas.agents.search.recurrent_ppo.evaluate_actions", judge_spy)
+    monkeypatch.setattr("rlnas.agents.search.recurrent.policy_gradient.advantages", spy)
+    monkeypatch.setattr("rlnas.agents.search.recurrent.ppo.evaluate_actions", judge_spy)
     final = final_scores(search(recurrent_ppo, Problem(tabular, 60 * (STEPS + 1), 0))).tolist()
     expected = [(final[n : n + 20], final[:n]) for n in (0, 20, 40)]
     assert updates == expected
     assert judged == [1 + 10] * 3  # once for the probabilities at the draw
 
 
-def test_late_episodes_clearly_beat_random_ones():
+def test_late_episodes_beat_random_ones():
     budget = 400 * (STEPS + 1)
     late, random = [], []
     for seed in (0, 1):
@@ -111,19 +114,17 @@ def test_late_episodes_clearly_beat_random_ones():
 
 
 @pytest.mark.parametrize(("env", "budget"), [(tabular, 200), (make, 500)])
-def test_the_same_seed_gives_the_same_archive(env, budget):
-    archives = [search(recurrent_ppo, Problem(env, budget, seed)) for seed in (0, 0, 1)]
-    one, again, other = [
-        (each.spents, each.scores, each.accuracies, each.weights) for each in archives
-    ]
+def test_history_is_determined_by_seed(env, budget):
+    histories = [search(recurrent_ppo, Problem(env, budget, seed)) for seed in (0, 0, 1)]
+    one, again, other = [each.evaluations for each in histories]
     assert one == again
     assert one != other
 
 
 @pytest.mark.parametrize(("env", "budget"), [(tabular, 90), (make, 500)])
-def test_the_budget_is_spent_on_designs_of_the_problem(env, budget):
+def test_budget_is_spent_on_different_designs(env, budget):
     problem = Problem(env, budget, 0)
-    archive = search(recurrent_ppo, problem)
-    assert budget <= archive.spent < budget + 3
-    assert archive.best_score == max(archive.scores)
-    assert len(set(archive.weights)) > 3
+    history = search(recurrent_ppo, problem)
+    assert budget <= history.spent < budget + 3
+    assert history.best_score == max(history.scores)
+    assert len({each.weights for each in history.evaluations}) > 3

@@ -1,4 +1,4 @@
-"""Evolving an open-loop schedule into a run folder, to be used like a trained policy."""
+"""`rlnas evolve`: evolve an edit sequence into a run folder, to be used like a policy."""
 
 from functools import partial
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from rlnas.agents.config import EvolveConfig
 from rlnas.agents.policies.environments import as_json, make_env
 from rlnas.agents.policies.policy import save_edit_sequence
-from rlnas.agents.search.open_loop import evolve_schedule
+from rlnas.agents.search.evolve_sequence import evolve_sequence
 from rlnas.agents.search.problem import Problem
 from rlnas.data import datasets
 from rlnas.files.folders import result_folder
@@ -15,13 +15,13 @@ from rlnas.progress import progress
 
 
 def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
-    """Evolve one sequence of edits for the episodes of a configuration.
+    """Evolve one edit sequence for the episodes of a configuration.
 
     The run folder receives `config.json` and `policy.json`.
 
     Args:
-        config: everything about the run.
-        progress_bar: show one.
+        config: the settings of the run.
+        progress_bar: whether to show a progress bar.
 
     Returns:
         The run folder.
@@ -31,12 +31,13 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
     """
     config.check()
     data = datasets.load_datasets(list(config.dataset), config.data_dir)
-    problem = Problem(partial(make_env, config, data), config.budget, config.seed)
+    make = partial(make_env, config, data)
+    make()  # raises InputError for bad settings, before there is a folder or a progress bar
     with (
         result_folder(config.folder) as folder,
         progress(progress_bar, total=config.budget, unit="batch") as bar,
     ):
         write_json(folder / "config.json", as_json(config))
-        problem.archive.bar = bar
-        save_edit_sequence(folder, evolve_schedule(problem))
+        problem = Problem(make, config.budget, config.seed, on_spent=bar.update)
+        save_edit_sequence(folder, evolve_sequence(problem))
     return config.folder

@@ -1,4 +1,4 @@
-"""Evolving a schedule into a run folder: what is written, that it is used like a policy."""
+"""Evolving an edit sequence into a run folder: what is written, that it is used like a policy."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,8 @@ from rlnas.agents.config import EvolveConfig
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
-from rlnas.agents.search import evolution as module
-from rlnas.agents.search.evolution import evolve
+from rlnas.agents.search import evolve as module
+from rlnas.agents.search.evolve import evolve
 from rlnas.envs.actions import ACTIONS
 from rlnas.errors import InputError
 from tests.agents.helpers import files_in
@@ -38,25 +38,25 @@ def evolved(tmp_path_factory) -> Path:
     return evolve(config(tmp_path_factory.mktemp("evolved") / "run"), progress_bar=False)
 
 
-def test_the_run_folder_holds_the_settings_and_a_schedule_of_known_actions(evolved):
+def test_run_folder_has_settings_and_edit_sequence(evolved):
     assert files_in(evolved).keys() == {"config.json", "policy.json"}
     assert json.loads((evolved / "config.json").read_text())["penalty"] == [0.05, 0.5]
-    schedule = json.loads((evolved / "policy.json").read_text())["schedule"]
-    assert len(schedule) == STEPS
-    assert set(schedule) <= {str(action) for action in ACTIONS}
+    sequence = json.loads((evolved / "policy.json").read_text())["schedule"]
+    assert len(sequence) == STEPS
+    assert set(sequence) <= {str(action) for action in ACTIONS}
 
 
-def test_the_policy_plays_the_schedule_whatever_it_sees(evolved):
-    schedule = json.loads((evolved / "policy.json").read_text())["schedule"]
+def test_policy_plays_edit_sequence_regardless_of_observation(evolved):
+    sequence = json.loads((evolved / "policy.json").read_text())["schedule"]
     for seed in range(3):
         _, history = play_episode(env_like(evolved), load_policy(evolved), seed)
         taken = [info["action"] for info in history[1:]]
-        legal_or_none = [(name, "none") for name in schedule]
+        legal_or_none = [(name, "none") for name in sequence]
         assert all(name in pair for name, pair in zip(taken, legal_or_none, strict=True))
         assert all(info["applied"] for info in history[1:])
 
 
-def test_the_same_seed_evolves_the_same_schedule_and_another_seed_another(evolved, tmp_path):
+def test_edit_sequence_is_determined_by_seed(evolved, tmp_path):
     again = evolve(config(tmp_path / "again"), progress_bar=False)
     assert files_in(again)["policy.json"] == files_in(evolved)["policy.json"]
     other = evolve(config(tmp_path / "other", seed=1), progress_bar=False)
@@ -71,13 +71,13 @@ def test_assess_and_design_take_a_schedule_as_a_policy(evolved, tmp_path, capsys
     assert len(json.loads((out / "design.json").read_text())["history"]) == 1 + STEPS
 
 
-def test_the_command_writes_to_a_folder_named_after_the_task(tmp_path, monkeypatch, capsys):
+def test_command_names_folder_after_task_by_default(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     budget = str(40 * (STEPS + 1) * 25)
     arguments = ["--dataset", "wine", "--episode-steps", str(STEPS), "--budget", budget]
     assert main(["evolve", *arguments, "--seed", "3"]) == 0
     folder = Path("runs/wine-evolution-3")
-    assert capsys.readouterr().out == f"schedule in {folder}\n"
+    assert capsys.readouterr().out == f"edit sequence in {folder}\n"
     assert (folder / "policy.json").is_file()
 
 
@@ -97,8 +97,8 @@ def test_bad_values_are_refused_before_anything_is_written(settings, message, tm
     assert not (tmp_path / "run").exists()
 
 
-def test_a_second_evolution_for_a_folder_is_refused_while_the_first_goes_on(tmp_path, monkeypatch):
-    search, refused = module.evolve_schedule, []
+def test_second_evolution_is_refused_while_first_uses_folder(tmp_path, monkeypatch):
+    search, refused = module.evolve_sequence, []
 
     def meanwhile(problem: Any) -> Any:
         monkeypatch.undo()
@@ -107,14 +107,14 @@ def test_a_second_evolution_for_a_folder_is_refused_while_the_first_goes_on(tmp_
         refused.append(True)
         return search(problem)
 
-    monkeypatch.setattr(module, "evolve_schedule", meanwhile)
+    monkeypatch.setattr(module, "evolve_sequence", meanwhile)
     evolve(config(tmp_path / "run"), progress_bar=False)
     assert refused
     assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 0
     assert files_in(tmp_path).keys() == {"run/config.json", "run/policy.json"}
 
 
-def test_a_folder_that_is_there_is_refused(evolved):
+def test_existing_folder_is_refused(evolved):
     before = files_in(evolved)
     with pytest.raises(InputError, match="another"):
         evolve(config(evolved), progress_bar=False)

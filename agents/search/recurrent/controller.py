@@ -1,4 +1,4 @@
-"""The recurrent controller: an LSTM that emits the actions of an episode one after the other."""
+"""The recurrent controller of Zoph & Le 2017: an LSTM that emits the actions of an episode."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,37 +9,51 @@ import torch
 from rlnas.agents.search.problem import Problem
 
 
+class ControllerSize(NamedTuple):
+    """Architecture and initialization of a `RecurrentController`.
+
+    Attributes:
+        layers: layers of the LSTM.
+        units: units of each layer; embeddings have the same width.
+        init_bound: parameters start uniform in [-init_bound, init_bound].
+    """
+
+    layers: int
+    units: int
+    init_bound: float
+
+
 class Episode(NamedTuple):
-    """What a controller's update needs of an episode."""
+    """What an update of the controller needs to know about an episode."""
 
     actions: torch.Tensor  # int64 [steps]
-    masks: torch.Tensor  # bool [steps, n_actions], what was legal
+    masks: torch.Tensor  # bool [steps, n_actions], which actions were legal
     score: float  # of the last design
 
 
 class RecurrentController(torch.nn.Module):
-    """A policy that reads its own last action, and nothing of the environment but the masks.
+    """A policy that reads its own last action, but nothing of the environment except the masks.
 
-    Zoph & Le 2017, section 3.1: every action is drawn from a softmax over the LSTM's output and
-    is, embedded, its next input; the first input is an embedding of its own.
+    Zoph & Le 2017, "Neural architecture search with reinforcement learning", section 3.1: every
+    action is drawn from a softmax over the output of the LSTM, and its embedding is the next input;
+    the first input is an embedding of its own.
 
     Args:
         n_actions: size of the softmax.
-        layers, units: of the LSTM; embeddings are as wide.
-        bound: parameters start uniform in [-bound, bound].
-        generator: source of these.
+        size: architecture and initialization.
+        generator: source of the initial parameters.
     """
 
-    def __init__(
-        self, n_actions: int, layers: int, units: int, bound: float, generator: torch.Generator
-    ):
+    def __init__(self, n_actions: int, size: ControllerSize, generator: torch.Generator):
         super().__init__()
-        self.start = n_actions  # what comes before the first action
-        self.embedding = torch.nn.Embedding(n_actions + 1, units)
-        self.lstm = torch.nn.LSTM(units, units, layers, batch_first=True)
-        self.head = torch.nn.Linear(units, n_actions)
+        self.start = n_actions  # the input before the first action
+        self.embedding = torch.nn.Embedding(n_actions + 1, size.units)
+        self.lstm = torch.nn.LSTM(size.units, size.units, size.layers, batch_first=True)
+        self.head = torch.nn.Linear(size.units, n_actions)
         for parameter in self.parameters():
-            torch.nn.init.uniform_(parameter, -bound, bound, generator=generator)
+            torch.nn.init.uniform_(
+                parameter, -size.init_bound, size.init_bound, generator=generator
+            )
 
     def forward(
         self,
@@ -47,16 +61,16 @@ class RecurrentController(torch.nn.Module):
         masks: torch.Tensor,
         state: tuple[torch.Tensor, torch.Tensor] | None = None,
     ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
-        """Go some steps ahead.
+        """Advance by some steps.
 
         Args:
             previous: int64 `[episodes, steps]`, the action before each step.
-            masks: bool `[episodes, steps, n_actions]`, which actions are legal; some must be.
+            masks: bool `[episodes, steps, n_actions]`, which actions are legal; at least one is.
             state: what the last call returned; None at the start of an episode.
 
         Returns:
-            Log-probabilities, float32 `[episodes, steps, n_actions]`, where illegal so low that
-            the probability is 0; and the state.
+            Log-probabilities, float32 `[episodes, steps, n_actions]`, those of illegal actions so
+            low that the probability is 0; and the state.
         """
         hidden, state = self.lstm(self.embedding(previous), state)
         logits = self.head(hidden)
@@ -66,16 +80,18 @@ class RecurrentController(torch.nn.Module):
 
 
 def new_generator(rng: np.random.Generator) -> torch.Generator:
-    """A generator for PyTorch that another one seeds."""
+    """A PyTorch generator that is seeded by a NumPy generator."""
     return torch.Generator().manual_seed(int(rng.integers(2**31)))
 
 
 @torch.no_grad()
-def play(controller: RecurrentController, problem: Problem, generator: torch.Generator) -> Episode:
-    """Play one episode, each action drawn from the controller.
+def sample_episode(
+    controller: RecurrentController, problem: Problem, generator: torch.Generator
+) -> Episode:
+    """Play one episode with actions drawn from the controller.
 
     Raises:
-        BudgetSpent: see `rlnas.agents.search.problem`.
+        BudgetSpent: the search is over.
     """
     actions = [controller.start]
     masks: list[torch.Tensor] = []
@@ -98,15 +114,15 @@ def play(controller: RecurrentController, problem: Problem, generator: torch.Gen
 def evaluate_actions(
     controller: RecurrentController, episodes: Sequence[Episode]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """How likely the controller, as it is now, makes episodes that were played before.
+    """Likelihood of played episodes under the present parameters of the controller.
 
     Args:
         controller: the controller.
-        episodes: of the same number of steps.
+        episodes: episodes with the same number of steps.
 
     Returns:
-        Log-probabilities of the actions taken, and entropies (nats) of the choices, both float32
-        `[episodes, steps]`, with gradients.
+        Log-probabilities of the actions taken and entropies (nats) of the distributions they were
+        drawn from, both float32 `[episodes, steps]`, with gradients.
     """
     actions = torch.stack([episode.actions for episode in episodes])
     masks = torch.stack([episode.masks for episode in episodes])

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.agents.search.problem import Problem, SearchHistory, search
-from rlnas.agents.search.recurrent_controller import Episode, RecurrentController
-from rlnas.agents.search.reinforce import advantages, moving_average, policy_loss, reinforce
+from rlnas.agents.search.history import SearchHistory
+from rlnas.agents.search.problem import Problem, search
+from rlnas.agents.search.recurrent.controller import ControllerSize, Episode, RecurrentController
+from rlnas.agents.search.recurrent.policy_gradient import advantages, moving_average
+from rlnas.agents.search.recurrent.reinforce import policy_loss, reinforce
 from rlnas.envs.tabular_env import TabularEnv
 from tests.envs.helpers import make
 from tests.rlnas.tables import random_table
@@ -20,10 +22,10 @@ def tabular(**settings) -> TabularEnv:
     return TabularEnv(**{"table": TABLE, "episode_steps": STEPS, "start": "middle", **settings})
 
 
-def final_scores(archive: SearchHistory, steps: int = STEPS) -> np.ndarray:
+def final_scores(history: SearchHistory, steps: int = STEPS) -> np.ndarray:
     """Scores of the last designs of all complete episodes."""
-    whole = len(archive.scores) // (steps + 1)
-    return np.array(archive.scores[: whole * (steps + 1)]).reshape(whole, -1)[:, -1]
+    whole = len(history.scores) // (steps + 1)
+    return np.array(history.scores[: whole * (steps + 1)]).reshape(whole, -1)[:, -1]
 
 
 def random_walks(problem: Problem) -> None:
@@ -36,7 +38,7 @@ def random_walks(problem: Problem) -> None:
 
 def controller_and_episodes() -> tuple[RecurrentController, list[Episode]]:
     """A controller that ignores what it did, and three episodes of two steps."""
-    controller = RecurrentController(3, 1, 4, 0.5, torch.Generator().manual_seed(0))
+    controller = RecurrentController(3, ControllerSize(1, 4, 0.5), torch.Generator().manual_seed(0))
     with torch.no_grad():
         controller.head.weight.zero_()
         controller.head.bias.copy_(torch.tensor([0.0, np.log(2), np.log(3)]))
@@ -52,7 +54,7 @@ def controller_and_episodes() -> tuple[RecurrentController, list[Episode]]:
     return controller, episodes
 
 
-def test_the_gradient_is_the_one_derived_by_hand():
+def test_policy_loss_gradient_equals_derivation_by_hand():
     controller, episodes = controller_and_episodes()
     policy_loss(controller, episodes, torch.tensor([1.0, -2.0, 0.5])).backward()
     # d log pi(a) / d bias = onehot(a) - p; p is (1, 2, 3) / 6, or (1, 0, 3) / 4 without action 1.
@@ -63,7 +65,7 @@ def test_the_gradient_is_the_one_derived_by_hand():
     np.testing.assert_allclose(controller.head.bias.grad, truth, rtol=1e-5, atol=1e-7)
 
 
-def test_the_loss_is_the_one_worked_out_by_hand():
+def test_policy_loss_equals_calculation_by_hand():
     controller, episodes = controller_and_episodes()
     found = policy_loss(controller, episodes, torch.tensor([1.0, -2.0, 0.5])).item()
     sums = [np.log(1 / 6 * 2 / 6), np.log(3 / 4 * 3 / 6), np.log(2 / 6 * 1 / 4)]
@@ -73,7 +75,7 @@ def test_the_loss_is_the_one_worked_out_by_hand():
 # --- the baseline ---
 
 
-def test_the_moving_average_follows_its_recursion():
+def test_moving_average_equals_recursion():
     values = np.random.default_rng(0).normal(size=30)
     assert moving_average(values[:1]) == values[0]
     total = weight = 0.0
@@ -82,7 +84,7 @@ def test_the_moving_average_follows_its_recursion():
         assert moving_average(values[:count]) == pytest.approx(total / weight)
 
 
-def test_a_long_past_is_the_plain_exponential_average():
+def test_moving_average_equals_plain_exponential_average_for_long_past():
     values = np.random.default_rng(1).normal(size=20_000)
     average = 0.0
     for value in values:
@@ -90,7 +92,7 @@ def test_a_long_past_is_the_plain_exponential_average():
     assert moving_average(values) == pytest.approx(average, abs=1e-12)
 
 
-def test_the_baseline_knows_only_past_scores():
+def test_advantages_use_only_past_scores_as_baseline():
     past = [0.25, 0.5, 0.75]
     for scores in ([0.0, 1.0], [5.0, 7.0]):
         found = advantages(scores, past)
@@ -98,26 +100,26 @@ def test_the_baseline_knows_only_past_scores():
         np.testing.assert_allclose(found, np.array(scores) - moving_average(past), rtol=1e-6)
 
 
-def test_the_first_scores_are_compared_with_their_mean():
+def test_advantages_use_own_mean_when_there_is_no_past():
     assert advantages([1.0, 2.0, 6.0], []).tolist() == [-2, -1, 3]
 
 
 # --- the search ---
 
 
-def test_each_update_is_against_the_average_of_all_final_scores_before(monkeypatch):
+def test_update_uses_final_scores_of_all_earlier_episodes(monkeypatch):
     updates = []
 
     def spy(scores, past):
         updates.append((list(scores), list(past)))
         return advantages(scores, past)
 
-    monkeypatch.setattr("rlnas.agents.search.reinforce.advantages", spy)
+    monkeypatch.setattr("rlnas.agents.search.recurrent.policy_gradient.advantages", spy)
     final = final_scores(search(reinforce, Problem(tabular, 24 * (STEPS + 1), 0))).tolist()
     assert updates == [(final[n : n + 8], final[:n]) for n in (0, 8, 16)]
 
 
-def test_late_episodes_clearly_beat_random_ones():
+def test_late_episodes_beat_random_ones():
     budget = 400 * (STEPS + 1)
     late, random = [], []
     for seed in (0, 1):
@@ -130,7 +132,7 @@ def test_late_episodes_clearly_beat_random_ones():
     assert np.mean(late) > np.mean(random) + np.std(random)
 
 
-def test_next_to_no_learning_rate_learns_next_to_nothing():
+def test_scores_do_not_improve_with_tiny_learning_rate():
     def slow(problem: Problem) -> None:
         reinforce(problem, learning_rate=1e-9)
 
@@ -139,19 +141,17 @@ def test_next_to_no_learning_rate_learns_next_to_nothing():
 
 
 @pytest.mark.parametrize(("env", "budget"), [(tabular, 100), (make, 400)])
-def test_the_same_seed_gives_the_same_archive(env, budget):
-    archives = [search(reinforce, Problem(env, budget, seed)) for seed in (0, 0, 1)]
-    one, again, other = [
-        (each.spents, each.scores, each.accuracies, each.weights) for each in archives
-    ]
+def test_history_is_determined_by_seed(env, budget):
+    histories = [search(reinforce, Problem(env, budget, seed)) for seed in (0, 0, 1)]
+    one, again, other = [each.evaluations for each in histories]
     assert one == again
     assert one != other
 
 
 @pytest.mark.parametrize(("env", "budget"), [(tabular, 90), (make, 400)])
-def test_the_budget_is_spent_on_designs_of_the_problem(env, budget):
+def test_budget_is_spent_on_different_designs(env, budget):
     problem = Problem(env, budget, 0)
-    archive = search(reinforce, problem)
-    assert budget <= archive.spent < budget + 3
-    assert archive.best_score == max(archive.scores)
-    assert len(set(archive.weights)) > 3
+    history = search(reinforce, problem)
+    assert budget <= history.spent < budget + 3
+    assert history.best_score == max(history.scores)
+    assert len({each.weights for each in history.evaluations}) > 3

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.agents.search.recurrent_controller import (
+from rlnas.agents.search.recurrent.controller import (
+    ControllerSize,
     Episode,
     RecurrentController,
     evaluate_actions,
     new_generator,
-    play,
+    sample_episode,
 )
 
 N_ACTIONS, STEPS = 3, 4
@@ -19,7 +20,9 @@ N_ACTIONS, STEPS = 3, 4
 
 def controller_of(seed: int = 0, layers: int = 2, bound: float = 1.0) -> RecurrentController:
     """A tiny controller far from uniform choices."""
-    return RecurrentController(N_ACTIONS, layers, 5, bound, torch.Generator().manual_seed(seed))
+    return RecurrentController(
+        N_ACTIONS, ControllerSize(layers, 5, bound), torch.Generator().manual_seed(seed)
+    )
 
 
 def legal_after(actions: tuple[int, ...]) -> np.ndarray:
@@ -44,7 +47,7 @@ class Rules:
         return float(taken[-1])
 
 
-def written(actions: tuple[int, ...]) -> Episode:
+def episode_of(actions: tuple[int, ...]) -> Episode:
     """An episode of these actions, whether legal or not."""
     masks = np.array([legal_after(actions[:step]) for step in range(len(actions))])
     return Episode(torch.tensor(actions), torch.tensor(masks), 0.0)
@@ -61,19 +64,21 @@ LEGAL = [all(legal_after(each[:step])[each[step]] for step in range(STEPS)) for 
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-def test_probabilities_of_all_legal_episodes_sum_to_one_and_of_illegal_ones_are_zero(layers):
-    found = likelihoods(controller_of(layers=layers), [written(each) for each in ALL])
+def test_probabilities_sum_to_one_over_legal_episodes_and_are_zero_for_illegal_ones(layers):
+    found = likelihoods(controller_of(layers=layers), [episode_of(each) for each in ALL])
     assert 0 < sum(LEGAL) < len(ALL)
     assert found[LEGAL].sum() == pytest.approx(1, abs=1e-5)
     assert (found[LEGAL] > 0).all()
     assert (found[np.logical_not(LEGAL)] == 0).all()
 
 
-def test_episodes_are_as_frequent_as_they_are_probable():
+def test_sampled_episodes_have_frequencies_of_their_probabilities():
     controller, generator = controller_of(3), torch.Generator().manual_seed(1)
     n = 1500
-    drawn = [tuple(play(controller, Rules(), generator).actions.tolist()) for _ in range(n)]
-    expected = n * likelihoods(controller, [written(each) for each in ALL])
+    drawn = [
+        tuple(sample_episode(controller, Rules(), generator).actions.tolist()) for _ in range(n)
+    ]
+    expected = n * likelihoods(controller, [episode_of(each) for each in ALL])
     counts = np.array([drawn.count(each) for each in ALL])
     assert counts[np.logical_not(LEGAL)].sum() == 0
     often = expected > 5
@@ -82,7 +87,7 @@ def test_episodes_are_as_frequent_as_they_are_probable():
     assert squares.sum() < often.sum() + 4 * np.sqrt(2 * often.sum())  # chi squared
 
 
-def test_probabilities_at_the_draw_are_those_of_the_update(monkeypatch):
+def test_evaluate_actions_equals_probabilities_at_sampling(monkeypatch):
     seen = []
 
     def spy(probabilities, *args, original=torch.multinomial, **settings):
@@ -91,7 +96,7 @@ def test_probabilities_at_the_draw_are_those_of_the_update(monkeypatch):
 
     monkeypatch.setattr(torch, "multinomial", spy)
     controller, generator = controller_of(2), torch.Generator().manual_seed(0)
-    episodes = [play(controller, Rules(), generator) for _ in range(6)]
+    episodes = [sample_episode(controller, Rules(), generator) for _ in range(6)]
     taken, entropies = evaluate_actions(controller, episodes)
     at_the_draw = torch.stack(seen).reshape(6, STEPS, N_ACTIONS)
     actions = torch.stack([episode.actions for episode in episodes])
@@ -101,16 +106,16 @@ def test_probabilities_at_the_draw_are_those_of_the_update(monkeypatch):
     torch.testing.assert_close(entropies, truth, rtol=1e-5, atol=1e-6)
 
 
-def test_an_episode_keeps_the_actions_the_masks_and_the_score():
+def test_sample_episode_records_actions_masks_and_score():
     generator = torch.Generator().manual_seed(0)
-    episode = play(controller_of(), Rules(), generator)
+    episode = sample_episode(controller_of(), Rules(), generator)
     actions = tuple(episode.actions.tolist())
     assert len(actions) == STEPS
-    np.testing.assert_array_equal(episode.masks, written(actions).masks)
+    np.testing.assert_array_equal(episode.masks, episode_of(actions).masks)
     assert episode.score == actions[-1]
 
 
-def test_an_action_depends_on_all_before_it_and_on_none_behind():
+def test_action_depends_on_earlier_actions_only():
     controller = controller_of()
     masks = torch.ones(STEPS, N_ACTIONS, dtype=torch.bool)
 
@@ -123,19 +128,19 @@ def test_an_action_depends_on_all_before_it_and_on_none_behind():
     torch.testing.assert_close(at(0, 1, 2, 0)[:3], first[:3])
 
 
-def test_observations_change_nothing():
+def test_observations_have_no_influence():
     class Blind(Rules):
         def play(self, choose) -> float:
             noise = np.random.default_rng(0)
             return super().play(lambda _, mask: choose(noise.random(9), mask))
 
     controller = controller_of()
-    one = play(controller, Rules(), torch.Generator().manual_seed(5))
-    other = play(controller, Blind(), torch.Generator().manual_seed(5))
+    one = sample_episode(controller, Rules(), torch.Generator().manual_seed(5))
+    other = sample_episode(controller, Blind(), torch.Generator().manual_seed(5))
     assert one.actions.tolist() == other.actions.tolist()
 
 
-def test_gradients_are_finite_where_only_one_action_is_legal():
+def test_gradients_are_finite_when_one_action_is_legal():
     masks = torch.zeros(STEPS, N_ACTIONS, dtype=torch.bool)
     masks[:, 1] = True
     masks[0] = True
@@ -150,7 +155,7 @@ def test_gradients_are_finite_where_only_one_action_is_legal():
     assert any(gradient.any() for gradient in gradients)
 
 
-def test_parameters_start_uniform_within_the_bound_from_the_generator_alone():
+def test_initial_parameters_are_uniform_and_depend_on_generator_only():
     torch.manual_seed(1)
     one = controller_of(7, bound=0.08)
     torch.manual_seed(2)
@@ -162,7 +167,7 @@ def test_parameters_start_uniform_within_the_bound_from_the_generator_alone():
     assert values.std().item() == pytest.approx(0.16 / np.sqrt(12), rel=0.1)
 
 
-def test_generators_are_seeded_by_the_one_given():
+def test_new_generator_is_seeded_by_given_generator():
     draws = [
         torch.rand(3, generator=new_generator(np.random.default_rng(seed))).tolist()
         for seed in (0, 0, 1)

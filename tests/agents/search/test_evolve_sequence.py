@@ -1,4 +1,4 @@
-"""The best open-loop schedule: good where it was not evolved, chosen as the manual says."""
+"""The evolved edit sequence: good where it was not evolved, chosen as documented."""
 
 from collections import defaultdict
 from functools import partial
@@ -7,10 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.agents.search import open_loop
-from rlnas.agents.search.aging_evolution import evolve
-from rlnas.agents.search.open_loop import EPISODES, FINALISTS, POOL, evolve_schedule
-from rlnas.agents.search.problem import BudgetSpent, Problem
+from rlnas.agents.search import evolve_sequence as module
+from rlnas.agents.search.aging_evolution import evolve_population
+from rlnas.agents.search.budgeted_env import BudgetSpent
+from rlnas.agents.search.evolve_sequence import (
+    EPISODES_PER_FITNESS,
+    N_FINALISTS,
+    POOL_SIZE,
+    evolve_sequence,
+)
+from rlnas.agents.search.problem import Problem
 from rlnas.envs.tabular_env import TabularEnv
 from tests.envs.helpers import TASK, make
 from tests.rlnas.reference import random_dataset
@@ -69,18 +75,18 @@ def born(monkeypatch) -> list[tuple[tuple[int, ...], float]]:
     found = []
 
     def spy(*arguments: Any) -> Any:
-        for one in evolve(*arguments):
+        for one in evolve_population(*arguments):
             found.append(one)
             yield one
 
-    monkeypatch.setattr(open_loop, "evolve", spy)
+    monkeypatch.setattr(module, "evolve_population", spy)
     return found
 
 
 @either
-def test_it_beats_random_sequences_in_episodes_it_has_not_seen(make):
-    problem = Problem(make, 80 * EPISODES * EPISODE, 0)
-    found = worth(make, evolve_schedule(problem, population=10, sample=3))
+def test_result_beats_random_sequences_in_unseen_episodes(make):
+    problem = Problem(make, 80 * EPISODES_PER_FITNESS * EPISODE, 0)
+    found = worth(make, evolve_sequence(problem, population_size=10, sample_size=3))
     rng = np.random.default_rng(9)
     others = [rng.integers(problem.n_actions, size=STEPS).tolist() for _ in range(20)]
     scores = [worth(make, tuple(other)) for other in others]
@@ -89,11 +95,11 @@ def test_it_beats_random_sequences_in_episodes_it_has_not_seen(make):
 
 
 @either
-def test_the_same_seed_gives_the_same_sequence_and_archive(make):
+def test_sequence_and_history_are_determined_by_seed(make):
     def run(seed: int) -> tuple[Any, ...]:
-        problem = Problem(make, 12 * EPISODES * EPISODE, seed)
-        best = evolve_schedule(problem, population=4, sample=2)
-        return best, problem.archive.scores
+        problem = Problem(make, 12 * EPISODES_PER_FITNESS * EPISODE, seed)
+        best = evolve_sequence(problem, population_size=4, sample_size=2)
+        return best, problem.history.scores
 
     one, same, other = run(1), run(1), run(2)
     assert one == same
@@ -102,46 +108,46 @@ def test_the_same_seed_gives_the_same_sequence_and_archive(make):
 
 
 @either
-def test_the_budget_is_spent_and_not_exceeded(make):
-    problem = Problem(make, 20 * EPISODES * EPISODE + 3, 0)
-    evolve_schedule(problem, population=4, sample=2)
-    assert problem.archive.spent == problem.archive.budget
+def test_budget_is_spent_exactly(make):
+    problem = Problem(make, 20 * EPISODES_PER_FITNESS * EPISODE + 3, 0)
+    evolve_sequence(problem, population_size=4, sample_size=2)
+    assert problem.history.spent == problem.budget
     with pytest.raises(BudgetSpent):
         problem.env.reset()
 
 
-def test_the_fitness_is_the_gain_over_all_that_was_played_in_the_same_episodes(born):
-    problem = Watched(tabular, 60 * EPISODES * EPISODE, 0)
-    evolve_schedule(problem, population=10, sample=3)
+def test_fitness_is_mean_difference_to_all_scores_of_same_episodes(born):
+    problem = Watched(tabular, 60 * EPISODES_PER_FITNESS * EPISODE, 0)
+    evolve_sequence(problem, population_size=10, sample_size=3)
     assert len(born) >= 50
-    history: dict[int, list[float]] = defaultdict(list)
+    scores_of: dict[int, list[float]] = defaultdict(list)
     plays = iter(problem.played)
     for actions, fitness in born:
         gains = []
-        for played, seed, score in (next(plays) for _ in range(EPISODES)):
+        for played, seed, score in (next(plays) for _ in range(EPISODES_PER_FITNESS)):
             assert played == actions
-            history[seed].append(score)
-            gains.append(score - sum(history[seed]) / len(history[seed]))
-        assert fitness == pytest.approx(sum(gains) / EPISODES, abs=1e-12)
-    assert len(history) <= POOL
+            scores_of[seed].append(score)
+            gains.append(score - sum(scores_of[seed]) / len(scores_of[seed]))
+        assert fitness == pytest.approx(sum(gains) / EPISODES_PER_FITNESS, abs=1e-12)
+    assert len(scores_of) <= POOL_SIZE
 
 
-def test_a_sequence_is_judged_by_different_episodes(born):
-    problem = Watched(tabular, 30 * EPISODES * EPISODE, 0)
-    evolve_schedule(problem, population=10, sample=3)
-    seeds = [seed for _, seed, _ in problem.played[: len(born) * EPISODES]]
-    for k in range(0, len(seeds), EPISODES):
-        assert len(set(seeds[k : k + EPISODES])) == EPISODES
+def test_fitness_uses_distinct_episodes(born):
+    problem = Watched(tabular, 30 * EPISODES_PER_FITNESS * EPISODE, 0)
+    evolve_sequence(problem, population_size=10, sample_size=3)
+    seeds = [seed for _, seed, _ in problem.played[: len(born) * EPISODES_PER_FITNESS]]
+    for k in range(0, len(seeds), EPISODES_PER_FITNESS):
+        assert len(set(seeds[k : k + EPISODES_PER_FITNESS])) == EPISODES_PER_FITNESS
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_best_finalist_in_fresh_episodes_the_same_for_all_wins(born, seed):
+def test_winner_is_best_finalist_in_common_new_episodes(born, seed):
     """The budget ends in the middle of an episode of theirs, which then counts for none."""
-    problem = Watched(tabular, 80 * EPISODES * EPISODE + 8, seed)
-    winner = evolve_schedule(problem, population=10, sample=3)
-    evolution = len(born) * EPISODES
-    spent = np.array(problem.archive.spents)
-    assert 0.9 < spent[evolution * EPISODE - 1] / problem.archive.budget < 0.95
+    problem = Watched(tabular, 80 * EPISODES_PER_FITNESS * EPISODE + 8, seed)
+    winner = evolve_sequence(problem, population_size=10, sample_size=3)
+    evolution = len(born) * EPISODES_PER_FITNESS
+    spent = np.array([each.cumulative_cost for each in problem.history.evaluations])
+    assert 0.9 < spent[evolution * EPISODE - 1] / problem.budget < 0.95
 
     scores_of, gains = defaultdict(list), defaultdict(list)
     for _, episode, score in problem.played[:evolution]:
@@ -150,13 +156,13 @@ def test_the_best_finalist_in_fresh_episodes_the_same_for_all_wins(born, seed):
         gains[actions].append(score - np.mean(scores_of[episode]))
     fitness = {actions: np.mean(values) for actions, values in gains.items()}
     final = problem.played[evolution:]
-    rounds = [final[k : k + FINALISTS] for k in range(0, len(final), FINALISTS)]
-    if len(rounds[-1]) < FINALISTS:
+    rounds = [final[k : k + N_FINALISTS] for k in range(0, len(final), N_FINALISTS)]
+    if len(rounds[-1]) < N_FINALISTS:
         rounds.pop()
     assert len(rounds) >= 3
     finalists = [actions for actions, _, _ in rounds[0]]
     others = [value for actions, value in fitness.items() if actions not in finalists]
-    assert len(set(finalists)) == FINALISTS
+    assert len(set(finalists)) == N_FINALISTS
     assert min(fitness[actions] for actions in finalists) >= max(others)
 
     fresh = [{seed for _, seed, _ in one} for one in rounds]
@@ -170,6 +176,6 @@ def test_the_best_finalist_in_fresh_episodes_the_same_for_all_wins(born, seed):
     assert totals[winner] == pytest.approx(max(totals.values()), abs=1e-12)
 
 
-@pytest.mark.parametrize("episodes", [1, EPISODES + 2, 5 * EPISODES - 5])
-def test_a_budget_of_a_few_sequences_is_enough(episodes):
-    assert len(evolve_schedule(Problem(tabular, episodes * EPISODE, 0))) == STEPS
+@pytest.mark.parametrize("episodes", [1, EPISODES_PER_FITNESS + 2, 5 * EPISODES_PER_FITNESS - 5])
+def test_sequence_is_returned_for_tiny_budget(episodes):
+    assert len(evolve_sequence(Problem(tabular, episodes * EPISODE, 0))) == STEPS

@@ -1,0 +1,123 @@
+"""Environments of a search: every evaluation is charged to one budget and kept in one history."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+
+from rlnas.agents.search.history import SearchHistory
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.searchable import SearchableEnv
+from rlnas.envs.tabular_env import TabularEnv
+from rlnas.nn.architecture import Architecture
+from rlnas.nn.network import SparseNetwork
+
+
+class BudgetSpent(Exception):
+    """The budget does not allow another evaluation: the search is over."""
+
+
+class BudgetedEnv(gym.Wrapper):
+    """An environment that adds every evaluation to a history, until a budget is spent.
+
+    A deep copy is an independent environment that shares the history.
+
+    Args:
+        env: the environment to wrap.
+        history: receives every evaluation; shared by all environments of a search.
+        budget: the cost at which `reset` and `step` begin to be refused. The last evaluation may
+            exceed it.
+        seed: seed of the first episode; later episodes go on with the same generator.
+        on_spent: called with the cost of each evaluation, to show progress.
+
+    Raises:
+        BudgetSpent: by `reset` and `step`, once the budget is spent.
+    """
+
+    def __init__(
+        self,
+        env: DesignEnv | TabularEnv,
+        history: SearchHistory,
+        budget: int,
+        seed: int | None,
+        on_spent: Callable[[int], object] | None = None,
+    ):
+        super().__init__(env)
+        self.history = history
+        self.budget = budget
+        self.first_seed = seed
+        self.on_spent = on_spent
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Start an episode."""
+        if seed is None:
+            seed, self.first_seed = self.first_seed, None
+        self._check_budget()
+        observation, info = self.env.reset(seed=seed, options=options)
+        self._record(info)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Take an action."""
+        self._check_budget()
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self._record(info)
+        return observation, float(reward), terminated, truncated, info
+
+    def action_masks(self) -> np.ndarray:
+        """Bool `[actions]`: which actions are legal now."""
+        return self.env.get_wrapper_attr("action_masks")()
+
+    @property
+    def current_design(self) -> SparseNetwork | Architecture:
+        """The design that the last reset or step evaluated."""
+        return self._searchable.current_design
+
+    @property
+    def cost(self) -> int:
+        """Cost of a reset or a step in the present episode."""
+        return self._searchable.evaluation_cost
+
+    @property
+    def _searchable(self) -> SearchableEnv:
+        return cast(SearchableEnv, self.unwrapped)
+
+    def _check_budget(self) -> None:
+        if self.history.spent >= self.budget:
+            raise BudgetSpent
+
+    def _record(self, info: dict[str, Any]) -> None:
+        weights = float(info["active_weights"])
+        self.history.add(
+            self.cost, info["score"], info["val_accuracy"], weights, self.current_design
+        )
+        if self.on_spent is not None:
+            self.on_spent(self.cost)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "BudgetedEnv":
+        inner: Any = deepcopy(self.env, memo)
+        return BudgetedEnv(inner, self.history, self.budget, self.first_seed, self.on_spent)
+
+
+class StartFromBest(gym.Wrapper):
+    """Every episode starts with the best design of the search, once there is one.
+
+    A network is trained further, with the state of its optimiser.
+
+    Args:
+        env: the environment to wrap, a `BudgetedEnv`.
+    """
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Start an episode."""
+        best = self.env.get_wrapper_attr("history").best
+        if best is not None:
+            kind = "network" if isinstance(best, SparseNetwork) else "architecture"
+            options = {**(options or {}), kind: best}
+        return self.env.reset(seed=seed, options=options)

@@ -1,0 +1,1 @@
+"""Search strategies with a recurrent controller that is trained by policy gradients."""
