@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from rlnas import plots
 from rlnas.agents.distributed.jobs import Call, run_all
 from rlnas.agents.experiments.statistics import Interval, estimate
+from rlnas.agents.policies.episode import steps_of_episode
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.envs.validation import check_count
@@ -177,12 +178,10 @@ def measure(task: Task, strategy: str, seed: int) -> dict[str, float]:
     results: dict[str, list[float]] = {}
     for episode in range(1 if one else EPISODES):
         # Random actions differ by their own seed; the episodes are the same for all.
-        observation, info = env.reset(seed=FIRST_EPISODE + episode)
+        steps = steps_of_episode(env, lambda shown, _: choose(env, shown), FIRST_EPISODE + episode)
+        next(steps)
         reachable = env.best_reachable()[1] if isinstance(env, TabularEnv) else None
-        over = False
-        while not over:
-            observation, _, terminated, truncated, info = env.step(choose(env, observation))
-            over = terminated or truncated
+        info = list(steps)[-1].info
         results.setdefault("score", []).append(info["score"])
         if reachable is not None:
             results.setdefault("regret", []).append(info["regret"])

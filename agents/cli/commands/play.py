@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.table import Table
 
-    from rlnas.envs.design_env import DesignEnv
 
 QUIT = "q"
 
@@ -51,7 +50,7 @@ class Play(PlainIntegers):
             InputError: The policy, the data set or a value cannot be used.
         """
         from rlnas.agents.policies.environments import env_like
-        from rlnas.agents.policies.episode import play_episode
+        from rlnas.agents.policies.episode import play_episode, steps_of_episode
         from rlnas.agents.policies.policy import load_policy
         from rlnas.files.plain_text import plain, plain_console
         from rlnas.plots import describe
@@ -60,26 +59,31 @@ class Play(PlainIntegers):
         policy = load_policy(self.policy)
         env = env_like(self.policy, self.dataset, self.penalty, self.data_dir, middle=True)
         console = plain_console()
-        _, info = env.reset(seed=self.seed)
-        scores, over = [info["score"]], False
-        console.print(
-            f"Data set {plain(env.dataset.name)}, penalty {env.penalty:g}, {env.episode_steps} "
-            f"steps. The score is accuracy less {env.penalty:g} for every {env.reference:,} "
-            "weights."
-        )
-        while not over:
+        scores: list[float] = []
+
+        def choose(observation: "np.ndarray", mask: "np.ndarray") -> int:
             console.print()
             console.print(describe(env.now.network, info | env.words), style="cyan")
-            console.print(menu(env.action_masks()))
-            action = _answer(env, ask)
-            if action is None:
-                break
-            _, _, over, _, info = env.step(action)
-            scores.append(info["score"])
-            change = scores[-1] - scores[-2]
-            console.print(
-                f"step {env.elapsed} of {env.episode_steps}: {env.words['action']}, {change:+.4f}"
-            )
+            console.print(menu(mask))
+            return _answer(mask, ask)
+
+        try:
+            for step in steps_of_episode(env, choose, self.seed):
+                info = step.info
+                scores.append(info["score"])
+                if step.action is None:
+                    console.print(
+                        f"Data set {plain(env.dataset.name)}, penalty {env.penalty:g}, "
+                        f"{env.episode_steps} steps. The score is accuracy less {env.penalty:g} "
+                        f"for every {env.reference:,} weights."
+                    )
+                else:
+                    console.print(
+                        f"step {env.elapsed} of {env.episode_steps}: {env.words['action']}, "
+                        f"{scores[-1] - scores[-2]:+.4f}"
+                    )
+        except _Stopped:
+            pass
         console.print(f"\nyour best score {max(scores):.4f}, the last {scores[-1]:.4f}")
         best, _ = play_episode(env, policy, self.seed)
         console.print(
@@ -109,20 +113,28 @@ def menu(mask: "np.ndarray") -> "Table":
     return table
 
 
-def _answer(env: "DesignEnv", ask: Callable[[str], str]) -> int | None:
-    """The action that the player chooses; None to stop. Asks until the answer is legal."""
-    from rlnas.envs.actions import ACTIONS, NO_OP
+class _Stopped(Exception):
+    """The player has had enough."""
+
+
+def _answer(mask: "np.ndarray", ask: Callable[[str], str]) -> int:
+    """The action that the player chooses. Asks until the answer is legal.
+
+    Raises:
+        _Stopped: The answer is `q`, or there are no more answers.
+    """
+    from rlnas.envs.actions import NO_OP
     from rlnas.files.plain_text import plain
 
     while True:
         try:
             text = ask("action (Enter for none, q to stop): ").strip()
         except EOFError:
-            return None
+            raise _Stopped from None
         if text == QUIT:
-            return None
+            raise _Stopped
         if text == "":
             return NO_OP
-        if text.isdecimal() and int(text) < len(ACTIONS) and env.action_masks()[int(text)]:
+        if text.isdecimal() and int(text) < mask.size and mask[int(text)]:
             return int(text)
         print(f"'{plain(text)}' is no legal action: expected a number from the list")
