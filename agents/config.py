@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from rlnas.agents.option_types import Option
 from rlnas.errors import InputError
-from rlnas.integers import PlainIntegers, is_whole, whole
+from rlnas.validation import PlainIntegers, is_whole, whole
 
 SHIPPED = Path(__file__).parent / "shipped" / "controller"
 """A trained controller that comes with rlnas."""

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from rlnas.errors import InputError
-from rlnas.integers import is_whole, whole
+from rlnas.validation import is_whole, whole
 
 Range = float | tuple[float, float]
 """A number, or the bounds between which it is drawn at every reset."""

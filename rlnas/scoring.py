@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from rlnas.integers import whole
+from rlnas.validation import whole
 
 Numbers = TypeVar("Numbers", float, np.ndarray)
 

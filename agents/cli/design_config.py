@@ -8,7 +8,7 @@ import tyro
 
 from rlnas.agents.config import SHIPPED, stem
 from rlnas.agents.option_types import IN_HELP, Option
-from rlnas.integers import PlainIntegers
+from rlnas.validation import PlainIntegers
 
 
 @dataclass(frozen=True)

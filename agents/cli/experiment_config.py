@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE, stem
 from rlnas.agents.option_types import IN_HELP, Option
-from rlnas.integers import PlainIntegers
 from rlnas.tabular.grid import GRID
+from rlnas.validation import PlainIntegers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -237,10 +237,10 @@ def _build(config: BuildConfig, shown: bool) -> None:
 
 def _write_card(table: "Table", out: Path) -> None:
     from rlnas.files.atomic import replace_file
-    from rlnas.tabular.card import data_card, picture
+    from rlnas.tabular.card import data_card, plot_table
 
     replace_file(out / "card.md", data_card(table).encode())
-    replace_file(out / "front.png", picture(table))
+    replace_file(out / "front.png", plot_table(table))
     print(f"data card in {out / 'card.md'}, plot in {out / 'front.png'}")
 
 

@@ -151,7 +151,7 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
     """What the head of a design's page says of it; one of a training has no seed of its own."""
     network, preprocessing, record = design
     inference = for_inference(network, preprocessing)
-    small, whole = (footprint(inference, quantised).flash for quantised in (True, False))
+    small, whole = (footprint(inference, quantized).flash for quantized in (True, False))
     path = record["source"].get("path")
     reference = reference_weights(network.n_inputs, network.n_outputs)
     facts = {

@@ -89,8 +89,8 @@ def _fitted(
     judged: np.ndarray,
 ) -> Rival:
     with threadpool_limits(1):  # beside other work, threads that wait for one another take minutes
-        model, size = fit(data.standardise(rows), data.labels[rows])
-    labels, predicted = data.labels[judged], model.predict(data.standardise(judged))
+        model, size = fit(data.standardize(rows), data.labels[rows])
+    labels, predicted = data.labels[judged], model.predict(data.standardize(judged))
     accuracy = float(np.mean(predicted == labels))
     return Rival(
         name, size, accuracy, balanced_accuracy(recalls(labels, predicted, data.n_classes))

@@ -16,12 +16,12 @@ import torch
 from rlnas import plots
 from rlnas.agents.cli.experiment_config import CapacityConfig, DepthConfig
 from rlnas.agents.designing.design import FINAL_EPOCHS, train_and_test
-from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.statistics import CONFIDENCE, Interval, estimate
 from rlnas.data import datasets
 from rlnas.envs.validation import check_count
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_schema import POSITIVE, SHARE, WHOLE, record
+from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
 from rlnas.nn.training import HYPERPARAMETERS

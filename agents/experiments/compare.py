@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.search.problem import Problem, SearchHistory, Strategy, search
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
@@ -21,12 +20,13 @@ from rlnas.envs.tabular_env import TabularEnv
 from rlnas.envs.validation import check_choice, check_count
 from rlnas.errors import InputError
 from rlnas.files.json_files import write_json
-from rlnas.files.json_schema import NUMBER, POSITIVE, SHARE, Form, list_of, record
-from rlnas.integers import PlainIntegers
+from rlnas.files.json_schema import NUMBER, POSITIVE, SHARE, Schema, list_of, record
+from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate
 from rlnas.scoring import reference_weights, score
 from rlnas.tabular.table import Table
+from rlnas.validation import PlainIntegers
 
 CONTROLLER = "controller"
 
@@ -105,7 +105,7 @@ class SearchTask(PlainIntegers):
         return Problem(partial(kind, self.load(), penalty=self.penalty), self.budget, seed)
 
     @property
-    def form(self) -> Form:
+    def form(self) -> Schema:
         """Of a result."""
         return record(
             **dict.fromkeys(("active_weights", "evaluations", "seconds"), POSITIVE),

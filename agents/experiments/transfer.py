@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from rlnas.agents.cli.experiment_config import TransferConfig
-from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.compare import CONTROLLER
 from rlnas.agents.policies.environments import env_like, episode_settings
 from rlnas.agents.policies.episode import play_episode
@@ -27,6 +26,7 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.validation import check_count
 from rlnas.errors import InputError
 from rlnas.files.json_schema import NUMBER, SHARE, WHOLE, record
+from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn import edits
 from rlnas.nn.edits import EditError
 from rlnas.nn.network import SparseNetwork

@@ -28,7 +28,7 @@ _LENGTHS = ("episode_steps", "batches_per_step")
 _MOST = 10**6  # steps of an episode, and batches of a step
 
 
-def _some(form: json_schema.Form, most: int | None = None) -> json_schema.Form:
+def _some(form: json_schema.Schema, most: int | None = None) -> json_schema.Schema:
     """A list of at least one."""
     return {
         **json_schema.list_of(form),
@@ -145,7 +145,7 @@ def _read_config(run: Path) -> dict[str, Any]:
     path = run / "config.json"
     values = read_json(path)
     try:
-        json_schema.check_form(values, _EPISODES)
+        json_schema.check_schema(values, _EPISODES)
     except ValueError as error:
         raise InputError(f"{path} is damaged or no configuration: {error}") from error
     return values

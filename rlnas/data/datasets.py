@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.data import idx, synthetic
+from rlnas.data.arrays import count_classes
 from rlnas.data.preprocessing import Preprocessing, fit
 from rlnas.data.sources import EMBEDDED, NAMES, Arrays, RawData, read
 from rlnas.data.splits import split
-from rlnas.data.validation import count_classes
 from rlnas.errors import InputError
 from rlnas.read_only import ReadOnlyArrays
 
@@ -24,7 +24,7 @@ from rlnas.read_only import ReadOnlyArrays
 class Dataset(ReadOnlyArrays):
     """Samples of all splits in one array, and which of them belong to which split.
 
-    The splits are index arrays, so that compiled loops can gather and standardise in one pass
+    The splits are index arrays, so that compiled loops can gather and standardize in one pass
     over uncopied data. Every array is read-only, also after pickling into another process.
 
     Attributes:
@@ -36,7 +36,7 @@ class Dataset(ReadOnlyArrays):
         train: [n_train] int32 indices into `features`, in shuffled order.
         validation: [n_validation] int32 indices; in shuffled order, or as given.
         test: [n_test] int32 indices; in shuffled order, or as given.
-        preprocessing: How features are standardised, and what they and the classes are called.
+        preprocessing: How features are standardized, and what they and the classes are called.
         samples_sha256: SHA-256 of the raw samples, see `rlnas.data.sources.RawData.sha256`.
     """
 
@@ -92,7 +92,7 @@ class Dataset(ReadOnlyArrays):
         digests = {"samples_sha256": self.samples_sha256, "split_sha256": self.split_sha256}
         return {"dataset": self.name, "source": self.source, **digests}
 
-    def standardise(self, indices: NDArray[Any]) -> NDArray[np.float32]:
+    def standardize(self, indices: NDArray[Any]) -> NDArray[np.float32]:
         """Gather samples as ``(stored - mean) * scale``.
 
         Args:
@@ -115,7 +115,7 @@ Source = str | os.PathLike[str] | Arrays | RawData | Dataset
 
 
 def load_dataset(source: Source, *, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
-    """Load, check, split and standardise a data set.
+    """Load, check, split and standardize a data set.
 
     The splits are the same in every run and independent of any other seed: 60 % train, 20 %
     validation, 20 % test, stratified by class; see `rlnas.data.splits.split`. Given validation or
@@ -123,7 +123,7 @@ def load_dataset(source: Source, *, data_dir: str | os.PathLike[str] | None = No
     10,000 of the official 60,000 training images are for validation.
 
     uint8 features stay uint8 (digits is stored so); every other numeric type becomes float32.
-    How they are standardised says `rlnas.data.preprocessing.fit`.
+    How they are standardized says `rlnas.data.preprocessing.fit`.
 
     Arrays are copied. A named data set is loaded once in a process and shared from then on.
 
@@ -148,7 +148,7 @@ def load_dataset(source: Source, *, data_dir: str | os.PathLike[str] | None = No
 
 
 def prepare(raw: RawData) -> Dataset:
-    """Split samples, measure those for training, and standardise all.
+    """Split samples, measure those for training, and standardize all.
 
     Raises:
         InputError: As for `load_dataset`.

@@ -15,7 +15,7 @@ from rlnas.read_only import ReadOnlyArrays
 SMALLEST_IMAGE = 8
 """Pixels along a side: uint8 features that are a square of at least this are taken for an image."""
 
-_FARTHEST = 1e15  # standardised values up to here have finite squares and sums of squares
+_FARTHEST = 1e15  # standardized values up to here have finite squares and sums of squares
 _SMALLEST_STD = 1e-30  # below, a feature counts as constant: 1/std would near float32's limit
 _COARSE = 1e-4  # of a deviation: float32 steps that are larger lose too much of a column
 _RATIO = 50  # between the widths of two ranges that are far from one another
@@ -26,7 +26,7 @@ _log = logging.getLogger("rlnas")
 
 @dataclass(frozen=True, eq=False)
 class Preprocessing(ReadOnlyArrays):
-    """How raw features are standardised, and what features and classes are called.
+    """How raw features are standardized, and what features and classes are called.
 
     An input of a network is `(float32(feature - offset) - mean) * scale`. The offset is zero but
     for columns such as 1e8 + N(0, 1), of which float32 would hold too little: these are given less

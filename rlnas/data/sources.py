@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rlnas.data import idx, synthetic
+from rlnas.data.arrays import checked_pair, column_names
 from rlnas.data.npz import names_of, read_arrays
-from rlnas.data.validation import checked_pair, column_names
 from rlnas.errors import InputError
 from rlnas.files.reading import open_regular
 

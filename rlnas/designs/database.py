@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.designs.one_table import reading, writing
+from rlnas.designs.sqlite_file import reading, writing
 from rlnas.errors import InputError
 from rlnas.files import json_schema
 from rlnas.files.json_files import parse_json
-from rlnas.integers import PlainIntegers, whole
 from rlnas.nn.architecture import layers_of
 from rlnas.tabular.table import non_dominated
+from rlnas.validation import PlainIntegers, whole
 
 VERSION = 2
 """Of the table; kept in the file as SQLite's `user_version`."""
@@ -263,5 +263,5 @@ class DesignDatabase:
 def _design(row: tuple[Any, ...]) -> DesignRecord:
     values = dict(zip(_NAMES, row, strict=True))
     sizes = parse_json(values["layer_sizes"])
-    json_schema.check_form(sizes, json_schema.list_of(json_schema.COUNT))
+    json_schema.check_schema(sizes, json_schema.list_of(json_schema.COUNT))
     return DesignRecord(**{**values, "layer_sizes": tuple(sizes)})

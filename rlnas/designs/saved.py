@@ -34,18 +34,18 @@ _KNOWN = {
     "applied": json_schema.FLAG,
 }
 _STEP = json_schema.partial_record(**_KNOWN)
-_DIGEST: json_schema.Form = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_DIGEST: json_schema.Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _SOURCE = json_schema.partial_record(
     name=json_schema.TEXT,
     path=json_schema.TEXT,
     absolute=json_schema.TEXT,
     arrays=json_schema.list_of(json_schema.COUNT, 2),
 )
-_RECALLS: json_schema.Form = {
+_RECALLS: json_schema.Schema = {
     "type": "object",
     "additionalProperties": {**json_schema.SHARE, "type": ["number", "null"]},
 }
-_RECORD: json_schema.Form = {
+_RECORD: json_schema.Schema = {
     **json_schema.partial_record(
         **_KNOWN,
         initial=_STEP,
@@ -74,7 +74,7 @@ class SavedDesign(NamedTuple):
     """A design, complete in itself: raw features in, classes out.
 
     Attributes:
-        network: reads standardised features.
+        network: reads standardized features.
         preprocessing: of the data that it was designed for.
         record: what is known of it, JSON values.
     """
@@ -125,7 +125,7 @@ def load_design(folder: str | Path) -> SavedDesign:
             f"names of its features, so that its network cannot be used; {_made_anew(record)}"
         )
     try:
-        json_schema.check_form(record, _RECORD)
+        json_schema.check_schema(record, _RECORD)
     except ValueError as error:
         raise InputError(f"{folder / RECORD} is damaged: {error}") from error
     network = SparseNetwork.load(folder / NETWORK)

@@ -43,7 +43,7 @@ def write_c(
     folder: Path,
     name: str,
     features: np.ndarray,
-    quantised: bool = False,
+    quantized: bool = False,
 ) -> tuple[list[str], Footprint]:
     """Write `NAME.c`, `NAME.h` and, where a sample is clear enough, the self-test `NAME_test.c`.
 
@@ -52,7 +52,7 @@ def write_c(
         folder: made if it does not exist.
         name: begins every symbol, macro and file name; see `rlnas.export.c_names.check_name`.
         features: `[samples, n_features]`, raw; the self-test has one of each class among them.
-        quantised: weights as int8, one float32 step for each unit; activations stay float32.
+        quantized: weights as int8, one float32 step for each unit; activations stay float32.
 
     Returns:
         The names of the files, and how much memory the code takes.
@@ -66,8 +66,8 @@ def write_c(
             raise InputError(
                 f"{count} {what} are too many for C code with 16-bit indices: at most 65536"
             )
-    arrays, needed = _arrays(inference, quantised), footprint(inference, quantised)
-    if quantised:
+    arrays, needed = _arrays(inference, quantized), footprint(inference, quantized)
+    if quantized:
         inference = dequantized(inference)
     precise, macro = "offsets" in arrays, name.upper()
     samples = clear_samples(inference, features)
@@ -92,7 +92,7 @@ def write_c(
         constants=_constants(name, arrays),
         remaining=f"(float)(feature - {offset})" if precise else "feature",
         weight=arrays["weights"][0],
-        scaled=f" * {macro}_READ_float(&{name}_steps[row])" if quantised else "",
+        scaled=f" * {macro}_READ_float(&{name}_steps[row])" if quantized else "",
         largest="DBL_MAX" if precise else "FLT_MAX",
     )
     files = {f"{name}.c": source, f"{name}.h": header}
@@ -110,9 +110,9 @@ def write_c(
     return list(files), needed
 
 
-def footprint(inference: Inference, quantised: bool = False) -> Footprint:
+def footprint(inference: Inference, quantized: bool = False) -> Footprint:
     """How much memory the code of a network takes."""
-    arrays = _arrays(inference, quantised).values()
+    arrays = _arrays(inference, quantized).values()
     return Footprint(
         sum(_BYTES[kind] * array.size for kind, array in arrays), 4 * sum(inference.layer_sizes)
     )
@@ -159,7 +159,7 @@ def clear_samples(inference: Inference, features: np.ndarray) -> np.ndarray:
     return features[[row for row in best if margins[row] > 0][:SAMPLES]]
 
 
-def _arrays(inference: Inference, quantised: bool) -> dict[str, tuple[str, np.ndarray]]:
+def _arrays(inference: Inference, quantized: bool) -> dict[str, tuple[str, np.ndarray]]:
     """The constants of the code by name, each with its C type, one of `_BYTES`."""
     arrays: dict[str, tuple[str, np.ndarray]] = {"inputs": ("uint16_t", inference.inputs)}
     if inference.dtype == np.float64:
@@ -170,7 +170,7 @@ def _arrays(inference: Inference, quantised: bool) -> dict[str, tuple[str, np.nd
         "fan_in": ("uint16_t", np.diff(inference.indptr)),
         "sources": ("uint16_t", inference.indices),
     }
-    if quantised:
+    if quantized:
         codes, steps = quantize(inference)
         arrays |= {"weights": ("int8_t", codes), "steps": ("float", steps)}
     else:

@@ -20,7 +20,7 @@ from rlnas.nn.network import AVERAGE, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, with_only
 
 FARTHEST = 1e16
-"""Where standardised inputs are cut off: ten times as far as a value of a data set may be."""
+"""Where standardized inputs are cut off: ten times as far as a value of a data set may be."""
 
 _LARGEST_UNIT = 1e30  # leaves room in float32 for sums of 65,536 units times 127, an int8 weight
 _NEAREST = 1e4  # a limit below this could cut off samples
@@ -37,7 +37,7 @@ class Inference:
         n_features: features of a sample.
         inputs: int32 `[inputs]`, which features are read, ascending.
         offset: float64 `[inputs]`, not zero where float32 does not tell a feature's values apart.
-        mean, scale: float32 `[inputs]`; what remains of a feature is standardised by them.
+        mean, scale: float32 `[inputs]`; what remains of a feature is standardized by them.
         layer_sizes: number of inputs that are read, of units in each hidden layer, of outputs.
         indptr: int32 `[rows + 1]`, row `r` owns the connections `indptr[r]:indptr[r + 1]`.
         indices: int32 `[connections]`, source units, ascending within a row.
@@ -65,7 +65,7 @@ class Inference:
 
     @property
     def limit(self) -> float:
-        """Where standardised inputs are cut off, on either side of zero; float32 has this number.
+        """Where standardized inputs are cut off, on either side of zero; float32 has this number.
 
         It is `FARTHEST`, or less where the weights are so large that units could overflow. So all
         units are finite whatever the features, and a weight of zero, which dense formats multiply
@@ -91,7 +91,7 @@ class Inference:
         """The outputs, in NumPy and SciPy.
 
         Args:
-            features: `[samples, n_features]`, as the data set has them, not standardised.
+            features: `[samples, n_features]`, as the data set has them, not standardized.
 
         Returns:
             float32 `[samples, outputs]`; all NaN for a sample in which a feature that is read is
@@ -99,15 +99,15 @@ class Inference:
         """
         with np.errstate(over="ignore"):  # what is infinite in float32 is cut off
             remaining = (features[:, self.inputs] - self.offset).astype(np.float32)
-            standardised = (remaining - self.mean) * self.scale
+            standardized = (remaining - self.mean) * self.scale
         limit = self.limit
-        units = self._units(standardised.clip(-limit, limit).T, self.weights, self.biases)
+        units = self._units(standardized.clip(-limit, limit).T, self.weights, self.biases)
         logits = units[-self.layer_sizes[-1] :].T.astype(np.float32)
-        logits[np.isnan(standardised).any(axis=1)] = np.nan
+        logits[np.isnan(standardized).any(axis=1)] = np.nan
         return logits
 
     def _units(self, inputs: np.ndarray, weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
-        """All units `[units, samples]` for standardised inputs `[inputs, samples]`."""
+        """All units `[units, samples]` for standardized inputs `[inputs, samples]`."""
         from scipy.sparse import csr_array
 
         units, first = inputs, self.layer_sizes[0]

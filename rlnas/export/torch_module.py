@@ -39,7 +39,7 @@ class DenselyConnected(torch.nn.Module):
 
 
 def to_torch(network: SparseNetwork, averaged: bool = True) -> DenselyConnected:
-    """A PyTorch module with the same outputs on standardised inputs.
+    """A PyTorch module with the same outputs on standardized inputs.
 
     Weights of connections that do not exist are zero.
 
@@ -80,9 +80,9 @@ class OnFeatures(torch.nn.Module):
         inputs = features.index_select(1, self.get_buffer("inputs"))
         if self.precise:
             inputs = (inputs - self.get_buffer("offset")).float()
-        standardised = (inputs - self.get_buffer("mean")) * self.get_buffer("scale")
-        logits: torch.Tensor = self.network(standardised.clamp(-self.limit, self.limit))
-        return logits.masked_fill(standardised.isnan().any(dim=1, keepdim=True), torch.nan)
+        standardized = (inputs - self.get_buffer("mean")) * self.get_buffer("scale")
+        logits: torch.Tensor = self.network(standardized.clamp(-self.limit, self.limit))
+        return logits.masked_fill(standardized.isnan().any(dim=1, keepdim=True), torch.nan)
 
 
 def save_program(inference: Inference, path: Path) -> None:
@@ -125,7 +125,7 @@ def from_torch(module: torch.nn.Sequential) -> SparseNetwork:
     """The network of a sequential module; its weights of zero are no connections.
 
     A network that was pruned in PyTorch can so be where an episode starts
-    (`DesignEnv(network=...)`), which standardises the features.
+    (`DesignEnv(network=...)`), which standardizes the features.
 
     Args:
         module: `Linear` layers with a `ReLU` between each two; `Flatten`, `Dropout` and `Identity`

@@ -31,7 +31,7 @@ def new_folder(path: str | Path) -> Path:
         InputError: something is there already, or the folder cannot be made or written to.
     """
     path = Path(path)
-    with _told(path):
+    with _as_input_error(path):
         make_folder(path)
         _check_free(path)
         remove_abandoned(path)
@@ -62,10 +62,10 @@ def result_folder(path: str | Path) -> Iterator[Path]:
             try:
                 _check_free(path)  # now that no other process can finish
                 shutil.rmtree(results, ignore_errors=True)  # of a crash
-                with _told(path):
+                with _as_input_error(path):
                     results.mkdir()
                 yield results
-                with _told(path):
+                with _as_input_error(path):
                     _publish(results, path, inside)
             finally:
                 # The lock too, while it is held: whoever has opened it finds that it is gone, or
@@ -97,7 +97,7 @@ def locked(folder: str | Path) -> Iterator[None]:
 def _lock(place: Path, folder: Path) -> Iterator[None]:
     """Hold the lock in `place`, which is made if it does not exist, for work on `folder`."""
     lock = FileLock(place / LOCK)
-    with _told(folder):
+    with _as_input_error(folder):
         make_folder(place)
         try:
             lock.acquire(timeout=0)
@@ -112,7 +112,7 @@ def _lock(place: Path, folder: Path) -> Iterator[None]:
 
 
 def _check_free(path: Path) -> None:
-    with _told(path):
+    with _as_input_error(path):
         if path.is_dir():
             if not holds_nothing(path):
                 raise InputError(f"{path} exists and is not empty: choose another folder")
@@ -133,7 +133,7 @@ def _publish(results: Path, path: Path, inside: bool) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _as_input_error(path: Path) -> Iterator[None]:
     """An error of the system as one of input."""
     try:
         yield

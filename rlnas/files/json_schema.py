@@ -5,34 +5,34 @@ from typing import Any
 LARGEST = 1e30
 """Numbers up to here can be squared, summed and drawn."""
 
-Form = dict[str, Any]
+Schema = dict[str, Any]
 
-NUMBER: Form = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
-POSITIVE: Form = {"type": "number", "minimum": 0, "maximum": LARGEST}
-SHARE: Form = {"type": "number", "minimum": 0, "maximum": 1}
-WHOLE: Form = {"type": "integer", "minimum": 0, "maximum": 2**53}
-COUNT: Form = {"type": "integer", "minimum": 1, "maximum": 2**53}
-TEXT: Form = {"type": "string", "maxLength": 4096}
-FLAG: Form = {"type": "boolean"}
+NUMBER: Schema = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
+POSITIVE: Schema = {"type": "number", "minimum": 0, "maximum": LARGEST}
+SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+WHOLE: Schema = {"type": "integer", "minimum": 0, "maximum": 2**53}
+COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": 2**53}
+TEXT: Schema = {"type": "string", "maxLength": 4096}
+FLAG: Schema = {"type": "boolean"}
 
 
-def list_of(form: Form, length: int | None = None) -> Form:
+def list_of(form: Schema, length: int | None = None) -> Schema:
     """A list, of a certain length if one is given."""
     found = {"type": "array", "items": form}
     return found if length is None else {**found, "minItems": length, "maxItems": length}
 
 
-def record(**forms: Form) -> Form:
+def record(**forms: Schema) -> Schema:
     """An object with all of these keys and no others."""
     return {**partial_record(**forms), "required": list(forms), "additionalProperties": False}
 
 
-def partial_record(**forms: Form) -> Form:
+def partial_record(**forms: Schema) -> Schema:
     """An object in which these keys, if they are there, have these forms."""
     return {"type": "object", "properties": forms}
 
 
-def check_form(value: Any, form: Form) -> None:
+def check_schema(value: Any, form: Schema) -> None:
     """Raise `ValueError` with the first difference if a JSON value has another form."""
     from jsonschema import Draft202012Validator  # here, since its import takes 0.1 s
 

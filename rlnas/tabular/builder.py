@@ -19,13 +19,13 @@ from rlnas.files.atomic import replace_file
 from rlnas.files.folders import holds_nothing, locked
 from rlnas.files.json_files import read_json, write_json
 from rlnas.files.reading import open_regular
-from rlnas.integers import is_whole, plain, whole
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
 from rlnas.nn.training import Batches, evaluate, train
 from rlnas.progress import progress
 from rlnas.tabular.grid import GRID, Grid
 from rlnas.tabular.table import ARRAYS, Table
+from rlnas.validation import is_whole, plain, whole
 
 CHUNK = 128
 """Architectures that one task trains: some seconds of work, and what a kill may lose."""

@@ -59,7 +59,7 @@ def data_card(table: Table) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def picture(table: Table) -> bytes:
+def plot_table(table: Table) -> bytes:
     """PNG: mean validation accuracy against weights, coloured by depth, and the Pareto front."""
     columns = table.columns()
     depths = np.array([len(stack) for stack in table.grid.architectures])
@@ -91,7 +91,7 @@ def picture(table: Table) -> bytes:
     return plots.png(drawn)
 
 
-def written(architecture: Architecture) -> str:
+def format_architecture(architecture: Architecture) -> str:
     """An architecture as text, such as ``32@0.125 16@0.5``."""
     return " ".join(f"{width}@{density:g}" for width, density in architecture) or "linear"
 
@@ -137,8 +137,9 @@ def _optima(table: Table) -> str:
         best, score = table.optimum(penalty)
         record = table.query(best)
         lines.append(
-            f"| {penalty:g} | {written(best)} | {score:.4f} | {record.val_accuracy:.2%} | "
-            f"{record.test_accuracy:.2%} | {record.active_weights:,.0f} |"
+            f"| {penalty:g} | {format_architecture(best)} | {score:.4f} | "
+            f"{record.val_accuracy:.2%} | {record.test_accuracy:.2%} | "
+            f"{record.active_weights:,.0f} |"
         )
     return "\n".join(lines)
 
@@ -150,8 +151,9 @@ def _front(table: Table) -> str:
     ]
     for number in table.pareto_front():
         record = table.records()[number]
+        architecture = format_architecture(table.grid.architectures[number])
         lines.append(
-            f"| {record.active_weights:,.0f} | {written(table.grid.architectures[number])} | "
+            f"| {record.active_weights:,.0f} | {architecture} | "
             f"{record.val_accuracy:.2%} | {record.test_accuracy:.2%} |"
         )
     return "\n".join(lines)

@@ -10,8 +10,8 @@ from reprlib import repr as brief
 import numpy as np
 
 from rlnas.errors import InputError
-from rlnas.integers import is_whole, whole
 from rlnas.nn.architecture import Architecture
+from rlnas.validation import is_whole, whole
 
 WIDEST = 2**15
 MOST_ARCHITECTURES = 1_000_000
@@ -102,18 +102,22 @@ class Grid:
             ) from None
 
     @cached_property
-    def notches(self) -> np.ndarray:
-        """int8 `[architectures, max_depth, 2]`: places in `widths` and `densities`, or -1."""
-        places = np.full((len(self.architectures), self.max_depth, 2), -1, np.int8)
+    def indices(self) -> np.ndarray:
+        """Indices of every layer's width and density, int8 `[architectures, max_depth, 2]`.
+
+        They point into `widths` and `densities`; both are -1 for a layer that is not there.
+        """
+        found = np.full((len(self.architectures), self.max_depth, 2), -1, np.int8)
         for number, stack in enumerate(self.architectures):
             for layer, (width, density) in enumerate(stack):
-                places[number, layer, 0] = self.widths.index(width)
-                places[number, layer, 1] = self.densities.index(density)
-        return places
+                found[number, layer, 0] = self.widths.index(width)
+                found[number, layer, 1] = self.densities.index(density)
+        return found
 
 
 GRID = Grid((8, 16, 32, 64, 128), (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2), 3)
-"""The grid of the tables in the package: 16,276 architectures, each notch a factor of two."""
+"""The grid of the tables in the package: 16,276 architectures, powers of two as widths and
+densities."""
 
 
 def _listed(values: Iterable[float]) -> str:

@@ -13,16 +13,16 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from rlnas.data.arrays import MAX_FEATURES
 from rlnas.data.npz import read_arrays
-from rlnas.data.validation import MAX_FEATURES
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import parse_json
 from rlnas.files.reading import open_regular
-from rlnas.integers import PlainIntegers, is_whole
 from rlnas.nn.architecture import Architecture
 from rlnas.scoring import reference_weights, score
 from rlnas.tabular.grid import Grid
+from rlnas.validation import PlainIntegers, is_whole
 
 FORMAT = "rlnas-table-1"
 

@@ -10,7 +10,6 @@ import pytest
 
 from rlnas.agents.cli.experiment_config import FrontierConfig, TransferConfig, WidthConfig
 from rlnas.agents.cli.main import main
-from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.capacity import capacity_study
 from rlnas.agents.experiments.compare import SearchTask, compare
 from rlnas.agents.experiments.frontier import frontier
@@ -21,6 +20,7 @@ from rlnas.data.datasets import load_dataset, load_unchanged
 from rlnas.errors import InputError
 from rlnas.files.json_files import read_json, write_json
 from rlnas.files.json_schema import NUMBER, record
+from rlnas.jobs import Call, own_folder, run_all
 from rlnas.tabular.builder import build_table
 from tests.agents.helpers import files_in, tiny
 from tests.rlnas.tables import random_table

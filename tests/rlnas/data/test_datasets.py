@@ -12,11 +12,11 @@ from sklearn.model_selection import train_test_split
 
 from rlnas.data import datasets, idx
 from rlnas.data import splits as splitting
+from rlnas.data.arrays import MAX_FEATURES
 from rlnas.data.datasets import Dataset, load_dataset, load_datasets, places
 from rlnas.data.sources import NAMES
 from rlnas.data.splits import MIN_TRAIN_SAMPLES
 from rlnas.data.synthetic import FAMILIES, HELD_OUT_FAMILY, TRAINING_FAMILY
-from rlnas.data.validation import MAX_FEATURES
 from rlnas.errors import InputError
 from tests.rlnas.tiny_idx import store
 
@@ -325,7 +325,7 @@ def test_one_data_set_is_not_loaded_by_the_name_of_a_family(name):
 
 def test_float_features_each_get_mean_0_and_deviation_1_on_training_samples():
     data = load_dataset((X * [1, 100, 1e-3, 1e6] + [0, 1, 2, 3], Y))
-    rows = data.standardise(data.train)
+    rows = data.standardize(data.train)
     assert rows.dtype == np.float32
     assert rows.shape == (60, 4)
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
@@ -343,7 +343,7 @@ def test_only_training_samples_are_measured():
 def test_constant_features_become_exactly_0(constant):
     data = load_dataset((with_value(X, (slice(None), 1), constant), Y))
     assert data.scale[1] == 1
-    assert not data.standardise(data.train)[:, 1].any()
+    assert not data.standardize(data.train)[:, 1].any()
 
 
 def test_pixels_share_one_scale_so_that_rare_ones_are_not_blown_up():
@@ -351,7 +351,7 @@ def test_pixels_share_one_scale_so_that_rare_ones_are_not_blown_up():
     pixels[:, 0] = 0
     pixels[load_dataset((pixels, Y)).train[0], 0] = 1
     data = load_dataset((pixels, Y))
-    rows = data.standardise(data.train)
+    rows = data.standardize(data.train)
     assert len(set(data.scale.tolist())) == 1
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-6)
     assert rows.var(axis=0).mean() == pytest.approx(1, rel=1e-5)
@@ -361,12 +361,12 @@ def test_pixels_share_one_scale_so_that_rare_ones_are_not_blown_up():
 def test_constant_pixels_become_0():
     data = load_dataset((np.full((100, 64), 200, np.uint8), Y))
     assert data.scale.tolist() == [1] * 64
-    assert not data.standardise(data.train).any()
+    assert not data.standardize(data.train).any()
 
 
 def test_standardise_follows_the_indices():
     data = load_dataset("digits")
-    rows = data.standardise(np.array([5, 2, 5]))
+    rows = data.standardize(np.array([5, 2, 5]))
     np.testing.assert_array_equal(rows[0], rows[2])
     np.testing.assert_array_equal(rows[1], (data.features[2] - data.mean) * data.scale)
 

@@ -34,7 +34,7 @@ def with_column(values: np.ndarray) -> np.ndarray:
 )
 def test_columns_with_large_offsets_keep_all_of_their_differences(column):
     data = load_dataset((with_column(column), Y))
-    found = data.standardise(np.arange(200))[:, 4]
+    found = data.standardize(np.arange(200))[:, 4]
     train = column[data.train]
     expected = (column - train.mean()) / train.std()
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
@@ -50,7 +50,7 @@ def test_other_columns_have_no_offset():
 def test_a_column_that_varies_too_little_for_its_size_is_lost_with_a_warning(caplog):
     tiny = 1e-34 * RANDOM.normal(size=200)
     data = load_dataset((with_column(tiny), Y))
-    assert np.abs(data.standardise(data.train)[:, 4]).max() < 1e-30
+    assert np.abs(data.standardize(data.train)[:, 4]).max() < 1e-30
     assert "column 4 varies, but by too little for its size" in caplog.text
 
 
@@ -74,9 +74,9 @@ def test_small_columns_of_a_uint8_table_are_as_wide_as_large_ones():
     data, as_floats = load_dataset((raw, Y)), load_dataset((raw.astype(float), Y))
     assert data.features.dtype == np.uint8
     assert not data.preprocessing.pixels
-    rows = data.standardise(data.train)
+    rows = data.standardize(data.train)
     np.testing.assert_allclose(rows.std(axis=0), 1, rtol=1e-5)
-    np.testing.assert_allclose(rows, as_floats.standardise(data.train), atol=1e-5)
+    np.testing.assert_allclose(rows, as_floats.standardize(data.train), atol=1e-5)
 
 
 @pytest.mark.parametrize(("columns", "pixels"), [(64, True), (784, True), (63, False), (49, False)])

@@ -42,8 +42,8 @@ def chance(data: Dataset) -> float:
 
 
 def linear_accuracy(data: Dataset) -> float:
-    x, y = data.standardise(data.train), data.labels[data.train]
-    return RidgeClassifier().fit(x, y).score(data.standardise(data.test), data.labels[data.test])
+    x, y = data.standardize(data.train), data.labels[data.train]
+    return RidgeClassifier().fit(x, y).score(data.standardize(data.test), data.labels[data.test])
 
 
 def network_accuracy(data: Dataset) -> float:

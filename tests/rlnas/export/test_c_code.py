@@ -66,8 +66,8 @@ def for_each(text: str) -> str:
 @pytest.fixture
 def many(tmp_path) -> Path:
     """A folder with several exports, and programs that ask each for a class and a name."""
-    for name, (inference, quantised) in MANY.items():
-        files, _ = write_c(inference, tmp_path, name, FEATURES, quantised)
+    for name, (inference, quantized) in MANY.items():
+        files, _ = write_c(inference, tmp_path, name, FEATURES, quantized)
         assert files == [f"{name}.c", f"{name}.h", f"{name}_test.c"]
     program = for_each('#include "NAME.h"\n') + MAIN % for_each(ASK)
     (tmp_path / "main.c").write_text(program)
@@ -79,8 +79,8 @@ def many(tmp_path) -> Path:
 
 def answers() -> str:
     classes = [
-        (dequantized(each) if quantised else each).logits(FEATURES[:1]).argmax()
-        for each, quantised in MANY.values()
+        (dequantized(each) if quantized else each).logits(FEATURES[:1]).argmax()
+        for each, quantized in MANY.values()
     ]
     return "".join(f"{k} c\n" for k in classes)
 
@@ -147,13 +147,13 @@ def test_class_names_take_no_memory_where_they_are_not_used(tmp_path):
 # --- self-test ---
 
 
-@pytest.mark.parametrize("quantised", [False, True])
+@pytest.mark.parametrize("quantized", [False, True])
 @pytest.mark.parametrize("offset", [0, 1e8])
-def test_the_self_test_has_a_sample_of_each_class_and_passes(quantised, offset, tmp_path):
+def test_the_self_test_has_a_sample_of_each_class_and_passes(quantized, offset, tmp_path):
     inference = network(1, offset)
     features = FEATURES.astype(np.float64)
     features[:, inference.inputs] += inference.offset
-    write_c(inference, tmp_path, "one", features, quantised)
+    write_c(inference, tmp_path, "one", features, quantized)
     shown = run(tmp_path, *STRICT, "one_test.c", "one.c")
     assert shown == "one: 0 of 3 samples are wrong\n"
     text = (tmp_path / "one_test.c").read_text()
@@ -204,10 +204,10 @@ def test_without_a_clear_answer_there_is_no_self_test(tmp_path):
 # --- size ---
 
 
-@pytest.mark.parametrize("quantised", [False, True])
+@pytest.mark.parametrize("quantized", [False, True])
 @pytest.mark.parametrize("offset", [0, 1e8])
-def test_the_size_of_the_code_is_that_of_its_constants(quantised, offset, tmp_path):
-    _, footprint = write_c(network(1, offset), tmp_path, "one", FEATURES, quantised)
+def test_the_size_of_the_code_is_that_of_its_constants(quantized, offset, tmp_path):
+    _, footprint = write_c(network(1, offset), tmp_path, "one", FEATURES, quantized)
     subprocess.run(["cc", *STRICT, "-O0", "-c", "one.c"], check=True, cwd=tmp_path)
     lines = subprocess.run(
         ["nm", "--print-size", "--defined-only", "one.o"],

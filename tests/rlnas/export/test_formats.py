@@ -31,7 +31,7 @@ every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWOR
 
 def truth(network: SparseNetwork, data: Dataset, samples: np.ndarray) -> np.ndarray:
     """Averaged outputs in float64, of the standardised samples."""
-    return logits(network, data.standardise(samples), averaged=True)
+    return logits(network, data.standardize(samples), averaged=True)
 
 
 def exported(network: SparseNetwork, data: Dataset, form: str, folder: Path) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from rlnas import files
 from rlnas.errors import InputError
+from rlnas.files import atomic
 from rlnas.files.atomic import PARTIAL, replace_file
 from rlnas.files.json_files import MAX_DEPTH, parse_json, read_json, write_json
 from rlnas.files.reading import open_regular, read_bytes
@@ -115,7 +115,7 @@ def test_a_folder_in_place_of_the_file_is_reported_and_kept(tmp_path):
 def test_what_a_killed_writer_left_is_removed_by_the_next_one(tmp_path):
     script = (
         "import os, signal, sys\n"
-        "from rlnas.files import replace_file\n"
+        "from rlnas.files.atomic import replace_file\n"
         "os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)\n"
         "replace_file(sys.argv[1], b'new')\n"
     )
@@ -132,7 +132,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_one(tmp_path):
 
 
 def test_what_another_writer_is_writing_stays(tmp_path):
-    handle, temporary = files._temporary(tmp_path / "file")
+    handle, temporary = atomic._temporary(tmp_path / "file")
     replace_file(tmp_path / "file", b"x")
     assert names_in(tmp_path) == sorted([temporary.name, "file"])
     os.close(handle)
@@ -143,7 +143,7 @@ def test_what_another_writer_is_writing_stays(tmp_path):
 def test_a_temporary_file_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(
     tmp_path, monkeypatch
 ):
-    make, made = files.tempfile.mkstemp, []
+    make, made = atomic.tempfile.mkstemp, []
 
     def removed(*arguments: Any) -> tuple[int, str]:
         handle, name = make(*arguments)
@@ -152,7 +152,7 @@ def test_a_temporary_file_that_is_taken_for_abandoned_before_it_is_locked_is_mad
             os.unlink(name)
         return handle, name
 
-    monkeypatch.setattr(files.tempfile, "mkstemp", removed)
+    monkeypatch.setattr(atomic.tempfile, "mkstemp", removed)
     replace_file(tmp_path / "file", b"x")
     assert len(made) == 2
     assert names_in(tmp_path) == ["file"]

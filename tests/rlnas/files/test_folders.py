@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rlnas import files
 from rlnas.errors import InputError
+from rlnas.files import folders
 from rlnas.files.atomic import PARTIAL, replace_file
 from rlnas.files.folders import LOCK, locked, new_folder, result_folder
 from tests.rlnas.tiny_idx import names_in
@@ -98,14 +98,14 @@ def test_of_two_at_the_same_time_the_second_is_refused_at_once(out):
 
 
 def test_one_that_ends_before_another_has_the_lock_is_not_overwritten(out, monkeypatch):
-    make = files._make_folder
+    make = folders.make_folder
 
     def late(folder: Path) -> None:
         monkeypatch.undo()
         write(out, a="first")
         make(folder)
 
-    monkeypatch.setattr(files, "_make_folder", late)
+    monkeypatch.setattr(folders, "make_folder", late)
     with pytest.raises(InputError, match="out exists and is not empty: choose another folder"):
         write(out, a="second")
     assert (out / "a").read_bytes() == b"first"
@@ -118,7 +118,8 @@ def test_a_kill_leaves_nothing_that_counts_and_the_next_try_removes_it(out, ther
         out.mkdir()
     script = (
         "import os, signal, sys\n"
-        "from rlnas.files import replace_file, result_folder\n"
+        "from rlnas.files.atomic import replace_file\n"
+        "from rlnas.files.folders import result_folder\n"
         "with result_folder(sys.argv[1]) as results:\n"
         "    replace_file(results / 'a', b'half')\n"
         "    replace_file(results / 'b', b'half')\n"
@@ -126,7 +127,7 @@ def test_a_kill_leaves_nothing_that_counts_and_the_next_try_removes_it(out, ther
     )
     assert subprocess.run([sys.executable, "-c", script, str(out)]).returncode < 0
     assert out.exists() == there
-    assert not there or files.holds_nothing(out)
+    assert not there or folders.holds_nothing(out)
     assert list(out.parent.rglob("b")), "the crash did leave something"
     write(out, a="whole")
     assert [path for path in out.parent.rglob("*") if path.is_file()] == [out / "a"]

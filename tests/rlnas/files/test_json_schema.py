@@ -10,7 +10,7 @@ from rlnas.files.json_schema import (
     SHARE,
     TEXT,
     WHOLE,
-    check_form,
+    check_schema,
     list_of,
     partial_record,
     record,
@@ -21,10 +21,10 @@ GOOD = {"score": -1.5, "curve": [0, 1.0], "name": "x", "size": 3, "fine": True}
 
 
 def test_what_has_the_form_passes():
-    check_form(GOOD, RESULT)
-    check_form([], list_of(NUMBER))
-    check_form({"more": None}, partial_record(score=NUMBER))
-    check_form(0, WHOLE)
+    check_schema(GOOD, RESULT)
+    check_schema([], list_of(NUMBER))
+    check_schema({"more": None}, partial_record(score=NUMBER))
+    check_schema(0, WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_has_the_form_passes():
 )
 def test_a_difference_is_told_by_its_place(changes, place):
     with pytest.raises(ValueError, match=r"\$") as caught:
-        check_form({**GOOD, **changes}, RESULT)
+        check_schema({**GOOD, **changes}, RESULT)
     assert str(caught.value).startswith(f"{place}: ")
     assert len(str(caught.value)) < 250
 
@@ -55,10 +55,10 @@ def test_a_difference_is_told_by_its_place(changes, place):
 @pytest.mark.parametrize("name", GOOD)
 def test_a_key_that_is_missing_is_told(name):
     with pytest.raises(ValueError, match=f"'{name}' is a required property"):
-        check_form({key: value for key, value in GOOD.items() if key != name}, RESULT)
+        check_schema({key: value for key, value in GOOD.items() if key != name}, RESULT)
 
 
 @pytest.mark.parametrize("value", [None, 1, [], "x"])
 def test_what_is_no_object_is_told(value):
     with pytest.raises(ValueError, match="is not of type 'object'"):
-        check_form(value, RESULT)
+        check_schema(value, RESULT)

@@ -82,7 +82,7 @@ def test_what_is_recorded_is_what_training_by_hand_gives(tiny_table, number, see
             assert correct[number, seed, at] == round(found.accuracy * samples.size)
             assert losses[number, seed, at] == np.float16(found.loss)
         assert tiny_table.train_loss[number, seed, at] == np.float16(training.loss)
-    x = torch.tensor(data.standardise(data.validation))
+    x = torch.tensor(data.standardize(data.validation))
     predicted = to_torch(network)(x).argmax(dim=1).numpy()
     right = (predicted == data.labels[data.validation]).sum()
     assert abs(int(right) - int(tiny_table.val_correct[number, seed, -1])) <= 1  # PyTorch's sums

@@ -134,23 +134,23 @@ def test_a_grid_may_be_written_with_lists():
     assert hash(grid) == hash(Grid((8, 16), (0.5,), 1)), "environments keep grids by their hash"
 
 
-def test_notches_are_the_places_of_width_and_density():
+def test_indices_point_into_widths_and_densities():
     grid = Grid((8, 16, 32), (0.25, 0.5), 2)
-    notches = grid.notches
-    assert (notches.shape, notches.dtype) == ((1 + 6 + 36, 2, 2), np.int8)
+    indices = grid.indices
+    assert (indices.shape, indices.dtype) == ((1 + 6 + 36, 2, 2), np.int8)
     for architecture, expected in [
         ((), [[-1, -1], [-1, -1]]),
         (((8, 0.25),), [[0, 0], [-1, -1]]),
         (((32, 0.25),), [[2, 0], [-1, -1]]),
         (((16, 0.5), (32, 0.25)), [[1, 1], [2, 0]]),
     ]:
-        assert notches[grid.number(architecture)].tolist() == expected
+        assert indices[grid.number(architecture)].tolist() == expected
 
 
 def test_a_grid_may_have_no_hidden_layer_at_all():
     grid = Grid((8,), (0.5,), 0)
     assert grid.architectures == [()]
-    assert grid.notches.shape == (1, 0, 2)
+    assert grid.indices.shape == (1, 0, 2)
 
 
 def test_a_grid_that_could_never_be_trained_is_refused():

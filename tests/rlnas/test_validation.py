@@ -11,7 +11,6 @@ import pytest
 
 from rlnas.designs.database import DesignDatabase, DesignRecord
 from rlnas.errors import InputError
-from rlnas.integers import plain, whole, wholes
 from rlnas.nn import edits, proxies
 from rlnas.nn.architecture import check_architecture
 from rlnas.nn.gradients import probe
@@ -21,6 +20,7 @@ from rlnas.nn.training import Batches, final_training
 from rlnas.scoring import reference_weights
 from rlnas.tabular.builder import build_table, measure
 from rlnas.tabular.grid import Grid
+from rlnas.validation import plain, whole, wholes
 from tests.rlnas.reference import bits, random_dataset, skip_network
 from tests.rlnas.tables import SMALL_GRID, contents, random_table
 

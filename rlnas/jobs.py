@@ -17,7 +17,7 @@ import joblib
 from rlnas.errors import InputError
 from rlnas.files.folders import holds_nothing, locked
 from rlnas.files.json_files import read_json, write_json
-from rlnas.files.json_schema import Form, check_form, record
+from rlnas.files.json_schema import Schema, check_schema, record
 from rlnas.progress import progress
 
 
@@ -34,7 +34,7 @@ class Call(NamedTuple):
     label: str
     key: dict[str, Any]
     arguments: tuple[Any, ...]
-    form: Form
+    form: Schema
 
     @property
     def name(self) -> str:
@@ -128,7 +128,7 @@ def _read(path: Path, call: Call) -> Any:
         found = read_json(path)
         if isinstance(found, dict) and "key" in found and found["key"] != _as_read(call.key):
             return None
-        check_form(found, record(key={}, result=call.form))
+        check_schema(found, record(key={}, result=call.form))
     except ValueError as error:
         told = str(error) if isinstance(error, InputError) else f"{path} is damaged: {error}"
         raise InputError(f"{told}; delete it, and the same command computes it anew") from error

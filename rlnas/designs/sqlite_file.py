@@ -40,7 +40,10 @@ def reading(path: Path, table: str, version: int) -> Iterator[sqlite3.Connection
     """
     _check_file(path)
     address = f"{path.absolute().as_uri()}?mode=ro"
-    with _told(path, "{} is damaged"), closing(sqlite3.connect(address, uri=True)) as file:
+    with (
+        _as_input_error(path, "{} is damaged"),
+        closing(sqlite3.connect(address, uri=True)) as file,
+    ):
         _protect(file, path)
         file.execute("BEGIN")  # what is checked is what is read
         _check_table(file, table, version)
@@ -59,7 +62,7 @@ def writing(path: Path, table: str, version: int) -> Iterator[sqlite3.Connection
     Raises:
         InputError: the file is damaged, of another version, or cannot be written to.
     """
-    with _told(path, "cannot write {}"):
+    with _as_input_error(path, "cannot write {}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and (path.stat().st_size > 0 or not path.is_file()):
             _check_file(path)
@@ -117,7 +120,7 @@ def _check_table(file: sqlite3.Connection, table: str, version: int) -> None:
 
 
 @contextmanager
-def _told(path: Path, what: str) -> Iterator[None]:
+def _as_input_error(path: Path, what: str) -> Iterator[None]:
     """Within it, what SQLite raises becomes one clear error."""
     try:
         yield

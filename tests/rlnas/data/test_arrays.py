@@ -12,8 +12,8 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.datasets import load_diabetes
 from sklearn.utils import check_array
 
+from rlnas.data.arrays import checked_pair, column_names, count_classes
 from rlnas.data.datasets import load_dataset
-from rlnas.data.validation import checked_pair, column_names, count_classes
 from rlnas.errors import InputError
 
 RANDOM = np.random.default_rng(0)
