@@ -1,7 +1,8 @@
-"""Many independent runs side by side, each kept in a file, so that the same call again goes on.
+"""Resumable jobs: independent calls in parallel, each result in a file, so that a rerun goes on.
 
-A file is named after what its result came from, and says so inside. A result of anything else, such
-as of data that were under the same path before, is never taken for it.
+The name of a file contains a hash of all that its result depends on, and the file repeats it. So
+the result of anything else, such as of other data that were under the same path before, is never
+mistaken for it.
 """
 
 import json
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from reprlib import repr as brief
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import joblib
 
@@ -20,55 +21,59 @@ from rlnas.files.json_files import read_json, write_json
 from rlnas.files.json_schema import Schema, check_schema, record
 from rlnas.progress import progress
 
+Result = TypeVar("Result")
+"""A JSON value."""
+
 
 class Call(NamedTuple):
-    """One of the runs.
+    """One job: the arguments of a function, and what identifies its result.
 
     Attributes:
-        label: how its file's name begins.
-        key: all that its result depends on, as JSON values: the fingerprint of its data, settings.
-        arguments: of the function.
-        form: of its result.
+        label: Beginning of the file's name.
+        key: Everything that the result depends on, such as settings and the fingerprint of the
+            data, as JSON values.
+        arguments: Positional arguments of the function.
+        schema: JSON schema of the result.
     """
 
     label: str
     key: dict[str, Any]
     arguments: tuple[Any, ...]
-    form: Schema
+    schema: Schema
 
     @property
     def name(self) -> str:
-        """Of its file, without the suffix; another one for another key."""
+        """Name of the file without its suffix, different for every key."""
         digest = sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()
         return f"{re.sub('[^A-Za-z0-9.+-]', '_', self.label)[-80:]}-{digest[:12]}"
 
 
 def run_all(
-    function: Callable[..., Any],
+    function: Callable[..., Result],
     folder: Path,
     calls: Sequence[Call],
     unit: str,
     n_jobs: int = -1,
     progress_bar: bool = True,
-) -> list[Any]:
-    """Call a function for every result that is not there yet, and write what it returns.
+) -> list[Result]:
+    """Make every call whose result is not in the folder yet, and write each result to a file.
 
-    The work runs in joblib's current backend.
+    The work runs in joblib's current backend, see `joblib.parallel_config`.
 
     Args:
-        function: returns JSON values.
-        folder: for the results, a file for each.
-        calls: what to call it with.
-        unit: what the progress bar counts.
-        n_jobs: workers; -1 for as many as there are processors.
-        progress_bar: show one.
+        function: Returns JSON values.
+        folder: Folder of the results; it is created if it does not exist.
+        calls: The calls to make.
+        unit: What the progress bar calls one of them.
+        n_jobs: Number of workers; -1 for one per processor.
+        progress_bar: Whether to show a progress bar.
 
     Returns:
-        The result of every call, in their order.
+        The result of every call, in the order of the calls.
 
     Raises:
-        InputError: a file cannot be written or read, or is damaged; or another process is working
-            on the folder.
+        InputError: If a file cannot be written or read, or is damaged; or if another process is
+            working on the folder.
     """
     files = {folder / f"{call.name}.json": call for call in calls}
     with locked(folder):
@@ -88,20 +93,22 @@ def run_all(
 
 
 def own_folder(folder: Path, task: dict[str, Any]) -> None:
-    """Note the task in a new folder.
+    """Write the task to a new folder, or check that the folder belongs to the same task.
 
     Args:
-        folder: for results.
-        task: what they are of, JSON values.
+        folder: Folder of the results; it is created if it does not exist.
+        task: What is computed there, as JSON values.
 
     Raises:
-        InputError: the folder holds anything else than results of this task, or another process
-            is working on it.
+        InputError: If the folder holds anything but results of this task, or another process is
+            working on it.
     """
     path = folder / "task.json"
     if not path.is_file():
-        if folder.is_dir() and not holds_nothing(folder):
-            raise InputError(f"{folder} is not empty and holds no comparison: give another folder")
+        if folder.exists() and not (folder.is_dir() and holds_nothing(folder)):
+            raise InputError(
+                f"{folder} is not empty and holds no results to go on from: give another folder"
+            )
         with locked(folder):
             if not path.is_file():  # no other process was faster
                 write_json(path, task)
@@ -110,17 +117,19 @@ def own_folder(folder: Path, task: dict[str, Any]) -> None:
         raise InputError(f"{path} is damaged: expected an object, give another folder")
     others = [key for key in {**here, **there} if there.get(key) != here.get(key)]
     if others:
-        told = (f"{key} is {brief(there.get(key))}, not {brief(here.get(key))}" for key in others)
+        differences = "; ".join(
+            f"{key} is {brief(there.get(key))}, not {brief(here.get(key))}" for key in others
+        )
         raise InputError(
-            f"{folder} holds results of another task, whose {'; '.join(told)}: give another folder"
+            f"{folder} holds results of another task, whose {differences}: give another folder"
         )
 
 
 def _read(path: Path, call: Call) -> Any:
-    """The result of a call; None if the file is not there, or holds that of another call.
+    """The result of a call; None if the file does not exist, or holds the result of another call.
 
     Raises:
-        InputError: the file cannot be read, or is damaged.
+        InputError: If the file cannot be read, or is damaged.
     """
     if not path.exists():
         return None
@@ -128,10 +137,10 @@ def _read(path: Path, call: Call) -> Any:
         found = read_json(path)
         if isinstance(found, dict) and "key" in found and found["key"] != _as_read(call.key):
             return None
-        check_schema(found, record(key={}, result=call.form))
+        check_schema(found, record(key={}, result=call.schema))
     except ValueError as error:
-        told = str(error) if isinstance(error, InputError) else f"{path} is damaged: {error}"
-        raise InputError(f"{told}; delete it, and the same command computes it anew") from error
+        reason = str(error) if isinstance(error, InputError) else f"{path} is damaged: {error}"
+        raise InputError(f"{reason}; delete it, and the same command computes it anew") from error
     return found["result"]
 
 
@@ -141,6 +150,6 @@ def _as_read(value: Any) -> Any:
 
 
 def _with_path(
-    path: Path, function: Callable[..., Any], arguments: Sequence[Any]
-) -> tuple[Path, Any]:
+    path: Path, function: Callable[..., Result], arguments: Sequence[Any]
+) -> tuple[Path, Result]:
     return path, function(*arguments)

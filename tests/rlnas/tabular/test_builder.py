@@ -18,7 +18,7 @@ from rlnas.nn.initialization import new_network
 from rlnas.nn.training import HYPERPARAMETERS, Batches, evaluate, train
 from rlnas.tabular import builder
 from rlnas.tabular.grid import Grid
-from rlnas.tabular.table import Table
+from rlnas.tabular.table import ARRAYS, Table
 from tests.rlnas.tables import contents
 
 GRID = Grid((8, 16), (0.25, 0.5), 2)
@@ -39,6 +39,12 @@ def build_digits(folder: Path, **settings: Any) -> Table:
 
 def build_wine(folder: Path, **settings: Any) -> Table:
     return builder.build_table("wine", folder, **{**WINE, **settings})
+
+
+def chunk(folder: Path, seed: int, start: int) -> Path:
+    """The file of one chunk."""
+    (path,) = (folder / "runs").glob(f"seed-{seed}-from-{start:05}-*.json")
+    return path
 
 
 @pytest.fixture
@@ -141,7 +147,7 @@ def test_the_table_in_the_folder_is_the_one_returned(tmp_path):
 def test_two_processes_give_the_bits_of_one(tiny_table, tmp_path, monkeypatch):
     monkeypatch.setattr(builder, "CHUNK", 11)
     assert contents(build_digits(tmp_path / "table", n_jobs=2)) == contents(tiny_table)
-    assert len(list((tmp_path / "table").glob("seed-*.npz"))) == 3 * 2
+    assert len(list((tmp_path / "table" / "runs").glob("seed-*.json"))) == 3 * 2
 
 
 @pytest.mark.parametrize("size", [1, 4, 21])
@@ -149,7 +155,7 @@ def test_the_size_of_the_chunks_changes_no_bit(tmp_path, monkeypatch, size):
     whole = contents(build_wine(tmp_path / "whole"))
     monkeypatch.setattr(builder, "CHUNK", size)
     assert contents(build_wine(tmp_path / "table")) == whole
-    assert len(list((tmp_path / "table").glob("seed-*.npz"))) == 2 * -(-7 // size)
+    assert len(list((tmp_path / "table" / "runs").glob("seed-*.json"))) == 2 * -(-7 // size)
 
 
 def test_another_backend_of_joblib_gives_the_same_bits(tiny_table, tmp_path, small_chunks):
@@ -161,7 +167,7 @@ def test_another_backend_of_joblib_gives_the_same_bits(tiny_table, tmp_path, sma
 def test_a_progress_bar_changes_nothing(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     shown = build_wine(tmp_path / "shown", progress_bar=True)
-    assert "14/14" in capsys.readouterr().err
+    assert "2/2" in capsys.readouterr().err
     assert contents(build_wine(tmp_path / "silent")) == contents(shown)
     assert capsys.readouterr() == ("", "")
 
@@ -188,24 +194,21 @@ def test_a_killed_build_goes_on_and_gives_the_same_bits(
         with pytest.raises(Killed):
             build_wine(folder)
     assert not (folder / "table.npz").exists()
-    done = {path.name: path.stat().st_mtime_ns for path in folder.glob("seed-*.npz")}
-    assert sorted(done) == [f"seed-0-from-0000{start}.npz" for start in (0, 3, 6)]
+    done = {path: path.stat().st_mtime_ns for path in (folder / "runs").glob("seed-*")}
+    assert sorted(path.name[:17] for path in done) == [f"seed-0-from-0000{k}" for k in (0, 3, 6)]
     measured.clear()
     resumed = build_wine(folder)
     assert measured == list(WINE["grid"].architectures), "those of the other seed"
-    assert (
-        done.items()
-        <= {path.name: path.stat().st_mtime_ns for path in folder.glob("seed-*.npz")}.items()
-    )
+    assert done == {path: path.stat().st_mtime_ns for path in done}
     assert contents(resumed) == contents(build_wine(tmp_path / "at once"))
 
 
 def test_missing_chunks_are_trained_again_and_no_others(tmp_path, measured, small_chunks):
     folder = tmp_path / "table"
     whole = contents(build_wine(folder))
-    (folder / "seed-0-from-00003.npz").unlink()
-    (folder / "seed-1-from-00006.npz").unlink()
-    (folder / ".seed-1-from-00006.npz.x7k_q2").write_bytes(b"PK\3\4 half a chunk")
+    chunk(folder, 0, 3).unlink()
+    chunk(folder, 1, 6).unlink()
+    (folder / "runs" / ".seed-1-from-00006-0.json.x7k_q2").write_text('{"key": {')
     (folder / "table.npz").unlink()
     measured.clear()
     assert contents(build_wine(folder)) == whole
@@ -232,7 +235,7 @@ def test_more_seeds_can_be_added(tmp_path, measured):
 
 def test_a_chunk_is_a_whole_file_or_none(tmp_path, monkeypatch):
     def failing(source: str, target: Any) -> None:
-        if str(target).endswith("from-00000.npz"):
+        if "from-00000" in str(target):
             raise Killed
         real(source, target)
 
@@ -241,18 +244,41 @@ def test_a_chunk_is_a_whole_file_or_none(tmp_path, monkeypatch):
         patch.setattr(os, "replace", failing)
         with pytest.raises(Killed):
             build_wine(tmp_path / "table")
-    assert {path.name for path in (tmp_path / "table").iterdir()} == {"build.json", LOCK}
+    assert {path.name for path in (tmp_path / "table").iterdir()} == {"task.json", "runs", LOCK}
+    assert {path.name for path in (tmp_path / "table" / "runs").iterdir()} == {LOCK}
 
 
-@pytest.mark.parametrize("length", [0, 100, -1])
-def test_a_damaged_chunk_is_trained_again(tmp_path, measured, length):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("val_correct", 2**16),
+        ("val_correct", 0.5),
+        ("test_loss", 1e5),
+        ("train_loss", -1.0),
+        ("val_loss", None),
+    ],
+)
+def test_damaged_chunk_is_reported_with_what_to_do(tmp_path, measured, name, value):
     folder = tmp_path / "table"
     whole = contents(build_wine(folder))
-    chunk = folder / "seed-0-from-00000.npz"
-    chunk.write_bytes(chunk.read_bytes()[:length])
+    content = json.loads(chunk(folder, 0, 0).read_text())
+    content["result"][name][4][1] = value
+    chunk(folder, 0, 0).write_text(json.dumps(content))
     measured.clear()
+    with pytest.raises(InputError, match=r"seed-0-from-00000.* is damaged.*; delete it, and the"):
+        build_wine(folder)
+    assert measured == []
+    chunk(folder, 0, 0).unlink()
     assert contents(build_wine(folder)) == whole
     assert measured == WINE["grid"].architectures, "those of one seed"
+
+
+def test_chunk_file_holds_the_values_of_the_table(tmp_path):
+    table = build_wine(tmp_path)
+    result = json.loads(chunk(tmp_path, 1, 0).read_text())["result"]
+    assert list(result) == list(ARRAYS)
+    for name, values in result.items():
+        assert getattr(table, name)[:, 1].tolist() == values
 
 
 @pytest.mark.parametrize(("before", "after"), [(4, 2), (2, 4), (7, 3), (1, 7)])
@@ -267,7 +293,7 @@ def test_chunks_of_another_size_do_not_spoil_the_table(tmp_path, monkeypatch, be
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -283,20 +309,20 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def test_a_folder_of_another_table_is_refused(tmp_path, other):
     build_wine(tmp_path / "table")
     before = files_of(tmp_path / "table")
-    with pytest.raises(InputError, match="holds chunks of another table: choose another folder"):
+    with pytest.raises(InputError, match=r"holds results of another task, whose .*: give"):
         build_wine(tmp_path / "table", **other)
     assert files_of(tmp_path / "table") == before
 
 
 def test_a_folder_of_another_data_set_is_refused(tmp_path):
     build_wine(tmp_path / "table")
-    with pytest.raises(InputError, match="holds chunks of another table"):
+    with pytest.raises(InputError, match="holds results of another task"):
         builder.build_table("breast_cancer", tmp_path / "table", **WINE)
 
 
 def test_a_folder_with_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(InputError, match="is not empty and holds no table: choose another folder"):
+    with pytest.raises(InputError, match="is not empty and holds no results to go on from"):
         build_wine(tmp_path)
     assert files_of(tmp_path) == {"thesis.tex": b"precious"}
 
@@ -308,8 +334,8 @@ def test_an_empty_folder_will_do(tmp_path):
 
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", "null"])
 def test_damaged_settings_in_the_folder_are_refused(tmp_path, content):
-    (tmp_path / "build.json").write_text(content)
-    with pytest.raises(InputError, match=r"build.json is damaged|holds chunks of another table"):
+    (tmp_path / "task.json").write_text(content)
+    with pytest.raises(InputError, match=r"task.json is damaged"):
         build_wine(tmp_path)
 
 
@@ -343,7 +369,7 @@ def test_bad_settings_are_refused_and_write_nothing(tmp_path, settings, told):
 
 def test_the_settings_in_the_folder_are_readable(tmp_path):
     build_wine(tmp_path)
-    settings = json.loads((tmp_path / "build.json").read_text())
+    settings = json.loads((tmp_path / "task.json").read_text())
     assert settings["dataset"] == "wine"
     assert settings["widths"] == [4, 8]
     assert settings["epochs"] == [1, 3]
