@@ -13,17 +13,7 @@ from rlnas.data import datasets
 from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
 from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
-from rlnas.envs.validation import (
-    REWARDS,
-    Range,
-    check_action,
-    check_choice,
-    check_count,
-    check_options,
-    check_range,
-    check_seed,
-    check_under_way,
-)
+from rlnas.envs.validation import REWARDS, check_action, check_options, check_seed, check_under_way
 from rlnas.errors import InputError
 from rlnas.nn.architecture import check_architecture
 from rlnas.nn.edits import EditError
@@ -32,6 +22,7 @@ from rlnas.nn.initialization import new_network, random_network
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import HYPERPARAMETERS, Batches, check_fit, evaluate, train
 from rlnas.scoring import reference_weights
+from rlnas.validation import Range, check_choice, check_count, check_range
 
 MAX_LOSS = 1e18
 """A network with a larger loss has diverged: its squares would soon leave float32."""

@@ -17,7 +17,6 @@ from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
-from rlnas.envs.validation import check_choice, check_count
 from rlnas.errors import InputError
 from rlnas.files.json_files import write_json
 from rlnas.files.json_schema import NUMBER, POSITIVE, SHARE, Schema, list_of, record
@@ -26,7 +25,7 @@ from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate
 from rlnas.scoring import reference_weights, score
 from rlnas.tabular.table import Table
-from rlnas.validation import PlainIntegers
+from rlnas.validation import PlainIntegers, check_choice, check_count
 
 CONTROLLER = "controller"
 

@@ -18,11 +18,11 @@ from rlnas import plots
 from rlnas.agents.experiments.statistics import Interval, estimate
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
-from rlnas.envs.validation import check_count
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_schema import NUMBER, Schema, record
 from rlnas.jobs import Call, run_all
+from rlnas.validation import check_count
 
 EPISODES = 50
 """Episodes that a strategy is judged by, for each seed; or 1 where all episodes are alike."""

@@ -4,21 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
-from numbers import Real
 from reprlib import repr as brief
 
 import numpy as np
 
 from rlnas.errors import InputError
 from rlnas.nn.architecture import Architecture
-from rlnas.validation import is_whole, whole
+from rlnas.validation import is_real, is_whole, whole
 
 WIDEST = 2**15
 MOST_ARCHITECTURES = 1_000_000
-
-
-def _is_real(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class Grid:
     def __post_init__(self) -> None:
         for name, kind, high in (("widths", int, WIDEST), ("densities", float, 1)):
             values = tuple(getattr(self, name))
-            numbers = values and all(map(is_whole if kind is int else _is_real, values))
+            numbers = values and all(map(is_whole if kind is int else is_real, values))
             ascending = numbers and all(a < b for a, b in pairwise((0, *values)))
             if not ascending or values[-1] > high:
                 what = "whole numbers" if kind is int else "numbers"

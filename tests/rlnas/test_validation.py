@@ -1,4 +1,4 @@
-"""Whole numbers: NumPy's count as Python's wherever the core takes one, and nothing else does."""
+"""Checked values: NumPy's integers count as Python's wherever the core takes one, others do not."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from rlnas.nn.training import Batches, final_training
 from rlnas.scoring import reference_weights
 from rlnas.tabular.builder import build_table, measure
 from rlnas.tabular.grid import Grid
-from rlnas.validation import plain, whole, wholes
+from rlnas.validation import check_choice, check_range, check_share, plain, whole, wholes
 from tests.rlnas.reference import bits, random_dataset, skip_network
 from tests.rlnas.tables import SMALL_GRID, contents, random_table
 
@@ -199,3 +199,41 @@ def test_a_number_is_kept_as_an_int_within_its_limits():
 def test_plain_values_are_left_as_they_are():
     value = (np.int64(3), 2.5, "a", True, None, (np.uint8(1), 4))
     assert repr(plain(value)) == repr((3, 2.5, "a", True, None, (1, 4)))
+
+
+@pytest.mark.parametrize(
+    "value", [-0.1, 1.1, float("nan"), float("inf"), True, "0.5", None, 10**400, 1j]
+)
+def test_share_outside_zero_to_one_is_refused(value):
+    with pytest.raises(InputError, match=r"gamma .* cannot be used: expected a number from 0 to 1"):
+        check_share("gamma", value)
+
+
+def test_share_may_be_any_real_type():
+    for value in (0, 1, np.float32(0.5), np.int64(1)):
+        assert check_share("gamma", value) == value
+        assert type(check_share("gamma", value)) is float
+    assert check_share("rate", 1e-300, above_zero=True) == 1e-300
+    with pytest.raises(InputError, match=r"rate 0.0 cannot be used: expected a number in \(0, 1\]"):
+        check_share("rate", 0.0, above_zero=True)
+
+
+def test_range_is_number_or_two_bounds():
+    assert check_range("width", 3, 1) == (3.0, 3.0)
+    assert check_range("width", [np.int64(1), 2.5], 1, 8) == (1.0, 2.5)  # type: ignore[arg-type]
+    for value, expected in (
+        ((2, 1), "upside down"),
+        ((1, 2, 3), "expected a number or"),
+        ((1, float("nan")), "expected a number or"),
+        ((1, True), "expected a number or"),
+        ((0, 2), "out of range: expected from 1 to 8"),
+        (9, "out of range: expected from 1 to 8"),
+    ):
+        with pytest.raises(InputError, match=rf"width .*{expected}"):
+            check_range("width", value, 1, 8)  # type: ignore[arg-type]
+
+
+def test_unknown_choice_is_refused_with_the_known_ones():
+    check_choice("reward", "score", ("difference", "score"))
+    with pytest.raises(InputError, match="unknown reward 'x': expected 'difference' or 'score'"):
+        check_choice("reward", "x", ("difference", "score"))
