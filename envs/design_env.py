@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import DTypeLike
 
-from rlnas import plots
+from rlnas import network_views
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
@@ -273,9 +273,9 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         """The design as a text table or as a picture, by `render_mode`."""
         check_under_way(self.elapsed)
         if self.render_mode == "ansi":
-            return plots.describe(self.now.network, self._info() | self.words)
+            return network_views.describe(self.now.network, self._info() | self.words)
         if self.render_mode == "rgb_array":
-            return plots.network_picture(self.now.network)
+            return network_views.network_image(self.now.network)
         return None
 
     @property

@@ -16,7 +16,9 @@ def recalls(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.nda
     """
     counts = np.bincount(labels, minlength=n_classes)
     correct = np.bincount(labels[labels == predicted], minlength=n_classes)
-    return np.divide(correct, counts, out=np.full(n_classes, np.nan), where=counts > 0)
+    shares = np.full(n_classes, np.nan)
+    np.divide(correct, counts, out=shares, where=counts > 0)
+    return shares
 
 
 def balanced_accuracy(found: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from rlnas.agents.policies.policy import load_policy
 from rlnas.envs.actions import ACTIONS, NO_OP, OPERATIONS
 from rlnas.envs.design_env import DesignEnv
 from rlnas.files.plain_text import plain, plain_console
-from rlnas.plots import describe
+from rlnas.network_views import describe
 
 QUIT = "q"
 

@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from rlnas import plots
+from rlnas import network_views, plots
 from rlnas.agents.cli.design_config import ReportConfig
 from rlnas.agents.designing.evaluation import own_data, warning_of
 from rlnas.agents.designing.rivals import rivals
@@ -212,7 +212,7 @@ def _design_sections(
     network: SparseNetwork, record: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
 ) -> list[Section]:
     drawn, axes = plots.figure(9, 6)
-    plots.draw_network(network, axes)
+    network_views.draw_network(network, axes)
     names = ("val_accuracy", "test_accuracy")
     accuracies = [f"{record[n]:.2%} ({n[:4].rstrip('_')})" for n in names if n in record]
     text = (
@@ -230,8 +230,10 @@ def _design_sections(
 def _pixels(network: SparseNetwork, side: int) -> Section:
     drawn, (counts, sums) = plots.figure(10, 4.5, columns=2)
     connections = network.fan_out[: network.n_inputs]
-    plots.draw_pixels(connections, side, counts, "connections from each pixel")
-    plots.draw_pixels(plots.input_strength(network), side, sums, "summed size of their weights")
+    network_views.draw_pixels(connections, side, counts, "connections from each pixel")
+    network_views.draw_pixels(
+        network_views.input_strength(network), side, sums, "summed size of their weights"
+    )
     used = np.count_nonzero(connections)
     return Section("Pixels", f"{used} of {network.n_inputs} pixels are used.", _png(drawn))
 
