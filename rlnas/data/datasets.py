@@ -101,7 +101,7 @@ class Dataset(ReadOnlyArrays):
         Returns:
             [n, n_features] float32.
         """
-        rows = self.features[indices].astype(np.float32)
+        rows: NDArray[np.float32] = self.features[indices].astype(np.float32)
         rows -= self.mean
         rows *= self.scale
         return rows

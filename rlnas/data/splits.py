@@ -88,7 +88,7 @@ def _hold_out(
 def _apportion(counts: NDArray[np.intp], size: int, rng: np.random.RandomState) -> NDArray[np.intp]:
     """Shares of classes in a sample: rounded down, the largest remainders up, ties at random."""
     exact = counts / counts.sum() * size
-    shares = np.floor(exact).astype(int)
+    shares: NDArray[np.intp] = np.floor(exact).astype(np.intp)
     remainders = exact - shares
     missing = size - shares.sum()
     for remainder in np.unique(remainders)[::-1]:

@@ -16,7 +16,7 @@ from rlnas.errors import InputError
 from rlnas.files import json_schema
 from rlnas.files.json_files import parse_json
 from rlnas.nn.architecture import layers_of
-from rlnas.tabular.table import non_dominated
+from rlnas.scoring import non_dominated
 from rlnas.validation import PlainIntegers, whole
 
 VERSION = 2

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from rlnas.data.npz import write_arrays
 from rlnas.errors import InputError
 from rlnas.export.c_code import dequantized, write_c
 from rlnas.export.c_names import check_name
-from rlnas.export.inference import Inference, save_npz, save_safetensors
+from rlnas.export.inference import Inference
 from rlnas.export.onnx_model import write_onnx
+from rlnas.files.atomic import replace_file
 
 FORMATS = ("c", "c-int8", "npz", "onnx", "safetensors", "torch")
 """Formats that a design can be exported to."""
@@ -44,10 +46,10 @@ def export_network(
             write_onnx(inference, folder / file)
         case "npz":
             file = f"{name}.npz"
-            save_npz(inference, folder / file)
+            write_arrays(folder / file, inference.arrays())
         case "safetensors":
             file = f"{name}.safetensors"
-            save_safetensors(inference, folder / file)
+            _write_safetensors(inference, folder / file)
         case "torch":
             from rlnas.export.torch_module import save_program
 
@@ -61,3 +63,10 @@ def export_network(
 def as_exported(inference: Inference, form: str) -> Inference:
     """The network with the weights that a format has; those of int8 code are rounded."""
     return dequantized(inference) if form == "c-int8" else inference
+
+
+def _write_safetensors(inference: Inference, path: Path) -> None:
+    from safetensors.numpy import save
+
+    arrays = {name: np.ascontiguousarray(array) for name, array in inference.arrays().items()}
+    replace_file(path, save(arrays, metadata={"format": "rlnas-inference-1"}))

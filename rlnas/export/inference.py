@@ -6,16 +6,13 @@ This is what every export starts from. All follow one rule (docs/export.md): an 
 is NaN, all logits are.
 """
 
-import io
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from pathlib import Path
 
 import numpy as np
 
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.errors import EditError, InputError
-from rlnas.files.atomic import replace_file
 from rlnas.nn.network import AVERAGE, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, with_only
 
@@ -181,19 +178,3 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
     if not inference.limit >= _NEAREST:  # also when it is NaN
         raise InputError("nothing to export: weights so large that outputs are not finite numbers")
     return inference
-
-
-def save_npz(inference: Inference, path: Path) -> None:
-    """Write `arrays()` as a compressed NumPy file, without pickle."""
-    buffer = io.BytesIO()
-    # For all that types tell, an array might be named as the flag `allow_pickle` is.
-    np.savez_compressed(buffer, **inference.arrays())  # type: ignore[arg-type]
-    replace_file(path, buffer.getvalue())
-
-
-def save_safetensors(inference: Inference, path: Path) -> None:
-    """Write `arrays()` as a safetensors file."""
-    from safetensors.numpy import save
-
-    arrays = {name: np.ascontiguousarray(array) for name, array in inference.arrays().items()}
-    replace_file(path, save(arrays, metadata={"format": "rlnas-inference-1"}))

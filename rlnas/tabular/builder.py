@@ -18,7 +18,8 @@ from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
 from rlnas.nn.training import Batches, evaluate, train
 from rlnas.tabular.grid import GRID, Grid
-from rlnas.tabular.table import ARRAYS, Table
+from rlnas.tabular.table import Table
+from rlnas.tabular.table_file import ARRAYS
 from rlnas.validation import is_whole, plain, whole
 
 CHUNK = 128

@@ -52,7 +52,7 @@ def random_table(
 
 def shipped_file(name: str) -> Path:
     """Where the table of a data set is in the package, if it is."""
-    return Path(str(files("rlnas") / "tables" / name / "table.npz"))
+    return Path(str(files("rlnas.tabular") / "data" / name / "table.npz"))
 
 
 def members(path: Path) -> dict[str, np.ndarray]:

@@ -18,7 +18,8 @@ from rlnas.nn.initialization import new_network
 from rlnas.nn.training import HYPERPARAMETERS, Batches, evaluate, train
 from rlnas.tabular import builder
 from rlnas.tabular.grid import Grid
-from rlnas.tabular.table import ARRAYS, Table
+from rlnas.tabular.table import Table
+from rlnas.tabular.table_file import ARRAYS
 from tests.rlnas.tables import contents
 
 GRID = Grid((8, 16), (0.25, 0.5), 2)

@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlnas.errors import InputError
+from rlnas.scoring import non_dominated
 from rlnas.tabular.grid import Grid
-from rlnas.tabular.table import FORMAT, SHIPPED, Record, Table, non_dominated
+from rlnas.tabular.table import SHIPPED, Record, Table
+from rlnas.tabular.table_file import FORMAT
 from tests.rlnas.tables import (
     ARRAYS,
     contents,
