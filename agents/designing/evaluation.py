@@ -9,7 +9,7 @@ import numpy as np
 
 from rlnas.agents.cli.design_config import EvaluateConfig, ExportConfig
 from rlnas.data.datasets import Dataset, as_test_set, prepare
-from rlnas.data.sources import RawData, Source, read
+from rlnas.data.sources import RawData, Source, SourceRecord, read
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.envs.design_env import Design
 from rlnas.errors import InputError
@@ -207,7 +207,7 @@ def export_design(config: ExportConfig) -> dict[str, Any]:
         features = samples.raw.features[samples.rows]
     name = config.name or name_from(design.record["dataset"])
     with result_folder(config.folder) as out:
-        facts = export_network(inference, config.format, out, name, features)
+        facts: dict[str, Any] = {**export_network(inference, config.format, out, name, features)}
     if samples is not None:
         logits = as_exported(inference, config.format).logits(features)
         correct = logits.argmax(axis=1) == samples.raw.labels[samples.rows]
@@ -215,7 +215,7 @@ def export_design(config: ExportConfig) -> dict[str, Any]:
     return facts
 
 
-def _source(made_with: dict[str, Any]) -> Source:
+def _source(made_with: SourceRecord) -> Source:
     """Where a design's own data should be."""
     if "name" in made_with:
         return str(made_with["name"])

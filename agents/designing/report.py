@@ -108,7 +108,7 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         sections.append(_learning_curves(progress))
     archive = DesignDatabase(folder / FILE)
     count, last = archive.extent() if archive.exists() else (0, 0)
-    facts = {
+    facts: dict[str, Any] = {
         "data": ", ".join(settings.dataset),
         "algorithm": settings.algorithm,
         "steps": f"{last:,} of {settings.total_timesteps:,}",
@@ -154,7 +154,7 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
     small, whole = (footprint(inference, quantized).flash for quantized in (True, False))
     path = record["source"].get("path")
     reference = reference_weights(network.n_inputs, network.n_outputs)
-    facts = {
+    facts: dict[str, Any] = {
         "data": f"{record['dataset']} ({path})" if path else record["dataset"],
         "classes": ", ".join(preprocessing.class_names),
         "penalty": f"{record['penalty']:g} for every {reference:,} weights",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,30 @@ from numpy.typing import NDArray
 from rlnas.data import idx, synthetic
 from rlnas.data.arrays import count_classes
 from rlnas.data.preprocessing import Preprocessing, fit
-from rlnas.data.sources import EMBEDDED, NAMES, Arrays, RawData, read
+from rlnas.data.sources import EMBEDDED, NAMES, Arrays, RawData, SourceRecord, read
 from rlnas.data.splits import split
 from rlnas.errors import InputError
+from rlnas.files.json_schema import TEXT
 from rlnas.read_only import ReadOnlyArrays
+
+Sha256 = Annotated[str, {"type": "string", "pattern": "^[0-9a-f]{64}$"}]
+"""A SHA-256 in hexadecimal."""
+
+
+class Origin(TypedDict):
+    """What a result says about its data.
+
+    Attributes:
+        dataset: Name of the data set.
+        source: Where the samples come from.
+        samples_sha256: See `Dataset.samples_sha256`.
+        split_sha256: See `Dataset.split_sha256`.
+    """
+
+    dataset: Annotated[str, TEXT]
+    source: Annotated[SourceRecord, {"additionalProperties": False}]
+    samples_sha256: Sha256
+    split_sha256: Sha256
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +61,7 @@ class Dataset(ReadOnlyArrays):
     """
 
     name: str
-    source: dict[str, Any]
+    source: SourceRecord
     features: NDArray[Any]
     labels: NDArray[np.int32]
     train: NDArray[np.int32]
@@ -87,10 +107,14 @@ class Dataset(ReadOnlyArrays):
         return sha256(f"{self.samples_sha256} {self.split_sha256}".encode()).hexdigest()
 
     @property
-    def origin(self) -> dict[str, Any]:
-        """Name, source and fingerprints, JSON values: what a result says of its data."""
-        digests = {"samples_sha256": self.samples_sha256, "split_sha256": self.split_sha256}
-        return {"dataset": self.name, "source": self.source, **digests}
+    def origin(self) -> Origin:
+        """Name, source and fingerprints of the data."""
+        return {
+            "dataset": self.name,
+            "source": self.source,
+            "samples_sha256": self.samples_sha256,
+            "split_sha256": self.split_sha256,
+        }
 
     def standardize(self, indices: NDArray[Any]) -> NDArray[np.float32]:
         """Gather samples as ``(stored - mean) * scale``.

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import isqrt
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,19 @@ _RATIO = 50  # between the widths of two ranges that are far from one another
 _FEW = 10  # rows, of which the range is too narrow by chance
 
 _log = logging.getLogger("rlnas")
+
+
+class PreprocessingRecord(TypedDict):
+    """A `Preprocessing` as JSON values."""
+
+    offset: list[float]
+    mean: list[float]
+    scale: list[float]
+    low: list[float]
+    high: list[float]
+    pixels: bool
+    class_names: tuple[str, ...]
+    feature_names: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,12 +143,17 @@ class Preprocessing(ReadOnlyArrays):
         """What a feature is called in messages."""
         return self.feature_names[column] if self.feature_names else f"column {column}"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> PreprocessingRecord:
         """Everything as JSON values; floats keep all of their bits."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
-            name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in values.items()
+            "offset": self.offset.tolist(),
+            "mean": self.mean.tolist(),
+            "scale": self.scale.tolist(),
+            "low": self.low.tolist(),
+            "high": self.high.tolist(),
+            "pixels": self.pixels,
+            "class_names": self.class_names,
+            "feature_names": self.feature_names,
         }
 
     @classmethod

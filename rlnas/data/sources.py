@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,7 @@ from rlnas.data import idx, synthetic
 from rlnas.data.arrays import checked_pair, column_names
 from rlnas.data.npz import names_of, read_arrays
 from rlnas.errors import InputError
+from rlnas.files.json_schema import COUNT, TEXT, list_of
 from rlnas.files.reading import open_regular
 
 EMBEDDED = ("digits", "wine", "breast_cancer")
@@ -37,26 +38,41 @@ _SPLITS = ("", "_val", "_test")
 _ABOUT = ("feature_names", "class_names", "pixels")
 
 
+class SourceRecord(TypedDict, total=False):
+    """Where samples come from: `name`, or `path` and `absolute`, or `arrays`.
+
+    Attributes:
+        name: Name of a data set, see `read`.
+        path: Path of a file, as it was given.
+        absolute: Absolute path of the file.
+        arrays: Numbers of samples and features of arrays that were given.
+    """
+
+    name: Annotated[str, TEXT]
+    path: Annotated[str, TEXT]
+    absolute: Annotated[str, TEXT]
+    arrays: Annotated[list[int], list_of(COUNT, 2)]
+
+
 @dataclass(frozen=True, eq=False)
 class RawData:
     """Samples as they were given, in one array: for training, then validation, then test.
 
     Attributes:
-        name: what they are called in tables and file names.
-        source: where they come from, JSON values: `{"name": ...}`, `{"path": ..., "absolute":
-            ...}` or `{"arrays": [samples, features]}`.
-        features: uint8 or float64 `[samples, n_features]`, C-contiguous.
-        labels: int32 `[samples]`, from 0.
-        n_validation: how many were given for validation.
-        n_test: how many were given for the test.
-        held_out: how many to hold out for validation; None for a share.
-        feature_names: one for each feature; None if there are none.
-        class_names: one for each class; None if there are none.
-        pixels: whether features are pixels; None if that is to be told from the data.
+        name: Name of the data set in tables and file names.
+        source: Where the samples come from.
+        features: The samples, uint8 or float64 `[samples, n_features]`, C-contiguous.
+        labels: The class of each sample, from 0, int32 `[samples]`.
+        n_validation: Number of samples given for validation.
+        n_test: Number of samples given for the test.
+        held_out: Number of samples to hold out for validation; None for a share.
+        feature_names: The name of each feature; None if there are no names.
+        class_names: The name of each class; None if there are no names.
+        pixels: Whether features are pixels; None if that is to be inferred from the data.
     """
 
     name: str
-    source: dict[str, Any]
+    source: SourceRecord
     features: NDArray[Any]
     labels: NDArray[np.int32]
     n_validation: int = 0
@@ -134,7 +150,7 @@ def _unknown(text: str) -> str:
 
 
 def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> RawData:
-    source = {"name": name}
+    source: SourceRecord = {"name": name}
     if name in idx.SETS:
         images, labels, test_images, test_labels = idx.read(name, data_dir)
         pair = np.concatenate([images, test_images]), np.concatenate([labels, test_labels])

@@ -1,7 +1,7 @@
 """Exporting a network: one function for all formats."""
 
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -17,9 +17,23 @@ FORMATS = ("c", "c-int8", "npz", "onnx", "safetensors", "torch")
 """Formats that a design can be exported to."""
 
 
+class Exported(TypedDict):
+    """What an export wrote.
+
+    Attributes:
+        files: Names of the files.
+        flash: Bytes of constants of C code, see `rlnas.export.c_code.Footprint`.
+        ram: Bytes of the array that C code works in.
+    """
+
+    files: list[str]
+    flash: NotRequired[int]
+    ram: NotRequired[int]
+
+
 def export_network(
     inference: Inference, form: str, folder: Path, name: str, features: np.ndarray
-) -> dict[str, Any]:
+) -> Exported:
     """Write a network in a format that runs elsewhere, on raw features.
 
     Args:
