@@ -1,4 +1,4 @@
-"""Where samples come from: a name, an `.npz` file or arrays; read and checked, not yet split.
+"""Sources of samples: a name, an `.npz` file or arrays; read and checked, not yet split.
 
 The names in `NAMES` are scikit-learn's copies of three UCI data sets (digits: Alpaydin and Kaynak;
 wine: Aeberhard and Forina; breast_cancer: Wolberg, Street and Mangasarian), and MNIST and
@@ -27,10 +27,10 @@ from rlnas.files.reading import open_regular
 
 EMBEDDED = ("digits", "wine", "breast_cancer")
 NAMES: tuple[str, ...] = (*EMBEDDED, *idx.SETS)
-"""The data sets that are known by name."""
+"""Names of the data sets."""
 
 Arrays = tuple[ArrayLike, ArrayLike]
-"""`(X, y)`: samples `[samples, features]`, and their labels `[samples]`, whole numbers from 0."""
+"""`(X, y)`: samples `[samples, features]` and labels `[samples]`, whole numbers from 0."""
 
 _log = logging.getLogger("rlnas")
 
@@ -84,10 +84,10 @@ class RawData:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the samples, in hexadecimal: of the features row by row, then of the labels.
+        """SHA-256 of the features row by row, then the labels, in hexadecimal.
 
-        uint8 features count as they are, others as little-endian float64; labels as little-endian
-        int32.
+        uint8 features are hashed unchanged, others as little-endian float64; labels as
+        little-endian int32.
         """
         found = hashlib.sha256()
         as_they_are = self.features.dtype == np.uint8
@@ -98,7 +98,7 @@ class RawData:
 
 
 Source = str | os.PathLike[str] | Arrays | RawData
-"""What `read` takes."""
+"""Anything that `read` can read."""
 
 
 def read(source: Source, data_dir: str | os.PathLike[str] | None = None) -> RawData:
@@ -107,8 +107,8 @@ def read(source: Source, data_dir: str | os.PathLike[str] | None = None) -> RawD
     Args:
         source: One of `NAMES`; ``synthetic:SEED``, ``varied:SEED``, ``images:SEED`` or
             ``heldout:SEED``, see `rlnas.data.synthetic.generate`; the path of an ``.npz`` file; a
-            tuple ``(X, y)`` with X [samples, features] and y [samples] whole numbers from 0; or
-            `RawData`, which are returned as they are. An ``.npz`` file holds the arrays ``X`` and
+            tuple ``(X, y)`` with X `[samples, features]` and y `[samples]`, whole numbers from 0;
+            or `RawData`, which is returned unchanged. An ``.npz`` file holds the arrays ``X`` and
             ``y`` and, if wanted, ``X_val`` and ``y_val``, ``X_test`` and ``y_test``,
             ``feature_names``, ``class_names``, and ``pixels`` (whether features are pixels, which
             share one scale; by default square images of uint8 are taken for pixels).
@@ -203,7 +203,7 @@ def _read_npz(text: str) -> RawData:
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz` file that have a meaning; others are named in a warning."""
+    """The known arrays of an `.npz` file; a warning names the others."""
     known = {f"{letter}{suffix}" for suffix in _SPLITS for letter in "Xy"} | set(_ABOUT)
     if not os.path.exists(path):  # false for a name that is too long, too
         raise InputError(f"{path} does not exist: check the path")
@@ -222,7 +222,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _described(data: RawData, arrays: dict[str, NDArray[Any]], path: Path) -> RawData:
-    """The data with what a file says about its features and classes."""
+    """The data with the names of features and classes, and `pixels`, from its file."""
     facts: dict[str, Any] = {}
     counts = {"feature_names": data.features.shape[1], "class_names": int(data.labels.max()) + 1}
     for name, count in counts.items():

@@ -1,4 +1,4 @@
-"""Exporting a network: one function for all formats."""
+"""Exports of a network: one function for all formats."""
 
 from pathlib import Path
 from typing import NotRequired, TypedDict
@@ -14,7 +14,7 @@ from rlnas.export.onnx_model import write_onnx
 from rlnas.files.atomic import replace_file
 
 FORMATS = ("c", "c-int8", "npz", "onnx", "safetensors", "torch")
-"""Formats that a design can be exported to."""
+"""Formats of exports."""
 
 
 class Exported(TypedDict):
@@ -37,18 +37,18 @@ def export_network(
     """Write a network in a format that runs elsewhere, on raw features.
 
     Args:
-        inference: the network, see `rlnas.export.inference.for_inference`.
-        form: one of `FORMATS`.
-        folder: made if it does not exist.
-        name: of the files, and what all symbols of C code begin with, so that several networks can
+        inference: The network, see `rlnas.export.inference.for_inference`.
+        form: One of `FORMATS`.
+        folder: Folder of the files; it is created if it does not exist.
+        name: Name of the files, and prefix of all symbols of C code, so that several networks can
             be in one program; see `rlnas.export.c_names.check_name`.
-        features: `[samples, n_features]`, raw, from which the self-test of C code is chosen.
+        features: Raw samples `[samples, n_features]`, among which the self-test of C code chooses.
 
     Returns:
-        `files`, their names; `flash` and `ram` in bytes for C code.
+        What was written.
 
     Raises:
-        InputError: the format is unknown, the name cannot be used, or a package is missing.
+        InputError: If the format is unknown, the name cannot be used, or a package is missing.
     """
     check_name(name)
     match form:
@@ -75,7 +75,7 @@ def export_network(
 
 
 def as_exported(inference: Inference, form: str) -> Inference:
-    """The network with the weights that a format has; those of int8 code are rounded."""
+    """The network with the weights that a format stores, which int8 code rounds."""
     return dequantized(inference) if form == "c-int8" else inference
 
 

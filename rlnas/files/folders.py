@@ -13,11 +13,11 @@ from rlnas.errors import InputError
 from rlnas.files.atomic import PARTIAL, make_folder, remove_abandoned, sync_folder
 
 LOCK = ".lock"
-"""File in a folder that a process is working on, or was."""
+"""Name of the lock file in a folder that a process is working on, or was."""
 
 
 def holds_nothing(folder: Path) -> bool:
-    """Whether a folder is empty, but for what a crash may have left in it."""
+    """Whether a folder contains at most files that a crash may have left."""
     return all(
         path.name == LOCK or (path.name.startswith(".") and path.name.endswith(PARTIAL))
         for path in folder.iterdir()
@@ -25,10 +25,10 @@ def holds_nothing(folder: Path) -> bool:
 
 
 def new_folder(path: str | Path) -> Path:
-    """Make a folder for results.
+    """Create a folder for results.
 
     Raises:
-        InputError: something is there already, or the folder cannot be made or written to.
+        InputError: If the folder exists and is not empty, or cannot be created or written to.
     """
     path = Path(path)
     with _as_input_error(path):
@@ -42,15 +42,15 @@ def new_folder(path: str | Path) -> Path:
 
 @contextmanager
 def result_folder(path: str | Path) -> Iterator[Path]:
-    """A folder to write results to, which is `path` once all of them are written.
+    """Context manager of a folder to write results to, which becomes `path` at the end.
 
-    Until the block has ended without an error they are in a hidden folder beside `path`, which is
-    then renamed. Where `path` is an empty folder, which may be somebody's working directory or a
-    mounted disk, the hidden folder is in it, and its files are moved up one by one.
+    Until the block has ended without an error, the results are in a hidden folder beside `path`,
+    which is then renamed. If `path` is an empty folder, which may be somebody's working directory
+    or a mounted disk, the hidden folder is in it, and its files are moved up one by one.
 
     Raises:
-        InputError: something is at `path`, another process is writing to it, or it cannot be
-            written to.
+        InputError: If `path` exists and is not an empty folder, another process is writing to it,
+            or it cannot be written to.
     """
     path = Path(path)
     _check_free(path)
@@ -80,14 +80,14 @@ def result_folder(path: str | Path) -> Iterator[Path]:
 def locked(folder: str | Path) -> Iterator[None]:
     """Keep other processes from working on a folder.
 
-    The file of the lock stays there: were it removed, a process that had opened it before and one
-    that makes it anew could both get the lock. A crash leaves the file, but not the lock.
+    The lock file is never removed: otherwise a process that had opened it before and one that
+    creates it anew could both get the lock. A crash leaves the file, but releases the lock.
 
     Args:
-        folder: made if it does not exist.
+        folder: The folder; it is created if it does not exist.
 
     Raises:
-        InputError: another process is at it, or it cannot be written to.
+        InputError: If another process is working on the folder, or it cannot be written to.
     """
     with _lock(Path(folder), Path(folder)):
         yield
@@ -95,7 +95,7 @@ def locked(folder: str | Path) -> Iterator[None]:
 
 @contextmanager
 def _lock(place: Path, folder: Path) -> Iterator[None]:
-    """Hold the lock in `place`, which is made if it does not exist, for work on `folder`."""
+    """Hold the lock in `place`, which is created if it does not exist, to work on `folder`."""
     lock = FileLock(place / LOCK)
     with _as_input_error(folder):
         make_folder(place)
@@ -134,7 +134,7 @@ def _publish(results: Path, path: Path, inside: bool) -> None:
 
 @contextmanager
 def _as_input_error(path: Path) -> Iterator[None]:
-    """An error of the system as one of input."""
+    """Turn an `OSError` into an `InputError`."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Building a table: train every architecture of a grid, in parallel, and go on after a kill."""
+"""Building a table: training every architecture of a grid, in parallel and resumable."""
 
 import platform
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The data card of a table: how it was made, how noisy it is, what is best in it."""
+"""The data card of a table: how it was made, how noisy it is, and its best architectures."""
 
 from itertools import pairwise
 
@@ -11,11 +11,11 @@ from rlnas.nn.training import HYPERPARAMETERS
 from rlnas.tabular.table import Table
 
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""Penalties whose optimum the card names."""
+"""Penalties for which the card lists the optimum."""
 
 
 def data_card(table: Table) -> str:
-    """The card, as Markdown."""
+    """The data card of a table as Markdown."""
     h = HYPERPARAMETERS
     grid = table.grid
     widths = ", ".join(map(str, grid.widths))
@@ -60,7 +60,7 @@ def data_card(table: Table) -> str:
 
 
 def plot_table(table: Table) -> bytes:
-    """PNG: mean validation accuracy against weights, coloured by depth, and the Pareto front."""
+    """Plot of mean validation accuracy against weights, coloured by depth, as a PNG file."""
     columns = table.columns()
     depths = np.array([len(stack) for stack in table.grid.architectures])
     drawn, axes = plots.figure()
@@ -97,7 +97,7 @@ def format_architecture(architecture: Architecture) -> str:
 
 
 def _noise(table: Table) -> str:
-    """Standard deviations between seeds in a few ranges of weights."""
+    """Markdown table of standard deviations between seeds in ranges of weights."""
     weights = table.active_weights.mean(axis=1)
     accuracies = table.val_correct[..., -1] / table.n_validation
     tests = table.test_correct[..., -1] / table.n_test

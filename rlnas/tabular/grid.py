@@ -20,16 +20,16 @@ MOST_ARCHITECTURES = 1_000_000
 class Grid:
     """Every architecture of up to `max_depth` hidden layers with these widths and densities.
 
-    Architectures are numbered from the shallow to the deep, and among
-    those of one depth the last layer counts fastest, its density faster than its width.
+    Architectures are numbered by depth; among those of one depth the last layer varies fastest,
+    its density faster than its width.
 
     Attributes:
-        widths: neurons a hidden layer may have, ascending.
-        densities: in (0, 1], ascending.
-        max_depth: hidden layers a network may have.
+        widths: Numbers of neurons of a hidden layer, ascending.
+        densities: Shares of active weights of a hidden layer in (0, 1], ascending.
+        max_depth: Largest number of hidden layers.
 
     Raises:
-        InputError: a list is empty, not ascending or out of range.
+        InputError: If a list is empty, not ascending or out of range.
     """
 
     widths: tuple[int, ...]
@@ -58,13 +58,13 @@ class Grid:
 
     @property
     def size(self) -> int:
-        """Number of its architectures."""
+        """Number of architectures."""
         layers = len(self.widths) * len(self.densities)
         return sum(layers**depth for depth in range(self.max_depth + 1))
 
     @cached_property
     def architectures(self) -> list[Architecture]:
-        """All of them, in the order of their numbers."""
+        """All architectures in the order of their numbers."""
         layers = list(product(self.widths, self.densities))
         depths = range(self.max_depth + 1)
         return [stack for depth in depths for stack in product(layers, repeat=depth)]
@@ -81,7 +81,7 @@ class Grid:
             architecture: `(width, density)` of each hidden layer, as tuples or lists.
 
         Raises:
-            InputError: it is not on the grid.
+            InputError: If the architecture is not on the grid.
         """
         try:
             return self.numbers[architecture]  # type: ignore[index]  # the fast way, for tuples

@@ -1,4 +1,4 @@
-"""`Table`: what every architecture of a grid reached in training, to be looked up."""
+"""`Table`: results of training every architecture of a grid, to be looked up."""
 
 import os
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class Record(NamedTuple, Generic[T]):
-    """What one architecture reached after some epochs; losses are mean cross-entropies (nats).
+    """Results of one architecture after some epochs; losses are mean cross-entropies in nats.
 
     Accuracies and losses are measured with exponentially averaged weights; the training loss is
     measured with the weights themselves, over the batches since the previous number of epochs.

@@ -270,7 +270,7 @@ def test_a_pipe_is_refused_at_once(archive, place):
         archive.add([DESIGN])
     archive.path.parent.mkdir(exist_ok=True)
     os.mkfifo(archive.path.with_name(place))
-    refused(archive, "no archive of designs" if place == FILE else "is a pipe or a device")
+    refused(archive, "no database of designs" if place == FILE else "is a pipe or a device")
     with pytest.raises(InputError, match="is a pipe or a device"):
         archive.add([DESIGN])
 
@@ -294,7 +294,7 @@ def test_an_archive_that_was_left_half_written_says_how_to_go_on_and_does(archiv
 
 def test_reading_makes_no_folder(tmp_path):
     for call in CALLS:
-        with pytest.raises(InputError, match="no archive of designs at"):
+        with pytest.raises(InputError, match="no database of designs at"):
             call(DesignDatabase(tmp_path / "absent" / FILE))
     assert list(tmp_path.iterdir()) == []
 
