@@ -107,7 +107,7 @@ def test_constants_stay_in_flash(quantized, tmp_path):
 
 
 @pytest.mark.parametrize("quantized", [False, True])
-def test_classes_are_those_in_python(quantized, tmp_path):
+def test_classes_equal_python_classes(quantized, tmp_path):
     inference = dequantized(design()) if quantized else design()
     logits = inference.logits(FEATURES)
     second, first = np.sort(logits, axis=1)[:, -2:].T
@@ -124,7 +124,7 @@ def test_classes_are_those_in_python(quantized, tmp_path):
     assert "".join(f"{k}1" for k in classes) + f"{unknown}00" in done.stdout + done.stderr
 
 
-def test_what_avr_cannot_do_is_refused_when_it_compiles(tmp_path):
+def test_unsupported_avr_code_fails_to_compile(tmp_path):
     inference = design()
     far = replace(inference, offset=np.full(inference.inputs.size, 1e8))
     network = random_network((64, 160, 10), 1.0, np.random.default_rng(0))

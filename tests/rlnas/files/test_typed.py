@@ -31,7 +31,7 @@ def read_back(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("value", WRITTEN, ids=repr)
-def test_a_value_comes_back_from_json_in_its_type(value):
+def test_like_restores_type_of_json_value(value):
     found = typed.like(read_back(value), value)
     assert type(found) is type(value)
     np.testing.assert_array_equal(found, value)
@@ -63,12 +63,12 @@ def test_a_value_comes_back_from_json_in_its_type(value):
     ],
     ids=repr,
 )
-def test_a_value_of_another_type_is_refused(pattern, value):
+def test_value_of_another_type_is_refused(pattern, value):
     with pytest.raises(Damaged, match="expected a"):
         typed.like(value, pattern)
 
 
-def test_an_array_has_the_type_shape_and_range_that_were_asked_for():
+def test_array_of_other_type_shape_or_range_is_refused():
     value = np.arange(6, dtype=np.float32).reshape(2, 3)
     for shape in ((2, 3), (-1, 3), (2, -1)):
         arrays = {"a": value}
@@ -96,7 +96,7 @@ def test_an_array_has_the_type_shape_and_range_that_were_asked_for():
 @pytest.mark.parametrize(
     "value", ["x" * 10**6, 10**5000, [list(range(10**5))], {"a": {"b": "\n" * 100}}], ids=type
 )
-def test_what_was_found_is_shown_in_a_short_line(value):
+def test_shown_is_one_short_line(value):
     shown = typed.shown(value)
     assert len(shown) < 100
     assert "\n" not in shown

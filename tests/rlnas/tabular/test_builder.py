@@ -71,7 +71,7 @@ def small_chunks(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(("number", "seed"), [(0, 0), (1, 1), (4, 0), (10, 2), (20, 1)])
-def test_what_is_recorded_is_what_training_by_hand_gives(tiny_table, number, seed):
+def test_recorded_results_equal_manual_training(tiny_table, number, seed):
     data = datasets.load_dataset("digits")
     rng = np.random.default_rng((seed, number))
     network = new_network(GRID.architectures[number], data.n_features, data.n_classes, rng)
@@ -95,7 +95,7 @@ def test_what_is_recorded_is_what_training_by_hand_gives(tiny_table, number, see
     assert abs(int(right) - int(tiny_table.val_correct[number, seed, -1])) <= 1  # PyTorch's sums
 
 
-def test_networks_have_the_widths_and_densities_of_their_architecture():
+def test_networks_have_widths_and_densities_of_their_architecture():
     data = datasets.load_dataset("digits")
     for number, architecture in enumerate(GRID.architectures):
         network = new_network(
@@ -108,7 +108,7 @@ def test_networks_have_the_widths_and_densities_of_their_architecture():
         assert network.layer_densities[-1] == 1
 
 
-def test_the_table_says_what_it_is_of(tiny_table):
+def test_table_describes_its_data_and_grid(tiny_table):
     data = datasets.load_dataset("digits")
     assert (tiny_table.dataset, tiny_table.grid, tiny_table.epochs) == ("digits", GRID, (2, 4))
     assert (tiny_table.n_inputs, tiny_table.n_outputs, tiny_table.n_seeds) == (64, 10, 3)
@@ -123,7 +123,7 @@ def test_seeds_differ_and_training_helps(tiny_table):
     assert (losses[1] < losses[0]).all()
 
 
-def test_the_shipped_table_was_built_like_this():
+def test_shipped_table_is_reproduced_by_measure():
     shipped, data = Table.load("digits"), datasets.load_dataset("digits")
     number, seed = shipped.grid.number(((8, 0.5),)), 1
     rng = np.random.default_rng((seed, number))
@@ -140,32 +140,32 @@ def test_the_shipped_table_was_built_like_this():
 # --- the same bits ---
 
 
-def test_the_table_in_the_folder_is_the_one_returned(tmp_path):
+def test_table_in_the_folder_is_the_one_returned(tmp_path):
     returned = build_wine(tmp_path / "table")
     assert contents(Table.load(tmp_path / "table" / "table.npz")) == contents(returned)
 
 
-def test_two_processes_give_the_bits_of_one(tiny_table, tmp_path, monkeypatch):
+def test_two_processes_give_identical_bits(tiny_table, tmp_path, monkeypatch):
     monkeypatch.setattr(builder, "CHUNK", 11)
     assert contents(build_digits(tmp_path / "table", n_jobs=2)) == contents(tiny_table)
     assert len(list((tmp_path / "table" / "runs").glob("seed-*.json"))) == 3 * 2
 
 
 @pytest.mark.parametrize("size", [1, 4, 21])
-def test_the_size_of_the_chunks_changes_no_bit(tmp_path, monkeypatch, size):
+def test_size_of_the_chunks_changes_no_bit(tmp_path, monkeypatch, size):
     whole = contents(build_wine(tmp_path / "whole"))
     monkeypatch.setattr(builder, "CHUNK", size)
     assert contents(build_wine(tmp_path / "table")) == whole
     assert len(list((tmp_path / "table" / "runs").glob("seed-*.json"))) == 2 * -(-7 // size)
 
 
-def test_another_backend_of_joblib_gives_the_same_bits(tiny_table, tmp_path, small_chunks):
+def test_other_joblib_backend_gives_identical_bits(tiny_table, tmp_path, small_chunks):
     with joblib.parallel_config(backend="threading"):
         table = build_digits(tmp_path / "table", n_jobs=2)
     assert contents(table) == contents(tiny_table)
 
 
-def test_a_progress_bar_changes_nothing(tmp_path, capsys, monkeypatch):
+def test_progress_bar_changes_nothing(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     shown = build_wine(tmp_path / "shown", progress_bar=True)
     assert "2/2" in capsys.readouterr().err
@@ -180,9 +180,7 @@ class Killed(BaseException):
     """As the interpreter raises it, when someone presses Ctrl-C."""
 
 
-def test_a_killed_build_goes_on_and_gives_the_same_bits(
-    tmp_path, monkeypatch, measured, small_chunks
-):
+def test_killed_build_resumes_with_identical_bits(tmp_path, monkeypatch, measured, small_chunks):
     folder, counting = tmp_path / "table", builder.measure
 
     def failing(*arguments: Any) -> Any:
@@ -217,7 +215,7 @@ def test_missing_chunks_are_trained_again_and_no_others(tmp_path, measured, smal
     assert measured == [*architectures[3:6], architectures[6]]
 
 
-def test_a_finished_build_trains_nothing_and_gives_the_same_bytes(tmp_path, measured):
+def test_finished_build_trains_nothing_and_writes_equal_bytes(tmp_path, measured):
     build_wine(tmp_path / "table")
     before = (tmp_path / "table" / "table.npz").read_bytes()
     measured.clear()
@@ -234,7 +232,7 @@ def test_more_seeds_can_be_added(tmp_path, measured):
     assert contents(more) == contents(build_wine(tmp_path / "at once", n_seeds=3))
 
 
-def test_a_chunk_is_a_whole_file_or_none(tmp_path, monkeypatch):
+def test_chunk_file_is_written_atomically(tmp_path, monkeypatch):
     def failing(source: str, target: Any) -> None:
         if "from-00000" in str(target):
             raise Killed
@@ -283,7 +281,7 @@ def test_chunk_file_holds_the_values_of_the_table(tmp_path):
 
 
 @pytest.mark.parametrize(("before", "after"), [(4, 2), (2, 4), (7, 3), (1, 7)])
-def test_chunks_of_another_size_do_not_spoil_the_table(tmp_path, monkeypatch, before, after):
+def test_other_chunk_size_gives_same_table(tmp_path, monkeypatch, before, after):
     monkeypatch.setattr(builder, "CHUNK", before)
     whole = contents(build_wine(tmp_path / "table"))
     monkeypatch.setattr(builder, "CHUNK", after)
@@ -307,7 +305,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
         {"epochs": (3,)},
     ],
 )
-def test_a_folder_of_another_table_is_refused(tmp_path, other):
+def test_folder_of_another_table_is_refused(tmp_path, other):
     build_wine(tmp_path / "table")
     before = files_of(tmp_path / "table")
     with pytest.raises(InputError, match=r"holds results of another task, whose .*: give"):
@@ -315,32 +313,32 @@ def test_a_folder_of_another_table_is_refused(tmp_path, other):
     assert files_of(tmp_path / "table") == before
 
 
-def test_a_folder_of_another_data_set_is_refused(tmp_path):
+def test_folder_of_another_data_set_is_refused(tmp_path):
     build_wine(tmp_path / "table")
     with pytest.raises(InputError, match="holds results of another task"):
         builder.build_table("breast_cancer", tmp_path / "table", **WINE)
 
 
-def test_a_folder_with_something_else_is_refused(tmp_path):
+def test_folder_with_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(InputError, match="is not empty and holds no results to go on from"):
         build_wine(tmp_path)
     assert files_of(tmp_path) == {"thesis.tex": b"precious"}
 
 
-def test_an_empty_folder_will_do(tmp_path):
+def test_empty_folder_is_accepted(tmp_path):
     build_wine(tmp_path)
     assert (tmp_path / "table.npz").is_file()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", "null"])
-def test_damaged_settings_in_the_folder_are_refused(tmp_path, content):
+def test_damaged_task_file_is_refused(tmp_path, content):
     (tmp_path / "task.json").write_text(content)
     with pytest.raises(InputError, match=r"task.json is damaged"):
         build_wine(tmp_path)
 
 
-def test_a_file_is_no_folder(tmp_path):
+def test_file_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError):
         build_wine(tmp_path / "file")
@@ -368,7 +366,7 @@ def test_bad_settings_are_refused_and_write_nothing(tmp_path, settings, told):
     assert not folder.exists()
 
 
-def test_the_settings_in_the_folder_are_readable(tmp_path):
+def test_settings_in_the_folder_are_readable(tmp_path):
     build_wine(tmp_path)
     settings = json.loads((tmp_path / "task.json").read_text())
     assert settings["dataset"] == "wine"
@@ -376,7 +374,7 @@ def test_the_settings_in_the_folder_are_readable(tmp_path):
     assert settings["epochs"] == [1, 3]
 
 
-def test_a_data_set_with_more_samples_than_can_be_counted_is_refused(tmp_path, monkeypatch):
+def test_data_set_with_too_many_samples_is_refused(tmp_path, monkeypatch):
     assert np.iinfo(np.uint16).max == builder.MAX_SAMPLES
     monkeypatch.setattr(builder, "MAX_SAMPLES", 35)  # wine has 36
     with pytest.raises(InputError, match="'wine' has more than 35 validation or test samples"):
