@@ -135,7 +135,7 @@ def run(config: Any, quiet: bool = False) -> None:
 
             print_scores(evaluate_policy(config, shown))
         case ListConfig(data_dir):
-            for known, place in datasets.places(data_dir).items():
+            for known, place in datasets.locations(data_dir).items():
                 print(f"{known:<15} {place}")
         case FetchConfig(name, data_dir):
             from rlnas.data.download import fetch

@@ -202,7 +202,7 @@ def export_design(config: ExportConfig) -> dict[str, Any]:
         _log.warning("the accuracy of the export is not measured: %s", error)
     inference = for_inference(design.network, design.preprocessing)
     if samples is None:
-        features = design.preprocessing.drawn(_DRAWN)
+        features = design.preprocessing.random_samples(_DRAWN)
     else:
         features = samples.raw.features[samples.rows]
     name = config.name or name_from(design.record["dataset"])

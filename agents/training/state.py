@@ -160,7 +160,7 @@ def _restore_log(model: Any, arrays: Arrays, facts: Any) -> None:
     model.ep_success_buffer = deque(maxlen=window)
     for name, entry in typed.mapping(facts).items():
         count, excluded = typed.fields(entry, "count", "excluded")
-        value = typed.taken(arrays, f"log/{name}")
+        value = typed.take(arrays, f"log/{name}")
         # Where all returns are equal, the explained variance is NaN.
         if value.shape or value.dtype.kind not in "if" or not _NAME.fullmatch(name):
             raise Damaged(f"{typed.shown(name)} has no name or no value that a log can have")
@@ -191,7 +191,7 @@ def _restore_environments(
     model: Any, arrays: Arrays, states: Any, best: Any, env: DesignEnv
 ) -> None:
     index, sizes, steps, info = typed.fields(best, "environment", "layer_sizes", "steps", "info")
-    parts = {name: typed.taken(arrays, f"best/{name}") for name in ARRAYS}
+    parts = {name: typed.take(arrays, f"best/{name}") for name in ARRAYS}
     layers = tuple(typed.whole(size, 1) for size in typed.listed(sizes))
     network = SparseNetwork(layers, **parts, steps=typed.whole(steps, high=MAX_STEPS))
     bests: list[Design | None] = [None] * model.n_envs

@@ -24,7 +24,7 @@ Advise = Callable[[object], str]
 """Returns what to do about a value that is no number."""
 
 
-def checked_pair(
+def check_pair(
     x: ArrayLike, y: ArrayLike, suffix: str = ""
 ) -> tuple[NDArray[Any], NDArray[np.int32]]:
     """Check samples and their labels, and convert them to arrays of numbers.

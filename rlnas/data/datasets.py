@@ -250,7 +250,7 @@ def load_datasets(
     for each in given:
         family = synthetic.FAMILIES.get(each) if isinstance(each, str) else None
         members += [each] if family is None else family
-    return _told_apart([load_dataset(member, data_dir=data_dir) for member in members])
+    return _with_distinct_names([load_dataset(member, data_dir=data_dir) for member in members])
 
 
 def load_unchanged(
@@ -272,7 +272,7 @@ def load_unchanged(
     return found
 
 
-def _told_apart(data: list[Dataset]) -> list[Dataset]:
+def _with_distinct_names(data: list[Dataset]) -> list[Dataset]:
     """The data sets, with part of the fingerprint in every name that is not unique."""
     names = Counter(name for name, _ in {(each.name, each.fingerprint) for each in data})
     return [
@@ -281,7 +281,7 @@ def _told_apart(data: list[Dataset]) -> list[Dataset]:
     ]
 
 
-def places(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
+def locations(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
     """Where each named data set comes from on this computer, or how to get it.
 
     Args:

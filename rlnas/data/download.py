@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from rlnas.data.idx import IdxFile, IdxSet, lookup, read_file, user_cache, verified
+from rlnas.data.idx import IdxFile, IdxSet, lookup, read_file, read_verified, user_cache
 from rlnas.errors import InputError
 from rlnas.files.atomic import remove_abandoned, replace_file
 from rlnas.progress import on_terminal, progress
@@ -59,7 +59,7 @@ def fetch(
         _log.info("fetching %s from %s", idx_set.title, label)
         try:
             for file, stream in source(tuple(missing)):
-                raw = verified(idx_set, file, stream, file.name)
+                raw = read_verified(idx_set, file, stream, file.name)
                 replace_file(folder / file.name, raw)
                 missing.remove(file)
         except (OSError, InputError, subprocess.SubprocessError, tarfile.TarError) as error:

@@ -198,7 +198,7 @@ def read_file(idx_set: IdxSet, file: IdxFile, folder: Path) -> bytes:
     path = _locate(file, folder) or folder / file.name
     with open_regular(path) as stream:
         try:
-            return verified(idx_set, file, stream, str(path))
+            return read_verified(idx_set, file, stream, str(path))
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror}") from None
         except InputError as error:
@@ -206,7 +206,7 @@ def read_file(idx_set: IdxSet, file: IdxFile, folder: Path) -> bytes:
             raise InputError(f"{error}; {advice}") from None
 
 
-def verified(idx_set: IdxSet, file: IdxFile, stream: IO[bytes], label: str) -> bytes:
+def read_verified(idx_set: IdxSet, file: IdxFile, stream: IO[bytes], label: str) -> bytes:
     """The uncompressed bytes of a stream that must be a published file.
 
     Args:

@@ -133,7 +133,7 @@ class Preprocessing(ReadOnlyArrays):
             for k in np.flatnonzero(far)
         ]
 
-    def drawn(self, count: int) -> NDArray[np.float64]:
+    def random_samples(self, count: int) -> NDArray[np.float64]:
         """Random samples in the ranges of training, `[count, n_features]`, the same every time."""
         rng = np.random.default_rng(0)
         return rng.uniform(self.low, self.high, (count, self.n_features))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rlnas.data import idx, synthetic
-from rlnas.data.arrays import checked_pair, column_names
+from rlnas.data.arrays import check_pair, column_names
 from rlnas.data.npz import names_of, read_arrays
 from rlnas.errors import InputError
 from rlnas.files.json_schema import COUNT, TEXT, list_of
@@ -122,7 +122,7 @@ def read(source: Source, data_dir: str | os.PathLike[str] | None = None) -> RawD
     if isinstance(source, RawData):
         return source
     if isinstance(source, tuple) and len(source) == 2:
-        features, labels = checked_pair(*source)
+        features, labels = check_pair(*source)
         names = column_names(source[0])
         shape = list(features.shape)
         return RawData("arrays", {"arrays": shape}, features, labels, feature_names=names)
@@ -156,9 +156,9 @@ def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> RawData:
         pair = np.concatenate([images, test_images]), np.concatenate([labels, test_labels])
         facts: dict[str, Any] = {"n_test": len(test_images), "held_out": len(images) // 6}
         class_names = idx.SETS[name].class_names
-        return RawData(name, source, *checked_pair(*pair), **facts, class_names=class_names)
+        return RawData(name, source, *check_pair(*pair), **facts, class_names=class_names)
     if name.startswith(synthetic.PREFIXES):
-        return RawData(name, source, *checked_pair(*synthetic.generate(name)))
+        return RawData(name, source, *check_pair(*synthetic.generate(name)))
     import sklearn.datasets  # here, since its import takes 1 s
 
     bunch = getattr(sklearn.datasets, f"load_{name}")()
@@ -167,7 +167,7 @@ def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> RawData:
     return RawData(
         name,
         source,
-        *checked_pair(features, bunch.target),
+        *check_pair(features, bunch.target),
         feature_names=None if digits else tuple(map(str, bunch.feature_names)),
         class_names=tuple(map(str, bunch.target_names)),
     )
@@ -181,7 +181,7 @@ def _read_npz(text: str) -> RawData:
     if absent := [name for name in wanted if name not in arrays]:
         rule = "save X and y, and both or none of X_val and y_val, and of X_test and y_test"
         raise InputError(f"{path} has no array {absent[0]}: {rule}")
-    parts = [checked_pair(arrays[f"X{s}"], arrays[f"y{s}"], s) for s in given]
+    parts = [check_pair(arrays[f"X{s}"], arrays[f"y{s}"], s) for s in given]
     for suffix, (features, labels) in zip(given, parts, strict=True):
         if features.shape[1] != parts[0][0].shape[1]:
             raise InputError(
@@ -199,7 +199,7 @@ def _read_npz(text: str) -> RawData:
         sizes.get("_val", 0),
         sizes.get("_test", 0),
     )
-    return _described(made, arrays, path)
+    return _with_metadata(made, arrays, path)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -221,7 +221,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _described(data: RawData, arrays: dict[str, NDArray[Any]], path: Path) -> RawData:
+def _with_metadata(data: RawData, arrays: dict[str, NDArray[Any]], path: Path) -> RawData:
     """The data with the names of features and classes, and `pixels`, from its file."""
     facts: dict[str, Any] = {}
     counts = {"feature_names": data.features.shape[1], "class_names": int(data.labels.max()) + 1}

@@ -69,7 +69,7 @@ def write_c(
             )
     arrays, needed = _arrays(inference, quantized), footprint(inference, quantized)
     if quantized:
-        inference = dequantized(inference)
+        inference = dequantize(inference)
     precise, macro = "offsets" in arrays, name.upper()
     samples = clear_samples(inference, features)
     words = {"name": name, "NAME": macro, "feature": "double" if precise else "float"}
@@ -134,7 +134,7 @@ def quantize(inference: Inference) -> tuple[np.ndarray, np.ndarray]:
     return codes.astype(np.int8), steps
 
 
-def dequantized(inference: Inference) -> Inference:
+def dequantize(inference: Inference) -> Inference:
     """The network with the weights of its int8 code."""
     codes, steps = quantize(inference)
     return replace(inference, weights=codes * steps[inference.rows])

@@ -7,7 +7,7 @@ import numpy as np
 
 from rlnas.data.npz import write_arrays
 from rlnas.errors import InputError
-from rlnas.export.c_code import dequantized, write_c
+from rlnas.export.c_code import dequantize, write_c
 from rlnas.export.c_names import check_name
 from rlnas.export.inference import Inference
 from rlnas.export.onnx_model import write_onnx
@@ -76,7 +76,7 @@ def export_network(
 
 def as_exported(inference: Inference, form: str) -> Inference:
     """The network with the weights that a format stores, which int8 code rounds."""
-    return dequantized(inference) if form == "c-int8" else inference
+    return dequantize(inference) if form == "c-int8" else inference
 
 
 def _write_safetensors(inference: Inference, path: Path) -> None:

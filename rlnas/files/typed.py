@@ -77,7 +77,7 @@ def listed(value: Any, length: int | None = None) -> list[Any]:
     return value
 
 
-def taken(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+def take(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
     """A copy of an array, which is removed from the others.
 
     Args:
@@ -114,7 +114,7 @@ def array(
         Damaged: If there is no array of this name, or it has another type or shape or a value that
             is not finite or out of range.
     """
-    found = taken(arrays, name)
+    found = take(arrays, name)
     lengths = tuple(n if m == -1 else m for n, m in zip(found.shape, shape, strict=False))
     if found.dtype != dtype or found.ndim != len(shape) or found.shape != lengths:
         raise Damaged(

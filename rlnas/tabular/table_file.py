@@ -106,7 +106,7 @@ def _fields(found: dict[str, NDArray[Any]]) -> TableFields:
     Raises:
         ValueError: If a value is implausible, or the values do not fit each other.
     """
-    about = typed.mapping(parse_json(str(typed.taken(found, "about"))))
+    about = typed.mapping(parse_json(str(typed.take(found, "about"))))
     if about.get("format") != FORMAT:
         raise ValueError("another format")
     typed.fields(about, *Description.__annotations__)  # no other keys

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.datasets import load_diabetes
 from sklearn.utils import check_array
 
-from rlnas.data.arrays import checked_pair, column_names, count_classes
+from rlnas.data.arrays import check_pair, column_names, count_classes
 from rlnas.data.datasets import load_dataset
 from rlnas.errors import InputError
 
@@ -24,16 +24,16 @@ MIXED = {"age": X[:, 0], "smokes": X[:, 1] > 0, "visits": np.arange(N)}
 
 
 def features_of(x: Any) -> np.ndarray:
-    return checked_pair(x, Y)[0]
+    return check_pair(x, Y)[0]
 
 
 def labels_of(y: Any) -> np.ndarray:
-    return checked_pair(X, y)[1]
+    return check_pair(X, y)[1]
 
 
 def refusal(x: Any, y: Any = Y) -> str:
     with pytest.raises(InputError) as caught:
-        checked_pair(x, y)
+        check_pair(x, y)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -270,6 +270,6 @@ def test_few_samples_and_rare_classes_are_accepted(counts):
 def test_integers_beyond_float_precision_are_refused():
     x = np.arange(300).reshape(100, 3)
     with pytest.raises(InputError, match=r"whole numbers beyond 2\^53.*subtract"):
-        checked_pair(x + 2**60, np.arange(100) % 2)
-    features, _ = checked_pair(x + 2**52, np.arange(100) % 2)
+        check_pair(x + 2**60, np.arange(100) % 2)
+    features, _ = check_pair(x + 2**52, np.arange(100) % 2)
     np.testing.assert_array_equal(features - 2.0**52, x)

@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from rlnas.data import datasets, idx
 from rlnas.data import splits as splitting
 from rlnas.data.arrays import MAX_FEATURES
-from rlnas.data.datasets import Dataset, load_dataset, load_datasets, places
+from rlnas.data.datasets import Dataset, load_dataset, load_datasets, locations
 from rlnas.data.sources import NAMES
 from rlnas.data.splits import MIN_TRAIN_SAMPLES
 from rlnas.data.synthetic import FAMILIES, HELD_OUT_FAMILY, TRAINING_FAMILY
@@ -531,7 +531,7 @@ def test_importing_the_module_is_light():
 
 def test_places_list_location_or_fetch_command_of_each_data_set(cache, tmp_path):
     folder = store(tmp_path / "data" / "mnist")
-    assert places(tmp_path / "data") == {
+    assert locations(tmp_path / "data") == {
         "digits": "embedded in scikit-learn",
         "wine": "embedded in scikit-learn",
         "breast_cancer": "embedded in scikit-learn",

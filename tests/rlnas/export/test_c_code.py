@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlnas.export.c_code import clear_samples, dequantized, write_c
+from rlnas.export.c_code import clear_samples, dequantize, write_c
 from rlnas.export.inference import Inference, for_inference
 from tests.rlnas.export.exported import STRICT
 from tests.rlnas.reference import random_dataset, skip_network
@@ -79,7 +79,7 @@ def many(tmp_path) -> Path:
 
 def answers() -> str:
     classes = [
-        (dequantized(each) if quantized else each).logits(FEATURES[:1]).argmax()
+        (dequantize(each) if quantized else each).logits(FEATURES[:1]).argmax()
         for each, quantized in MANY.values()
     ]
     return "".join(f"{k} c\n" for k in classes)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rlnas.data.datasets import load_dataset
-from rlnas.export.c_code import AVR_FLASH, Footprint, dequantized, write_c
+from rlnas.export.c_code import AVR_FLASH, Footprint, dequantize, write_c
 from rlnas.export.inference import Inference, for_inference
 from rlnas.nn.initialization import random_network
 from tests.rlnas.export.exported import STRICT
@@ -108,7 +108,7 @@ def test_constants_stay_in_flash(quantized, tmp_path):
 
 @pytest.mark.parametrize("quantized", [False, True])
 def test_classes_equal_python_classes(quantized, tmp_path):
-    inference = dequantized(design()) if quantized else design()
+    inference = dequantize(design()) if quantized else design()
     logits = inference.logits(FEATURES)
     second, first = np.sort(logits, axis=1)[:, -2:].T
     clear = FEATURES[first - second > 1e-3][:ROWS].astype(np.float32)

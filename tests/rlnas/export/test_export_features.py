@@ -7,7 +7,7 @@ import onnx
 import pytest
 import torch
 
-from rlnas.export.c_code import dequantized
+from rlnas.export.c_code import dequantize
 from rlnas.export.formats import FORMATS, export_network
 from rlnas.export.inference import FARTHEST, Inference, for_inference
 from rlnas.export.torch_module import OnFeatures
@@ -71,7 +71,7 @@ def expected(inference: Inference, features: np.ndarray) -> tuple[np.ndarray, np
 def check(form: str, inference: Inference, features: np.ndarray, folder) -> np.ndarray:
     """Outputs of a format, which have to be those of the rule."""
     export_network(inference, form, folder, "network", RAW)
-    inference = dequantized(inference) if form == "c-int8" else inference
+    inference = dequantize(inference) if form == "c-int8" else inference
     outputs = logits_of(form, folder, features, inference)
     wanted, tolerance = expected(inference, features)
     assert np.all(np.isfinite(outputs))
@@ -190,7 +190,7 @@ def test_c_code_says_whether_features_are_finite(tmp_path):
 def test_features_far_from_zero_keep_their_digits(form, tmp_path):
     features = far(RAW)
     assert np.abs(features.astype(np.float32) - features).max() > 0.5
-    near = dequantized(INFERENCE) if form == "c-int8" else INFERENCE
+    near = dequantize(INFERENCE) if form == "c-int8" else INFERENCE
     outputs = check(form, FAR, features, tmp_path)
     np.testing.assert_allclose(outputs, near.logits(RAW), rtol=1e-4, atol=1e-5)
 

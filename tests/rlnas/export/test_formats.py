@@ -10,7 +10,7 @@ import pytest
 
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
-from rlnas.export.c_code import dequantized, quantize, write_c
+from rlnas.export.c_code import dequantize, quantize, write_c
 from rlnas.export.formats import FORMATS, as_exported, export_network
 from rlnas.export.inference import for_inference
 from rlnas.nn.edits import remove_connections
@@ -102,7 +102,7 @@ def test_int8_code_computes_logits_of_dequantized_network(tmp_path):
     network = NETWORKS["three, with skips"]
     facts = exported(network, DATA, "c-int8", tmp_path)
     features = DATA.features[DATA.test]
-    inference = dequantized(for_inference(network, DATA.preprocessing))
+    inference = dequantize(for_inference(network, DATA.preprocessing))
     outputs = c_logits(tmp_path, features, inference)
     expected = inference.logits(features)
     assert np.abs(outputs - expected).max() <= 1e-4 * np.abs(expected).max()
