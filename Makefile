@@ -62,13 +62,11 @@ audit: setup  ## known vulnerabilities of all pinned versions
 	build/audit-env/bin/python -m pip install --quiet pip-audit
 	build/audit-env/bin/pip-audit --no-deps --disable-pip -r constraints.txt
 
-check: setup  ## format, lint, types (of an installed copy, where rlnas.envs is a real folder)
+check: setup  ## format, lint, security, types (of envs and agents too, by the links in rlnas)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/bandit -q -c pyproject.toml -r rlnas envs agents
-	rm -rf build/typecheck
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/typecheck .
-	MYPYPATH=build/typecheck $(BIN)/mypy rlnas envs agents
+	$(BIN)/mypy rlnas
 
 bench-engine: setup  ## a training step, ours against PyTorch and the machine's limit
 	$(BIN)/python benchmarks/engine.py

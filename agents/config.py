@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from rlnas.agents.option_types import Option
 from rlnas.errors import InputError
-from rlnas.integers import PlainIntegers, is_whole, whole
+from rlnas.validation import PlainIntegers, check_share, is_whole, whole
 
 SHIPPED = Path(__file__).parent / "shipped" / "controller"
 """A trained controller that comes with rlnas."""
@@ -170,11 +170,9 @@ class TrainConfig(EpisodesConfig):
                 "environments of --num-envs"
             )
         for name in ("learning_rate", "target_kl"):
-            if not 0 < getattr(self, name) <= 1:
-                raise InputError(f"{_option(name)} {getattr(self, name)}: expected in (0, 1]")
+            check_share(_option(name), getattr(self, name), above_zero=True)
         for name in ("gamma", "gae_lambda", "entropy"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{_option(name)} {getattr(self, name)}: expected from 0 to 1")
+            check_share(_option(name), getattr(self, name))
         if self.num_envs % self.group:
             raise InputError(f"--group {self.group}: expected a divisor of --num-envs")
         if not plausible_net_arch(self.net_arch):

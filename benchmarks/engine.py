@@ -259,7 +259,7 @@ def _layer_weights(network: SparseNetwork) -> list[torch.Tensor]:
 
 def _batches(data: Dataset) -> Callable[[], tuple[torch.Tensor, torch.Tensor]]:
     """A function that draws the next batch from standardised float32 data in memory."""
-    x = torch.from_numpy(data.standardise(data.train))
+    x = torch.from_numpy(data.standardize(data.train))
     y = torch.from_numpy(data.labels[data.train].astype(np.int64))
     order = torch.randperm(len(x))
     place = 0

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.compare import CONTROLLER, SearchTask, run
 from rlnas.agents.experiments.statistics import estimate
 from rlnas.files.json_files import read_json
+from rlnas.jobs import Call, own_folder, run_all
 
 METHODS = ("random", "hill_climbing", "aging_evolution", "cartesian_programming")
 """Searches whose designs are trained for as long as an episode lasts, no longer."""

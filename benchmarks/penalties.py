@@ -16,7 +16,6 @@ import tyro
 from moocore import hypervolume
 
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.statistics import estimate
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
@@ -24,6 +23,7 @@ from rlnas.agents.policies.policy import load_policy
 from rlnas.agents.training.ppo import train_once
 from rlnas.data.datasets import load_datasets
 from rlnas.files.json_schema import NUMBER, list_of, record
+from rlnas.jobs import Call, own_folder, run_all
 
 FIRST_EPISODE = 10_000
 """Seed of the first fresh episode; training uses seeds near its own."""

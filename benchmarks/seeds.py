@@ -19,7 +19,6 @@ import torch
 import tyro
 
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.statistics import estimate
 from rlnas.agents.experiments.transfer import judge
 from rlnas.agents.policies.environments import env_like
@@ -28,6 +27,7 @@ from rlnas.agents.policies.policy import Policy, load_policy
 from rlnas.agents.training.ppo import train_once
 from rlnas.data.datasets import load_datasets
 from rlnas.files.json_schema import NUMBER, list_of, record
+from rlnas.jobs import Call, own_folder, run_all
 
 FIRST_EPISODE = 10_000
 """Seed of the first fresh episode; training uses seeds near its own."""

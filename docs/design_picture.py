@@ -7,14 +7,16 @@ import sys
 from math import isqrt
 from pathlib import Path
 
-from rlnas import plots
+from rlnas import network_views, plots
 from rlnas.designs.saved import load_design
 from rlnas.files.atomic import replace_file
 
 if __name__ == "__main__":
     network = load_design(sys.argv[1]).network
     drawn, (connections, pixels) = plots.figure(14, 5, columns=2)
-    plots.draw_network(network, connections)
-    strength = plots.input_strength(network)
-    plots.draw_pixels(strength, isqrt(network.n_inputs), pixels, "summed size of the weights")
+    network_views.draw_network(network, connections)
+    strength = network_views.input_strength(network)
+    network_views.draw_pixels(
+        strength, isqrt(network.n_inputs), pixels, "summed size of the weights"
+    )
     replace_file(Path(__file__).with_name("design.png"), plots.png(drawn))

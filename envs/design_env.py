@@ -8,22 +8,12 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import DTypeLike
 
-from rlnas import plots
+from rlnas import network_views
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
 from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
-from rlnas.envs.validation import (
-    REWARDS,
-    Range,
-    check_action,
-    check_choice,
-    check_count,
-    check_options,
-    check_range,
-    check_seed,
-    check_under_way,
-)
+from rlnas.envs.validation import REWARDS, check_action, check_options, check_seed, check_under_way
 from rlnas.errors import InputError
 from rlnas.nn.architecture import check_architecture
 from rlnas.nn.edits import EditError
@@ -32,6 +22,7 @@ from rlnas.nn.initialization import new_network, random_network
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import HYPERPARAMETERS, Batches, check_fit, evaluate, train
 from rlnas.scoring import reference_weights
+from rlnas.validation import Range, check_choice, check_count, check_range
 
 MAX_LOSS = 1e18
 """A network with a larger loss has diverged: its squares would soon leave float32."""
@@ -282,9 +273,9 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         """The design as a text table or as a picture, by `render_mode`."""
         check_under_way(self.elapsed)
         if self.render_mode == "ansi":
-            return plots.describe(self.now.network, self._info() | self.words)
+            return network_views.describe(self.now.network, self._info() | self.words)
         if self.render_mode == "rgb_array":
-            return plots.network_picture(self.now.network)
+            return network_views.network_image(self.now.network)
         return None
 
     @property

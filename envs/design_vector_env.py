@@ -22,13 +22,13 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.validation import (
     check_actions,
     check_autoreset_mode,
-    check_count,
     check_limit,
     check_over,
     check_reset_mask,
     check_under_way,
     spread_seed,
 )
+from rlnas.validation import check_count
 
 
 class DesignVectorEnv(SyncVectorEnv):

@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from rlnas.envs.replay import Replayed, restored_generator
-from rlnas.files.expected import fields
+from rlnas.files.typed import fields
 
 
 class SeededEpisodes(gym.Wrapper):

@@ -11,7 +11,7 @@ from rlnas.envs.tabular_actions import reachable
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
 from rlnas.errors import InputError
-from rlnas.tabular.table import non_dominated
+from rlnas.scoring import non_dominated
 
 
 def _reward_space() -> gym.spaces.Box:

@@ -18,7 +18,7 @@ from rlnas.envs.design_env import Design
 from rlnas.envs.design_vector_env import in_threads
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 from rlnas.errors import InputError
-from rlnas.files.expected import Damaged, fields, listed, shown, whole
+from rlnas.files.typed import Damaged, fields, listed, shown, whole
 
 
 class Moment(NamedTuple):

@@ -13,8 +13,8 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from rlnas.envs.design_vector_env import in_threads, thread_pool
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
-from rlnas.envs.validation import check_count
 from rlnas.errors import InputError
+from rlnas.validation import check_count
 
 
 class ThreadedVecEnv(DummyVecEnv):

@@ -8,9 +8,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import shortest_path
 
 from rlnas.envs.actions import ALL_LAYERS, OPERATIONS, Action
-from rlnas.integers import whole
 from rlnas.nn.architecture import Architecture
 from rlnas.tabular.grid import Grid
+from rlnas.validation import whole
 
 
 def tabular_actions(grid: Grid) -> tuple[Action, ...]:

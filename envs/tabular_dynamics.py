@@ -164,7 +164,7 @@ def make_rules(table: Table, epochs: int | None = None) -> Rules:
 
 def _features(table: Table, columns: Record) -> np.ndarray:
     """float32 `[architectures, features]`: `_STATIC` and `_SLOT` of every hidden layer."""
-    grid, places = table.grid, table.grid.notches
+    grid, places = table.grid, table.grid.indices
     present = places[..., 0] >= 0
     widths = np.where(present, np.array(grid.widths)[places[..., 0]], 0)
     densities = np.where(present, np.array(grid.densities)[places[..., 1]], 0)

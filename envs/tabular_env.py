@@ -20,19 +20,10 @@ from rlnas.envs.tabular_dynamics import (
     make_rules,
     observation_names,
 )
-from rlnas.envs.validation import (
-    REWARDS,
-    Range,
-    check_action,
-    check_choice,
-    check_count,
-    check_options,
-    check_range,
-    check_seed,
-    check_under_way,
-)
+from rlnas.envs.validation import REWARDS, check_action, check_options, check_seed, check_under_way
 from rlnas.nn.architecture import Architecture
 from rlnas.tabular.table import Table
+from rlnas.validation import Range, check_choice, check_count, check_range
 
 
 class TabularEnv(gym.Env[np.ndarray, np.integer]):

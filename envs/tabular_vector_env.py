@@ -12,10 +12,8 @@ from gymnasium.vector.utils import batch_space
 from rlnas.envs.tabular_dynamics import ELAPSED, NUMBER, REPORT, Settings, advance, begin
 from rlnas.envs.tabular_env import TabularEnv, best_reachable, start_elsewhere
 from rlnas.envs.validation import (
-    Range,
     check_actions,
     check_autoreset_mode,
-    check_count,
     check_limit,
     check_over,
     check_reset_mask,
@@ -24,6 +22,7 @@ from rlnas.envs.validation import (
 )
 from rlnas.nn.architecture import Architecture
 from rlnas.tabular.table import Table
+from rlnas.validation import Range, check_count
 
 NUMBERS_AHEAD = 512
 """Random numbers drawn at once for an environment, of some of its next episodes."""

@@ -1,7 +1,6 @@
 """Checks of what users give environments: what is wrong, what was expected."""
 
 from collections.abc import Collection, Sized
-from numbers import Real
 from operator import index
 from typing import Any
 
@@ -9,30 +8,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from rlnas.errors import InputError
-from rlnas.integers import is_whole, whole
-
-Range = float | tuple[float, float]
-"""A number, or the bounds between which it is drawn at every reset."""
-
-_LARGEST = np.finfo(np.float64).max  # larger integers are no floats; nothing compares with NaN
+from rlnas.validation import check_choice, check_count, is_whole, whole
 
 REWARDS = ("difference", "score")
 """What an environment may pay."""
-
-
-def check_choice(name: str, value: object, known: Collection[object]) -> None:
-    """Raise `InputError` unless the value is one of those known."""
-    if value not in known:
-        raise InputError(f"unknown {name} {value!r}: expected {' or '.join(map(repr, known))}")
-
-
-def check_count(name: str, value: object) -> int:
-    """The value as an int.
-
-    Raises:
-        InputError: it is no whole number from 1.
-    """
-    return whole(name, value, 1)
 
 
 def check_seed(seed: Any) -> int | None:
@@ -42,27 +21,6 @@ def check_seed(seed: Any) -> int | None:
         InputError: it is no whole number from 0.
     """
     return None if seed is None else whole("seed", seed)
-
-
-def check_range(name: str, value: Range, low: float, high: float = np.inf) -> tuple[float, float]:
-    """`(low, high)` of a number or a range, checked against bounds.
-
-    Raises:
-        InputError: the value is out of bounds, not finite, or upside down.
-    """
-    bounds = value if isinstance(value, tuple | list) else (value, value)
-    numbers = all(
-        isinstance(bound, Real) and not isinstance(bound, bool) and abs(bound) <= _LARGEST
-        for bound in bounds
-    )
-    if len(bounds) != 2 or not numbers:
-        raise InputError(f"{name} {value} cannot be used: expected a number or (low, high)")
-    if bounds[0] > bounds[1]:
-        raise InputError(f"{name} range {value} is upside down: expected (low, high)")
-    if bounds[0] < low or bounds[1] > high:
-        limit = f"at least {low:g}" if np.isinf(high) else f"from {low:g} to {high:g}"
-        raise InputError(f"{name} {value} is out of range: expected {limit}")
-    return float(bounds[0]), float(bounds[1])
 
 
 def check_action(action: Any, n_actions: int) -> int:

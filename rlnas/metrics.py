@@ -7,16 +7,18 @@ def recalls(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.nda
     """Share of each class's samples that were predicted correctly.
 
     Args:
-        labels: int `[samples]`, from 0 to `n_classes` - 1.
-        predicted: int `[samples]`.
-        n_classes: number of classes.
+        labels: True classes from 0 to `n_classes` - 1, int `[samples]`.
+        predicted: Predicted classes, int `[samples]`.
+        n_classes: Number of classes.
 
     Returns:
-        float64 `[n_classes]`; NaN for a class without a sample.
+        The recalls, float64 `[n_classes]`; NaN for a class without a sample.
     """
     counts = np.bincount(labels, minlength=n_classes)
     correct = np.bincount(labels[labels == predicted], minlength=n_classes)
-    return np.divide(correct, counts, out=np.full(n_classes, np.nan), where=counts > 0)
+    shares = np.full(n_classes, np.nan)
+    np.divide(correct, counts, out=shares, where=counts > 0)
+    return shares
 
 
 def balanced_accuracy(found: np.ndarray) -> float:

@@ -1,98 +1,76 @@
-"""Pictures of designs: a network, accuracy against weights; and a design as a text table."""
+"""Plots without a display: figures, scatter plots of designs, intervals, labels of points."""
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
-from rlnas.nn.network import AVERAGE, SparseNetwork
-
-MOST_LINES = 4000
-"""Connections drawn at the most, the largest weights first."""
+if TYPE_CHECKING:  # matplotlib is slow to import, and only plotting needs it
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 SPAN = 0.002
-"""Of an axis of scores, at least, so that a tie looks like one."""
-MOST_UNUSED = 4000
-"""Units without a connection drawn at the most, evenly spread."""
+"""Smallest range of an axis of scores, so that a tie looks like one."""
 
 
-def describe(network: SparseNetwork, facts: Mapping[str, Any] | None = None) -> str:
-    """A text table of a network's layers, and the facts given, one line each."""
-    counts = network.block_counts.sum(axis=1)
-    names = ["input", *(f"hidden {k + 1}" for k in range(network.depth)), "output"]
-    lines = [f"{'layer':<10}{'units':>7}{'weights':>9}{'density':>9}"]
-    densities = (None, *network.layer_densities)
-    for name, size, count, density in zip(
-        names, network.layer_sizes, counts, densities, strict=True
-    ):
-        shown = "" if density is None else f"{density:.1%}"
-        lines.append(f"{name:<10}{size:>7}{count if density is not None else '':>9}{shown:>9}")
-    total = f"{network.density:.1%}"
-    lines.append(f"{'all':<10}{network.n_units:>7}{network.active_weights:>9}{total:>9}")
-    for key in ("score", "val_accuracy", "val_loss", "action"):
-        if facts and key in facts:
-            value = facts[key]
-            lines.append(
-                f"{key:<14}{value:.4f}" if isinstance(value, float) else f"{key:<14}{value}"
-            )
-    return "\n".join(lines)
+@overload
+def figure(width: float = ..., height: float = ...) -> "tuple[Figure, Axes]": ...
 
 
-def draw_network(network: SparseNetwork, axes: Any) -> None:
-    """Draw units as dots in a column per layer and connections as lines, blue < 0 < red.
+@overload
+def figure(width: float, height: float, columns: int) -> "tuple[Figure, list[Axes]]": ...
+
+
+def figure(width: float = 6.4, height: float = 4.8, columns: int | None = None) -> Any:
+    """Make a matplotlib `Figure` that is drawn in memory.
 
     Args:
-        network: the network, at its averaged weights.
-        axes: a matplotlib `Axes`.
-    """
-    from matplotlib.collections import LineCollection
+        width: Width in inches of 100 pixels.
+        height: Height in inches.
+        columns: Number of `Axes` side by side; by default there is one, which is not in a list.
 
-    depth = network.unit_layers
-    sizes = np.array(network.layer_sizes)
-    place = np.arange(network.n_units) - network.starts[depth]
-    x = depth.astype(float)
-    y = -(place + 0.5) / sizes[depth]
-    weights = network.connections[AVERAGE]
-    strength = np.abs(weights)
-    shown = np.argsort(-strength, kind="stable")[:MOST_LINES][::-1]
-    ends = np.stack([network.indices[shown], network.targets[shown]], axis=1)
-    segments = np.stack([x[ends], y[ends]], axis=2)
-    share = strength[shown] / max(float(np.quantile(strength, 0.98)), 1e-12)
-    colours = np.where(weights[shown, None] > 0, [[0.75, 0.15, 0.1]], [[0.1, 0.3, 0.7]])
-    alpha = np.clip(share, 0.04, 1)[:, None] * 0.7
-    axes.add_collection(
-        LineCollection(list(segments), colors=np.hstack([colours, alpha]), linewidths=0.6)
-    )
-    used = (network.fan_in + network.fan_out) > 0
-    axes.scatter(x[used], y[used], s=6, color="0.15", zorder=3)
-    unused = np.flatnonzero(~used)
-    unused = unused[:: max(1, -(-unused.size // MOST_UNUSED))]
-    axes.scatter(x[unused], y[unused], s=2, color="0.8", zorder=2)
-    axes.set_xlim(-0.2, len(sizes) - 0.8)
-    axes.set_ylim(-1.02, 0.02)
-    axes.set_yticks([])
-    names = ["input", *(f"hidden {k + 1}" for k in range(network.depth)), "output"]
-    labels = [f"{name}\n{size}" for name, size in zip(names, sizes, strict=True)]
-    axes.set_xticks(range(len(sizes)), labels)
-    for side in ("left", "right", "top"):
-        axes.spines[side].set_visible(False)
-    axes.set_title(f"{network.active_weights:,} active weights, density {network.density:.1%}")
+    Returns:
+        The figure and its `Axes`, or a list of them.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    new = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    FigureCanvasAgg(new)
+    if columns is None:
+        return new, new.add_subplot()
+    return new, list(new.subplots(1, columns, squeeze=False)[0])
+
+
+def png(drawn: "Figure") -> bytes:
+    """The figure as a PNG file, the same bytes every time."""
+    stream = io.BytesIO()
+    drawn.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()
+
+
+def pixels(drawn: "Figure") -> np.ndarray:
+    """The pixels of a figure made by `figure`, uint8 `[height, width, 3]`."""
+    canvas: Any = drawn.canvas
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3].copy()
 
 
 def draw_tradeoff(
     weights: Sequence[float],
     accuracies: Sequence[float],
-    axes: Any,
+    axes: "Axes",
     best: tuple[float, float] | None = None,
 ) -> None:
-    """Validation accuracy against active weights (log scale) of many designs.
+    """Draw validation accuracy against active weights (log scale), coloured by order.
 
     Args:
-        weights: active weights of each design.
-        accuracies: validation accuracy of each design.
-        axes: a matplotlib `Axes`.
-        best: weights and accuracy of a design to mark.
+        weights: Active weights of each design.
+        accuracies: Validation accuracy of each design.
+        axes: The `Axes` to draw in.
+        best: Weights and accuracy of a design to mark.
     """
     order = np.arange(len(weights))
     points = axes.scatter(weights, accuracies, c=order, s=8, cmap="viridis", alpha=0.6)
@@ -107,123 +85,69 @@ def draw_tradeoff(
             label="best score",
         )
         axes.legend(loc="lower right")
-    axes.set_xscale("log")
-    axes.set_xlabel("active weights")
-    axes.set_ylabel("validation accuracy")
-    axes.grid(alpha=0.3)
-
-
-def input_strength(network: SparseNetwork) -> np.ndarray:
-    """float64 `[n_inputs]`: summed size of the averaged weights from each input."""
-    from_input = network.indices < network.n_inputs
-    return np.bincount(
-        network.indices[from_input],
-        np.abs(network.connections[AVERAGE, from_input]),
-        minlength=network.n_inputs,
-    )
-
-
-def draw_pixels(values: np.ndarray, side: int, axes: Any, title: str) -> None:
-    """Draw a number for each input as an image with a colour bar.
-
-    Args:
-        values: float `[side * side]`.
-        side: pixels.
-        axes: a matplotlib `Axes`.
-        title: above it.
-    """
-    image = axes.imshow(np.reshape(values, (side, side)), cmap="magma")
-    axes.set_title(title)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.figure.colorbar(image, ax=axes)
-
-
-def figure(width: float = 6.4, height: float = 4.8, columns: int | None = None) -> tuple[Any, Any]:
-    """A matplotlib `Figure` that is drawn in memory, without a display, and its `Axes`.
-
-    Args:
-        width: inches, of 100 pixels.
-        height: inches.
-        columns: how many `Axes` side by side, in a list; by default one, on its own.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    new = Figure(figsize=(width, height), dpi=100, layout="constrained")
-    FigureCanvasAgg(new)
-    if columns is None:
-        return new, new.add_subplot()
-    return new, list(new.subplots(1, columns, squeeze=False)[0])
-
-
-def network_picture(network: SparseNetwork) -> np.ndarray:
-    """uint8 `[480, 640, 3]`: the picture of `draw_network`."""
-    drawn, axes = figure()
-    draw_network(network, axes)
-    return pixels(drawn)
-
-
-def png(drawn: Any) -> bytes:
-    """A figure made by `figure` as a PNG file."""
-    stream = io.BytesIO()
-    drawn.savefig(stream, format="png", metadata={"Software": None})  # the same bytes every time
-    return stream.getvalue()
-
-
-def pixels(drawn: Any) -> np.ndarray:
-    """uint8 `[height, width, 3]` of a figure made by `figure`."""
-    drawn.canvas.draw()
-    return np.asarray(drawn.canvas.buffer_rgba())[..., :3].copy()
+    _label_tradeoff(axes)
 
 
 def draw_position(
-    weights: np.ndarray, accuracies: np.ndarray, weight: float, accuracy: float, axes: Any
+    weights: np.ndarray, accuracies: np.ndarray, weight: float, accuracy: float, axes: "Axes"
 ) -> None:
-    """Where one design lies among many: accuracy against active weights (log scale).
+    """Draw where one design lies among many: accuracy against active weights (log scale).
 
     Args:
-        weights: float `[n]`, of all designs.
-        accuracies: float `[n]`.
-        weight: of the one.
-        accuracy: of the one.
-        axes: a matplotlib `Axes`.
+        weights: Active weights of all designs, float `[designs]`.
+        accuracies: Validation accuracies of all designs, float `[designs]`.
+        weight: Active weights of the one design.
+        accuracy: Validation accuracy of the one design.
+        axes: The `Axes` to draw in.
     """
     axes.scatter(weights, accuracies, s=2, color="0.75", linewidths=0, label="all designs")
     axes.scatter([weight], [accuracy], s=60, color="crimson", zorder=3, label="this design")
+    axes.legend(loc="lower right")
+    _label_tradeoff(axes)
+
+
+def _label_tradeoff(axes: "Axes") -> None:
     axes.set_xscale("log")
     axes.set_xlabel("active weights")
     axes.set_ylabel("validation accuracy")
-    axes.legend(loc="lower right")
     axes.grid(alpha=0.3)
 
 
 def whiskers(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Float `[2, n]`: how far intervals go down and up; they need not hold their values."""
-    return np.maximum([values - low, high - values], 0)
+    """Lengths of error bars below and above values, float `[2, n]`, none negative.
+
+    Args:
+        values: The values, float `[n]`.
+        low: Lower ends of the intervals, float `[n]`.
+        high: Upper ends, float `[n]`; a percentile interval need not contain its value.
+    """
+    lengths: np.ndarray = np.maximum([values - low, high - values], 0)
+    return lengths
 
 
 def draw_interval(
-    interval: tuple[float, float, float], place: float, axes: Any, **style: Any
+    interval: tuple[float, float, float], place: float, axes: "Axes", **style: Any
 ) -> None:
-    """A value with the interval around it, as a dot with whiskers along the x axis.
+    """Draw a value as a dot, with its interval as whiskers along the x axis.
 
     Args:
-        interval: the value, and the ends; they need not hold it, as a percentile interval need not.
-        place: on the y axis.
-        axes: a matplotlib `Axes`.
-        style: of its `errorbar`.
+        interval: The value, and the ends of its interval, which need not contain it.
+        place: Position on the y axis.
+        axes: The `Axes` to draw in.
+        **style: Options of `Axes.errorbar`.
     """
     value, low, high = np.array([interval]).T
     axes.errorbar(value, place, xerr=whiskers(value, low, high), fmt="o", capsize=3, **style)
 
 
-def score_axis(axes: Any, intervals: int = 3) -> None:
-    """Give an x axis of scores, when all is drawn, a few short tick labels and at least `SPAN`.
+def score_axis(axes: "Axes", intervals: int = 3) -> None:
+    """Give an x axis of scores a few short tick labels and a range of at least `SPAN`.
+
+    Call it when everything is drawn.
 
     Args:
-        axes: a matplotlib `Axes`.
-        intervals: between ticks, at the most.
+        axes: The `Axes` to change.
+        intervals: Largest number of intervals between ticks.
     """
     low, high = axes.get_xlim()
     missing = max(0.0, SPAN - (high - low)) / 2
@@ -231,18 +155,18 @@ def score_axis(axes: Any, intervals: int = 3) -> None:
     axes.locator_params(axis="x", nbins=intervals)
 
 
-def name_points(points: np.ndarray, names: Sequence[str], axes: Any) -> list[Any]:
+def label_points(points: np.ndarray, names: Sequence[str], axes: Any) -> "list[Text]":
     """Write names near points, over no other name, point or curve as far as there is room.
 
     Call it last: it fixes the limits of the axes.
 
     Args:
-        points: float `[n, 2]`, x and y.
-        names: of the points.
-        axes: a matplotlib `Axes` with a legend.
+        points: x and y of each point, float `[n, 2]`.
+        names: Names of the points.
+        axes: The `Axes` to write in, which have a legend.
 
     Returns:
-        The matplotlib `Text` of each name, none of which is outside the axes.
+        The `Text` of each name, none of which is outside the axes.
     """
     from textalloc import allocate
 
@@ -272,4 +196,4 @@ def name_points(points: np.ndarray, names: Sequence[str], axes: Any) -> list[Any
         avoid_label_lines_overlap=True,
         avoid_crossing_label_lines=True,
     )
-    return texts
+    return cast("list[Text]", texts)

@@ -6,7 +6,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 SECONDS = 10.0
-"""Between two lines where there is no terminal; what takes less long prints none."""
+"""Time between two lines when there is no terminal; shorter work prints no line."""
 
 _LINE = "{desc}: {percentage:.0f}% {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
@@ -17,8 +17,8 @@ def progress(shown: bool = True, **options: Any) -> tqdm:
     Its postfix is best set with `refresh=False`: the next update shows it.
 
     Args:
-        shown: False for a bar that prints nothing.
-        **options: of tqdm, such as `total`, `unit` and `desc`.
+        shown: Whether to print anything.
+        **options: Options of tqdm, such as `total`, `unit` and `desc`.
     """
     if not shown or sys.stderr is None:
         return tqdm(disable=True, **options)
@@ -30,15 +30,15 @@ def progress(shown: bool = True, **options: Any) -> tqdm:
 
 
 def on_terminal() -> bool:
-    """Whether somebody watches standard error."""
+    """Whether standard error is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 class _Lines:
-    """Turns what tqdm writes, which begins with a carriage return, into whole lines.
+    """File that turns the output of tqdm, which begins with a carriage return, into lines.
 
     Args:
-        stream: that the lines go to.
+        stream: Where the lines are written.
     """
 
     def __init__(self, stream: TextIO):

@@ -10,10 +10,10 @@ DATASETS: dict[str, str | None] = {
     "Mixed": "mixed",
     "MixedHeldOut": "mixed_held_out",
 }
-"""Live environments, and what they design networks for (None: as the class has it)."""
+"""Data sets of the live environments; None for the default of the class."""
 
 TABLES = {"TabularDigits": "digits", "TabularMNIST": "mnist"}
-"""Tabular environments, and where their results are looked up."""
+"""Tables of the tabular environments."""
 
 
 def register() -> None:

@@ -1,10 +1,11 @@
-"""The score of a design: validation accuracy less a price for its active weights."""
+"""How designs compare: the score, validation accuracy less a price for weights; Pareto fronts."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rlnas.integers import whole
+from rlnas.validation import whole
 
 Numbers = TypeVar("Numbers", float, np.ndarray)
 
@@ -13,7 +14,7 @@ REFERENCE_WIDTH = 76
 
 
 def reference_weights(n_inputs: int, n_outputs: int) -> int:
-    """Weights of a dense network with one hidden layer of 76 units.
+    """Number of weights of a dense network with one hidden layer of 76 units.
 
     On MNIST that is 60,344, about the size reported by Tessera & Rosman 2019.
     """
@@ -24,9 +25,22 @@ def score(accuracy: Numbers, active_weights: Numbers, penalty: float, reference:
     """Accuracy minus `penalty * active_weights / reference`.
 
     Args:
-        accuracy: share of correct predictions, usually on validation data.
-        active_weights: number of connections.
-        penalty: what `reference` weights cost, in accuracy.
-        reference: see `reference_weights`.
+        accuracy: Share of correct predictions, usually on validation data.
+        active_weights: Number of connections.
+        penalty: Price of `reference` weights, in accuracy.
+        reference: See `reference_weights`.
     """
     return accuracy - penalty * active_weights / reference
+
+
+def non_dominated(accuracies: NDArray[Any], weights: NDArray[Any]) -> NDArray[np.intp]:
+    """Indices of the points of the Pareto front, int `[n]`, by ascending weights.
+
+    Args:
+        accuracies: What is maximized, float `[points]`.
+        weights: What is minimized, float `[points]`.
+    """
+    order = np.lexsort((-accuracies, weights))
+    best_so_far = np.maximum.accumulate(accuracies[order])
+    front: NDArray[np.intp] = order[np.diff(best_so_far, prepend=-np.inf) > 0]
+    return front

@@ -7,7 +7,7 @@ from typing import Literal
 
 from rlnas.agents.config import check_of_ray
 from rlnas.agents.option_types import Option
-from rlnas.integers import PlainIntegers
+from rlnas.validation import PlainIntegers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,11 +17,11 @@ from rlnas.designs.saved import save_design
 from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.errors import InputError
 from rlnas.files.folders import result_folder
-from rlnas.integers import is_whole, whole
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import final_training
 from rlnas.progress import progress
+from rlnas.validation import is_whole, whole
 
 FINAL_EPOCHS = 20
 """Passes of the final training over training and validation samples, for every data set."""

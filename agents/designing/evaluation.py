@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlnas.data.datasets import Dataset, as_test_set, prepare
-from rlnas.data.sources import RawData, Source, read
+from rlnas.data.sources import RawData, Source, SourceRecord, read
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.envs.design_env import Design
 from rlnas.errors import InputError
@@ -42,7 +42,7 @@ class Judged(NamedTuple):
     own: bool
 
 
-class Exported(NamedTuple):
+class ExportedDesign(NamedTuple):
     """What `export_design` wrote.
 
     Attributes:
@@ -203,7 +203,7 @@ def export_design(
     name: str | None = None,
     dataset: Source | None = None,
     data_dir: Path | None = None,
-) -> Exported:
+) -> ExportedDesign:
     """Export a design on disk; see `rlnas.export.formats.export_network`.
 
     No data are needed: where the data that the design was made with are gone, the accuracy of the
@@ -237,21 +237,21 @@ def export_design(
         _log.warning("the accuracy of the export is not measured: %s", error)
     inference = for_inference(design.network, design.preprocessing)
     if samples is None:
-        features = design.preprocessing.drawn(_DRAWN)
+        features = design.preprocessing.random_samples(_DRAWN)
     else:
         features = samples.raw.features[samples.rows]
     symbol = name or name_from(design.record["dataset"])
     place = out or Path(folder) / format
     with result_folder(place) as results:
-        facts = export_network(inference, format, results, symbol, features)
+        facts: dict[str, Any] = {**export_network(inference, format, results, symbol, features)}
     if samples is not None:
         logits = as_exported(inference, format).logits(features)
         correct = logits.argmax(axis=1) == samples.raw.labels[samples.rows]
         facts["test_accuracy"] = float(correct.mean())
-    return Exported(place, facts)
+    return ExportedDesign(place, facts)
 
 
-def _source(made_with: dict[str, Any]) -> Source:
+def _source(made_with: SourceRecord) -> Source:
     """Where a design's own data should be."""
     if "name" in made_with:
         return str(made_with["name"])

@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from rlnas import plots
+from rlnas import network_views, plots
 from rlnas.agents.designing.evaluation import own_data, warning_of
 from rlnas.agents.designing.rivals import rivals
 from rlnas.agents.policies.environments import run_config
@@ -111,7 +111,7 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         sections.append(_learning_curves(progress))
     archive = DesignDatabase(folder / FILE)
     count, last = archive.extent() if archive.exists() else (0, 0)
-    facts = {
+    facts: dict[str, Any] = {
         "data": ", ".join(settings.dataset),
         "algorithm": settings.algorithm,
         "steps": f"{last:,} of {settings.total_timesteps:,}",
@@ -154,10 +154,10 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
     """What the head of a design's page says of it; one of a training has no seed of its own."""
     network, preprocessing, record = design
     inference = for_inference(network, preprocessing)
-    small, whole = (footprint(inference, quantised).flash for quantised in (True, False))
+    small, whole = (footprint(inference, quantized).flash for quantized in (True, False))
     path = record["source"].get("path")
     reference = reference_weights(network.n_inputs, network.n_outputs)
-    facts = {
+    facts: dict[str, Any] = {
         "data": f"{record['dataset']} ({path})" if path else record["dataset"],
         "classes": ", ".join(preprocessing.class_names),
         "penalty": f"{record['penalty']:g} for every {reference:,} weights",
@@ -215,7 +215,7 @@ def _design_sections(
     network: SparseNetwork, record: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
 ) -> list[Section]:
     drawn, axes = plots.figure(9, 6)
-    plots.draw_network(network, axes)
+    network_views.draw_network(network, axes)
     names = ("val_accuracy", "test_accuracy")
     accuracies = [f"{record[n]:.2%} ({n[:4].rstrip('_')})" for n in names if n in record]
     text = (
@@ -233,8 +233,10 @@ def _design_sections(
 def _pixels(network: SparseNetwork, side: int) -> Section:
     drawn, (counts, sums) = plots.figure(10, 4.5, columns=2)
     connections = network.fan_out[: network.n_inputs]
-    plots.draw_pixels(connections, side, counts, "connections from each pixel")
-    plots.draw_pixels(plots.input_strength(network), side, sums, "summed size of their weights")
+    network_views.draw_pixels(connections, side, counts, "connections from each pixel")
+    network_views.draw_pixels(
+        network_views.input_strength(network), side, sums, "summed size of their weights"
+    )
     used = np.count_nonzero(connections)
     return Section("Pixels", f"{used} of {network.n_inputs} pixels are used.", _png(drawn))
 

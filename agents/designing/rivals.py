@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from rlnas.agents.designing.design import train_and_test
 from rlnas.agents.designing.evaluation import metrics_of
 from rlnas.data.datasets import Dataset
+from rlnas.designs.record import SavedRecord
 from rlnas.metrics import balanced_accuracy, recalls
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
@@ -38,7 +39,7 @@ class Rival(NamedTuple):
     balanced_accuracy: float
 
 
-def rivals(network: SparseNetwork, record: dict[str, Any], data: Dataset) -> list[Rival]:
+def rivals(network: SparseNetwork, record: SavedRecord, data: Dataset) -> list[Rival]:
     """Fit rivals on the samples that a design was trained on.
 
     A dense network of about as many weights has the same number of training batches. Logistic
@@ -60,9 +61,7 @@ def rivals(network: SparseNetwork, record: dict[str, Any], data: Dataset) -> lis
     return found
 
 
-def _dense(
-    network: SparseNetwork, record: dict[str, Any], data: Dataset, judged: np.ndarray
-) -> Rival:
+def _dense(network: SparseNetwork, record: SavedRecord, data: Dataset, judged: np.ndarray) -> Rival:
     """A dense network with one hidden layer, as in the design's episode and final training."""
     width = max(1, round(network.active_weights / (data.n_features + data.n_classes)))
     rng = np.random.default_rng(SEED)
@@ -89,8 +88,8 @@ def _fitted(
     judged: np.ndarray,
 ) -> Rival:
     with threadpool_limits(1):  # beside other work, threads that wait for one another take minutes
-        model, size = fit(data.standardise(rows), data.labels[rows])
-    labels, predicted = data.labels[judged], model.predict(data.standardise(judged))
+        model, size = fit(data.standardize(rows), data.labels[rows])
+    labels, predicted = data.labels[judged], model.predict(data.standardize(judged))
     accuracy = float(np.mean(predicted == labels))
     return Rival(
         name, size, accuracy, balanced_accuracy(recalls(labels, predicted, data.n_classes))

@@ -16,16 +16,16 @@ import torch
 
 from rlnas import plots
 from rlnas.agents.designing.design import FINAL_EPOCHS, train_and_test
-from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.statistics import CONFIDENCE, Interval, estimate
 from rlnas.data import datasets
-from rlnas.envs.validation import check_count
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_schema import POSITIVE, SHARE, WHOLE, record
+from rlnas.jobs import Call, own_folder, run_all
 from rlnas.markdown import markdown_table
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
 from rlnas.nn.training import HYPERPARAMETERS
+from rlnas.validation import check_count
 
 WIDTHS = (4, 8, 16, 32, 64, 128, 256)
 DENSITIES = (1.0, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32)

@@ -12,22 +12,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.search.history import SearchHistory
 from rlnas.agents.search.problem import Problem, Strategy, search
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
-from rlnas.envs.validation import check_choice, check_count
 from rlnas.errors import InputError
 from rlnas.files.json_files import write_json
-from rlnas.files.json_schema import NUMBER, POSITIVE, SHARE, Form, list_of, record
-from rlnas.integers import PlainIntegers
+from rlnas.files.json_schema import NUMBER, POSITIVE, SHARE, Schema, list_of, record
+from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate
 from rlnas.scoring import reference_weights, score
 from rlnas.tabular.table import Table
+from rlnas.validation import PlainIntegers, check_choice, check_count
 
 CONTROLLER = "controller"
 
@@ -106,7 +105,7 @@ class SearchTask(PlainIntegers):
         return Problem(partial(kind, self.load(), penalty=self.penalty), self.budget, seed)
 
     @property
-    def form(self) -> Form:
+    def form(self) -> Schema:
         """Of a result."""
         return record(
             **dict.fromkeys(("active_weights", "evaluations", "seconds"), POSITIVE),

@@ -18,7 +18,6 @@ from rlnas import plots
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
-from rlnas.integers import whole
 from rlnas.markdown import markdown_table
 from rlnas.nn import proxies
 from rlnas.nn.initialization import new_network
@@ -27,6 +26,7 @@ from rlnas.nn.training import Batches, train
 from rlnas.progress import progress
 from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Table
+from rlnas.validation import whole
 
 OBSERVED_SEED = 0
 """The seed of the table that estimates are made from; the others are the truth."""
@@ -259,7 +259,7 @@ def neighbours(grid: Grid, number: int) -> np.ndarray:
     These are one notch of one layer away, except from a linear classifier, which has no notch: its
     only neighbour is the smallest network with one hidden layer.
     """
-    places = grid.notches.astype(np.int64)
+    places = grid.indices.astype(np.int64)
     distances = np.abs(places - places[number]).sum(axis=(1, 2))
     return np.flatnonzero(distances == distances[distances > 0].min())
 

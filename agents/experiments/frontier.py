@@ -10,18 +10,18 @@ import torch
 
 from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.design import finished, train_and_test
-from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.compare import CONTROLLER
 from rlnas.agents.experiments.transfer import SCHEDULES, with_at_least
 from rlnas.agents.policies.environments import THOROUGH, episode_settings, thorough_env
 from rlnas.agents.policies.policy import fingerprint, load_policy
 from rlnas.data import datasets
 from rlnas.designs.saved import save_design
-from rlnas.envs.validation import check_count
 from rlnas.errors import InputError
 from rlnas.files import json_schema
+from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import LONG_DECAY
+from rlnas.validation import check_count
 
 RIVALS: dict[str, Callable[..., SparseNetwork]] = {
     name: partial(SCHEDULES[name], weight_decay=LONG_DECAY)

@@ -114,7 +114,7 @@ def plot(points: dict[float, list[dict[str, Any]]], others: list[dict[str, str]]
         axes.set_yscale("log")
     for method in _methods(points):
         ours = method == CONTROLLER
-        style = {"fmt": "o--", "alpha": 0.7}
+        style: dict[str, Any] = {"fmt": "o--", "alpha": 0.7}
         if ours:
             style = {"fmt": "o-", "color": "crimson", "zorder": 3}
         weights = [mean(some, method, "active_weights").value for some in points.values()]
@@ -140,5 +140,5 @@ def plot(points: dict[float, list[dict[str, Any]]], others: list[dict[str, str]]
         axes.grid(alpha=0.3, which="both")
         axes.legend()
     if others:
-        plots.name_points(places, [row["method"] for row in others], errors)
+        plots.label_points(places, [row["method"] for row in others], errors)
     return drawn

@@ -15,16 +15,16 @@ from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlnas import plots
-from rlnas.agents.distributed.jobs import Call, run_all
 from rlnas.agents.experiments.statistics import Interval, estimate
 from rlnas.agents.policies.episode import steps_of_episode
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
-from rlnas.envs.validation import check_count
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
-from rlnas.files.json_schema import NUMBER, Form, record
+from rlnas.files.json_schema import NUMBER, Schema, record
+from rlnas.jobs import Call, run_all
 from rlnas.markdown import markdown_table
+from rlnas.validation import check_count
 
 EPISODES = 50
 """Episodes that a strategy is judged by, for each seed; or 1 where all episodes are alike."""
@@ -240,7 +240,7 @@ def reference_scores(
     return text
 
 
-def _known(task: Task) -> tuple[dict[str, Any], Form]:
+def _known(task: Task) -> tuple[dict[str, Any], Schema]:
     """What results of a task depend on but for strategy and seed, and what they look like."""
     env: Any = task.make()
     tabular = isinstance(env, TabularEnv)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
-from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.compare import CONTROLLER
 from rlnas.agents.policies.environments import env_like, episode_settings
 from rlnas.agents.policies.episode import play_episode
@@ -24,14 +23,15 @@ from rlnas.data import datasets, synthetic
 from rlnas.data.datasets import Dataset
 from rlnas.envs.actions import NO_OP
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.validation import check_count
 from rlnas.errors import InputError
 from rlnas.files.json_schema import NUMBER, SHARE, WHOLE, record
+from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn import edits
 from rlnas.nn.edits import EditError
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate
 from rlnas.scoring import REFERENCE_WIDTH, reference_weights, score
+from rlnas.validation import check_count
 
 SCHEDULES: dict[str, Callable[..., SparseNetwork]] = {
     "magnitude_pruning": magnitude_pruning,

@@ -106,7 +106,7 @@ def plot(combinations: Sequence[dict[str, Any]]) -> Any:
     """A plot for each task: how much better the controller is than each method."""
     tasks = by_task(combinations)
     drawn, columns = plots.figure(4 * len(tasks) + 1, 3.2, columns=len(tasks))
-    for axes, (name, some) in zip(np.atleast_1d(columns), tasks.items(), strict=True):
+    for axes, (name, some) in zip(columns, tasks.items(), strict=True):
         methods = [method for method in some[0]["designs"] if method != CONTROLLER]
         for place, method in enumerate(methods):
             plots.draw_interval(difference(some, method), place, axes)

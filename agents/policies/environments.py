@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rlnas.agents.config import EpisodesConfig, TrainConfig
-from rlnas.data.datasets import Dataset, Source
+from rlnas.data.datasets import Dataset, Origin, Source
 from rlnas.data.synthetic import FAMILIES
 from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
@@ -28,7 +28,7 @@ _LENGTHS = ("episode_steps", "batches_per_step")
 _MOST = 10**6  # steps of an episode, and batches of a step
 
 
-def _some(form: json_schema.Form, most: int | None = None) -> json_schema.Form:
+def _some(form: json_schema.Schema, most: int | None = None) -> json_schema.Schema:
     """A list of at least one."""
     return {
         **json_schema.list_of(form),
@@ -75,7 +75,7 @@ def as_json(config: EpisodesConfig) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config), default=str))
 
 
-def origins(data: Iterable[Dataset]) -> list[dict[str, Any]]:
+def origins(data: Iterable[Dataset]) -> list[Origin]:
     """Where the data of a run come from, with fingerprints, JSON values."""
     return [each.origin for each in data]
 
@@ -92,7 +92,9 @@ def check_data(run: Path, data: Iterable[Dataset]) -> None:
     if not isinstance(before, list) or len(before) != len(after):
         raise InputError(f"{path} is damaged: it does not say what its data were")
     for was, now in zip(before, after, strict=True):
-        if not isinstance(was, dict) or any(was.get(key) != now[key] for key in keys):
+        if not isinstance(was, dict) or any(
+            was.get(key) != value for key, value in now.items() if key in keys
+        ):
             raise InputError(
                 f"data set '{now['dataset']}' is not what the run {run} began with (other "
                 "SHA-256): put the data back, or train anew"
@@ -145,7 +147,7 @@ def _read_config(run: Path) -> dict[str, Any]:
     path = run / "config.json"
     values = read_json(path)
     try:
-        json_schema.check_form(values, _EPISODES)
+        json_schema.check_schema(values, _EPISODES)
     except ValueError as error:
         raise InputError(f"{path} is damaged or no configuration: {error}") from error
     return values

@@ -18,9 +18,9 @@ from rlnas.agents.search.history import SearchHistory
 from rlnas.envs.actions import NO_OP
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
-from rlnas.integers import whole
 from rlnas.nn.architecture import Architecture
 from rlnas.tabular.grid import Grid
+from rlnas.validation import whole
 
 LIVE_GRID = Grid((4, 8, 16, 32, 64, 128, 256), (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0), 3)
 """In live environments, the architectures for strategies that train every network from scratch."""

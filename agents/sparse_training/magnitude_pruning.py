@@ -6,11 +6,11 @@ import numpy as np
 
 from rlnas.data.datasets import Dataset
 from rlnas.errors import EditError, InputError
-from rlnas.integers import whole
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import AVERAGE, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, with_only
 from rlnas.nn.training import HYPERPARAMETERS, Batches, train
+from rlnas.validation import whole
 
 
 def magnitude(network: SparseNetwork) -> np.ndarray:

@@ -6,11 +6,11 @@ from rlnas.agents.sparse_training.magnitude_pruning import moments
 from rlnas.agents.sparse_training.sparse_evolutionary_training import erdos_renyi, inactive_pairs
 from rlnas.data.datasets import Dataset
 from rlnas.errors import EditError
-from rlnas.integers import whole
 from rlnas.nn.gradients import probe
 from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.rewiring import largest, prune_dead_units, with_connections, with_only
 from rlnas.nn.training import HYPERPARAMETERS, Batches, train
+from rlnas.validation import whole
 
 ALPHA = 0.3
 """Share of a layer's weights that would be replaced at the first batch."""

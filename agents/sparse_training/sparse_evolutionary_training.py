@@ -7,11 +7,11 @@ import numpy as np
 from rlnas.agents.sparse_training.magnitude_pruning import moments, prune
 from rlnas.data.datasets import Dataset
 from rlnas.errors import EditError, InputError
-from rlnas.integers import whole, wholes
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.rewiring import BOTH, largest, prune_dead_units, with_connections, with_only
 from rlnas.nn.training import Batches, train
+from rlnas.validation import whole, wholes
 
 ZETA = 0.3
 """Share of a layer's weights that is replaced at a time."""

@@ -10,7 +10,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Figure, TensorBoardOutputFormat
 
-from rlnas import plots
+from rlnas import network_views, plots
 from rlnas.agents.designing.evaluation import metrics_of, record_of
 from rlnas.data.datasets import Dataset
 from rlnas.designs.database import DesignDatabase, DesignRecord
@@ -93,7 +93,7 @@ class DesignLog(BaseCallback):
 
     def _record_pictures(self, best: Design) -> None:
         network, axes = plots.figure()
-        plots.draw_network(best.network, axes)
+        network_views.draw_network(best.network, axes)
         tradeoff, axes = plots.figure()
         weights, accuracies = zip(*self.archive.sample(self.num_timesteps), strict=True)
         mark = (best.info["active_weights"], best.info["val_accuracy"])

@@ -18,7 +18,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from rlnas.agents.training.state import TrainingState, take
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
-from rlnas.files.expected import Damaged
+from rlnas.files.typed import Damaged
 
 FOLDER = "checkpoints"
 KEPT = 3

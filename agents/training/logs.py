@@ -19,7 +19,7 @@ from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
-from rlnas.files.expected import Damaged, fields, mapping, whole
+from rlnas.files.typed import Damaged, fields, mapping, whole
 
 PROGRESS = "progress.csv"
 EVENTS = "tensorboard"

@@ -42,9 +42,9 @@ from rlnas.envs.group_baseline import SeededEpisodes, SharedEpisodes
 from rlnas.envs.replay import ReplayableEnv, ReplayableVecEnv
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
-from rlnas.files.expected import Damaged
 from rlnas.files.folders import LOCK, locked, new_folder
 from rlnas.files.json_files import write_json
+from rlnas.files.typed import Damaged
 
 ALGORITHMS = {"ppo": PPO, "maskable_ppo": MaskablePPO}
 

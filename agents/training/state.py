@@ -18,8 +18,8 @@ from rlnas.agents.training.callbacks import best_design
 from rlnas.envs.design_env import Design, DesignEnv
 from rlnas.envs.replay import Moment, Replayed
 from rlnas.errors import InputError
-from rlnas.files import expected
-from rlnas.files.expected import Damaged
+from rlnas.files import typed
+from rlnas.files.typed import Damaged
 from rlnas.nn.network import ARRAYS, MAX_STEPS, SparseNetwork
 from rlnas.nn.training import evaluate
 from rlnas.scoring import reference_weights, score
@@ -91,13 +91,13 @@ def restore(state: TrainingState, model: Any, env: DesignEnv, total: int) -> Non
         Damaged: no such training can have had the state.
     """
     arrays = dict(state.arrays)
-    learner, log, environments, best, generators = expected.fields(state.facts, *_FACTS)
+    learner, log, environments, best, generators = typed.fields(state.facts, *_FACTS)
     _restore_learner(model, arrays, learner, total)
     _restore_log(model, arrays, log)
     _restore_environments(model, arrays, environments, best, env)
     _restore_generators(arrays, generators)
     if arrays:
-        raise Damaged(f"array {expected.shown(min(arrays))} belongs to no part of a training")
+        raise Damaged(f"array {typed.shown(min(arrays))} belongs to no part of a training")
 
 
 # --- the policy, its optimiser, how often they were updated ---
@@ -112,22 +112,22 @@ def _take_learner(model: Any, arrays: Arrays) -> dict[str, int]:
 
 
 def _restore_learner(model: Any, arrays: Arrays, facts: Any, total: int) -> None:
-    timesteps, passes = expected.fields(facts, "timesteps", "passes")
-    model.num_timesteps = expected.whole(timesteps, high=total - 1)
+    timesteps, passes = typed.fields(facts, "timesteps", "passes")
+    model.num_timesteps = typed.whole(timesteps, high=total - 1)
     updates, rest = divmod(model.num_timesteps, model.n_steps * model.n_envs)
     if rest:
         raise Damaged(f"{model.num_timesteps} steps are no whole number of rollouts")
-    model._n_updates = expected.whole(passes, high=updates * model.n_epochs)
+    model._n_updates = typed.whole(passes, high=updates * model.n_epochs)
     steepest = 1.01 * model.max_grad_norm  # no element of a gradient is larger
 
     def like(weights: torch.Tensor, name: str, low: float, high: float) -> torch.Tensor:
         shape = tuple(weights.shape)
-        return torch.from_numpy(expected.array(arrays, name, np.float32, shape, low, high))
+        return torch.from_numpy(typed.array(arrays, name, np.float32, shape, low, high))
 
     for name, weights in model.policy.named_parameters():
         weights.data.copy_(like(weights, f"policy/{name}", -MAX_WEIGHT, MAX_WEIGHT))
         if updates:
-            step = expected.array(arrays, f"step/{name}", np.float32, (), 1, MAX_STEPS)
+            step = typed.array(arrays, f"step/{name}", np.float32, (), 1, MAX_STEPS)
             model.policy.optimizer.state[weights] = {
                 "step": torch.from_numpy(step),
                 "exp_avg": like(weights, f"exp_avg/{name}", -steepest, steepest),
@@ -150,24 +150,24 @@ def _take_log(model: Any, arrays: Arrays) -> dict[str, Any]:
 
 
 def _restore_log(model: Any, arrays: Arrays, facts: Any) -> None:
-    returns = expected.array(arrays, "episodes/r", np.float32, (-1,))
-    lengths = expected.array(arrays, "episodes/l", np.int32, returns.shape, 1)
+    returns = typed.array(arrays, "episodes/r", np.float32, (-1,))
+    lengths = typed.array(arrays, "episodes/l", np.int32, returns.shape, 1)
     window = model._stats_window_size
     if len(returns) > window:
         raise Damaged(f"{len(returns)} episodes are remembered: expected at most {window}")
     episodes = zip(returns, lengths, strict=True)
     model.ep_info_buffer = deque(({"r": r, "l": n, "t": 0.0} for r, n in episodes), window)
     model.ep_success_buffer = deque(maxlen=window)
-    for name, entry in expected.mapping(facts).items():
-        count, excluded = expected.fields(entry, "count", "excluded")
-        value = expected.taken(arrays, f"log/{name}")
+    for name, entry in typed.mapping(facts).items():
+        count, excluded = typed.fields(entry, "count", "excluded")
+        value = typed.take(arrays, f"log/{name}")
         # Where all returns are equal, the explained variance is NaN.
         if value.shape or value.dtype.kind not in "if" or not _NAME.fullmatch(name):
-            raise Damaged(f"{expected.shown(name)} has no name or no value that a log can have")
+            raise Damaged(f"{typed.shown(name)} has no name or no value that a log can have")
         model.logger.name_to_value[name] = value[()]
-        model.logger.name_to_count[name] = expected.whole(count)
+        model.logger.name_to_count[name] = typed.whole(count)
         model.logger.name_to_excluded[name] = tuple(
-            expected.like(each, "") for each in expected.listed(excluded)
+            typed.like(each, "") for each in typed.listed(excluded)
         )
 
 
@@ -190,16 +190,16 @@ def _take_environments(model: Any, arrays: Arrays) -> tuple[list[Any], dict[str,
 def _restore_environments(
     model: Any, arrays: Arrays, states: Any, best: Any, env: DesignEnv
 ) -> None:
-    index, sizes, steps, info = expected.fields(best, "environment", "layer_sizes", "steps", "info")
-    parts = {name: expected.taken(arrays, f"best/{name}") for name in ARRAYS}
-    layers = tuple(expected.whole(size, 1) for size in expected.listed(sizes))
-    network = SparseNetwork(layers, **parts, steps=expected.whole(steps, high=MAX_STEPS))
+    index, sizes, steps, info = typed.fields(best, "environment", "layer_sizes", "steps", "info")
+    parts = {name: typed.take(arrays, f"best/{name}") for name in ARRAYS}
+    layers = tuple(typed.whole(size, 1) for size in typed.listed(sizes))
+    network = SparseNetwork(layers, **parts, steps=typed.whole(steps, high=MAX_STEPS))
     bests: list[Design | None] = [None] * model.n_envs
-    bests[expected.whole(index, high=model.n_envs - 1)] = _checked_design(network, info, env)
+    bests[typed.whole(index, high=model.n_envs - 1)] = _checked_design(network, info, env)
     monitor = _monitor(model.env)
     venv: Any = monitor.venv
     replayed: list[Replayed] = venv.restore(
-        [Moment(*each) for each in zip(expected.listed(states, model.n_envs), bests, strict=True)]
+        [Moment(*each) for each in zip(typed.listed(states, model.n_envs), bests, strict=True)]
     )
     model._last_obs = np.stack([each.observation for each in replayed])
     monitor.episode_lengths = np.array([each.rewards.size for each in replayed], np.int32)
@@ -218,8 +218,8 @@ def _checked_design(network: SparseNetwork, facts: Any, env: DesignEnv) -> Desig
     _, pattern = env.reset(seed=0)
     pattern |= env.words
     names = [name for name in pattern if name != _MASK]
-    values = zip(names, expected.fields(facts, *names), strict=True)
-    info = {name: expected.like(value, pattern[name]) for name, value in values}
+    values = zip(names, typed.fields(facts, *names), strict=True)
+    info = {name: typed.like(value, pattern[name]) for name, value in values}
     try:
         network.check()
         losses = [
@@ -263,13 +263,13 @@ def _take_generators(arrays: Arrays) -> dict[str, Any]:
 
 
 def _restore_generators(arrays: Arrays, facts: Any) -> None:
-    position, has_gauss, gauss = expected.fields(facts, "position", "has_gauss", "gauss")
-    words = expected.array(arrays, "numpy", np.uint32, (_MT_WORDS,))
-    expected.whole(position, high=_MT_WORDS)  # NumPy would read beyond the words
-    expected.whole(has_gauss, high=1)
-    expected.number(gauss)
+    position, has_gauss, gauss = typed.fields(facts, "position", "has_gauss", "gauss")
+    words = typed.array(arrays, "numpy", np.uint32, (_MT_WORDS,))
+    typed.whole(position, high=_MT_WORDS)  # NumPy would read beyond the words
+    typed.whole(has_gauss, high=1)
+    typed.number(gauss)
     shape = tuple(torch.get_rng_state().shape)
-    content = expected.array(arrays, "torch", np.uint8, shape)
+    content = typed.array(arrays, "torch", np.uint8, shape)
     check_torch_generator(content)
     torch.set_rng_state(torch.from_numpy(content))
     np.random.set_state(("MT19937", words, position, has_gauss, gauss))  # noqa: NPY002

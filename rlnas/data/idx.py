@@ -1,6 +1,6 @@
-"""IDX files, the format of MNIST and Fashion-MNIST: find them, verify them, read them.
+"""IDX files, the format of MNIST and Fashion-MNIST: finding, verifying and reading them.
 
-Every byte handed on is verified by SHA-256, whatever folder, mirror or package it came from.
+Every byte is verified by SHA-256, whatever folder, mirror or package it comes from.
 Sources: the MNIST database by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, whose page
 defines the format; Fashion-MNIST, Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747.
 """
@@ -47,9 +47,7 @@ class IdxSet:
 
     name: str
     title: str
-    folders: tuple[
-        str, ...
-    ]  # what it is called below a data root; `rlnas.data.download` creates the first
+    folders: tuple[str, ...]  # names below a data root; `rlnas.data.download` creates the first
     files: tuple[IdxFile, ...]  # train images, train labels, test images, test labels
     mirrors: tuple[str, ...]  # addresses below which the files are, as <name>.gz
     system_folder: str | None = None  # where an operating system's package installs it
@@ -123,11 +121,12 @@ def read(
         data_dir: A folder that holds the four files, or a folder named after the data set.
 
     Returns:
-        Train images, train labels, test images, test labels: read-only uint8 arrays, images
-        [samples, pixels] with the pixels row by row, labels [samples].
+        Training images, training labels, test images, test labels: read-only uint8 arrays, images
+        `[samples, pixels]` with the pixels row by row, labels `[samples]`.
 
     Raises:
-        InputError: If the name is unknown, or files are missing, damaged or not the published.
+        InputError: If the name is unknown, or files are missing, damaged or not the published
+            ones.
     """
     idx_set = lookup(name)
     folder = find(idx_set, data_dir)
@@ -171,10 +170,10 @@ def _locate(file: IdxFile, folder: Path) -> Path | None:
 
 
 def find(idx_set: IdxSet, data_dir: str | os.PathLike[str] | None) -> Path:
-    """The first folder with all four files, in the order that `read` gives.
+    """The first folder with all four files, in the order of `read`.
 
     Raises:
-        InputError: If there is none.
+        InputError: If no folder has all four files.
     """
     looked = []
     for folder in _folders(idx_set, data_dir):
@@ -194,12 +193,12 @@ def read_file(idx_set: IdxSet, file: IdxFile, folder: Path) -> bytes:
     """The uncompressed, verified bytes of one file, plain or ``.gz``, in a folder.
 
     Raises:
-        InputError: If it is missing, damaged or not the published file.
+        InputError: If the file is missing, damaged or not the published one.
     """
     path = _locate(file, folder) or folder / file.name
     with open_regular(path) as stream:
         try:
-            return verified(idx_set, file, stream, str(path))
+            return read_verified(idx_set, file, stream, str(path))
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror}") from None
         except InputError as error:
@@ -207,8 +206,18 @@ def read_file(idx_set: IdxSet, file: IdxFile, folder: Path) -> bytes:
             raise InputError(f"{error}; {advice}") from None
 
 
-def verified(idx_set: IdxSet, file: IdxFile, stream: IO[bytes], label: str) -> bytes:
-    """The uncompressed bytes of `stream`, once they are known to be the published `file`."""
+def read_verified(idx_set: IdxSet, file: IdxFile, stream: IO[bytes], label: str) -> bytes:
+    """The uncompressed bytes of a stream that must be a published file.
+
+    Args:
+        idx_set: The data set.
+        file: The published file.
+        stream: The content, plain or compressed with gzip.
+        label: What the stream is called in messages.
+
+    Raises:
+        InputError: If the content is not the published file.
+    """
     raw = _inflate(stream, file.size, label)
     magic = file.header[:4]
     if raw[:4] != magic:
@@ -228,9 +237,9 @@ def verified(idx_set: IdxSet, file: IdxFile, stream: IO[bytes], label: str) -> b
 
 
 def _inflate(stream: IO[bytes], size: int, label: str) -> bytes:
-    """At most `size` + 1 bytes, so that no file, however made, can exhaust the memory.
+    """At most `size` + 1 uncompressed bytes, so that no file can exhaust the memory.
 
-    Whether it is compressed is told by content: some servers and browsers unpack on the way.
+    Compression is detected from the content: some servers and browsers unpack on the way.
     """
     compressed = stream.read(2) == b"\x1f\x8b"
     stream.seek(0)

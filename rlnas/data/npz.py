@@ -1,21 +1,42 @@
-"""Reading arrays from an `.npz` file that may be anything."""
+"""Arrays in `.npz` files: written atomically, and read from files that may be anything."""
 
-from collections.abc import Iterable
-from typing import IO
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any
 from zipfile import ZipFile
 
 import numpy as np
+from numpy.typing import NDArray
+
+from rlnas.files.atomic import replace_file
 
 
-def read_arrays(stream: IO[bytes], names: Iterable[str]) -> dict[str, np.ndarray]:
-    """The arrays of these names; those that the file has not are left out. Nothing is unpickled.
+def write_arrays(path: str | Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write a compressed file, without pickle.
 
     Args:
-        stream: of an open file.
-        names: of arrays.
+        path: Path of the file.
+        arrays: The arrays by name.
 
     Raises:
-        ValueError: the file is damaged, something else, or a member is no plain array.
+        InputError: If the file cannot be written.
+    """
+    stream = io.BytesIO()
+    # For all that types tell, an array might be named as the flag `allow_pickle` is.
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    replace_file(path, stream.getvalue())
+
+
+def read_arrays(stream: IO[bytes], names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Read those of the named arrays that the file has. Nothing is unpickled.
+
+    Args:
+        stream: The open file.
+        names: Names of arrays.
+
+    Raises:
+        ValueError: If the file is damaged or no `.npz` file, or a member is no plain array.
     """
     try:
         file = np.load(stream, allow_pickle=False)
@@ -30,6 +51,6 @@ def read_arrays(stream: IO[bytes], names: Iterable[str]) -> dict[str, np.ndarray
 
 
 def names_of(stream: IO[bytes]) -> list[str]:
-    """The names of all arrays in a file that `read_arrays` could read."""
+    """Names of all arrays in a file that `read_arrays` could read."""
     with ZipFile(stream) as file:
         return [name.removesuffix(".npy") for name in file.namelist()]

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import isqrt
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,32 +15,44 @@ from rlnas.read_only import ReadOnlyArrays
 SMALLEST_IMAGE = 8
 """Pixels along a side: uint8 features that are a square of at least this are taken for an image."""
 
-_FARTHEST = 1e15  # standardised values up to here have finite squares and sums of squares
+_FARTHEST = 1e15  # standardized values up to here have finite squares and sums of squares
 _SMALLEST_STD = 1e-30  # below, a feature counts as constant: 1/std would near float32's limit
-_COARSE = 1e-4  # of a deviation: float32 steps that are larger lose too much of a column
-_RATIO = 50  # between the widths of two ranges that are far from one another
-_FEW = 10  # rows, of which the range is too narrow by chance
+_COARSE = 1e-4  # standard deviations; float32 steps larger than this lose too much of a column
+_RATIO = 50  # ratio of the widths of two ranges that counts as far
+_FEW = 10  # with fewer rows a range may be narrow by chance
 
 _log = logging.getLogger("rlnas")
 
 
+class PreprocessingRecord(TypedDict):
+    """A `Preprocessing` as JSON values."""
+
+    offset: list[float]
+    mean: list[float]
+    scale: list[float]
+    low: list[float]
+    high: list[float]
+    pixels: bool
+    class_names: tuple[str, ...]
+    feature_names: tuple[str, ...] | None
+
+
 @dataclass(frozen=True, eq=False)
 class Preprocessing(ReadOnlyArrays):
-    """How raw features are standardised, and what features and classes are called.
+    """How raw features are standardized, and what features and classes are called.
 
-    An input of a network is `(float32(feature - offset) - mean) * scale`. The offset is zero but
-    for columns such as 1e8 + N(0, 1), of which float32 would hold too little: these are given less
-    their mean.
+    An input of a network is `(float32(feature - offset) - mean) * scale`. The offset is zero except
+    for columns such as 1e8 + N(0, 1), which float32 cannot resolve: it is their mean.
 
     Attributes:
-        offset: float64 `[n_features]`.
-        mean: float32 `[n_features]`, of `feature - offset` over the training samples.
-        scale: float32 `[n_features]`, positive and finite.
-        low: float64 `[n_features]`, the smallest raw value of the training samples.
-        high: float64 `[n_features]`, the largest.
-        pixels: whether all features share one scale.
-        class_names: one for each class.
-        feature_names: one for each feature; None if they have no names.
+        offset: Subtracted in double precision, float64 `[n_features]`.
+        mean: Mean of `feature - offset` over the training samples, float32 `[n_features]`.
+        scale: Reciprocal of the standard deviation, float32 `[n_features]`, positive and finite.
+        low: Smallest raw value in the training samples, float64 `[n_features]`.
+        high: Largest raw value in the training samples, float64 `[n_features]`.
+        pixels: Whether all features share one scale.
+        class_names: The name of each class.
+        feature_names: The name of each feature; None if features have no names.
     """
 
     offset: NDArray[np.float64]
@@ -63,23 +75,23 @@ class Preprocessing(ReadOnlyArrays):
         return len(self.class_names)
 
     def stored(self, raw: NDArray[Any]) -> NDArray[Any]:
-        """Raw samples in the form that training keeps: uint8, or float32 less the offset.
+        """Raw samples as a `Dataset` stores them: uint8, or float32 minus the offset.
 
         Args:
-            raw: uint8 or float64 `[samples, n_features]`.
+            raw: Samples, uint8 or float64 `[samples, n_features]`.
 
         Returns:
-            uint8 or float32, C-contiguous; `(stored - mean) * scale` are the inputs.
+            The samples, uint8 or float32, C-contiguous; `(stored - mean) * scale` are the inputs.
         """
         if raw.dtype == np.uint8:
             return raw
         return np.ascontiguousarray(raw - self.offset if self.offset.any() else raw, np.float32)
 
     def check_names(self, names: Sequence[str] | None) -> None:
-        """Raise `InputError` if features are named otherwise, or stand in another order.
+        """Raise `InputError` if features have other names or another order.
 
         Args:
-            names: of the features that are given; None if they have no names.
+            names: Names of the given features; None if they have no names.
         """
         if names is None or self.feature_names is None or tuple(names) == self.feature_names:
             return
@@ -102,10 +114,10 @@ class Preprocessing(ReadOnlyArrays):
         than 50 times wider, or (of at least 10 rows) 50 times narrower, but not constant.
 
         Args:
-            raw: `[samples, n_features]`.
+            raw: Samples, `[samples, n_features]`.
 
         Returns:
-            One text for each such column: its name, its range, and that of training.
+            One text for each such column: its name, its range, and its range in training.
         """
         low, high = raw.min(axis=0).astype(float), raw.max(axis=0).astype(float)
         median = np.median(raw, axis=0)
@@ -121,29 +133,34 @@ class Preprocessing(ReadOnlyArrays):
             for k in np.flatnonzero(far)
         ]
 
-    def drawn(self, count: int) -> NDArray[np.float64]:
-        """Made-up samples `[count, n_features]`, the same each time, in the ranges of training."""
+    def random_samples(self, count: int) -> NDArray[np.float64]:
+        """Random samples in the ranges of training, `[count, n_features]`, the same every time."""
         rng = np.random.default_rng(0)
         return rng.uniform(self.low, self.high, (count, self.n_features))
 
     def name(self, column: int) -> str:
-        """What a feature is called in messages."""
+        """Name of a feature in messages."""
         return self.feature_names[column] if self.feature_names else f"column {column}"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> PreprocessingRecord:
         """Everything as JSON values; floats keep all of their bits."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
-            name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in values.items()
+            "offset": self.offset.tolist(),
+            "mean": self.mean.tolist(),
+            "scale": self.scale.tolist(),
+            "low": self.low.tolist(),
+            "high": self.high.tolist(),
+            "pixels": self.pixels,
+            "class_names": self.class_names,
+            "feature_names": self.feature_names,
         }
 
     @classmethod
     def from_json(cls, values: Any) -> "Preprocessing":
-        """What `as_json` gave.
+        """The preprocessing that `as_json` described.
 
         Raises:
-            InputError: the values describe no preprocessing.
+            InputError: If the values describe no preprocessing.
         """
         try:
             types = {"offset": float, "mean": np.float32, "scale": np.float32, "low": float}
@@ -183,24 +200,24 @@ def fit(
     class_names: tuple[str, ...],
     feature_names: tuple[str, ...] | None,
 ) -> tuple[Preprocessing, NDArray[Any]]:
-    """Measure training samples.
+    """Fit a preprocessing to training samples.
 
-    Each feature is divided by its own standard deviation, a constant one by 1, so that it becomes
-    0. Pixels have one unit: all are divided by their pooled standard deviation about their means,
-    so that those that are hardly ever on are not blown up.
+    Each feature is divided by its own standard deviation; a constant feature is divided by 1 and
+    becomes 0. Pixels have one unit: all are divided by their pooled standard deviation about their
+    means, so that pixels that are rarely on are not amplified.
 
     Args:
-        raw: uint8 or float64 `[samples, n_features]`, of all splits.
-        train: int32 `[n]`, which of them are measured.
-        pixels: whether features are pixels; None: uint8 features that are a square image are.
-        class_names: see `Preprocessing`.
-        feature_names: see `Preprocessing`.
+        raw: Samples of all splits, uint8 or float64 `[samples, n_features]`.
+        train: Indices of the training samples, int32 `[n]`.
+        pixels: Whether features are pixels; None if uint8 features that are a square image are.
+        class_names: See `Preprocessing`.
+        feature_names: See `Preprocessing`.
 
     Returns:
-        The preprocessing, and all samples as it stores them (`Preprocessing.stored`).
+        The preprocessing, and all samples as `Preprocessing.stored` returns them.
 
     Raises:
-        InputError: a value is so far from the training mean that training would overflow.
+        InputError: If a value is so far from the training mean that training would overflow.
     """
     if pixels is None:
         pixels = raw.dtype == np.uint8 and is_image(raw.shape[1])
@@ -231,7 +248,7 @@ def fit(
 
 
 def is_image(n_features: int) -> bool:
-    """Whether so many features can be a square image of one channel."""
+    """Whether this number of features can be a square image with one channel."""
     side = isqrt(n_features)
     return side >= SMALLEST_IMAGE and side**2 == n_features
 
@@ -239,7 +256,7 @@ def is_image(n_features: int) -> bool:
 def _offset(
     raw: NDArray[Any], train: NDArray[np.int32], low: NDArray[Any], high: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """The mean of columns of which float32 would hold too little, zero elsewhere."""
+    """Mean of the columns that float32 cannot resolve, zero for the others."""
     mean, variance = _moments(raw, train)
     step = np.finfo(np.float32).eps * np.maximum(np.abs(low), np.abs(high))
     return np.where((low < high) & (step > _COARSE * np.sqrt(variance)), mean, 0.0)

@@ -1,4 +1,4 @@
-"""Where samples come from: a name, an `.npz` file or arrays; read and checked, not yet split.
+"""Sources of samples: a name, an `.npz` file or arrays; read and checked, not yet split.
 
 The names in `NAMES` are scikit-learn's copies of three UCI data sets (digits: Alpaydin and Kaynak;
 wine: Aeberhard and Forina; breast_cancer: Wolberg, Street and Mangasarian), and MNIST and
@@ -13,23 +13,24 @@ import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rlnas.data import idx, synthetic
+from rlnas.data.arrays import check_pair, column_names
 from rlnas.data.npz import names_of, read_arrays
-from rlnas.data.validation import checked_pair, column_names
 from rlnas.errors import InputError
+from rlnas.files.json_schema import COUNT, TEXT, list_of
 from rlnas.files.reading import open_regular
 
 EMBEDDED = ("digits", "wine", "breast_cancer")
 NAMES: tuple[str, ...] = (*EMBEDDED, *idx.SETS)
-"""The data sets that are known by name."""
+"""Names of the data sets."""
 
 Arrays = tuple[ArrayLike, ArrayLike]
-"""`(X, y)`: samples `[samples, features]`, and their labels `[samples]`, whole numbers from 0."""
+"""`(X, y)`: samples `[samples, features]` and labels `[samples]`, whole numbers from 0."""
 
 _log = logging.getLogger("rlnas")
 
@@ -37,26 +38,41 @@ _SPLITS = ("", "_val", "_test")
 _ABOUT = ("feature_names", "class_names", "pixels")
 
 
+class SourceRecord(TypedDict, total=False):
+    """Where samples come from: `name`, or `path` and `absolute`, or `arrays`.
+
+    Attributes:
+        name: Name of a data set, see `read`.
+        path: Path of a file, as it was given.
+        absolute: Absolute path of the file.
+        arrays: Numbers of samples and features of arrays that were given.
+    """
+
+    name: Annotated[str, TEXT]
+    path: Annotated[str, TEXT]
+    absolute: Annotated[str, TEXT]
+    arrays: Annotated[list[int], list_of(COUNT, 2)]
+
+
 @dataclass(frozen=True, eq=False)
 class RawData:
     """Samples as they were given, in one array: for training, then validation, then test.
 
     Attributes:
-        name: what they are called in tables and file names.
-        source: where they come from, JSON values: `{"name": ...}`, `{"path": ..., "absolute":
-            ...}` or `{"arrays": [samples, features]}`.
-        features: uint8 or float64 `[samples, n_features]`, C-contiguous.
-        labels: int32 `[samples]`, from 0.
-        n_validation: how many were given for validation.
-        n_test: how many were given for the test.
-        held_out: how many to hold out for validation; None for a share.
-        feature_names: one for each feature; None if there are none.
-        class_names: one for each class; None if there are none.
-        pixels: whether features are pixels; None if that is to be told from the data.
+        name: Name of the data set in tables and file names.
+        source: Where the samples come from.
+        features: The samples, uint8 or float64 `[samples, n_features]`, C-contiguous.
+        labels: The class of each sample, from 0, int32 `[samples]`.
+        n_validation: Number of samples given for validation.
+        n_test: Number of samples given for the test.
+        held_out: Number of samples to hold out for validation; None for a share.
+        feature_names: The name of each feature; None if there are no names.
+        class_names: The name of each class; None if there are no names.
+        pixels: Whether features are pixels; None if that is to be inferred from the data.
     """
 
     name: str
-    source: dict[str, Any]
+    source: SourceRecord
     features: NDArray[Any]
     labels: NDArray[np.int32]
     n_validation: int = 0
@@ -68,10 +84,10 @@ class RawData:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the samples, in hexadecimal: of the features row by row, then of the labels.
+        """SHA-256 of the features row by row, then the labels, in hexadecimal.
 
-        uint8 features count as they are, others as little-endian float64; labels as little-endian
-        int32.
+        uint8 features are hashed unchanged, others as little-endian float64; labels as
+        little-endian int32.
         """
         found = hashlib.sha256()
         as_they_are = self.features.dtype == np.uint8
@@ -82,7 +98,7 @@ class RawData:
 
 
 Source = str | os.PathLike[str] | Arrays | RawData
-"""What `read` takes."""
+"""Anything that `read` can read."""
 
 
 def read(source: Source, data_dir: str | os.PathLike[str] | None = None) -> RawData:
@@ -91,8 +107,8 @@ def read(source: Source, data_dir: str | os.PathLike[str] | None = None) -> RawD
     Args:
         source: One of `NAMES`; ``synthetic:SEED``, ``varied:SEED``, ``images:SEED`` or
             ``heldout:SEED``, see `rlnas.data.synthetic.generate`; the path of an ``.npz`` file; a
-            tuple ``(X, y)`` with X [samples, features] and y [samples] whole numbers from 0; or
-            `RawData`, which are returned as they are. An ``.npz`` file holds the arrays ``X`` and
+            tuple ``(X, y)`` with X `[samples, features]` and y `[samples]`, whole numbers from 0;
+            or `RawData`, which is returned unchanged. An ``.npz`` file holds the arrays ``X`` and
             ``y`` and, if wanted, ``X_val`` and ``y_val``, ``X_test`` and ``y_test``,
             ``feature_names``, ``class_names``, and ``pixels`` (whether features are pixels, which
             share one scale; by default square images of uint8 are taken for pixels).
@@ -106,7 +122,7 @@ def read(source: Source, data_dir: str | os.PathLike[str] | None = None) -> RawD
     if isinstance(source, RawData):
         return source
     if isinstance(source, tuple) and len(source) == 2:
-        features, labels = checked_pair(*source)
+        features, labels = check_pair(*source)
         names = column_names(source[0])
         shape = list(features.shape)
         return RawData("arrays", {"arrays": shape}, features, labels, feature_names=names)
@@ -134,15 +150,15 @@ def _unknown(text: str) -> str:
 
 
 def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> RawData:
-    source = {"name": name}
+    source: SourceRecord = {"name": name}
     if name in idx.SETS:
         images, labels, test_images, test_labels = idx.read(name, data_dir)
         pair = np.concatenate([images, test_images]), np.concatenate([labels, test_labels])
         facts: dict[str, Any] = {"n_test": len(test_images), "held_out": len(images) // 6}
         class_names = idx.SETS[name].class_names
-        return RawData(name, source, *checked_pair(*pair), **facts, class_names=class_names)
+        return RawData(name, source, *check_pair(*pair), **facts, class_names=class_names)
     if name.startswith(synthetic.PREFIXES):
-        return RawData(name, source, *checked_pair(*synthetic.generate(name)))
+        return RawData(name, source, *check_pair(*synthetic.generate(name)))
     import sklearn.datasets  # here, since its import takes 1 s
 
     bunch = getattr(sklearn.datasets, f"load_{name}")()
@@ -151,7 +167,7 @@ def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> RawData:
     return RawData(
         name,
         source,
-        *checked_pair(features, bunch.target),
+        *check_pair(features, bunch.target),
         feature_names=None if digits else tuple(map(str, bunch.feature_names)),
         class_names=tuple(map(str, bunch.target_names)),
     )
@@ -165,7 +181,7 @@ def _read_npz(text: str) -> RawData:
     if absent := [name for name in wanted if name not in arrays]:
         rule = "save X and y, and both or none of X_val and y_val, and of X_test and y_test"
         raise InputError(f"{path} has no array {absent[0]}: {rule}")
-    parts = [checked_pair(arrays[f"X{s}"], arrays[f"y{s}"], s) for s in given]
+    parts = [check_pair(arrays[f"X{s}"], arrays[f"y{s}"], s) for s in given]
     for suffix, (features, labels) in zip(given, parts, strict=True):
         if features.shape[1] != parts[0][0].shape[1]:
             raise InputError(
@@ -183,11 +199,11 @@ def _read_npz(text: str) -> RawData:
         sizes.get("_val", 0),
         sizes.get("_test", 0),
     )
-    return _described(made, arrays, path)
+    return _with_metadata(made, arrays, path)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz` file that have a meaning; others are named in a warning."""
+    """The known arrays of an `.npz` file; a warning names the others."""
     known = {f"{letter}{suffix}" for suffix in _SPLITS for letter in "Xy"} | set(_ABOUT)
     if not os.path.exists(path):  # false for a name that is too long, too
         raise InputError(f"{path} does not exist: check the path")
@@ -205,8 +221,8 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _described(data: RawData, arrays: dict[str, NDArray[Any]], path: Path) -> RawData:
-    """The data with what a file says about its features and classes."""
+def _with_metadata(data: RawData, arrays: dict[str, NDArray[Any]], path: Path) -> RawData:
+    """The data with the names of features and classes, and `pixels`, from its file."""
     facts: dict[str, Any] = {}
     counts = {"feature_names": data.features.shape[1], "class_names": int(data.labels.max()) + 1}
     for name, count in counts.items():

@@ -1,4 +1,4 @@
-"""Which samples are for training, for validation and for the one test: the same in every run."""
+"""Splits of samples for training, validation and test, which are the same in every run."""
 
 import logging
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rlnas.errors import InputError
 
 MIN_TRAIN_SAMPLES = 32
-"""The smallest batch that training may be left with: fewer training samples are refused."""
+"""Smallest number of training samples, which is a batch; fewer are refused."""
 
 Rows = NDArray[np.int32]
 
@@ -19,25 +19,25 @@ _SPLIT_SEED = 0
 def split(
     labels: NDArray[np.int32], n_validation: int, n_test: int, held_out: int | None = None
 ) -> tuple[Rows, Rows, Rows]:
-    """Training, validation and test rows of labelled samples.
+    """Split labelled samples for training, validation and test.
 
-    Given validation and test samples stay what they are, in their order. Where there are none, a
-    fifth of the other samples each is held out (a quarter for validation beside a given test set),
-    shuffled and stratified by class. Where stratifying is impossible, because a class has one
-    sample or there are more classes than places in a split, that split is drawn without regard to
-    class.
+    Given validation and test samples keep their purpose and order. If there are none, a fifth of
+    the other samples is held out for each (a quarter for validation beside a given test set),
+    shuffled and stratified by class. If stratifying is impossible, because a class has one sample
+    or there are more classes than places in a split, that split is drawn regardless of class.
 
     Args:
-        labels: int32 `[samples]`; the given validation samples come last but for the test samples.
-        n_validation: number of given validation samples.
-        n_test: number of given test samples.
-        held_out: number of samples to hold out for validation instead of the share above.
+        labels: Classes, int32 `[samples]`: first the samples to split, then the given validation
+            samples, then the given test samples.
+        n_validation: Number of given validation samples.
+        n_test: Number of given test samples.
+        held_out: Number of samples to hold out for validation; by default the share above.
 
     Returns:
-        Three int32 arrays of row numbers.
+        The row numbers of the training, validation and test samples, int32.
 
     Raises:
-        InputError: fewer than `MIN_TRAIN_SAMPLES` samples are left for training.
+        InputError: If fewer than `MIN_TRAIN_SAMPLES` samples are left for training.
     """
     rows = np.arange(len(labels), dtype=np.int32)
     n_given = len(labels) - n_validation - n_test
@@ -64,7 +64,7 @@ def _hold_out(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Shuffle `rows` into all but `size` and `size` of them, stratified if that is possible.
 
-    The outcome is that of scikit-learn's `train_test_split`, which takes 1 s to import.
+    The result equals that of scikit-learn's `train_test_split`, which takes 1 s to import.
     """
     rng = np.random.RandomState(_SPLIT_SEED)
     present, strata, counts = np.unique(labels[rows], return_inverse=True, return_counts=True)
@@ -88,7 +88,7 @@ def _hold_out(
 def _apportion(counts: NDArray[np.intp], size: int, rng: np.random.RandomState) -> NDArray[np.intp]:
     """Shares of classes in a sample: rounded down, the largest remainders up, ties at random."""
     exact = counts / counts.sum() * size
-    shares = np.floor(exact).astype(int)
+    shares: NDArray[np.intp] = np.floor(exact).astype(np.intp)
     remainders = exact - shares
     missing = size - shares.sum()
     for remainder in np.unique(remainders)[::-1]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rlnas.errors import InputError
 
 _TRAINING, _VARIED, _IMAGES, _HELD_OUT = PREFIXES = "synthetic:", "varied:", "images:", "heldout:"
-"""How the names of the problems begin; the seed follows."""
+"""Beginnings of the names of problems; the seed follows."""
 
 TRAINING_FAMILY: tuple[str, ...] = (
     "digits",
@@ -22,13 +22,13 @@ TRAINING_FAMILY: tuple[str, ...] = (
 """The tasks that `rlnas/Mixed-v0` draws from."""
 
 VARIED_FAMILY: tuple[str, ...] = tuple(f"{_VARIED}{seed}" for seed in range(256))
-"""More tasks to train on, larger ones, in which a linear classifier does badly."""
+"""Larger tasks to train on, on which a linear classifier does badly."""
 
 IMAGE_FAMILY: tuple[str, ...] = tuple(f"{_IMAGES}{seed}" for seed in range(96))
-"""More tasks to train on: small images, in which neighbours are alike and corners are empty."""
+"""Small images to train on, in which neighbouring pixels are alike and corners are empty."""
 
 HELD_OUT_FAMILY: tuple[str, ...] = tuple(f"{_HELD_OUT}{seed}" for seed in range(16))
-"""Tasks of other kinds, for evaluating what was trained on `TRAINING_FAMILY`."""
+"""Other kinds of tasks, for evaluating a policy that was trained on `TRAINING_FAMILY`."""
 
 FAMILIES = {
     "mixed": TRAINING_FAMILY,
@@ -45,19 +45,19 @@ _Problem = tuple[NDArray[Any], NDArray[Any]]
 
 
 def generate(name: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Generate the problem of a name.
+    """Generate the problem with a given name.
 
-    ``synthetic:SEED`` are Gaussian clusters on the corners of a hypercube, up to four to a class,
+    ``synthetic:SEED`` has Gaussian clusters on the corners of a hypercube, up to four per class,
     among linear combinations of their coordinates and useless features (Guyon 2003, as
-    scikit-learn makes them). ``images:SEED`` are pen strokes of 8 x 8 to 28 x 28 pixels, one to
-    three shapes to a class, each sample bent a little. The others are problems in few dimensions
-    that some of the features mix. ``varied:SEED`` are, in turn, Gaussian blobs, of which several
-    belong to a class, the parts of a function (Friedman 1991), and those of a sum of products.
-    ``heldout:SEED`` are nested shells around the origin, interleaved spirals, and the classes that
-    a random network tells apart. The seed decides everything else: 4 to 128 features (but for
-    images), 2 to 10 classes of about the same size, 600 to 2,500 samples (1,000 to 10,000 in
-    ``varied`` and ``images``), up to 10 % of random labels (none in half of ``images``), and how
-    easily the classes are told apart.
+    scikit-learn makes them). ``images:SEED`` has images of pen strokes with 8 x 8 to 28 x 28
+    pixels, one to three shapes per class, each sample bent a little. The others are problems in few
+    dimensions, which are mixed into some of the features. ``varied:SEED`` has, depending on the
+    seed, several Gaussian blobs per class, or classes by the value of a function (Friedman 1991) or
+    of a sum of products. ``heldout:SEED`` has nested shells around the origin, interleaved spirals,
+    or classes by the outputs of a random network. The seed decides everything else: 4 to 128
+    features (except for images), 2 to 10 classes of about the same size, 600 to 2,500 samples
+    (1,000 to 10,000 in ``varied`` and ``images``), up to 10 % random labels (none in half of
+    ``images``), and how well the classes are separated.
 
     The same name gives the same bits in every process; NumPy's global state is not used.
 
@@ -66,7 +66,8 @@ def generate(name: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
             to `MAX_SEED`.
 
     Returns:
-        Features [samples, n_features] float32; labels [samples] int32, from 0 without gaps.
+        The features, float32 `[samples, n_features]`, and the labels, int32 `[samples]`, from 0
+        without gaps.
 
     Raises:
         InputError: If the seed cannot be used.
@@ -87,7 +88,7 @@ def generate(name: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
 
 
 def _seed(name: str) -> int:
-    """The seed in a name, which has one spelling only (not 07), since results are filed by it."""
+    """The seed in a name; it has one spelling only (not 07), since names identify results."""
     family, _, text = name.partition(":")
     if not re.fullmatch("0|[1-9][0-9]{0,9}", text) or int(text) > MAX_SEED:
         raise InputError(
@@ -132,13 +133,13 @@ def _embedded(
 
 
 def _partly_random(rng: np.random.RandomState, labels: NDArray[Any]) -> NDArray[Any]:
-    """Labels, of which up to 10 % are replaced by random ones."""
+    """The labels, up to 10 % of them replaced by random ones."""
     random = rng.uniform(size=labels.size) < rng.uniform(0, 0.1)
     return np.where(random, rng.randint(labels.max() + 1, size=labels.size), labels)
 
 
 def _strokes(rng: np.random.RandomState) -> _Problem:
-    """Images of Bezier curves; the control points of a shape move from sample to sample."""
+    """Images of Bezier curves; the control points of a shape differ from sample to sample."""
     n_samples, side, n_classes = (
         _log_uniform(rng, low, high) for low, high in ((1000, 10_000), (8, 28), (2, 10))
     )
@@ -160,13 +161,13 @@ def _strokes(rng: np.random.RandomState) -> _Problem:
 
 
 def _shells(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
-    """Gaussian points, told apart by their distance from the origin, as many in each class."""
+    """Gaussian points, classified by their distance from the origin, equally many per class."""
     points = rng.normal(size=(n_samples, rng.randint(2, 4)))
     return points, _equal_parts(np.square(points).sum(axis=1), n_classes)
 
 
 def _spirals(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
-    """Arms around the origin in a plane, one to a class."""
+    """Arms around the origin in a plane, one per class."""
     labels = rng.permutation(n_samples) % n_classes
     radii = np.sqrt(rng.uniform(size=n_samples)) * 2
     spread = rng.uniform(0.1, 0.25) / n_classes
@@ -176,7 +177,7 @@ def _spirals(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Pro
 
 
 def _teacher(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
-    """Gaussian points, told apart by the angle of the two outputs of a random network."""
+    """Gaussian points, classified by the angle of the two outputs of a random network."""
     points = rng.normal(size=(n_samples, rng.randint(2, 5)))
     hidden = np.tanh(points @ rng.normal(size=(points.shape[1], 32)) + rng.normal(size=32))
     outputs = hidden @ rng.normal(size=(32, 2))
@@ -184,12 +185,12 @@ def _teacher(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Pro
 
 
 def _equal_parts(values: NDArray[np.float64], n_classes: int) -> NDArray[np.intp]:
-    """Labels by size of the value, as many samples in each class."""
+    """Labels by the size of the value, equally many samples per class."""
     return values.argsort().argsort() * n_classes // len(values)
 
 
 def _blobs(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
-    """Gaussian blobs at random places, two to six of them to a class."""
+    """Gaussian blobs at random places, two to six per class."""
     n_blobs = n_classes * rng.randint(2, 7)
     centres = rng.normal(size=(n_blobs, rng.randint(2, 9)))
     blobs = rng.permutation(n_samples) % n_blobs
@@ -200,7 +201,7 @@ def _blobs(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Probl
 
 
 def _function(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
-    """Points of a cube, told apart by Friedman's function of five of their coordinates."""
+    """Points in a cube, classified by Friedman's function of five of their coordinates."""
     from sklearn.datasets import make_friedman1
 
     points, values = make_friedman1(n_samples, rng.randint(5, 9), random_state=rng)
@@ -208,7 +209,7 @@ def _function(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Pr
 
 
 def _products(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
-    """Gaussian points, told apart by products of two of their coordinates each."""
+    """Gaussian points, classified by a sum of products of two coordinates each."""
     points = rng.normal(size=(n_samples, 2 * rng.randint(1, 4)))
     return points, _equal_parts((points[:, ::2] * points[:, 1::2]).sum(axis=1), n_classes)
 
@@ -224,5 +225,5 @@ def _sizes(rng: np.random.RandomState, min_samples: int, max_samples: int) -> tu
 
 
 def _log_uniform(rng: np.random.RandomState, low: int, high: int) -> int:
-    """A whole number from `low` to `high`, each about as likely as its share of the logarithms."""
+    """A random whole number from `low` to `high`, log-uniformly distributed."""
     return int(np.exp(rng.uniform(np.log(low), np.log(high + 1))))

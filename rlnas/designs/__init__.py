@@ -1,1 +1,1 @@
-"""Designs on disk: one in a folder, or all of a run in a database."""
+"""Designs on disk: one design in a folder, or all designs of a run in a database."""

@@ -1,4 +1,4 @@
-"""`DesignDatabase`: the facts of every design that a run has evaluated, in one SQLite file."""
+"""`DesignDatabase`: facts about every design that a run has evaluated, in one SQLite file."""
 
 import json
 import sqlite3
@@ -11,41 +11,43 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.designs.one_table import reading, writing
+from rlnas.designs.sqlite_file import reading, writing
 from rlnas.errors import InputError
 from rlnas.files import json_schema
 from rlnas.files.json_files import parse_json
-from rlnas.integers import PlainIntegers, whole
 from rlnas.nn.architecture import layers_of
-from rlnas.tabular.table import non_dominated
+from rlnas.scoring import non_dominated
+from rlnas.validation import PlainIntegers, whole
 
 VERSION = 2
-"""Of the table; kept in the file as SQLite's `user_version`."""
+"""Version of the table; kept in the file as SQLite's `user_version`."""
 
 FILE = "designs.sqlite"
-"""Name of the archive in a run folder."""
+"""Name of the database in a run folder."""
 
 MOST_STEPS = 10_000
-"""Of an episode that is read."""
+"""Largest number of designs of an episode that are read."""
 
 _CHUNK = 20_000  # rows in memory at once
 
 
 @dataclass(frozen=True)
 class DesignRecord(PlainIntegers):
-    """The facts of one design; networks themselves are not kept.
+    """Facts about one design; networks themselves are not kept.
 
     Attributes:
-        timestep: of the training, when it was evaluated, over all environments.
-        environment: which one it was made in, from 0.
-        dataset: the name of its data set.
-        penalty: the price of the reference number of weights, in accuracy.
-        score, val_accuracy, val_loss: on validation samples.
-        active_weights: number of its connections.
-        layer_sizes: inputs, hidden layers, outputs.
-        action: the edit that led to it.
-        start: the state of the generator when its episode began, JSON; empty for all but the first
-            design of an episode.
+        timestep: Steps over all environments when the design was evaluated.
+        environment: Number of the environment that made the design, from 0.
+        dataset: Name of the data set.
+        penalty: Price of the reference number of weights, in accuracy.
+        score: Validation accuracy less the price of the weights.
+        val_accuracy: Accuracy on validation samples.
+        val_loss: Mean cross-entropy on validation samples, in nats.
+        active_weights: Number of connections.
+        layer_sizes: Numbers of inputs, units of each hidden layer, and outputs.
+        action: Name of the edit that led to the design.
+        start: State of the random generator when the episode began, as JSON; empty for all but the
+            first design of an episode.
     """
 
     timestep: int
@@ -62,7 +64,7 @@ class DesignRecord(PlainIntegers):
 
     @classmethod
     def of(cls, timestep: int, environment: int, info: Mapping[str, Any]) -> "DesignRecord":
-        """The design that the info of a step tells of."""
+        """The record of the design that a step evaluated, from the info of the step."""
         rest = {field.name: info[field.name] for field in fields(cls)[2:] if field.name in info}
         rest["layer_sizes"] = tuple(layers_of(info)["layer_sizes"])
         return cls(timestep, environment, **rest)
@@ -117,21 +119,21 @@ class DesignDatabase:
     Every call opens the file and closes it again, so that a run can be read while it goes on.
 
     Args:
-        path: of the file; made by the first `add`.
+        path: Path of the file; it is created by the first `add`.
     """
 
     def __init__(self, path: Path):
         self.path = path
 
     def exists(self) -> bool:
-        """Whether anything was added."""
+        """Whether any design was added."""
         return self.path.is_file() and self.path.stat().st_size > 0
 
     def add(self, designs: Iterable[DesignRecord]) -> None:
-        """Add designs, all or none; one of the same timestep and environment is replaced.
+        """Add designs, all or none; a design replaces one with its timestep and environment.
 
         Raises:
-            InputError: the file is damaged, of another version, or cannot be written to.
+            InputError: If the file is damaged, of another version, or cannot be written to.
         """
         rows = (
             tuple({**asdict(design), "layer_sizes": json.dumps(design.layer_sizes)}.values())
@@ -146,12 +148,12 @@ class DesignDatabase:
         """The designs with the highest scores, best first.
 
         Args:
-            limit: how many at the most.
-            max_weights: only designs of at most so many weights.
-            dataset: only designs for this data set.
+            limit: Largest number of designs.
+            max_weights: Only designs with at most this many weights.
+            dataset: Only designs for this data set.
 
         Raises:
-            InputError: there is no archive, or it is damaged or of another version.
+            InputError: If there is no database, or it is damaged or of another version.
         """
         limit = whole("limit", limit)
         if max_weights is not None:
@@ -166,11 +168,11 @@ class DesignDatabase:
         """The Pareto front of validation accuracy against active weights, smallest first.
 
         Args:
-            max_weights: only designs of at most so many weights.
-            dataset: only designs for this data set.
+            max_weights: Only designs with at most this many weights.
+            dataset: Only designs for this data set.
 
         Raises:
-            InputError: there is no archive, or it is damaged or of another version.
+            InputError: If there is no database, or it is damaged or of another version.
         """
         front = np.empty((0, 4))
         with self._open() as file:
@@ -182,10 +184,13 @@ class DesignDatabase:
             return [_design(file.execute(_ONE, key).fetchone()) for key in keys]
 
     def find(self, facts: Mapping[str, Any]) -> DesignRecord | None:
-        """The first design with the data set, score, loss and weights that a record tells of.
+        """The first design with a given data set, score, validation loss and number of weights.
+
+        Args:
+            facts: Contains `dataset`, `score`, `val_loss` and `active_weights`.
 
         Raises:
-            InputError: there is no archive, or it is damaged or of another version.
+            InputError: If there is no database, or it is damaged or of another version.
         """
         score, loss = float(facts["score"]), float(facts["val_loss"])
         with self._open() as file:
@@ -196,17 +201,17 @@ class DesignDatabase:
     def episode(
         self, design: DesignRecord, num_envs: int, episode_steps: int
     ) -> list[DesignRecord]:
-        """The designs of the episode that one belongs to, in order.
+        """The designs of the episode that a design belongs to, in order.
 
         Every environment evaluates one design at each step, and all episodes are equally long.
 
         Args:
-            design: one of the archive.
-            num_envs: environments that stepped at the same time.
-            episode_steps: of an episode.
+            design: A design in the database.
+            num_envs: Number of environments that stepped at the same time.
+            episode_steps: Number of steps in an episode.
 
         Raises:
-            InputError: there is no archive, or it is damaged or of another version.
+            InputError: If there is no database, or it is damaged or of another version.
         """
         episode = (design.timestep // num_envs - 1) // episode_steps
         first = (episode * episode_steps + 1) * num_envs
@@ -217,13 +222,13 @@ class DesignDatabase:
             return [_design(row) for row in islice(file.execute(_EPISODE, values), MOST_STEPS)]
 
     def extent(self, dataset: str | None = None) -> tuple[int, int]:
-        """The number of designs, and the timestep of the last one; zeros if there is none.
+        """The number of designs and the timestep of the last one, or zeros if there is none.
 
         Args:
-            dataset: only designs for this data set.
+            dataset: Only designs for this data set.
 
         Raises:
-            InputError: there is no archive, or it is damaged or of another version.
+            InputError: If there is no database, or it is damaged or of another version.
         """
         with self._open() as file:
             count, last = file.execute(_EXTENT, (2**53, dataset)).fetchone()
@@ -232,15 +237,15 @@ class DesignDatabase:
     def sample(
         self, timestep: int = 2**53, limit: int = 20_000, dataset: str | None = None
     ) -> list[tuple[int, float]]:
-        """Active weights and validation accuracy of designs in the order of the training.
+        """Active weights and validation accuracies of designs in the order of training.
 
         Args:
-            timestep: only designs up to this one.
-            limit: where there are more, every second, third, ... is left.
-            dataset: only designs for this data set.
+            timestep: Only designs up to this timestep.
+            limit: If there are more designs, only every second, third, ... is returned.
+            dataset: Only designs for this data set.
 
         Raises:
-            InputError: there is no archive, or it is damaged or of another version.
+            InputError: If there is no database, or it is damaged or of another version.
         """
         timestep, limit = whole("timestep", timestep), whole("limit", limit, 1)
         with self._open() as file:
@@ -251,9 +256,9 @@ class DesignDatabase:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """The file to read from, once everything in it but `layer_sizes` is known to be sound."""
+        """The open file; everything in it but `layer_sizes` has been checked."""
         if not self.exists():
-            raise InputError(f"there is no archive of designs at {self.path}")
+            raise InputError(f"there is no database of designs at {self.path}")
         with reading(self.path, _TABLE, VERSION) as file:
             if (row := file.execute(_UNSOUND).fetchone()) is not None:
                 raise ValueError(f"a value of timestep {row[0]!r:.40} is out of range")
@@ -263,5 +268,5 @@ class DesignDatabase:
 def _design(row: tuple[Any, ...]) -> DesignRecord:
     values = dict(zip(_NAMES, row, strict=True))
     sizes = parse_json(values["layer_sizes"])
-    json_schema.check_form(sizes, json_schema.list_of(json_schema.COUNT))
+    json_schema.check_schema(sizes, json_schema.list_of(json_schema.COUNT))
     return DesignRecord(**{**values, "layer_sizes": tuple(sizes)})

@@ -12,26 +12,26 @@ from rlnas.export.inference import Inference
 from rlnas.files.atomic import replace_file
 
 LEVELS = 127
-"""Of an int8 weight on either side of zero."""
+"""Largest absolute value of an int8 weight."""
 
 SAMPLES = 10
-"""How many a self-test has at the most."""
+"""Largest number of samples in a self-test."""
 
 CLEAR = 1e-3
-"""How far the largest logit of such a sample is from the next, as a share of the largest size of
-any: far more than two compilers differ by."""
+"""Smallest margin of a sample in a self-test: the difference of its two largest logits relative to
+its largest absolute logit. It is far more than two compilers differ by."""
 
 AVR_FLASH = 60_000
-"""Bytes of constants that an AVR reaches with 16-bit addresses, beside the start-up code."""
+"""Bytes of constants that an AVR can address with 16 bits, besides the start-up code."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """What the code needs on a device.
+    """Memory that the code needs on a device.
 
     Attributes:
-        flash: bytes of constants, without class names, which are used where the caller wishes.
-        ram: bytes of the one array that a call works in, on the stack.
+        flash: Bytes of constants, without class names, which take memory only if they are used.
+        ram: Bytes of the array on the stack that a call works in.
     """
 
     flash: int
@@ -43,22 +43,23 @@ def write_c(
     folder: Path,
     name: str,
     features: np.ndarray,
-    quantised: bool = False,
+    quantized: bool = False,
 ) -> tuple[list[str], Footprint]:
-    """Write `NAME.c`, `NAME.h` and, where a sample is clear enough, the self-test `NAME_test.c`.
+    """Write `NAME.c`, `NAME.h` and, if a sample is clear enough, the self-test `NAME_test.c`.
 
     Args:
-        inference: the network.
-        folder: made if it does not exist.
-        name: begins every symbol, macro and file name; see `rlnas.export.c_names.check_name`.
-        features: `[samples, n_features]`, raw; the self-test has one of each class among them.
-        quantised: weights as int8, one float32 step for each unit; activations stay float32.
+        inference: The network.
+        folder: Folder of the files; it is created if it does not exist.
+        name: Prefix of every symbol, macro and file name; see `rlnas.export.c_names.check_name`.
+        features: Raw samples `[samples, n_features]`, of which the self-test has one per class.
+        quantized: Whether to store weights as int8 with one float32 step per unit; activations
+            stay float32.
 
     Returns:
-        The names of the files, and how much memory the code takes.
+        The names of the files, and the memory that the code needs.
 
     Raises:
-        InputError: the network is too large for 16-bit indices.
+        InputError: If the network is too large for 16-bit indices.
     """
     units = sum(inference.layer_sizes)
     for count, what in ((units, "units"), (inference.n_features, "features")):
@@ -66,9 +67,9 @@ def write_c(
             raise InputError(
                 f"{count} {what} are too many for C code with 16-bit indices: at most 65536"
             )
-    arrays, needed = _arrays(inference, quantised), footprint(inference, quantised)
-    if quantised:
-        inference = dequantized(inference)
+    arrays, needed = _arrays(inference, quantized), footprint(inference, quantized)
+    if quantized:
+        inference = dequantize(inference)
     precise, macro = "offsets" in arrays, name.upper()
     samples = clear_samples(inference, features)
     words = {"name": name, "NAME": macro, "feature": "double" if precise else "float"}
@@ -92,7 +93,7 @@ def write_c(
         constants=_constants(name, arrays),
         remaining=f"(float)(feature - {offset})" if precise else "feature",
         weight=arrays["weights"][0],
-        scaled=f" * {macro}_READ_float(&{name}_steps[row])" if quantised else "",
+        scaled=f" * {macro}_READ_float(&{name}_steps[row])" if quantized else "",
         largest="DBL_MAX" if precise else "FLT_MAX",
     )
     files = {f"{name}.c": source, f"{name}.h": header}
@@ -110,20 +111,20 @@ def write_c(
     return list(files), needed
 
 
-def footprint(inference: Inference, quantised: bool = False) -> Footprint:
-    """How much memory the code of a network takes."""
-    arrays = _arrays(inference, quantised).values()
+def footprint(inference: Inference, quantized: bool = False) -> Footprint:
+    """Memory that the code of a network needs."""
+    arrays = _arrays(inference, quantized).values()
     return Footprint(
         sum(_BYTES[kind] * array.size for kind, array in arrays), 4 * sum(inference.layer_sizes)
     )
 
 
 def quantize(inference: Inference) -> tuple[np.ndarray, np.ndarray]:
-    """Weights as whole numbers from -127 to 127 times a step, symmetric, for each unit.
+    """Quantize weights symmetrically, with one step per unit.
 
     Returns:
-        int8 `[connections]` and float32 `[rows]`; a weight is about its number times the step of
-        the unit that it leads to.
+        Codes from -127 to 127, int8 `[connections]`, and steps, float32 `[rows]`; a weight is about
+        its code times the step of its target unit.
     """
     rows = inference.rows
     largest = np.zeros(inference.biases.size, np.float32)
@@ -133,21 +134,21 @@ def quantize(inference: Inference) -> tuple[np.ndarray, np.ndarray]:
     return codes.astype(np.int8), steps
 
 
-def dequantized(inference: Inference) -> Inference:
-    """The network with the weights that int8 code has."""
+def dequantize(inference: Inference) -> Inference:
+    """The network with the weights of its int8 code."""
     codes, steps = quantize(inference)
     return replace(inference, weights=codes * steps[inference.rows])
 
 
 def clear_samples(inference: Inference, features: np.ndarray) -> np.ndarray:
-    """For each class that samples are taken for, up to `SAMPLES`, the one with the clearest answer.
+    """For each predicted class, up to `SAMPLES`, the sample with the largest margin.
 
     Args:
-        inference: the network.
-        features: `[samples, n_features]`, raw; samples that are not finite are left out.
+        inference: The network.
+        features: Raw samples `[samples, n_features]`; those that are not finite are left out.
 
     Returns:
-        `[chosen, n_features]` in `inference.dtype`; none where no answer is `CLEAR`.
+        The samples `[chosen, n_features]` in `inference.dtype`, none with a margin below `CLEAR`.
     """
     features = features[np.isfinite(features).all(axis=1)].astype(inference.dtype)
     logits = inference.logits(features)
@@ -159,8 +160,8 @@ def clear_samples(inference: Inference, features: np.ndarray) -> np.ndarray:
     return features[[row for row in best if margins[row] > 0][:SAMPLES]]
 
 
-def _arrays(inference: Inference, quantised: bool) -> dict[str, tuple[str, np.ndarray]]:
-    """The constants of the code by name, each with its C type, one of `_BYTES`."""
+def _arrays(inference: Inference, quantized: bool) -> dict[str, tuple[str, np.ndarray]]:
+    """The constants of the code by name, each with its C type, which is a key of `_BYTES`."""
     arrays: dict[str, tuple[str, np.ndarray]] = {"inputs": ("uint16_t", inference.inputs)}
     if inference.dtype == np.float64:
         arrays["offsets"] = ("double", inference.offset)
@@ -170,7 +171,7 @@ def _arrays(inference: Inference, quantised: bool) -> dict[str, tuple[str, np.nd
         "fan_in": ("uint16_t", np.diff(inference.indptr)),
         "sources": ("uint16_t", inference.indices),
     }
-    if quantised:
+    if quantized:
         codes, steps = quantize(inference)
         arrays |= {"weights": ("int8_t", codes), "steps": ("float", steps)}
     else:
@@ -179,7 +180,7 @@ def _arrays(inference: Inference, quantised: bool) -> dict[str, tuple[str, np.nd
 
 
 def _demand(precise: bool, flash: int) -> str:
-    """What the preprocessor refuses, since the code would compile but give wrong answers."""
+    """Preprocessor errors for devices on which the code would compile but give wrong answers."""
     refused = {
         "defined(__AVR__) || DBL_MANT_DIG < 53": (
             precise
@@ -213,7 +214,7 @@ def _constants(name: str, arrays: dict[str, tuple[str, np.ndarray]]) -> str:
 
 
 def _number(kind: str, value: float) -> str:
-    """A constant of a C type; floats as hexadecimals, which lose nothing."""
+    """A literal of a C type; floats are hexadecimal, which is exact."""
     if kind not in ("float", "double"):
         return str(int(value))
     # C99 has hexadecimal floats, so that the compiler reads the very same bits

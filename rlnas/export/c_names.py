@@ -1,4 +1,4 @@
-"""Names in C code: prefixes that make every symbol and file of a network its own, and any text."""
+"""Names in C code: prefixes that make the symbols and files of a network unique, and strings."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ import unicodedata
 from rlnas.errors import InputError
 
 LONGEST = 40
-"""Characters of a name: with the longest suffix still within the 63 that C99 tells apart."""
+"""Largest length of a name; C99 distinguishes 63 characters, which include a suffix."""
 
 _FALLBACK = "network"
 
@@ -28,10 +28,10 @@ _TAKEN = {*_HEADERS.split(), *_DEVICES.split()}
 
 
 def check_name(name: str) -> str:
-    """Return a name that C code and its files can have.
+    """The name, if C code and its files can have it.
 
     Raises:
-        InputError: it is no such name.
+        InputError: If C code or its files cannot have the name.
     """
     if not _VALID.fullmatch(name) or len(name) > LONGEST:
         raise InputError(
@@ -47,10 +47,10 @@ def check_name(name: str) -> str:
 
 
 def name_from(text: str) -> str:
-    """Turn any text, such as the name of a data set, into a name that `check_name` accepts.
+    """A name that `check_name` accepts, made from any text, such as the name of a data set.
 
-    Accents are dropped, and whatever is neither letter nor digit separates words:
-    ``my-data 1`` becomes ``my_data_1``.
+    Accents are dropped, and characters other than letters and digits separate words: ``my-data 1``
+    becomes ``my_data_1``.
     """
     plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
     name = "_".join(re.findall("[a-z0-9]+", plain.lower()))
@@ -61,7 +61,7 @@ def name_from(text: str) -> str:
 
 
 def string_literal(text: str) -> str:
-    """Any text as a C string in UTF-8, of characters that no compiler reads as anything else.
+    """Any text as a C string literal in UTF-8, with everything escaped that a compiler might alter.
 
     A question mark is escaped because two of them begin a trigraph.
     """

@@ -1,38 +1,54 @@
-"""Exporting a network: one function for all formats."""
+"""Exports of a network: one function for all formats."""
 
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
+from rlnas.data.npz import write_arrays
 from rlnas.errors import InputError
-from rlnas.export.c_code import dequantized, write_c
+from rlnas.export.c_code import dequantize, write_c
 from rlnas.export.c_names import check_name
-from rlnas.export.inference import Inference, save_npz, save_safetensors
+from rlnas.export.inference import Inference
 from rlnas.export.onnx_model import write_onnx
+from rlnas.files.atomic import replace_file
 
 FORMATS = ("c", "c-int8", "npz", "onnx", "safetensors", "torch")
-"""Formats that a design can be exported to."""
+"""Formats of exports."""
+
+
+class Exported(TypedDict):
+    """What an export wrote.
+
+    Attributes:
+        files: Names of the files.
+        flash: Bytes of constants of C code, see `rlnas.export.c_code.Footprint`.
+        ram: Bytes of the array that C code works in.
+    """
+
+    files: list[str]
+    flash: NotRequired[int]
+    ram: NotRequired[int]
 
 
 def export_network(
     inference: Inference, form: str, folder: Path, name: str, features: np.ndarray
-) -> dict[str, Any]:
+) -> Exported:
     """Write a network in a format that runs elsewhere, on raw features.
 
     Args:
-        inference: the network, see `rlnas.export.inference.for_inference`.
-        form: one of `FORMATS`.
-        folder: made if it does not exist.
-        name: of the files, and what all symbols of C code begin with, so that several networks can
+        inference: The network, see `rlnas.export.inference.for_inference`.
+        form: One of `FORMATS`.
+        folder: Folder of the files; it is created if it does not exist.
+        name: Name of the files, and prefix of all symbols of C code, so that several networks can
             be in one program; see `rlnas.export.c_names.check_name`.
-        features: `[samples, n_features]`, raw, from which the self-test of C code is chosen.
+        features: Raw samples `[samples, n_features]`, among which the self-test of C code chooses.
 
     Returns:
-        `files`, their names; `flash` and `ram` in bytes for C code.
+        What was written.
 
     Raises:
-        InputError: the format is unknown, the name cannot be used, or a package is missing.
+        InputError: If the format is unknown, the name cannot be used, or a package is missing.
     """
     check_name(name)
     match form:
@@ -44,10 +60,10 @@ def export_network(
             write_onnx(inference, folder / file)
         case "npz":
             file = f"{name}.npz"
-            save_npz(inference, folder / file)
+            write_arrays(folder / file, inference.arrays())
         case "safetensors":
             file = f"{name}.safetensors"
-            save_safetensors(inference, folder / file)
+            _write_safetensors(inference, folder / file)
         case "torch":
             from rlnas.export.torch_module import save_program
 
@@ -59,5 +75,12 @@ def export_network(
 
 
 def as_exported(inference: Inference, form: str) -> Inference:
-    """The network with the weights that a format has; those of int8 code are rounded."""
-    return dequantized(inference) if form == "c-int8" else inference
+    """The network with the weights that a format stores, which int8 code rounds."""
+    return dequantize(inference) if form == "c-int8" else inference
+
+
+def _write_safetensors(inference: Inference, path: Path) -> None:
+    from safetensors.numpy import save
+
+    arrays = {name: np.ascontiguousarray(array) for name, array in inference.arrays().items()}
+    replace_file(path, save(arrays, metadata={"format": "rlnas-inference-1"}))

@@ -1,26 +1,23 @@
-"""`Inference`: a trained network as others run it: raw features in, logits out, nothing else.
+"""`Inference`: a trained network that maps raw features to logits, from which exports are made.
 
-Inputs without a connection are left out, and so are weights of zero and units that nothing reads.
-This is what every export starts from. All follow one rule (docs/export.md): an input is worth
-`clip((float32(feature - offset) - mean) * scale, -limit, limit)`, and where a feature that is read
-is NaN, all logits are.
+Inputs without a connection are left out, as are weights of zero and units that nothing reads. All
+exports follow one rule (docs/export.md): an input is
+`clip((float32(feature - offset) - mean) * scale, -limit, limit)`, and if a feature that is read is
+NaN, all logits are NaN.
 """
 
-import io
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from pathlib import Path
 
 import numpy as np
 
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.errors import EditError, InputError
-from rlnas.files.atomic import replace_file
 from rlnas.nn.network import AVERAGE, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, with_only
 
 FARTHEST = 1e16
-"""Where standardised inputs are cut off: ten times as far as a value of a data set may be."""
+"""Largest absolute standardized input, ten times what a data set may contain."""
 
 _LARGEST_UNIT = 1e30  # leaves room in float32 for sums of 65,536 units times 127, an int8 weight
 _NEAREST = 1e4  # a limit below this could cut off samples
@@ -30,20 +27,22 @@ _NEAREST = 1e4  # a limit below this could cut off samples
 class Inference:
     """A sparse ReLU network on raw features.
 
-    Units are numbered in order: the inputs that are read, each hidden layer, outputs. Row `r` is
+    Units are numbered in order: inputs that are read, each hidden layer, outputs. Row `r` is
     the unit `layer_sizes[0] + r`; its sources are units of any earlier layer.
 
     Attributes:
-        n_features: features of a sample.
-        inputs: int32 `[inputs]`, which features are read, ascending.
-        offset: float64 `[inputs]`, not zero where float32 does not tell a feature's values apart.
-        mean, scale: float32 `[inputs]`; what remains of a feature is standardised by them.
-        layer_sizes: number of inputs that are read, of units in each hidden layer, of outputs.
-        indptr: int32 `[rows + 1]`, row `r` owns the connections `indptr[r]:indptr[r + 1]`.
-        indices: int32 `[connections]`, source units, ascending within a row.
-        weights: float32 `[connections]`.
-        biases: float32 `[rows]`.
-        class_names: of the outputs.
+        n_features: Number of features of a sample.
+        inputs: Numbers of the features that are read, ascending, int32 `[inputs]`.
+        offset: Subtracted from a feature in double precision, float64 `[inputs]`; it is zero unless
+            float32 cannot resolve the values of the feature.
+        mean: Subtracted from the difference in single precision, float32 `[inputs]`.
+        scale: Factor of the result, float32 `[inputs]`.
+        layer_sizes: Numbers of inputs that are read, units of each hidden layer, and outputs.
+        indptr: Row `r` owns the connections `indptr[r]:indptr[r + 1]`, int32 `[rows + 1]`.
+        indices: Source units, ascending within a row, int32 `[connections]`.
+        weights: Weights of the connections, float32 `[connections]`.
+        biases: Biases of the units, float32 `[rows]`.
+        class_names: Names of the outputs.
     """
 
     n_features: int
@@ -60,16 +59,16 @@ class Inference:
 
     @property
     def dtype(self) -> type[np.float32] | type[np.float64]:
-        """Of features: float64 if one that is read has an offset, else float32."""
+        """Type of the features: float64 if a feature that is read has an offset, else float32."""
         return np.float64 if self.offset.any() else np.float32
 
     @property
     def limit(self) -> float:
-        """Where standardised inputs are cut off, on either side of zero; float32 has this number.
+        """Largest absolute standardized input; larger ones are clipped. It is exact in float32.
 
-        It is `FARTHEST`, or less where the weights are so large that units could overflow. So all
-        units are finite whatever the features, and a weight of zero, which dense formats multiply
-        by, counts for nothing.
+        It is `FARTHEST`, or less if the weights are so large that units could overflow. So all
+        units are finite for any features, and a weight of zero, which dense formats multiply by,
+        has no effect.
         """
         ones = np.ones((self.layer_sizes[0], 1))
         weights, biases = (np.abs(each, dtype=np.float64) for each in (self.weights, self.biases))
@@ -79,35 +78,35 @@ class Inference:
 
     @property
     def starts(self) -> tuple[int, ...]:
-        """Layer `l` owns the units `starts[l]:starts[l + 1]`."""
+        """Bounds of the layers: layer `l` owns the units `starts[l]:starts[l + 1]`."""
         return tuple(accumulate(self.layer_sizes, initial=0))
 
     @property
     def rows(self) -> np.ndarray:
-        """int64 `[connections]`: the row that each connection belongs to."""
+        """The row that each connection belongs to, int64 `[connections]`."""
         return np.repeat(np.arange(self.biases.size), np.diff(self.indptr))
 
     def logits(self, features: np.ndarray) -> np.ndarray:
-        """The outputs, in NumPy and SciPy.
+        """The logits, computed with NumPy and SciPy.
 
         Args:
-            features: `[samples, n_features]`, as the data set has them, not standardised.
+            features: Raw samples `[samples, n_features]`.
 
         Returns:
-            float32 `[samples, outputs]`; all NaN for a sample in which a feature that is read is
-            NaN, otherwise finite.
+            The logits, float32 `[samples, outputs]`; all NaN for a sample in which a feature that
+            is read is NaN, otherwise finite.
         """
         with np.errstate(over="ignore"):  # what is infinite in float32 is cut off
             remaining = (features[:, self.inputs] - self.offset).astype(np.float32)
-            standardised = (remaining - self.mean) * self.scale
+            standardized = (remaining - self.mean) * self.scale
         limit = self.limit
-        units = self._units(standardised.clip(-limit, limit).T, self.weights, self.biases)
+        units = self._units(standardized.clip(-limit, limit).T, self.weights, self.biases)
         logits = units[-self.layer_sizes[-1] :].T.astype(np.float32)
-        logits[np.isnan(standardised).any(axis=1)] = np.nan
+        logits[np.isnan(standardized).any(axis=1)] = np.nan
         return logits
 
     def _units(self, inputs: np.ndarray, weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
-        """All units `[units, samples]` for standardised inputs `[inputs, samples]`."""
+        """Values of all units `[units, samples]` for standardized inputs `[inputs, samples]`."""
         from scipy.sparse import csr_array
 
         units, first = inputs, self.layer_sizes[0]
@@ -123,7 +122,7 @@ class Inference:
         return units
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All numbers as arrays, by the names of the attributes; single ones have shape `[1]`."""
+        """All numbers as arrays, by attribute; single numbers have shape `[1]`."""
         return {
             "n_features": np.array([self.n_features], np.int32),
             "inputs": self.inputs,
@@ -140,15 +139,15 @@ class Inference:
 
 
 def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Inference:
-    """The network, at its averaged weights, on raw features.
+    """Prepare a network for raw features, with its averaged weights.
 
     Args:
-        network: the network.
-        preprocessing: of the data that it was trained on.
+        network: The network.
+        preprocessing: Preprocessing of the data that the network was trained on.
 
     Raises:
-        InputError: the two do not fit, the network's outputs are constant, or its weights are so
-            large that they could overflow.
+        InputError: If the two do not fit, the network's outputs are constant, or its weights are so
+            large that units could overflow.
     """
     if (network.n_inputs, network.n_outputs) != (preprocessing.n_features, preprocessing.n_classes):
         raise InputError(
@@ -181,19 +180,3 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
     if not inference.limit >= _NEAREST:  # also when it is NaN
         raise InputError("nothing to export: weights so large that outputs are not finite numbers")
     return inference
-
-
-def save_npz(inference: Inference, path: Path) -> None:
-    """Write `arrays()` as a compressed NumPy file, without pickle."""
-    buffer = io.BytesIO()
-    # For all that types tell, an array might be named as the flag `allow_pickle` is.
-    np.savez_compressed(buffer, **inference.arrays())  # type: ignore[arg-type]
-    replace_file(path, buffer.getvalue())
-
-
-def save_safetensors(inference: Inference, path: Path) -> None:
-    """Write `arrays()` as a safetensors file."""
-    from safetensors.numpy import save
-
-    arrays = {name: np.ascontiguousarray(array) for name, array in inference.arrays().items()}
-    replace_file(path, save(arrays, metadata={"format": "rlnas-inference-1"}))

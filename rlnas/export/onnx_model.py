@@ -1,4 +1,4 @@
-"""A network as an ONNX model, from features as the data set has them to logits."""
+"""A network as an ONNX model that maps raw features to logits."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +11,7 @@ from rlnas.export.inference import Inference
 from rlnas.files.atomic import replace_file
 
 OPSET = 17
-"""Of the operators used; runtimes from 2022 on have it."""
+"""Version of the operators; runtimes support it since 2022."""
 
 IR_VERSION = 8
 
@@ -19,15 +19,15 @@ IR_VERSION = 8
 def write_onnx(inference: Inference, path: Path) -> None:
     """Write the model: input `features` `[batch, n_features]`, output `logits`.
 
-    Features are in `inference.dtype`, logits float32. ONNX has no sparse product that its runtimes
-    carry out, so that a layer is a dense one of the units that it reads.
+    Features have the type `inference.dtype`, logits are float32. ONNX runtimes support no sparse
+    product, so that a layer is a dense product with the units that it reads.
 
     Args:
-        inference: the network.
-        path: of the file.
+        inference: The network.
+        path: Path of the file.
 
     Raises:
-        InputError: the package onnx is not installed.
+        InputError: If the package onnx is not installed.
     """
     try:
         from onnx import TensorProto, checker, helper, numpy_helper
@@ -51,7 +51,7 @@ def write_onnx(inference: Inference, path: Path) -> None:
         units = apply("Cast", [units], "remaining", to=TensorProto.FLOAT)
     units = apply("Sub", [units, constant("mean", inference.mean)], "centred")
     units = apply("Mul", [units, constant("scale", inference.scale)], "standardised")
-    # Runtimes differ in what Clip and Relu make of NaN, so that it is put in at the end.
+    # Runtimes differ in how Clip and Relu treat NaN, so that it is inserted at the end.
     unknown = apply("Cast", [apply("IsNaN", [units], "is_nan")], "nans", to=TensorProto.FLOAT)
     unknown = apply("ReduceMax", [unknown], "any_nan", axes=[1], keepdims=1)
     unknown = apply("Cast", [unknown], "unknown", to=TensorProto.BOOL)

@@ -1,4 +1,4 @@
-"""PyTorch modules with the outputs of a network, and networks with those of a module."""
+"""Conversion of networks to PyTorch modules and back."""
 
 import io
 from itertools import pairwise
@@ -19,7 +19,7 @@ class DenselyConnected(torch.nn.Module):
     """ReLU layers, each reading the outputs of all earlier ones, and a linear output layer.
 
     Args:
-        sizes: number of inputs, of units in each hidden layer, and of outputs.
+        sizes: Numbers of inputs, units of each hidden layer, and outputs.
     """
 
     def __init__(self, sizes: tuple[int, ...]):
@@ -39,13 +39,13 @@ class DenselyConnected(torch.nn.Module):
 
 
 def to_torch(network: SparseNetwork, averaged: bool = True) -> DenselyConnected:
-    """A PyTorch module with the same outputs on standardised inputs.
+    """A PyTorch module with the same outputs on standardized inputs.
 
     Weights of connections that do not exist are zero.
 
     Args:
-        network: the network.
-        averaged: take the exponential average of the parameters, not their last values.
+        network: The network.
+        averaged: Whether to use the exponential average of the parameters, not their last values.
     """
     state = AVERAGE if averaged else VALUE
     return _module(
@@ -58,10 +58,10 @@ def to_torch(network: SparseNetwork, averaged: bool = True) -> DenselyConnected:
 
 
 class OnFeatures(torch.nn.Module):
-    """A network for inference as a module: from features as the data set has them to logits.
+    """A network as a module that maps raw features to logits.
 
     Args:
-        inference: the network.
+        inference: The network.
     """
 
     def __init__(self, inference: Inference):
@@ -80,9 +80,9 @@ class OnFeatures(torch.nn.Module):
         inputs = features.index_select(1, self.get_buffer("inputs"))
         if self.precise:
             inputs = (inputs - self.get_buffer("offset")).float()
-        standardised = (inputs - self.get_buffer("mean")) * self.get_buffer("scale")
-        logits: torch.Tensor = self.network(standardised.clamp(-self.limit, self.limit))
-        return logits.masked_fill(standardised.isnan().any(dim=1, keepdim=True), torch.nan)
+        standardized = (inputs - self.get_buffer("mean")) * self.get_buffer("scale")
+        logits: torch.Tensor = self.network(standardized.clamp(-self.limit, self.limit))
+        return logits.masked_fill(standardized.isnan().any(dim=1, keepdim=True), torch.nan)
 
 
 def save_program(inference: Inference, path: Path) -> None:
@@ -103,7 +103,7 @@ def _module(
     weights: np.ndarray,
     biases: np.ndarray,
 ) -> DenselyConnected:
-    """The module with these connections, all others at zero."""
+    """The module with these connections; other weights are zero."""
     module = DenselyConnected(sizes)
     starts = np.cumsum((0, *sizes))
     dense = np.zeros((starts[-1] - sizes[0], starts[-1]), np.float32)
@@ -118,24 +118,24 @@ def _module(
 
 
 IGNORED = (torch.nn.Flatten, torch.nn.Dropout, torch.nn.Identity)
-"""Modules that change nothing when a network is used."""
+"""Modules that have no effect in inference."""
 
 
 def from_torch(module: torch.nn.Sequential) -> SparseNetwork:
-    """The network of a sequential module; its weights of zero are no connections.
+    """Convert a sequential module; its weights of zero become no connections.
 
-    A network that was pruned in PyTorch can so be where an episode starts
-    (`DesignEnv(network=...)`), which standardises the features.
+    So an episode can start from a network that was pruned in PyTorch, see `DesignEnv(network=...)`,
+    which standardizes the features.
 
     Args:
         module: `Linear` layers with a `ReLU` between each two; `Flatten`, `Dropout` and `Identity`
             may be among them.
 
     Returns:
-        A network with the same outputs; units that nothing reaches or reads are left out.
+        A network with the same outputs, without units that have no source or no reader.
 
     Raises:
-        InputError: the module is of another kind, or all outputs are constant.
+        InputError: If the module has other layers, or all its outputs are constant.
     """
     layers: list[Any] = [layer for layer in module if not isinstance(layer, IGNORED)]
     linear, between = layers[::2], layers[1::2]

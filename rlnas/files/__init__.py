@@ -1,1 +1,1 @@
-"""Files: atomic writing, safe reading, locked folders, JSON that strangers may have edited."""
+"""Files: atomic writing, safe reading, locked folders, untrusted JSON."""

@@ -1,8 +1,8 @@
 """Atomic writing: a crash leaves the old file or the new one, never half of one.
 
-What is not finished has a hidden name that ends in `PARTIAL`, and is locked by the process that is
-at it. The system takes the lock of a process that dies, so that the next one can tell what was left
-behind, and removes it.
+Unfinished files have a hidden name that ends in `PARTIAL`, and are locked by the process that
+writes them. The system releases the lock of a process that dies, so that the next process can tell
+which files were left behind, and removes them.
 """
 
 import errno
@@ -22,16 +22,20 @@ PARTIAL = ".partial"
 """End of the hidden names of files and folders that are being written."""
 
 _NO_SYNC = (errno.EACCES, errno.EBADF, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
-"""What file systems say that cannot sync a folder."""
+"""Errors of file systems that cannot sync a folder."""
 
 
 def replace_file(path: str | Path, content: bytes) -> None:
-    """Write `content` to a temporary file beside `path`, then rename it onto `path`.
+    """Write `content` to a temporary file beside `path`, then rename it to `path`.
 
-    Afterwards it is on the disk, and survives a power cut.
+    Afterwards the content is on the disk, and survives a power cut.
+
+    Args:
+        path: Path of the file; its folder is created if it does not exist.
+        content: Content of the file.
 
     Raises:
-        InputError: the folder cannot be written to.
+        InputError: If the file cannot be written.
     """
     path = Path(path)
     try:
@@ -63,8 +67,8 @@ def remove_abandoned(folder: Path, pattern: str = ".*") -> None:
     """Remove temporary files that writers left behind when they died.
 
     Args:
-        folder: where.
-        pattern: of their names without `PARTIAL`; by default all.
+        folder: Folder of the files.
+        pattern: Glob pattern of their names without `PARTIAL`; by default all are removed.
     """
     for path in folder.glob(f"{pattern}{PARTIAL}"):
         with suppress(OSError):  # its writer lives, another process was faster, or it is a folder
@@ -77,7 +81,7 @@ def remove_abandoned(folder: Path, pattern: str = ".*") -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, where they do not exist, for good."""
+    """Create a folder and its missing parents, and sync their names to the disk."""
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for each in made:
@@ -85,7 +89,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk, where the system can do that."""
+    """Sync the names in a folder to the disk, if the system can do that."""
     if sys.platform == "win32":  # which opens no folder as a file
         return
     handle = -1
@@ -101,7 +105,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _temporary(path: Path) -> tuple[int, Path]:
-    """A new file beside `path`, open, and locked until it is closed."""
+    """Create a file beside `path`, open, and locked until it is closed; its handle and path."""
     while True:
         handle, name = tempfile.mkstemp(PARTIAL, f".{path.name}.", path.parent)
         if sys.platform != "win32":

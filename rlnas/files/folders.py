@@ -13,11 +13,11 @@ from rlnas.errors import InputError
 from rlnas.files.atomic import PARTIAL, make_folder, remove_abandoned, sync_folder
 
 LOCK = ".lock"
-"""File in a folder that a process is working on, or was."""
+"""Name of the lock file in a folder that a process is working on, or was."""
 
 
 def holds_nothing(folder: Path) -> bool:
-    """Whether a folder is empty, but for what a crash may have left in it."""
+    """Whether a folder contains at most files that a crash may have left."""
     return all(
         path.name == LOCK or (path.name.startswith(".") and path.name.endswith(PARTIAL))
         for path in folder.iterdir()
@@ -25,13 +25,13 @@ def holds_nothing(folder: Path) -> bool:
 
 
 def new_folder(path: str | Path) -> Path:
-    """Make a folder for results.
+    """Create a folder for results.
 
     Raises:
-        InputError: something is there already, or the folder cannot be made or written to.
+        InputError: If the folder exists and is not empty, or cannot be created or written to.
     """
     path = Path(path)
-    with _told(path):
+    with _as_input_error(path):
         make_folder(path)
         _check_free(path)
         remove_abandoned(path)
@@ -42,15 +42,15 @@ def new_folder(path: str | Path) -> Path:
 
 @contextmanager
 def result_folder(path: str | Path) -> Iterator[Path]:
-    """A folder to write results to, which is `path` once all of them are written.
+    """Context manager of a folder to write results to, which becomes `path` at the end.
 
-    Until the block has ended without an error they are in a hidden folder beside `path`, which is
-    then renamed. Where `path` is an empty folder, which may be somebody's working directory or a
-    mounted disk, the hidden folder is in it, and its files are moved up one by one.
+    Until the block has ended without an error, the results are in a hidden folder beside `path`,
+    which is then renamed. If `path` is an empty folder, which may be somebody's working directory
+    or a mounted disk, the hidden folder is in it, and its files are moved up one by one.
 
     Raises:
-        InputError: something is at `path`, another process is writing to it, or it cannot be
-            written to.
+        InputError: If `path` exists and is not an empty folder, another process is writing to it,
+            or it cannot be written to.
     """
     path = Path(path)
     _check_free(path)
@@ -62,10 +62,10 @@ def result_folder(path: str | Path) -> Iterator[Path]:
             try:
                 _check_free(path)  # now that no other process can finish
                 shutil.rmtree(results, ignore_errors=True)  # of a crash
-                with _told(path):
+                with _as_input_error(path):
                     results.mkdir()
                 yield results
-                with _told(path):
+                with _as_input_error(path):
                     _publish(results, path, inside)
             finally:
                 # The lock too, while it is held: whoever has opened it finds that it is gone, or
@@ -80,14 +80,14 @@ def result_folder(path: str | Path) -> Iterator[Path]:
 def locked(folder: str | Path) -> Iterator[None]:
     """Keep other processes from working on a folder.
 
-    The file of the lock stays there: were it removed, a process that had opened it before and one
-    that makes it anew could both get the lock. A crash leaves the file, but not the lock.
+    The lock file is never removed: otherwise a process that had opened it before and one that
+    creates it anew could both get the lock. A crash leaves the file, but releases the lock.
 
     Args:
-        folder: made if it does not exist.
+        folder: The folder; it is created if it does not exist.
 
     Raises:
-        InputError: another process is at it, or it cannot be written to.
+        InputError: If another process is working on the folder, or it cannot be written to.
     """
     with _lock(Path(folder), Path(folder)):
         yield
@@ -95,9 +95,9 @@ def locked(folder: str | Path) -> Iterator[None]:
 
 @contextmanager
 def _lock(place: Path, folder: Path) -> Iterator[None]:
-    """Hold the lock in `place`, which is made if it does not exist, for work on `folder`."""
+    """Hold the lock in `place`, which is created if it does not exist, to work on `folder`."""
     lock = FileLock(place / LOCK)
-    with _told(folder):
+    with _as_input_error(folder):
         make_folder(place)
         try:
             lock.acquire(timeout=0)
@@ -112,7 +112,7 @@ def _lock(place: Path, folder: Path) -> Iterator[None]:
 
 
 def _check_free(path: Path) -> None:
-    with _told(path):
+    with _as_input_error(path):
         if path.is_dir():
             if not holds_nothing(path):
                 raise InputError(f"{path} exists and is not empty: choose another folder")
@@ -133,8 +133,8 @@ def _publish(results: Path, path: Path, inside: bool) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """An error of the system as one of input."""
+def _as_input_error(path: Path) -> Iterator[None]:
+    """Turn an `OSError` into an `InputError`."""
     try:
         yield
     except OSError as error:

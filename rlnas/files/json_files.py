@@ -1,4 +1,4 @@
-"""JSON files whose every number is finite and every text can be written."""
+"""JSON files in which every number is finite and every text is valid Unicode."""
 
 import json
 import math
@@ -10,14 +10,14 @@ from rlnas.files.atomic import replace_file
 from rlnas.files.reading import read_bytes
 
 MAX_DEPTH = 64
-"""Lists and objects within one another in a JSON file."""
+"""Largest depth of nested lists and objects in a JSON file."""
 
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically.
 
     Raises:
-        InputError: the folder cannot be written to, or the value holds what `parse_json` refuses.
+        InputError: If the file cannot be written, or `parse_json` would refuse the value.
     """
     text = json.dumps(value, indent=2)
     try:
@@ -31,7 +31,7 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        InputError: the file is missing or is not JSON that `parse_json` takes.
+        InputError: If the file cannot be read, or `parse_json` refuses it.
     """
     content = read_bytes(path)
     try:
@@ -41,12 +41,12 @@ def read_json(path: str | Path) -> Any:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text, in which every number is finite and every text can be written.
+    """The value of a JSON text in which every number is finite and every text valid Unicode.
 
     Raises:
-        ValueError: the text is not JSON, it is nested deeper than `MAX_DEPTH`, a number is not
-            finite or an integer too large for a float, or a text holds half a surrogate
-            pair or a null character.
+        ValueError: If the text is not JSON, it is nested deeper than `MAX_DEPTH`, a number is not
+            finite or an integer too large for a float, or a text contains half a surrogate pair or
+            a null character.
     """
     try:
         value = json.loads(text)

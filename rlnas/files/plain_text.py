@@ -1,4 +1,4 @@
-"""Names that strangers chose, shown as they are: nothing in them commands rich or a terminal."""
+"""Untrusted text, shown without being interpreted as markup or as terminal control codes."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ def plain(text: str) -> str:
 
 
 def plain_console() -> "Console":
-    """A rich console that takes text for text: no markup, no codes of emoji."""
+    """A rich console that interprets neither markup nor emoji codes."""
     from rich.console import Console
 
     return Console(markup=False, emoji=False, highlight=False)

@@ -1,4 +1,4 @@
-"""Reading files that strangers may have made."""
+"""Safe reading of files from untrusted sources."""
 
 import os
 import stat
@@ -9,10 +9,10 @@ from rlnas.errors import InputError
 
 
 def open_regular(path: str | Path) -> IO[bytes]:
-    """Open a file for reading, and no pipe, device or folder, which could hang or never end.
+    """Open a regular file for reading; pipes and devices, which could block, are refused.
 
     Raises:
-        InputError: it is not there, is something else, or cannot be read.
+        InputError: If the file does not exist, is not a regular file, or cannot be read.
     """
 
     def at_once(name: str, flags: int) -> int:
@@ -31,10 +31,10 @@ def open_regular(path: str | Path) -> IO[bytes]:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The content of a file.
+    """The content of a regular file.
 
     Raises:
-        InputError: as for `open_regular`.
+        InputError: If the file does not exist, is not a regular file, or cannot be read.
     """
     with open_regular(path) as file:
         try:

@@ -5,7 +5,7 @@ from numbers import Real
 from typing import Any
 
 from rlnas.errors import InputError
-from rlnas.integers import is_whole
+from rlnas.validation import is_whole
 
 Architecture = tuple[tuple[int, float], ...]
 """`(width, density)` of each hidden layer from the input side; `()` is a linear classifier.

@@ -11,7 +11,6 @@ or none out, are swept after every edit.
 import numpy as np
 
 from rlnas.errors import EditError, InputError
-from rlnas.integers import whole
 from rlnas.nn.gradients import Probe
 from rlnas.nn.growth import grow
 from rlnas.nn.kernels import compiled
@@ -25,6 +24,7 @@ from rlnas.nn.rewiring import (
     with_only,
     without_units,
 )
+from rlnas.validation import whole
 
 _NO_MOMENT = np.float32(1e-24)  # far below the moments of connections that matter
 

@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 
 from rlnas.errors import InputError
-from rlnas.integers import wholes
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork, from_coordinates
+from rlnas.validation import wholes
 
 _DRAWN_AT_ONCE = 2**18  # random numbers: those for all pairs of units may not fit in memory
 

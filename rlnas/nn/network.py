@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlnas.data.validation import MAX_FEATURES
+from rlnas.data.arrays import MAX_FEATURES
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import parse_json
-from rlnas.integers import whole, wholes
 from rlnas.nn.kernels import compiled
+from rlnas.validation import whole, wholes
 
 VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
 """Rows of the state arrays: what is kept for every weight and every bias."""

@@ -13,10 +13,10 @@ from scipy.sparse import csr_array
 
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
-from rlnas.integers import whole
 from rlnas.nn.gradients import probe
 from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
 from rlnas.nn.training import check_fit, evaluate, train
+from rlnas.validation import whole
 
 _INHERITED = [[VALUE], [AVERAGE]]
 _EIGENVALUE_FLOOR = 1e-5
@@ -250,7 +250,7 @@ def jacobian_covariance(network: SparseNetwork, dataset: Dataset, samples: np.nd
     """
     check_fit(network, dataset)
     weights, biases = network.connections[VALUE], network.units[VALUE]
-    inputs = dataset.standardise(samples).T
+    inputs = dataset.standardize(samples).T
     _, adjoints = _forward_backward(network, weights, biases, inputs)
     jacobian = adjoints[: network.n_inputs].T
     jacobian = jacobian - jacobian.mean(axis=1, keepdims=True)

@@ -8,9 +8,9 @@ import numpy as np
 
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
-from rlnas.integers import whole
 from rlnas.nn import kernels
 from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
+from rlnas.validation import whole
 
 
 @dataclass(frozen=True)

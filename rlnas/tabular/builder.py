@@ -1,51 +1,39 @@
-"""Building a table: train every architecture of a grid, in parallel, and go on after a kill."""
+"""Building a table: training every architecture of a grid, in parallel and resumable."""
 
-import io
 import platform
-from collections.abc import Iterator
+from collections.abc import Sequence
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-import joblib
 import numpy as np
 
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
-from rlnas.data.npz import read_arrays
 from rlnas.errors import InputError
-from rlnas.files.atomic import replace_file
-from rlnas.files.folders import holds_nothing, locked
-from rlnas.files.json_files import read_json, write_json
-from rlnas.files.reading import open_regular
-from rlnas.integers import is_whole, plain, whole
+from rlnas.files.json_schema import Schema, list_of, record
+from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
 from rlnas.nn.training import Batches, evaluate, train
-from rlnas.progress import progress
 from rlnas.tabular.grid import GRID, Grid
-from rlnas.tabular.table import ARRAYS, Table
+from rlnas.tabular.table import Table
+from rlnas.tabular.table_file import ARRAYS
+from rlnas.validation import is_whole, plain, whole
 
 CHUNK = 128
-"""Architectures that one task trains: some seconds of work, and what a kill may lose."""
-
+"""Architectures that one job trains: some seconds of work, and what a kill may lose."""
 
 MAX_SAMPLES = 2**16 - 1
 """Validation or test samples that a table can count correct predictions of."""
 
+Chunk = dict[str, list[Any]]
+"""Results of some architectures with one seed: a list over these for each name in `ARRAYS`."""
 
-class Task(NamedTuple):
-    """One chunk of the work, small enough to send to another machine."""
-
-    dataset: str
-    fingerprint: str
-    data_dir: str | None
-    grid: Grid
-    epochs: tuple[int, ...]
-    seed: int
-    start: int
-    stop: int
+_COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_SAMPLES}
+_LOSS: Schema = {"type": "number", "minimum": 0, "maximum": float(np.finfo(np.float16).max)}
+_WEIGHTS: Schema = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 
 
 def build_table(
@@ -61,23 +49,23 @@ def build_table(
 ) -> Table:
     """Train every architecture with every seed; write `table.npz`.
 
-    Each finished chunk is a file, so that the same call again goes on where the last one ended.
-    The work runs in joblib's current backend, see `joblib.parallel_config`; the result does not
-    depend on it.
+    The results of every 128 architectures are a file in `folder`/runs, so that the same call again
+    goes on where the last one ended, see `rlnas.jobs`. The work runs in joblib's current backend,
+    see `joblib.parallel_config`; the result does not depend on it.
 
     Args:
-        dataset: a name or an ``.npz`` path that the workers can load.
-        folder: for the chunks and the table.
-        grid: the architectures.
-        epochs: after how many to measure, ascending.
-        n_seeds: trainings of each architecture.
-        n_jobs: workers; -1 for as many as there are processors.
-        data_dir: see `rlnas.data.datasets.load_dataset`.
-        progress_bar: show one.
+        dataset: A name or the path of an ``.npz`` file that the workers can load.
+        folder: Folder of the table and of all results; it is created if it does not exist.
+        grid: The architectures.
+        epochs: Numbers of epochs after which to measure, ascending.
+        n_seeds: How often to train each architecture.
+        n_jobs: Number of workers; -1 for one per processor.
+        data_dir: See `rlnas.data.datasets.load_dataset`.
+        progress_bar: Whether to show a progress bar.
 
     Raises:
-        InputError: a value cannot be used, the folder holds chunks of another table, or another
-            process is working on it.
+        InputError: If a value cannot be used, the folder holds anything but results for this
+            table, a result is damaged, or another process is working on the folder.
     """
     counts = all(map(is_whole, epochs))
     if not (counts and epochs and epochs[0] > 0 and list(epochs) == sorted(set(epochs))):
@@ -90,66 +78,92 @@ def build_table(
             "than a table can count: give fewer"
         )
     folder = Path(folder)
-    _claim(folder, data, grid, epochs)
+    task = {
+        "dataset": data.name,
+        "data_sha256": data.fingerprint,
+        "widths": grid.widths,
+        "densities": grid.densities,
+        "max_depth": grid.max_depth,
+        "epochs": epochs,
+    }
+    own_folder(folder, task)
     place = None if data_dir is None else str(data_dir)
-    n = len(grid.architectures)
-    tasks = [
-        Task(
-            str(dataset),
-            data.fingerprint,
-            place,
-            grid,
-            tuple(epochs),
-            seed,
-            start,
-            min(start + CHUNK, n),
-        )
-        for seed in range(n_seeds)
-        for start in range(0, n, CHUNK)
-    ]
-    with locked(folder):
-        missing = [task for task in tasks if _read_chunk(folder, task) is None]
-        with progress(
-            progress_bar,
-            total=n * n_seeds,
-            initial=n * n_seeds - sum(task.stop - task.start for task in missing),
-            desc=f"training on {data.name}",
-            unit="net",
-            smoothing=0.02,
-        ) as bar:
-            for task, results in _run(missing, n_jobs):
-                stream = io.BytesIO()
-                np.savez(stream, **results)  # type: ignore[arg-type]
-                replace_file(_file(folder, task), stream.getvalue())
-                bar.update(task.stop - task.start)
-        table = _collect(folder, tasks, data, grid, epochs, n_seeds)
-        table.save(folder / "table.npz")
-        return table
+    calls = []
+    for seed in range(n_seeds):
+        for start in range(0, grid.size, CHUNK):
+            stop = min(start + CHUNK, grid.size)
+            calls.append(
+                Call(
+                    f"seed-{seed}-from-{start:05}",
+                    {**task, "seed": seed, "start": start, "stop": stop},
+                    (str(dataset), data.fingerprint, place, grid, epochs, seed, start, stop),
+                    _chunk_schema(stop - start, len(epochs)),
+                )
+            )
+    unit = f"chunk of {CHUNK} networks"
+    chunks = run_all(_measure_chunk, folder / "runs", calls, unit, n_jobs, progress_bar)
+    table = Table(
+        dataset=data.name,
+        grid=grid,
+        epochs=epochs,
+        n_inputs=data.n_features,
+        n_outputs=data.n_classes,
+        n_validation=data.validation.size,
+        n_test=data.test.size,
+        versions=_versions(),
+        **_arrays(chunks, n_seeds),
+    )
+    table.save(folder / "table.npz")
+    return table
 
 
-def _run(tasks: list[Task], n_jobs: int) -> Iterator[tuple[Task, dict[str, np.ndarray]]]:
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    return parallel(joblib.delayed(_measure_chunk)(task) for task in tasks)
-
-
-def _measure_chunk(task: Task) -> tuple[Task, dict[str, np.ndarray]]:
-    """The task, and arrays `[architectures of the chunk, ...]` as `Table` has them."""
-    data = datasets.load_unchanged(task.dataset, task.fingerprint, task.data_dir)
+def _measure_chunk(
+    dataset: str,
+    fingerprint: str,
+    data_dir: str | None,
+    grid: Grid,
+    epochs: tuple[int, ...],
+    seed: int,
+    start: int,
+    stop: int,
+) -> Chunk:
+    """Train the architectures from number `start` to `stop` - 1 with one seed."""
+    data = datasets.load_unchanged(dataset, fingerprint, data_dir)
     rows = [
-        measure(architecture, data, task.epochs, np.random.default_rng((task.seed, number)))
-        for number, architecture in enumerate(
-            task.grid.architectures[task.start : task.stop], start=task.start
-        )
+        measure(grid.architectures[number], data, epochs, np.random.default_rng((seed, number)))
+        for number in range(start, stop)
     ]
     correct, losses, weights = (np.array(column) for column in zip(*rows, strict=True))
-    return task, {
-        "val_correct": correct[..., 0].astype(np.uint16),
-        "test_correct": correct[..., 1].astype(np.uint16),
-        "val_loss": losses[..., 0].astype(np.float16),
-        "test_loss": losses[..., 1].astype(np.float16),
-        "train_loss": losses[..., 2].astype(np.float16),
-        "active_weights": weights.astype(np.int32),
+    losses = losses.astype(np.float16)
+    return {
+        "val_correct": correct[..., 0].tolist(),
+        "test_correct": correct[..., 1].tolist(),
+        "val_loss": losses[..., 0].tolist(),
+        "test_loss": losses[..., 1].tolist(),
+        "train_loss": losses[..., 2].tolist(),
+        "active_weights": weights.tolist(),
     }
+
+
+def _chunk_schema(n_architectures: int, n_epochs: int) -> Schema:
+    counts, losses = (list_of(list_of(each, n_epochs), n_architectures) for each in (_COUNT, _LOSS))
+    return record(
+        val_correct=counts,
+        test_correct=counts,
+        val_loss=losses,
+        test_loss=losses,
+        train_loss=losses,
+        active_weights=list_of(_WEIGHTS, n_architectures),
+    )
+
+
+def _arrays(chunks: Sequence[Chunk], n_seeds: int) -> dict[str, np.ndarray]:
+    """The arrays of a `Table` from chunks in the order of seeds, then of architectures."""
+    arrays = {}
+    for name, dtype in ARRAYS.items():
+        joined = np.array([row for chunk in chunks for row in chunk[name]], dtype)
+        arrays[name] = np.stack(np.split(joined, n_seeds), axis=1)
+    return arrays
 
 
 def measure(
@@ -160,9 +174,15 @@ def measure(
 ) -> tuple[list[list[int]], list[list[float]], int]:
     """Train one network from scratch with the hyperparameters that all of rlnas uses.
 
+    Args:
+        architecture: `(width, density)` of each hidden layer.
+        dataset: The data to train and measure on.
+        epochs: Numbers of epochs after which to measure, ascending.
+        rng: Generator of the connections, the initial weights and the order of the samples.
+
     Returns:
-        For each epoch count: correct predictions of the validation and of the test samples;
-        validation, test and training loss. And the number of active weights.
+        Three values: for each epoch count the correct predictions `[validation, test]`; for each
+        epoch count the losses `[validation, test, training]`; the number of active weights.
     """
     network = new_network(architecture, dataset.n_features, dataset.n_classes, rng)
     batches = Batches(dataset.train, rng)
@@ -181,68 +201,6 @@ def measure(
         )
         losses.append([validation.loss, test.loss, training.loss])
     return correct, losses, network.active_weights
-
-
-def _claim(folder: Path, data: Dataset, grid: Grid, epochs: tuple[int, ...]) -> None:
-    """Write what is built here, or check that it is what was built before."""
-    settings = {
-        "dataset": data.name,
-        "fingerprint": data.fingerprint,
-        "widths": list(grid.widths),
-        "densities": list(grid.densities),
-        "max_depth": grid.max_depth,
-        "epochs": list(epochs),
-    }
-    path = folder / "build.json"
-    if not path.exists():
-        if folder.exists() and (not folder.is_dir() or not holds_nothing(folder)):
-            raise InputError(f"{folder} is not empty and holds no table: choose another folder")
-        with locked(folder):
-            if not path.exists():  # no other process was faster
-                write_json(path, settings)
-    if read_json(path) != settings:
-        raise InputError(f"{folder} holds chunks of another table: choose another folder")
-
-
-def _file(folder: Path, task: Task) -> Path:
-    return folder / f"seed-{task.seed}-from-{task.start:05}.npz"
-
-
-def _read_chunk(folder: Path, task: Task) -> dict[str, np.ndarray] | None:
-    """The results of a task, or None if they are not there, cut off, or of another size."""
-    try:
-        with open_regular(_file(folder, task)) as stream:
-            chunk = read_arrays(stream, ARRAYS)
-    except ValueError:
-        return None
-    lengths = [array.shape[:1] for array in chunk.values()]
-    return chunk if lengths == [(task.stop - task.start,)] * len(ARRAYS) else None
-
-
-def _collect(
-    folder: Path,
-    tasks: list[Task],
-    data: Dataset,
-    grid: Grid,
-    epochs: tuple[int, ...],
-    n_seeds: int,
-) -> Table:
-    chunks = [_read_chunk(folder, task) for task in tasks]
-    arrays = {}
-    for name in ARRAYS:
-        joined = np.concatenate([chunk[name] for chunk in chunks if chunk])  # seed by seed
-        arrays[name] = np.stack(np.split(joined, n_seeds), axis=1)
-    return Table(
-        dataset=data.name,
-        grid=grid,
-        epochs=epochs,
-        n_inputs=data.n_features,
-        n_outputs=data.n_classes,
-        n_validation=data.validation.size,
-        n_test=data.test.size,
-        versions=_versions(),
-        **arrays,
-    )
 
 
 def _versions() -> dict[str, str]:

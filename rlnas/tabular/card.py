@@ -1,4 +1,4 @@
-"""The data card of a table: how it was made, how noisy it is, what is best in it."""
+"""The data card of a table: how it was made, how noisy it is, and its best architectures."""
 
 from itertools import pairwise
 
@@ -11,11 +11,11 @@ from rlnas.nn.training import HYPERPARAMETERS
 from rlnas.tabular.table import Table
 
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""Penalties whose optimum the card names."""
+"""Penalties for which the card lists the optimum."""
 
 
 def data_card(table: Table) -> str:
-    """The card, as Markdown."""
+    """The data card of a table as Markdown."""
     h = HYPERPARAMETERS
     grid = table.grid
     widths = ", ".join(map(str, grid.widths))
@@ -59,8 +59,8 @@ def data_card(table: Table) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def picture(table: Table) -> bytes:
-    """PNG: mean validation accuracy against weights, coloured by depth, and the Pareto front."""
+def plot_table(table: Table) -> bytes:
+    """Plot of mean validation accuracy against weights, coloured by depth, as a PNG file."""
     columns = table.columns()
     depths = np.array([len(stack) for stack in table.grid.architectures])
     drawn, axes = plots.figure()
@@ -91,13 +91,13 @@ def picture(table: Table) -> bytes:
     return plots.png(drawn)
 
 
-def written(architecture: Architecture) -> str:
+def format_architecture(architecture: Architecture) -> str:
     """An architecture as text, such as ``32@0.125 16@0.5``."""
     return " ".join(f"{width}@{density:g}" for width, density in architecture) or "linear"
 
 
 def _noise(table: Table) -> str:
-    """Standard deviations between seeds in a few ranges of weights."""
+    """Markdown table of standard deviations between seeds in ranges of weights."""
     weights = table.active_weights.mean(axis=1)
     accuracies = table.val_correct[..., -1] / table.n_validation
     tests = table.test_correct[..., -1] / table.n_test
@@ -137,8 +137,9 @@ def _optima(table: Table) -> str:
         best, score = table.optimum(penalty)
         record = table.query(best)
         lines.append(
-            f"| {penalty:g} | {written(best)} | {score:.4f} | {record.val_accuracy:.2%} | "
-            f"{record.test_accuracy:.2%} | {record.active_weights:,.0f} |"
+            f"| {penalty:g} | {format_architecture(best)} | {score:.4f} | "
+            f"{record.val_accuracy:.2%} | {record.test_accuracy:.2%} | "
+            f"{record.active_weights:,.0f} |"
         )
     return "\n".join(lines)
 
@@ -150,8 +151,9 @@ def _front(table: Table) -> str:
     ]
     for number in table.pareto_front():
         record = table.records()[number]
+        architecture = format_architecture(table.grid.architectures[number])
         lines.append(
-            f"| {record.active_weights:,.0f} | {written(table.grid.architectures[number])} | "
+            f"| {record.active_weights:,.0f} | {architecture} | "
             f"{record.val_accuracy:.2%} | {record.test_accuracy:.2%} |"
         )
     return "\n".join(lines)

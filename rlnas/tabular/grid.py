@@ -4,37 +4,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
-from numbers import Real
 from reprlib import repr as brief
 
 import numpy as np
 
 from rlnas.errors import InputError
-from rlnas.integers import is_whole, whole
 from rlnas.nn.architecture import Architecture
+from rlnas.validation import is_real, is_whole, whole
 
 WIDEST = 2**15
 MOST_ARCHITECTURES = 1_000_000
-
-
-def _is_real(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
 class Grid:
     """Every architecture of up to `max_depth` hidden layers with these widths and densities.
 
-    Architectures are numbered from the shallow to the deep, and among
-    those of one depth the last layer counts fastest, its density faster than its width.
+    Architectures are numbered by depth; among those of one depth the last layer varies fastest,
+    its density faster than its width.
 
     Attributes:
-        widths: neurons a hidden layer may have, ascending.
-        densities: in (0, 1], ascending.
-        max_depth: hidden layers a network may have.
+        widths: Numbers of neurons of a hidden layer, ascending.
+        densities: Shares of active weights of a hidden layer in (0, 1], ascending.
+        max_depth: Largest number of hidden layers.
 
     Raises:
-        InputError: a list is empty, not ascending or out of range.
+        InputError: If a list is empty, not ascending or out of range.
     """
 
     widths: tuple[int, ...]
@@ -44,7 +39,7 @@ class Grid:
     def __post_init__(self) -> None:
         for name, kind, high in (("widths", int, WIDEST), ("densities", float, 1)):
             values = tuple(getattr(self, name))
-            numbers = values and all(map(is_whole if kind is int else _is_real, values))
+            numbers = values and all(map(is_whole if kind is int else is_real, values))
             ascending = numbers and all(a < b for a, b in pairwise((0, *values)))
             if not ascending or values[-1] > high:
                 what = "whole numbers" if kind is int else "numbers"
@@ -63,13 +58,13 @@ class Grid:
 
     @property
     def size(self) -> int:
-        """Number of its architectures."""
+        """Number of architectures."""
         layers = len(self.widths) * len(self.densities)
         return sum(layers**depth for depth in range(self.max_depth + 1))
 
     @cached_property
     def architectures(self) -> list[Architecture]:
-        """All of them, in the order of their numbers."""
+        """All architectures in the order of their numbers."""
         layers = list(product(self.widths, self.densities))
         depths = range(self.max_depth + 1)
         return [stack for depth in depths for stack in product(layers, repeat=depth)]
@@ -86,7 +81,7 @@ class Grid:
             architecture: `(width, density)` of each hidden layer, as tuples or lists.
 
         Raises:
-            InputError: it is not on the grid.
+            InputError: If the architecture is not on the grid.
         """
         try:
             return self.numbers[architecture]  # type: ignore[index]  # the fast way, for tuples
@@ -102,18 +97,22 @@ class Grid:
             ) from None
 
     @cached_property
-    def notches(self) -> np.ndarray:
-        """int8 `[architectures, max_depth, 2]`: places in `widths` and `densities`, or -1."""
-        places = np.full((len(self.architectures), self.max_depth, 2), -1, np.int8)
+    def indices(self) -> np.ndarray:
+        """Indices of every layer's width and density, int8 `[architectures, max_depth, 2]`.
+
+        They point into `widths` and `densities`; both are -1 for a layer that is not there.
+        """
+        found = np.full((len(self.architectures), self.max_depth, 2), -1, np.int8)
         for number, stack in enumerate(self.architectures):
             for layer, (width, density) in enumerate(stack):
-                places[number, layer, 0] = self.widths.index(width)
-                places[number, layer, 1] = self.densities.index(density)
-        return places
+                found[number, layer, 0] = self.widths.index(width)
+                found[number, layer, 1] = self.densities.index(density)
+        return found
 
 
 GRID = Grid((8, 16, 32, 64, 128), (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2), 3)
-"""The grid of the tables in the package: 16,276 architectures, each notch a factor of two."""
+"""The grid of the tables in the package: 16,276 architectures, powers of two as widths and
+densities."""
 
 
 def _listed(values: Iterable[float]) -> str:

@@ -183,7 +183,7 @@ def infos_of(steps: list[Any]) -> list[dict[str, Any]]:
 def test_the_accuracy_is_that_of_the_averaged_weights_on_the_validation_samples():
     env = make("digits", batches_per_step=20, width=32)
     info = infos_of(episode(env, seed=0))[-1]
-    x = torch.tensor(env.dataset.standardise(env.dataset.validation))
+    x = torch.tensor(env.dataset.standardize(env.dataset.validation))
     logits = to_torch(env.now.network)(x)
     labels = torch.tensor(env.dataset.labels[env.dataset.validation].astype(np.int64))
     accuracy = (logits.argmax(dim=1) == labels).double().mean().item()

@@ -308,7 +308,7 @@ def activations(network: SparseNetwork, x: np.ndarray) -> np.ndarray:
 def test_activity_and_dead_share_are_those_of_the_neurons(name, units):
     network = NETWORK.copy()
     network.units[VALUE, 0] = -100  # the first hidden unit never fires
-    fires = activations(network, DATA.standardise(SAMPLES).astype(float))[:, list(units)] > 0
+    fires = activations(network, DATA.standardize(SAMPLES).astype(float))[:, list(units)] > 0
     found = slot(name, now=snapshot_of(network))
     assert found["activity"] == pytest.approx(fires.mean())
     assert found["dead_share"] == pytest.approx(1 - fires.any(axis=0).mean())

@@ -165,7 +165,7 @@ class MaskedDense(torch.nn.Module):
 
 def torch_loss(module: MaskedDense, data: Dataset, samples: np.ndarray) -> torch.Tensor:
     """Mean cross-entropy of a module on some samples."""
-    x = torch.tensor(data.standardise(samples).astype(np.float64))
+    x = torch.tensor(data.standardize(samples).astype(np.float64))
     labels = torch.tensor(data.labels[samples].astype(np.int64))
     return torch.nn.functional.cross_entropy(module(x), labels)
 

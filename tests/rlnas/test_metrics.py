@@ -8,7 +8,7 @@ from rlnas.metrics import balanced_accuracy, majority_share, recalls
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_recalls_and_their_mean_are_those_of_scikit_learn(seed):
+def test_recalls_and_balanced_accuracy_equal_scikit_learn(seed):
     rng = np.random.default_rng(seed)
     labels, predicted = rng.integers(0, 5, (2, 60))
     found = recalls(labels, predicted, 5)
@@ -16,11 +16,11 @@ def test_recalls_and_their_mean_are_those_of_scikit_learn(seed):
     assert balanced_accuracy(found) == pytest.approx(balanced_accuracy_score(labels, predicted))
 
 
-def test_a_class_without_samples_has_no_recall_and_does_not_count():
+def test_class_without_samples_has_nan_recall_and_is_ignored_in_mean():
     found = recalls(np.array([0, 0, 2, 2]), np.array([0, 1, 2, 2]), 4)
     np.testing.assert_array_equal(found, [0.5, np.nan, 1, np.nan])
     assert balanced_accuracy(found) == 0.75
 
 
-def test_the_majority_share_is_the_accuracy_of_one_answer():
+def test_majority_share_is_accuracy_of_constant_prediction():
     assert majority_share(np.array([1, 1, 1, 0])) == 0.75

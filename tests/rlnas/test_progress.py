@@ -41,7 +41,7 @@ def work(clock: Clock, updates: int, seconds: float, shown: bool = True) -> None
             bar.update()
 
 
-def test_a_log_gets_a_whole_line_every_few_seconds(clock, capsys):
+def test_log_gets_a_whole_line_every_few_seconds(clock, capsys):
     work(clock, updates=256, seconds=50.5)
     shown = capsys.readouterr().err
     assert "\r" not in shown
@@ -55,12 +55,12 @@ def test_a_log_gets_a_whole_line_every_few_seconds(clock, capsys):
     assert "00:10<00:40" in lines[0], "the time left"
 
 
-def test_a_log_hears_nothing_of_what_is_over_at_once(clock, capsys):
+def test_log_has_no_line_for_short_work(clock, capsys):
     work(clock, updates=256, seconds=SECONDS / 2)
     assert capsys.readouterr().err == ""
 
 
-def test_a_terminal_has_a_bar_with_the_time_left(clock, monkeypatch):
+def test_terminal_has_a_bar_with_the_time_left(clock, monkeypatch):
     monkeypatch.setattr("sys.stderr", terminal := Terminal())
     work(clock, updates=256, seconds=50)
     shown = terminal.getvalue()
@@ -69,12 +69,12 @@ def test_a_terminal_has_a_bar_with_the_time_left(clock, monkeypatch):
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_a_bar_that_is_not_to_be_shown_prints_nothing(clock, monkeypatch, stream):
+def test_bar_that_is_not_to_be_shown_prints_nothing(clock, monkeypatch, stream):
     monkeypatch.setattr("sys.stderr", stream := stream())
     work(clock, updates=256, seconds=50, shown=False)
     assert stream.getvalue() == ""
 
 
-def test_a_bar_does_without_standard_error(clock, monkeypatch):
+def test_bar_works_without_standard_error(clock, monkeypatch):
     monkeypatch.setattr("sys.stderr", None)
     work(clock, updates=256, seconds=50)

@@ -6,11 +6,11 @@ from rlnas.data.datasets import load_dataset
 from rlnas.scoring import reference_weights, score
 
 
-def test_the_reference_on_mnist_is_the_poster_s_size():
+def test_reference_on_mnist_is_60344():
     assert reference_weights(784, 10) == 60_344
 
 
-def test_the_reference_is_a_dense_layer_of_76_units_on_any_data_set():
+def test_reference_is_dense_layer_of_76_units():
     digits = load_dataset("digits")
     assert reference_weights(digits.n_features, digits.n_classes) == 76 * 64 + 76 * 10
     assert reference_weights(1, 2) == 228
@@ -27,7 +27,5 @@ def test_the_reference_is_a_dense_layer_of_76_units_on_any_data_set():
         (0.75, 0, 1.0, 0.75),
     ],
 )
-def test_a_score_is_accuracy_less_the_price_of_the_weights(
-    accuracy, active_weights, penalty, expected
-):
+def test_score_is_accuracy_minus_size_penalty(accuracy, active_weights, penalty, expected):
     assert score(accuracy, active_weights, penalty, 60_344) == pytest.approx(expected)

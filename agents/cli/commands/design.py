@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from rlnas.agents.cli.printing import architecture, print_classes
 from rlnas.agents.config import SHIPPED
 from rlnas.agents.option_types import IN_HELP, Option
-from rlnas.integers import PlainIntegers
+from rlnas.validation import PlainIntegers
 
 
 @dataclass(frozen=True)

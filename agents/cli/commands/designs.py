@@ -11,7 +11,7 @@ import tyro
 from rlnas.agents.cli.printing import architecture
 from rlnas.agents.option_types import Option
 from rlnas.errors import InputError
-from rlnas.integers import PlainIntegers
+from rlnas.validation import PlainIntegers
 
 if TYPE_CHECKING:
     from rlnas.designs.database import DesignRecord

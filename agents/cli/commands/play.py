@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from rlnas.agents.config import SHIPPED, check_seed
 from rlnas.agents.option_types import IN_HELP, Option
-from rlnas.integers import PlainIntegers
+from rlnas.validation import PlainIntegers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +53,7 @@ class Play(PlainIntegers):
         from rlnas.agents.policies.episode import play_episode, steps_of_episode
         from rlnas.agents.policies.policy import load_policy
         from rlnas.files.plain_text import plain, plain_console
-        from rlnas.plots import describe
+        from rlnas.network_views import describe
 
         check_seed(self.seed)
         policy = load_policy(self.policy)

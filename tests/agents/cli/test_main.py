@@ -179,7 +179,7 @@ def test_designs_as_json_are_all_facts_at_full_precision(run, capsys):
 
 
 def test_designs_refuses_what_is_no_run(design, run, capsys):
-    refused(["designs", design], capsys, "no archive of designs")
+    refused(["designs", design], capsys, "no database of designs")
     refused(["designs", run, "--limit", "0"], capsys, "expected at least 1")
 
 

@@ -84,7 +84,7 @@ def test_the_test_result_can_be_recomputed_in_torch(designed):
     out, record = designed
     network = load_design(out).network
     data = load_dataset("digits")
-    logits = to_torch(network)(torch.tensor(data.standardise(data.test)))
+    logits = to_torch(network)(torch.tensor(data.standardize(data.test)))
     labels = torch.tensor(data.labels[data.test].astype(np.int64))
     accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
     assert record["test_accuracy"] == pytest.approx(accuracy, abs=1e-9)

@@ -47,8 +47,8 @@ def test_of_a_design_that_was_not_trained_to_the_end_the_steps_count(monkeypatch
 
 def test_logistic_regression_is_that_of_scikit_learn_on_all_samples_but_the_test(of_digits):
     rows = np.concatenate([DIGITS.train, DIGITS.validation])
-    model = LogisticRegression().fit(DIGITS.standardise(rows), DIGITS.labels[rows])
-    truth = model.score(DIGITS.standardise(DIGITS.test), DIGITS.labels[DIGITS.test])
+    model = LogisticRegression().fit(DIGITS.standardize(rows), DIGITS.labels[rows])
+    truth = model.score(DIGITS.standardize(DIGITS.test), DIGITS.labels[DIGITS.test])
     found = of_digits["logistic regression"]
     assert found.accuracy == pytest.approx(truth, abs=0.01)
     assert found.size == "640 weights"

@@ -12,15 +12,15 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.distributed import ray_vec_env
-from rlnas.agents.distributed.jobs import Call, run_all
 from rlnas.agents.distributed.ray_cluster import cluster, ray_jobs
 from rlnas.agents.distributed.ray_vec_env import RayVecEnv
 from rlnas.agents.training.ppo import new_vec_env, resume, train
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.replay import Moment, ReplayableEnv
 from rlnas.errors import InputError
-from rlnas.files.expected import Damaged
 from rlnas.files.json_schema import WHOLE
+from rlnas.files.typed import Damaged
+from rlnas.jobs import Call, run_all
 from tests.agents.distributed.ray_helpers import GROUPS, QUIET, at_step, pid, same
 from tests.agents.helpers import tiny
 from tests.agents.training.test_kills import KILLS, without_clock

@@ -211,7 +211,7 @@ def test_what_is_told_of_a_network_is_what_a_dense_one_does_on_test_samples(meth
     history = search(strategy(method), LIVE.problem(5))
     best: Any = history.best
     data = datasets.load_dataset("wine")
-    outputs = logits(best, data.standardise(data.test), averaged=True)
+    outputs = logits(best, data.standardize(data.test), averaged=True)
     accuracy = (outputs.argmax(axis=1) == data.labels[data.test]).mean()
     assert found["active_weights"] == best.active_weights == best.indices.size
     assert found["test_accuracy"] == pytest.approx(accuracy, abs=1e-12)

@@ -26,7 +26,7 @@ both = pytest.mark.parametrize("strategy", [tpe, nsga2])
 GRID = Grid((4, 8, 16, 32, 64), (0.125, 0.25, 0.5, 1.0), 2)
 """1 + 20 + 400 architectures."""
 
-SIZES = (GRID.notches + 1).sum(axis=(1, 2))
+SIZES = (GRID.indices + 1).sum(axis=(1, 2))
 """int64 `[architectures]`: one for every notch of every layer, from 0 to 18."""
 
 

@@ -20,7 +20,7 @@ from rlnas.agents.training.logs import (
 )
 from rlnas.agents.training.ppo import train
 from rlnas.errors import InputError
-from rlnas.files.expected import Damaged
+from rlnas.files.typed import Damaged
 from tests.agents.helpers import tiny
 
 ROWS = [{"b": 1, "a": 0.1}, {"a": 2, "b": 3}, {"d": 0.5, "a": 4, "c": 5}, {"b": 6, "c": 7.25}]

@@ -454,7 +454,7 @@ def test_a_total_is_rounded_up_to_whole_rollouts(tmp_path, monkeypatch):
         ({"learning_rate": float("nan")}, "--learning-rate nan"),
         ({"learning_rate": float("inf")}, "--learning-rate inf"),
         ({"target_kl": -1.0}, "--target-kl -1.0"),
-        ({"gamma": 1.5}, "--gamma 1.5: expected from 0 to 1"),
+        ({"gamma": 1.5}, "--gamma 1.5 cannot be used: expected a number from 0 to 1"),
         ({"gae_lambda": -0.1}, "--gae-lambda -0.1"),
         ({"entropy": float("nan")}, "--entropy nan"),
         ({"seed": -1}, "--seed -1"),

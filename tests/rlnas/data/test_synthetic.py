@@ -42,8 +42,8 @@ def chance(data: Dataset) -> float:
 
 
 def linear_accuracy(data: Dataset) -> float:
-    x, y = data.standardise(data.train), data.labels[data.train]
-    return RidgeClassifier().fit(x, y).score(data.standardise(data.test), data.labels[data.test])
+    x, y = data.standardize(data.train), data.labels[data.train]
+    return RidgeClassifier().fit(x, y).score(data.standardize(data.test), data.labels[data.test])
 
 
 def network_accuracy(data: Dataset) -> float:
@@ -66,7 +66,7 @@ def accuracies() -> dict[str, np.ndarray]:
 # --- the same for ever ---
 
 
-def test_a_problem_has_the_same_bits_in_every_process():
+def test_problem_has_the_same_bits_in_every_process():
     names = ["synthetic:0", "synthetic:31", "heldout:0", "heldout:1", "heldout:2", "images:0"]
     code = f"""
 import hashlib
@@ -87,7 +87,7 @@ print(hashlib.sha256(b"".join(a.tobytes() for n in {names} for a in generate(n))
     ],
     ids=["training", "held out", "varied", "images"],
 )
-def test_the_problems_of_a_family_never_change(names, labels, spread):
+def test_problems_of_a_family_never_change(names, labels, spread):
     """Else scores on `rlnas/Mixed-v0` are no longer comparable: a change needs a new version.
 
     Features may differ in their last bits between processors, so their spread stands for them. A
@@ -98,7 +98,7 @@ def test_the_problems_of_a_family_never_change(names, labels, spread):
     assert sum(float(x.std(dtype=np.float64)) for x, _ in made) == pytest.approx(spread, rel=1e-5)
 
 
-def test_the_global_random_state_is_neither_read_nor_moved():
+def test_global_random_state_is_neither_read_nor_changed():
     np.random.seed(1)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     first = digest(["synthetic:3", "heldout:3", "heldout:4", "heldout:5"])
@@ -110,7 +110,7 @@ def test_the_global_random_state_is_neither_read_nor_moved():
 # --- what the families are ---
 
 
-def test_the_families_have_no_task_in_common():
+def test_families_have_no_task_in_common():
     assert TRAINING_FAMILY[:4] == ("digits", "wine", "breast_cancer", "synthetic:0")
     assert len(set(TRAINING_FAMILY)) == 35
     assert len(set(HELD_OUT_FAMILY)) == 16
@@ -126,7 +126,7 @@ def test_no_two_problems_are_alike():
         assert y.shape != other_y.shape or np.mean(y == other_y) < 0.75
 
 
-def test_the_same_seed_means_nothing_common_to_the_two_families():
+def test_same_seed_in_two_families_gives_different_problems():
     sizes = [
         [generate(f"{prefix}{k}")[0].shape for k in range(16)]
         for prefix in ("synthetic:", "heldout:")
@@ -134,7 +134,7 @@ def test_the_same_seed_means_nothing_common_to_the_two_families():
     assert not any(first == second for first, second in zip(*sizes, strict=True))
 
 
-def test_the_kind_of_the_training_family_is_never_held_out(monkeypatch):
+def test_training_family_kind_is_not_in_held_out_family(monkeypatch):
     monkeypatch.setattr(sklearn.datasets, "make_classification", None)
     for name in HELD_OUT_FAMILY:
         generate(name)
@@ -151,7 +151,7 @@ def test_held_out_kinds_are_never_trained_on(monkeypatch):
 
 
 @pytest.mark.parametrize("name", [*PROBLEMS, *FAR_SEEDS])
-def test_a_problem_is_within_its_ranges_and_no_class_is_rare(name):
+def test_problem_sizes_are_in_range_and_classes_balanced(name):
     features, labels = generate(name)
     assert features.dtype == np.float32
     assert labels.dtype == np.int32
@@ -188,13 +188,13 @@ def test_sizes_vary_over_their_ranges():
 # --- how hard they are ---
 
 
-def test_a_network_beats_the_majority_class_on_nearly_all(accuracies):
+def test_network_beats_the_majority_class_on_nearly_all(accuracies):
     gains = np.array([network - majority for majority, _, network in accuracies.values()])
     assert np.mean(gains > 0.1) > 0.9
     assert gains.min() > 0
 
 
-def test_difficulty_ranges_from_hopeless_for_a_linear_classifier_to_easy(accuracies):
+def test_difficulty_for_linear_classifier_ranges_from_hopeless_to_easy(accuracies):
     linear = np.array([accuracies[name][1] for name in GENERATED])
     assert np.quantile(linear, 0.1) < 0.45
     assert 0.55 < np.median(linear) < 0.85
@@ -206,7 +206,7 @@ def test_difficulty_ranges_from_hopeless_for_a_linear_classifier_to_easy(accurac
     [GENERATED, HELD_OUT_FAMILY, VARIED_FAMILY[:12]],
     ids=["training", "held out", "varied"],
 )
-def test_hidden_neurons_are_worth_their_weights_on_many(accuracies, family):
+def test_hidden_neurons_improve_score_on_many_problems(accuracies, family):
     gains = [accuracies[name][2] - accuracies[name][1] for name in family]
     assert np.mean(np.array(gains) > 0.03) > 0.4
 
@@ -215,7 +215,7 @@ def test_hidden_neurons_are_worth_their_weights_on_many(accuracies, family):
 
 
 @pytest.mark.parametrize("name", ["synthetic:7", "varied:7", "images:7", "heldout:7"])
-def test_a_problem_loads_as_any_named_data_set_does(name):
+def test_problem_loads_like_any_named_data_set(name):
     data = load_dataset(name)
     assert data.name == name
     assert data is load_dataset(name, data_dir="anywhere")
@@ -225,7 +225,7 @@ def test_a_problem_loads_as_any_named_data_set_does(name):
     assert name not in NAMES
 
 
-def test_a_process_keeps_all_families_loaded():
+def test_process_keeps_all_families_loaded():
     names = [name for family in FAMILIES.values() for name in family]
     first, again = ([load_dataset(name) for name in names] for _ in range(2))
     assert all(a is b for a, b in zip(first, again, strict=True))
@@ -235,7 +235,7 @@ def test_a_process_keeps_all_families_loaded():
     "seed", ["", "x", "-1", "+1", "1.0", "07", " 7", "7\n", "4294967296", "\u0667"]
 )
 @pytest.mark.parametrize("family", ["synthetic", "varied", "images", "heldout"])
-def test_a_bad_seed_is_refused_with_what_to_write_instead(family, seed):
+def test_bad_seed_is_refused_with_what_to_write_instead(family, seed):
     with pytest.raises(InputError) as caught:
         load_dataset(f"{family}:{seed}")
     assert str(caught.value) == (
@@ -246,6 +246,6 @@ def test_a_bad_seed_is_refused_with_what_to_write_instead(family, seed):
 
 
 @pytest.mark.parametrize("name", ["synthetic", "Synthetic:7", "holdout:7"])
-def test_an_unknown_name_is_told_of_synthetic_problems(name):
+def test_unknown_name_is_refused_with_hint_at_synthetic_problems(name):
     with pytest.raises(InputError, match=r"fashion_mnist, synthetic:SEED, or the path of an \.npz"):
         load_dataset(name)

@@ -44,12 +44,12 @@ def several(*facts: tuple[float, float, int]) -> list[DesignRecord]:
     ]
 
 
-def test_a_design_comes_back_as_it_was(archive):
+def test_added_design_is_returned_unchanged(archive):
     archive.add([DESIGN])
     assert archive.best() == archive.front() == [DESIGN]
 
 
-def test_the_best_come_first_and_ties_by_weights(archive):
+def test_best_come_first_and_ties_by_weights(archive):
     designs = several((0.5, 0.9, 10), (0.7, 0.9, 30), (0.7, 0.9, 20), (0.6, 0.9, 5))
     archive.add(designs[:2])
     archive.add(designs[2:])
@@ -65,7 +65,7 @@ def test_designs_of_one_data_set(archive):
     assert archive.best(dataset="mnist") == []
 
 
-def test_the_same_step_of_the_same_environment_is_replaced(archive):
+def test_design_with_same_timestep_and_environment_is_replaced(archive):
     archive.add([DESIGN])
     archive.add([replace(DESIGN, score=0.3)])
     assert archive.best() == [replace(DESIGN, score=0.3)]
@@ -73,7 +73,7 @@ def test_the_same_step_of_the_same_environment_is_replaced(archive):
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=30))
-def test_the_front_is_what_no_design_dominates(tmp_path_factory, points):
+def test_front_is_what_no_design_dominates(tmp_path_factory, points):
     archive = DesignDatabase(tmp_path_factory.mktemp("archive") / "designs.sqlite")
     archive.add(several(*((0.5, accuracy / 20, weights) for accuracy, weights in points)))
     expected = {
@@ -143,7 +143,7 @@ def refused(archive: DesignDatabase, told: str = "is damaged") -> None:
 @pytest.mark.parametrize(
     "content", [b"x" * 5000, b"x", b"SQLite format 3\0" + b"x" * 5000, b"SQLite format 3\0"]
 )
-def test_what_is_no_database_is_told(archive, content):
+def test_file_that_is_no_database_is_refused(archive, content):
     archive.path.parent.mkdir()
     archive.path.write_bytes(content)
     refused(archive)
@@ -165,7 +165,7 @@ def test_what_is_no_database_is_told(archive, content):
         "PRAGMA journal_mode = WAL",
     ],
 )
-def test_a_file_with_anything_but_the_one_table_is_told_and_not_written_to(archive, statement):
+def test_file_with_other_schema_is_refused_and_unchanged(archive, statement):
     archive.add([DESIGN])
     change(archive.path, statement)
     refused(archive)
@@ -183,7 +183,7 @@ ENDLESS = """
 """
 
 
-def test_a_view_over_an_endless_query_is_never_asked(archive):
+def test_view_with_endless_query_is_never_executed(archive):
     archive.path.parent.mkdir()
     change(archive.path, ENDLESS, f"PRAGMA user_version = {VERSION}")
     refused(archive, "it holds something else than designs")
@@ -221,7 +221,7 @@ def shared_tree(path: Path, root: int, levels: int = 15) -> None:
 
 
 @pytest.mark.parametrize("root", [1, 2], ids=["schema", "designs"])
-def test_a_small_file_of_endless_rows_is_given_up(archive, root):
+def test_small_file_with_endless_rows_is_refused(archive, root):
     archive.add([DESIGN])
     shared_tree(archive.path, root)
     for call in CALLS if root == 2 else CALLS[:1]:
@@ -245,7 +245,7 @@ def test_a_small_file_of_endless_rows_is_given_up(archive, root):
         ("action", None),
     ],
 )
-def test_a_value_out_of_range_is_told(archive, column, value):
+def test_value_out_of_range_is_refused(archive, column, value):
     archive.add([DESIGN])
     change(archive.path, f"UPDATE designs SET {column} = ?", values=(value,))
     if isinstance(value, str) and (column == "layer_sizes" or len(value) > 1000):
@@ -256,7 +256,7 @@ def test_a_value_out_of_range_is_told(archive, column, value):
         refused(archive)
 
 
-def test_text_that_is_no_unicode_is_told(archive):
+def test_text_that_is_no_unicode_is_refused(archive):
     archive.add([DESIGN])
     change(archive.path, "UPDATE designs SET action = CAST(x'ff41' AS TEXT)")
     with pytest.raises(InputError, match="is damaged"):
@@ -264,17 +264,17 @@ def test_text_that_is_no_unicode_is_told(archive):
 
 
 @pytest.mark.parametrize("place", ["designs.sqlite", "designs.sqlite-journal"])
-def test_a_pipe_is_refused_at_once(archive, place):
+def test_pipe_is_refused_at_once(archive, place):
     if place != FILE:
         archive.add([DESIGN])
     archive.path.parent.mkdir(exist_ok=True)
     os.mkfifo(archive.path.with_name(place))
-    refused(archive, "no archive of designs" if place == FILE else "is a pipe or a device")
+    refused(archive, "no database of designs" if place == FILE else "is a pipe or a device")
     with pytest.raises(InputError, match="is a pipe or a device"):
         archive.add([DESIGN])
 
 
-def test_an_archive_that_was_left_half_written_says_how_to_go_on_and_does(archive):
+def test_half_written_database_is_reported_with_resume_command(archive):
     archive.add(replace(DESIGN, timestep=k) for k in range(2000))
     code = (
         "import os, sqlite3, sys\n"
@@ -293,12 +293,12 @@ def test_an_archive_that_was_left_half_written_says_how_to_go_on_and_does(archiv
 
 def test_reading_makes_no_folder(tmp_path):
     for call in CALLS:
-        with pytest.raises(InputError, match="no archive of designs at"):
+        with pytest.raises(InputError, match="no database of designs at"):
             call(DesignDatabase(tmp_path / "absent" / FILE))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_episode_is_the_steps_of_one_environment_between_two_starts(archive):
+def test_episode_contains_steps_of_one_environment_between_two_starts(archive):
     """Three environments, episodes of four steps."""
     episodes = {
         (episode, environment): [
@@ -316,21 +316,21 @@ def test_an_episode_is_the_steps_of_one_environment_between_two_starts(archive):
     assert len(everything) == 12, "of the environment, whatever the numbers"
 
 
-def test_a_design_is_found_by_its_facts_the_first_of_several(archive):
+def test_find_returns_first_design_with_given_facts(archive):
     twins = [replace(DESIGN, timestep=k) for k in (3, 5)]
     archive.add([*twins, replace(DESIGN, timestep=1, score=0.1)])
     assert archive.find(vars(DESIGN)) == twins[0]
     assert archive.find({**vars(DESIGN), "val_loss": 0.25}) is None
 
 
-def test_the_extent_is_how_many_and_how_far(archive):
+def test_extent_is_count_and_last_timestep(archive):
     archive.add([DESIGN, replace(DESIGN, timestep=20, dataset="digits")])
     assert archive.extent() == (2, 20)
     assert archive.extent("wine") == (1, 8)
     assert archive.extent("mnist") == (0, 0)
 
 
-def test_a_sample_is_every_so_many_designs_in_the_order_of_the_training(tmp_path):
+def test_sample_is_evenly_spaced_in_training_order(tmp_path):
     archive = DesignDatabase(tmp_path / "designs.sqlite")
     designs = [
         replace(DESIGN, timestep=step, environment=env, active_weights=10 * step + env)

@@ -42,7 +42,7 @@ def preprocessing(seed: int = 0) -> Preprocessing:
     return preprocessing_of(raw, raw.mean(axis=0), 1 / raw.std(axis=0), 2)
 
 
-def test_a_design_is_read_as_it_was_written(folder):
+def test_design_round_trip_is_exact(folder):
     again, read, record = load_design(folder)
     assert bits(again) == bits(network())
     assert {key: record[key] for key in RECORD} == RECORD
@@ -55,27 +55,27 @@ def test_a_design_is_read_as_it_was_written(folder):
             assert found == value
 
 
-def test_the_record_says_which_versions_wrote_it(folder):
+def test_record_says_which_versions_wrote_it(folder):
     assert load_design(folder).record["versions"].keys() == {
         *("python", "rlnas", "numpy", "numba", "torch")
     }
 
 
-def test_a_network_is_saved_as_it_is_however_its_arrays_lie_in_memory(tmp_path):
+def test_network_is_saved_correctly_for_any_memory_layout(tmp_path):
     given = network()
     given.units, given.connections = map(np.asfortranarray, (given.units, given.connections))
     save_design(tmp_path, given, preprocessing(), ORIGIN)
     assert bits(load_design(tmp_path)[0]) == bits(network())
 
 
-def test_a_design_is_a_network_file_and_two_json_files(folder):
+def test_design_is_a_network_file_and_two_json_files(folder):
     assert sorted(path.name for path in folder.iterdir()) == [
         *("design.json", "network.safetensors", "preprocessing.json")
     ]
     assert json.loads((folder / "design.json").read_text())["format"] == "rlnas-design-2"
 
 
-def test_a_folder_may_be_given_as_text(folder):
+def test_folder_may_be_given_as_text(folder):
     assert bits(load_design(str(folder))[0]) == bits(network())
 
 
@@ -85,7 +85,7 @@ def test_folders_are_made_as_needed(tmp_path):
     assert found.keys() == {*ORIGIN, "format", "versions", "files_sha256"}
 
 
-def test_a_design_replaces_the_one_before(folder):
+def test_design_replaces_the_one_before(folder):
     save_design(folder, network(1), preprocessing(), {**ORIGIN, "score": 1.0})
     again, _, record = load_design(folder)
     assert bits(again) == bits(network(1))
@@ -100,7 +100,7 @@ def test_saving_does_not_change_the_network_or_the_record(tmp_path):
     assert record == RECORD
 
 
-def test_a_folder_without_a_design_is_refused(tmp_path):
+def test_folder_without_a_design_is_refused(tmp_path):
     for place in (tmp_path, tmp_path / "absent"):
         with pytest.raises(InputError, match="holds no design: expected a folder made by"):
             load_design(place)
@@ -122,13 +122,13 @@ def test_a_folder_without_a_design_is_refused(tmp_path):
     ],
     ids=lambda value: str(value[:20]),
 )
-def test_a_damaged_or_foreign_record_is_refused(folder, content, message):
+def test_damaged_or_foreign_record_is_refused(folder, content, message):
     (folder / "design.json").write_bytes(content)
     with pytest.raises(InputError, match=message):
         load_design(folder)
 
 
-def test_a_design_of_an_earlier_version_says_what_it_lacks_and_how_to_make_it_anew(folder):
+def test_design_of_earlier_version_is_refused_with_the_command_to_remake_it(folder):
     record = {"format": "rlnas-design-1", "dataset": "wine", "penalty": 0.3, "seed": 4}
     (folder / "design.json").write_text(json.dumps(record))
     (folder / "preprocessing.json").unlink()
@@ -138,7 +138,7 @@ def test_a_design_of_an_earlier_version_says_what_it_lacks_and_how_to_make_it_an
 
 
 @pytest.mark.parametrize("file", ["network.safetensors", "preprocessing.json"])
-def test_files_of_two_designs_are_not_taken_for_one(folder, tmp_path, file):
+def test_mixed_files_of_two_designs_are_refused(folder, tmp_path, file):
     save_design(tmp_path / "other", network(1), preprocessing(1), RECORD)
     (folder / file).write_bytes((tmp_path / "other" / file).read_bytes())
     with pytest.raises(InputError, match="do not belong together"):
@@ -174,14 +174,14 @@ def test_preprocessing_that_makes_no_sense_is_refused(folder, monkeypatch, name,
         write_and_read()
 
 
-def test_a_record_without_its_network_is_refused(folder):
+def test_record_without_its_network_is_refused(folder):
     (folder / "network.safetensors").unlink()
     with pytest.raises(InputError, match="no network file"):
         load_design(folder)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
-def test_a_truncated_network_is_refused(folder, share):
+def test_truncated_network_is_refused(folder, share):
     path = folder / "network.safetensors"
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
@@ -189,7 +189,7 @@ def test_a_truncated_network_is_refused(folder, share):
         load_design(folder)
 
 
-def test_a_design_cannot_be_written_below_a_file(tmp_path):
+def test_design_cannot_be_written_below_a_file(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write"):
         save_design(tmp_path / "file" / "design", network(), preprocessing(), RECORD)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlnas.export.c_code import clear_samples, dequantized, write_c
+from rlnas.export.c_code import clear_samples, dequantize, write_c
 from rlnas.export.inference import Inference, for_inference
 from tests.rlnas.export.exported import STRICT
 from tests.rlnas.reference import random_dataset, skip_network
@@ -66,8 +66,8 @@ def for_each(text: str) -> str:
 @pytest.fixture
 def many(tmp_path) -> Path:
     """A folder with several exports, and programs that ask each for a class and a name."""
-    for name, (inference, quantised) in MANY.items():
-        files, _ = write_c(inference, tmp_path, name, FEATURES, quantised)
+    for name, (inference, quantized) in MANY.items():
+        files, _ = write_c(inference, tmp_path, name, FEATURES, quantized)
         assert files == [f"{name}.c", f"{name}.h", f"{name}_test.c"]
     program = for_each('#include "NAME.h"\n') + MAIN % for_each(ASK)
     (tmp_path / "main.c").write_text(program)
@@ -79,8 +79,8 @@ def many(tmp_path) -> Path:
 
 def answers() -> str:
     classes = [
-        (dequantized(each) if quantised else each).logits(FEATURES[:1]).argmax()
-        for each, quantised in MANY.values()
+        (dequantize(each) if quantized else each).logits(FEATURES[:1]).argmax()
+        for each, quantized in MANY.values()
     ]
     return "".join(f"{k} c\n" for k in classes)
 
@@ -117,7 +117,7 @@ HOSTILE = (
 )
 
 
-def test_class_names_are_what_they_were_whatever_is_in_them(tmp_path):
+def test_class_names_with_any_characters_are_preserved(tmp_path):
     inference = for_inference(
         skip_network((12, 7, 9), np.random.default_rng(0)),
         random_dataset(np.random.default_rng(3), features=12, classes=9).preprocessing,
@@ -133,12 +133,12 @@ def test_class_names_are_what_they_were_whatever_is_in_them(tmp_path):
     subprocess.run(["c++", "-std=c++11", *STRICT[1:], "-c", "main.cpp"], check=True, cwd=tmp_path)
 
 
-def test_a_class_name_that_is_no_unicode_is_shown_escaped(tmp_path):
+def test_class_name_that_is_no_unicode_is_escaped(tmp_path):
     write_c(network(1, names=("\udc80", "b", "c")), tmp_path, "odd", FEATURES)
     assert r'"\\udc80"' in (tmp_path / "odd.h").read_text()
 
 
-def test_class_names_take_no_memory_where_they_are_not_used(tmp_path):
+def test_unused_class_names_take_no_memory(tmp_path):
     write_c(network(1, names=("unmistakable", "b", "c")), tmp_path, "one", FEATURES)
     subprocess.run(["cc", *STRICT, "-O0", "-c", "one.c"], check=True, cwd=tmp_path)
     assert b"unmistakable" not in (tmp_path / "one.o").read_bytes()
@@ -147,13 +147,13 @@ def test_class_names_take_no_memory_where_they_are_not_used(tmp_path):
 # --- self-test ---
 
 
-@pytest.mark.parametrize("quantised", [False, True])
+@pytest.mark.parametrize("quantized", [False, True])
 @pytest.mark.parametrize("offset", [0, 1e8])
-def test_the_self_test_has_a_sample_of_each_class_and_passes(quantised, offset, tmp_path):
+def test_self_test_has_a_sample_of_each_class_and_passes(quantized, offset, tmp_path):
     inference = network(1, offset)
     features = FEATURES.astype(np.float64)
     features[:, inference.inputs] += inference.offset
-    write_c(inference, tmp_path, "one", features, quantised)
+    write_c(inference, tmp_path, "one", features, quantized)
     shown = run(tmp_path, *STRICT, "one_test.c", "one.c")
     assert shown == "one: 0 of 3 samples are wrong\n"
     text = (tmp_path / "one_test.c").read_text()
@@ -162,7 +162,7 @@ def test_the_self_test_has_a_sample_of_each_class_and_passes(quantised, offset, 
     assert f"static const {kind} one_samples[36]" in text
 
 
-def test_the_self_test_counts_wrong_answers(tmp_path):
+def test_self_test_counts_wrong_answers(tmp_path):
     write_c(network(1), tmp_path, "one", FEATURES)
     test = tmp_path / "one_test.c"
     test.write_text(test.read_text().replace("    0, 1, 2\n", "    0, 2, 1\n"))
@@ -172,7 +172,7 @@ def test_the_self_test_counts_wrong_answers(tmp_path):
     assert done.stdout == "one: 2 of 3 samples are wrong\n"
 
 
-def test_samples_of_the_self_test_are_clear_and_as_many_as_there_are_classes():
+def test_self_test_has_clear_samples_one_per_class():
     inference = network(1)
     features = np.concatenate([FEATURES, np.full((1, 12), np.nan), np.full((1, 12), np.inf)])
     samples = clear_samples(inference, features)
@@ -204,10 +204,10 @@ def test_without_a_clear_answer_there_is_no_self_test(tmp_path):
 # --- size ---
 
 
-@pytest.mark.parametrize("quantised", [False, True])
+@pytest.mark.parametrize("quantized", [False, True])
 @pytest.mark.parametrize("offset", [0, 1e8])
-def test_the_size_of_the_code_is_that_of_its_constants(quantised, offset, tmp_path):
-    _, footprint = write_c(network(1, offset), tmp_path, "one", FEATURES, quantised)
+def test_footprint_equals_size_of_constants(quantized, offset, tmp_path):
+    _, footprint = write_c(network(1, offset), tmp_path, "one", FEATURES, quantized)
     subprocess.run(["cc", *STRICT, "-O0", "-c", "one.c"], check=True, cwd=tmp_path)
     lines = subprocess.run(
         ["nm", "--print-size", "--defined-only", "one.o"],

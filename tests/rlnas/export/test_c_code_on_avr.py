@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rlnas.data.datasets import load_dataset
-from rlnas.export.c_code import AVR_FLASH, Footprint, dequantized, write_c
+from rlnas.export.c_code import AVR_FLASH, Footprint, dequantize, write_c
 from rlnas.export.inference import Inference, for_inference
 from rlnas.nn.initialization import random_network
 from tests.rlnas.export.exported import STRICT
@@ -70,9 +70,9 @@ def design() -> Inference:
     return for_inference(network, DIGITS.preprocessing)
 
 
-def compiled(folder: Path, quantised: bool, *sources: str) -> tuple[Footprint, Path]:
+def compiled(folder: Path, quantized: bool, *sources: str) -> tuple[Footprint, Path]:
     """The program, of a design and other sources."""
-    _, footprint = write_c(design(), folder, "digits", FEATURES, quantised)
+    _, footprint = write_c(design(), folder, "digits", FEATURES, quantized)
     program = folder / "digits.elf"
     options = [f"-mmcu={MCU}", *STRICT, "-Os", "-fstack-usage", "-DDIGITS_NO_MAIN", "-o", program]
     subprocess.run(["avr-gcc", *options, "digits.c", *sources], check=True, cwd=folder)
@@ -87,13 +87,13 @@ def sections(program: Path) -> dict[str, int]:
     return {name: int(size) for name, size, _ in lines}
 
 
-@pytest.mark.parametrize("quantised", [False, True])
-def test_constants_stay_in_flash(quantised, tmp_path):
+@pytest.mark.parametrize("quantized", [False, True])
+def test_constants_stay_in_flash(quantized, tmp_path):
     (tmp_path / "main.c").write_text(
         '#include "digits.h"\nvolatile int k; static float x[DIGITS_FEATURES];\n'
         "int main(void) { k = digits_classify(x); return 0; }\n"
     )
-    footprint, program = compiled(tmp_path, quantised, "main.c")
+    footprint, program = compiled(tmp_path, quantized, "main.c")
     sizes = sections(program)
     variables = 4 * 64 + 2  # of the program itself
     assert sizes.get(".data", 0) + sizes.get(".bss", 0) == variables
@@ -106,15 +106,15 @@ def test_constants_stay_in_flash(quantised, tmp_path):
     assert variables + sum(usage.values()) < RAM
 
 
-@pytest.mark.parametrize("quantised", [False, True])
-def test_classes_are_those_in_python(quantised, tmp_path):
-    inference = dequantized(design()) if quantised else design()
+@pytest.mark.parametrize("quantized", [False, True])
+def test_classes_equal_python_classes(quantized, tmp_path):
+    inference = dequantize(design()) if quantized else design()
     logits = inference.logits(FEATURES)
     second, first = np.sort(logits, axis=1)[:, -2:].T
     clear = FEATURES[first - second > 1e-3][:ROWS].astype(np.float32)
     values = ",\n".join("{" + ", ".join(map(repr, row.tolist())) + "}" for row in clear)
     (tmp_path / "main.c").write_text(MAIN.replace("VALUES", values))
-    _, program = compiled(tmp_path, quantised, "digits_test.c", "main.c")
+    _, program = compiled(tmp_path, quantized, "digits_test.c", "main.c")
     run = ["simavr", "-m", MCU, "-f", "16000000", program]
     done = subprocess.run(run, check=True, capture_output=True, text=True, timeout=60)
     classes = inference.logits(clear).argmax(axis=1)
@@ -124,7 +124,7 @@ def test_classes_are_those_in_python(quantised, tmp_path):
     assert "".join(f"{k}1" for k in classes) + f"{unknown}00" in done.stdout + done.stderr
 
 
-def test_what_avr_cannot_do_is_refused_when_it_compiles(tmp_path):
+def test_unsupported_avr_code_fails_to_compile(tmp_path):
     inference = design()
     far = replace(inference, offset=np.full(inference.inputs.size, 1e8))
     network = random_network((64, 160, 10), 1.0, np.random.default_rng(0))

@@ -28,7 +28,7 @@ from rlnas.export.c_names import LONGEST, check_name, name_from
         ("digits_test", "digits_test_network"),  # digits_test.c is the self-test of digits.c
     ],
 )
-def test_a_data_set_has_a_name_in_c_whatever_it_is_called(text, name):
+def test_any_data_set_name_becomes_valid_c_name(text, name):
     assert name_from(text) == name
 
 
@@ -41,7 +41,7 @@ def test_any_text_becomes_a_name_that_is_accepted(text):
 
 
 @pytest.mark.parametrize("name", ["digits", "a", "a_1", "mlp2_small", "int", "x" * LONGEST])
-def test_a_plain_name_is_accepted(name):
+def test_plain_name_is_accepted(name):
     assert check_name(name) == name
 
 
@@ -49,7 +49,7 @@ def test_a_plain_name_is_accepted(name):
     "name",
     ["", "1a", "_a", "a_", "a__b", "A", "aB", "a-b", "a b", "a.b", "../a", "é", "²", "a\n", "a\0"],
 )
-def test_a_name_that_is_no_identifier_or_could_be_taken_for_another_is_refused(name):
+def test_invalid_or_ambiguous_name_is_refused(name):
     with pytest.raises(InputError, match="cannot name an export: expected at most 40 lower-case"):
         check_name(name)
     with pytest.raises(InputError, match="at most 40"):
@@ -57,6 +57,6 @@ def test_a_name_that_is_no_identifier_or_could_be_taken_for_another_is_refused(n
 
 
 @pytest.mark.parametrize("name", ["string", "features", "stdio", "con", "lpt1", "digits_test"])
-def test_a_name_whose_files_would_hide_others_is_refused_with_a_better_one(name):
+def test_name_of_system_header_is_refused_with_suggestion(name):
     with pytest.raises(InputError, match=f"choose another, such as '{name}_network'"):
         check_name(name)

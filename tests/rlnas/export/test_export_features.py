@@ -7,7 +7,7 @@ import onnx
 import pytest
 import torch
 
-from rlnas.export.c_code import dequantized
+from rlnas.export.c_code import dequantize
 from rlnas.export.formats import FORMATS, export_network
 from rlnas.export.inference import FARTHEST, Inference, for_inference
 from rlnas.export.torch_module import OnFeatures
@@ -71,7 +71,7 @@ def expected(inference: Inference, features: np.ndarray) -> tuple[np.ndarray, np
 def check(form: str, inference: Inference, features: np.ndarray, folder) -> np.ndarray:
     """Outputs of a format, which have to be those of the rule."""
     export_network(inference, form, folder, "network", RAW)
-    inference = dequantized(inference) if form == "c-int8" else inference
+    inference = dequantize(inference) if form == "c-int8" else inference
     outputs = logits_of(form, folder, features, inference)
     wanted, tolerance = expected(inference, features)
     assert np.all(np.isfinite(outputs))
@@ -84,7 +84,7 @@ def check(form: str, inference: Inference, features: np.ndarray, folder) -> np.n
 
 @every_form
 @pytest.mark.parametrize("inference", [INFERENCE, FAR], ids=["float", "double"])
-def test_infinite_and_huge_features_give_the_same_finite_outputs_in_all_formats(
+def test_infinite_and_huge_features_give_equal_finite_outputs_in_all_formats(
     form, inference, tmp_path
 ):
     values = [np.inf, -np.inf, 3e38, -3e38, 1e30, -1e15, 1e300][: 7 if inference is FAR else 6]
@@ -110,7 +110,7 @@ def has_nan_where_it_should(outputs: np.ndarray) -> bool:
 
 @every_form
 @pytest.mark.parametrize("offset", [0, 1e8])
-def test_nan_in_a_feature_that_is_read_makes_all_outputs_of_its_sample_nan(form, offset, tmp_path):
+def test_nan_feature_makes_all_outputs_of_its_sample_nan(form, offset, tmp_path):
     inference = replace(PARALLEL, offset=np.full(3, offset))
     features = SOME_NAN.astype(inference.dtype) + offset
     export_network(inference, form, tmp_path, "network", features)
@@ -118,7 +118,7 @@ def test_nan_in_a_feature_that_is_read_makes_all_outputs_of_its_sample_nan(form,
     assert has_nan_where_it_should(logits_of(form, tmp_path, features, inference))
 
 
-def test_onnx_outputs_are_nan_also_where_a_runtime_loses_nan_on_the_way(tmp_path):
+def test_onnx_outputs_are_nan_even_if_runtime_drops_nan(tmp_path):
     path = tmp_path / "network.onnx"
     export_network(PARALLEL, "onnx", tmp_path, "network", RAW)
     model = onnx.load(path)
@@ -135,14 +135,14 @@ def test_onnx_outputs_are_nan_also_where_a_runtime_loses_nan_on_the_way(tmp_path
     assert has_nan_where_it_should(logits_of("onnx", tmp_path, SOME_NAN, PARALLEL))
 
 
-def test_torch_outputs_are_nan_also_where_a_backend_loses_nan_on_the_way():
+def test_torch_outputs_are_nan_even_if_backend_drops_nan():
     module = OnFeatures(PARALLEL)
     module.network.register_forward_hook(lambda network, inputs, output: output.nan_to_num())
     assert has_nan_where_it_should(module(torch.from_numpy(SOME_NAN)).detach().numpy())
 
 
 @every_form
-def test_a_feature_that_is_not_read_has_no_influence_whatever_it_is(form, tmp_path):
+def test_unread_feature_has_no_influence(form, tmp_path):
     export_network(INFERENCE, form, tmp_path, "network", RAW)
     usual = logits_of(form, tmp_path, RAW, INFERENCE)
     unread = np.setdiff1d(np.arange(12), INFERENCE.inputs)
@@ -159,7 +159,7 @@ def test_large_weights_leave_all_outputs_finite(form, tmp_path):
     check(form, large, with_values([np.inf, -np.inf, 1.0], [0, 2, 5, 6]), tmp_path)
 
 
-def test_no_sample_of_a_data_set_is_cut_off():
+def test_no_sample_is_clipped_by_limit():
     features = RAW.copy()
     features[0, 0] = 1e15 / INFERENCE.scale[0]  # standard deviations, the most that load() accepts
     x = (features[:, INFERENCE.inputs].astype(np.float64) - INFERENCE.mean) * INFERENCE.scale
@@ -190,12 +190,12 @@ def test_c_code_says_whether_features_are_finite(tmp_path):
 def test_features_far_from_zero_keep_their_digits(form, tmp_path):
     features = far(RAW)
     assert np.abs(features.astype(np.float32) - features).max() > 0.5
-    near = dequantized(INFERENCE) if form == "c-int8" else INFERENCE
+    near = dequantize(INFERENCE) if form == "c-int8" else INFERENCE
     outputs = check(form, FAR, features, tmp_path)
     np.testing.assert_allclose(outputs, near.logits(RAW), rtol=1e-4, atol=1e-5)
 
 
-def test_without_offsets_features_are_single_precision():
+def test_dtype_is_float32_without_offsets():
     assert INFERENCE.dtype == np.float32
     assert FAR.dtype == np.float64
     rounded = RAW.astype(np.float64) + 1e-12

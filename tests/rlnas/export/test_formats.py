@@ -10,7 +10,7 @@ import pytest
 
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
-from rlnas.export.c_code import dequantized, quantize, write_c
+from rlnas.export.c_code import dequantize, quantize, write_c
 from rlnas.export.formats import FORMATS, as_exported, export_network
 from rlnas.export.inference import for_inference
 from rlnas.nn.edits import remove_connections
@@ -31,7 +31,7 @@ every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWOR
 
 def truth(network: SparseNetwork, data: Dataset, samples: np.ndarray) -> np.ndarray:
     """Averaged outputs in float64, of the standardised samples."""
-    return logits(network, data.standardise(samples), averaged=True)
+    return logits(network, data.standardize(samples), averaged=True)
 
 
 def exported(network: SparseNetwork, data: Dataset, form: str, folder: Path) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def exported(network: SparseNetwork, data: Dataset, form: str, folder: Path) -> 
 
 @every_network
 @pytest.mark.parametrize("form", [form for form in FORMATS if form != "c-int8"])
-def test_outputs_are_those_of_the_network(form, network, tmp_path):
+def test_outputs_equal_network_outputs(form, network, tmp_path):
     exported(network, DATA, form, tmp_path)
     inference = for_inference(network, DATA.preprocessing)
     outputs = logits_of(form, tmp_path, DATA.features[DATA.test], inference)
@@ -98,11 +98,11 @@ def test_int8_weights_are_within_half_a_step_of_the_weights():
         assert np.abs(codes[rows == row]).max() == 127
 
 
-def test_int8_code_computes_what_its_measured_accuracy_is_of(tmp_path):
+def test_int8_code_computes_logits_of_dequantized_network(tmp_path):
     network = NETWORKS["three, with skips"]
     facts = exported(network, DATA, "c-int8", tmp_path)
     features = DATA.features[DATA.test]
-    inference = dequantized(for_inference(network, DATA.preprocessing))
+    inference = dequantize(for_inference(network, DATA.preprocessing))
     outputs = c_logits(tmp_path, features, inference)
     expected = inference.logits(features)
     assert np.abs(outputs - expected).max() <= 1e-4 * np.abs(expected).max()
@@ -144,7 +144,7 @@ def test_unused_inputs_zero_weights_and_dead_units_are_left_out():
     np.testing.assert_allclose(inference.logits(features), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_an_onnx_model_holds_no_unused_input(tmp_path):
+def test_onnx_model_holds_no_unused_input(tmp_path):
     exported(with_gaps(), TWO_CLASSES, "onnx", tmp_path)
     model = onnx.load(tmp_path / "network.onnx")
     shapes = {each.name: tuple(each.dims) for each in model.graph.initializer}
@@ -153,7 +153,7 @@ def test_an_onnx_model_holds_no_unused_input(tmp_path):
     assert shapes["weights_2"] == (1, 2)
 
 
-def test_the_network_is_not_changed(tmp_path):
+def test_network_is_not_changed(tmp_path):
     network = with_gaps()
     before = network.connections.copy()
     exported(network, TWO_CLASSES, "npz", tmp_path)
@@ -164,7 +164,7 @@ def test_the_network_is_not_changed(tmp_path):
 # --- bad input ---
 
 
-def test_a_data_set_of_other_features_is_refused(tmp_path):
+def test_data_set_of_other_features_is_refused(tmp_path):
     with pytest.raises(InputError, match="the network has 12 inputs"):
         exported(NETWORKS["one"], load_dataset("wine"), "c", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -178,14 +178,14 @@ def test_constant_outputs_are_refused():
 
 
 @pytest.mark.parametrize("weight", [1e30, np.float32(np.inf)])
-def test_weights_that_leave_no_room_for_features_are_refused(weight):
+def test_too_large_weights_are_refused(weight):
     network = NETWORKS["one"].copy()
     network.connections[AVERAGE, 0] = weight
     with pytest.raises(InputError, match="nothing to export: weights so large"):
         for_inference(network, DATA.preprocessing)
 
 
-def test_an_unknown_format_is_refused(tmp_path):
+def test_unknown_format_is_refused(tmp_path):
     with pytest.raises(InputError, match="unknown format 'tflite': expected one of c, c-int8"):
         exported(NETWORKS["one"], DATA, "tflite", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -198,7 +198,7 @@ def test_an_unknown_format_is_refused(tmp_path):
         ({"layer_sizes": (70_000, 3)}, r"70003 units are too many.*at most 65536"),
     ],
 )
-def test_too_much_for_the_indices_of_c_code_is_refused(change, message, tmp_path):
+def test_network_too_large_for_16_bit_indices_is_refused(change, message, tmp_path):
     inference = for_inference(NETWORKS["one"], DATA.preprocessing)
     with pytest.raises(InputError, match=message):
         write_c(replace(inference, **change), tmp_path, "network", DATA.features)

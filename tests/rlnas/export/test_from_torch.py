@@ -39,7 +39,7 @@ X = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
     ids=["plain", "without biases", "with what changes nothing"],
 )
 @pytest.mark.parametrize("averaged", [False, True])
-def test_outputs_are_those_of_the_module(module, averaged):
+def test_outputs_equal_module_outputs(module, averaged):
     network = from_torch(module)
     assert network.layer_sizes == SIZES
     found = logits(network, X, averaged)
@@ -56,7 +56,7 @@ def test_pruned_weights_are_no_connections():
     np.testing.assert_allclose(logits(network, X), outputs(module, X), rtol=1e-4, atol=1e-5)
 
 
-def test_units_without_a_way_in_are_folded_into_biases():
+def test_units_without_sources_are_folded_into_biases():
     module = sequential()
     with torch.no_grad():
         module[0].weight[2] = 0
@@ -66,7 +66,7 @@ def test_units_without_a_way_in_are_folded_into_biases():
     np.testing.assert_allclose(logits(network, X), outputs(module, X), rtol=1e-4, atol=1e-5)
 
 
-def test_it_can_be_where_an_episode_starts():
+def test_episode_can_start_from_converted_module():
     network = from_torch(sequential())
     data = random_dataset(np.random.default_rng(5))
     env = DesignEnv(data, network=network, batches_per_step=1, episode_steps=1)
@@ -95,7 +95,7 @@ def test_layers_that_do_not_fit_each_other_are_refused():
         from_torch(module)
 
 
-def test_a_module_of_zeros_is_refused():
+def test_module_of_zeros_is_refused():
     module = nn.Sequential(nn.Linear(6, 3))
     nn.init.zeros_(module[0].weight)
     with pytest.raises(InputError, match="outputs are constant"):

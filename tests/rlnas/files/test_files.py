@@ -29,7 +29,7 @@ def test_content_is_written_and_replaced(tmp_path):
         assert names_in(tmp_path) == ["file.bin"]
 
 
-def test_missing_folders_are_made_and_a_text_path_will_do(tmp_path):
+def test_save_creates_folders_and_accepts_text_path(tmp_path):
     replace_file(f"{tmp_path}/a/b/file", b"x")
     assert (tmp_path / "a" / "b" / "file").read_bytes() == b"x"
 
@@ -49,7 +49,7 @@ class FullDisk(io.FileIO):
 
 @pytest.mark.parametrize("step", ["write", "chmod", "replace"])
 @pytest.mark.parametrize("old", [None, b"old"])
-def test_a_failing_write_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeypatch, old, step):
+def test_failed_write_keeps_old_file_and_leaves_no_temporary_file(tmp_path, monkeypatch, old, step):
     path = tmp_path / "file"
     if old is not None:
         path.write_bytes(old)
@@ -68,7 +68,7 @@ def test_a_failing_write_keeps_the_old_file_and_leaves_no_other(tmp_path, monkey
     assert old is None or path.read_bytes() == old
 
 
-def test_an_interrupted_write_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeypatch):
+def test_interrupted_write_keeps_old_file_and_leaves_no_temporary_file(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"old")
 
     def interrupt(*_):
@@ -81,7 +81,7 @@ def test_an_interrupted_write_keeps_the_old_file_and_leaves_no_other(tmp_path, m
     assert (tmp_path / "file").read_bytes() == b"old"
 
 
-def test_the_old_file_is_whole_until_the_new_one_is(tmp_path, monkeypatch):
+def test_old_file_is_whole_until_the_new_one_is(tmp_path, monkeypatch):
     path = tmp_path / "file"
     path.write_bytes(b"old")
     seen, replace = [], os.replace
@@ -96,13 +96,13 @@ def test_the_old_file_is_whole_until_the_new_one_is(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("below", ["file/x", "file/folder/x"])
-def test_a_folder_that_cannot_be_written_to_is_reported(tmp_path, below):
+def test_folder_that_cannot_be_written_to_is_reported(tmp_path, below):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match=r"cannot write .*choose another folder"):
         replace_file(tmp_path / below, b"x")
 
 
-def test_a_folder_in_place_of_the_file_is_reported_and_kept(tmp_path):
+def test_folder_in_place_of_file_is_reported_and_kept(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="cannot write"):
         replace_file(tmp_path / "folder", b"x")
@@ -112,7 +112,7 @@ def test_a_folder_in_place_of_the_file_is_reported_and_kept(tmp_path):
 # --- what a crash leaves ---
 
 
-def test_what_a_killed_writer_left_is_removed_by_the_next_one(tmp_path):
+def test_file_left_by_killed_writer_is_removed_by_next_writer(tmp_path):
     script = (
         "import os, signal, sys\n"
         "from rlnas.files.atomic import replace_file\n"
@@ -131,7 +131,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_one(tmp_path):
     assert names_in(tmp_path) == [".file.x", ".other.abc.partial", "file", "file.partial"]
 
 
-def test_what_another_writer_is_writing_stays(tmp_path):
+def test_file_of_active_writer_is_not_removed(tmp_path):
     handle, temporary = atomic._temporary(tmp_path / "file")
     replace_file(tmp_path / "file", b"x")
     assert names_in(tmp_path) == sorted([temporary.name, "file"])
@@ -140,9 +140,7 @@ def test_what_another_writer_is_writing_stays(tmp_path):
     assert names_in(tmp_path) == ["file"]
 
 
-def test_a_temporary_file_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(
-    tmp_path, monkeypatch
-):
+def test_temporary_file_removed_before_it_is_locked_is_created_again(tmp_path, monkeypatch):
     make, made = atomic.tempfile.mkstemp, []
 
     def removed(*arguments: Any) -> tuple[int, str]:
@@ -158,9 +156,7 @@ def test_a_temporary_file_that_is_taken_for_abandoned_before_it_is_locked_is_mad
     assert names_in(tmp_path) == ["file"]
 
 
-def test_writers_of_the_same_file_at_the_same_time_all_end_and_the_file_is_always_whole(
-    tmp_path, monkeypatch
-):
+def test_concurrent_writers_all_finish_and_file_is_always_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda handle: None)  # 4 milliseconds each
     path, contents = tmp_path / "file", [bytes([k]) * 10_000 for k in range(4)]
     replace_file(path, contents[0])
@@ -180,9 +176,7 @@ def test_writers_of_the_same_file_at_the_same_time_all_end_and_the_file_is_alway
 # --- power cuts ---
 
 
-def test_the_file_is_on_the_disk_before_it_has_its_name_and_the_name_afterwards(
-    tmp_path, monkeypatch
-):
+def test_file_is_synced_before_rename_and_folder_afterwards(tmp_path, monkeypatch):
     events, sync, replace = [], os.fsync, os.replace
 
     def synced(handle: int) -> None:
@@ -203,7 +197,7 @@ def test_the_file_is_on_the_disk_before_it_has_its_name_and_the_name_afterwards(
 
 
 @pytest.mark.parametrize("reason", ["EINVAL", "EIO"])
-def test_a_file_system_that_cannot_sync_folders_is_fine_and_a_disk_that_fails_is_not(
+def test_unsupported_folder_sync_is_ignored_and_disk_failure_is_reported(
     tmp_path, monkeypatch, reason
 ):
     sync = os.fsync
@@ -226,14 +220,14 @@ def test_a_file_system_that_cannot_sync_folders_is_fine_and_a_disk_that_fails_is
 # --- JSON ---
 
 
-def test_json_comes_back_as_it_was(tmp_path):
+def test_json_round_trip_is_exact(tmp_path):
     value = {"a": [1, 2.5, None, True], "ü": {"b": "text"}}
     write_json(tmp_path / "x.json", value)
     assert read_json(tmp_path / "x.json") == value
     assert json.loads((tmp_path / "x.json").read_text()) == value
 
 
-def test_a_value_that_is_not_json_leaves_the_old_file(tmp_path):
+def test_value_that_is_not_json_leaves_the_old_file(tmp_path):
     write_json(tmp_path / "x.json", 1)
     with pytest.raises(TypeError):
         write_json(tmp_path / "x.json", {"a": object()})
@@ -244,13 +238,13 @@ def test_a_value_that_is_not_json_leaves_the_old_file(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"\xff\xfe\x00", b'{"a": 1} x', b"[" * 100_000, b"9" * 5000]
 )
-def test_a_damaged_json_file_is_reported(tmp_path, content):
+def test_damaged_json_file_is_reported(tmp_path, content):
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(InputError, match=r"x\.json is damaged"):
         read_json(tmp_path / "x.json")
 
 
-def test_a_missing_json_file_is_reported(tmp_path):
+def test_missing_json_file_is_reported(tmp_path):
     with pytest.raises(InputError, match=r"cannot read .*x\.json: No such file"):
         read_json(tmp_path / "x.json")
     with pytest.raises(InputError, match="cannot read"):
@@ -260,7 +254,7 @@ def test_a_missing_json_file_is_reported(tmp_path):
 # --- files of strangers ---
 
 
-def test_a_pipe_a_device_or_a_folder_is_refused_at_once(tmp_path):
+def test_pipe_a_device_or_a_folder_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", "/dev/zero"):
         for read in (open_regular, read_bytes, read_json):
@@ -286,7 +280,7 @@ def test_a_pipe_a_device_or_a_folder_is_refused_at_once(tmp_path):
     ],
     ids=lambda text: text[:20],
 )
-def test_json_that_nobody_could_use_is_refused(text, told, tmp_path):
+def test_unusable_json_is_refused(text, told, tmp_path):
     with pytest.raises(ValueError, match=told):
         parse_json(text)
     (tmp_path / "x.json").write_text(text)
@@ -302,7 +296,7 @@ def test_unusual_json_is_read():
 
 
 @pytest.mark.parametrize("value", [float("nan"), [float("inf")], {"a": "\udc80"}, 10**400])
-def test_what_could_not_be_read_again_is_not_written(value, tmp_path):
+def test_unreadable_json_value_is_not_written(value, tmp_path):
     write_json(tmp_path / "x.json", 1)
     with pytest.raises(InputError, match=r"cannot write .*x\.json"):
         write_json(tmp_path / "x.json", value)

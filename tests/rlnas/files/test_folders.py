@@ -42,14 +42,14 @@ def with_leftovers(folder: Path) -> Path:
 # --- locks ---
 
 
-def test_a_lock_keeps_others_out_until_it_is_released(out):
+def test_lock_keeps_others_out_until_it_is_released(out):
     with locked(out), pytest.raises(InputError, match=f"another process is working on {out}"):
         locked(out).__enter__()
     with locked(out):
         pass
 
 
-def test_who_gets_a_lock_that_was_opened_before_its_holder_ended_keeps_others_out(out):
+def test_lock_opened_before_its_holder_ended_still_excludes_others(out):
     with locked(out):
         early = (out / LOCK).open()
     with early:
@@ -61,7 +61,7 @@ def test_who_gets_a_lock_that_was_opened_before_its_holder_ended_keeps_others_ou
 # --- results ---
 
 
-def test_the_folder_is_there_when_all_of_it_is(out):
+def test_result_folder_appears_only_when_complete(out):
     with result_folder(out) as results:
         replace_file(results / "a", b"1")
         replace_file(results / "below" / "b", b"2")
@@ -73,7 +73,7 @@ def test_the_folder_is_there_when_all_of_it_is(out):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 @pytest.mark.parametrize("there", [False, True])
-def test_an_error_leaves_nothing(out, error, there):
+def test_error_leaves_nothing(out, error, there):
     if there:
         out.mkdir()
 
@@ -88,7 +88,7 @@ def test_an_error_leaves_nothing(out, error, there):
     assert not list(out.parent.rglob("?*") if not there else out.iterdir())
 
 
-def test_of_two_at_the_same_time_the_second_is_refused_at_once(out):
+def test_second_concurrent_writer_is_refused_at_once(out):
     with result_folder(out) as results:
         replace_file(results / "a", b"first")
         with pytest.raises(InputError, match=f"another process is working on {out}: wait"):
@@ -97,7 +97,7 @@ def test_of_two_at_the_same_time_the_second_is_refused_at_once(out):
     assert names_in(out.parent) == ["out"]
 
 
-def test_one_that_ends_before_another_has_the_lock_is_not_overwritten(out, monkeypatch):
+def test_result_finished_before_lock_is_taken_is_not_overwritten(out, monkeypatch):
     make = folders.make_folder
 
     def late(folder: Path) -> None:
@@ -113,7 +113,7 @@ def test_one_that_ends_before_another_has_the_lock_is_not_overwritten(out, monke
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_a_kill_leaves_nothing_that_counts_and_the_next_try_removes_it(out, there):
+def test_killed_writer_publishes_nothing_and_next_run_cleans_up(out, there):
     if there:
         out.mkdir()
     script = (
@@ -135,7 +135,7 @@ def test_a_kill_leaves_nothing_that_counts_and_the_next_try_removes_it(out, ther
     assert names_in(out) == ["a"]
 
 
-def test_an_empty_folder_stays_the_one_it_was(out, tmp_path, monkeypatch):
+def test_empty_folder_stays_the_one_it_was(out, tmp_path, monkeypatch):
     """It may be a mounted disk, or the working directory, as here."""
     out.mkdir()
     (tmp_path / "link").symlink_to(out)
@@ -147,7 +147,7 @@ def test_an_empty_folder_stays_the_one_it_was(out, tmp_path, monkeypatch):
     assert names_in(tmp_path) == ["link", "out"]
 
 
-def test_a_folder_with_nothing_but_leftovers_counts_as_empty(out):
+def test_folder_with_only_leftovers_counts_as_empty(out):
     with_leftovers(out)
     assert sorted(LEFT) == names_in(out)
     write(out, b="1")
@@ -155,7 +155,7 @@ def test_a_folder_with_nothing_but_leftovers_counts_as_empty(out):
 
 
 @pytest.mark.parametrize("name", ["mine.txt", ".hidden", "design.json.partial"])
-def test_a_folder_with_anything_else_is_refused_and_left_alone(out, name):
+def test_nonempty_folder_is_refused_and_unchanged(out, name):
     (with_leftovers(out) / name).write_text("dear to somebody")
     before = names_in(out)
     for make in (write, new_folder):
@@ -166,7 +166,7 @@ def test_a_folder_with_anything_else_is_refused_and_left_alone(out, name):
 
 
 @pytest.mark.parametrize("below", ["", "a", "a/b"])
-def test_a_place_that_cannot_be_a_folder_is_one_error(out, below):
+def test_place_that_cannot_be_a_folder_is_one_error(out, below):
     out.write_text("in the way")
     for make in (write, new_folder):
         with pytest.raises(InputError, match=r"cannot write to .*out.*choose another"):
@@ -175,15 +175,13 @@ def test_a_place_that_cannot_be_a_folder_is_one_error(out, below):
     assert names_in(out.parent) == ["out"]
 
 
-def test_a_link_to_nowhere_is_one_error_before_any_work(out, tmp_path):
+def test_dangling_link_is_refused_before_any_work(out, tmp_path):
     out.symlink_to(tmp_path / "nowhere")
     with pytest.raises(InputError, match=r"cannot write to .*out: it is no folder"):
         write(out)
 
 
-def test_results_are_on_the_disk_before_they_have_their_name_and_the_name_afterwards(
-    out, monkeypatch
-):
+def test_results_are_synced_before_rename_and_names_afterwards(out, monkeypatch):
     with result_folder(out) as results:
         replace_file(results / "a", b"1")
         events: list[object] = []
@@ -198,7 +196,7 @@ def test_results_are_on_the_disk_before_they_have_their_name_and_the_name_afterw
     assert events == [out.stat().st_ino, "name", out.parent.stat().st_ino]
 
 
-def test_a_new_folder_is_made_and_a_folder_of_leftovers_counts_as_new(out):
+def test_new_folder_accepts_missing_folder_and_leftovers(out):
     assert new_folder(out) == out
     assert names_in(out) == []
     out.rmdir()

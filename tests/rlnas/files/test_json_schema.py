@@ -1,4 +1,6 @@
-"""Forms: what has another one is told by its place, in one short line."""
+"""Values that do not match a schema are reported with their path, in one short line."""
+
+from typing import Annotated, TypedDict
 
 import pytest
 
@@ -10,21 +12,22 @@ from rlnas.files.json_schema import (
     SHARE,
     TEXT,
     WHOLE,
-    check_form,
+    check_schema,
     list_of,
     partial_record,
     record,
+    schema_of,
 )
 
 RESULT = record(score=NUMBER, curve=list_of(SHARE, 2), name=TEXT, size=COUNT, fine=FLAG)
 GOOD = {"score": -1.5, "curve": [0, 1.0], "name": "x", "size": 3, "fine": True}
 
 
-def test_what_has_the_form_passes():
-    check_form(GOOD, RESULT)
-    check_form([], list_of(NUMBER))
-    check_form({"more": None}, partial_record(score=NUMBER))
-    check_form(0, WHOLE)
+def test_matching_value_passes():
+    check_schema(GOOD, RESULT)
+    check_schema([], list_of(NUMBER))
+    check_schema({"more": None}, partial_record(score=NUMBER))
+    check_schema(0, WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -45,20 +48,73 @@ def test_what_has_the_form_passes():
         ({"more": 1}, "$"),
     ],
 )
-def test_a_difference_is_told_by_its_place(changes, place):
+def test_difference_is_reported_with_its_path(changes, place):
     with pytest.raises(ValueError, match=r"\$") as caught:
-        check_form({**GOOD, **changes}, RESULT)
+        check_schema({**GOOD, **changes}, RESULT)
     assert str(caught.value).startswith(f"{place}: ")
     assert len(str(caught.value)) < 250
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_key_that_is_missing_is_told(name):
+def test_missing_key_is_reported(name):
     with pytest.raises(ValueError, match=f"'{name}' is a required property"):
-        check_form({key: value for key, value in GOOD.items() if key != name}, RESULT)
+        check_schema({key: value for key, value in GOOD.items() if key != name}, RESULT)
 
 
 @pytest.mark.parametrize("value", [None, 1, [], "x"])
-def test_what_is_no_object_is_told(value):
+def test_value_that_is_no_object_is_reported(value):
     with pytest.raises(ValueError, match="is not of type 'object'"):
-        check_form(value, RESULT)
+        check_schema(value, RESULT)
+
+
+class Inner(TypedDict):
+    """All of its keys are required."""
+
+    size: Annotated[int, COUNT]
+
+
+class Base(TypedDict):
+    """Its key is required in `Outer` too."""
+
+    name: Annotated[str, TEXT]
+
+
+class Outer(Base, total=False):
+    """Every kind of field."""
+
+    one: Inner
+    many: list[Inner]
+    closed: Annotated[Inner, {"additionalProperties": False}]
+    shares: Annotated[list[float], list_of(SHARE, 2)]
+
+
+INNER = {"type": "object", "properties": {"size": COUNT}, "required": ["size"]}
+
+
+def test_schema_of_typed_dict_has_its_keys_and_those_of_its_bases():
+    assert schema_of(Outer) == {
+        "type": "object",
+        "properties": {
+            "name": TEXT,
+            "one": INNER,
+            "many": list_of(INNER),
+            "closed": {**INNER, "additionalProperties": False},
+            "shares": list_of(SHARE, 2),
+        },
+        "required": ["name"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({}, "'name' is a required"),
+        ({"name": "x", "one": {}}, r"\$\.one: 'size' is a required"),
+        ({"name": "x", "many": [{"size": 1}, {"size": 0}]}, r"\$\.many\[1\]\.size"),
+        ({"name": "x", "closed": {"size": 1, "more": 1}}, r"\$\.closed: Additional"),
+    ],
+)
+def test_schema_of_typed_dict_refuses_what_the_type_does_not_allow(value, told):
+    check_schema({"name": "x", "one": {"size": 1}, "more": 1}, schema_of(Outer))
+    with pytest.raises(ValueError, match=told):
+        check_schema(value, schema_of(Outer))

@@ -30,12 +30,12 @@ EVIL = ["[/]", "[red]evil[bold]", ":smile:", "a\x1b[31mb", "\x1b]0;title\x07", "
         ("\u202e\u2028\udc80", r"\u202e\u2028\udc80"),
     ],
 )
-def test_what_cannot_be_printed_is_escaped(text, shown):
+def test_unprintable_characters_are_escaped(text, shown):
     assert plain(text) == shown
     shown.encode()
 
 
-def test_a_console_takes_text_for_text(capsys):
+def test_console_interprets_no_markup(capsys):
     plain_console().print("[red]a[/] :smile: [bold]")
     assert capsys.readouterr().out == "[red]a[/] :smile: [bold]\n"
 
@@ -54,7 +54,7 @@ def test_designs_shows_names_as_they_are(name, front, tmp_path, capsys, monkeypa
 
 
 @pytest.mark.parametrize("name", EVIL)
-def test_a_design_is_shown_with_its_name_as_it_is(name, capsys):
+def test_design_is_shown_with_its_name_as_it_is(name, capsys):
     facts = {"dataset": name, "layer_sizes": [3, 2], "layer_densities": [1.0]}
     results = {"test_accuracy": 0.9, "majority_accuracy": 0.5, "recalls": {name: 0.5}}
     print_design({**facts, **results, "initial": dict(facts)}, Path("out"))
@@ -75,8 +75,8 @@ def test_play_shows_the_name_of_a_file_as_it_is(tmp_path, capsys):
     assert "\x1b" not in shown
 
 
-def test_an_error_is_one_line_that_can_be_printed(monkeypatch, capsys):
-    def fail(command: object, shown: bool) -> None:
+def test_error_is_one_line_that_can_be_printed(monkeypatch, capsys):
+    def fail(config: object, quiet: bool) -> None:
         raise InputError("no \x1b[31mfile\nhere \udc80")
 
     monkeypatch.setattr(DataList, "run", fail)

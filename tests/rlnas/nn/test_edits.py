@@ -307,7 +307,7 @@ def test_removing_constant_neurons_is_exact(constant, layer):
 def test_the_least_salient_neurons_are_removed(layer):
     network = layered((6, 8, 7, 3), seed=3)
     weights, biases = dense(network)
-    activations = DATA.standardise(SAMPLES).astype(np.float64).T
+    activations = DATA.standardize(SAMPLES).astype(np.float64).T
     for row in range(15):
         before = weights[row, : 6 + row] @ activations + biases[row]
         activations = np.vstack([activations, np.maximum(before, 0)])
@@ -324,7 +324,7 @@ def test_the_least_salient_neurons_are_removed(layer):
 
 def test_what_a_removed_neuron_was_worth_on_average_stays():
     network = layered((6, 8, 3), seed=1)
-    x = DATA.standardise(SAMPLES)
+    x = DATA.standardize(SAMPLES)
     after = edits.remove_neurons(network, probed(network), 5, 1)
     assert after.layer_sizes == (6, 3, 3)
     old, new = logits(network, x), logits(after, x)
@@ -435,7 +435,7 @@ def test_a_removed_layer_is_replaced_by_the_line_that_fits_each_neuron_best():
     samples = data.train[:50]
     after = edits.remove_layer(network, probe(network, data, samples), 1)
     assert after.layer_sizes == (3, 3)
-    x = data.standardise(samples).astype(np.float64)
+    x = data.standardize(samples).astype(np.float64)
     weights, biases = dense(network)
     before = x @ weights[:4, :3].T + biases[:4]
     lines = np.stack([np.polyval(np.polyfit(z, np.maximum(z, 0), 1), z) for z in before.T], axis=1)
@@ -465,7 +465,7 @@ def test_connections_around_a_removed_layer_add_to_those_that_replace_it():
 def test_what_a_removed_layer_was_worth_on_average_stays(seed):
     network = layered((6, 8, 4, 3), seed, 0.5)
     network = edits.sweep_dead_units(network)
-    x = DATA.standardise(SAMPLES)
+    x = DATA.standardize(SAMPLES)
     after = edits.remove_layer(network, probed(network), network.depth)
     old, new = logits(network, x), logits(after, x)
     np.testing.assert_allclose(new.mean(axis=0), old.mean(axis=0), rtol=1e-4, atol=1e-4)

@@ -64,7 +64,7 @@ def dense_run(network: SparseNetwork, x: np.ndarray, labels: np.ndarray):
 def test_activations_and_deltas_are_those_of_a_dense_network(sizes, n, dtype):
     data = data_of(sizes[0], dtype)
     network, samples = case(sizes, n)
-    x = data.standardise(samples).astype(np.float64)
+    x = data.standardize(samples).astype(np.float64)
     activations, deltas = dense_run(network, x, data.labels[samples])
     found = probe(network, data, samples)
     assert found.activations.shape == (network.n_units, n)
@@ -97,7 +97,7 @@ def test_inputs_that_nothing_reads_are_probed_too(n_inputs, unread):
     samples = np.arange(70, dtype=np.int32)
     found = probe(network, data, samples)
     inputs = found.activations[:n_inputs]
-    np.testing.assert_array_equal(inputs, data.standardise(samples).T)
+    np.testing.assert_array_equal(inputs, data.standardize(samples).T)
     assert found.gradients[:, unread].any(axis=0).all()
 
 

@@ -135,7 +135,7 @@ def torch_gradients(network: SparseNetwork, data: Dataset, samples: np.ndarray) 
 def numeric_gradients(network: SparseNetwork, data: Dataset, samples: np.ndarray) -> Gradients:
     """Central differences of the loss of a plain dense network."""
     weights, biases = dense(network)
-    x, labels = data.standardise(samples).astype(np.float64), data.labels[samples]
+    x, labels = data.standardize(samples).astype(np.float64), data.labels[samples]
     found = []
     for parameters in (weights, biases):
         slopes = np.zeros_like(parameters)
@@ -409,7 +409,7 @@ def test_gather_standardises_as_the_data_set_does_and_repeats_the_last_sample(fe
                 training.raw_samples(data), samples, np.array(blocks, np.int32), lanes, found
             )
         filled = np.concatenate([samples, np.full(TILE - n, samples[-1])])
-        truth = data.standardise(filled).T
+        truth = data.standardize(filled).T
         written = [
             u for u in range(features) if features < 8 or any(0 <= u - b < 8 for b in blocks)
         ]
@@ -663,7 +663,7 @@ def test_evaluate_equals_pytorch_sample_by_sample(inputs, n, averaged, dtype):
         for sample in samples:
             one = np.array([sample])
             losses.append(torch_loss(module, data, one).item())
-            outputs = module(torch.tensor(data.standardise(one).astype(np.float64)))
+            outputs = module(torch.tensor(data.standardize(one).astype(np.float64)))
             correct += int(outputs.argmax() == data.labels[sample])
     found = training.evaluate(network, data, samples, averaged)
     assert found.accuracy == correct / n
@@ -698,7 +698,7 @@ def test_training_equals_a_masked_dense_network_in_pytorch(sizes, batch, dtype):
     losses, correct = [], 0
     for samples, rate in zip(order, rates, strict=True):
         with torch.no_grad():
-            outputs = module(torch.tensor(data.standardise(samples).astype(np.float64)))
+            outputs = module(torch.tensor(data.standardize(samples).astype(np.float64)))
         correct += int((outputs.argmax(dim=1).numpy() == data.labels[samples]).sum())
         optimiser.zero_grad()
         loss = torch_loss(module, data, samples)
@@ -758,7 +758,7 @@ def test_the_average_of_a_young_network_follows_its_weights():
 def test_the_two_references_of_these_tests_agree():
     """Dense NumPy and masked PyTorch give the same outputs."""
     network = skip_network((6, 5, 7, 3), np.random.default_rng(0))
-    x = DATA[np.float32].standardise(np.arange(50))
+    x = DATA[np.float32].standardize(np.arange(50))
     with torch.no_grad():
         outputs = MaskedDense(network)(torch.tensor(x.astype(np.float64))).numpy()
     np.testing.assert_allclose(logits(network, x), outputs, rtol=1e-9, atol=1e-9)

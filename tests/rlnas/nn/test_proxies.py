@@ -73,7 +73,7 @@ def test_snip(sizes):
 @pytest.mark.parametrize("sizes", SIZES)
 def test_jacobian_covariance(sizes):
     network, dataset = case(sizes)
-    x = torch.tensor(dataset.standardise(SAMPLES).astype(np.float64), requires_grad=True)
+    x = torch.tensor(dataset.standardize(SAMPLES).astype(np.float64), requires_grad=True)
     MaskedDense(network)(x).sum().backward()
     eigenvalues = np.linalg.eigvalsh(np.corrcoef(x.grad.numpy())) + 1e-5
     truth = -(np.log(eigenvalues) + 1 / eigenvalues).sum()

@@ -22,30 +22,30 @@ def place(grid: Grid, architecture: tuple[tuple[int, float], ...]) -> int:
     return number + within
 
 
-def test_the_grid_of_the_package_has_16276_architectures():
+def test_grid_of_the_package_has_16276_architectures():
     assert len(GRID.architectures) == 1 + 25 + 625 + 15_625 == 16_276
     depths = [len(architecture) for architecture in GRID.architectures]
     assert [depths.count(depth) for depth in range(4)] == [1, 25, 625, 15_625]
 
 
-def test_its_widths_and_densities_are_a_factor_of_two_apart():
+def test_default_grid_has_powers_of_two():
     for values in (GRID.widths, GRID.densities):
         assert {high / low for low, high in pairwise(values)} == {2}
     assert (GRID.widths[0], GRID.widths[-1]) == (8, 128)
     assert (GRID.densities[0], GRID.densities[-1]) == (1 / 32, 1 / 2)
 
 
-def test_every_number_is_that_of_its_architecture():
+def test_number_is_index_in_architectures():
     for number, architecture in enumerate(GRID.architectures):
         assert GRID.number(architecture) == number
 
 
 @pytest.mark.parametrize("grid", [GRID, TINY, Grid((3, 4, 5), (0.1,), 4), Grid((7,), (1.0,), 5)])
-def test_numbers_run_from_the_shallow_to_the_deep_the_last_density_fastest(grid):
+def test_numbering_is_by_depth_with_last_density_fastest(grid):
     assert [place(grid, stack) for stack in grid.architectures] == list(range(len(grid.numbers)))
 
 
-def test_the_order_of_a_small_grid_by_hand():
+def test_order_of_a_small_grid_by_hand():
     a, b, c, d = (8, 0.25), (8, 0.5), (16, 0.25), (16, 0.5)
     assert TINY.architectures[:9] == [(), (a,), (b,), (c,), (d,), (a, a), (a, b), (a, c), (a, d)]
     assert TINY.architectures[9:13] == [(b, a), (b, b), (b, c), (b, d)]
@@ -63,7 +63,7 @@ def test_the_order_of_a_small_grid_by_hand():
     ],
     ids=["lists", "lists in a tuple", "tuples in a list", "array", "generator"],
 )
-def test_lists_and_arrays_are_as_good_as_tuples(written):
+def test_lists_and_arrays_are_accepted_like_tuples(written):
     assert TINY.number(written) == TINY.number(((8, 0.5), (16, 0.25)))
 
 
@@ -89,7 +89,7 @@ def test_no_hidden_layer_is_number_0(nothing):
         None,
     ],
 )
-def test_an_architecture_off_the_grid_is_told_what_is_on_it(wrong):
+def test_architecture_off_grid_is_refused_with_grid(wrong):
     told = "is not on the grid: .* up to 2 hidden layers, widths 8, 16, densities 0.25, 0.5"
     with pytest.raises(InputError, match=told):
         TINY.number(wrong)
@@ -117,42 +117,42 @@ def test_an_architecture_off_the_grid_is_told_what_is_on_it(wrong):
         ((8,), (0.5,), 1.5, "max_depth 1.5 cannot be used: expected"),
     ],
 )
-def test_a_bad_grid_is_refused(widths, densities, max_depth, told):
+def test_bad_grid_is_refused(widths, densities, max_depth, told):
     with pytest.raises(InputError, match=told):
         Grid(widths, densities, max_depth)
 
 
-def test_a_density_that_is_not_a_number_is_refused():
+def test_density_that_is_not_a_number_is_refused():
     for nan in [float("nan") for _ in range(64)]:  # hashed by identity: a set orders each anew
         with pytest.raises(InputError, match=r"densities .* cannot be used"):
             Grid((8,), (0.25, nan, 0.5), 1)
 
 
-def test_a_grid_may_be_written_with_lists():
+def test_grid_may_be_written_with_lists():
     grid = Grid([8, 16], [0.5], 1)  # type: ignore[arg-type]
     assert grid == Grid((8, 16), (0.5,), 1)
     assert hash(grid) == hash(Grid((8, 16), (0.5,), 1)), "environments keep grids by their hash"
 
 
-def test_notches_are_the_places_of_width_and_density():
+def test_indices_point_into_widths_and_densities():
     grid = Grid((8, 16, 32), (0.25, 0.5), 2)
-    notches = grid.notches
-    assert (notches.shape, notches.dtype) == ((1 + 6 + 36, 2, 2), np.int8)
+    indices = grid.indices
+    assert (indices.shape, indices.dtype) == ((1 + 6 + 36, 2, 2), np.int8)
     for architecture, expected in [
         ((), [[-1, -1], [-1, -1]]),
         (((8, 0.25),), [[0, 0], [-1, -1]]),
         (((32, 0.25),), [[2, 0], [-1, -1]]),
         (((16, 0.5), (32, 0.25)), [[1, 1], [2, 0]]),
     ]:
-        assert notches[grid.number(architecture)].tolist() == expected
+        assert indices[grid.number(architecture)].tolist() == expected
 
 
-def test_a_grid_may_have_no_hidden_layer_at_all():
+def test_grid_without_hidden_layers_is_valid():
     grid = Grid((8,), (0.5,), 0)
     assert grid.architectures == [()]
-    assert grid.notches.shape == (1, 0, 2)
+    assert grid.indices.shape == (1, 0, 2)
 
 
-def test_a_grid_that_could_never_be_trained_is_refused():
+def test_grid_that_could_never_be_trained_is_refused():
     with pytest.raises(InputError, match="a grid of 10000 layers and depth 5 has more than"):
         Grid(tuple(range(1, 101)), tuple((k + 1) / 100 for k in range(100)), 5)

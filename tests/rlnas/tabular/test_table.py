@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from rlnas.errors import InputError
+from rlnas.scoring import non_dominated
 from rlnas.tabular.grid import Grid
-from rlnas.tabular.table import FORMAT, SHIPPED, Record, Table, non_dominated
+from rlnas.tabular.table import SHIPPED, Record, Table
+from rlnas.tabular.table_file import FORMAT
 from tests.rlnas.tables import (
     ARRAYS,
     contents,
@@ -50,7 +52,7 @@ def some_of(table: Table) -> list[int]:
 # --- looking up ---
 
 
-def test_a_query_gives_what_the_arrays_hold(table):
+def test_query_gives_what_the_arrays_hold(table):
     for number in some_of(table):
         architecture = table.grid.architectures[number]
         for seed in (0, table.n_seeds - 1):
@@ -65,7 +67,7 @@ def test_a_query_gives_what_the_arrays_hold(table):
                 )
 
 
-def test_without_a_seed_it_is_the_mean_over_seeds(table):
+def test_query_without_seed_is_mean_over_seeds(table):
     for number in some_of(table):
         architecture = table.grid.architectures[number]
         for epochs in (table.epochs[0], table.epochs[-1]):
@@ -74,7 +76,7 @@ def test_without_a_seed_it_is_the_mean_over_seeds(table):
             assert table.query(architecture, epochs=epochs) == pytest.approx(by_hand, rel=1e-12)
 
 
-def test_without_an_epoch_count_it_is_the_last(table):
+def test_query_without_epochs_uses_last(table):
     for number in some_of(table):
         architecture = table.grid.architectures[number]
         for seed in (None, 0):
@@ -88,12 +90,12 @@ def test_values_are_plain_numbers(table):
     assert {type(value) for value in table.query(())} == {float}
 
 
-def test_an_architecture_may_be_written_with_lists(table):
+def test_architecture_may_be_written_with_lists(table):
     layer = (table.grid.widths[0], table.grid.densities[0])
     assert table.query([list(layer)]) == table.query((layer,))  # type: ignore[arg-type]
 
 
-def test_records_and_columns_are_the_queries_of_all_architectures(table):
+def test_records_and_columns_equal_queries_of_all_architectures(table):
     for seed in (None, table.n_seeds - 1):
         columns = table.columns(table.epochs[0], seed)
         records = table.records(table.epochs[0], seed)
@@ -109,7 +111,7 @@ def test_records_and_columns_are_the_queries_of_all_architectures(table):
 
 
 @pytest.mark.parametrize("name", ["query", "columns", "records", "scores", "optimum", "pareto"])
-def test_an_unknown_epoch_count_is_told_the_known_ones(name):
+def test_unknown_epoch_count_is_refused_with_known_ones(name):
     calls: dict[str, Any] = {
         "query": lambda: TIES.query((), epochs=3),
         "columns": lambda: TIES.columns(3),
@@ -129,13 +131,13 @@ def test_nonsense_is_no_epoch_count(epochs):
 
 
 @pytest.mark.parametrize("seed", [3, -1, "0", [0], 0.5])
-def test_an_unknown_seed_is_told_the_known_ones(seed):
+def test_unknown_seed_is_refused_with_known_ones(seed):
     for call in (lambda: TIES.query((), seed=seed), lambda: TIES.scores(0.1, seed=seed)):
         with pytest.raises(InputError, match=r"no results of seed .*: expected 0 to 2, or None"):
             call()
 
 
-def test_an_unknown_architecture_is_told_the_grid():
+def test_unknown_architecture_is_refused_with_grid():
     with pytest.raises(InputError, match=r"widths 4, 8, 16, densities 0\.25, 0\.5"):
         TIES.query(((5, 0.25),))
 
@@ -144,7 +146,7 @@ def test_an_unknown_architecture_is_told_the_grid():
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.01, 0.1, 1.0, 30.0])
-def test_the_optimum_is_the_best_of_all_queries(table, penalty):
+def test_optimum_is_the_best_of_all_queries(table, penalty):
     reference = 76 * (table.n_inputs + table.n_outputs)
     assert table.reference == reference
     for epochs in (None, table.epochs[0]):
@@ -173,7 +175,7 @@ def beaten(accuracies: np.ndarray, weights: np.ndarray) -> list[bool]:
 
 
 @pytest.mark.parametrize("epochs", [1, 4])
-def test_the_pareto_front_is_that_of_comparing_all_pairs(epochs):
+def test_pareto_front_equals_comparison_of_all_pairs(epochs):
     columns = TIES.columns(epochs)
     expected = np.flatnonzero(~np.array(beaten(columns.val_accuracy, columns.active_weights)))
     front = TIES.pareto_front(epochs=epochs)
@@ -181,7 +183,7 @@ def test_the_pareto_front_is_that_of_comparing_all_pairs(epochs):
     assert 1 < len(front) < len(TIES)
 
 
-def test_nothing_beats_the_pareto_front_and_it_beats_everything_else(table):
+def test_pareto_front_dominates_all_other_architectures(table):
     columns = table.columns()
     accuracies, weights = columns.val_accuracy, columns.active_weights
     front = table.pareto_front()
@@ -217,7 +219,7 @@ points = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(points)
-def test_non_dominated_points_are_those_of_comparing_all_pairs(points):
+def test_non_dominated_equals_comparison_of_all_pairs(points):
     accuracies, weights = np.array(points, float).reshape(-1, 2).T
     kept = non_dominated(accuracies, weights)
     expected = np.flatnonzero(~np.array(beaten(accuracies, weights), bool))
@@ -236,7 +238,7 @@ def file(tmp_path) -> Path:
     return path
 
 
-def test_a_table_saved_and_loaded_is_the_same_to_the_bit(table, tmp_path):
+def test_saved_and_loaded_table_is_bit_identical(table, tmp_path):
     path = tmp_path / "folder" / "again.npz"
     table.save(path)
     assert contents(Table.load(path)) == contents(table)
@@ -249,13 +251,13 @@ def test_saving_twice_gives_the_same_bytes(file):
     assert file.read_bytes() == before
 
 
-def test_the_package_has_a_table_by_name():
+def test_package_has_a_table_by_name():
     assert Table.load("digits") is Table.load("digits"), "read once"
     assert Table.load("digits").dataset == "digits"
     assert len(Table.load("digits")) == 16_276
 
 
-def test_the_tables_in_the_package_are_at_most_8_mb():
+def test_tables_in_the_package_are_at_most_8_mb():
     folder = shipped_file("digits").parents[1]
     sizes = [path.stat().st_size for path in folder.rglob("*.npz")]
     assert sizes
@@ -270,12 +272,12 @@ def test_loaded_arrays_cannot_be_changed(table, tmp_path):
             getattr(loaded, name)[0] = 0
 
 
-def test_a_pickled_table_is_the_same_and_a_deep_copy_takes_no_memory():
+def test_pickled_table_is_equal_and_deep_copy_is_same_object():
     assert contents(pickle.loads(pickle.dumps(TIES))) == contents(TIES)
     assert copy.deepcopy(TIES) is TIES
 
 
-def test_a_pickle_does_not_grow_by_what_was_looked_up():
+def test_pickle_does_not_grow_by_what_was_looked_up():
     table = random_table()
     before = len(pickle.dumps(table))
     for seed in range(3):
@@ -283,7 +285,7 @@ def test_a_pickle_does_not_grow_by_what_was_looked_up():
     assert len(pickle.dumps(table)) == before
 
 
-def test_records_cannot_be_changed_since_queries_answer_from_them():
+def test_records_are_immutable():
     assert type(TIES.records()) is tuple
     with pytest.raises(AttributeError):
         TIES.query(()).val_loss = 0.0  # type: ignore[misc]
@@ -293,14 +295,14 @@ REFUSED = "is damaged or no table of this version of rlnas .*: expected a file m
 
 
 @pytest.mark.parametrize("source", ["nothing.npz", "fashion_mnist", "", "folder"])
-def test_a_missing_table_is_told_what_there_is(source, tmp_path, monkeypatch):
+def test_missing_table_is_told_what_there_is(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match=f"no table '{source}': expected digits or mnist, or the"):
         Table.load(source)
 
 
-def test_a_refused_file_is_closed(file):
+def test_refused_file_is_closed(file):
     file.write_bytes(file.read_bytes()[:500])
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
@@ -310,7 +312,7 @@ def test_a_refused_file_is_closed(file):
     assert [warning.category for warning in found] == []
 
 
-def test_a_cut_off_file_is_refused(file):
+def test_cut_off_file_is_refused(file):
     content = file.read_bytes()
     for length in [*range(0, len(content), 150), len(content) - 1]:
         file.write_bytes(content[:length])
@@ -337,7 +339,7 @@ def flipped(content: bytes, places: range, bits: range) -> list[bytes]:
     return found
 
 
-def test_no_flipped_bit_of_the_data_gives_another_table(file):
+def test_flipped_bit_in_data_is_refused_or_harmless(file):
     content, whole = file.read_bytes(), contents(TIES)
     directory = content.index(b"PK\1\2")
     refused = 0
@@ -349,7 +351,7 @@ def test_no_flipped_bit_of_the_data_gives_another_table(file):
     assert refused > 50
 
 
-def test_no_flipped_bit_of_the_zip_directory_gives_another_table_or_a_traceback(file):
+def test_flipped_bit_in_zip_directory_is_refused_or_harmless(file):
     content, whole = file.read_bytes(), contents(TIES)
     start = content.index(b"PK\1\2")
     for damaged in flipped(content, range(start, start + 46), range(0, 8, 2)):
@@ -358,7 +360,7 @@ def test_no_flipped_bit_of_the_zip_directory_gives_another_table_or_a_traceback(
 
 
 @pytest.mark.parametrize("name", ["val_correct", "active_weights", "about"])
-def test_a_member_that_is_no_array_is_refused(file, name):
+def test_member_that_is_no_array_is_refused(file, name):
     file.write_bytes(npz({key: value for key, value in members(file).items() if key != name}))
     with zipfile.ZipFile(file, "a") as opened:
         opened.writestr(f"{name}.npy", b"no array")
@@ -379,13 +381,13 @@ def test_a_member_that_is_no_array_is_refused(file, name):
     ],
     ids=str,
 )
-def test_settings_that_cannot_be_printed_or_computed_with_are_refused(file, changes):
+def test_unprintable_or_huge_settings_are_refused(file, changes):
     file.write_bytes(npz(with_about(members(file), **changes)))
     with pytest.raises(InputError, match=REFUSED):
         Table.load(file)
 
 
-def test_a_small_file_does_not_claim_a_large_grid(file):
+def test_small_file_does_not_claim_a_large_grid(file):
     changes = {"widths": list(range(1, 100)), "densities": [1.0], "max_depth": 3}
     file.write_bytes(npz(with_about(members(file), **changes)))
     tracemalloc.start()
@@ -422,7 +424,7 @@ def test_pickled_code_in_a_file_is_never_run(file, name, tmp_path):
     assert not trap.exists()
 
 
-def test_a_pickle_is_no_table_and_is_never_run(file, tmp_path):
+def test_pickle_is_no_table_and_is_never_run(file, tmp_path):
     trap = tmp_path / "ran"
     file.write_bytes(pickle.dumps(Payload(trap)))
     with pytest.raises(InputError, match=REFUSED):
@@ -455,7 +457,7 @@ def test_another_file_is_refused(content, tmp_path):
         Table.load(path)
 
 
-def test_a_network_file_of_rlnas_is_no_table(tmp_path):
+def test_network_file_of_rlnas_is_no_table(tmp_path):
     from rlnas.nn.initialization import random_network
 
     path = tmp_path / "network.safetensors"
@@ -500,7 +502,7 @@ def test_members_written_again_are_a_table(file):
 
 
 @pytest.mark.parametrize("name", ["about", *ARRAYS])
-def test_a_file_without_one_of_its_members_is_refused(file, name):
+def test_file_without_one_of_its_members_is_refused(file, name):
     entries = members(file)
     del entries[name]
     file.write_bytes(npz(entries))
@@ -522,7 +524,7 @@ def test_a_file_without_one_of_its_members_is_refused(file, name):
     ],
     ids=["rows", "seeds", "dimensions", "float64", "text", "flat", "transposed"],
 )
-def test_an_array_of_another_shape_or_type_is_refused(file, name, function):
+def test_array_of_another_shape_or_type_is_refused(file, name, function):
     file.write_bytes(npz(replaced(name, function)(members(file))))
     with pytest.raises(InputError, match=REFUSED):
         Table.load(file)
@@ -572,13 +574,13 @@ def test_an_array_of_another_shape_or_type_is_refused(file, name, function):
         changed("active_weights", (3, 1), 0),
     ],
 )
-def test_a_table_that_was_tampered_with_is_refused(file, change):
+def test_table_that_was_tampered_with_is_refused(file, change):
     file.write_bytes(npz(change(members(file))))
     with pytest.raises(InputError, match=REFUSED):
         Table.load(file)
 
 
-def test_a_refused_file_is_named(file):
+def test_refused_file_is_named(file):
     file.write_bytes(b"")
     with pytest.raises(InputError, match=str(file)):
         Table.load(file)

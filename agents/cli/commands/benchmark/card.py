@@ -27,8 +27,8 @@ class BenchmarkCard:
 def write_card(table: "Table", folder: Path) -> None:
     """Write the data card and the plot of a table, and say where they are."""
     from rlnas.files.atomic import replace_file
-    from rlnas.tabular.card import data_card, picture
+    from rlnas.tabular.card import data_card, plot_table
 
     replace_file(folder / "card.md", data_card(table).encode())
-    replace_file(folder / "front.png", picture(table))
+    replace_file(folder / "front.png", plot_table(table))
     print(f"data card in {folder / 'card.md'}, plot in {folder / 'front.png'}")

@@ -15,7 +15,7 @@ class DataList:
 
     def run(self, shown: bool) -> None:
         """Print a line for each data set."""
-        from rlnas.data.datasets import places
+        from rlnas.data.datasets import locations
 
-        for name, place in places(self.data_dir).items():
+        for name, place in locations(self.data_dir).items():
             print(f"{name:<15} {place}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlnas.agents.option_types import Option
-from rlnas.integers import PlainIntegers
+from rlnas.validation import PlainIntegers
 
 
 @dataclass(frozen=True)

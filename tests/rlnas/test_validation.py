@@ -1,4 +1,4 @@
-"""Whole numbers: NumPy's count as Python's wherever the core takes one, and nothing else does."""
+"""Checked values: NumPy's integers count as Python's wherever the core takes one, others do not."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,6 @@ import pytest
 
 from rlnas.designs.database import DesignDatabase, DesignRecord
 from rlnas.errors import InputError
-from rlnas.integers import plain, whole, wholes
 from rlnas.nn import edits, proxies
 from rlnas.nn.architecture import check_architecture
 from rlnas.nn.gradients import probe
@@ -21,6 +20,7 @@ from rlnas.nn.training import Batches, final_training
 from rlnas.scoring import reference_weights
 from rlnas.tabular.builder import build_table, measure
 from rlnas.tabular.grid import Grid
+from rlnas.validation import check_choice, check_range, check_share, plain, whole, wholes
 from tests.rlnas.reference import bits, random_dataset, skip_network
 from tests.rlnas.tables import SMALL_GRID, contents, random_table
 
@@ -85,7 +85,7 @@ CASES: dict[str, Callable[[Number], Any]] = {
 
 @pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8])
 @pytest.mark.parametrize("name", CASES)
-def test_integers_of_numpy_give_what_those_of_python_give(name, kind):
+def test_numpy_integers_give_same_results_as_python_integers(name, kind):
     found, truth = CASES[name](kind), CASES[name](int)
     assert found == truth
     assert repr(found) == repr(truth)  # types, too
@@ -93,7 +93,7 @@ def test_integers_of_numpy_give_what_those_of_python_give(name, kind):
 
 @pytest.mark.parametrize("kind", [float, str, bool, np.float64, lambda n: None])
 @pytest.mark.parametrize("name", CASES)
-def test_floats_texts_and_booleans_are_no_integers(name, kind):
+def test_floats_texts_and_booleans_are_refused_as_integers(name, kind):
     optional = ("sum_of_losses", "Table.query", "Table.scores", "Table.optimum")
     if kind(1) is None and name in optional:
         return  # where None has a meaning
@@ -107,7 +107,7 @@ def test_layer_sizes_may_come_as_an_array_or_a_list(sizes):
     assert bits(random_network(sizes, 0.5, rng())) == bits(random_network((6, 9, 3), 0.5, rng()))
 
 
-def test_a_network_made_with_integers_of_numpy_is_checked_saved_and_loaded(tmp_path):
+def test_network_made_with_numpy_integers_can_be_saved_and_loaded(tmp_path):
     network = random_network((37, np.int64(19), 5), 0.3, rng())
     network.check()
     network.save(tmp_path / "network.safetensors")
@@ -126,18 +126,18 @@ def test_a_network_made_with_integers_of_numpy_is_checked_saved_and_loaded(tmp_p
         (lambda: edits.remove_layer(NETWORK, PROBE, 3), "hidden layer 3 .* from 1 to 2"),
     ],
 )
-def test_an_edit_where_the_network_has_no_layer_is_refused(edit, told):
+def test_edit_of_missing_layer_is_refused(edit, told):
     with pytest.raises(InputError, match=told):
         edit()
 
 
-def test_a_linear_network_has_no_hidden_layer_to_edit():
+def test_linear_network_has_no_hidden_layer_to_edit():
     linear = random_network((6, 3), 1.0, rng())
     with pytest.raises(InputError, match="has no hidden layer"):
         edits.remove_layer(linear, probe(linear, DATA, DATA.train[:8]), 1)
 
 
-def test_a_table_made_with_integers_of_numpy_is_the_same_on_disk(tmp_path):
+def test_table_made_with_numpy_integers_is_equal_on_disk(tmp_path):
     grid = Grid(tuple(np.array([4, 8, 16])), tuple(np.float32([0.25, 0.5])), np.int64(2))
     table = random_table(grid, epochs=(np.int32(1), np.int64(4)), n_validation=np.int64(40))
     for each, name in ((TABLE, "plain"), (table, "numpy")):
@@ -146,7 +146,7 @@ def test_a_table_made_with_integers_of_numpy_is_the_same_on_disk(tmp_path):
     assert (tmp_path / "plain").read_bytes() == (tmp_path / "numpy").read_bytes()
 
 
-def test_a_build_with_integers_of_numpy_goes_on_with_plain_ones(tmp_path):
+def test_build_started_with_numpy_integers_resumes_with_plain_ones(tmp_path):
     grid = Grid((4,), (0.5,), np.int64(1))
     settings: dict[str, Any] = {"n_jobs": 1, "progress_bar": False}
     table = build_table(
@@ -164,12 +164,12 @@ def test_a_build_with_integers_of_numpy_goes_on_with_plain_ones(tmp_path):
 
 
 @pytest.mark.parametrize("epochs", [(1.0,), (True,), ("1",)])
-def test_a_build_after_something_else_than_whole_epochs_is_refused(epochs, tmp_path):
+def test_build_with_fractional_epochs_is_refused(epochs, tmp_path):
     with pytest.raises(InputError, match="expected ascending numbers from 1"):
         build_table("wine", tmp_path, grid=SMALL_GRID, epochs=epochs)
 
 
-def test_archived_designs_are_found_by_integers_of_numpy(tmp_path: Path):
+def test_designs_are_found_by_numpy_integers(tmp_path: Path):
     def design(n: Number, number: int) -> DesignRecord:
         sizes = (n(6), n(number), n(3))
         values = ("wine", 0.1, number / 10, 0.9, 0.1, n(9 * number), sizes, "none")
@@ -185,7 +185,7 @@ def test_archived_designs_are_found_by_integers_of_numpy(tmp_path: Path):
         archive.best(max_weights=2.5)
 
 
-def test_a_number_is_kept_as_an_int_within_its_limits():
+def test_number_is_kept_as_an_int_within_its_limits():
     assert type(whole("steps", np.uint8(7), 1, 7)) is int
     for value, told in ((0, "steps 0 .* from 1 to 7"), (8, "from 1 to 7"), ("3", "steps '3' ")):
         with pytest.raises(InputError, match=told):
@@ -199,3 +199,41 @@ def test_a_number_is_kept_as_an_int_within_its_limits():
 def test_plain_values_are_left_as_they_are():
     value = (np.int64(3), 2.5, "a", True, None, (np.uint8(1), 4))
     assert repr(plain(value)) == repr((3, 2.5, "a", True, None, (1, 4)))
+
+
+@pytest.mark.parametrize(
+    "value", [-0.1, 1.1, float("nan"), float("inf"), True, "0.5", None, 10**400, 1j]
+)
+def test_share_outside_zero_to_one_is_refused(value):
+    with pytest.raises(InputError, match=r"gamma .* cannot be used: expected a number from 0 to 1"):
+        check_share("gamma", value)
+
+
+def test_share_may_be_any_real_type():
+    for value in (0, 1, np.float32(0.5), np.int64(1)):
+        assert check_share("gamma", value) == value
+        assert type(check_share("gamma", value)) is float
+    assert check_share("rate", 1e-300, above_zero=True) == 1e-300
+    with pytest.raises(InputError, match=r"rate 0.0 cannot be used: expected a number in \(0, 1\]"):
+        check_share("rate", 0.0, above_zero=True)
+
+
+def test_range_is_number_or_two_bounds():
+    assert check_range("width", 3, 1) == (3.0, 3.0)
+    assert check_range("width", [np.int64(1), 2.5], 1, 8) == (1.0, 2.5)  # type: ignore[arg-type]
+    for value, expected in (
+        ((2, 1), "upside down"),
+        ((1, 2, 3), "expected a number or"),
+        ((1, float("nan")), "expected a number or"),
+        ((1, True), "expected a number or"),
+        ((0, 2), "out of range: expected from 1 to 8"),
+        (9, "out of range: expected from 1 to 8"),
+    ):
+        with pytest.raises(InputError, match=rf"width .*{expected}"):
+            check_range("width", value, 1, 8)  # type: ignore[arg-type]
+
+
+def test_unknown_choice_is_refused_with_the_known_ones():
+    check_choice("reward", "score", ("difference", "score"))
+    with pytest.raises(InputError, match="unknown reward 'x': expected 'difference' or 'score'"):
+        check_choice("reward", "x", ("difference", "score"))

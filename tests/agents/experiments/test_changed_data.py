@@ -1,4 +1,4 @@
-"""Stored results: one is taken for nothing but what it came from, and only if it is whole."""
+"""Results of data that changed, or of other data of the same name, are never reused."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from rlnas.agents.cli.main import main
-from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.capacity import capacity_study
 from rlnas.agents.experiments.compare import SearchTask, compare
 from rlnas.agents.experiments.frontier import frontier
@@ -18,115 +17,14 @@ from rlnas.agents.policies.environments import as_json
 from rlnas.agents.policies.policy import save_edit_sequence
 from rlnas.data.datasets import load_dataset, load_unchanged
 from rlnas.errors import InputError
-from rlnas.files.json_files import read_json, write_json
-from rlnas.files.json_schema import NUMBER, record
+from rlnas.files.json_files import write_json
 from rlnas.tabular.builder import build_table
 from tests.agents.helpers import files_in, tiny
 from tests.rlnas.tables import random_table
 
-FORM = record(value=NUMBER)
-
-
-def call(label: str = "work", **key: Any) -> Call:
-    return Call(label, key, (key.get("x", 0),), FORM)
-
-
-def double(x: float) -> dict[str, float]:
-    return {"value": 2 * x}
-
-
-def run(folder: Path, *calls: Call, function: Any = double) -> list[Any]:
-    return run_all(function, folder, calls, "call", n_jobs=1, progress_bar=False)
-
 
 def never(*arguments: Any) -> Any:
     raise AssertionError(f"called with {arguments}")
-
-
-def test_results_come_in_the_order_of_the_calls_and_are_not_computed_again(tmp_path):
-    calls = [call(x=x) for x in (3, 1, 2)]
-    assert run(tmp_path, *calls) == [{"value": 2 * x} for x in (3, 1, 2)]
-    before = files_in(tmp_path)
-    assert len(before) == 3
-    assert run(tmp_path, *reversed(calls), function=never) == [{"value": 2 * x} for x in (2, 1, 3)]
-    assert files_in(tmp_path) == before
-
-
-def test_calls_of_one_label_and_different_keys_do_not_meet(tmp_path):
-    """Penalties that agree in six digits; a number and its text."""
-    keys = [{"x": 0.1}, {"x": 0.1 + 1e-9}, {"x": 1.0, "y": "1"}, {"x": 1.0, "y": 1}]
-    found = run(tmp_path, *(call(**key) for key in keys))
-    assert found == [{"value": 2 * key["x"]} for key in keys]
-    assert len(files_in(tmp_path)) == 4
-
-
-def test_one_key_is_computed_once_whatever_its_order(tmp_path):
-    found = run(tmp_path, Call("a", {"x": 1, "y": (2, 3)}, (1,), FORM),
-                Call("a", {"y": [2, 3], "x": 1}, (1,), FORM))  # fmt: skip
-    assert found == [{"value": 2}] * 2
-    assert len(files_in(tmp_path)) == 1
-
-
-@pytest.mark.parametrize("label", ["../../up", "a/b\\c:d", "x" * 500, "[/]\x1b\n", "ü", ""])
-def test_a_label_is_made_a_name_of_a_file_in_the_folder(label, tmp_path):
-    run(tmp_path / "runs", call(label))
-    (path,) = (tmp_path / "runs").glob("*.json")
-    assert len(path.name) < 120
-    assert path.name.isascii()
-
-
-def test_a_result_of_something_else_under_the_same_name_is_computed_anew(tmp_path):
-    mine, other = call(x=1), call(x=5)
-    run(tmp_path, other)
-    there = tmp_path / f"{other.name}.json"
-    there.rename(tmp_path / f"{mine.name}.json")
-    assert run(tmp_path, mine) == [{"value": 2}]
-    assert read_json(tmp_path / f"{mine.name}.json")["key"] == {"x": 1}
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        *("", "{", "null", "[]", '{"key": {"x": 1}}', '{"result": {"value": 2}}', "[" * 9999),
-        *(f'{{"key": {{"x": 1}}, "result": {text}}}' for text in (
-            "null", "[]", "{}", '{"value": "2"}', '{"value": NaN}', '{"value": 1e999}',
-            '{"value": 1' + "0" * 400 + "}", '{"value": true}', '{"value": 2, "more": 3}',
-            '{"value": "\\ud800"}',
-        )),
-    ],
-)  # fmt: skip
-def test_a_damaged_result_is_told_with_what_to_do(content, tmp_path):
-    run(tmp_path, call(x=1))
-    path = tmp_path / f"{call(x=1).name}.json"
-    path.write_text(content)
-    with pytest.raises(InputError, match=r"damaged.*delete it, and the same command") as caught:
-        run(tmp_path, call(x=1), function=never)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    path.unlink()
-    assert run(tmp_path, call(x=1)) == [{"value": 2}]
-
-
-def test_damage_is_told_before_hours_of_work(tmp_path):
-    run(tmp_path, call(x=1))
-    (tmp_path / f"{call(x=1).name}.json").write_text("{")
-    with pytest.raises(InputError, match="damaged"):
-        run(tmp_path, call(x=2), call(x=1), function=never)
-
-
-def test_a_folder_of_another_task_tells_what_is_different(tmp_path):
-    own_folder(tmp_path, {"data": "a" * 64, "penalty": 0.1, "sizes": (1, 2)})
-    own_folder(tmp_path, {"data": "a" * 64, "penalty": 0.1, "sizes": (1, 2)})
-    with pytest.raises(InputError, match=r"another task, whose penalty is 0.1, not 0.2: give an"):
-        own_folder(tmp_path, {"data": "a" * 64, "penalty": 0.2, "sizes": (1, 2)})
-    with pytest.raises(InputError, match=r"data is 'aaa.*', not 'bbb"):
-        own_folder(tmp_path, {"data": "b" * 64, "penalty": 0.1, "sizes": (1, 2)})
-    (tmp_path / "task.json").write_text("[1]")
-    with pytest.raises(InputError, match=r"task.json is damaged"):
-        own_folder(tmp_path, {"penalty": 0.1})
-
-
-# --- data of one name ---
 
 
 def store(path: Path, seed: int) -> Path:
@@ -276,7 +174,7 @@ def test_other_commands_say_that_a_file_was_replaced(halving, tmp_path, monkeypa
     path = store(tmp_path / "data.npz", 0)
     monkeypatch.setattr("rlnas.agents.experiments.capacity.run_all", never)
     monkeypatch.setattr("rlnas.agents.experiments.frontier.run_all", never)
-    monkeypatch.setattr("rlnas.tabular.builder._run", never)
+    monkeypatch.setattr("rlnas.tabular.builder.run_all", never)
     calls = [
         lambda: capacity_study(
             "width", tmp_path / "w", str(path), seeds=1, jobs=1, progress_bar=False
@@ -291,7 +189,7 @@ def test_other_commands_say_that_a_file_was_replaced(halving, tmp_path, monkeypa
             each()
     store(path, 1)
     for each in calls:
-        with pytest.raises(InputError, match=r"holds results of another task|of another table"):
+        with pytest.raises(InputError, match="holds results of another task"):
             each()
 
 

@@ -1,8 +1,8 @@
-"""SQLite files of one table, which may be a stranger's.
+"""SQLite files with a single table, which may be untrusted.
 
 A file is used only if its whole schema is that table, word for word: no view, trigger or virtual
-table is ever run. It is opened read-only for reading, and a query may take no more steps than a
-file of its size can need.
+table is ever run. Reading opens the file read-only, and a query may take no more steps than a file
+of this size can need.
 """
 
 import sqlite3
@@ -13,10 +13,10 @@ from pathlib import Path
 from rlnas.errors import InputError
 from rlnas.files.reading import open_regular
 
-_ROW_BYTES = 2**16  # at the most; hundreds are usual
-_TICK = 10_000  # steps of SQLite between two looks at how many there were
-_STEPS, _STEPS_PER_BYTE = 200_000, 20  # going through a million designs takes 1 a byte
-_PATIENCE = 60.0  # seconds that one who writes waits for those who read
+_ROW_BYTES = 2**16  # largest row; hundreds are usual
+_TICK = 10_000  # steps of SQLite between two checks of their number
+_STEPS, _STEPS_PER_BYTE = 200_000, 20  # scanning a million designs takes 1 step a byte
+_PATIENCE = 60.0  # seconds that a writer waits for readers
 
 _EMPTY = (
     "SELECT 1 FROM pragma_user_version "
@@ -26,21 +26,24 @@ _EMPTY = (
 
 @contextmanager
 def reading(path: Path, table: str, version: int) -> Iterator[sqlite3.Connection]:
-    """A file to read from, which does not change meanwhile. Nothing is written beside it.
+    """Context manager of a connection that reads a consistent state; it writes no other file.
 
-    Within it, `ValueError` stands for damage too.
+    A `ValueError` raised inside the block is reported as damage.
 
     Args:
-        path: of the file.
-        table: the `CREATE TABLE` that made it.
-        version: its `user_version`.
+        path: Path of the file.
+        table: The `CREATE TABLE` statement that made the table.
+        version: Required `user_version`.
 
     Raises:
-        InputError: the file is damaged, in use, or of another version.
+        InputError: If the file is damaged, in use, or of another version.
     """
     _check_file(path)
     address = f"{path.absolute().as_uri()}?mode=ro"
-    with _told(path, "{} is damaged"), closing(sqlite3.connect(address, uri=True)) as file:
+    with (
+        _as_input_error(path, "{} is damaged"),
+        closing(sqlite3.connect(address, uri=True)) as file,
+    ):
         _protect(file, path)
         file.execute("BEGIN")  # what is checked is what is read
         _check_table(file, table, version)
@@ -49,17 +52,17 @@ def reading(path: Path, table: str, version: int) -> Iterator[sqlite3.Connection
 
 @contextmanager
 def writing(path: Path, table: str, version: int) -> Iterator[sqlite3.Connection]:
-    """A file to write to, all or nothing; made with its table if it is not there.
+    """Context manager of a connection that writes in one transaction.
 
     Args:
-        path: of the file.
-        table: the `CREATE TABLE` that makes it.
-        version: its `user_version`.
+        path: Path of the file; it is created with its table if it does not exist.
+        table: The `CREATE TABLE` statement that makes the table.
+        version: The `user_version` of the file.
 
     Raises:
-        InputError: the file is damaged, of another version, or cannot be written to.
+        InputError: If the file is damaged, of another version, or cannot be written to.
     """
-    with _told(path, "cannot write {}"):
+    with _as_input_error(path, "cannot write {}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and (path.stat().st_size > 0 or not path.is_file()):
             _check_file(path)
@@ -75,11 +78,11 @@ def writing(path: Path, table: str, version: int) -> Iterator[sqlite3.Connection
 
 
 def _check_file(path: Path) -> None:
-    """Raise `InputError` for what SQLite should not even open."""
+    """Raise `InputError` for a file that SQLite should not even open."""
     with open_regular(path) as file:
         header = file.read(20)
     if header[:16] != b"SQLite format 3\0" or header[18:] != b"\1\1":  # no write-ahead log
-        raise InputError(f"{path} is damaged: it is no archive of designs")
+        raise InputError(f"{path} is damaged: it is no database of designs")
     for end in ("-journal", "-wal", "-shm"):
         beside = Path(f"{path}{end}")
         if beside.exists() and not beside.is_file():
@@ -87,7 +90,7 @@ def _check_file(path: Path) -> None:
 
 
 def _protect(file: sqlite3.Connection, path: Path) -> None:
-    """Let SQLite trust nothing in a file, write nothing beside it, and come to an end."""
+    """Make SQLite distrust the file, create no temporary file, and stop in the end."""
     most = _STEPS + _STEPS_PER_BYTE * path.stat().st_size
     ticks = iter(range(most // _TICK))
     file.set_progress_handler(lambda: next(ticks, None) is None, _TICK)
@@ -97,28 +100,28 @@ def _protect(file: sqlite3.Connection, path: Path) -> None:
 
 
 def _check_table(file: sqlite3.Connection, table: str, version: int) -> None:
-    """Raise an error unless the file has the table, and nothing else.
+    """Check that the file has the table and nothing else.
 
     Raises:
-        InputError: it was written by another version of rlnas.
-        ValueError: it holds something else.
+        InputError: If it was written by another version of rlnas.
+        ValueError: If it holds anything else.
     """
     (there,) = file.execute("PRAGMA user_version").fetchone()
     if there > version:
         raise InputError(
-            f"the archive has version {there}, this rlnas reads {version}: use the newer one "
+            f"the database has version {there}, this rlnas reads {version}: use the newer one "
             "that wrote it"
         )
     if 0 < there < version:
-        raise InputError(f"the archive has version {there}, older than {version}: train again")
+        raise InputError(f"the database has version {there}, older than {version}: train again")
     found = file.execute("SELECT type, name, sql FROM sqlite_master LIMIT 2").fetchall()
     if found != [("table", table.split()[2], table)]:
         raise ValueError("it holds something else than designs")
 
 
 @contextmanager
-def _told(path: Path, what: str) -> Iterator[None]:
-    """Within it, what SQLite raises becomes one clear error."""
+def _as_input_error(path: Path, what: str) -> Iterator[None]:
+    """Turn the errors of SQLite and the system into one clear `InputError`."""
     try:
         yield
     except InputError:

@@ -1,4 +1,4 @@
-"""Checks of samples and labels that a user gives: what is wrong, what was expected, what to do."""
+"""Checks of arrays that a user gives: samples become numbers, labels become whole numbers."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, time, timedelta
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from rlnas.errors import InputError
 
 MAX_FEATURES = 2**20
-"""Of a sample; a network has as many inputs, each of which takes some dozens of bytes."""
+"""Largest number of features; a network needs some dozens of bytes for each."""
 
 _LARGEST = 1e37  # magnitudes up to here stay finite in float32 sums and differences
 _EXACT = 2**53  # whole numbers up to here are exact in float64
@@ -21,25 +21,26 @@ _SAMPLES_PER_CLASS = 3  # on average, so that each of the three splits can have 
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 
 Advise = Callable[[object], str]
-"""What to do about a value that is not a number."""
+"""Returns what to do about a value that is no number."""
 
 
-def checked_pair(
+def check_pair(
     x: ArrayLike, y: ArrayLike, suffix: str = ""
 ) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    """Check samples and their labels, and make them arrays of numbers.
+    """Check samples and their labels, and convert them to arrays of numbers.
 
-    What is an array of numbers in some other form is taken as that: data frames of pandas and
-    polars with columns of several types, nullable columns in which nothing is missing, arrays of
-    Python objects that are all numbers, truth values (0 and 1).
+    Data frames of pandas and polars are accepted, also with columns of several types, as are
+    nullable columns without missing values, arrays of Python objects that are all numbers, and
+    booleans (0 and 1).
 
     Args:
-        x: [samples, features], numbers.
-        y: [samples] or [samples, 1], whole numbers from 0.
-        suffix: Ends the names X and y in messages.
+        x: Samples, numbers `[samples, features]`.
+        y: Labels, whole numbers from 0, `[samples]` or `[samples, 1]`.
+        suffix: Suffix of the names X and y in messages.
 
     Returns:
-        Features, C-contiguous uint8 (if they were) or float64, all finite in float32; int32 labels.
+        The features, C-contiguous, uint8 if they were, otherwise float64, all finite in float32;
+        and the labels, int32.
 
     Raises:
         InputError: If either cannot be used, or they differ in length.
@@ -52,7 +53,7 @@ def checked_pair(
 
 
 def column_names(x: object) -> tuple[str, ...] | None:
-    """The names of a data frame's columns, or None: no data frame, or not all names are strings."""
+    """Names of the columns of a data frame; None for other objects or names that are no strings."""
     names = tuple(getattr(x, "columns", ()))
     return names if names and all(isinstance(name, str) for name in names) else None
 
@@ -135,7 +136,7 @@ def _labels(y: ArrayLike, name: str) -> NDArray[np.int32]:
 
 
 def _check_not_a_quantity(n_classes: int, n_samples: int, name: str) -> None:
-    """Refuse labels of which nearly every sample has its own."""
+    """Raise `InputError` if nearly every sample has a class of its own."""
     if n_classes > 2 and n_classes * _SAMPLES_PER_CLASS > n_samples:
         raise InputError(
             f"{name} has {n_classes} classes in {n_samples} samples, fewer than "
@@ -145,7 +146,7 @@ def _check_not_a_quantity(n_classes: int, n_samples: int, name: str) -> None:
 
 
 def _numbers(x: Any, name: str, advise: Advise) -> NDArray[Any]:
-    """`x` as an array of booleans, integers or floats, in which NaN stands for what is missing."""
+    """`x` as an array of booleans, integers or floats, with NaN for missing values."""
     if hasattr(x, "toarray"):
         raise InputError(f"{name} is sparse ({type(x).__name__}): give {name}.toarray()")
     if isinstance(x, np.ma.MaskedArray):
@@ -180,16 +181,16 @@ def _array(x: Any, name: str, dtype: Any = None) -> NDArray[Any]:
 def _plain(
     values: NDArray[Any], name: str, column: str | int | None, advise: Advise
 ) -> NDArray[Any]:
-    """`values` if they are plain numbers, as float64 if they are numbers in Python objects.
+    """`values` if they are plain numbers, or as float64 if they are Python objects.
 
     Args:
         values: All of X or y, or one column.
-        name: What they are called in messages.
-        column: Which column they are, or None.
-        advise: What to do about the first that is something else.
+        name: What the values are called in messages.
+        column: Name or number of the column; None if the values are all of X or y.
+        advise: Returns what to do about a value that is no number.
 
     Raises:
-        InputError: If one is something else.
+        InputError: If a value is no number.
     """
     if values.dtype.kind in "biuf":
         return values
@@ -211,14 +212,14 @@ def _plain(
 
 
 def _is_numeric(kind: type) -> bool:
-    """Whether values of this type are real numbers, or stand for a missing one."""
+    """Whether values of this type are real numbers, or represent a missing value."""
     if kind is type(None) or kind.__name__ in ("NAType", "NaTType"):  # the last two of pandas
         return True
     return issubclass(kind, Real | Decimal | np.bool_) and not issubclass(kind, np.timedelta64)
 
 
 def _as_float(value: Any) -> float:
-    """NaN for what is missing or beyond float64."""
+    """The value as a float; NaN if it is missing or beyond float64."""
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.files import expected
-from rlnas.files.expected import Damaged
+from rlnas.files import typed
+from rlnas.files.typed import Damaged
 
 WRITTEN: list[Any] = [
     True,
@@ -31,8 +31,8 @@ def read_back(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("value", WRITTEN, ids=repr)
-def test_a_value_comes_back_from_json_in_its_type(value):
-    found = expected.like(read_back(value), value)
+def test_like_restores_type_of_json_value(value):
+    found = typed.like(read_back(value), value)
     assert type(found) is type(value)
     np.testing.assert_array_equal(found, value)
     assert getattr(found, "dtype", None) == getattr(value, "dtype", None)
@@ -63,16 +63,16 @@ def test_a_value_comes_back_from_json_in_its_type(value):
     ],
     ids=repr,
 )
-def test_a_value_of_another_type_is_refused(pattern, value):
+def test_value_of_another_type_is_refused(pattern, value):
     with pytest.raises(Damaged, match="expected a"):
-        expected.like(value, pattern)
+        typed.like(value, pattern)
 
 
-def test_an_array_has_the_type_shape_and_range_that_were_asked_for():
+def test_array_of_other_type_shape_or_range_is_refused():
     value = np.arange(6, dtype=np.float32).reshape(2, 3)
     for shape in ((2, 3), (-1, 3), (2, -1)):
         arrays = {"a": value}
-        found = expected.array(arrays, "a", np.float32, shape, 0, 5)
+        found = typed.array(arrays, "a", np.float32, shape, 0, 5)
         np.testing.assert_array_equal(found, value)
         assert not arrays
     wrong = [
@@ -85,18 +85,18 @@ def test_an_array_has_the_type_shape_and_range_that_were_asked_for():
     ]
     for arguments in wrong:
         with pytest.raises(Damaged, match="array 'a'"):
-            expected.array({"a": value}, "a", *arguments)
+            typed.array({"a": value}, "a", *arguments)
     with pytest.raises(Damaged, match="missing"):
-        expected.array({}, "a", np.float32, (2, 3))
+        typed.array({}, "a", np.float32, (2, 3))
     for odd in (np.nan, np.inf):
         with pytest.raises(Damaged, match="not finite"):
-            expected.array({"a": np.array([odd])}, "a", np.float64, (1,))
+            typed.array({"a": np.array([odd])}, "a", np.float64, (1,))
 
 
 @pytest.mark.parametrize(
     "value", ["x" * 10**6, 10**5000, [list(range(10**5))], {"a": {"b": "\n" * 100}}], ids=type
 )
-def test_what_was_found_is_shown_in_a_short_line(value):
-    shown = expected.shown(value)
+def test_shown_is_one_short_line(value):
+    shown = typed.shown(value)
     assert len(shown) < 100
     assert "\n" not in shown

@@ -1,4 +1,4 @@
-"""Values read from a file, given back only if they can be what was once written to it."""
+"""Typed reading: each function returns an untrusted value if it has the expected type and range."""
 
 import math
 import sys
@@ -10,18 +10,18 @@ from numpy.typing import DTypeLike
 from rlnas.errors import InputError
 
 MAX_COUNT = 2**53
-"""The largest count that is believed."""
+"""Largest count that is accepted."""
 
 
 class Damaged(InputError):
-    """A value that nobody can have written."""
+    """A value that rlnas cannot have written."""
 
 
 def fields(value: Any, *names: str) -> list[Any]:
-    """The values of a JSON object that has exactly these names, in the order of the names.
+    """The values of a JSON object that has exactly these keys, in the order of `names`.
 
     Raises:
-        Damaged: it is something else.
+        Damaged: If the value is no object, or has other keys.
     """
     if mapping(value).keys() != set(names):
         raise Damaged(f"expected {', '.join(sorted(names))}, found {shown(sorted(value))}")
@@ -32,7 +32,7 @@ def mapping(value: Any) -> dict[str, Any]:
     """A JSON object.
 
     Raises:
-        Damaged: it is something else.
+        Damaged: If the value is no object.
     """
     if not isinstance(value, dict):
         raise Damaged(f"expected an object, found {shown(value)}")
@@ -43,7 +43,7 @@ def whole(value: Any, low: int = 0, high: int = MAX_COUNT) -> int:
     """A whole number from `low` to `high`.
 
     Raises:
-        Damaged: it is something else.
+        Damaged: If the value is no whole number, or out of range.
     """
     if type(value) is not int or not low <= value <= high:  # a bool is no number
         raise Damaged(f"expected a whole number from {low} to {high}, found {shown(value)}")
@@ -51,10 +51,10 @@ def whole(value: Any, low: int = 0, high: int = MAX_COUNT) -> int:
 
 
 def number(value: Any, high: float = sys.float_info.max) -> float:
-    """A finite number from `-high` to `high`.
+    """A float from `-high` to `high`.
 
     Raises:
-        Damaged: it is something else.
+        Damaged: If the value is no finite float, or out of range.
     """
     if type(value) is not float or not abs(value) <= high:  # also for NaN
         raise Damaged(f"expected a number up to {high:g}, found {shown(value)}")
@@ -62,10 +62,14 @@ def number(value: Any, high: float = sys.float_info.max) -> float:
 
 
 def listed(value: Any, length: int | None = None) -> list[Any]:
-    """A list, of this length if it is given.
+    """A list.
+
+    Args:
+        value: The value.
+        length: Required length; by default the list may have any.
 
     Raises:
-        Damaged: it is something else.
+        Damaged: If the value is no list, or has another length.
     """
     if not isinstance(value, list) or length not in (None, len(value)):
         count = "" if length is None else f" of {length}"
@@ -73,11 +77,15 @@ def listed(value: Any, length: int | None = None) -> list[Any]:
     return value
 
 
-def taken(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
-    """Take an array out of others.
+def take(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """A copy of an array, which is removed from the others.
+
+    Args:
+        arrays: The arrays by name.
+        name: Name of the array to take.
 
     Raises:
-        Damaged: it is missing.
+        Damaged: If there is no array of this name.
     """
     if name not in arrays:
         raise Damaged(f"array '{name}' is missing")
@@ -92,14 +100,21 @@ def array(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> np.ndarray:
-    """Take an array of this type and shape out of others; all values are finite and in range.
+    """A copy of an array of finite values, which is removed from the others.
 
-    A length of -1 stands for any.
+    Args:
+        arrays: The arrays by name.
+        name: Name of the array to take.
+        dtype: Required type.
+        shape: Required shape; -1 stands for any length.
+        low: Smallest value.
+        high: Largest value.
 
     Raises:
-        Damaged: it is missing or something else.
+        Damaged: If there is no array of this name, or it has another type or shape or a value that
+            is not finite or out of range.
     """
-    found = taken(arrays, name)
+    found = take(arrays, name)
     lengths = tuple(n if m == -1 else m for n, m in zip(found.shape, shape, strict=False))
     if found.dtype != dtype or found.ndim != len(shape) or found.shape != lengths:
         raise Damaged(
@@ -111,15 +126,15 @@ def array(
 
 
 def like(value: Any, pattern: Any) -> Any:
-    """The value that was of the pattern's type before it was written as JSON.
+    """Convert a JSON value back to the type that it had before it was written.
 
     Args:
-        value: read from JSON.
-        pattern: a bool, a number, a string, a NumPy array of numbers, or a tuple of one type,
-            whose length may differ.
+        value: Value read from JSON.
+        pattern: An example of the type: a bool, a number, a string, a NumPy array of numbers, or a
+            tuple of one type, whose length may differ.
 
     Raises:
-        Damaged: it was not.
+        Damaged: If no value of this type is written so.
     """
     match pattern:
         case bool() | str():

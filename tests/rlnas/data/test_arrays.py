@@ -12,8 +12,8 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.datasets import load_diabetes
 from sklearn.utils import check_array
 
+from rlnas.data.arrays import check_pair, column_names, count_classes
 from rlnas.data.datasets import load_dataset
-from rlnas.data.validation import checked_pair, column_names, count_classes
 from rlnas.errors import InputError
 
 RANDOM = np.random.default_rng(0)
@@ -24,16 +24,16 @@ MIXED = {"age": X[:, 0], "smokes": X[:, 1] > 0, "visits": np.arange(N)}
 
 
 def features_of(x: Any) -> np.ndarray:
-    return checked_pair(x, Y)[0]
+    return check_pair(x, Y)[0]
 
 
 def labels_of(y: Any) -> np.ndarray:
-    return checked_pair(X, y)[1]
+    return check_pair(X, y)[1]
 
 
 def refusal(x: Any, y: Any = Y) -> str:
     with pytest.raises(InputError) as caught:
-        checked_pair(x, y)
+        check_pair(x, y)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -58,7 +58,7 @@ def pandas() -> ModuleType:
 
 
 @pytest.mark.parametrize("dtype", [bool, np.int64, np.float16, np.float32, np.float64])
-def test_features_come_back_as_float64_with_every_bit_and_contiguous(dtype):
+def test_features_are_contiguous_float64_with_exact_values(dtype):
     x = np.asfortranarray(X.astype(dtype))
     found = features_of(x)
     assert found.dtype == np.float64
@@ -74,7 +74,7 @@ def test_bytes_stay_bytes(frames):
         np.testing.assert_array_equal(found, pixels)
 
 
-def test_a_frame_of_several_types_is_taken_as_scikit_learn_takes_it(frames):
+def test_data_frame_of_several_types_is_read_as_by_scikit_learn(frames):
     frame = frames.DataFrame(MIXED)
     found = features_of(frame)
     np.testing.assert_array_equal(found, check_array(frame, dtype=np.float64))
@@ -86,7 +86,7 @@ def test_bytes_among_other_columns_become_floats(pandas):
     assert features_of(frame).dtype == np.float64
 
 
-def test_nullable_columns_in_which_nothing_is_missing_are_numbers(pandas):
+def test_nullable_columns_without_missing_values_are_converted(pandas):
     types = {"age": "Float64", "smokes": "boolean", "visits": "Int64"}
     frame = pandas.DataFrame(MIXED)
     np.testing.assert_array_equal(features_of(frame.astype(types)), features_of(frame))
@@ -96,19 +96,19 @@ def test_nullable_columns_in_which_nothing_is_missing_are_numbers(pandas):
     "one",
     [True, 2, 2.5, Decimal("1.5"), Fraction(1, 4), np.bool_(True), np.int8(3), np.float16(0.5)],
 )
-def test_python_objects_that_are_numbers_are_taken_by_their_value(one):
+def test_arrays_of_python_numbers_are_converted(one):
     x = with_cell(5, 1, one)
     np.testing.assert_array_equal(features_of(x), x.astype(np.float64))
     np.testing.assert_array_equal(features_of(x.tolist()), x.astype(np.float64))
 
 
-def test_a_column_of_python_numbers_in_a_frame_is_taken(frames):
+def test_column_of_python_numbers_in_a_frame_is_taken(frames):
     prices = [Decimal(i) / 4 for i in range(N)]
     found = features_of(frames.DataFrame({"age": X[:, 0], "price": prices}))
     np.testing.assert_array_equal(found[:, 1], np.arange(N) / 4)
 
 
-def test_a_frame_loads_as_its_array_does(frames):
+def test_frame_loads_as_its_array_does(frames):
     found = load_dataset((frames.DataFrame(dict(zip("abc", X.T, strict=True))), Y))
     same = load_dataset((X, Y))
     np.testing.assert_array_equal(found.features, same.features)
@@ -137,14 +137,14 @@ def test_labels_of_a_frame_are_whole_numbers(frames):
 
 
 @pytest.mark.parametrize("dtype", ["category", "Int64", "Float64"])
-def test_nullable_and_categorical_labels_are_whole_numbers(pandas, dtype):
+def test_nullable_and_categorical_labels_are_converted(pandas, dtype):
     np.testing.assert_array_equal(labels_of(pandas.Series(Y, dtype=dtype)), Y)
 
 
 # --- names ---
 
 
-def test_the_names_of_columns_are_those_of_the_frame(frames):
+def test_names_of_columns_are_those_of_the_frame(frames):
     assert column_names(frames.DataFrame(MIXED)) == ("age", "smokes", "visits")
 
 
@@ -156,7 +156,7 @@ def test_arrays_and_frames_with_numbers_for_names_have_no_column_names(pandas):
 # --- what is refused ---
 
 
-def test_a_missing_value_is_named_by_row_and_column(frames):
+def test_missing_value_is_named_by_row_and_column(frames):
     frame = frames.DataFrame({**MIXED, "smokes": [True] * 7 + [None] + [False] * (N - 8)})
     message = r"X has 1 values that are missing .* the first in row 7, column 'smokes'"
     with pytest.raises(InputError, match=message):
@@ -164,7 +164,7 @@ def test_a_missing_value_is_named_by_row_and_column(frames):
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "boolean", "Float64"])
-def test_a_missing_value_of_a_nullable_column_is_named(pandas, dtype):
+def test_missing_value_of_a_nullable_column_is_named(pandas, dtype):
     frame = pandas.DataFrame({"age": X[:, 0], "visits": pandas.Series(Y > 0, dtype=dtype)})
     frame.loc[4, "visits"] = pandas.NA
     assert "missing (NaN), infinite or beyond float32, the first in row 4, column 'visits'" in (
@@ -185,7 +185,7 @@ def test_masked_values_are_missing_ones():
     np.testing.assert_array_equal(features_of(np.ma.masked_equal(X, 77)), X)
 
 
-def test_the_first_cell_of_a_frame_that_is_no_number_is_named(frames):
+def test_first_cell_that_is_no_number_is_named(frames):
     columns = {
         "city": (["Bern", "Lyon"] * (N // 2), "the text 'Bern' in row 0, .* encode categories"),
         "weight": (["1.5"] * N, "the text '1.5' in row 0, .* convert text to numbers"),
@@ -219,7 +219,7 @@ def test_the_first_cell_of_a_frame_that_is_no_number_is_named(frames):
         ("data", "X is the text 'data': expected an array"),
     ],
 )
-def test_what_is_no_array_of_numbers_is_refused_with_advice(x, message):
+def test_non_numeric_arrays_are_refused_with_advice(x, message):
     with pytest.raises(InputError, match=message):
         features_of(x)
     assert len(refusal(x)) < 200
@@ -237,7 +237,7 @@ def test_missing_and_text_labels_are_refused(pandas):
 
 
 @pytest.mark.parametrize("y", [X[:, 0], Y + 0.5, np.where(Y == 1, 1.25, Y)])
-def test_a_number_to_predict_is_called_one_and_not_numbered(y):
+def test_regression_target_is_refused_as_such(y):
     message = refusal(X, y)
     assert "number to predict (regression), which rlnas cannot do yet" in message
     assert "np.unique" not in message
@@ -253,7 +253,7 @@ def test_a_number_to_predict_is_called_one_and_not_numbered(y):
         load_diabetes().target,  # whole numbers
     ],
 )
-def test_labels_of_which_nearly_every_sample_has_its_own_are_refused(y):
+def test_nearly_unique_labels_are_refused(y):
     x = np.zeros((len(y), 2))
     with pytest.raises(InputError, match="fewer than 3 samples a class: if it is a number to pre"):
         load_dataset((x, y))
@@ -262,14 +262,14 @@ def test_labels_of_which_nearly_every_sample_has_its_own_are_refused(y):
 @pytest.mark.parametrize(
     "counts", [[3] * 20, [5] * 10, [30, 30], [1] * 20 + [100], [1, 1, 1, 9], [1, 1]]
 )
-def test_few_samples_and_rare_classes_are_no_reason_to_refuse(counts):
+def test_few_samples_and_rare_classes_are_accepted(counts):
     labels = np.repeat(np.arange(len(counts)), counts).astype(np.int32)
     assert count_classes(labels) == len(counts)
 
 
-def test_whole_numbers_that_floats_do_not_tell_apart_are_refused():
+def test_integers_beyond_float_precision_are_refused():
     x = np.arange(300).reshape(100, 3)
     with pytest.raises(InputError, match=r"whole numbers beyond 2\^53.*subtract"):
-        checked_pair(x + 2**60, np.arange(100) % 2)
-    features, _ = checked_pair(x + 2**52, np.arange(100) % 2)
+        check_pair(x + 2**60, np.arange(100) % 2)
+    features, _ = check_pair(x + 2**52, np.arange(100) % 2)
     np.testing.assert_array_equal(features - 2.0**52, x)

@@ -1,0 +1,104 @@
+"""`SavedRecord`: what `design.json` says about a design, and its JSON schema."""
+
+from typing import Annotated, TypedDict
+
+from rlnas.data.datasets import Origin, Sha256
+from rlnas.files.json_schema import (
+    COUNT,
+    FLAG,
+    NUMBER,
+    POSITIVE,
+    SHARE,
+    TEXT,
+    WHOLE,
+    list_of,
+    schema_of,
+)
+
+
+class _Measured(TypedDict, total=False):
+    """Facts that an environment reports after a step, see `rlnas.envs.design_env`."""
+
+    penalty: Annotated[float, POSITIVE]
+    score: Annotated[float, NUMBER]
+    val_accuracy: Annotated[float, SHARE]
+    val_loss: Annotated[float, POSITIVE]
+    test_accuracy: Annotated[float, SHARE]
+    test_loss: Annotated[float, POSITIVE]
+    active_weights: Annotated[int, WHOLE]
+    density: Annotated[float, SHARE]
+    layer_sizes: Annotated[list[int], list_of(COUNT)]
+    layer_densities: Annotated[list[float], list_of(SHARE)]
+    action: Annotated[str, TEXT]
+    applied: Annotated[bool, FLAG]
+
+
+class StepRecord(_Measured, total=False):
+    """One design of an episode."""
+
+    dataset: Annotated[str, TEXT]
+
+
+class PolicyRecord(TypedDict):
+    """The policy that made a design."""
+
+    name: Annotated[str, TEXT]
+    sha256: Sha256
+
+
+class BatchesRecord(TypedDict):
+    """Training batches spent in the episode of a design, and in all episodes."""
+
+    episode: Annotated[int, WHOLE]
+    all: Annotated[int, WHOLE]
+
+
+_CLOSED = {"additionalProperties": False}
+_TEXTS = {"type": "object", "additionalProperties": TEXT}
+_RECALLS = {
+    "type": "object",
+    "additionalProperties": {**SHARE, "type": ["number", "null"]},
+}
+
+
+class SavedRecord(_Measured, Origin, total=False):
+    """What is known about a design; only the origin of its data is always there.
+
+    Attributes:
+        format: Version of the format.
+        versions: Versions of the software, by package.
+        files_sha256: SHA-256 of each of the other files of the design.
+        initial: The design that the episode started from.
+        history: All designs of the episode.
+        reference: Reference number of weights, see `rlnas.scoring.reference_weights`.
+        seed: Seed of the episode.
+        policy: The policy that made the design.
+        thorough: Whether the episode was a long one.
+        created: Date and time.
+        batches: Training batches spent.
+        balanced_accuracy: Mean of the recalls.
+        majority_accuracy: Accuracy of always predicting the most frequent class.
+        recalls: Share of each class that was predicted correctly; None for a class without samples.
+        looks: How often designs were compared on validation samples.
+        looks_at: Number of those samples.
+    """
+
+    format: Annotated[str, TEXT]
+    versions: Annotated[dict[str, str], _TEXTS]
+    files_sha256: Annotated[dict[str, str], _TEXTS]
+    initial: StepRecord
+    history: list[StepRecord]
+    reference: Annotated[int, COUNT]
+    seed: Annotated[int, WHOLE]
+    policy: Annotated[PolicyRecord, _CLOSED]
+    thorough: Annotated[bool, FLAG]
+    created: Annotated[str, TEXT]
+    batches: Annotated[BatchesRecord, _CLOSED]
+    balanced_accuracy: Annotated[float, SHARE]
+    majority_accuracy: Annotated[float, SHARE]
+    recalls: Annotated[dict[str, float | None], _RECALLS]
+    looks: Annotated[int, COUNT]
+    looks_at: Annotated[int, COUNT]
+
+
+SCHEMA = schema_of(SavedRecord)
