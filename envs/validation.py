@@ -1,8 +1,10 @@
 """Checks of what users give environments: what is wrong, what was expected."""
 
-from collections.abc import Collection, Sized
+from collections.abc import Collection, Mapping, Sized
+from dataclasses import fields
 from numbers import Real
 from operator import index
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from gymnasium.vector import AutoresetMode
 
 from rlnas.errors import InputError
 from rlnas.integers import is_whole, whole
+from rlnas.nn.training import Hyperparameters
 
 Range = float | tuple[float, float]
 """A number, or the bounds between which it is drawn at every reset."""
@@ -63,6 +66,23 @@ def check_range(name: str, value: Range, low: float, high: float = np.inf) -> tu
         limit = f"at least {low:g}" if np.isinf(high) else f"from {low:g} to {high:g}"
         raise InputError(f"{name} {value} is out of range: expected {limit}")
     return float(bounds[0]), float(bounds[1])
+
+
+def check_hyperparameters(value: Hyperparameters | Mapping[str, Any]) -> Hyperparameters:
+    """The hyperparameters, also from a mapping with some of their fields, as JSON keeps them.
+
+    Raises:
+        InputError: it is neither, a field is unknown, or a value is out of range.
+    """
+    if isinstance(value, Hyperparameters):
+        return value
+    known = [field.name for field in fields(Hyperparameters)]
+    if not isinstance(value, Mapping) or not set(value) <= set(known):
+        raise InputError(
+            f"hyperparameters {brief(value)} cannot be used: expected a Hyperparameters, or a "
+            f"dictionary with some of {', '.join(known)}"
+        )
+    return Hyperparameters(**value)
 
 
 def check_action(action: Any, n_actions: int) -> int:

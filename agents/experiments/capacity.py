@@ -24,7 +24,7 @@ from rlnas.files.atomic import replace_file
 from rlnas.files.json_schema import POSITIVE, SHARE, WHOLE, record
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
-from rlnas.nn.training import HYPERPARAMETERS
+from rlnas.nn.training import LONG_TRAINING
 
 WIDTHS = (4, 8, 16, 32, 64, 128, 256)
 DENSITIES = (1.0, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32)
@@ -101,7 +101,7 @@ def _train(
     data = datasets.load_unchanged(config.dataset, content, config.data_dir)
     rng = np.random.default_rng(seed)
     network = new_network(architecture, data.n_features, data.n_classes, rng)
-    per_epoch = (data.train.size + data.validation.size) // HYPERPARAMETERS.batch_size
+    per_epoch = (data.train.size + data.validation.size) // LONG_TRAINING.batch_size
     epochs = max(FINAL_EPOCHS, MIN_BATCHES // max(1, per_epoch))
     test = train_and_test(network, data, seed, epochs=epochs)
     return {

@@ -20,10 +20,10 @@ from rlnas.envs.validation import check_count
 from rlnas.errors import InputError
 from rlnas.files import json_schema
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import LONG_DECAY
+from rlnas.nn.training import LONG_TRAINING
 
 RIVALS: dict[str, Callable[..., SparseNetwork]] = {
-    name: partial(SCHEDULES[name], weight_decay=LONG_DECAY)
+    name: partial(SCHEDULES[name], hyperparameters=LONG_TRAINING)
     for name in ("magnitude_pruning", "saliency_pruning", "rigl")
 }
 """Fixed schedules that end with the weights that the controller chose."""

@@ -10,7 +10,7 @@ from rlnas.integers import whole
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import AVERAGE, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, with_only
-from rlnas.nn.training import HYPERPARAMETERS, Batches, train
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, Hyperparameters, train
 
 
 def magnitude(network: SparseNetwork) -> np.ndarray:
@@ -25,7 +25,7 @@ def magnitude_pruning(
     batches: int,
     rng: np.random.Generator,
     saliency: Callable[[SparseNetwork], np.ndarray] = magnitude,
-    weight_decay: float = HYPERPARAMETERS.weight_decay,
+    hyperparameters: Hyperparameters = DEFAULT_HYPERPARAMETERS,
 ) -> SparseNetwork:
     """Train a dense network and prune it, a little at each of `moments`.
 
@@ -39,7 +39,7 @@ def magnitude_pruning(
         batches: of training, at least 8.
         rng: source of randomness.
         saliency: what is pruned by, such as `rlnas.nn.edits.saliency`; the least go first.
-        weight_decay: see `rlnas.nn.training.LONG_DECAY`.
+        hyperparameters: Batch size and settings of the optimiser.
 
     Returns:
         The trained network; hidden units that were left without a way in or out are gone.
@@ -55,13 +55,13 @@ def magnitude_pruning(
     network = random_network(layer_sizes, 1.0, rng)
     check_count(network, active_weights)
     dense = network.active_weights
-    order = Batches(dataset.train, rng).take(batches)
+    order = Batches(dataset.train, rng, hyperparameters.batch_size).take(batches)
     *before, last = np.split(order, moments(batches))
     for done, part in enumerate(before, start=1):
-        train(network, dataset, part, weight_decay=weight_decay)
+        train(network, dataset, part, hyperparameters)
         count = cubic(dense, active_weights, done / len(before))
         network = prune(network, saliency(network), count)
-    train(network, dataset, last, weight_decay=weight_decay)
+    train(network, dataset, last, hyperparameters)
     return network
 
 

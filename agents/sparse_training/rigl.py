@@ -10,7 +10,7 @@ from rlnas.integers import whole
 from rlnas.nn.gradients import probe
 from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.rewiring import largest, prune_dead_units, with_connections, with_only
-from rlnas.nn.training import HYPERPARAMETERS, Batches, train
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, Hyperparameters, train
 
 ALPHA = 0.3
 """Share of a layer's weights that would be replaced at the first batch."""
@@ -22,7 +22,7 @@ def rigl(
     dataset: Dataset,
     batches: int,
     rng: np.random.Generator,
-    weight_decay: float = HYPERPARAMETERS.weight_decay,
+    hyperparameters: Hyperparameters = DEFAULT_HYPERPARAMETERS,
 ) -> SparseNetwork:
     """Train a random sparse network, rewiring it at each of `moments` where its gradient points.
 
@@ -36,7 +36,7 @@ def rigl(
         dataset: its validation and test samples are not read.
         batches: of training.
         rng: source of randomness.
-        weight_decay: see `rlnas.nn.training.LONG_DECAY`.
+        hyperparameters: Batch size and settings of the optimiser.
 
     Returns:
         The trained network; hidden units that were left without a way in or out are gone.
@@ -48,17 +48,17 @@ def rigl(
     """
     batches, active_weights = whole("batches", batches), whole("active weights", active_weights)
     network = erdos_renyi(layer_sizes, active_weights, rng)
-    order = Batches(dataset.train, rng).take(batches)
+    order = Batches(dataset.train, rng, hyperparameters.batch_size).take(batches)
     updates = moments(batches)
     first, *rest = np.split(order, updates)
-    train(network, dataset, first, weight_decay=weight_decay)
+    train(network, dataset, first, hyperparameters)
     for moment, part in zip(updates, rest, strict=True):
         gradients = probe(network, dataset, part[0]).gradients
         network = rewire(network, gradients, drop_fraction(moment, updates.stop))
         missing = active_weights - network.active_weights
         if missing:
             network = grow(network, probe(network, dataset, part[0]).gradients, missing)
-        train(network, dataset, part[1:], weight_decay=weight_decay)
+        train(network, dataset, part[1:], hyperparameters)
     return network
 
 

@@ -252,7 +252,7 @@ def backward(index, weights, activations, deltas, gradient, bias_gradient):
 
 
 @compiled
-def adamw(state, gradient, step, rate, adam, average_rate):
+def adamw(state, gradient, step, rate, adam, ema_rate):
     """One step of Adam with decoupled weight decay, and of the exponential average of the values.
 
     Kingma & Ba 2015, algorithm 1; decay as in Loshchilov & Hutter 2019, algorithm 2.
@@ -264,7 +264,7 @@ def adamw(state, gradient, step, rate, adam, average_rate):
         rate: learning rate.
         adam: an `Adam`: decays of the two moments, the number added to the root of the second,
             and the weight decay, which is multiplied by the learning rate.
-        average_rate: share of the new value in the average.
+        ema_rate: share of the new value in the average.
     """
     values = state[0]
     first = state[1]
@@ -278,7 +278,7 @@ def adamw(state, gradient, step, rate, adam, average_rate):
     root = np.float32(1 / np.sqrt(1 - adam.beta2**step))
     eps = np.float32(adam.epsilon)
     keep = np.float32(1 - rate * adam.decay)
-    share = np.float32(average_rate)
+    share = np.float32(ema_rate)
     for i in range(gradient.size):
         g = gradient[i]
         m = b1 * first[i] + c1 * g
@@ -291,9 +291,7 @@ def adamw(state, gradient, step, rate, adam, average_rate):
 
 
 @compiled
-def train(
-    samples, order, index, connections, units, step, rates, average_rates, adam, scratch, losses
-):
+def train(samples, order, index, connections, units, step, rates, ema_rates, adam, scratch, losses):
     """Train on many batches in one call.
 
     Args:
@@ -304,7 +302,7 @@ def train(
         units: float32 `[4, rows]`, state of the biases, which do not decay; updated.
         step: optimiser steps taken so far.
         rates: float64 `[batches]`, learning rates.
-        average_rates: float64 `[batches]`, see `adamw`.
+        ema_rates: float64 `[batches]`, see `adamw`.
         adam: an `Adam`.
         scratch: a `Scratch`.
         losses: float64 `[batches]`, receives the mean loss of each batch.
@@ -327,8 +325,8 @@ def train(
             total_correct += correct
         losses[t] = loss / batch
         step += 1
-        adamw(connections, scratch.gradient, step, rates[t], adam, average_rates[t])
-        adamw(units, scratch.bias_gradient, step, rates[t], for_biases, average_rates[t])
+        adamw(connections, scratch.gradient, step, rates[t], adam, ema_rates[t])
+        adamw(units, scratch.bias_gradient, step, rates[t], for_biases, ema_rates[t])
     return total_correct
 
 

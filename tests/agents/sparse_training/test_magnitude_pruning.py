@@ -35,9 +35,9 @@ def test_the_cubic_schedule_at_points_worked_out_by_hand(progress, kept):
 def test_the_counts_during_training_are_those_of_the_schedule(monkeypatch):
     seen = []
 
-    def spy(network, dataset, order, weight_decay):
+    def spy(network, dataset, order, hyperparameters):
         seen.append((network.active_weights, len(order)))
-        return train(network, dataset, order, weight_decay=weight_decay)
+        return train(network, dataset, order, hyperparameters)
 
     monkeypatch.setattr(module, "train", spy)
     magnitude_pruning((12, 9, 4), 19, DATA, 40, rng())

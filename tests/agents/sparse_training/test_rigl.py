@@ -168,9 +168,9 @@ def test_the_cosine_at_points_worked_out_by_hand(batch, fraction):
 def test_a_moment_spends_its_batch_on_the_gradient_and_every_batch_is_spent_once(monkeypatch):
     order, spent, probed, fractions = [], [], [], []
 
-    def train_spy(network, dataset, order, weight_decay):
+    def train_spy(network, dataset, order, hyperparameters):
         spent.extend(order.tolist())
-        return train(network, dataset, order, weight_decay=weight_decay)
+        return train(network, dataset, order, hyperparameters)
 
     def probe_spy(network, dataset, samples):
         if not probed or probed[-1] != samples.tolist():  # once more if units died

@@ -684,7 +684,7 @@ def test_training_equals_a_masked_dense_network_in_pytorch(sizes, batch, dtype):
     network = skip_network(sizes, rng)
     network.connections[1:3] = network.units[1:3] = network.steps = 0
     module = MaskedDense(network)
-    h = training.HYPERPARAMETERS
+    h = training.DEFAULT_HYPERPARAMETERS
     optimiser = torch.optim.AdamW(
         [
             {"params": [module.weights], "weight_decay": h.weight_decay},

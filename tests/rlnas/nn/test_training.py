@@ -10,7 +10,7 @@ from rlnas.errors import InputError
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
-from rlnas.nn.training import HYPERPARAMETERS, Batches
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, LONG_TRAINING, Batches, Hyperparameters
 from tests.rlnas.reference import bits, network_of, random_dataset, skip_network
 
 DTYPES = (np.uint8, np.float32)
@@ -206,10 +206,10 @@ def calls(monkeypatch):
     """The order and the learning rates of every call of `train`."""
     calls, train = [], training.train
 
-    def record(network, dataset, order, learning_rates, weight_decay):
-        assert weight_decay == training.LONG_DECAY
+    def record(network, dataset, order, hyperparameters, learning_rates):
+        assert hyperparameters == LONG_TRAINING
         calls.append((order, learning_rates))
-        return train(network, dataset, order, learning_rates, weight_decay)
+        return train(network, dataset, order, hyperparameters, learning_rates)
 
     monkeypatch.setattr(training, "train", record)
     return calls
@@ -223,8 +223,9 @@ def test_weight_decay_alone_shrinks_weights_that_have_no_gradient():
     one = random_network((6, 3), 1.0, np.random.default_rng(0))
     before = one.connections[VALUE, one.indices == 2].copy()
     batches = training.Batches(data.train, np.random.default_rng(0)).take(10)
-    training.train(one, data, batches, weight_decay=0.5)
-    left = (1 - HYPERPARAMETERS.learning_rate * 0.5) ** 10  # Loshchilov & Hutter 2019, algorithm 2
+    training.train(one, data, batches, Hyperparameters(weight_decay=0.5))
+    # Loshchilov & Hutter 2019, algorithm 2.
+    left = (1 - DEFAULT_HYPERPARAMETERS.learning_rate * 0.5) ** 10
     np.testing.assert_allclose(one.connections[VALUE, one.indices == 2], before * left, rtol=1e-5)
 
 
@@ -235,7 +236,7 @@ def test_the_learning_rate_of_final_training_falls_to_zero_along_half_a_cosine(c
     rates = np.concatenate([rates for _, rates in calls])
     n = epochs * (240 // 128)
     assert rates.size == n
-    assert rates[0] == HYPERPARAMETERS.learning_rate
+    assert rates[0] == DEFAULT_HYPERPARAMETERS.learning_rate
     assert (np.diff(rates) < 0).all()
     assert (rates > 0).all()
     if epochs == 50:
@@ -276,6 +277,69 @@ def test_a_data_set_smaller_than_a_batch_can_be_trained_on_finally():
     epochs = list(training.final_training(one, data, 4, np.random.default_rng(0)))
     assert len(epochs) == 4
     assert one.steps == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_size", 0),
+        ("batch_size", 12.5),
+        ("learning_rate", -1e-3),
+        ("learning_rate", np.inf),
+        ("beta1", 1.0),
+        ("beta2", 1.0),
+        ("epsilon", 0.0),
+        ("weight_decay", 1.5),
+        ("weight_decay", np.nan),
+        ("weight_decay", "0.1"),
+        ("ema_decay", True),
+    ],
+)
+def test_a_hyperparameter_out_of_range_is_refused(name, value):
+    with pytest.raises(InputError, match=f"{name} .* cannot be used: expected a"):
+        Hyperparameters(**{name: value})
+
+
+def test_hyperparameters_keep_numpy_numbers_as_plain_ones():
+    found = Hyperparameters(batch_size=np.int64(7), weight_decay=np.float32(0.5))
+    assert (type(found.batch_size), type(found.weight_decay)) == (int, float)
+    assert found == Hyperparameters(batch_size=7, weight_decay=0.5)
+
+
+@pytest.mark.parametrize(("batch_size", "expected"), [(7, 7), (1000, 240)])
+def test_batches_have_the_size_asked_for_unless_there_are_fewer_samples(batch_size, expected):
+    samples = np.arange(240, dtype=np.int32)
+    batches = Batches(samples, np.random.default_rng(0), batch_size)
+    assert batches.take(3).shape == (3, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("beta1", 0.5), ("beta2", 0.5), ("epsilon", 0.1), ("ema_decay", 0.5)]
+)
+def test_every_hyperparameter_of_the_optimiser_changes_training(name, value):
+    data, order = DATA[np.uint8], np.arange(32, dtype=np.int32)[None].repeat(30, axis=0)
+    one, other = network(), network()
+    one.steps = other.steps = 1000
+    training.train(one, data, order)
+    training.train(other, data, order, Hyperparameters(**{name: value}))
+    assert bits(one) != bits(other)
+
+
+def test_the_learning_rate_of_the_hyperparameters_is_that_of_every_step():
+    data, order = DATA[np.uint8], np.arange(32, dtype=np.int32)[None].repeat(3, axis=0)
+    one, other = network(), network()
+    training.train(one, data, order, Hyperparameters(learning_rate=0.05))
+    training.train(other, data, order, learning_rates=np.full(3, 0.05))
+    assert bits(one) == bits(other)
+
+
+def test_final_training_uses_the_batch_size_and_learning_rate_given():
+    one = network()
+    wanted = Hyperparameters(batch_size=60, learning_rate=0.0)
+    before = one.connections[VALUE].copy()
+    list(training.final_training(one, DATA[np.uint8], 2, np.random.default_rng(0), wanted))
+    assert one.steps == 2 * (240 // 60)
+    np.testing.assert_array_equal(one.connections[VALUE], before)
 
 
 def test_a_network_that_reads_no_input_is_refused():
