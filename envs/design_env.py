@@ -28,7 +28,7 @@ from rlnas.envs.validation import (
 from rlnas.errors import InputError
 from rlnas.nn.architecture import check_architecture
 from rlnas.nn.edits import EditError
-from rlnas.nn.gradients import PROBE_SIZE, probe
+from rlnas.nn.gradients import GRADIENT_SAMPLE_SIZE, sample_gradients
 from rlnas.nn.initialization import new_network, random_network
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import (
@@ -330,9 +330,11 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         batches = self.batches.take(self.training_batches)
         training = train(network, data, batches, self.hyperparameters)
         validation = evaluate(network, data, data.validation)
-        size = min(PROBE_SIZE, data.train.size)
+        size = min(GRADIENT_SAMPLE_SIZE, data.train.size)
         samples = data.train[self.np_random.integers(data.train.size, size=size)]
-        return judge(network, probe(network, data, samples), training, validation, self.penalty)
+        return judge(
+            network, sample_gradients(network, data, samples), training, validation, self.penalty
+        )
 
     def _observation(self) -> np.ndarray:
         progress = self.elapsed / self.episode_steps

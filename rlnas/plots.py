@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.nn.network import AVERAGE, SparseNetwork
+from rlnas.nn.network import EMA, SparseNetwork
 
 MOST_LINES = 4000
 """Connections drawn at the most, the largest weights first."""
@@ -53,7 +53,7 @@ def draw_network(network: SparseNetwork, axes: Any) -> None:
     place = np.arange(network.n_units) - network.starts[depth]
     x = depth.astype(float)
     y = -(place + 0.5) / sizes[depth]
-    weights = network.connections[AVERAGE]
+    weights = network.connections[EMA]
     strength = np.abs(weights)
     shown = np.argsort(-strength, kind="stable")[:MOST_LINES][::-1]
     ends = np.stack([network.indices[shown], network.targets[shown]], axis=1)
@@ -118,7 +118,7 @@ def input_strength(network: SparseNetwork) -> np.ndarray:
     from_input = network.indices < network.n_inputs
     return np.bincount(
         network.indices[from_input],
-        np.abs(network.connections[AVERAGE, from_input]),
+        np.abs(network.connections[EMA, from_input]),
         minlength=network.n_inputs,
     )
 

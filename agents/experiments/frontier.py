@@ -11,9 +11,10 @@ from rlnas.agents.cli.experiment_config import FrontierConfig
 from rlnas.agents.designing.design import finished, train_and_test
 from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.compare import CONTROLLER
-from rlnas.agents.experiments.transfer import SCHEDULES, with_at_least
+from rlnas.agents.experiments.transfer import with_at_least
 from rlnas.agents.policies.environments import THOROUGH, episode_settings, thorough_env
 from rlnas.agents.policies.policy import fingerprint, load_policy
+from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
 from rlnas.data import datasets
 from rlnas.designs.saved import save_design
 from rlnas.envs.validation import check_count
@@ -23,7 +24,7 @@ from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import LONG_TRAINING
 
 RIVALS: dict[str, Callable[..., SparseNetwork]] = {
-    name: partial(SCHEDULES[name], hyperparameters=LONG_TRAINING)
+    name: partial(SPARSE_TRAINERS[name], hyperparameters=LONG_TRAINING)
     for name in ("magnitude_pruning", "saliency_pruning", "rigl")
 }
 """Fixed schedules that end with the weights that the controller chose."""

@@ -16,7 +16,7 @@ import numpy as np
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.errors import EditError, InputError
 from rlnas.files.atomic import replace_file
-from rlnas.nn.network import AVERAGE, SparseNetwork
+from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, with_only
 
 FARTHEST = 1e16
@@ -157,7 +157,7 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
             "classes: give those of the data that it was trained on"
         )
     try:
-        network = prune_dead_units(with_only(network, network.connections[AVERAGE] != 0))
+        network = prune_dead_units(with_only(network, network.connections[EMA] != 0))
     except EditError as error:
         raise InputError(f"nothing to export: {error}, its outputs are constant") from error
     inputs = np.flatnonzero(network.fan_out[: network.n_inputs]).astype(np.int32)
@@ -174,8 +174,8 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         layer_sizes=(inputs.size, *network.layer_sizes[1:]),
         indptr=network.indptr,
         indices=place[network.indices].astype(np.int32),
-        weights=network.connections[AVERAGE],
-        biases=network.units[AVERAGE],
+        weights=network.connections[EMA],
+        biases=network.units[EMA],
         class_names=preprocessing.class_names,
     )
     if not inference.limit >= _NEAREST:  # also when it is NaN

@@ -4,7 +4,7 @@ Each takes a network and returns a new one; the network given is not changed. We
 moments and averages of what survives are carried over. An edit that preserves the function does
 so for the last weights and for the averaged weights.
 
-`rlnas.nn.gradients.Probe` tells what the gradient asks for. Dead units, those with no connection in
+`rlnas.nn.gradients.GradientSample` tells what the gradient asks for. Dead units, those with no connection in
 or none out, are swept after every edit.
 """
 
@@ -12,10 +12,10 @@ import numpy as np
 
 from rlnas.errors import EditError, InputError
 from rlnas.integers import whole
-from rlnas.nn.gradients import Probe
+from rlnas.nn.gradients import GradientSample
 from rlnas.nn.growth import grow
 from rlnas.nn.kernels import compiled
-from rlnas.nn.network import AVERAGE, SECOND_MOMENT, VALUE, SparseNetwork, from_coordinates
+from rlnas.nn.network import EMA, SECOND_MOMENT, VALUE, SparseNetwork, from_coordinates
 from rlnas.nn.rewiring import (
     BOTH,
     prune_dead_units,
@@ -30,7 +30,7 @@ _NO_MOMENT = np.float32(1e-24)  # far below the moments of connections that matt
 
 
 def add_connections(
-    network: SparseNetwork, probe: Probe, count: int, layer: int | None = None
+    network: SparseNetwork, sample: GradientSample, count: int, layer: int | None = None
 ) -> SparseNetwork:
     """Add the inactive connections with the largest gradient, at weight 0. Exact.
 
@@ -38,7 +38,7 @@ def add_connections(
 
     Args:
         network: the network.
-        probe: its probe.
+        sample: Its activations and gradients.
         count: how many; fewer if there are not as many inactive pairs.
         layer: index into `layer_sizes` of the receiving layer, 1 or more; None for all layers.
 
@@ -48,7 +48,7 @@ def add_connections(
     """
     count, layer = whole("count", count, 1), _receiving(network, layer)
     # As large as all gradients, and so worked on in place: the less, the more is gained.
-    cost = np.abs(probe.gradients)
+    cost = np.abs(sample.gradients)
     np.negative(cost, out=cost)
     cost[network.targets - network.n_inputs, network.indices] = 0
     if layer is not None:
@@ -95,11 +95,11 @@ def saliency(network: SparseNetwork) -> np.ndarray:
     In a network that has no moments yet, the order is that of the magnitudes.
     """
     state = network.connections
-    return state[AVERAGE] ** 2 * np.sqrt(state[SECOND_MOMENT] + _NO_MOMENT)
+    return state[EMA] ** 2 * np.sqrt(state[SECOND_MOMENT] + _NO_MOMENT)
 
 
 def add_neurons(
-    network: SparseNetwork, probe: Probe, count: int, layer: int, rng: np.random.Generator
+    network: SparseNetwork, sample: GradientSample, count: int, layer: int, rng: np.random.Generator
 ) -> SparseNetwork:
     """Add neurons to a hidden layer, with outgoing weights 0. Exact.
 
@@ -112,7 +112,7 @@ def add_neurons(
 
     Args:
         network: the network.
-        probe: its probe.
+        sample: Its activations and gradients.
         count: how many neurons.
         layer: index into `layer_sizes` of the hidden layer.
         rng: source of randomness.
@@ -121,10 +121,12 @@ def add_neurons(
         InputError: the network has no such layer, or the count is no whole number from 1.
     """
     count, layer = whole("count", count, 1), _hidden(network, layer)
-    return grow(network, probe, count, layer, *typical_fans(network, layer), rng)
+    return grow(network, sample, count, layer, *typical_fans(network, layer), rng)
 
 
-def remove_neurons(network: SparseNetwork, probe: Probe, count: int, layer: int) -> SparseNetwork:
+def remove_neurons(
+    network: SparseNetwork, sample: GradientSample, count: int, layer: int
+) -> SparseNetwork:
     """Remove the least salient neurons of a hidden layer. Not exact.
 
     Saliency is the spread of the activation times the norm of the outgoing weights: how much of
@@ -133,7 +135,7 @@ def remove_neurons(network: SparseNetwork, probe: Probe, count: int, layer: int)
 
     Args:
         network: the network.
-        probe: its probe.
+        sample: Its activations and gradients.
         count: how many neurons; the layer goes if none would be left.
         layer: index into `layer_sizes` of the hidden layer.
 
@@ -143,18 +145,18 @@ def remove_neurons(network: SparseNetwork, probe: Probe, count: int, layer: int)
     """
     count, layer = whole("count", count, 1), _hidden(network, layer)
     outgoing = np.bincount(
-        network.indices, network.connections[AVERAGE] ** 2, minlength=network.n_units
+        network.indices, network.connections[EMA] ** 2, minlength=network.n_units
     )
     start, stop = network.starts[layer : layer + 2]
-    saliency = probe.activations[start:stop].std(axis=1) * np.sqrt(outgoing[start:stop])
+    saliency = sample.activations[start:stop].std(axis=1) * np.sqrt(outgoing[start:stop])
     dead = np.zeros(network.n_units, bool)
     dead[start + smallest(saliency, count)] = True
-    constants = np.where(dead, probe.means, 0)[None].repeat(2, axis=0)
+    constants = np.where(dead, sample.means, 0)[None].repeat(2, axis=0)
     return prune_dead_units(without_units(network, dead, constants))
 
 
 def add_layer(
-    network: SparseNetwork, probe: Probe, position: int, rng: np.random.Generator
+    network: SparseNetwork, sample: GradientSample, position: int, rng: np.random.Generator
 ) -> SparseNetwork:
     """Add a hidden layer. Exact.
 
@@ -166,7 +168,7 @@ def add_layer(
 
     Args:
         network: the network.
-        probe: its probe.
+        sample: Its activations and gradients.
         position: index into `layer_sizes` that the new layer will have, from 1 to the index of
             the output layer.
         rng: source of randomness.
@@ -180,7 +182,7 @@ def add_layer(
         fan_in, _ = typical_fans(network, 1)
         count = network.n_outputs
         empty = (network.n_inputs, 0, *sizes[1:])
-        return grow(network, probe, count, 1, fan_in, count, rng, layer_sizes=empty)
+        return grow(network, sample, count, 1, fan_in, count, rng, layer_sizes=empty)
     start, stop = network.starts[position - 1 : position + 1]
     width = int(stop - start)
     targets = network.targets + np.where(network.targets >= stop, width, 0)
@@ -201,17 +203,17 @@ def add_layer(
     )
 
 
-def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetwork:
+def remove_layer(network: SparseNetwork, sample: GradientSample, layer: int) -> SparseNetwork:
     """Remove a hidden layer, connecting its sources to its readers. Not exact.
 
-    Each neuron is replaced by the straight line that fits it best on the probe's samples (its
+    Each neuron is replaced by the straight line that fits it best on the sample's samples (its
     slope is the covariance of activation and pre-activation over the variance of the latter, so
     that a layer which passes everything on is removed exactly). Of the connections this makes,
     the strongest are kept, no more than the layer had; the mean of the rest goes into biases.
 
     Args:
         network: the network.
-        probe: its probe.
+        sample: Its activations and gradients.
         layer: index into `layer_sizes` of the hidden layer.
 
     Raises:
@@ -224,7 +226,7 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
     into = (network.targets >= start) & (network.targets < stop)
     out_of = (network.indices >= start) & (network.indices < stop)
     count = int(into.sum() + out_of.sum())
-    targets, sources, values = _bypasses(network, probe, layer, count)
+    targets, sources, values = _bypasses(network, sample, layer, count)
 
     rest = np.flatnonzero(~(into | out_of))
     connections = network.connections.take(rest, axis=1)
@@ -239,9 +241,9 @@ def remove_layer(network: SparseNetwork, probe: Probe, layer: int) -> SparseNetw
     units = network.units.copy()
     for state in BOTH:
         readers = network.targets[out_of] - n_inputs
-        mean_in = network.connections[state, out_of] * probe.means[network.indices[out_of]]
+        mean_in = network.connections[state, out_of] * sample.means[network.indices[out_of]]
         np.add.at(units[state], readers, mean_in)
-        np.subtract.at(units[state], targets - n_inputs, values[state] * probe.means[sources])
+        np.subtract.at(units[state], targets - n_inputs, values[state] * sample.means[sources])
     merged = from_coordinates(
         network.layer_sizes,
         np.concatenate([network.targets[rest], targets[fresh]]),
@@ -266,7 +268,7 @@ def _hidden(network: SparseNetwork, layer: int) -> int:
 
 
 def _bypasses(
-    network: SparseNetwork, probe: Probe, layer: int, count: int
+    network: SparseNetwork, sample: GradientSample, layer: int, count: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The strongest of the connections that replace a layer.
 
@@ -275,10 +277,10 @@ def _bypasses(
     """
     start, stop = network.starts[layer : layer + 2]
     bypass = np.zeros((2, network.n_units - stop, start))
-    slopes = _slopes(network, probe, layer)
+    slopes = _slopes(network, sample, layer)
     _connect_past(network.full_index, network.connections[BOTH], slopes, start, bypass)
     possible = bypass.any(axis=0)
-    spread = np.broadcast_to(probe.activations[:start].std(axis=1), possible.shape)
+    spread = np.broadcast_to(sample.activations[:start].std(axis=1), possible.shape)
     weakness = -np.abs(bypass[1][possible]) * spread[possible]
     kept = np.sort(smallest(weakness, count))
     rows, sources = np.divmod(np.flatnonzero(possible)[kept], start)
@@ -287,17 +289,17 @@ def _bypasses(
     return rows + stop, sources, values
 
 
-def _slopes(network: SparseNetwork, probe: Probe, layer: int) -> np.ndarray:
+def _slopes(network: SparseNetwork, sample: GradientSample, layer: int) -> np.ndarray:
     """float64 `[width]`: slope of each neuron's best straight line through its pre-activation."""
-    probe.check_fit(network)
+    sample.check_fit(network)
     start, stop = network.starts[layer : layer + 2]
-    before = np.zeros((stop - start, probe.activations.shape[1]))
+    before = np.zeros((stop - start, sample.activations.shape[1]))
     first = start - network.n_inputs
     _pre_activations(
-        network.full_index, network.connections[VALUE], first, probe.activations, before
+        network.full_index, network.connections[VALUE], first, sample.activations, before
     )
     before -= before.mean(axis=1, keepdims=True)
-    after = probe.activations[start:stop] - probe.means[start:stop, None]
+    after = sample.activations[start:stop] - sample.means[start:stop, None]
     variance = (before**2).sum(axis=1)
     covariance = (before * after).sum(axis=1)
     return np.divide(covariance, variance, out=np.zeros(stop - start), where=variance > 0)

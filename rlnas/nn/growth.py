@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rlnas.nn.gradients import Probe
+from rlnas.nn.gradients import GradientSample
 from rlnas.nn.jit import compile_loops
 from rlnas.nn.network import SparseNetwork, from_coordinates
 from rlnas.nn.rewiring import BOTH
@@ -14,7 +14,7 @@ _SORTED_AT_ONCE = 2**18  # values, whose indices take 2 MB while they are being 
 
 def grow(
     network: SparseNetwork,
-    probe: Probe,
+    sample: GradientSample,
     count: int,
     layer: int,
     fan_in: int,
@@ -30,8 +30,8 @@ def grow(
     fan_in = min(fan_in, sources_end)
     fan_out = min(fan_out, network.units.shape[1] - row)
     mix = rng.standard_normal((count, network.units.shape[1] - row)).astype(np.float32)
-    chosen, incoming = _ways_in(probe, mix, sources_end, fan_in)
-    readers = _ways_out(probe, chosen, incoming, row, fan_out)
+    chosen, incoming = _ways_in(sample, mix, sources_end, fan_in)
+    readers = _ways_out(sample, chosen, incoming, row, fan_out)
 
     weights_in = np.zeros((4, count * fan_in), np.float32)
     weights_in[BOTH] = incoming.ravel()
@@ -61,12 +61,12 @@ def grow(
 
 
 def _ways_in(
-    probe: Probe, mix: np.ndarray, sources_end: int, fan_in: int
+    sample: GradientSample, mix: np.ndarray, sources_end: int, fan_in: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose the incoming connections of new neurons.
 
     Args:
-        probe: the probe of the network.
+        sample: Activations and gradients of the network.
         mix: float32 `[neurons, rows]`, how each neuron weighs the gradients of the last rows.
         sources_end: the first unit that may not be read.
         fan_in: connections into each neuron.
@@ -75,7 +75,7 @@ def _ways_in(
         int64 `[neurons, fan_in]`, the sources; float32 `[neurons, fan_in]`, the weights, with the
         norm of He initialisation.
     """
-    bridges = probe.gradients[-mix.shape[1] :, :sources_end]
+    bridges = sample.gradients[-mix.shape[1] :, :sources_end]
     # einsum rather than a BLAS product: the bits must not depend on a thread count.
     wish = np.einsum("kt,ts->ks", mix, bridges)
     np.negative(wish, out=wish)
@@ -87,7 +87,7 @@ def _ways_in(
 
 
 def _ways_out(
-    probe: Probe, chosen: np.ndarray, incoming: np.ndarray, row: int, fan_out: int
+    sample: GradientSample, chosen: np.ndarray, incoming: np.ndarray, row: int, fan_out: int
 ) -> np.ndarray:
     """Choose the outgoing connections of new neurons.
 
@@ -96,12 +96,12 @@ def _ways_out(
     Returns:
         int64 `[neurons, fan_out]`: the rows that read each neuron, counted from `row`.
     """
-    activation = np.zeros((len(chosen), probe.activations.shape[1]), np.float32)
-    _receive(chosen, incoming, probe.activations, activation)
+    activation = np.zeros((len(chosen), sample.activations.shape[1]), np.float32)
+    _receive(chosen, incoming, sample.activations, activation)
     silent = (activation <= 0).all(axis=1)  # as when negative weights read ReLU units alone
     incoming[silent] *= -1
     activation[silent] *= -1
-    outgoing = np.einsum("kb,tb->kt", np.maximum(activation, 0), probe.deltas[row:])
+    outgoing = np.einsum("kb,tb->kt", np.maximum(activation, 0), sample.deltas[row:])
     return _largest_of_each(outgoing, fan_out)
 
 

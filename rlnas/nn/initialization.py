@@ -7,7 +7,7 @@ import numpy as np
 from rlnas.errors import InputError
 from rlnas.integers import wholes
 from rlnas.nn.architecture import Architecture
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork, from_coordinates
+from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_coordinates
 
 _DRAWN_AT_ONCE = 2**18  # random numbers: those for all pairs of units may not fit in memory
 
@@ -57,7 +57,7 @@ def random_network(
     fan_in_of = np.bincount(all_targets, minlength=n_units)
     weights = rng.standard_normal(all_targets.size) * np.sqrt(2 / fan_in_of[all_targets])
     connections = np.zeros((4, all_targets.size), np.float32)
-    connections[VALUE] = connections[AVERAGE] = weights
+    connections[VALUE] = connections[EMA] = weights
     units = np.zeros((4, n_units - layer_sizes[0]), np.float32)
     return from_coordinates(layer_sizes, all_targets, np.concatenate(sources), connections, units)
 

@@ -378,7 +378,7 @@ def evaluate(samples, chosen, index, weights, biases, scratch):
 
 
 @compiled
-def probe(samples, chosen, index, weights, biases, scratch, activations, deltas):
+def forward_backward(samples, chosen, index, weights, biases, scratch, activations, deltas):
     """Activations and deltas of all units on some samples.
 
     Args:

@@ -22,7 +22,7 @@ from rlnas.files.json_files import parse_json
 from rlnas.integers import whole, wholes
 from rlnas.nn.kernels import compiled
 
-VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
+VALUE, FIRST_MOMENT, SECOND_MOMENT, EMA = range(4)
 """Rows of the state arrays: what is kept for every weight and every bias."""
 
 BLOCK = 8  # inputs gathered together, as many as `rlnas.nn.simd.LANES`

@@ -14,11 +14,11 @@ from scipy.sparse import csr_array
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.integers import whole
-from rlnas.nn.gradients import probe
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
+from rlnas.nn.gradients import sample_gradients
+from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.training import check_fit, evaluate, train
 
-_INHERITED = [[VALUE], [AVERAGE]]
+_INHERITED = [[VALUE], [EMA]]
 _EIGENVALUE_FLOOR = 1e-5
 
 
@@ -219,15 +219,25 @@ def gradient_norm(network: SparseNetwork, dataset: Dataset, samples: np.ndarray)
     return float(np.sqrt(np.bincount(into, squares)).sum())
 
 
-def snip(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> float:
-    """Sum over the connections of |gradient * weight|.
+def connection_sensitivity(
+    network: SparseNetwork, dataset: Dataset, samples: np.ndarray
+) -> np.ndarray:
+    """float64 `[connections]`: |gradient * weight| of each connection.
 
-    Connection sensitivity, Lee et al. 2019, summed as in Abdelfattah et al. 2021, "snip".
+    Lee et al. 2019 (SNIP), section 4.1, without the division by the sum.
 
     Cost, arguments and errors: see `gradient_norm`.
     """
     gradient = _gradient(network, dataset, samples)
-    return float(np.abs(gradient * network.connections[VALUE]).sum())
+    return np.abs(gradient * network.connections[VALUE])
+
+
+def snip(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> float:
+    """Sum of the connection sensitivities: Abdelfattah et al. 2021, "snip".
+
+    Cost, arguments and errors: see `gradient_norm`.
+    """
+    return float(connection_sensitivity(network, dataset, samples).sum())
 
 
 def jacobian_covariance(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> float:
@@ -278,7 +288,7 @@ def synflow(network: SparseNetwork) -> float:
 def _gradient(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> np.ndarray:
     """float64 `[connections]`: d(mean loss)/d(weight)."""
     check_fit(network, dataset)
-    gradients = probe(network, dataset, samples).gradients
+    gradients = sample_gradients(network, dataset, samples).gradients
     return gradients[network.targets - network.n_inputs, network.indices].astype(np.float64)
 
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from rlnas.errors import EditError
 from rlnas.nn.kernels import compiled
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork, from_coordinates, from_sorted
+from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_coordinates, from_sorted
 
-BOTH = [VALUE, AVERAGE]
+BOTH = [VALUE, EMA]
 """The states that have a function of their own: the last weights and the averaged ones."""
 
 

@@ -12,7 +12,7 @@ from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.integers import whole
 from rlnas.nn import kernels
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
+from rlnas.nn.network import EMA, VALUE, SparseNetwork
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def evaluate(
         InputError: the network does not fit the data set.
     """
     check_fit(network, dataset)
-    row = AVERAGE if averaged else VALUE
+    row = EMA if averaged else VALUE
     loss, correct = kernels.evaluate(
         raw_samples(dataset),
         samples,
@@ -213,13 +213,13 @@ def predict(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> np
         InputError: the network does not fit the data set.
     """
     check_fit(network, dataset)
-    state = network.connections[AVERAGE], network.units[AVERAGE]
+    state = network.connections[EMA], network.units[EMA]
     chunks = []
     for some in np.array_split(samples, -(-samples.size // _PREDICTED_AT_ONCE)):
         activations = kernels.aligned(network.n_units, some.size)
         deltas = kernels.aligned(network.units.shape[1], some.size)
         memory = raw_samples(dataset), some, network.full_index, *state, scratch(network)
-        kernels.probe(*memory, activations, deltas)
+        kernels.forward_backward(*memory, activations, deltas)
         chunks.append(activations[-network.n_outputs :].argmax(axis=0))
     return np.concatenate(chunks)
 

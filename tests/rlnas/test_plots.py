@@ -7,7 +7,7 @@ import pytest
 
 from rlnas import plots
 from rlnas.nn.initialization import random_network
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
+from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from tests.rlnas.reference import allowed, network_of, skip_network
 
 
@@ -121,11 +121,11 @@ def test_other_networks_give_other_pictures(other):
 
 def test_positive_weights_are_red_and_negative_ones_blue():
     positive = network()
-    positive.connections[AVERAGE] = 1
+    positive.connections[EMA] = 1
     red, blue = coloured(plots.network_picture(positive))
     assert red > 100
     assert blue == 0
-    positive.connections[AVERAGE] = -1
+    positive.connections[EMA] = -1
     red, blue = coloured(plots.network_picture(positive))
     assert red == 0
     assert blue > 100
@@ -203,7 +203,7 @@ def test_pictures_are_copies():
 def test_the_strength_of_an_input_is_the_sum_of_its_weights():
     network = skip_network((5, 4, 3), np.random.default_rng(0))
     expected = np.zeros(5)
-    for source, weight in zip(network.indices, network.connections[AVERAGE], strict=True):
+    for source, weight in zip(network.indices, network.connections[EMA], strict=True):
         if source < 5:
             expected[source] += abs(weight)
     np.testing.assert_allclose(plots.input_strength(network), expected, rtol=1e-6)

@@ -13,7 +13,7 @@ import torch
 from rlnas.data.datasets import Dataset
 from rlnas.nn import gradients, kernels, training
 from rlnas.nn.initialization import random_network
-from rlnas.nn.network import AVERAGE, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
+from rlnas.nn.network import EMA, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
 from rlnas.nn.simd import TILE
 from tests.rlnas.reference import (
     MaskedDense,
@@ -243,10 +243,10 @@ def test_calls_need_nothing_of_their_scratch_memory_and_write_nothing_around_the
                 network.units = guarded.copy(network.units)
                 activations, deltas, losses = map(guarded.like, (activations, deltas, losses))
                 scratch = guarded.scratch(network)
-            weights, biases = network.connections[AVERAGE], network.units[AVERAGE]
+            weights, biases = network.connections[EMA], network.units[EMA]
             state = network.connections, network.units, 5
             found = kernels.evaluate(raw, order[0], network.index, weights, biases, scratch)
-            kernels.probe(
+            kernels.forward_backward(
                 raw, order[1], network.full_index, weights, biases, scratch, activations, deltas
             )
             correct = kernels.train(
@@ -596,12 +596,12 @@ def test_a_network_that_has_diverged_stays_so(inputs, bad):
 def test_adamw_equals_pytorch_over_many_steps_and_averages_as_told():
     rng = np.random.default_rng(0)
     state = np.zeros((4, 50), np.float32)
-    state[VALUE] = state[AVERAGE] = rng.normal(size=50)
+    state[VALUE] = state[EMA] = rng.normal(size=50)
     parameter = torch.nn.Parameter(torch.tensor(state[VALUE].astype(np.float64)))
     optimiser = torch.optim.AdamW(
         [parameter], lr=1e-2, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.1
     )
-    average = state[AVERAGE].astype(np.float64)
+    average = state[EMA].astype(np.float64)
     for step in range(1, 301):
         gradient = rng.normal(size=50) * rng.choice([0, 1e-6, 1, 1e3], size=50)
         rate, share = 1e-2 / step**0.5, max(0.01, 9 / (9 + step))
@@ -615,7 +615,7 @@ def test_adamw_equals_pytorch_over_many_steps_and_averages_as_told():
     np.testing.assert_allclose(state[VALUE], parameter.detach().numpy(), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(state[FIRST_MOMENT], moments["exp_avg"], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(state[SECOND_MOMENT], moments["exp_avg_sq"], rtol=1e-4)
-    np.testing.assert_allclose(state[AVERAGE], average, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(state[EMA], average, rtol=1e-4, atol=1e-6)
 
 
 def test_a_parameter_without_gradient_only_decays():
@@ -624,7 +624,7 @@ def test_a_parameter_without_gradient_only_decays():
     adam = kernels.Adam(0.9, 0.99, 1e-8, 0.5)
     kernels.adamw(state, np.zeros(1, np.float32), 1, 0.1, adam, 1.0)
     assert state[VALUE, 0] == pytest.approx(2 * (1 - 0.1 * 0.5))
-    assert state[AVERAGE, 0] == state[VALUE, 0]
+    assert state[EMA, 0] == state[VALUE, 0]
     assert state[FIRST_MOMENT, 0] == state[SECOND_MOMENT, 0] == 0
 
 
@@ -657,7 +657,7 @@ def test_evaluate_equals_pytorch_sample_by_sample(inputs, n, averaged, dtype):
     data = data_of(inputs, dtype)
     network = skip_network((inputs, 8, 5, 3), rng)
     samples = rng.permutation(300)[:n].astype(np.int32)
-    module = MaskedDense(network, AVERAGE if averaged else VALUE)
+    module = MaskedDense(network, EMA if averaged else VALUE)
     losses, correct = [], 0
     with torch.no_grad():
         for sample in samples:
@@ -752,7 +752,7 @@ def test_the_average_of_a_young_network_follows_its_weights():
     for step in range(4):
         training.train(network, DATA[np.uint8], order[step : step + 1])
         average += 9 / (10 + step) * (network.connections[VALUE] - average)
-    np.testing.assert_allclose(network.connections[AVERAGE], average, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(network.connections[EMA], average, rtol=1e-5, atol=1e-7)
 
 
 def test_the_two_references_of_these_tests_agree():

@@ -19,8 +19,8 @@ from rlnas.export.torch_module import to_torch
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import (
-    AVERAGE,
     BLOCK,
+    EMA,
     FIRST_MOMENT,
     SECOND_MOMENT,
     VALUE,
@@ -254,7 +254,7 @@ def test_random_weights_have_variance_2_over_fan_in_and_biases_are_zero():
         assert weights.std() == pytest.approx(1, abs=0.05)
     assert not network.units.any()
     assert not network.connections[[FIRST_MOMENT, SECOND_MOMENT]].any()
-    np.testing.assert_array_equal(network.connections[AVERAGE], network.connections[VALUE])
+    np.testing.assert_array_equal(network.connections[EMA], network.connections[VALUE])
 
 
 def test_a_random_network_depends_on_its_seed_alone():
@@ -439,7 +439,7 @@ BAD_ARRAYS = {
     "indptr whose steps overflow": put("indptr", slice(1, 5), [2**31 - 1, -(2**31), -1, 5]),
     "NaN weight": put("connections", (VALUE, 3), np.nan),
     "infinite weight": put("connections", (VALUE, 3), np.inf),
-    "infinite average": put("connections", (AVERAGE, 0), -np.inf),
+    "infinite average": put("connections", (EMA, 0), -np.inf),
     "NaN moment": put("connections", (FIRST_MOMENT, 0), np.nan),
     "NaN bias": put("units", (VALUE, 0), np.nan),
     "infinite bias moment": put("units", (SECOND_MOMENT, 0), np.inf),
@@ -611,7 +611,7 @@ def test_to_torch_is_an_ordinary_module_that_pickles_saves_and_trains():
 
 def test_to_torch_has_a_zero_for_every_connection_that_is_not_there():
     network = skip_network((6, 5, 4, 3), np.random.default_rng(0), density=0.3)
-    weights, biases = dense(network, AVERAGE)
+    weights, biases = dense(network, EMA)
     row = 0
     for layer in to_torch(network).layers:
         rows = slice(row, row + layer.out_features)

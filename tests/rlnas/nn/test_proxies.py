@@ -12,12 +12,13 @@ from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
 from rlnas.nn import proxies
 from rlnas.nn.initialization import random_network
-from rlnas.nn.network import AVERAGE, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
+from rlnas.nn.network import EMA, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
 from rlnas.nn.training import Batches, evaluate, train
 from tests.rlnas.reference import (
     MaskedDense,
     allowed,
     bits,
+    mask_of,
     network_of,
     random_dataset,
     skip_network,
@@ -69,6 +70,15 @@ def test_snip(sizes):
     module = autograd(network, dataset)
     truth = (module.weights.grad * module.weights).abs().sum().item()
     assert proxies.snip(network, dataset, SAMPLES) == pytest.approx(truth, rel=1e-4)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_connection_sensitivity(sizes):
+    network, dataset = case(sizes)
+    module = autograd(network, dataset)
+    truth = (module.weights.grad * module.weights).abs().detach().numpy()[mask_of(network)]
+    found = proxies.connection_sensitivity(network, dataset, SAMPLES)
+    np.testing.assert_allclose(found, truth, rtol=1e-3, atol=1e-6 * truth.max())
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -300,9 +310,9 @@ def numbered(sizes: tuple[int, ...], first: float, *pairs: tuple[int, int]) -> S
     network = network_of(sizes, mask_with(sizes, *pairs), np.random.default_rng(0))
     n = len(pairs)
     network.connections[VALUE] = first + np.arange(n)
-    network.connections[AVERAGE] = first + 0.5 + np.arange(n)
+    network.connections[EMA] = first + 0.5 + np.arange(n)
     network.units[VALUE] = first + n + np.arange(network.units.shape[1])
-    network.units[AVERAGE] = first + n + 0.5 + np.arange(network.units.shape[1])
+    network.units[EMA] = first + n + 0.5 + np.arange(network.units.shape[1])
     return network
 
 
@@ -312,9 +322,9 @@ def test_a_wider_child_inherits_what_both_have():
     heir = proxies.inherit(child, parent)
     # Inputs 0 1, hidden 2 (and 3), output 3 (4): shared are hidden 2 <- 1 and output <- hidden 2.
     np.testing.assert_array_equal(heir.connections[VALUE], [11, 21, 13, 23])
-    np.testing.assert_array_equal(heir.connections[AVERAGE], [11.5, 21.5, 13.5, 23.5])
+    np.testing.assert_array_equal(heir.connections[EMA], [11.5, 21.5, 13.5, 23.5])
     np.testing.assert_array_equal(heir.units[VALUE], [14, 25, 15])
-    np.testing.assert_array_equal(heir.units[AVERAGE], [14.5, 25.5, 15.5])
+    np.testing.assert_array_equal(heir.units[EMA], [14.5, 25.5, 15.5])
     for array, before in ((heir.connections, child.connections), (heir.units, child.units)):
         np.testing.assert_array_equal(array[[1, 2]], before[[1, 2]])
     back = proxies.inherit(parent, child)

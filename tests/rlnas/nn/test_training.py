@@ -9,7 +9,7 @@ from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
+from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, LONG_TRAINING, Batches, Hyperparameters
 from tests.rlnas.reference import bits, network_of, random_dataset, skip_network
 
@@ -122,8 +122,8 @@ def test_the_average_is_what_is_evaluated_unless_told_otherwise():
     assert average == training.evaluate(trained, data, data.validation, averaged=True)
     last = training.evaluate(trained, data, data.validation, averaged=False)
     assert last != average
-    trained.connections[AVERAGE] = trained.connections[VALUE]
-    trained.units[AVERAGE] = trained.units[VALUE]
+    trained.connections[EMA] = trained.connections[VALUE]
+    trained.units[EMA] = trained.units[VALUE]
     assert training.evaluate(trained, data, data.validation) == last
 
 
@@ -133,8 +133,8 @@ def test_an_old_network_averages_over_a_hundred_batches():
     before = old.copy()
     training.train(old, DATA[np.uint8], np.arange(16, dtype=np.int32)[None])
     for now, then in ((old.connections, before.connections), (old.units, before.units)):
-        expected = 0.99 * then[AVERAGE] + 0.01 * now[VALUE]
-        np.testing.assert_allclose(now[AVERAGE], expected, rtol=1e-5, atol=1e-7)
+        expected = 0.99 * then[EMA] + 0.01 * now[VALUE]
+        np.testing.assert_allclose(now[EMA], expected, rtol=1e-5, atol=1e-7)
 
 
 def test_evaluation_changes_nothing():
