@@ -8,7 +8,7 @@ is NaN, all logits are.
 
 import io
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from rlnas.errors import EditError, InputError
 from rlnas.files.atomic import replace_file
 from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, with_only
+from rlnas.nn.scipy_forward import forward
 
 FARTHEST = 1e16
 """Where standardised inputs are cut off: ten times as far as a value of a data set may be."""
@@ -108,19 +109,7 @@ class Inference:
 
     def _units(self, inputs: np.ndarray, weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
         """All units `[units, samples]` for standardised inputs `[inputs, samples]`."""
-        from scipy.sparse import csr_array
-
-        units, first = inputs, self.layer_sizes[0]
-        for start, stop in pairwise(self.starts[1:]):
-            rows = slice(start - first, stop - first)
-            bounds = self.indptr[start - first : stop - first + 1]
-            own = slice(bounds[0], bounds[-1])
-            shape = (stop - start, start)
-            layer = csr_array((weights[own], self.indices[own], bounds - bounds[0]), shape)
-            sums = layer @ units + biases[rows, None]
-            last = stop == self.starts[-1]
-            units = np.vstack([units, sums if last else np.maximum(sums, 0)])
-        return units
+        return forward(self.layer_sizes, self.indptr, self.indices, weights, biases, inputs)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All numbers as arrays, by the names of the attributes; single ones have shape `[1]`."""

@@ -150,7 +150,7 @@ def forward(index, weights, biases, activations):
     """Fill the activations of all hidden (ReLU) and output (linear) units of a tile.
 
     Args:
-        index: a `rlnas.nn.network.Index`.
+        index: a `rlnas.nn.structure.Index`.
         weights: float32 `[connections]`.
         biases: float32 `[rows]`.
         activations: float32 `[units, TILE]`; inputs are read, rows written.
@@ -223,7 +223,7 @@ def backward(index, weights, activations, deltas, gradient, bias_gradient):
     """Add the gradients of a tile, from the output deltas down, in one sweep.
 
     Args:
-        index: a `rlnas.nn.network.Index`.
+        index: a `rlnas.nn.structure.Index`.
         weights: float32 `[connections]`.
         activations: float32 `[units, TILE]`, after `forward`.
         deltas: float32 `[rows, TILE]`; output rows hold d(loss)/d(logit), hidden rows are
@@ -297,7 +297,7 @@ def train(samples, order, index, connections, units, step, rates, ema_rates, ada
     Args:
         samples: a `Samples`.
         order: int32 `[batches, batch]`, the samples of each batch.
-        index: a `rlnas.nn.network.Index`.
+        index: a `rlnas.nn.structure.Index`.
         connections: float32 `[4, connections]`, state of the weights; updated.
         units: float32 `[4, rows]`, state of the biases, which do not decay; updated.
         step: optimiser steps taken so far.
@@ -384,7 +384,7 @@ def forward_backward(samples, chosen, index, weights, biases, scratch, activatio
     Args:
         samples: a `Samples`.
         chosen: int32 `[n]`, rows of `samples.features`.
-        index: a `rlnas.nn.network.Index` that uses every input.
+        index: a `rlnas.nn.structure.Index` that uses every input.
         weights: float32 `[connections]`.
         biases: float32 `[rows]`.
         scratch: a `Scratch`.

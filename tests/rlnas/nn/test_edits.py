@@ -14,7 +14,7 @@ from rlnas.nn.edits import EditError
 from rlnas.nn.gradients import GradientSample, sample_gradients
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import EMA, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
-from rlnas.nn.rewiring import with_only
+from rlnas.nn.rewiring import prune_dead_units, typical_fans, with_only
 from tests.rlnas.reference import (
     MaskedDense,
     allowed,
@@ -100,7 +100,7 @@ def test_the_inactive_pairs_with_the_largest_gradient_are_added(layer, count):
         assert wish[added].min() >= wish[left].max(initial=0) * (1 - 1e-4)
 
 
-def test_added_connections_start_from_nothing_and_the_others_keep_their_state():
+def test_added_connections_start_at_zero_and_the_others_keep_their_state():
     network = skip_network(MLP, np.random.default_rng(0), 0.3)
     before, after = table(network), edits.add_connections(network, sampled(network), 10)
     new = table(after)
@@ -111,14 +111,14 @@ def test_added_connections_start_from_nothing_and_the_others_keep_their_state():
     assert after.layer_sizes == network.layer_sizes
 
 
-def test_no_more_connections_are_added_than_there_is_room_for():
+def test_adding_too_many_connections_fills_the_inactive_pairs():
     network = skip_network(MLP, np.random.default_rng(0), 0.5)
     network.units[VALUE] += 3  # every unit is on for some sample, so that every pair has a gradient
     after = edits.add_connections(network, sampled(network), 10_000)
     assert (mask_of(after) == allowed(MLP)).all()
 
 
-def test_a_full_layer_cannot_get_connections():
+def test_adding_connections_to_a_full_layer_raises_edit_error():
     network = network_of(MLP, allowed(MLP), np.random.default_rng(0))
     for layer in (None, 1, 3):
         with pytest.raises(EditError):
@@ -145,14 +145,14 @@ def test_the_connections_that_optimal_brain_damage_finds_least_salient_are_remov
     assert gone == set(sorted(size, key=size.get)[:count])
 
 
-def test_without_moments_the_smallest_weights_are_the_least_salient():
+def test_saliency_without_moments_has_the_order_of_magnitude():
     network = layered(MLP)
     network.connections[SECOND_MOMENT] = 0
     order = np.argsort(np.abs(network.connections[EMA]))
     np.testing.assert_array_equal(np.argsort(edits.saliency(network)), order)
 
 
-def test_saliency_is_what_the_loss_grows_by_if_adam_has_the_curvature_right():
+def test_saliency_is_the_growth_of_the_loss_if_second_moments_are_the_squared_curvature():
     """A linear unit on uncorrelated inputs of different scales, at the optimum of least squares.
 
     Without a connection of weight w, the loss grows by half of w squared times the input's
@@ -177,7 +177,7 @@ def test_the_connections_that_remain_keep_their_state():
     assert after.steps == network.steps
 
 
-def test_units_that_lose_their_last_connection_go_too():
+def test_units_that_lose_their_last_connection_are_removed():
     network = layered((6, 3, 3))
     network.connections[EMA, network.indices == 7] = 1e-6  # all that reads hidden unit 7
     network.connections[EMA, network.targets == 8] = 1e-5  # all that hidden unit 8 reads
@@ -193,13 +193,13 @@ def test_units_that_lose_their_last_connection_go_too():
 
 
 @pytest.mark.parametrize("layer", [None, 1, 2, 3])
-def test_removing_every_connection_that_matters_is_an_error(layer):
+def test_removing_all_connections_of_a_layer_raises_edit_error(layer):
     network = layered(MLP)
     with pytest.raises(EditError):
         edits.remove_connections(network, network.active_weights, layer)
 
 
-def test_removing_all_connections_into_a_layer_makes_it_vanish_where_others_bypass_it():
+def test_a_layer_without_connections_is_removed_if_skip_connections_bypass_it():
     network = network_of(MLP, allowed(MLP), np.random.default_rng(0))
     after = edits.remove_connections(network, 10_000, layer=1)
     after.check()
@@ -227,9 +227,9 @@ def test_adding_neurons_is_exact(sizes):
 
 
 @pytest.mark.parametrize("layer", [1, 2])
-def test_new_neurons_are_as_connected_as_their_layer_and_outside_it_nothing_changes(layer):
+def test_new_neurons_have_the_mean_fans_of_their_layer_and_change_nothing_else(layer):
     network = skip_network(MLP, np.random.default_rng(0), 0.4)
-    fans = edits.typical_fans(network, layer)
+    fans = typical_fans(network, layer)
     members = network.unit_layers == layer
     assert fans == (round(network.fan_in[members].mean()), round(network.fan_out[members].mean()))
     after = edits.add_neurons(network, sampled(network), 3, layer, np.random.default_rng(0))
@@ -274,7 +274,7 @@ def test_a_neuron_is_added_even_where_the_gradient_is_zero():
 @pytest.mark.parametrize("trained", [0, 40])
 @pytest.mark.parametrize("density", [0.1, 0.3, 1.0])
 @pytest.mark.parametrize("layer", [1, 2, 3])
-def test_new_neurons_wake_up(layer, density, trained):
+def test_new_neurons_learn(layer, density, trained):
     for seed in range(5):
         rng = np.random.default_rng(seed)
         network = random_network((6, 12, 12, 12, 3), density, rng)
@@ -325,7 +325,7 @@ def test_the_least_salient_neurons_are_removed(layer):
     np.testing.assert_array_equal(after.units[first, new_rows], kept)
 
 
-def test_what_a_removed_neuron_was_worth_on_average_stays():
+def test_the_mean_activation_of_a_removed_neuron_is_kept_in_the_biases():
     network = layered((6, 8, 3), seed=1)
     x = DATA.standardise(SAMPLES)
     after = edits.remove_neurons(network, sampled(network), 5, 1)
@@ -335,7 +335,7 @@ def test_what_a_removed_neuron_was_worth_on_average_stays():
     np.testing.assert_allclose(new.mean(axis=0), old.mean(axis=0), rtol=1e-5, atol=1e-5)
 
 
-def test_removing_every_neuron_removes_the_layer_or_is_an_error():
+def test_removing_every_neuron_removes_the_layer_or_raises_edit_error():
     network = network_of(MLP, allowed(MLP), np.random.default_rng(0))
     after = edits.remove_neurons(network, sampled(network), 8, 1)
     after.check()
@@ -362,7 +362,7 @@ def test_adding_a_layer_is_exact_anywhere(sizes):
 
 
 @pytest.mark.parametrize("position", [2, 3])
-def test_an_identity_layer_costs_one_weight_a_neuron_and_takes_over_the_readers(position):
+def test_an_identity_layer_has_one_weight_a_neuron_and_all_readers_of_the_layer_before(position):
     network = skip_network(MLP, np.random.default_rng(0), 0.4)
     after = edits.add_layer(network, sampled(network), position, np.random.default_rng(0))
     width = MLP[position - 1]
@@ -380,13 +380,13 @@ def test_an_identity_layer_costs_one_weight_a_neuron_and_takes_over_the_readers(
 
 
 @pytest.mark.parametrize("sizes", NETWORKS)
-def test_a_layer_after_the_inputs_is_as_wide_as_the_outputs_and_wakes_up(sizes):
+def test_a_layer_after_the_inputs_is_as_wide_as_the_outputs_and_learns(sizes):
     rng = np.random.default_rng(0)
     network = layered(sizes)
     network.connections[1:3] = network.units[1:3] = 0
     after = edits.add_layer(network, sampled(network), 1, rng)
     assert after.layer_sizes == (6, 3, *sizes[1:])
-    fan_in, _ = edits.typical_fans(network, 1)
+    fan_in, _ = typical_fans(network, 1)
     assert after.fan_in[6:9].tolist() == [fan_in] * 3
     assert after.fan_out[6:9].tolist() == [3] * 3
     training.train(after, DATA, training.Batches(DATA.train, rng).take(5))
@@ -401,7 +401,7 @@ def test_a_layer_after_the_inputs_is_as_wide_as_the_outputs_and_wakes_up(sizes):
 @pytest.mark.parametrize("density", [0.4, 1.0])
 def test_removing_a_layer_that_was_just_added_gives_back_the_network(density, position):
     sizes = (6, 8, 7, 5, 3)
-    network = edits.sweep_dead_units(layered(sizes, 1, density))
+    network = prune_dead_units(layered(sizes, 1, density))
     # A unit that is off for every data sample would be folded away.
     assert (sampled(network).activations[6:].std(axis=1) > 0).all()
     after = edits.add_layer(network, sampled(network), position, np.random.default_rng(0))
@@ -447,7 +447,7 @@ def test_a_removed_layer_is_replaced_by_the_line_that_fits_each_neuron_best():
         np.testing.assert_allclose(logits(after, x, averaged), truth, rtol=1e-4, atol=1e-4)
 
 
-def test_connections_around_a_removed_layer_add_to_those_that_replace_it():
+def test_bypasses_are_added_to_skip_connections_between_the_same_units():
     mask = np.ones((2, 3), bool)
     mask[0, 1:] = False
     mask[1, 2] = False
@@ -465,16 +465,16 @@ def test_connections_around_a_removed_layer_add_to_those_that_replace_it():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_what_a_removed_layer_was_worth_on_average_stays(seed):
+def test_the_mean_contribution_of_a_removed_layer_is_kept_in_the_biases(seed):
     network = layered((6, 8, 4, 3), seed, 0.5)
-    network = edits.sweep_dead_units(network)
+    network = prune_dead_units(network)
     x = DATA.standardise(SAMPLES)
     after = edits.remove_layer(network, sampled(network), network.depth)
     old, new = logits(network, x), logits(after, x)
     np.testing.assert_allclose(new.mean(axis=0), old.mean(axis=0), rtol=1e-4, atol=1e-4)
 
 
-def test_the_strongest_replacements_of_a_layer_are_the_ones_kept():
+def test_the_strongest_bypasses_of_a_removed_layer_are_kept():
     scale = DATA.scale * np.float32([1, 5, 0.2, 1, 3, 0.5])  # so that the spread of inputs counts
     data = replace(DATA, preprocessing=replace(DATA.preprocessing, scale=scale))
     network = layered((6, 2, 3), seed=4)
@@ -519,7 +519,7 @@ def swept(mask_changes: dict[tuple[int, int], bool], sizes: tuple[int, ...]) -> 
     network = network_of(sizes, mask, np.random.default_rng(0))
     network.units[[VALUE, EMA]] += 0.5
     before = bits(network)
-    after = edits.sweep_dead_units(network)
+    after = prune_dead_units(network)
     assert bits(network) == before
     after.check()
     assert_exact(network, after, X[:, : sizes[0]])
@@ -530,14 +530,14 @@ def chain(*pairs: tuple[int, int]) -> dict[tuple[int, int], bool]:
     return dict.fromkeys(pairs, True)
 
 
-def test_a_unit_that_nothing_reads_is_swept_with_all_that_only_it_reads():
+def test_a_unit_without_readers_is_removed_with_all_that_only_it_reads():
     # inputs 0 1, layers 2 3 | 4 5 | 6 7, output 8; 7 is read by nothing, 5 and 3 only on its way
     after = swept(chain((2, 0), (3, 1), (4, 2), (5, 3), (6, 4), (7, 5), (8, 6)), (2, 2, 2, 2, 1))
     assert after.layer_sizes == (2, 1, 1, 1, 1)
     assert after.active_weights == 4
 
 
-def test_a_unit_that_reads_nothing_is_folded_into_the_biases_along_its_way():
+def test_a_unit_without_sources_is_folded_into_the_biases_of_its_readers():
     # 3 reads nothing, so it is constant; so are 5 and 7, which read only it
     pairs = chain((2, 0), (4, 2), (6, 4), (8, 6), (5, 3), (6, 3), (7, 5), (8, 7), (8, 5))
     after = swept(pairs, (2, 2, 2, 2, 1))
@@ -545,7 +545,7 @@ def test_a_unit_that_reads_nothing_is_folded_into_the_biases_along_its_way():
     assert after.active_weights == 4
 
 
-def test_a_layer_that_is_swept_empty_vanishes():
+def test_a_layer_of_dead_units_is_removed():
     pairs = chain((2, 0), (3, 1), (6, 2), (7, 3), (7, 4), (8, 6), (8, 7), (8, 5))
     after = swept(pairs, (2, 2, 2, 2, 1))  # 4 and 5 read nothing
     assert after.layer_sizes == (2, 2, 2, 1)
@@ -553,13 +553,13 @@ def test_a_layer_that_is_swept_empty_vanishes():
     assert after.layer_sizes == (2, 1)
 
 
-def test_outputs_are_kept_even_if_they_read_nothing():
+def test_outputs_without_sources_are_kept():
     after = swept(chain((4, 0), (2, 1)), (2, 2, 2))
     assert after.layer_sizes == (2, 2)
     assert after.fan_in[2:].tolist() == [1, 0]
 
 
-def test_random_networks_with_dead_units_are_swept_exactly():
+def test_pruning_dead_units_of_random_networks_is_exact():
     rng = np.random.default_rng(0)
     sizes = (4, 6, 6, 6, 3)
     vanished = 0
@@ -567,7 +567,7 @@ def test_random_networks_with_dead_units_are_swept_exactly():
         mask = allowed(sizes) & (rng.random((21, 25)) < 0.06)
         network = network_of(sizes, mask, rng)
         try:
-            after = edits.sweep_dead_units(network)
+            after = prune_dead_units(network)
         except EditError:
             continue
         after.check()
@@ -576,16 +576,16 @@ def test_random_networks_with_dead_units_are_swept_exactly():
     assert vanished > 5
 
 
-def test_a_sweep_that_leaves_nothing_is_an_error():
+def test_pruning_dead_units_raises_edit_error_if_no_connection_is_left():
     for pairs in ({}, chain((2, 0)), chain((4, 2), (5, 3))):
         with pytest.raises(EditError):
             swept(pairs, (2, 2, 2))
 
 
-def test_what_survives_a_sweep_keeps_its_moments():
+def test_pruning_dead_units_keeps_the_moments_of_the_rest():
     network = layered((6, 3, 3))
     network = with_only(network, network.indices != 7)
-    after = edits.sweep_dead_units(network)
+    after = prune_dead_units(network)
     assert after.layer_sizes == (6, 2, 3)
     kept = network.targets != 7
     np.testing.assert_array_equal(after.connections, network.connections[:, kept])
@@ -595,7 +595,7 @@ def test_what_survives_a_sweep_keeps_its_moments():
 
 def test_a_network_without_dead_units_is_left_alone():
     network = skip_network(MLP, np.random.default_rng(0))
-    assert bits(edits.sweep_dead_units(network)) == bits(network)
+    assert bits(prune_dead_units(network)) == bits(network)
 
 
 # --- long sequences ---
@@ -645,7 +645,7 @@ def play(network: SparseNetwork, move: Move, rng: np.random.Generator) -> Sparse
                 return edits.remove_layer(network, here, hidden)
     except EditError:
         return network
-    return edits.sweep_dead_units(network)
+    return prune_dead_units(network)
 
 
 def assert_counts_agree(network: SparseNetwork) -> None:
@@ -672,7 +672,7 @@ def assert_counts_agree(network: SparseNetwork) -> None:
     seed=st.integers(0, 2**32 - 1),
     sequence=st.lists(moves, min_size=20, max_size=40),
 )
-def test_long_random_sequences_of_edits_keep_every_promise(sizes, density, seed, sequence):
+def test_random_sequences_of_edits_keep_networks_valid(sizes, density, seed, sequence):
     def start() -> tuple[SparseNetwork, np.random.Generator]:
         rng = np.random.default_rng(seed)
         return skip_network((6, *sizes, 3), rng, density), rng

@@ -707,7 +707,7 @@ def test_training_equals_a_masked_dense_network_in_pytorch(sizes, batch, dtype):
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.step()
-    found = training.train(network, data, order, rates)
+    found = training.train(network, data, order, learning_rates=rates)
     assert network.steps == 20
     assert found.loss == pytest.approx(np.mean(losses), rel=1e-4)
     assert found.accuracy == correct / order.size
@@ -725,9 +725,9 @@ def test_training_in_two_calls_gives_the_bits_of_one(inputs, batch, dtype):
     halves = whole.copy()
     order = rng.integers(300, size=(20, batch)).astype(np.int32)
     rates = np.linspace(0.02, 0, 20)
-    training.train(whole, data, order, rates)
-    training.train(halves, data, order[:7], rates[:7])
-    training.train(halves, data, order[7:], rates[7:])
+    training.train(whole, data, order, learning_rates=rates)
+    training.train(halves, data, order[:7], learning_rates=rates[:7])
+    training.train(halves, data, order[7:], learning_rates=rates[7:])
     assert bits(whole) == bits(halves)
 
 

@@ -19,7 +19,6 @@ from rlnas.export.torch_module import to_torch
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import (
-    BLOCK,
     EMA,
     FIRST_MOMENT,
     SECOND_MOMENT,
@@ -28,6 +27,7 @@ from rlnas.nn.network import (
     from_coordinates,
 )
 from rlnas.nn.simd import LANES
+from rlnas.nn.structure import BLOCK
 from tests.rlnas.reference import (
     allowed,
     bits,
