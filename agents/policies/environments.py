@@ -50,7 +50,12 @@ _EPISODES = {
     "additionalProperties": True,
 }
 
-THOROUGH = {"episode_steps": 40, "width": 300, "density": 1.0, "hyperparameters": LONG_TRAINING}
+THOROUGH: dict[str, Any] = {
+    "episode_steps": 40,
+    "width": 300,
+    "density": 1.0,
+    "hyperparameters": LONG_TRAINING,
+}
 """Arguments of episodes in which designs get better than in those that policies are trained in."""
 
 MIN_BATCHES = 100

@@ -42,14 +42,14 @@ class SparseNetwork:
     updates the state arrays in place (`rlnas.nn.training`).
 
     Attributes:
-        layer_sizes: number of inputs, of units in each hidden layer, and of outputs.
-        indptr: int32 `[rows + 1]`, row `r` owns the connections `indptr[r]:indptr[r + 1]`; there
-            is one row for each hidden and output unit.
+        layer_sizes: Number of inputs, of units in each hidden layer, and of outputs.
+        indptr: int32 `[rows + 1]`; row `r` has the connections `indptr[r]:indptr[r + 1]`. There is
+            one row for each hidden and output unit.
         indices: int32 `[connections]`, source units, ascending within a row.
-        connections: float32 `[4, connections]`, for each weight its value, first and second
-            moment, and exponential average.
-        units: float32 `[4, rows]`, the same for each bias.
-        steps: optimiser steps taken so far.
+        connections: float32 `[4, connections]`, state of the weights: values, first moments,
+            second moments, and exponential moving averages of the values.
+        units: float32 `[4, rows]`, state of the biases, in the same order.
+        steps: Number of optimiser steps taken so far.
     """
 
     layer_sizes: tuple[int, ...]
@@ -95,14 +95,14 @@ class SparseNetwork:
 
     @cached_property
     def index(self) -> Index:
-        """The index for the kernels, which gathers only blocks with an input that is used."""
+        """The structure for the kernels, with the blocks that have an input that is read."""
         used = self.fan_out[: self.n_inputs] > 0
         in_use = np.logical_or.reduceat(used, np.arange(0, used.size, BLOCK))
         return self.full_index._replace(blocks=self.full_index.blocks[in_use])
 
     @cached_property
     def full_index(self) -> Index:
-        """The index for the kernels, which gathers all inputs."""
+        """The structure for the kernels, with the blocks of all inputs."""
         blocks = np.arange(0, self.n_inputs, BLOCK, dtype=np.int32)
         return Index(
             np.minimum(blocks, max(self.n_inputs - BLOCK, 0)),  # the last is shifted back
@@ -115,7 +115,7 @@ class SparseNetwork:
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """int64 `[layers + 1]`: layer `l` owns the units `starts[l]:starts[l + 1]`."""
+        """int64 `[layers + 1]`: layer `l` has the units `starts[l]:starts[l + 1]`."""
         return np.array([*accumulate(self.layer_sizes, initial=0)])
 
     @cached_property
@@ -143,7 +143,7 @@ class SparseNetwork:
 
     @property
     def block_counts(self) -> np.ndarray:
-        """int64 `[layers, layers]`: connections into layer `i` from layer `j`."""
+        """int64 `[layers, layers]`: number of connections into layer `i` from layer `j`."""
         return self._counts.block_counts
 
     @cached_property
@@ -173,7 +173,7 @@ class SparseNetwork:
 
     @cached_property
     def _pairs_in_use(self) -> tuple[int, ...]:
-        """Unit pairs into each layer, of the blocks that have a connection."""
+        """Number of unit pairs into each layer, counting the blocks that have a connection."""
         before = (self.block_counts > 0) @ np.array(self.layer_sizes)
         return tuple(size * n for size, n in zip(self.layer_sizes, before.tolist(), strict=True))
 
@@ -249,7 +249,7 @@ class SparseNetwork:
 
 _FORMAT = "rlnas-network-1"
 ARRAYS = ("indptr", "indices", "connections", "units")
-"""Names of the arrays that, with layer sizes and steps, are a network."""
+"""Names of the arrays that, together with layer sizes and step count, make up a network."""
 
 
 def from_coordinates(
@@ -263,12 +263,12 @@ def from_coordinates(
     """Build a network from connections in any order.
 
     Args:
-        layer_sizes: see `SparseNetwork`.
+        layer_sizes: Number of inputs, of units in each hidden layer, and of outputs.
         targets: int `[n]`, receiving units.
         sources: int `[n]`, source units.
-        connections: float32 `[4, n]`, state of the weights in the same order.
+        connections: float32 `[4, n]`, state of the weights, in the order of the connections.
         units: float32 `[4, rows]`, state of the biases.
-        steps: optimiser steps taken so far.
+        steps: Number of optimiser steps taken so far.
     """
     layer_sizes = wholes("layer sizes", layer_sizes)
     order = np.argsort(targets * np.int64(sum(layer_sizes)) + sources, kind="stable")
@@ -284,7 +284,7 @@ def from_sorted(
     units: np.ndarray,
     steps: int = 0,
 ) -> SparseNetwork:
-    """As `from_coordinates`, of connections that are ordered by target, then by source."""
+    """As `from_coordinates`, for connections that are sorted by target, then by source."""
     layer_sizes = wholes("layer sizes", layer_sizes)
     bounds = np.arange(layer_sizes[0], sum(layer_sizes) + 1)
     return SparseNetwork(

@@ -111,7 +111,11 @@ class Batches:
         self.rest = np.empty(0, np.int64)
 
     def take(self, batches: int) -> np.ndarray:
-        """int32 `[batches, batch_size]`: the next samples."""
+        """int32 `[batches, batch_size]`: the samples of the next batches.
+
+        Args:
+            batches: Number of batches.
+        """
         batches = whole("batches", batches)
         wanted = batches * self.batch_size
         parts, have = [self.rest], self.rest.size
@@ -177,13 +181,13 @@ def train(
 def evaluate(
     network: SparseNetwork, dataset: Dataset, samples: np.ndarray, averaged: bool = True
 ) -> Evaluation:
-    """Accuracy and loss on some samples.
+    """Accuracy and mean loss on some samples.
 
     Args:
-        network: the network.
-        dataset: where the samples are.
+        network: The network.
+        dataset: The data set that the samples are rows of.
         samples: int32 `[n]`, rows of the data set, such as `dataset.validation`.
-        averaged: use the exponential average of the parameters, not their last values.
+        averaged: Use the exponential moving average of the parameters, not their last values.
 
     Raises:
         InputError: the network does not fit the data set.
@@ -205,8 +209,8 @@ def predict(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> np
     """int64 `[n]`: the classes that the averaged parameters predict.
 
     Args:
-        network: the network.
-        dataset: where the samples are.
+        network: The network.
+        dataset: The data set that the samples are rows of.
         samples: int32 `[n]`, rows of the data set.
 
     Raises:
@@ -258,17 +262,21 @@ def final_training(
 
 
 def raw_samples(dataset: Dataset) -> kernels.Samples:
-    """What the kernels read of a data set."""
+    """The arrays of a data set that the kernels read."""
     return kernels.Samples(dataset.features, dataset.labels, dataset.mean, dataset.scale)
 
 
 def scratch(network: SparseNetwork) -> kernels.Scratch:
-    """Memory for the kernels to work in on a network."""
+    """Memory for the kernels to work in; see `rlnas.nn.kernels.scratch`."""
     return kernels.scratch(network.n_inputs, network.units.shape[1], network.active_weights)
 
 
 def check_fit(network: SparseNetwork, dataset: Dataset) -> None:
-    """Raise `InputError` unless the network has the data set's inputs and outputs, and reads it."""
+    """Check that a network can be trained and evaluated on a data set.
+
+    Raises:
+        InputError: the numbers of inputs or outputs differ, or the network reads no input.
+    """
     if (network.n_inputs, network.n_outputs) != (dataset.n_features, dataset.n_classes):
         raise InputError(
             f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs, data set "

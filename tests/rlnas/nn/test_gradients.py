@@ -61,7 +61,7 @@ def dense_run(network: SparseNetwork, x: np.ndarray, labels: np.ndarray):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n", [1, 7, 64, 65, 130, 256])
 @pytest.mark.parametrize("sizes", SIZES)
-def test_activations_and_deltas_are_those_of_a_dense_network(sizes, n, dtype):
+def test_activations_and_deltas_equal_those_of_a_dense_network(sizes, n, dtype):
     data = data_of(sizes[0], dtype)
     network, samples = case(sizes, n)
     x = data.standardise(samples).astype(np.float64)
@@ -89,7 +89,7 @@ def test_gradients_are_those_of_every_possible_connection_and_zero_elsewhere(siz
 
 
 @pytest.mark.parametrize(("n_inputs", "unread"), [(6, [2]), (29, [2, *range(8, 21)])])
-def test_inputs_that_nothing_reads_are_gradient_sampled_too(n_inputs, unread):
+def test_unread_inputs_are_sampled_too(n_inputs, unread):
     sizes, data = (n_inputs, 5, 3), data_of(n_inputs)
     mask = allowed(sizes)
     mask[:, unread] = False
@@ -101,7 +101,7 @@ def test_inputs_that_nothing_reads_are_gradient_sampled_too(n_inputs, unread):
     assert found.gradients[:, unread].any(axis=0).all()
 
 
-def test_probing_uses_the_last_weights_and_changes_nothing():
+def test_sampling_uses_the_last_weights_and_changes_nothing():
     network, samples = case((6, 5, 7, 3), 64)
     before = bits(network)
     first = sample_gradients(network, DATA[np.uint8], samples)
@@ -114,7 +114,7 @@ def test_probing_uses_the_last_weights_and_changes_nothing():
     np.testing.assert_array_equal(first.activations, second.activations)
 
 
-def test_a_gradient_sample_keeps_nothing_that_later_training_changes():
+def test_a_gradient_sample_is_not_changed_by_later_training():
     network, samples = case((6, 5, 7, 3), 64)
     found = sample_gradients(network, DATA[np.uint8], samples)
     activations, gradients = found.activations.copy(), found.gradients.copy()

@@ -50,7 +50,7 @@ EDITS = {
         ("remove_layer", 4.5),
     ],
 )
-def test_an_edit_of_a_wide_task_needs_little_more_memory_than_its_gradients(wide, name, limit):
+def test_edits_of_a_wide_network_need_little_more_memory_than_its_gradients(wide, name, limit):
     network, sampled = wide
     tracemalloc.start()
     EDITS[name](network, sampled)
@@ -59,7 +59,7 @@ def test_an_edit_of_a_wide_task_needs_little_more_memory_than_its_gradients(wide
     assert peak < limit * sampled.gradients.nbytes
 
 
-def test_making_a_sparse_network_needs_less_memory_than_a_number_for_every_pair_of_units():
+def test_random_network_needs_less_memory_than_a_number_for_every_pair_of_units():
     tracemalloc.start()
     network = random_network((N_FEATURES, WIDTH, 3), 0.02, np.random.default_rng(0))
     _, peak = tracemalloc.get_traced_memory()
@@ -68,7 +68,7 @@ def test_making_a_sparse_network_needs_less_memory_than_a_number_for_every_pair_
     assert peak < N_FEATURES * WIDTH * 8
 
 
-def test_new_neurons_do_not_depend_on_how_many_are_sorted_at_once(monkeypatch):
+def test_new_neurons_do_not_depend_on_the_block_size_of_sorting(monkeypatch):
     data = random_dataset(np.random.default_rng(7))
     network = skip_network((6, 8, 7, 3), np.random.default_rng(0), 0.5)
     sampled = sample_gradients(network, data, data.train[:64])

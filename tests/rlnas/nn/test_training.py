@@ -52,7 +52,7 @@ def test_every_epoch_of_the_stream_is_a_permutation(n):
 
 
 @pytest.mark.parametrize("n", [40, 128, 300])
-def test_the_stream_does_not_depend_on_how_it_is_taken(n):
+def test_batches_do_not_depend_on_how_many_are_taken_at_once(n):
     samples = np.arange(n, dtype=np.int32)
     whole = Batches(samples, np.random.default_rng(0)).take(30)
     batches = Batches(samples, np.random.default_rng(0))
@@ -66,7 +66,7 @@ def test_a_data_set_smaller_than_a_batch_is_one_batch():
     np.testing.assert_array_equal(np.sort(order, axis=1), np.tile(samples, (5, 1)))
 
 
-def test_batches_leave_the_samples_of_the_data_set_as_they_are():
+def test_batches_do_not_change_the_samples_given():
     before = DATA[np.uint8].train.copy()
     Batches(DATA[np.uint8].train, np.random.default_rng(0)).take(20)
     np.testing.assert_array_equal(DATA[np.uint8].train, before)
@@ -92,21 +92,21 @@ def test_training_lowers_the_loss_and_raises_the_accuracy_on_digits():
 
 
 @pytest.mark.parametrize("features", FEATURES)
-def test_training_reports_what_it_saw_before_each_step(features):
+def test_training_reports_accuracy_and_loss_before_each_step(features):
     data = data_of(features, np.float32)
     order = Batches(data.train, np.random.default_rng(0)).take(4)
     one = network(features)
     whole = training.train(one, data, order)
-    twin, seen = network(features), []
+    stepwise, seen = network(features), []
     for batch in order:
-        seen.append(training.evaluate(twin, data, batch, averaged=False))
-        training.train(twin, data, batch[None])
-    assert bits(one) == bits(twin)
+        seen.append(training.evaluate(stepwise, data, batch, averaged=False))
+        training.train(stepwise, data, batch[None])
+    assert bits(one) == bits(stepwise)
     assert whole.accuracy == pytest.approx(np.mean([s.accuracy for s in seen]))
     assert whole.loss == pytest.approx(np.mean([s.loss for s in seen]), rel=1e-5)
 
 
-def test_an_untrained_network_without_weights_guesses():
+def test_a_network_with_zero_weights_has_the_loss_of_guessing():
     blank = network()
     blank.connections[:] = 0
     data = DATA[np.float32]
@@ -115,7 +115,7 @@ def test_an_untrained_network_without_weights_guesses():
     assert found.accuracy == np.mean(data.labels[data.validation] == 0)
 
 
-def test_the_average_is_what_is_evaluated_unless_told_otherwise():
+def test_evaluate_uses_averaged_weights_by_default():
     data, trained = DATA[np.float32], network()
     training.train(trained, data, Batches(data.train, np.random.default_rng(0)).take(20))
     average = training.evaluate(trained, data, data.validation)
@@ -169,7 +169,7 @@ def test_a_network_for_another_data_set_is_refused(sizes):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("features", FEATURES)
-def test_training_and_validation_read_their_own_rows_only(features, dtype):
+def test_training_and_evaluation_read_only_the_rows_given(features, dtype):
     data = data_of(features, dtype)
     results = []
     for train_data, validation_data in (
@@ -271,7 +271,7 @@ def test_final_training_improves_a_network_and_its_seed_decides_the_bits():
     assert training.evaluate(small, digits, digits.test).accuracy > 0.85
 
 
-def test_a_data_set_smaller_than_a_batch_can_be_trained_on_finally():
+def test_final_training_works_on_a_data_set_smaller_than_a_batch():
     data = random_dataset(np.random.default_rng(0), samples=60)
     one = network()
     epochs = list(training.final_training(one, data, 4, np.random.default_rng(0)))
