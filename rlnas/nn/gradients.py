@@ -128,32 +128,32 @@ def correlate(deltas, activations, stops, gradient):
         width = 1
         if row + 4 <= rows and stops[row] == stops[row + 3]:
             width = 4
-        for u in range(stops[row]):
-            x = activations[u]
+        for unit in range(stops[row]):
+            source = activations[unit]
             if width == 4:
-                d0 = deltas[row]
-                d1 = deltas[row + 1]
-                d2 = deltas[row + 2]
-                d3 = deltas[row + 3]
-                g0 = _ZERO
-                g1 = _ZERO
-                g2 = _ZERO
-                g3 = _ZERO
+                delta0 = deltas[row]
+                delta1 = deltas[row + 1]
+                delta2 = deltas[row + 2]
+                delta3 = deltas[row + 3]
+                total0 = _ZERO
+                total1 = _ZERO
+                total2 = _ZERO
+                total3 = _ZERO
                 for b in range(batch):
-                    g0 += d0[b] * x[b]
-                    g1 += d1[b] * x[b]
-                    g2 += d2[b] * x[b]
-                    g3 += d3[b] * x[b]
-                gradient[row, u] = g0
-                gradient[row + 1, u] = g1
-                gradient[row + 2, u] = g2
-                gradient[row + 3, u] = g3
+                    total0 += delta0[b] * source[b]
+                    total1 += delta1[b] * source[b]
+                    total2 += delta2[b] * source[b]
+                    total3 += delta3[b] * source[b]
+                gradient[row, unit] = total0
+                gradient[row + 1, unit] = total1
+                gradient[row + 2, unit] = total2
+                gradient[row + 3, unit] = total3
             else:
-                d = deltas[row]
-                g = _ZERO
+                delta = deltas[row]
+                total = _ZERO
                 for b in range(batch):
-                    g += d[b] * x[b]
-                gradient[row, u] = g
+                    total += delta[b] * source[b]
+                gradient[row, unit] = total
         row += width
 
 
