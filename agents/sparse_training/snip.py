@@ -20,8 +20,9 @@ def snip(
 ) -> SparseNetwork:
     """Prune a dense network at initialisation, then train the connections that are left.
 
-    Lee et al. 2019, algorithm 1. The sensitivities are measured on one batch before those of the
-    training; the connections of all layers are compared with each other. A `SparseTrainer`.
+    Lee et al. 2019, algorithm 1. The sensitivities are measured on one batch, drawn before the
+    batches of the training. The connections of all layers are compared with each other. A
+    `SparseTrainer`.
     """
     network = random_network(layer_sizes, 1.0, rng)
     stream = Batches(dataset.train, rng, hyperparameters.batch_size)

@@ -93,7 +93,7 @@ def _choose_readers(
 
     Args:
         sample: Activations and gradients of the network.
-        activations: float32 `[neurons, samples]`, of the new neurons.
+        activations: float32 `[neurons, samples]`, activations of the new neurons.
         n_readers: Number of units in later layers, all of which can be readers.
         fan_out: Number of connections out of each neuron.
 
@@ -166,7 +166,7 @@ def _add_weighted(sources, weights, activations, sums):
     Args:
         sources: int64 `[neurons, fan_in]`.
         weights: float32 `[neurons, fan_in]`.
-        activations: float32 `[units, samples]`, of the network.
+        activations: float32 `[units, samples]`, activations of the network's units.
         sums: float32 `[neurons, samples]`, added to.
     """
     for neuron in range(sources.shape[0]):

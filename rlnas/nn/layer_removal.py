@@ -159,7 +159,7 @@ def _pre_activations(index, weights, first, activations, sums):
         index: Structure of the network, a `rlnas.nn.structure.Index`.
         weights: float32 `[connections]`.
         first: Row of the first unit.
-        activations: float32 `[units, samples]`, of the network.
+        activations: float32 `[units, samples]`, activations of the network's units.
         sums: float64 `[rows, samples]`, added to, a row for each unit.
     """
     for i in range(sums.shape[0]):

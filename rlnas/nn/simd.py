@@ -46,10 +46,20 @@ def forward_row(
     bias: types.Type,
     floor: types.Type,
 ) -> Intrinsic:
-    """Set `activations[row]` to max(bias + sum of weight times source activation, floor).
+    """Compute one row of activations: max(bias + sum of weight times source activation, floor).
 
-    The sum runs over the connections from `first` to before `last`. `weights` and `columns` are
-    one-dimensional, `activations` is `[units, TILE]`, all contiguous.
+    All arrays are contiguous.
+
+    Args:
+        typing: Given by Numba.
+        weights: float32 `[connections]`.
+        columns: int32 `[connections]`, source units.
+        first: First connection of the row.
+        last: End of the row's connections.
+        activations: float32 `[units, TILE]`; row `row` is written.
+        row: The unit that is computed.
+        bias: float32, bias of the unit.
+        floor: float32, smallest activation; NaN is passed on all the same.
     """
     index = types.intp
     signature = types.void(
@@ -104,18 +114,31 @@ def backward_row(
     gate: types.Type,
     gradient: types.Type,
 ) -> Intrinsic:
-    """Gradients of one row's connections, and what the row adds to the deltas of its sources.
+    """Add the gradients of the connections into one unit, and its share in its sources' deltas.
 
-    First `deltas[row]` is set to zero where the unit's activation is at or below `gate`, which is
-    never so if one of them is NaN. Then every connection adds the product of that delta and its
-    source's activation to its `gradient`, and, from `middle` on, where the sources are hidden
-    units, its weight times the delta to theirs.
+    First, `deltas[row]` is set to zero for samples whose activation is at or below the gate. Then,
+    each connection's gradient grows by the sum over the samples of delta times source activation,
+    and the delta of each source that is a hidden unit grows by weight times delta.
 
-    `deltas` is `[rows, TILE]`, with row `r` for the unit `inputs + r`; the rest is as in
-    `forward_row`.
+    All arrays are contiguous.
+
+    Args:
+        typing: Given by Numba.
+        weights: float32 `[connections]`.
+        columns: int32 `[connections]`, source units.
+        first: First connection of the row.
+        middle: First connection of the row from a hidden unit.
+        last: End of the row's connections.
+        activations: float32 `[units, TILE]`.
+        deltas: float32 `[rows, TILE]`, d(loss)/d(pre-activation) of the unit `inputs + r` in row
+            `r`; updated.
+        row: Row of the unit.
+        inputs: Number of inputs.
+        gate: float32; a comparison with NaN leaves the delta as it is.
+        gradient: float32 `[connections]`, added to.
 
     Returns:
-        The sum of the row's delta: the gradient of its bias.
+        float32, the sum of the unit's delta, which is the gradient of its bias.
     """
     index = types.intp
     signature = types.float32(
@@ -210,11 +233,20 @@ def gather_block(
     scale: types.Type,
     activations: types.Type,
 ) -> Intrinsic:
-    """Standardise eight features of eight samples, transposed into the activations.
+    """Standardise eight features of eight samples and write them transposed.
 
     `activations[column + i, first + j]` becomes `(features[samples[first + j], column + i] - mean)
-    * scale` with the mean and scale of that feature. `features` is uint8 or float32 `[samples,
-    features]`, `activations` is `[units, TILE]`, all contiguous.
+    * scale` with the mean and scale of the feature. All arrays are contiguous.
+
+    Args:
+        typing: Given by Numba.
+        features: uint8 or float32 `[samples, features]`.
+        samples: int32 `[TILE]`, rows of `features`.
+        first: First of the eight positions in the tile.
+        column: First of the eight features.
+        mean: float32 `[features]`.
+        scale: float32 `[features]`.
+        activations: float32 `[units, TILE]`; eight numbers in each of eight rows are written.
     """
     index = types.intp
     signature = types.void(features, samples, index, index, mean, scale, activations)

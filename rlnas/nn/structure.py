@@ -75,16 +75,18 @@ def check_layer_sizes(layer_sizes: tuple[int, ...]) -> None:
     Raises:
         InputError: there are too few or too many layers or units, or a layer is empty.
     """
-    told = f"layer sizes {brief(layer_sizes)} cannot be used"
+    problem = f"layer sizes {brief(layer_sizes)} cannot be used"
     if len(layer_sizes) < 2 or min(layer_sizes) < 1:
-        raise InputError(f"{told}: expected at least inputs and outputs, each a positive integer")
+        raise InputError(
+            f"{problem}: expected at least inputs and outputs, each a positive integer"
+        )
     if len(layer_sizes) > MAX_LAYERS:
-        raise InputError(f"{told}: expected at most {MAX_LAYERS} layers")
+        raise InputError(f"{problem}: expected at most {MAX_LAYERS} layers")
     # Inputs alone take no place in a file, which can therefore claim any number of them.
     if layer_sizes[0] > MAX_FEATURES:
-        raise InputError(f"{told}: expected at most {MAX_FEATURES:,} inputs")
+        raise InputError(f"{problem}: expected at most {MAX_FEATURES:,} inputs")
     if sum(layer_sizes) > MAX_UNITS:
-        raise InputError(f"{told}: at most {MAX_UNITS} units fit")
+        raise InputError(f"{problem}: at most {MAX_UNITS} units fit")
 
 
 def check_arrays(layer_sizes: tuple[int, ...], arrays: dict[str, np.ndarray]) -> None:

@@ -141,8 +141,8 @@ def train(
         dataset: The data set that the samples are rows of.
         order: int32 `[batches, batch]`, the samples of each batch (`Batches.take`).
         hyperparameters: Settings of the optimiser; the batch size is given by `order`.
-        learning_rates: float64 `[batches]`, the learning rate of each step; by default that of
-            the hyperparameters throughout.
+        learning_rates: float64 `[batches]`, the learning rate of each step; by default the
+            learning rate of the hyperparameters in all steps.
 
     Returns:
         Mean accuracy and loss over the batches, each measured before its own step.
@@ -237,7 +237,7 @@ def final_training(
 ) -> Iterator[Evaluation]:
     """Train a network in place on the training and validation samples.
 
-    The learning rate falls along half a cosine from that of the hyperparameters to zero
+    The learning rate starts as in the hyperparameters and falls to zero along half a cosine
     (Loshchilov & Hutter 2017, eq. 5, without restarts).
 
     Args:
