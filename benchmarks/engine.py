@@ -26,7 +26,7 @@ from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.export.torch_module import to_torch
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import HYPERPARAMETERS, Batches, train
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, train
 
 SHAPES = ((784, 300, 100, 10), (784, 100, 10), (64, 32, 10), (784, 1000, 1000, 10))
 DENSITIES = (0.01, 0.02, 0.05, 0.2, 1.0)
@@ -79,7 +79,7 @@ def masked_dense(network: SparseNetwork, data: Dataset, compiled: bool = False) 
     model = torch.nn.Sequential(*modules[:-1])
     layers = modules[::2]
     optimiser = torch.optim.AdamW(
-        model.parameters(), lr=2e-3, weight_decay=HYPERPARAMETERS.weight_decay, fused=True
+        model.parameters(), lr=2e-3, weight_decay=DEFAULT_HYPERPARAMETERS.weight_decay, fused=True
     )
     draw = _batches(data)
 

@@ -1,7 +1,7 @@
 """Steps per second of the live environments, and where the time of a step goes.
 
 Run with `make bench-env`. Random legal actions; the same seeds for every number of threads. The
-kernels are the compiled loops of training, evaluation, probe and gradient scan.
+kernels are the compiled loops of training, evaluation and gradients.
 """
 
 import resource
@@ -25,14 +25,14 @@ from rlnas.nn import gradients, kernels
 KERNELS = (
     (kernels, "train"),
     (kernels, "evaluate"),
-    (kernels, "probe"),
+    (kernels, "forward_backward"),
     (gradients, "correlate"),
     (gradients, "summarize"),
 )
 PARTS = {
     "training": (design_env, "train"),
     "evaluation": (design_env, "evaluate"),
-    "probe": (design_env, "probe"),
+    "gradients": (design_env, "sample_gradients"),
     "edit": (actions, "apply"),
     "masks": (actions, "legal_actions"),
     "observation": (design_env, "observe"),

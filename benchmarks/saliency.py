@@ -19,7 +19,7 @@ from rlnas.data import datasets
 from rlnas.envs.actions import ACTIONS, ALL_LAYERS, Action
 from rlnas.envs.design_env import DesignEnv
 from rlnas.nn import edits
-from rlnas.nn.network import AVERAGE, SECOND_MOMENT, SparseNetwork
+from rlnas.nn.network import EMA, SECOND_MOMENT, SparseNetwork
 from rlnas.scoring import REFERENCE_WIDTH
 
 POWERS = (0.0, 0.5, 0.75, 1.0)
@@ -57,7 +57,7 @@ def saliency(power: float) -> Callable[[SparseNetwork], np.ndarray]:
 
     def of(network: SparseNetwork) -> np.ndarray:
         state = network.connections
-        return state[AVERAGE].astype(float) ** 2 * (state[SECOND_MOMENT] + 1e-30) ** power
+        return state[EMA].astype(float) ** 2 * (state[SECOND_MOMENT] + 1e-30) ** power
 
     return of
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlnas.nn import edits
-from rlnas.nn.gradients import Probe
+from rlnas.nn.gradients import GradientSample
 from rlnas.nn.kernels import compiled
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.rewiring import mean_fans
@@ -196,7 +196,7 @@ def legal_actions(network: SparseNetwork) -> np.ndarray:
 
 
 def apply(
-    action: Action, network: SparseNetwork, probe: Probe, rng: np.random.Generator
+    action: Action, network: SparseNetwork, probe: GradientSample, rng: np.random.Generator
 ) -> SparseNetwork:
     """The network after a legal action; the one given is not changed.
 

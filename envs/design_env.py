@@ -1,6 +1,6 @@
 """`DesignEnv`: one episode designs one network while it is being trained."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -13,14 +13,28 @@ from rlnas.data import datasets
 from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
 from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
-from rlnas.envs.validation import REWARDS, check_action, check_options, check_seed, check_under_way
+from rlnas.envs.validation import (
+    REWARDS,
+    check_action,
+    check_hyperparameters,
+    check_options,
+    check_seed,
+    check_under_way,
+)
 from rlnas.errors import InputError
 from rlnas.nn.architecture import check_architecture
 from rlnas.nn.edits import EditError
-from rlnas.nn.gradients import PROBE_SIZE, probe
+from rlnas.nn.gradients import GRADIENT_SAMPLE_SIZE, sample_gradients
 from rlnas.nn.initialization import new_network, random_network
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import HYPERPARAMETERS, Batches, check_fit, evaluate, train
+from rlnas.nn.training import (
+    DEFAULT_HYPERPARAMETERS,
+    Batches,
+    Hyperparameters,
+    check_fit,
+    evaluate,
+    train,
+)
 from rlnas.scoring import reference_weights
 from rlnas.validation import Range, check_choice, check_count, check_range
 
@@ -140,8 +154,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
       at least 25.
     * `width`, `density`: of the starting network; a number or `(low, high)`, drawn log-uniformly.
     * `network`: a starting network of your own, copied at every reset.
-    * `weight_decay`: of the training; 0.1 suits episodes of many epochs
-      (`rlnas.nn.training.LONG_DECAY`).
+    * `hyperparameters`: batch size and settings of the optimiser, an `rlnas.Hyperparameters` or a
+      dictionary with some of its fields. A weight decay of 0.1 suits episodes of many epochs.
     * `data_dir`: where IDX files are looked for.
     * `render_mode`: `"ansi"` (a text table) or `"rgb_array"` (a picture of the network).
 
@@ -161,7 +175,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         width: Range = 32,
         density: Range = 0.2,
         network: SparseNetwork | None = None,
-        weight_decay: float = HYPERPARAMETERS.weight_decay,
+        hyperparameters: Hyperparameters | Mapping[str, Any] = DEFAULT_HYPERPARAMETERS,
         data_dir: str | PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
@@ -170,7 +184,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
-        self.weight_decay, _ = check_range("weight_decay", weight_decay, low=0.0, high=1.0)
+        self.hyperparameters = check_hyperparameters(hyperparameters)
         check_choice("reward", reward, REWARDS)
         if batches_per_step is not None:
             batches_per_step = check_count("batches_per_step", batches_per_step)
@@ -221,7 +235,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             width = round(draw(self.width_range, rng))
             sizes = (self.dataset.n_features, width, self.dataset.n_classes)
             network = random_network(sizes, draw(self.density_range, rng), rng)
-        self.batches = Batches(self.dataset.train, rng)
+        self.batches = Batches(self.dataset.train, rng, self.hyperparameters.batch_size)
         self.elapsed = 0
         self.action, self.refused, self.diverged = 0, False, False
         self.now = self.before = self._train(network)
@@ -305,7 +319,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     @property
     def training_batches(self) -> int:
         """Batches of training in every step of this episode, and before the first."""
-        quarter = self.dataset.train.size // (4 * HYPERPARAMETERS.batch_size)
+        quarter = self.dataset.train.size // (4 * self.hyperparameters.batch_size)
         return self.batches_per_step or max(25, quarter)
 
     @property
@@ -322,11 +336,13 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     def _train(self, network: SparseNetwork) -> Snapshot:
         data = self.dataset
         batches = self.batches.take(self.training_batches)
-        training = train(network, data, batches, weight_decay=self.weight_decay)
+        training = train(network, data, batches, self.hyperparameters)
         validation = evaluate(network, data, data.validation)
-        size = min(PROBE_SIZE, data.train.size)
+        size = min(GRADIENT_SAMPLE_SIZE, data.train.size)
         samples = data.train[self.np_random.integers(data.train.size, size=size)]
-        return judge(network, probe(network, data, samples), training, validation, self.penalty)
+        return judge(
+            network, sample_gradients(network, data, samples), training, validation, self.penalty
+        )
 
     def _observation(self) -> np.ndarray:
         progress = self.elapsed / self.episode_steps

@@ -12,8 +12,8 @@ import numpy as np
 
 from rlnas.data.datasets import Dataset
 from rlnas.envs.actions import ACTIONS, MAX_DEPTH, OPERATIONS
-from rlnas.nn.gradients import Probe
-from rlnas.nn.network import AVERAGE, SparseNetwork
+from rlnas.nn.gradients import GradientSample
+from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.nn.training import Evaluation
 from rlnas.scoring import reference_weights, score
 
@@ -31,7 +31,7 @@ class Snapshot:
     """
 
     network: SparseNetwork
-    probe: Probe
+    probe: GradientSample
     training: Evaluation
     validation: Evaluation
     score: float
@@ -159,7 +159,7 @@ def _observe_layers(now: Snapshot) -> list[list[float]]:
     network, probe = now.network, now.probe
     samples = probe.activations.shape[1]
     inactive, active, firing, dead = (sums.tolist() for sums in probe.summary(network))
-    sizes = np.abs(network.connections[AVERAGE])
+    sizes = np.abs(network.connections[EMA])
     layers, end = [], 0
     for layer, width in enumerate(network.layer_sizes[1:], start=1):
         count = network.connections_into[layer]
@@ -207,7 +207,7 @@ def _magnify(change: float) -> float:
 
 def judge(
     network: SparseNetwork,
-    probe: Probe,
+    probe: GradientSample,
     training: Evaluation,
     validation: Evaluation,
     penalty: float,

@@ -1,13 +1,16 @@
 """Checks of what users give environments: what is wrong, what was expected."""
 
-from collections.abc import Collection, Sized
+from collections.abc import Collection, Mapping, Sized
+from dataclasses import fields
 from operator import index
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from rlnas.errors import InputError
+from rlnas.nn.training import Hyperparameters
 from rlnas.validation import check_choice, check_count, is_whole, whole
 
 REWARDS = ("difference", "score")
@@ -21,6 +24,23 @@ def check_seed(seed: Any) -> int | None:
         InputError: it is no whole number from 0.
     """
     return None if seed is None else whole("seed", seed)
+
+
+def check_hyperparameters(value: Hyperparameters | Mapping[str, Any]) -> Hyperparameters:
+    """The hyperparameters, also from a mapping with some of their fields, as JSON keeps them.
+
+    Raises:
+        InputError: it is neither, a field is unknown, or a value is out of range.
+    """
+    if isinstance(value, Hyperparameters):
+        return value
+    known = [field.name for field in fields(Hyperparameters)]
+    if not isinstance(value, Mapping) or not set(value) <= set(known):
+        raise InputError(
+            f"hyperparameters {brief(value)} cannot be used: expected a Hyperparameters, or a "
+            f"dictionary with some of {', '.join(known)}"
+        )
+    return Hyperparameters(**value)
 
 
 def check_action(action: Any, n_actions: int) -> int:

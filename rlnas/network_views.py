@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rlnas.nn.network import AVERAGE, SparseNetwork
+from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.plots import figure, pixels
 
 if TYPE_CHECKING:  # matplotlib is slow to import, and only plotting needs it
@@ -59,7 +59,7 @@ def draw_network(network: SparseNetwork, axes: "Axes") -> None:
     place = np.arange(network.n_units) - network.starts[depth]
     x = depth.astype(float)
     y = -(place + 0.5) / sizes[depth]
-    weights = network.connections[AVERAGE]
+    weights = network.connections[EMA]
     strength = np.abs(weights)
     shown = np.argsort(-strength, kind="stable")[:MOST_LINES][::-1]
     ends = np.stack([network.indices[shown], network.targets[shown]], axis=1)
@@ -91,7 +91,7 @@ def input_strength(network: SparseNetwork) -> np.ndarray:
     from_input = network.indices < network.n_inputs
     return np.bincount(
         network.indices[from_input],
-        np.abs(network.connections[AVERAGE, from_input]),
+        np.abs(network.connections[EMA, from_input]),
         minlength=network.n_inputs,
     )
 

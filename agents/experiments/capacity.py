@@ -24,7 +24,7 @@ from rlnas.jobs import Call, own_folder, run_all
 from rlnas.markdown import markdown_table
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
-from rlnas.nn.training import HYPERPARAMETERS
+from rlnas.nn.training import LONG_TRAINING
 from rlnas.validation import check_count
 
 WIDTHS = (4, 8, 16, 32, 64, 128, 256)
@@ -120,7 +120,7 @@ def _train(
     data = datasets.load_unchanged(source, content, data_dir)
     rng = np.random.default_rng(seed)
     network = new_network(architecture, data.n_features, data.n_classes, rng)
-    per_epoch = (data.train.size + data.validation.size) // HYPERPARAMETERS.batch_size
+    per_epoch = (data.train.size + data.validation.size) // LONG_TRAINING.batch_size
     epochs = max(FINAL_EPOCHS, MIN_BATCHES // max(1, per_epoch))
     test = train_and_test(network, data, seed, epochs=epochs)
     return {

@@ -11,20 +11,21 @@ import torch
 from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.design import finished, train_and_test
 from rlnas.agents.experiments.compare import CONTROLLER
-from rlnas.agents.experiments.transfer import SCHEDULES, with_at_least
+from rlnas.agents.experiments.transfer import with_at_least
 from rlnas.agents.policies.environments import THOROUGH, episode_settings, thorough_env
 from rlnas.agents.policies.policy import fingerprint, load_policy
+from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
 from rlnas.data import datasets
 from rlnas.designs.saved import save_design
 from rlnas.errors import InputError
 from rlnas.files import json_schema
 from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import LONG_DECAY
+from rlnas.nn.training import LONG_TRAINING
 from rlnas.validation import check_count
 
 RIVALS: dict[str, Callable[..., SparseNetwork]] = {
-    name: partial(SCHEDULES[name], weight_decay=LONG_DECAY)
+    name: partial(SPARSE_TRAINERS[name], hyperparameters=LONG_TRAINING)
     for name in ("magnitude_pruning", "saliency_pruning", "rigl")
 }
 """Fixed schedules that end with the weights that the controller chose."""

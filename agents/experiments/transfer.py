@@ -14,11 +14,7 @@ from rlnas.agents.experiments.compare import CONTROLLER
 from rlnas.agents.policies.environments import env_like, episode_settings
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
-from rlnas.agents.sparse_training.dense import dense_training
-from rlnas.agents.sparse_training.magnitude_pruning import magnitude_pruning
-from rlnas.agents.sparse_training.rigl import rigl
-from rlnas.agents.sparse_training.snip import snip
-from rlnas.agents.sparse_training.sparse_evolutionary_training import sparse_evolutionary_training
+from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
 from rlnas.data import datasets, synthetic
 from rlnas.data.datasets import Dataset
 from rlnas.envs.actions import NO_OP
@@ -26,25 +22,14 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
 from rlnas.files.json_schema import NUMBER, SHARE, WHOLE, record
 from rlnas.jobs import Call, own_folder, run_all
-from rlnas.nn import edits
 from rlnas.nn.edits import EditError
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate
 from rlnas.scoring import REFERENCE_WIDTH, reference_weights, score
 from rlnas.validation import check_count
 
-SCHEDULES: dict[str, Callable[..., SparseNetwork]] = {
-    "magnitude_pruning": magnitude_pruning,
-    "saliency_pruning": partial(magnitude_pruning, saliency=edits.saliency),
-    "rigl": rigl,
-    "set": sparse_evolutionary_training,
-    "snip": snip,
-    "dense": dense_training,
-}
-"""Fixed schedules; all but the dense one end with the weights that the controller chose."""
-
 NO_EDITS = "no_edits"
-FIXED = (CONTROLLER, NO_EDITS, *SCHEDULES)
+FIXED = (CONTROLLER, NO_EDITS, *SPARSE_TRAINERS)
 """Methods that are always there."""
 
 _DESIGN = record(
@@ -144,7 +129,7 @@ def _design(
 def design_once(
     env: DesignEnv, seed: int, policies: dict[str, Policy]
 ) -> dict[str, dict[str, float]]:
-    """One design by each policy and by each of `SCHEDULES`, after the same training batches.
+    """One design by each policy and by each of `SPARSE_TRAINERS`, after the same training batches.
 
     Args:
         env: the task, of one data set and one penalty.
@@ -164,7 +149,7 @@ def design_once(
     data, batches = env.dataset, (env.episode_steps + 1) * env.training_batches
     sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
     count = min(next(iter(networks.values())).active_weights, env.reference)  # dense, at most
-    for name, train in SCHEDULES.items():
+    for name, train in SPARSE_TRAINERS.items():
         networks[name] = with_at_least(count, partial(train, sizes), data, batches, seed)
     return {name: judge(network, data, env.penalty) for name, network in networks.items()}
 

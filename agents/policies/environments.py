@@ -16,7 +16,7 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
 from rlnas.files import json_schema
 from rlnas.files.json_files import read_json
-from rlnas.nn.training import HYPERPARAMETERS, LONG_DECAY
+from rlnas.nn.training import LONG_TRAINING
 
 DATA = "data"
 """Key of `config.json`: where the data come from. Everything else there is a setting."""
@@ -50,7 +50,12 @@ _EPISODES = {
     "additionalProperties": True,
 }
 
-THOROUGH = {"episode_steps": 40, "width": 300, "density": 1.0, "weight_decay": LONG_DECAY}
+THOROUGH: dict[str, Any] = {
+    "episode_steps": 40,
+    "width": 300,
+    "density": 1.0,
+    "hyperparameters": LONG_TRAINING,
+}
 """Arguments of episodes in which designs get better than in those that policies are trained in."""
 
 MIN_BATCHES = 100
@@ -199,7 +204,7 @@ def thorough_env(
     A policy that has learned in short episodes from small networks also works in these.
     """
     env = env_like(run, dataset, penalty, data_dir, middle=True, **THOROUGH)
-    epoch = env.dataset.train.size // HYPERPARAMETERS.batch_size
+    epoch = env.dataset.train.size // env.hyperparameters.batch_size
     env.batches_per_step = max(MIN_BATCHES, epoch)
     return env
 

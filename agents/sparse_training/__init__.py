@@ -1,1 +1,1 @@
-"""Sparse training at a given number of weights: the rivals of a design."""
+"""Sparse trainings: from scratch to a given number of weights, what designs are compared with."""

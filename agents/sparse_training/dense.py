@@ -1,11 +1,11 @@
-"""Dense training: the upper bound that sparse training is compared with."""
+"""Dense training: the upper bound that sparse trainings are compared with."""
 
 import numpy as np
 
 from rlnas.data.datasets import Dataset
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import Batches, train
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, Hyperparameters, train
 
 
 def dense_training(
@@ -14,20 +14,13 @@ def dense_training(
     dataset: Dataset,
     batches: int,
     rng: np.random.Generator,
+    hyperparameters: Hyperparameters = DEFAULT_HYPERPARAMETERS,
 ) -> SparseNetwork:
-    """Train a network in which consecutive layers are fully connected.
+    """Train a network whose consecutive layers are fully connected.
 
-    Args:
-        layer_sizes: number of inputs, hidden units per layer, outputs.
-        active_weights: ignored, every connection stays; the signature is that of the schedules
-            which end with so many.
-        dataset: its validation and test samples are not read.
-        batches: of training.
-        rng: source of randomness.
-
-    Raises:
-        InputError: there is no batch, or the layer sizes cannot be used or do not fit the data set.
+    A `SparseTrainer`, except that `active_weights` is ignored: every connection stays.
     """
     network = random_network(layer_sizes, 1.0, rng)
-    train(network, dataset, Batches(dataset.train, rng).take(batches))
+    order = Batches(dataset.train, rng, hyperparameters.batch_size).take(batches)
+    train(network, dataset, order, hyperparameters)
     return network

@@ -2,14 +2,19 @@
 
 import numpy as np
 
-from rlnas.agents.sparse_training.magnitude_pruning import moments
-from rlnas.agents.sparse_training.sparse_evolutionary_training import erdos_renyi, inactive_pairs
+from rlnas.agents.sparse_training.erdos_renyi import erdos_renyi, inactive_pairs
+from rlnas.agents.sparse_training.schedule import update_steps
 from rlnas.data.datasets import Dataset
 from rlnas.errors import EditError
-from rlnas.nn.gradients import probe
+from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.rewiring import largest, prune_dead_units, with_connections, with_only
-from rlnas.nn.training import HYPERPARAMETERS, Batches, train
+from rlnas.nn.training import (
+    DEFAULT_HYPERPARAMETERS,
+    Batches,
+    Hyperparameters,
+    train,
+)
 from rlnas.validation import whole
 
 ALPHA = 0.3
@@ -22,52 +27,39 @@ def rigl(
     dataset: Dataset,
     batches: int,
     rng: np.random.Generator,
-    weight_decay: float = HYPERPARAMETERS.weight_decay,
+    hyperparameters: Hyperparameters = DEFAULT_HYPERPARAMETERS,
 ) -> SparseNetwork:
-    """Train a random sparse network, rewiring it at each of `moments` where its gradient points.
+    """Train a random sparse network and rewire it by its gradient at each of the `update_steps`.
 
-    Evci et al. 2020, algorithm 1: at such a moment the batch is spent on the gradient of all
-    possible connections, not on a step. Dead units are swept, and as many connections as they had
-    grow where the gradient is largest.
-
-    Args:
-        layer_sizes: number of inputs, hidden units per layer, outputs.
-        active_weights: that the network has all the time.
-        dataset: its validation and test samples are not read.
-        batches: of training.
-        rng: source of randomness.
-        weight_decay: see `rlnas.nn.training.LONG_DECAY`.
-
-    Returns:
-        The trained network; hidden units that were left without a way in or out are gone.
-
-    Raises:
-        InputError: there is no batch, the layer sizes cannot be used or do not fit the data set,
-            or the layers have no such number of connections.
-        EditError: no network with so few connections was found.
+    Evci et al. 2020, algorithm 1: the batch of an update step is used for the gradient of all
+    possible connections instead of an optimiser step. The connections of units that die are
+    replaced by those with the largest gradient. A `SparseTrainer`.
     """
     batches, active_weights = whole("batches", batches), whole("active weights", active_weights)
     network = erdos_renyi(layer_sizes, active_weights, rng)
-    order = Batches(dataset.train, rng).take(batches)
-    updates = moments(batches)
+    order = Batches(dataset.train, rng, hyperparameters.batch_size).take(batches)
+    updates = update_steps(batches)
     first, *rest = np.split(order, updates)
-    train(network, dataset, first, weight_decay=weight_decay)
-    for moment, part in zip(updates, rest, strict=True):
-        gradients = probe(network, dataset, part[0]).gradients
-        network = rewire(network, gradients, drop_fraction(moment, updates.stop))
+    train(network, dataset, first, hyperparameters)
+    for step, part in zip(updates, rest, strict=True):
+        gradients = sample_gradients(network, dataset, part[0]).gradients
+        network = rewire(network, gradients, drop_fraction(step, updates.stop))
         missing = active_weights - network.active_weights
         if missing:
-            network = grow(network, probe(network, dataset, part[0]).gradients, missing)
-        train(network, dataset, part[1:], weight_decay=weight_decay)
+            gradients = sample_gradients(network, dataset, part[0]).gradients
+            network = grow(network, gradients, missing)
+        train(network, dataset, part[1:], hyperparameters)
     return network
 
 
 def drop_fraction(batch: int, end: int) -> float:
-    """Share of the weights that is replaced: half a cosine from `ALPHA` to zero; section 3(2).
+    """Share of the weights that is replaced, falling from `ALPHA` to zero along half a cosine.
+
+    Evci et al. 2020, section 3(2).
 
     Args:
-        batch: number of the batch.
-        end: batch from which nothing is replaced.
+        batch: Number of batches before the update.
+        end: Number of batches after which nothing is replaced any more.
     """
     return ALPHA / 2 * (1 + np.cos(np.pi * batch / end))
 
@@ -75,14 +67,14 @@ def drop_fraction(batch: int, end: int) -> float:
 def rewire(network: SparseNetwork, gradients: np.ndarray, fraction: float) -> SparseNetwork:
     """In each layer, drop the smallest weights and grow as many where the gradient is largest.
 
-    Evci et al. 2020, section 3(3) and (4). What was just dropped may grow again, and then goes on
-    as if nothing had happened; other new connections start at weight 0. Dead units are swept, so
-    that fewer connections may come out.
+    Evci et al. 2020, section 3(3) and (4). A connection that was just dropped may grow again, and
+    then keeps its weight and its moments; other new connections start at weight 0. Dead units are
+    removed, so that the result may have fewer connections than the network.
 
     Args:
-        network: the network; it is not changed.
-        gradients: float32 `[rows, units]`, see `rlnas.nn.gradients.Probe`.
-        fraction: of each layer's connections that are dropped, rounded down.
+        network: The network; it is not changed.
+        gradients: float32 `[rows, units]`, see `rlnas.nn.gradients.GradientSample`.
+        fraction: Share of each layer's connections to drop; their number is rounded down.
     """
     rows, sources = network.targets - network.n_inputs, network.indices
     keep = np.ones(rows.size, bool)
@@ -95,8 +87,8 @@ def rewire(network: SparseNetwork, gradients: np.ndarray, fraction: float) -> Sp
         keep[dropped] = False
         free[rows[dropped], sources[dropped]] = True
         block = slice(*(network.starts[layer : layer + 2] - network.n_inputs))
-        wish = np.where(free[block], np.abs(gradients[block]), -1)
-        grown[block].reshape(-1)[largest(wish.ravel(), dropped.size)] = True
+        scores = np.where(free[block], np.abs(gradients[block]), -1)
+        grown[block].reshape(-1)[largest(scores.ravel(), dropped.size)] = True
     keep |= grown[rows, sources]
     grown[rows, sources] = False
     new_rows, new_sources = np.nonzero(grown)
@@ -105,19 +97,21 @@ def rewire(network: SparseNetwork, gradients: np.ndarray, fraction: float) -> Sp
 
 
 def grow(network: SparseNetwork, gradients: np.ndarray, count: int) -> SparseNetwork:
-    """Add the inactive connections between consecutive layers with the largest gradient. Exact.
+    """Add the inactive connections with the largest gradient between consecutive layers.
+
+    They start at weight 0, so that the outputs stay the same.
 
     Args:
-        network: the network; it is not changed.
-        gradients: float32 `[rows, units]`, see `rlnas.nn.gradients.Probe`.
-        count: how many.
+        network: The network; it is not changed.
+        gradients: float32 `[rows, units]`, see `rlnas.nn.gradients.GradientSample`.
+        count: Number of connections to add.
 
     Raises:
-        EditError: there are not as many inactive pairs.
+        EditError: there are fewer inactive pairs of units.
     """
     free = inactive_pairs(network)
     if np.count_nonzero(free) < count:
-        raise EditError(f"no room for {count} connections: units died that had had them")
+        raise EditError(f"no room for {count} connections: units that had them died")
     chosen = largest(np.where(free, np.abs(gradients), -1).ravel(), count)
     rows, sources = np.divmod(chosen, network.n_units)
     return with_connections(network, rows + network.n_inputs, sources)

@@ -1,13 +1,13 @@
-"""SNIP: prune once, before training, by connection sensitivity (Lee et al. 2019)."""
+"""SNIP: prune once, before training, by connection sensitivity."""
 
 import numpy as np
 
-from rlnas.agents.sparse_training.magnitude_pruning import prune
+from rlnas.agents.sparse_training.pruning import prune
 from rlnas.data.datasets import Dataset
-from rlnas.nn.gradients import probe
 from rlnas.nn.initialization import random_network
-from rlnas.nn.network import VALUE, SparseNetwork
-from rlnas.nn.training import Batches, check_fit, train
+from rlnas.nn.network import SparseNetwork
+from rlnas.nn.proxies import connection_sensitivity
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, Hyperparameters, train
 
 
 def snip(
@@ -16,47 +16,18 @@ def snip(
     dataset: Dataset,
     batches: int,
     rng: np.random.Generator,
+    hyperparameters: Hyperparameters = DEFAULT_HYPERPARAMETERS,
 ) -> SparseNetwork:
-    """Prune a dense network at initialisation, then train what is left.
+    """Prune a dense network at initialisation, then train the connections that are left.
 
-    Lee et al. 2019, algorithm 1, on one batch, before those of the training; the connections of
-    all layers compete.
-
-    Args:
-        layer_sizes: number of inputs, hidden units per layer, outputs.
-        active_weights: that the network is trained with.
-        dataset: its validation and test samples are not read.
-        batches: of training.
-        rng: source of randomness.
-
-    Returns:
-        The trained network; hidden units that were left without a way in or out are gone.
-
-    Raises:
-        InputError: there is no batch, the layer sizes cannot be used or do not fit the data set,
-            or the layers have no such number of connections.
-        EditError: no network with so few connections was found.
+    Lee et al. 2019, algorithm 1. The sensitivities are measured on one batch, drawn before the
+    batches of the training. The connections of all layers are compared with each other. A
+    `SparseTrainer`.
     """
     network = random_network(layer_sizes, 1.0, rng)
-    stream = Batches(dataset.train, rng)
-    saliency = sensitivity(network, dataset, stream.take(1)[0])
-    network = prune(network, saliency, active_weights)
-    train(network, dataset, stream.take(batches))
+    stream = Batches(dataset.train, rng, hyperparameters.batch_size)
+    sensitivity = connection_sensitivity(network, dataset, stream.take(1)[0])
+    # In float32, the precision of the gradients: what differs by less counts as equal.
+    network = prune(network, sensitivity.astype(np.float32), active_weights)
+    train(network, dataset, stream.take(batches), hyperparameters)
     return network
-
-
-def sensitivity(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> np.ndarray:
-    """float32 `[connections]`: |gradient * weight| of each; Lee et al. 2019, section 4.1.
-
-    Args:
-        network: usually at initialisation.
-        dataset: where the samples are.
-        samples: int32 `[n]`, rows of the data set.
-
-    Raises:
-        InputError: the network does not fit the data set.
-    """
-    check_fit(network, dataset)
-    gradients = probe(network, dataset, samples).gradients
-    active = gradients[network.targets - network.n_inputs, network.indices]
-    return np.abs(active * network.connections[VALUE])

@@ -7,14 +7,15 @@ NaN, all logits are NaN.
 """
 
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 import numpy as np
 
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.errors import EditError, InputError
-from rlnas.nn.network import AVERAGE, SparseNetwork
+from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, with_only
+from rlnas.nn.scipy_forward import forward
 
 FARTHEST = 1e16
 """Largest absolute standardized input, ten times what a data set may contain."""
@@ -106,20 +107,8 @@ class Inference:
         return logits
 
     def _units(self, inputs: np.ndarray, weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
-        """Values of all units `[units, samples]` for standardized inputs `[inputs, samples]`."""
-        from scipy.sparse import csr_array
-
-        units, first = inputs, self.layer_sizes[0]
-        for start, stop in pairwise(self.starts[1:]):
-            rows = slice(start - first, stop - first)
-            bounds = self.indptr[start - first : stop - first + 1]
-            own = slice(bounds[0], bounds[-1])
-            shape = (stop - start, start)
-            layer = csr_array((weights[own], self.indices[own], bounds - bounds[0]), shape)
-            sums = layer @ units + biases[rows, None]
-            last = stop == self.starts[-1]
-            units = np.vstack([units, sums if last else np.maximum(sums, 0)])
-        return units
+        """All units `[units, samples]` for standardised inputs `[inputs, samples]`."""
+        return forward(self.layer_sizes, self.indptr, self.indices, weights, biases, inputs)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All numbers as arrays, by attribute; single numbers have shape `[1]`."""
@@ -156,7 +145,7 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
             "classes: give those of the data that it was trained on"
         )
     try:
-        network = prune_dead_units(with_only(network, network.connections[AVERAGE] != 0))
+        network = prune_dead_units(with_only(network, network.connections[EMA] != 0))
     except EditError as error:
         raise InputError(f"nothing to export: {error}, its outputs are constant") from error
     inputs = np.flatnonzero(network.fan_out[: network.n_inputs]).astype(np.int32)
@@ -173,8 +162,8 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         layer_sizes=(inputs.size, *network.layer_sizes[1:]),
         indptr=network.indptr,
         indices=place[network.indices].astype(np.int32),
-        weights=network.connections[AVERAGE],
-        biases=network.units[AVERAGE],
+        weights=network.connections[EMA],
+        biases=network.units[EMA],
         class_names=preprocessing.class_names,
     )
     if not inference.limit >= _NEAREST:  # also when it is NaN

@@ -11,7 +11,7 @@ import torch
 from rlnas.errors import EditError, InputError
 from rlnas.export.inference import Inference
 from rlnas.files.atomic import replace_file
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork, from_coordinates
+from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_coordinates
 from rlnas.nn.rewiring import prune_dead_units
 
 
@@ -47,7 +47,7 @@ def to_torch(network: SparseNetwork, averaged: bool = True) -> DenselyConnected:
         network: The network.
         averaged: Whether to use the exponential average of the parameters, not their last values.
     """
-    state = AVERAGE if averaged else VALUE
+    state = EMA if averaged else VALUE
     return _module(
         network.layer_sizes,
         network.targets,
@@ -162,7 +162,7 @@ def from_torch(module: torch.nn.Sequential) -> SparseNetwork:
     values = np.concatenate([weight[weight != 0] for weight in weights])
     connections = np.zeros((4, values.size), np.float32)
     units = np.zeros((4, starts[-1] - sizes[0]), np.float32)
-    connections[[VALUE, AVERAGE]], units[[VALUE, AVERAGE]] = values, np.concatenate(biases)
+    connections[[VALUE, EMA]], units[[VALUE, EMA]] = values, np.concatenate(biases)
     network = from_coordinates(
         sizes,
         np.concatenate([rows + start for rows, start in zip(targets, starts[1:], strict=False)]),

@@ -8,7 +8,7 @@ from rlnas.errors import InputError
 from rlnas.validation import is_whole
 
 Architecture = tuple[tuple[int, float], ...]
-"""`(width, density)` of each hidden layer from the input side; `()` is a linear classifier.
+"""`(width, density)` of each hidden layer, from the input side; `()` is a linear classifier.
 
 The density of a hidden layer is the share of active weights between it and the layer before; the
 output layer is dense.
@@ -18,15 +18,15 @@ output layer is dense.
 def check_architecture(
     architecture: Iterable[Iterable[float]], max_depth: int, max_width: int
 ) -> Architecture:
-    """The architecture, as tuples.
+    """Check an architecture and return it as tuples of plain numbers.
 
     Args:
         architecture: `(width, density)` of each hidden layer, as tuples or lists.
-        max_depth: hidden layers it may have.
-        max_width: neurons a hidden layer may have.
+        max_depth: Largest number of hidden layers.
+        max_width: Largest number of neurons in a hidden layer.
 
     Raises:
-        InputError: it has too many layers, or a width or density is out of range.
+        InputError: there are too many layers, or a width or density is out of range.
     """
     try:
         layers = tuple((width, density) for width, density in architecture)
@@ -49,9 +49,13 @@ def check_architecture(
 
 
 def layers_of(info: Mapping[str, Any]) -> dict[str, list]:
-    """`layer_sizes` and `layer_densities` of the layers a network has, from the info of a step.
+    """`layer_sizes` and `layer_densities` of a network, from the info of a step.
 
-    The info has a place for every layer that a network may have; size 0 says that it has none.
+    The info has one entry for every layer that a network can have; layers that the network does not
+    have are 0 there, and are left out here.
+
+    Args:
+        info: Info of a step, with the entries `layer_sizes` and `layer_densities`.
     """
     sizes, densities = info["layer_sizes"], info["layer_densities"]
     return {

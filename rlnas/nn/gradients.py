@@ -1,4 +1,4 @@
-"""`Probe`: what a network does on a few training samples, and what its gradient asks for."""
+"""`GradientSample`: activations of a network and gradients of all connections on some samples."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,28 +13,29 @@ from rlnas.nn.kernels import compiled
 from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.training import raw_samples, scratch
 
-PROBE_SIZE = 256
+GRADIENT_SAMPLE_SIZE = 256
 
 _ZERO = np.float32(0)
 
 
 class LayerSummary(NamedTuple):
-    """Sums over each layer; the entries of the inputs are zero."""
+    """Statistics of each layer; the entries of the input layer are zero."""
 
-    inactive: np.ndarray  # float64 [layers], largest gradient of a connection that is missing
-    active: np.ndarray  # float64 [layers], sum of the squared gradients of those that are there
-    firing: np.ndarray  # int64 [layers], how often an activation is positive
-    dead: np.ndarray  # int64 [layers], units whose activation never is
+    inactive: np.ndarray  # float64 [layers], largest gradient magnitude of an inactive connection
+    active: np.ndarray  # float64 [layers], sum of the squared gradients of active connections
+    firing: np.ndarray  # int64 [layers], number of positive activations
+    dead: np.ndarray  # int64 [layers], number of units without a positive activation
 
 
 @dataclass(frozen=True, eq=False)
-class Probe:
-    """Activations and gradients of one network on some samples, at its last weights.
+class GradientSample:
+    """Activations and gradients of a network on some samples, at its last weights.
 
     Attributes:
-        activations: float32 `[units, samples]`.
-        deltas: float32 `[rows, samples]`, d(mean loss)/d(pre-activation).
-        stops: int32 `[rows]`, the number of units earlier than each row's layer.
+        activations: float32 `[units, samples]`, activation of every unit.
+        deltas: float32 `[rows, samples]`, d(mean loss)/d(pre-activation) of every hidden and
+            output unit.
+        stops: int32 `[rows]`, number of units in the layers before the layer of each row.
     """
 
     activations: np.ndarray
@@ -45,17 +46,20 @@ class Probe:
     def gradients(self) -> np.ndarray:
         """float32 `[rows, units]`: d(mean loss)/d(weight) of every possible connection.
 
-        Entries that no connection may have (same or later layer) are zero.
+        The entries of sources in the same or a later layer, which no connection can have, are zero.
         """
         gradients = np.zeros((self.deltas.shape[0], self.activations.shape[0]), np.float32)
         correlate(self.deltas, self.activations, self.stops, gradients)
         return gradients
 
     def summary(self, network: SparseNetwork) -> LayerSummary:
-        """What the probed network's gradients ask for and its units do, layer by layer.
+        """Statistics of the gradients and activations of each layer.
+
+        Args:
+            network: The network that was sampled.
 
         Raises:
-            InputError: the probe is of another network.
+            InputError: another network was sampled.
         """
         self.check_fit(network)
         layers = len(network.layer_sizes)
@@ -64,12 +68,13 @@ class Probe:
         return sums
 
     def check_fit(self, network: SparseNetwork) -> None:
-        """Raise `InputError` unless the probe has the units of the network."""
+        """Raise `InputError` unless the sample has as many units as the network."""
         units, rows = self.activations.shape[0], self.deltas.shape[0]
         if (units, rows) != (network.n_units, network.units.shape[1]):
             raise InputError(
-                f"the probe is of a network with {units} units, {rows} of them not inputs, but the "
-                f"network has {network.n_units} and {network.units.shape[1]}: probe this network"
+                f"the gradient sample is of a network with {units} units, {rows} of them not "
+                f"inputs, but the network has {network.n_units} and {network.units.shape[1]}: "
+                "expected one of this network, see sample_gradients"
             )
 
     @cached_property
@@ -78,17 +83,19 @@ class Probe:
         return self.activations.mean(axis=1)
 
 
-def probe(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> Probe:
+def sample_gradients(
+    network: SparseNetwork, dataset: Dataset, samples: np.ndarray
+) -> GradientSample:
     """Run the network forward and backward on some samples, without training it.
 
     Args:
-        network: the network.
-        dataset: where the samples are.
+        network: The network.
+        dataset: The data set that the samples are rows of.
         samples: int32 `[n]`, rows of the data set.
     """
     activations = kernels.aligned(network.n_units, samples.size)
     deltas = kernels.aligned(network.units.shape[1], samples.size)
-    kernels.probe(
+    kernels.forward_backward(
         raw_samples(dataset),
         samples,
         network.full_index,
@@ -99,22 +106,21 @@ def probe(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> Prob
         deltas,
     )
     stops = network.starts[network.unit_layers[network.n_inputs :]].astype(np.int32)
-    return Probe(activations, deltas, stops)
+    return GradientSample(activations, deltas, stops)
 
 
 @compiled
 def correlate(deltas, activations, stops, gradient):
-    """Mean product of every delta with every earlier activation: the gradient of all connections.
+    """Gradient of every possible connection: sum of delta times activation over the samples.
 
-    A connection that does not exist has the gradient it would have at weight zero; growing asks
-    for the largest (Evci et al. 2020, RigL).
+    An inactive connection has the gradient that it would have at weight zero (Evci et al. 2020,
+    RigL).
 
     Args:
-        deltas: float32 `[rows, samples]`.
-        activations: float32 `[units, samples]`.
-        stops: int32 `[rows]`, the number of units earlier than each row's layer; equal within a
-            layer.
-        gradient: float32 `[rows, units]`; entries left of the stop are written.
+        deltas: float32 `[rows, samples]`, d(mean loss)/d(pre-activation).
+        activations: float32 `[units, samples]`, activation of every unit.
+        stops: int32 `[rows]`, number of units in the layers before the layer of each row.
+        gradient: float32 `[rows, units]`; in each row, the entries before the stop are written.
     """
     rows, batch = deltas.shape
     row = 0
@@ -122,49 +128,50 @@ def correlate(deltas, activations, stops, gradient):
         width = 1
         if row + 4 <= rows and stops[row] == stops[row + 3]:
             width = 4
-        for u in range(stops[row]):
-            x = activations[u]
+        for unit in range(stops[row]):
+            source = activations[unit]
             if width == 4:
-                d0 = deltas[row]
-                d1 = deltas[row + 1]
-                d2 = deltas[row + 2]
-                d3 = deltas[row + 3]
-                g0 = _ZERO
-                g1 = _ZERO
-                g2 = _ZERO
-                g3 = _ZERO
+                delta0 = deltas[row]
+                delta1 = deltas[row + 1]
+                delta2 = deltas[row + 2]
+                delta3 = deltas[row + 3]
+                total0 = _ZERO
+                total1 = _ZERO
+                total2 = _ZERO
+                total3 = _ZERO
                 for b in range(batch):
-                    g0 += d0[b] * x[b]
-                    g1 += d1[b] * x[b]
-                    g2 += d2[b] * x[b]
-                    g3 += d3[b] * x[b]
-                gradient[row, u] = g0
-                gradient[row + 1, u] = g1
-                gradient[row + 2, u] = g2
-                gradient[row + 3, u] = g3
+                    total0 += delta0[b] * source[b]
+                    total1 += delta1[b] * source[b]
+                    total2 += delta2[b] * source[b]
+                    total3 += delta3[b] * source[b]
+                gradient[row, unit] = total0
+                gradient[row + 1, unit] = total1
+                gradient[row + 2, unit] = total2
+                gradient[row + 3, unit] = total3
             else:
-                d = deltas[row]
-                g = _ZERO
+                delta = deltas[row]
+                total = _ZERO
                 for b in range(batch):
-                    g += d[b] * x[b]
-                gradient[row, u] = g
+                    total += delta[b] * source[b]
+                gradient[row, unit] = total
         row += width
 
 
 @compiled
 def summarize(gradient, activations, starts, index, inactive, active, firing, dead):
-    """Sum up, layer by layer, what the gradients ask for and what the units do.
+    """Compute the statistics of each layer but the inputs; see `LayerSummary`.
 
     Args:
         gradient: float32 `[rows, units]`, from `correlate`.
-        activations: float32 `[units, samples]`.
+        activations: float32 `[units, samples]`, activation of every unit.
         starts: int64 `[layers + 1]`, as in `rlnas.nn.network.SparseNetwork`.
-        index: a `rlnas.nn.network.Index`.
-        inactive: float64 `[layers]`, receives the largest gradient magnitude of a connection into
-            the layer that does not exist, or 0.
-        active: float64 `[layers]`, receives the sum of the squared gradients of those that do.
-        firing: int64 `[layers]`, receives how often an activation is positive.
-        dead: int64 `[layers]`, receives the number of units whose activation never is.
+        index: Structure of the network, a `rlnas.nn.structure.Index`.
+        inactive: float64 `[layers]`, receives the largest gradient magnitude of an inactive
+            connection into the layer, or 0.
+        active: float64 `[layers]`, receives the sum of the squared gradients of the active
+            connections into the layer.
+        firing: int64 `[layers]`, receives the number of positive activations.
+        dead: int64 `[layers]`, receives the number of units without a positive activation.
     """
     for layer in range(1, starts.size - 1):
         most = _ZERO

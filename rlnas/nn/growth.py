@@ -1,10 +1,8 @@
-"""Growing neurons where the gradient asks for them: the incoming and the outgoing connections."""
-
-from collections.abc import Sequence
+"""Growing neurons: choosing their incoming and outgoing connections by the gradient."""
 
 import numpy as np
 
-from rlnas.nn.gradients import Probe
+from rlnas.nn.gradients import GradientSample
 from rlnas.nn.jit import compile_loops
 from rlnas.nn.network import SparseNetwork, from_coordinates
 from rlnas.nn.rewiring import BOTH
@@ -14,121 +12,167 @@ _SORTED_AT_ONCE = 2**18  # values, whose indices take 2 MB while they are being 
 
 def grow(
     network: SparseNetwork,
-    probe: Probe,
-    count: int,
+    sample: GradientSample,
+    layer_sizes: tuple[int, ...],
     layer: int,
+    count: int,
     fan_in: int,
     fan_out: int,
     rng: np.random.Generator,
-    layer_sizes: Sequence[int] | None = None,
 ) -> SparseNetwork:
-    """Append neurons to a layer, which is empty and new if `layer_sizes` (with it) is given."""
-    sizes = list(layer_sizes or network.layer_sizes)
-    sources_end = sum(sizes[:layer])
-    new_start = sources_end + sizes[layer]
-    row = new_start - network.n_inputs
-    fan_in = min(fan_in, sources_end)
-    fan_out = min(fan_out, network.units.shape[1] - row)
-    mix = rng.standard_normal((count, network.units.shape[1] - row)).astype(np.float32)
-    chosen, incoming = _ways_in(probe, mix, sources_end, fan_in)
-    readers = _ways_out(probe, chosen, incoming, row, fan_out)
+    """Append neurons to a hidden layer, with outgoing weights 0.
 
-    weights_in = np.zeros((4, count * fan_in), np.float32)
-    weights_in[BOTH] = incoming.ravel()
-    weights_out = np.zeros((4, count * fan_out), np.float32)
-    new_units = np.arange(new_start, new_start + count)
-    sizes[layer] += count
-    return from_coordinates(
-        tuple(sizes),
-        np.concatenate(
-            [
-                np.where(network.targets >= new_start, network.targets + count, network.targets),
-                np.repeat(new_units, fan_in),
-                readers.ravel() + new_start + count,
-            ]
-        ),
-        np.concatenate(
-            [
-                np.where(network.indices >= new_start, network.indices + count, network.indices),
-                chosen.ravel(),
-                np.repeat(new_units, fan_out),
-            ]
-        ),
-        np.concatenate([network.connections, weights_in, weights_out], axis=1),
-        np.insert(network.units, [row] * count, 0, axis=1),
-        network.steps,
-    )
+    Args:
+        network: The network; it is not changed.
+        sample: Activations and gradients of the network.
+        layer_sizes: Layer sizes of the network, in which the growing layer may be new and empty.
+        layer: Index into `layer_sizes` of the growing layer.
+        count: Number of neurons to append.
+        fan_in: Number of connections into each new neuron, if there are as many sources.
+        fan_out: Number of connections out of each new neuron, if there are as many readers.
+        rng: Source of randomness.
+    """
+    n_sources = sum(layer_sizes[:layer])
+    n_readers = sum(layer_sizes[layer + 1 :])
+    mix = rng.standard_normal((count, n_readers)).astype(np.float32)
+    sources, weights = _choose_sources(sample, mix, n_sources, min(fan_in, n_sources))
+    activations = _activate(sample, sources, weights)
+    readers = _choose_readers(sample, activations, n_readers, min(fan_out, n_readers))
+    return _insert_neurons(network, layer_sizes, layer, sources, weights, readers)
 
 
-def _ways_in(
-    probe: Probe, mix: np.ndarray, sources_end: int, fan_in: int
+def _choose_sources(
+    sample: GradientSample, mix: np.ndarray, n_sources: int, fan_in: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose the incoming connections of new neurons.
 
     Args:
-        probe: the probe of the network.
-        mix: float32 `[neurons, rows]`, how each neuron weighs the gradients of the last rows.
-        sources_end: the first unit that may not be read.
-        fan_in: connections into each neuron.
+        sample: Activations and gradients of the network.
+        mix: float32 `[neurons, readers]`, the weight of each reader's gradients for each neuron.
+        n_sources: Number of units in earlier layers, all of which can be sources.
+        fan_in: Number of connections into each neuron.
 
     Returns:
         int64 `[neurons, fan_in]`, the sources; float32 `[neurons, fan_in]`, the weights, with the
         norm of He initialisation.
     """
-    bridges = probe.gradients[-mix.shape[1] :, :sources_end]
+    bypasses = sample.gradients[-mix.shape[1] :, :n_sources]
     # einsum rather than a BLAS product: the bits must not depend on a thread count.
-    wish = np.einsum("kt,ts->ks", mix, bridges)
-    np.negative(wish, out=wish)
-    chosen = _largest_of_each(wish, fan_in)
-    incoming = np.take_along_axis(wish, chosen, axis=1)
-    norm = np.sqrt((incoming**2).sum(axis=1, keepdims=True))
-    fallback = np.full_like(incoming, np.sqrt(2 / fan_in))
-    return chosen, np.divide(incoming * np.sqrt(2), norm, out=fallback, where=norm > 0)
+    scores = np.einsum("kt,ts->ks", mix, bypasses)
+    np.negative(scores, out=scores)
+    sources = _largest_of_each(scores, fan_in)
+    directions = np.take_along_axis(scores, sources, axis=1)
+    norm = np.sqrt((directions**2).sum(axis=1, keepdims=True))
+    weights = np.full_like(directions, np.sqrt(2 / fan_in))  # where all gradients are zero
+    return sources, np.divide(directions * np.sqrt(2), norm, out=weights, where=norm > 0)
 
 
-def _ways_out(
-    probe: Probe, chosen: np.ndarray, incoming: np.ndarray, row: int, fan_out: int
-) -> np.ndarray:
-    """Choose the outgoing connections of new neurons.
+def _activate(sample: GradientSample, sources: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Activations of new neurons; negates the weights of a neuron that never fires in place.
 
-    The incoming weights of a neuron that would be silent are negated in place.
+    Args:
+        sample: Activations and gradients of the network.
+        sources: int64 `[neurons, fan_in]`.
+        weights: float32 `[neurons, fan_in]`.
 
     Returns:
-        int64 `[neurons, fan_out]`: the rows that read each neuron, counted from `row`.
+        float32 `[neurons, samples]`.
     """
-    activation = np.zeros((len(chosen), probe.activations.shape[1]), np.float32)
-    _receive(chosen, incoming, probe.activations, activation)
-    silent = (activation <= 0).all(axis=1)  # as when negative weights read ReLU units alone
-    incoming[silent] *= -1
-    activation[silent] *= -1
-    outgoing = np.einsum("kb,tb->kt", np.maximum(activation, 0), probe.deltas[row:])
-    return _largest_of_each(outgoing, fan_out)
+    sums = np.zeros((len(sources), sample.activations.shape[1]), np.float32)
+    _add_weighted(sources, weights, sample.activations, sums)
+    silent = (sums <= 0).all(axis=1)  # as when all sources are ReLU units and all weights negative
+    weights[silent] *= -1
+    sums[silent] *= -1
+    return np.maximum(sums, 0)
+
+
+def _choose_readers(
+    sample: GradientSample, activations: np.ndarray, n_readers: int, fan_out: int
+) -> np.ndarray:
+    """Choose the outgoing connections of new neurons, by the largest gradient at weight zero.
+
+    Args:
+        sample: Activations and gradients of the network.
+        activations: float32 `[neurons, samples]`, activations of the new neurons.
+        n_readers: Number of units in later layers, all of which can be readers.
+        fan_out: Number of connections out of each neuron.
+
+    Returns:
+        int64 `[neurons, fan_out]`, counted from the first unit in a later layer.
+    """
+    gradients = np.einsum("kb,tb->kt", activations, sample.deltas[-n_readers:])
+    return _largest_of_each(gradients, fan_out)
+
+
+def _insert_neurons(
+    network: SparseNetwork,
+    layer_sizes: tuple[int, ...],
+    layer: int,
+    sources: np.ndarray,
+    weights: np.ndarray,
+    readers: np.ndarray,
+) -> SparseNetwork:
+    """Append neurons to a layer and renumber all units behind them.
+
+    Args:
+        network: The network; it is not changed.
+        layer_sizes: Layer sizes of the network, in which the growing layer may be new and empty.
+        layer: Index into `layer_sizes` of the growing layer.
+        sources: int64 `[neurons, fan_in]`, source units.
+        weights: float32 `[neurons, fan_in]`, incoming weights; outgoing weights are zero.
+        readers: int64 `[neurons, fan_out]`, counted from the first unit in a later layer.
+    """
+    count = len(sources)
+    first_new = sum(layer_sizes[: layer + 1])
+    incoming = np.zeros((4, sources.size), np.float32)
+    incoming[BOTH] = weights.ravel()
+    outgoing = np.zeros((4, readers.size), np.float32)
+    new = np.arange(first_new, first_new + count)
+
+    def renumbered(units: np.ndarray) -> np.ndarray:
+        return np.where(units >= first_new, units + count, units)
+
+    targets = [
+        renumbered(network.targets),
+        new.repeat(sources.shape[1]),
+        readers.ravel() + first_new + count,
+    ]
+    origins = [renumbered(network.indices), sources.ravel(), new.repeat(readers.shape[1])]
+    row = first_new - network.n_inputs
+    return from_coordinates(
+        (*layer_sizes[:layer], layer_sizes[layer] + count, *layer_sizes[layer + 1 :]),
+        np.concatenate(targets),
+        np.concatenate(origins),
+        np.concatenate([network.connections, incoming, outgoing], axis=1),
+        np.insert(network.units, [row] * count, 0, axis=1),
+        network.steps,
+    )
 
 
 def _largest_of_each(values: np.ndarray, count: int) -> np.ndarray:
-    """int64 `[rows, count]`: places of the largest magnitudes in each row of `values`."""
-    places = np.empty((len(values), count), np.int64)
+    """int64 `[rows, count]`: columns of the largest magnitudes in each row of `values`."""
+    columns = np.empty((len(values), count), np.int64)
     block = max(1, _SORTED_AT_ONCE // values.shape[1])
     for start in range(0, len(values), block):
         rows = slice(start, start + block)
-        places[rows] = np.argpartition(-np.abs(values[rows]), count - 1, axis=1)[:, :count]
-    return places
+        columns[rows] = np.argpartition(-np.abs(values[rows]), count - 1, axis=1)[:, :count]
+    return columns
 
 
 @compile_loops()  # without fast math: adds in the order of the connections on every machine
-def _receive(chosen, incoming, activations, sums):
-    """Add up what new neurons receive.
+def _add_weighted(sources, weights, activations, sums):
+    """Add up what new neurons receive from their sources, without bias.
 
     Args:
-        chosen: int64 `[neurons, fan_in]`, sources.
-        incoming: float32, same shape, weights.
-        activations: float32 `[units, samples]`.
+        sources: int64 `[neurons, fan_in]`.
+        weights: float32 `[neurons, fan_in]`.
+        activations: float32 `[units, samples]`, activations of the network's units.
         sums: float32 `[neurons, samples]`, added to.
     """
-    for neuron in range(chosen.shape[0]):
+    for neuron in range(sources.shape[0]):
         total = sums[neuron]
-        for k in range(chosen.shape[1]):
-            weight = incoming[neuron, k]
-            source = activations[chosen[neuron, k]]
+        for k in range(sources.shape[1]):
+            weight = weights[neuron, k]
+            activation = activations[sources[neuron, k]]
             for b in range(total.size):
-                total[b] += weight * source[b]
+                total[b] += weight * activation[b]

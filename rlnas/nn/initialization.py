@@ -6,25 +6,26 @@ import numpy as np
 
 from rlnas.errors import InputError
 from rlnas.nn.architecture import Architecture
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork, from_coordinates
+from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_coordinates
 from rlnas.validation import wholes
 
-_DRAWN_AT_ONCE = 2**18  # random numbers: those for all pairs of units may not fit in memory
+_DRAWN_AT_ONCE = 2**18  # random numbers; one for each pair of units may not fit in memory
 
 
 def random_network(
     layer_sizes: tuple[int, ...], density: float | tuple[float, ...], rng: np.random.Generator
 ) -> SparseNetwork:
-    """A network whose consecutive layers are connected at random.
+    """Make a network whose consecutive layers are connected at random.
 
-    Every unit reads `round(density * size of the layer before)` sources, at least one, drawn
-    without replacement; a hidden unit that nothing reads is given one random reader. Weights are
-    normal with variance 2 / fan-in (He et al. 2015, eq. 10), biases zero.
+    Every unit has `round(density * size of the layer before)` sources, at least one, drawn without
+    replacement; a hidden unit without readers is given one, drawn at random. Weights are normal
+    with variance 2 / fan-in (He et al. 2015, eq. 10), biases zero.
 
     Args:
-        layer_sizes: number of inputs, hidden units per layer, outputs.
-        density: share of active weights in (0, 1], of all layers or of each behind the inputs.
-        rng: source of randomness.
+        layer_sizes: Number of inputs, of units in each hidden layer, and of outputs.
+        density: Share of active weights in (0, 1]; one number for all layers, or a tuple with one
+            number for each layer behind the inputs.
+        rng: Source of randomness.
 
     Raises:
         InputError: a size is no whole number from 1, or a density is out of range.
@@ -57,7 +58,7 @@ def random_network(
     fan_in_of = np.bincount(all_targets, minlength=n_units)
     weights = rng.standard_normal(all_targets.size) * np.sqrt(2 / fan_in_of[all_targets])
     connections = np.zeros((4, all_targets.size), np.float32)
-    connections[VALUE] = connections[AVERAGE] = weights
+    connections[VALUE] = connections[EMA] = weights
     units = np.zeros((4, n_units - layer_sizes[0]), np.float32)
     return from_coordinates(layer_sizes, all_targets, np.concatenate(sources), connections, units)
 
@@ -65,13 +66,13 @@ def random_network(
 def new_network(
     architecture: Architecture, n_inputs: int, n_outputs: int, rng: np.random.Generator
 ) -> SparseNetwork:
-    """A random network of an architecture.
+    """Make a random network of an architecture.
 
     Args:
         architecture: `(width, density)` of each hidden layer.
-        n_inputs: features.
-        n_outputs: classes.
-        rng: source of randomness.
+        n_inputs: Number of features.
+        n_outputs: Number of classes.
+        rng: Source of randomness.
     """
     widths, densities = [layer[0] for layer in architecture], [layer[1] for layer in architecture]
     return random_network((n_inputs, *widths, n_outputs), (*densities, 1.0), rng)

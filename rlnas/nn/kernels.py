@@ -1,4 +1,4 @@
-"""The compiled loops: gather, forward, backward, optimiser step, evaluation.
+"""The compiled loops: gathering, forward and backward pass, optimiser step, evaluation.
 
 Samples are processed a tile at a time, batch-last: `activations[unit, sample]`, so that the
 activations of all units stay in the fast caches, and each connection is one multiply-add of
@@ -10,17 +10,20 @@ the number of connections. All functions release the interpreter lock and alloca
 
 import math
 import threading
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from rlnas.nn.jit import compile_loops
 from rlnas.nn.simd import FASTMATH, LANES, TILE, backward_row, forward_row, gather_block
 
-_LINE = 16  # floats in a cache line
-_kept = threading.local()
+_LINE = 16  # numbers of four bytes in a cache line
 
 compiled: Any = compile_loops(FASTMATH)
+"""Decorator of the loops; the result is a Numba dispatcher, which has no useful type."""
 
 # exp(r) on |r| <= log(2)/2: Taylor coefficients, relative error below 2e-7 in float32.
 _LOG2E = np.float32(1.4426950408889634)
@@ -39,7 +42,7 @@ _NO_GATE = np.float32(np.nan)  # -inf would close on an output of -inf
 
 
 class Samples(NamedTuple):
-    """Raw samples and how to standardise them: an input is `(raw - mean) * scale`."""
+    """Raw samples and how to standardise them: an input is `(feature - mean) * scale`."""
 
     features: np.ndarray  # uint8 or float32 [samples, features]
     labels: np.ndarray  # int32 [samples]
@@ -48,7 +51,7 @@ class Samples(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory that the loops work in; `scratch` makes it."""
+    """Memory that the loops work in, see `scratch`."""
 
     activations: np.ndarray  # float32 [units, TILE]
     deltas: np.ndarray  # float32 [rows, TILE], d(loss)/d(pre-activation)
@@ -61,51 +64,76 @@ class Scratch(NamedTuple):
 
 
 class Adam(NamedTuple):
-    """Settings of the optimiser, see `adamw`."""
+    """Settings of the optimiser `adamw`."""
 
-    beta1: float
-    beta2: float
-    epsilon: float
-    decay: float
+    beta1: float  # decay of the first moment
+    beta2: float  # decay of the second moment
+    epsilon: float  # added to the root of the second moment
+    decay: float  # weight decay, multiplied by the learning rate
 
 
-def aligned(*shape: int) -> np.ndarray:
-    """float32 zeros that start on a cache line, so that no register load touches two."""
+def aligned(*shape: int, dtype: DTypeLike = np.float32) -> np.ndarray:
+    """Zeros that start on a cache line, so that no register load touches two.
+
+    Args:
+        *shape: Shape of the array.
+        dtype: A type of four bytes.
+    """
     size = math.prod(shape)
-    memory = np.zeros(size + _LINE - 1, np.float32)
+    memory = np.zeros(size + _LINE - 1, dtype)
     start = -(memory.ctypes.data // 4) % _LINE
     return memory[start : start + size].reshape(shape)
 
 
-def scratch(inputs: int, rows: int, connections: int) -> Scratch:
-    """Scratch memory for a network with so many inputs, rows and connections.
+class _Memory(threading.local):
+    """Memory that each thread uses again from one call to the next."""
 
-    Each thread keeps its memory: what this returns is good until the thread's next call.
+    def __init__(self) -> None:
+        self.floats = aligned(0)
+        self.lanes, self.labels = (aligned(TILE, dtype=np.int32) for _ in range(2))
+        self.highest, self.total = (aligned(TILE) for _ in range(2))
+        self.sizes: tuple[int, int, int] | None = None
+        self.scratch: Scratch | None = None
+
+    def share_out(self, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+        """Float32 arrays of these shapes, each on a cache line, in the place of those before."""
+        lengths = [-(-math.prod(shape) // _LINE) * _LINE for shape in shapes]
+        if self.floats.size < sum(lengths):
+            self.floats = aligned(sum(lengths))
+        starts = accumulate(lengths[:-1], initial=0)
+        return [
+            self.floats[start : start + math.prod(shape)].reshape(shape)
+            for start, shape in zip(starts, shapes, strict=True)
+        ]
+
+
+_memory = _Memory()
+
+
+def scratch(inputs: int, rows: int, connections: int) -> Scratch:
+    """Scratch memory for a network, which is valid until the next call in the same thread.
+
+    Args:
+        inputs: Number of inputs.
+        rows: Number of hidden and output units.
+        connections: Number of connections.
     """
     sizes = inputs, rows, connections
-    if getattr(_kept, "sizes", None) == sizes:
-        return _kept.scratch
-    shapes = (
-        (inputs + rows, TILE),
-        (rows, TILE),
-        *[(TILE,)] * 4,
-        (connections,),
-        (rows,),
-    )
-    ends = [0]
-    for shape in shapes:
-        lines = -(-math.prod(shape) // _LINE)
-        ends.append(ends[-1] + lines * _LINE)
-    memory = getattr(_kept, "memory", np.empty(0))
-    if memory.size < ends[-1]:
-        memory = aligned(ends[-1])
-    activations, deltas, lanes, labels, *rest = (
-        memory[start : start + math.prod(shape)].reshape(shape)
-        for start, shape in zip(ends, shapes, strict=False)
-    )
-    made = Scratch(activations, deltas, lanes.view(np.int32), labels.view(np.int32), *rest)
-    _kept.memory, _kept.sizes, _kept.scratch = memory, sizes, made
-    return made
+    if _memory.scratch is None or _memory.sizes != sizes:
+        shapes = (inputs + rows, TILE), (rows, TILE), (connections,), (rows,)
+        activations, deltas, gradient, bias_gradient = _memory.share_out(shapes)
+        _memory.sizes = sizes
+        _memory.scratch = Scratch(
+            activations,
+            deltas,
+            _memory.lanes,
+            _memory.labels,
+            _memory.highest,
+            _memory.total,
+            gradient,
+            bias_gradient,
+        )
+    return _memory.scratch
 
 
 @compiled
@@ -123,13 +151,13 @@ def gather(samples, chosen, blocks, lanes, activations):
     """Copy the features of a tile, standardised and transposed, into `activations[:features]`.
 
     Args:
-        samples: a `Samples`.
-        chosen: int32 `[n]`, rows of `samples.features`, 1 to `TILE`; where a tile has fewer, its
-            last sample is repeated.
-        blocks: int32 `[blocks]`, first columns of the blocks of eight features that are used;
-            with fewer than eight features, all are.
-        lanes: int32 `[TILE]`, scratch.
-        activations: float32 `[>= features, TILE]`, written.
+        samples: The data set, a `Samples`.
+        chosen: int32 `[n]`, rows of `samples.features`, with n from 1 to `TILE`; the last one is
+            repeated to fill the tile.
+        blocks: int32 `[blocks]`, first columns of the blocks of eight features to copy; if there
+            are fewer than eight features, all are copied.
+        lanes: int32 `[TILE]`, receives the row of each sample of the tile.
+        activations: float32 `[units, TILE]`; the rows of the features copied are written.
     """
     features, mean, scale = samples.features, samples.mean, samples.scale
     for b in range(TILE):
@@ -147,13 +175,13 @@ def gather(samples, chosen, blocks, lanes, activations):
 
 @compiled
 def forward(index, weights, biases, activations):
-    """Fill the activations of all hidden (ReLU) and output (linear) units of a tile.
+    """Compute the activations of all hidden (ReLU) and output (linear) units of a tile.
 
     Args:
-        index: a `rlnas.nn.network.Index`.
+        index: Structure of the network, a `rlnas.nn.structure.Index`.
         weights: float32 `[connections]`.
         biases: float32 `[rows]`.
-        activations: float32 `[units, TILE]`; inputs are read, rows written.
+        activations: float32 `[units, TILE]`; the inputs are read, all other units are written.
     """
     for row in range(biases.size):
         floor = _ZERO if row < index.n_hidden else _NO_FLOOR
@@ -175,16 +203,16 @@ def cross_entropy(logits, labels, n, share, delta, highest, total):
 
     Args:
         logits: float32 `[classes, TILE]`.
-        labels: int32 `[>= n]`.
-        n: number of samples in the tile.
-        share: weight of a sample in the mean loss, 1 / batch.
-        delta: float32 `[classes, TILE]`; receives d(mean loss)/d(logits), zero from `n` on.
-        highest: float32 `[TILE]`, scratch.
-        total: float32 `[TILE]`, scratch.
+        labels: int32 `[n]` or longer, the class of each sample.
+        n: Number of samples in the tile.
+        share: Weight of a sample in the mean loss, 1 / batch size.
+        delta: float32 `[classes, TILE]`, receives d(mean loss)/d(logits), zero from column `n` on.
+        highest: float32 `[TILE]`, scratch memory.
+        total: float32 `[TILE]`, scratch memory.
 
     Returns:
-        Sum of the losses over the samples, and the number of samples whose first largest logit is
-        that of their label.
+        Sum of the losses of the samples; number of samples that are predicted correctly. The
+        prediction is the first of the classes with the largest logit.
     """
     classes = logits.shape[0]
     for b in range(TILE):
@@ -220,14 +248,14 @@ def cross_entropy(logits, labels, n, share, delta, highest, total):
 
 @compiled
 def backward(index, weights, activations, deltas, gradient, bias_gradient):
-    """Add the gradients of a tile, from the output deltas down, in one sweep.
+    """Add the gradients of a tile, in one pass from the outputs down.
 
     Args:
-        index: a `rlnas.nn.network.Index`.
+        index: Structure of the network, a `rlnas.nn.structure.Index`.
         weights: float32 `[connections]`.
-        activations: float32 `[units, TILE]`, after `forward`.
-        deltas: float32 `[rows, TILE]`; output rows hold d(loss)/d(logit), hidden rows are
-            overwritten with d(loss)/d(pre-activation).
+        activations: float32 `[units, TILE]`, written by `forward`.
+        deltas: float32 `[rows, TILE]`; the rows of the outputs hold d(loss)/d(logit), the rows of
+            hidden units are overwritten with d(loss)/d(pre-activation).
         gradient: float32 `[connections]`, added to.
         bias_gradient: float32 `[rows]`, added to.
     """
@@ -252,65 +280,62 @@ def backward(index, weights, activations, deltas, gradient, bias_gradient):
 
 
 @compiled
-def adamw(state, gradient, step, rate, adam, average_rate):
-    """One step of Adam with decoupled weight decay, and of the exponential average of the values.
+def adamw(state, gradient, step, rate, adam, ema_rate):
+    """One step of Adam with decoupled weight decay, and of the moving average of the values.
 
     Kingma & Ba 2015, algorithm 1; decay as in Loshchilov & Hutter 2019, algorithm 2.
 
     Args:
-        state: float32 `[4, n]`: values, first moments, second moments, averaged values; updated.
+        state: float32 `[4, n]`: values, first moments, second moments, averages; updated.
         gradient: float32 `[n]`.
-        step: number of this step, from 1.
-        rate: learning rate.
-        adam: an `Adam`: decays of the two moments, the number added to the root of the second,
-            and the weight decay, which is multiplied by the learning rate.
-        average_rate: share of the new value in the average.
+        step: Number of this step, from 1.
+        rate: Learning rate.
+        adam: Settings of the optimiser, an `Adam`.
+        ema_rate: Weight of the new value in the moving average.
     """
     values = state[0]
-    first = state[1]
-    second = state[2]
+    first_moments = state[1]
+    second_moments = state[2]
     averages = state[3]
-    b1 = np.float32(adam.beta1)
-    b2 = np.float32(adam.beta2)
-    c1 = np.float32(1 - adam.beta1)
-    c2 = np.float32(1 - adam.beta2)
-    size = np.float32(rate / (1 - adam.beta1**step))
-    root = np.float32(1 / np.sqrt(1 - adam.beta2**step))
-    eps = np.float32(adam.epsilon)
+    beta1 = np.float32(adam.beta1)
+    beta2 = np.float32(adam.beta2)
+    rest1 = np.float32(1 - adam.beta1)
+    rest2 = np.float32(1 - adam.beta2)
+    step_size = np.float32(rate / (1 - adam.beta1**step))  # with the bias correction of moments
+    root_factor = np.float32(1 / np.sqrt(1 - adam.beta2**step))
+    epsilon = np.float32(adam.epsilon)
     keep = np.float32(1 - rate * adam.decay)
-    share = np.float32(average_rate)
+    share = np.float32(ema_rate)
     for i in range(gradient.size):
-        g = gradient[i]
-        m = b1 * first[i] + c1 * g
-        v = b2 * second[i] + c2 * g * g
-        w = keep * values[i] - size * m / (np.sqrt(v) * root + eps)
-        first[i] = m
-        second[i] = v
-        values[i] = w
-        averages[i] += share * (w - averages[i])
+        slope = gradient[i]
+        first = beta1 * first_moments[i] + rest1 * slope
+        second = beta2 * second_moments[i] + rest2 * slope * slope
+        value = keep * values[i] - step_size * first / (np.sqrt(second) * root_factor + epsilon)
+        first_moments[i] = first
+        second_moments[i] = second
+        values[i] = value
+        averages[i] += share * (value - averages[i])
 
 
 @compiled
-def train(
-    samples, order, index, connections, units, step, rates, average_rates, adam, scratch, losses
-):
+def train(samples, order, index, connections, units, step, rates, ema_rates, adam, scratch, losses):
     """Train on many batches in one call.
 
     Args:
-        samples: a `Samples`.
+        samples: The data set, a `Samples`.
         order: int32 `[batches, batch]`, the samples of each batch.
-        index: a `rlnas.nn.network.Index`.
+        index: Structure of the network, a `rlnas.nn.structure.Index`.
         connections: float32 `[4, connections]`, state of the weights; updated.
         units: float32 `[4, rows]`, state of the biases, which do not decay; updated.
-        step: optimiser steps taken so far.
-        rates: float64 `[batches]`, learning rates.
-        average_rates: float64 `[batches]`, see `adamw`.
-        adam: an `Adam`.
-        scratch: a `Scratch`.
+        step: Number of optimiser steps taken so far.
+        rates: float64 `[batches]`, learning rate of each step.
+        ema_rates: float64 `[batches]`, weight of the new values in the moving averages.
+        adam: Settings of the optimiser, an `Adam`.
+        scratch: Memory to work in, a `Scratch`.
         losses: float64 `[batches]`, receives the mean loss of each batch.
 
     Returns:
-        Number of training samples that were predicted correctly when they were seen.
+        Number of samples that were predicted correctly before the step of their batch.
     """
     batches, batch = order.shape
     weights, biases = connections[0], units[0]
@@ -322,19 +347,21 @@ def train(
         loss = 0.0
         for start in range(0, batch, TILE):
             chosen = order[t, start : start + TILE]
-            tile_loss, correct = _sweep(samples, chosen, index, weights, biases, scratch, batch)
+            tile_loss, correct = _forward_backward_tile(
+                samples, chosen, index, weights, biases, scratch, batch
+            )
             loss += tile_loss
             total_correct += correct
         losses[t] = loss / batch
         step += 1
-        adamw(connections, scratch.gradient, step, rates[t], adam, average_rates[t])
-        adamw(units, scratch.bias_gradient, step, rates[t], for_biases, average_rates[t])
+        adamw(connections, scratch.gradient, step, rates[t], adam, ema_rates[t])
+        adamw(units, scratch.bias_gradient, step, rates[t], for_biases, ema_rates[t])
     return total_correct
 
 
 @compiled
-def _tile(samples, chosen, index, weights, biases, scratch, batch):
-    """Gather a tile, run it forward, and set the deltas of the outputs."""
+def _forward_tile(samples, chosen, index, weights, biases, scratch, batch):
+    """Run a tile forward and compute the deltas of the outputs; returns as `cross_entropy`."""
     outputs = index.n_inputs + index.n_hidden
     gather(samples, chosen, index.blocks, scratch.lanes, scratch.activations)
     for b in range(TILE):
@@ -352,9 +379,9 @@ def _tile(samples, chosen, index, weights, biases, scratch, batch):
 
 
 @compiled
-def _sweep(samples, chosen, index, weights, biases, scratch, batch):
-    """Run a tile forward and backward, adding to the gradients; returns what `_tile` does."""
-    loss, correct = _tile(samples, chosen, index, weights, biases, scratch, batch)
+def _forward_backward_tile(samples, chosen, index, weights, biases, scratch, batch):
+    """Run a tile forward and backward, and add its gradients; returns as `cross_entropy`."""
+    loss, correct = _forward_tile(samples, chosen, index, weights, biases, scratch, batch)
     backward(
         index,
         weights,
@@ -368,33 +395,45 @@ def _sweep(samples, chosen, index, weights, biases, scratch, batch):
 
 @compiled
 def evaluate(samples, chosen, index, weights, biases, scratch):
-    """Sum of losses and number of correct predictions over samples `chosen`, int32 `[n]`."""
+    """Run samples forward.
+
+    Args:
+        samples: The data set, a `Samples`.
+        chosen: int32 `[n]`, rows of `samples.features`.
+        index: Structure of the network, a `rlnas.nn.structure.Index`.
+        weights: float32 `[connections]`.
+        biases: float32 `[rows]`.
+        scratch: Memory to work in, a `Scratch`.
+
+    Returns:
+        Sum of the losses; number of correct predictions.
+    """
     total_loss = 0.0
     total_correct = 0
     for start in range(0, chosen.size, TILE):
         tile = chosen[start : start + TILE]
-        loss, correct = _tile(samples, tile, index, weights, biases, scratch, 1)
+        loss, correct = _forward_tile(samples, tile, index, weights, biases, scratch, 1)
         total_loss += loss
         total_correct += correct
     return total_loss, total_correct
 
 
 @compiled
-def probe(samples, chosen, index, weights, biases, scratch, activations, deltas):
-    """Activations and deltas of all units on some samples.
+def forward_backward(samples, chosen, index, weights, biases, scratch, activations, deltas):
+    """Run samples forward and backward, and keep the activations and deltas of all units.
 
     Args:
-        samples: a `Samples`.
+        samples: The data set, a `Samples`.
         chosen: int32 `[n]`, rows of `samples.features`.
-        index: a `rlnas.nn.network.Index` that uses every input.
+        index: Structure of the network, a `rlnas.nn.structure.Index` with the blocks of all inputs.
         weights: float32 `[connections]`.
         biases: float32 `[rows]`.
-        scratch: a `Scratch`.
+        scratch: Memory to work in, a `Scratch`.
         activations: float32 `[units, n]`, written.
-        deltas: float32 `[rows, n]`, written.
+        deltas: float32 `[rows, n]`, d(mean loss)/d(pre-activation), written.
     """
     for start in range(0, chosen.size, TILE):
         tile = chosen[start : start + TILE]
-        _sweep(samples, tile, index, weights, biases, scratch, chosen.size)
+        _forward_backward_tile(samples, tile, index, weights, biases, scratch, chosen.size)
         activations[:, start : start + tile.size] = scratch.activations[:, : tile.size]
         deltas[:, start : start + tile.size] = scratch.deltas[:, : tile.size]

@@ -10,44 +10,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from reprlib import repr as brief
-from typing import NamedTuple
 
 import numpy as np
 
-from rlnas.data.arrays import MAX_FEATURES
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import parse_json
-from rlnas.nn.kernels import compiled
+from rlnas.nn.structure import (
+    BLOCK,
+    Counts,
+    Index,
+    check_arrays,
+    check_connections,
+    check_layer_sizes,
+    count_connections,
+)
 from rlnas.validation import whole, wholes
 
-VALUE, FIRST_MOMENT, SECOND_MOMENT, AVERAGE = range(4)
-"""Rows of the state arrays: what is kept for every weight and every bias."""
+VALUE, FIRST_MOMENT, SECOND_MOMENT, EMA = range(4)
+"""Rows of the state arrays: the last value of every weight or bias, the moments of Adam, and the
+exponential moving average (EMA) of the values."""
 
-BLOCK = 8  # inputs gathered together, as many as `rlnas.nn.simd.LANES`
-MAX_UNITS = 2**31 - 1  # units are int32
-MAX_LAYERS = 256  # layers are counted in pairs; nothing that is designed here has more than 5
 MAX_STEPS = 2**53
-
-
-class Index(NamedTuple):
-    """The structure of a network as `rlnas.nn.kernels` wants it."""
-
-    blocks: np.ndarray  # int32 [blocks], first inputs of the blocks of eight inputs to gather
-    indptr: np.ndarray  # int32 [rows + 1], as in `SparseNetwork`
-    columns: np.ndarray  # int32 [connections], source units
-    hidden_start: np.ndarray  # int32 [rows], first connection of each row not from an input
-    n_inputs: int
-    n_hidden: int  # rows that are hidden units
-
-
-class _Counts(NamedTuple):
-    """Numbers of connections, counted in one pass."""
-
-    fan_out: np.ndarray  # int64 [units]
-    block_counts: np.ndarray  # int64 [layers, layers], connections into layer i from layer j
-    hidden_start: np.ndarray  # int32 [rows], first connection of each row not from an input
 
 
 @dataclass(eq=False)
@@ -58,14 +42,14 @@ class SparseNetwork:
     updates the state arrays in place (`rlnas.nn.training`).
 
     Attributes:
-        layer_sizes: number of inputs, of units in each hidden layer, and of outputs.
-        indptr: int32 `[rows + 1]`, row `r` owns the connections `indptr[r]:indptr[r + 1]`; there
-            is one row for each hidden and output unit.
+        layer_sizes: Number of inputs, of units in each hidden layer, and of outputs.
+        indptr: int32 `[rows + 1]`; row `r` has the connections `indptr[r]:indptr[r + 1]`. There is
+            one row for each hidden and output unit.
         indices: int32 `[connections]`, source units, ascending within a row.
-        connections: float32 `[4, connections]`, for each weight its value, first and second
-            moment, and exponential average.
-        units: float32 `[4, rows]`, the same for each bias.
-        steps: optimiser steps taken so far.
+        connections: float32 `[4, connections]`, state of the weights: values, first moments,
+            second moments, and exponential moving averages of the values.
+        units: float32 `[4, rows]`, state of the biases, in the same order.
+        steps: Number of optimiser steps taken so far.
     """
 
     layer_sizes: tuple[int, ...]
@@ -111,14 +95,14 @@ class SparseNetwork:
 
     @cached_property
     def index(self) -> Index:
-        """The index for the kernels, which gathers only blocks with an input that is used."""
+        """The structure for the kernels, with the blocks that have an input that is read."""
         used = self.fan_out[: self.n_inputs] > 0
         in_use = np.logical_or.reduceat(used, np.arange(0, used.size, BLOCK))
         return self.full_index._replace(blocks=self.full_index.blocks[in_use])
 
     @cached_property
     def full_index(self) -> Index:
-        """The index for the kernels, which gathers all inputs."""
+        """The structure for the kernels, with the blocks of all inputs."""
         blocks = np.arange(0, self.n_inputs, BLOCK, dtype=np.int32)
         return Index(
             np.minimum(blocks, max(self.n_inputs - BLOCK, 0)),  # the last is shifted back
@@ -131,7 +115,7 @@ class SparseNetwork:
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """int64 `[layers + 1]`: layer `l` owns the units `starts[l]:starts[l + 1]`."""
+        """int64 `[layers + 1]`: layer `l` has the units `starts[l]:starts[l + 1]`."""
         return np.array([*accumulate(self.layer_sizes, initial=0)])
 
     @cached_property
@@ -159,12 +143,12 @@ class SparseNetwork:
 
     @property
     def block_counts(self) -> np.ndarray:
-        """int64 `[layers, layers]`: connections into layer `i` from layer `j`."""
+        """int64 `[layers, layers]`: number of connections into layer `i` from layer `j`."""
         return self._counts.block_counts
 
     @cached_property
-    def _counts(self) -> "_Counts":
-        return _count_connections(self.starts, self.indptr, self.indices)
+    def _counts(self) -> Counts:
+        return count_connections(self.starts, self.indptr, self.indices)
 
     @cached_property
     def connections_into(self) -> tuple[int, ...]:
@@ -189,7 +173,7 @@ class SparseNetwork:
 
     @cached_property
     def _pairs_in_use(self) -> tuple[int, ...]:
-        """Unit pairs into each layer, of the blocks that have a connection."""
+        """Number of unit pairs into each layer, counting the blocks that have a connection."""
         before = (self.block_counts > 0) @ np.array(self.layer_sizes)
         return tuple(size * n for size, n in zip(self.layer_sizes, before.tolist(), strict=True))
 
@@ -205,56 +189,21 @@ class SparseNetwork:
         )
 
     def check(self) -> None:
-        """Raise `InputError` unless every structural invariant holds.
+        """Check the network, as after reading it from a file.
 
-        Shapes and types agree, the CSR index is sorted, in range, without duplicates, and reads
-        only earlier layers; every state value is finite and no second moment is negative; every
-        hidden unit has a way in and a way out.
+        Raises:
+            InputError: array types or shapes disagree, a unit's sources are not ascending or not
+                all in earlier layers, a hidden unit has no connection in or no connection out, or
+                a state value is not finite or a negative second moment.
         """
-        sizes = self.layer_sizes
-        told = f"layer sizes {brief(sizes)} cannot be used"
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise InputError(
-                f"{told}: expected at least inputs and outputs, each a positive integer"
-            )
-        if len(sizes) > MAX_LAYERS:
-            raise InputError(f"{told}: expected at most {MAX_LAYERS} layers")
-        # Of all units only the inputs take no place in a file: it can claim any number of them.
-        if sizes[0] > MAX_FEATURES:
-            raise InputError(f"{told}: expected at most {MAX_FEATURES:,} inputs")
-        if sum(sizes) > MAX_UNITS:
-            raise InputError(f"{told}: at most {MAX_UNITS} units fit")
-        rows = sum(sizes[1:])
-        expected = {
-            "indptr": (self.indptr, np.int32, (rows + 1,)),
-            "indices": (self.indices, np.int32, (self.indices.size,)),
-            "connections": (self.connections, np.float32, (4, self.indices.size)),
-            "units": (self.units, np.float32, (4, rows)),
-        }
-        for name, (array, dtype, shape) in expected.items():
-            fits = array.dtype == dtype and array.shape == shape and array.flags.c_contiguous
-            if not fits:
-                raise InputError(
-                    f"array '{name}' is {array.dtype} {array.shape}: expected {dtype.__name__} "
-                    f"{shape}, C-contiguous, for layers {brief(sizes)}"
-                )
-        steps_down = bool((self.indptr[1:] < self.indptr[:-1]).any())  # np.diff may overflow
-        if self.indptr[0] != 0 or self.indptr[-1] != self.indices.size or steps_down:
-            raise InputError("array 'indptr' must rise from 0 to the number of connections")
-        limits = np.repeat(np.repeat(self.starts[1:-1], sizes[1:]), np.diff(self.indptr))
-        if ((self.indices < 0) | (self.indices >= limits)).any():
-            raise InputError("a connection must come from a unit of an earlier layer")
-        same_row = np.diff(self.targets) == 0
-        if (same_row & (np.diff(self.indices) <= 0)).any():
-            raise InputError("the sources of a unit must be ascending, without duplicates")
-        if not (np.isfinite(self.connections).all() and np.isfinite(self.units).all()):
-            raise InputError("weights and biases must be finite")
-        if (self.connections[SECOND_MOMENT] < 0).any() or (self.units[SECOND_MOMENT] < 0).any():
-            raise InputError("second moments must not be negative")
-        read = np.zeros(rows, bool)
-        read[self.indices[self.indices >= self.n_inputs] - self.n_inputs] = True
-        if not ((np.diff(self.indptr) > 0) & read)[: self.n_hidden].all():
-            raise InputError("every hidden unit must have a connection in and a connection out")
+        check_layer_sizes(self.layer_sizes)
+        check_arrays(self.layer_sizes, {name: getattr(self, name) for name in ARRAYS})
+        check_connections(self.layer_sizes, self.indptr, self.indices)
+        for state in (self.connections, self.units):
+            if not np.isfinite(state).all():
+                raise InputError("weights and biases must be finite")
+            if (state[SECOND_MOMENT] < 0).any():
+                raise InputError("second moments must not be negative")
 
     def save(self, path: str | Path) -> None:
         """Write the network to one safetensors file, its layer sizes as JSON in the header."""
@@ -300,7 +249,7 @@ class SparseNetwork:
 
 _FORMAT = "rlnas-network-1"
 ARRAYS = ("indptr", "indices", "connections", "units")
-"""Names of the arrays that, with layer sizes and steps, are a network."""
+"""Names of the arrays that, together with layer sizes and step count, make up a network."""
 
 
 def from_coordinates(
@@ -314,12 +263,12 @@ def from_coordinates(
     """Build a network from connections in any order.
 
     Args:
-        layer_sizes: see `SparseNetwork`.
+        layer_sizes: Number of inputs, of units in each hidden layer, and of outputs.
         targets: int `[n]`, receiving units.
         sources: int `[n]`, source units.
-        connections: float32 `[4, n]`, state of the weights in the same order.
+        connections: float32 `[4, n]`, state of the weights, in the order of the connections.
         units: float32 `[4, rows]`, state of the biases.
-        steps: optimiser steps taken so far.
+        steps: Number of optimiser steps taken so far.
     """
     layer_sizes = wholes("layer sizes", layer_sizes)
     order = np.argsort(targets * np.int64(sum(layer_sizes)) + sources, kind="stable")
@@ -335,7 +284,7 @@ def from_sorted(
     units: np.ndarray,
     steps: int = 0,
 ) -> SparseNetwork:
-    """As `from_coordinates`, of connections that are ordered by target, then by source."""
+    """As `from_coordinates`, for connections that are sorted by target, then by source."""
     layer_sizes = wholes("layer sizes", layer_sizes)
     bounds = np.arange(layer_sizes[0], sum(layer_sizes) + 1)
     return SparseNetwork(
@@ -346,29 +295,3 @@ def from_sorted(
         np.ascontiguousarray(units),
         steps,
     )
-
-
-def _count_connections(starts: np.ndarray, indptr: np.ndarray, indices: np.ndarray) -> _Counts:
-    layers = starts.size - 1
-    counts = _Counts(
-        np.zeros(starts[-1], np.int64), np.zeros((layers, layers), np.int64), indptr[1:].copy()
-    )
-    _count(starts, indptr, indices, counts)
-    return counts
-
-
-@compiled
-def _count(starts, indptr, indices, counts):
-    layer = 1
-    for row in range(indptr.size - 1):
-        while starts[1] + row >= starts[layer + 1]:
-            layer += 1
-        source_layer = 0
-        for k in range(indptr[row], indptr[row + 1]):
-            source = indices[k]
-            if source_layer == 0 and source >= starts[1]:
-                counts.hidden_start[row] = k
-            while source >= starts[source_layer + 1]:
-                source_layer += 1
-            counts.fan_out[source] += 1
-            counts.block_counts[layer, source_layer] += 1

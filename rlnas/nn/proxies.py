@@ -1,24 +1,22 @@
 """Cheap estimates of the accuracy that a network would reach in full training.
 
 Costs are in training batches: one forward and one backward pass over a batch. A forward pass alone
-counts as a third of that, since the backward pass computes two products for each of its one.
-Networks given are never changed; estimates that train, train a copy.
+counts as a third of that, since the backward pass computes two products for each product of the
+forward pass. The networks given are never changed; estimates that need training train a copy.
 """
-
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array
 
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
-from rlnas.nn.gradients import probe
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
+from rlnas.nn.gradients import sample_gradients
+from rlnas.nn.network import EMA, VALUE, SparseNetwork
+from rlnas.nn.scipy_forward import forward, layer_matrices
 from rlnas.nn.training import check_fit, evaluate, train
 from rlnas.validation import whole
 
-_INHERITED = [[VALUE], [AVERAGE]]
+_INHERITED = [[VALUE], [EMA]]
 _EIGENVALUE_FLOOR = 1e-5
 
 
@@ -28,15 +26,16 @@ _EIGENVALUE_FLOOR = 1e-5
 def accuracy_after(network: SparseNetwork, dataset: Dataset, order: np.ndarray) -> float:
     """Validation accuracy of the averaged weights after a few batches.
 
-    Early stopping as an estimate, as in Zoph & Le 2017 and EcoNAS (Zhou et al. 2020); of the
-    exponentially averaged weights, which are ahead of the last ones at a constant learning rate.
+    Early stopping as an estimate, as in Zoph & Le 2017 and EcoNAS (Zhou et al. 2020). At a constant
+    learning rate, the exponentially averaged weights are better than the last ones.
 
     Cost: `len(order)` batches, and a forward pass over the validation samples.
 
     Args:
-        network: where training starts; for weight inheritance, what `inherit` returns.
-        dataset: where the samples are; its test samples are not read.
-        order: int32 `[batches, batch]`, the samples of each batch, at least one.
+        network: The network that training starts from; for weight inheritance, the result of
+            `inherit`.
+        dataset: The data set; its test samples are not read.
+        order: int32 `[batches, batch]`, the samples of each batch, at least one batch.
 
     Raises:
         InputError: there is no batch, or the network does not fit the data set.
@@ -52,8 +51,8 @@ def training_losses(network: SparseNetwork, dataset: Dataset, order: np.ndarray)
     Cost: `len(order)` batches.
 
     Args:
-        network: where training starts.
-        dataset: where the samples are.
+        network: The network that training starts from.
+        dataset: The data set that the samples are rows of.
         order: int32 `[batches, batch]`, the samples of each batch.
 
     Raises:
@@ -64,16 +63,16 @@ def training_losses(network: SparseNetwork, dataset: Dataset, order: np.ndarray)
 
 
 def sum_of_losses(losses: ArrayLike, last: int | None = None) -> np.ndarray:
-    """Sum of training losses (SoTL): the lower, the better the network should become.
+    """Sum of training losses (SoTL): a lower sum predicts a better network.
 
     Ru et al. 2021 ("Speedy Performance Estimation for NAS"), the estimator TSE, and TSE-E if
     only the last part is summed.
 
-    Cost: the batches, but nothing on top of the training that they were part of.
+    Cost: the batches; nothing beyond the training that they were part of.
 
     Args:
-        losses: float `[..., batches]`, a training-loss curve, or many.
-        last: how many of the last batches to sum; all if None.
+        losses: float `[..., batches]`, one or more curves of the training loss.
+        last: Number of last batches to sum; all if None.
 
     Returns:
         float64 `[...]`.
@@ -90,7 +89,7 @@ def sum_of_losses(losses: ArrayLike, last: int | None = None) -> np.ndarray:
 def sum_of_training_losses(
     network: SparseNetwork, dataset: Dataset, order: np.ndarray, last: int | None = None
 ) -> float:
-    """`sum_of_losses` of a network that is trained for it; see `training_losses`."""
+    """`sum_of_losses` of the `training_losses` of a network; arguments and errors are theirs."""
     return float(sum_of_losses(training_losses(network, dataset, order), last))
 
 
@@ -98,20 +97,20 @@ def sum_of_training_losses(
 
 
 def extrapolate(epochs: ArrayLike, accuracies: ArrayLike, target: float) -> np.ndarray:
-    """Accuracy at a later epoch count, read off a power law through the last two accuracies.
+    """Extrapolate accuracies to a later epoch, by a power law through the last two points.
 
-    The error is taken for `b * t ** -c`, a straight line in logarithms. Only the last two points
-    count, since small networks are at chance for a while before their error falls: on the digits
-    table this ranks better than a least-squares fit of `a + b * t ** -c` to all points (pow3 of
-    Domhan et al. 2015), and is closer. Where the error did not fall between the two, and where
-    there is one point only, the last accuracy stands.
+    The error is assumed to be `b * t ** -c`, a straight line in logarithms. Only the last two
+    points are used, since small networks stay at chance for a while before their error falls: on
+    the digits table, this ranks architectures better than a least-squares fit of `a + b * t ** -c`
+    to all points (pow3 of Domhan et al. 2015), and its error is smaller. If the error did not
+    fall between the two points, or there is only one point, the result is the last accuracy.
 
     Cost: training for `epochs[-1]`, and two forward passes over the validation samples.
 
     Args:
-        epochs: float `[points]`, epoch (or batch) counts, ascending, above 0.
-        accuracies: float `[..., points]`, in [0, 1].
-        target: epoch count to predict for, not below the last.
+        epochs: float `[points]`, numbers of epochs (or batches), ascending, above 0.
+        accuracies: float `[..., points]`, accuracies in [0, 1] after these epochs.
+        target: Number of epochs to predict for, not below the last of `epochs`.
 
     Returns:
         float64 `[...]`, in [0, 1].
@@ -148,21 +147,21 @@ def inherit(child: SparseNetwork, parent: SparseNetwork) -> SparseNetwork:
     """A copy of the child with the parent's weights and biases where both have them.
 
     Units correspond by layer and position in the layer; hidden layers are counted from the input
-    side, and the outputs correspond to the outputs. A connection is inherited if the parent has
-    one between the corresponding units, the bias of every unit that has a counterpart. Last and
-    averaged values are inherited; everything else of the child stays as it is, its optimiser and
-    step count too, so that a new child's average soon forgets where training started.
+    side, and the outputs correspond to the outputs. The weight of a connection is inherited if the
+    parent has a connection between the corresponding units, and the bias of a unit if the parent
+    has a corresponding unit. The last and the averaged values are inherited, but neither the
+    moments nor the step count, so that the average of a new child soon forgets its first weights.
 
     Inheritance of matching weights as an estimate: Real et al. 2017, section 3.3.
 
-    Cost: none, given the trained parent; `accuracy_after` tells the cost of training on.
+    Cost: none, given the trained parent; see `accuracy_after` for the cost of further training.
 
     Args:
-        child: the network whose structure the result has.
-        parent: a trained relative.
+        child: The network whose structure the result has.
+        parent: A trained network with the same inputs and outputs.
 
     Raises:
-        InputError: the networks have not the same inputs and outputs.
+        InputError: the networks have different numbers of inputs or outputs.
     """
     ends = (child.n_inputs, child.n_outputs)
     if ends != (parent.n_inputs, parent.n_outputs):
@@ -171,25 +170,28 @@ def inherit(child: SparseNetwork, parent: SparseNetwork) -> SparseNetwork:
             f"and {parent.n_outputs}: expected networks for the same data set"
         )
     place = _counterparts(child, parent)
-    heir = child.copy()
+    inherited = child.copy()
     known = place[parent.n_inputs :] >= 0
     rows = place[parent.n_inputs :][known] - child.n_inputs
-    heir.units[_INHERITED, rows] = parent.units[_INHERITED, np.flatnonzero(known)]
+    inherited.units[_INHERITED, rows] = parent.units[_INHERITED, np.flatnonzero(known)]
 
     shared = np.flatnonzero((place[parent.targets] >= 0) & (place[parent.indices] >= 0))
     size = np.int64(child.n_units)
     wanted = child.targets * size + child.indices
     offered = place[parent.targets[shared]] * size + place[parent.indices[shared]]
     _, into, out_of = np.intersect1d(wanted, offered, assume_unique=True, return_indices=True)
-    heir.connections[_INHERITED, into] = parent.connections[_INHERITED, shared[out_of]]
-    return heir
+    inherited.connections[_INHERITED, into] = parent.connections[_INHERITED, shared[out_of]]
+    return inherited
 
 
 def _counterparts(child: SparseNetwork, parent: SparseNetwork) -> np.ndarray:
     """int64 `[units of the parent]`: the corresponding unit of the child, or -1."""
     place = np.full(parent.n_units, -1)
     hidden = range(min(child.depth, parent.depth) + 1)
-    for ours, theirs in [*zip(hidden, hidden, strict=True), (child.depth + 1, parent.depth + 1)]:
+    for ours, theirs in [
+        *zip(hidden, hidden, strict=True),
+        (child.depth + 1, parent.depth + 1),
+    ]:
         width = min(child.layer_sizes[ours], parent.layer_sizes[theirs])
         start = parent.starts[theirs]
         place[start : start + width] = child.starts[ours] + np.arange(width)
@@ -200,15 +202,15 @@ def _counterparts(child: SparseNetwork, parent: SparseNetwork) -> np.ndarray:
 
 
 def gradient_norm(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> float:
-    """Sum over the layers of the Euclidean norm of the gradient of the weights into them.
+    """Sum over the layers of the Euclidean norm of the gradient of their incoming weights.
 
-    Abdelfattah et al. 2021, "grad_norm". At the last weights; biases do not count.
+    Abdelfattah et al. 2021, "grad_norm". The gradient is taken at the last weights, without biases.
 
-    Cost: one batch, if `samples` are as many.
+    Cost: one batch, if there are as many samples as in a batch.
 
     Args:
-        network: usually at initialisation.
-        dataset: where the samples are.
+        network: The network, usually at initialisation.
+        dataset: The data set that the samples are rows of.
         samples: int32 `[n]`, rows of the data set.
 
     Raises:
@@ -219,30 +221,41 @@ def gradient_norm(network: SparseNetwork, dataset: Dataset, samples: np.ndarray)
     return float(np.sqrt(np.bincount(into, squares)).sum())
 
 
-def snip(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> float:
-    """Sum over the connections of |gradient * weight|.
+def connection_sensitivity(
+    network: SparseNetwork, dataset: Dataset, samples: np.ndarray
+) -> np.ndarray:
+    """float64 `[connections]`: |gradient * weight| of each connection.
 
-    Connection sensitivity, Lee et al. 2019, summed as in Abdelfattah et al. 2021, "snip".
+    Lee et al. 2019 (SNIP), section 4.1, without the division by the sum.
 
     Cost, arguments and errors: see `gradient_norm`.
     """
     gradient = _gradient(network, dataset, samples)
-    return float(np.abs(gradient * network.connections[VALUE]).sum())
+    return np.abs(gradient * network.connections[VALUE])
+
+
+def snip(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> float:
+    """Sum of the connection sensitivities: Abdelfattah et al. 2021, "snip".
+
+    Cost, arguments and errors: see `gradient_norm`.
+    """
+    return float(connection_sensitivity(network, dataset, samples).sum())
 
 
 def jacobian_covariance(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> float:
     """How differently the network responds around different samples.
 
-    With v the eigenvalues of the correlation matrix of the samples' gradients of the summed
-    outputs by the inputs: `-sum(log(v + k) + 1 / (v + k))`, k = 1e-5. The first version of Mellor
-    et al. 2021, as in Abdelfattah et al. 2021, "jacob_cov". A sample whose gradient does not vary
-    between inputs has no correlation, not even with itself.
+    The score is `-sum(log(v + k) + 1 / (v + k))` with k = 1e-5. The numbers v are the eigenvalues
+    of the correlation matrix between samples, where each sample is represented by the gradient of
+    its summed outputs with respect to its inputs. This is the first version of Mellor et al. 2021,
+    as in Abdelfattah et al. 2021, "jacob_cov". A sample whose gradient is the same for all inputs
+    gets correlation 0 with all samples and with itself.
 
-    Cost: one batch, if `samples` are as many.
+    Cost: one batch, if there are as many samples as in a batch.
 
     Args:
-        network: usually at initialisation.
-        dataset: where the samples are; labels are not read.
+        network: The network, usually at initialisation.
+        dataset: The data set that the samples are rows of; labels are not read.
         samples: int32 `[n]`, rows of the data set.
 
     Raises:
@@ -251,8 +264,8 @@ def jacobian_covariance(network: SparseNetwork, dataset: Dataset, samples: np.nd
     check_fit(network, dataset)
     weights, biases = network.connections[VALUE], network.units[VALUE]
     inputs = dataset.standardize(samples).T
-    _, adjoints = _forward_backward(network, weights, biases, inputs)
-    jacobian = adjoints[: network.n_inputs].T
+    _, gradients = _forward_backward(network, weights, biases, inputs)
+    jacobian = gradients[: network.n_inputs].T
     jacobian = jacobian - jacobian.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(jacobian, axis=1, keepdims=True)
     rows = np.divide(jacobian, norms, out=np.zeros_like(jacobian), where=norms > 0)
@@ -263,58 +276,47 @@ def jacobian_covariance(network: SparseNetwork, dataset: Dataset, samples: np.nd
 def synflow(network: SparseNetwork) -> float:
     """Synaptic flow: sum of theta * dR/dtheta, R the sum of the outputs for inputs of one.
 
-    R is that of the network with the absolute values of its weights and without biases, so that
-    it needs no data (Tanaka et al. 2020). float64: it overflows only beyond
-    some hundreds of dense layers.
+    The network is evaluated with the absolute values of its weights and without biases, so that no
+    data are needed (Tanaka et al. 2020). In float64, the sum overflows only beyond some hundreds of
+    dense layers.
 
-    Cost: forward and backward of one sample.
+    Cost: one forward and backward pass of one sample.
     """
     weights = np.abs(network.connections[VALUE]).astype(np.float64)
     biases = np.zeros(network.units.shape[1])
-    flow, adjoints = _forward_backward(network, weights, biases, np.ones((network.n_inputs, 1)))
-    return float((flow[network.indices, 0] * weights * adjoints[network.targets, 0]).sum())
+    flow, gradients = _forward_backward(network, weights, biases, np.ones((network.n_inputs, 1)))
+    return float((flow[network.indices, 0] * weights * gradients[network.targets, 0]).sum())
 
 
 def _gradient(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> np.ndarray:
     """float64 `[connections]`: d(mean loss)/d(weight)."""
     check_fit(network, dataset)
-    gradients = probe(network, dataset, samples).gradients
+    gradients = sample_gradients(network, dataset, samples).gradients
     return gradients[network.targets - network.n_inputs, network.indices].astype(np.float64)
 
 
 def _forward_backward(
     network: SparseNetwork, weights: np.ndarray, biases: np.ndarray, inputs: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Activations, and the gradient of the summed outputs, in float64, layer by layer.
+    """Activations, and the gradients of the summed outputs, in float64.
 
     Args:
-        network: its structure is read, not its state.
+        network: The network; its structure is read, not its state.
         weights: float `[connections]`.
         biases: float `[rows]`.
         inputs: float `[inputs, samples]`.
 
     Returns:
-        Both `[units, samples]`: the activations, and the gradients by the inputs and by what all
-        other units receive.
+        Both float64 `[units, samples]`: the activations; the gradients with respect to the inputs
+        and to the pre-activations of all other units.
     """
-    n_inputs = network.n_inputs
-    matrix = csr_array(
-        (weights.astype(np.float64), network.indices, network.indptr),
-        shape=(biases.size, network.n_units),
-    )
-    layers = [
-        (matrix[start - n_inputs : stop - n_inputs], slice(start, stop))
-        for start, stop in pairwise(network.starts[1:].tolist())
-    ]
-    activations = np.zeros((network.n_units, inputs.shape[1]))
-    activations[:n_inputs] = inputs
-    for block, units in layers:
-        before = block @ activations + biases[units.start - n_inputs : units.stop - n_inputs, None]
-        activations[units] = before if units.stop == network.n_units else np.maximum(before, 0)
-    adjoints = np.zeros_like(activations)
-    adjoints[-network.n_outputs :] = 1
-    for block, units in reversed(layers):
+    structure = network.layer_sizes, network.indptr, network.indices
+    weights = weights.astype(np.float64)
+    activations = forward(*structure, weights, biases, inputs)
+    gradients = np.zeros_like(activations)
+    gradients[-network.n_outputs :] = 1
+    for units, matrix in reversed([*layer_matrices(*structure, weights)]):
         if units.stop < network.n_units:
-            adjoints[units] *= activations[units] > 0
-        adjoints += block.T @ adjoints[units]
-    return activations, adjoints
+            gradients[units] *= activations[units] > 0
+        gradients[: units.start] += matrix.T @ gradients[units]
+    return activations, gradients

@@ -1,32 +1,33 @@
-"""Surgery on the arrays of a network, shared by the edits: insert, drop, renumber, sweep."""
+"""Operations on the arrays of a network that the edits share: insert, remove, renumber units."""
 
 import numpy as np
 
 from rlnas.errors import EditError
 from rlnas.nn.kernels import compiled
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork, from_coordinates, from_sorted
+from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_coordinates, from_sorted
 
-BOTH = [VALUE, AVERAGE]
-"""The states that have a function of their own: the last weights and the averaged ones."""
+BOTH = [VALUE, EMA]
+"""Rows of the state arrays that outputs can be computed from: last and averaged values."""
 
 
 def typical_fans(network: SparseNetwork, layer: int) -> tuple[int, int]:
-    """Mean fan-in and fan-out of a layer's units, rounded, at least 1."""
+    """Mean fan-in and mean fan-out of the units of a layer, rounded, each at least 1."""
     return mean_fans(network.block_counts, layer, network.layer_sizes[layer])
 
 
 @compiled
 def mean_fans(counts, layer, width):
-    """The rule of `typical_fans`, from the `block_counts` of a network and the layer's width."""
+    """As `typical_fans`, from the `block_counts` of a network and the width of the layer."""
     fan_in = int(np.rint(counts[layer].sum() / width))
     fan_out = int(np.rint(counts[:, layer].sum() / width))
     return max(1, fan_in), max(1, fan_out)
 
 
 def prune_dead_units(network: SparseNetwork) -> SparseNetwork:
-    """Remove hidden units with no way in or no way out, until there are none. Exact.
+    """Remove hidden units without a connection in or without a connection out. Exact.
 
-    A unit with no way in is a constant, which is folded into the biases of its readers.
+    The activation of a unit without a connection in is constant; it is folded into the biases of
+    its readers. Units that die because others were removed are removed, too.
 
     Raises:
         EditError: no connection would be left.
@@ -46,12 +47,12 @@ def prune_dead_units(network: SparseNetwork) -> SparseNetwork:
 
 
 def largest(values: np.ndarray, count: int) -> np.ndarray:
-    """Indices of the `count` largest values, in no particular but a reproducible order."""
+    """Indices of the `count` largest values, in an unspecified but reproducible order."""
     return smallest(-values, count)
 
 
 def smallest(values: np.ndarray, count: int) -> np.ndarray:
-    """Indices of the `count` smallest values, in no particular but a reproducible order."""
+    """Indices of the `count` smallest values, in an unspecified but reproducible order."""
     if count >= values.size:
         return np.arange(values.size)
     return np.argpartition(values, count - 1)[:count]
@@ -60,7 +61,13 @@ def smallest(values: np.ndarray, count: int) -> np.ndarray:
 def with_connections(
     network: SparseNetwork, targets: np.ndarray, sources: np.ndarray
 ) -> SparseNetwork:
-    """Insert connections at weight 0, from source units to target units."""
+    """Insert connections at weight 0.
+
+    Args:
+        network: The network; it is not changed.
+        targets: int `[n]`, receiving units.
+        sources: int `[n]`, source units.
+    """
     fresh = np.zeros((4, targets.size), np.float32)
     return from_coordinates(
         network.layer_sizes,
@@ -73,7 +80,12 @@ def with_connections(
 
 
 def with_only(network: SparseNetwork, keep: np.ndarray) -> SparseNetwork:
-    """Keep only some connections; `keep` is bool `[connections]`."""
+    """Keep only some connections.
+
+    Args:
+        network: The network; it is not changed.
+        keep: bool `[connections]`, the connections to keep.
+    """
     kept = np.flatnonzero(keep)
     return from_sorted(
         network.layer_sizes,
@@ -86,12 +98,13 @@ def with_only(network: SparseNetwork, keep: np.ndarray) -> SparseNetwork:
 
 
 def without_units(network: SparseNetwork, dead: np.ndarray, constants: np.ndarray) -> SparseNetwork:
-    """Drop hidden units and their connections; fold what they are worth into biases.
+    """Remove hidden units and their connections; fold constant activations into biases.
 
     Args:
-        network: the network.
-        dead: bool `[units]`.
-        constants: float `[2, units]`, activation of each dead unit for values and for averages.
+        network: The network; it is not changed.
+        dead: bool `[units]`, the units to remove.
+        constants: float `[2, units]`, the activation of each dead unit that its readers' biases
+            take over, at the last and at the averaged values.
     """
     units = network.units.copy()
     lost = np.flatnonzero(dead[network.indices])

@@ -3,14 +3,17 @@
 Numba offers no way to keep an accumulator in vector registers over a loop, nor to transpose in
 them, and that is where the time goes. So these functions are written in LLVM's own terms: a tile
 is `TILE` samples, eight floats a register; each connection is one broadcast and one fused
-multiply-add a register.
+multiply-add a register. Beside each of them is a plain function with the same arguments and the
+same effect, but for the rounding of sums.
 """
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.typing import Signature
 from numba.extending import intrinsic
 
 TILE = 64
@@ -27,75 +30,115 @@ _VECTOR = ir.VectorType(_FLOAT, LANES)
 _ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
 
 
+Intrinsic = tuple[Signature, Callable[..., ir.Value]]
+"""Result of a function under `@intrinsic`: the signature, and a function that emits the code."""
+
+
 @intrinsic
 def forward_row(
     typing: Any,
-    weights: Any,
-    columns: Any,
-    first: Any,
-    last: Any,
-    activations: Any,
-    row: Any,
-    bias: Any,
-    floor: Any,
-) -> tuple[Any, Callable[..., Any]]:
-    """Set `activations[row]` to max(bias + sum of weight times source activation, floor).
+    weights: types.Type,
+    columns: types.Type,
+    first: types.Type,
+    last: types.Type,
+    activations: types.Type,
+    row: types.Type,
+    bias: types.Type,
+    floor: types.Type,
+) -> Intrinsic:
+    """Compute one row of activations: max(bias + sum of weight times source activation, floor).
 
-    The sum runs over the connections from `first` to before `last`. `weights` and `columns` are
-    one-dimensional, `activations` is `[units, TILE]`, all contiguous.
+    All arrays are contiguous.
+
+    Args:
+        typing: Given by Numba.
+        weights: float32 `[connections]`.
+        columns: int32 `[connections]`, source units.
+        first: First connection of the row.
+        last: End of the row's connections.
+        activations: float32 `[units, TILE]`; row `row` is written.
+        row: The unit that is computed.
+        bias: float32, bias of the unit.
+        floor: float32, smallest activation; NaN is passed on all the same.
     """
     index = types.intp
     signature = types.void(
         weights, columns, index, index, activations, index, types.float32, types.float32
     )
 
-    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        w, c, first, last, x, row, bias, floor = _pointers(context, b, signature, args)
-        sums = [_broadcast(b, bias)] * REGISTERS
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        weights_at, columns_at, first, last, activations_at, row, bias, floor = _pointers(
+            context, builder, signature, args
+        )
+        sums = [_broadcast(builder, bias)] * REGISTERS
 
-        def body(k: Any, sums: list[Any]) -> list[Any]:
-            weight = _broadcast(b, b.load(b.gep(w, [k])))
-            source = _tile(b, x, b.sext(b.load(b.gep(c, [k])), _INDEX))
-            return [_fma(b, weight, _load(b, source, t), total) for t, total in enumerate(sums)]
+        def body(k: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
+            weight = _broadcast(builder, _read(builder, weights_at, k))
+            source = _tile(builder, activations_at, _read_index(builder, columns_at, k))
+            return [
+                _fma(builder, weight, _load(builder, source, t), total)
+                for t, total in enumerate(sums)
+            ]
 
-        sums = _loop(b, first, last, sums, body)
-        least, out = _broadcast(b, floor), _tile(b, x, row)
+        sums = _loop(builder, first, last, sums, body)
+        least, out = _broadcast(builder, floor), _tile(builder, activations_at, row)
         for t, total in enumerate(sums):
             # A comparison with NaN is false: NaN is passed on.
-            low = b.fcmp_ordered("<", total, least)
-            _store(b, b.select(low, least, total), out, t)
+            low = builder.fcmp_ordered("<", total, least)
+            _store(builder, builder.select(low, least, total), out, t)
         return context.get_dummy_value()
 
     return signature, generate
 
 
+def plain_forward_row(weights, columns, first, last, activations, row, bias, floor):
+    """The same as `forward_row` in plain Python, as its meaning and as a reference for tests."""
+    total = np.full(TILE, bias)
+    for k in range(first, last):
+        total += weights[k] * activations[columns[k]]
+    activations[row] = np.where(total < floor, floor, total)
+
+
 @intrinsic
 def backward_row(
     typing: Any,
-    weights: Any,
-    columns: Any,
-    first: Any,
-    middle: Any,
-    last: Any,
-    activations: Any,
-    deltas: Any,
-    row: Any,
-    inputs: Any,
-    gate: Any,
-    gradient: Any,
-) -> tuple[Any, Callable[..., Any]]:
-    """Gradients of one row's connections, and what the row adds to the deltas of its sources.
+    weights: types.Type,
+    columns: types.Type,
+    first: types.Type,
+    middle: types.Type,
+    last: types.Type,
+    activations: types.Type,
+    deltas: types.Type,
+    row: types.Type,
+    inputs: types.Type,
+    gate: types.Type,
+    gradient: types.Type,
+) -> Intrinsic:
+    """Add the gradients of the connections into one unit, and its share in its sources' deltas.
 
-    First `deltas[row]` is set to zero where the unit's activation is at or below `gate`, which is
-    never so if one of them is NaN. Then every connection adds the product of that delta and its
-    source's activation to its `gradient`, and, from `middle` on, where the sources are hidden
-    units, its weight times the delta to theirs.
+    First, `deltas[row]` is set to zero for samples whose activation is at or below the gate. Then,
+    each connection's gradient grows by the sum over the samples of delta times source activation,
+    and the delta of each source that is a hidden unit grows by weight times delta.
 
-    `deltas` is `[rows, TILE]`, with row `r` for the unit `inputs + r`; the rest is as in
-    `forward_row`.
+    All arrays are contiguous.
+
+    Args:
+        typing: Given by Numba.
+        weights: float32 `[connections]`.
+        columns: int32 `[connections]`, source units.
+        first: First connection of the row.
+        middle: First connection of the row from a hidden unit.
+        last: End of the row's connections.
+        activations: float32 `[units, TILE]`.
+        deltas: float32 `[rows, TILE]`, d(loss)/d(pre-activation) of the unit `inputs + r` in row
+            `r`; updated.
+        row: Row of the unit.
+        inputs: Number of inputs.
+        gate: float32; a comparison with NaN leaves the delta as it is.
+        gradient: float32 `[connections]`, added to.
 
     Returns:
-        The sum of the row's delta: the gradient of its bias.
+        float32, the sum of the unit's delta, which is the gradient of its bias.
     """
     index = types.intp
     signature = types.float32(
@@ -112,185 +155,245 @@ def backward_row(
         gradient,
     )
 
-    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        pointers = _pointers(context, b, signature, args)
-        w, c, first, middle, last, x, d, row, inputs, gate, g = pointers
-        own, unit = _tile(b, d, row), _tile(b, x, b.add(inputs, row))
-        closed = _broadcast(b, gate)
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        pointers = _pointers(context, builder, signature, args)
+        (
+            weights_at,
+            columns_at,
+            first,
+            middle,
+            last,
+            activations_at,
+            deltas_at,
+            row,
+            inputs,
+            gate,
+            gradient_at,
+        ) = pointers
+        own = _tile(builder, deltas_at, row)
+        unit = _tile(builder, activations_at, builder.add(inputs, row))
+        closed = _broadcast(builder, gate)
         delta = []
         for t in range(REGISTERS):
-            is_open = b.fcmp_unordered(">", _load(b, unit, t), closed)
-            delta.append(b.select(is_open, _load(b, own, t), _ZERO))
-            _store(b, delta[t], own, t)
+            is_open = builder.fcmp_unordered(">", _load(builder, unit, t), closed)
+            delta.append(builder.select(is_open, _load(builder, own, t), _ZERO))
+            _store(builder, delta[t], own, t)
 
-        def product(k: Any, _: list[Any]) -> list[Any]:
-            source = _tile(b, x, b.sext(b.load(b.gep(c, [k])), _INDEX))
+        def product(k: ir.Value, _: list[ir.Value]) -> list[ir.Value]:
+            source = _tile(builder, activations_at, _read_index(builder, columns_at, k))
             sums = [_ZERO, _ZERO]  # two, so that one can start while the other is under way
             for t in range(REGISTERS):
-                sums[t % 2] = _fma(b, delta[t], _load(b, source, t), sums[t % 2])
-            place = b.gep(g, [k])
-            total = _sum(b, b.fadd(*sums, flags=FASTMATH))
-            b.store(b.fadd(b.load(place), total, flags=FASTMATH), place)
+                sums[t % 2] = _fma(builder, delta[t], _load(builder, source, t), sums[t % 2])
+            place = builder.gep(gradient_at, [k])
+            total = _sum(builder, builder.fadd(*sums, flags=FASTMATH))
+            builder.store(builder.fadd(builder.load(place), total, flags=FASTMATH), place)
             return []
 
-        def product_and_share(k: Any, carried: list[Any]) -> list[Any]:
+        def product_and_share(k: ir.Value, carried: list[ir.Value]) -> list[ir.Value]:
             product(k, carried)
-            weight = _broadcast(b, b.load(b.gep(w, [k])))
-            share = _tile(b, d, b.sub(b.sext(b.load(b.gep(c, [k])), _INDEX), inputs))
+            weight = _broadcast(builder, _read(builder, weights_at, k))
+            share = _tile(
+                builder, deltas_at, builder.sub(_read_index(builder, columns_at, k), inputs)
+            )
             for t in range(REGISTERS):
-                _store(b, _fma(b, weight, delta[t], _load(b, share, t)), share, t)
+                _store(builder, _fma(builder, weight, delta[t], _load(builder, share, t)), share, t)
             return []
 
-        _loop(b, first, middle, [], product)
-        _loop(b, middle, last, [], product_and_share)
+        _loop(builder, first, middle, [], product)
+        _loop(builder, middle, last, [], product_and_share)
         total = delta[0]
         for part in delta[1:]:
-            total = b.fadd(total, part, flags=FASTMATH)
-        return _sum(b, total)
+            total = builder.fadd(total, part, flags=FASTMATH)
+        return _sum(builder, total)
 
     return signature, generate
+
+
+def plain_backward_row(
+    weights, columns, first, middle, last, activations, deltas, row, inputs, gate, gradient
+):
+    """The same as `backward_row` in plain Python, as its meaning and as a reference for tests."""
+    delta = np.where(activations[inputs + row] <= gate, 0, deltas[row])
+    deltas[row] = delta
+    for k in range(first, last):
+        gradient[k] += (delta * activations[columns[k]]).sum()
+    for k in range(middle, last):
+        deltas[columns[k] - inputs] += weights[k] * delta
+    return delta.sum()
 
 
 @intrinsic
 def gather_block(
     typing: Any,
-    features: Any,
-    samples: Any,
-    first: Any,
-    column: Any,
-    mean: Any,
-    scale: Any,
-    activations: Any,
-) -> tuple[Any, Callable[..., Any]]:
-    """Standardise eight features of eight samples, transposed into the activations.
+    features: types.Type,
+    samples: types.Type,
+    first: types.Type,
+    column: types.Type,
+    mean: types.Type,
+    scale: types.Type,
+    activations: types.Type,
+) -> Intrinsic:
+    """Standardise eight features of eight samples and write them transposed.
 
     `activations[column + i, first + j]` becomes `(features[samples[first + j], column + i] - mean)
-    * scale` with the mean and scale of that feature. `features` is uint8 or float32 `[samples,
-    features]`, `activations` is `[units, TILE]`, all contiguous.
+    * scale` with the mean and scale of the feature. All arrays are contiguous.
+
+    Args:
+        typing: Given by Numba.
+        features: uint8 or float32 `[samples, features]`.
+        samples: int32 `[TILE]`, rows of `features`.
+        first: First of the eight positions in the tile.
+        column: First of the eight features.
+        mean: float32 `[features]`.
+        scale: float32 `[features]`.
+        activations: float32 `[units, TILE]`; eight numbers in each of eight rows are written.
     """
     index = types.intp
     signature = types.void(features, samples, index, index, mean, scale, activations)
 
-    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        f, chosen, first, column, mean, scale, x = _pointers(context, b, signature, args)
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        features_at, chosen, first, column, mean, scale, activations_at = _pointers(
+            context, builder, signature, args
+        )
         kind = signature.args[0]
-        width = b.extract_value(context.make_array(kind)(context, b, args[0]).shape, 1)
+        width = builder.extract_value(context.make_array(kind)(context, builder, args[0]).shape, 1)
         raw = ir.VectorType(context.get_value_type(kind.dtype), LANES)
-        shift = _load(b, b.gep(mean, [column]), 0)
-        factor = _load(b, b.gep(scale, [column]), 0)
+        shift = _load(builder, builder.gep(mean, [column]), 0)
+        factor = _load(builder, builder.gep(scale, [column]), 0)
         rows = []
         for j in range(LANES):
-            at = b.gep(chosen, [b.add(first, ir.Constant(_INDEX, j))])
-            start = b.add(b.mul(b.sext(b.load(at), _INDEX), width), column)
-            values = b.load(b.bitcast(b.gep(f, [start]), raw.as_pointer()))
+            sample = _read_index(builder, chosen, builder.add(first, ir.Constant(_INDEX, j)))
+            start = builder.add(builder.mul(sample, width), column)
+            values = builder.load(
+                builder.bitcast(builder.gep(features_at, [start]), raw.as_pointer())
+            )
             values.align = 1
             if kind.dtype == types.uint8:
-                values = b.uitofp(values, _VECTOR)
-            rows.append(b.fmul(b.fsub(values, shift), factor))
-        for i, unit in enumerate(_transpose(b, rows)):
-            row = b.add(column, ir.Constant(_INDEX, i))
-            _store(b, unit, b.gep(_tile(b, x, row), [first]), 0)
+                values = builder.uitofp(values, _VECTOR)
+            rows.append(builder.fmul(builder.fsub(values, shift), factor))
+        for i, unit in enumerate(_transpose(builder, rows)):
+            row = builder.add(column, ir.Constant(_INDEX, i))
+            _store(builder, unit, builder.gep(_tile(builder, activations_at, row), [first]), 0)
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _transpose(b: Any, rows: list[Any]) -> list[Any]:
+def plain_gather_block(features, samples, first, column, mean, scale, activations):
+    """The same as `gather_block` in plain Python, as its meaning and as a reference for tests."""
+    for i in range(column, column + LANES):
+        for j in range(first, first + LANES):
+            activations[i, j] = (features[samples[j], i] - mean[i]) * scale[i]
+
+
+def _transpose(builder: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:
     """Transpose eight vectors of eight lanes, in three rounds that exchange 1, 2 and 4 lanes."""
     for distance in (1, 2, 4):
         # Lane l of the pair's first result is l of the first, or l - distance of the second.
         low = [lane if not lane & distance else lane - distance + LANES for lane in range(LANES)]
         high = [lane + distance if not lane & distance else lane + LANES for lane in range(LANES)]
-        done: list[Any] = [None] * LANES
+        done: list[ir.Value] = [None] * LANES
         for row in range(LANES):
             if not row & distance:
                 pair = rows[row], rows[row + distance]
-                done[row] = _shuffle(b, *pair, low)
-                done[row + distance] = _shuffle(b, *pair, high)
+                done[row] = _shuffle(builder, *pair, low)
+                done[row + distance] = _shuffle(builder, *pair, high)
         rows = done
     return rows
 
 
-def _shuffle(b: Any, x: Any, y: Any, lanes: list[int]) -> Any:
-    return b.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes))
+def _shuffle(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, lanes: list[int]) -> ir.Value:
+    return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes))
 
 
-def _pointers(context: Any, b: Any, signature: Any, args: Any) -> list[Any]:
+def _pointers(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> list[Any]:
     """The arguments, an array as the pointer to its data."""
     for kind in signature.args:
         if isinstance(kind, types.Array) and kind.layout != "C":
             raise TypeError(f"{kind} is not contiguous: the loops here know no strides")
     return [
-        context.make_array(kind)(context, b, value).data if isinstance(kind, types.Array) else value
+        context.make_array(kind)(context, builder, value).data
+        if isinstance(kind, types.Array)
+        else value
         for kind, value in zip(signature.args, args, strict=True)
     ]
 
 
 def _loop(
-    b: Any,
-    first: Any,
-    last: Any,
-    carried: list[Any],
-    body: Callable[[Any, list[Any]], list[Any]],
-) -> list[Any]:
+    builder: ir.IRBuilder,
+    first: ir.Value,
+    last: ir.Value,
+    carried: list[ir.Value],
+    body: Callable[[ir.Value, list[ir.Value]], list[ir.Value]],
+) -> list[ir.Value]:
     """`for k in range(first, last): carried = body(k, carried)`; returns the last `carried`."""
-    before = b.block
-    inside, after = b.append_basic_block("loop"), b.append_basic_block("after")
-    b.cbranch(b.icmp_signed("<", first, last), inside, after)
-    b.position_at_end(inside)
-    k = b.phi(_INDEX)
+    before = builder.block
+    inside, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+    builder.cbranch(builder.icmp_signed("<", first, last), inside, after)
+    builder.position_at_end(inside)
+    k = builder.phi(_INDEX)
     k.add_incoming(first, before)
-    values = [b.phi(value.type) for value in carried]
+    values = [builder.phi(value.type) for value in carried]
     for phi, value in zip(values, carried, strict=True):
         phi.add_incoming(value, before)
     results = body(k, values)
-    following = b.add(k, ir.Constant(_INDEX, 1))
-    k.add_incoming(following, b.block)
+    following = builder.add(k, ir.Constant(_INDEX, 1))
+    k.add_incoming(following, builder.block)
     for phi, value in zip(values, results, strict=True):
-        phi.add_incoming(value, b.block)
-    b.cbranch(b.icmp_signed("<", following, last), inside, after)
-    end = b.block
-    b.position_at_end(after)
-    outcome = [b.phi(value.type) for value in carried]
+        phi.add_incoming(value, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, last), inside, after)
+    end = builder.block
+    builder.position_at_end(after)
+    outcome = [builder.phi(value.type) for value in carried]
     for phi, value, result in zip(outcome, carried, results, strict=True):
         phi.add_incoming(value, before)
         phi.add_incoming(result, end)
     return outcome
 
 
-def _tile(b: Any, pointer: Any, row: Any) -> Any:
+def _read(builder: ir.IRBuilder, pointer: ir.Value, k: ir.Value) -> ir.Value:
+    """Entry `k` of an array."""
+    return builder.load(builder.gep(pointer, [k]))
+
+
+def _read_index(builder: ir.IRBuilder, pointer: ir.Value, k: ir.Value) -> ir.Value:
+    """Entry `k` of an array of integers, as an index."""
+    return builder.sext(_read(builder, pointer, k), _INDEX)
+
+
+def _tile(builder: ir.IRBuilder, pointer: ir.Value, row: ir.Value) -> ir.Value:
     """Pointer to a row of an array `[rows, TILE]`."""
-    return b.gep(pointer, [b.mul(row, ir.Constant(_INDEX, TILE))])
+    return builder.gep(pointer, [builder.mul(row, ir.Constant(_INDEX, TILE))])
 
 
-def _place(b: Any, pointer: Any, t: int) -> Any:
-    start = b.gep(pointer, [ir.Constant(_INDEX, t * LANES)])
-    return b.bitcast(start, _VECTOR.as_pointer())
+def _place(builder: ir.IRBuilder, pointer: ir.Value, t: int) -> ir.Value:
+    start = builder.gep(pointer, [ir.Constant(_INDEX, t * LANES)])
+    return builder.bitcast(start, _VECTOR.as_pointer())
 
 
-def _load(b: Any, pointer: Any, t: int) -> Any:
-    instruction = b.load(_place(b, pointer, t))
+def _load(builder: ir.IRBuilder, pointer: ir.Value, t: int) -> ir.Value:
+    instruction = builder.load(_place(builder, pointer, t))
     instruction.align = 4
     return instruction
 
 
-def _store(b: Any, value: Any, pointer: Any, t: int) -> None:
-    b.store(value, _place(b, pointer, t)).align = 4
+def _store(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, t: int) -> None:
+    builder.store(value, _place(builder, pointer, t)).align = 4
 
 
-def _broadcast(b: Any, value: Any) -> Any:
+def _broadcast(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
     undefined = ir.Constant(_VECTOR, ir.Undefined)
-    one = b.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
-    return _shuffle(b, one, undefined, [0] * LANES)
+    one = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    return _shuffle(builder, one, undefined, [0] * LANES)
 
 
-def _fma(b: Any, x: Any, y: Any, z: Any) -> Any:
-    return b.fadd(b.fmul(x, y, flags=FASTMATH), z, flags=FASTMATH)
+def _fma(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+    return builder.fadd(builder.fmul(x, y, flags=FASTMATH), z, flags=FASTMATH)
 
 
-def _sum(b: Any, vector: Any) -> Any:
+def _sum(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
     """Sum of a vector's lanes."""
     kind = ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR])
     name = f"llvm.vector.reduce.fadd.v{LANES}f32"
-    function = cgutils.get_or_insert_function(b.module, kind, name)
-    return b.call(function, [ir.Constant(_FLOAT, 0.0), vector], fastmath=FASTMATH)
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    return builder.call(function, [ir.Constant(_FLOAT, 0.0), vector], fastmath=FASTMATH)

@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from rlnas import plots
 from rlnas.nn.architecture import Architecture
-from rlnas.nn.training import HYPERPARAMETERS
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS
 from rlnas.tabular.table import Table
 
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -16,7 +16,7 @@ PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 def data_card(table: Table) -> str:
     """The data card of a table as Markdown."""
-    h = HYPERPARAMETERS
+    h = DEFAULT_HYPERPARAMETERS
     grid = table.grid
     widths = ", ".join(map(str, grid.widths))
     densities = ", ".join(f"{density:g}" for density in grid.densities)
@@ -37,7 +37,7 @@ def data_card(table: Table) -> str:
         "As everywhere in rlnas (`rlnas.nn.training`), the same for every architecture: AdamW, "
         f"learning rate {h.learning_rate:g} throughout, batches of {h.batch_size}, weight decay "
         f"{h.weight_decay:g}. Validation and test results are those of exponentially averaged "
-        f"weights (factor {h.average_decay:g} a batch); the training loss is that of the weights "
+        f"weights (factor {h.ema_decay:g} a batch); the training loss is that of the weights "
         "themselves, over the batches since the epoch count before. A seed decides which "
         "connections exist, the first weights and the order of samples: "
         "`numpy.random.default_rng((seed, number))`. Losses are kept in float16, predictions as "

@@ -6,7 +6,7 @@ import pytest
 from rlnas.envs.actions import ACTIONS, apply, legal_actions
 from rlnas.nn import training
 from rlnas.nn.edits import EditError
-from rlnas.nn.gradients import Probe, probe
+from rlnas.nn.gradients import GradientSample, sample_gradients
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
 from tests.envs.helpers import TASK, network_by_hand, sparse_network
@@ -73,12 +73,12 @@ def legal(network: SparseNetwork) -> set[str]:
     return {name for name, possible in zip(TABLE, mask, strict=True) if possible}
 
 
-def trained(network: SparseNetwork, seed: int = 0) -> tuple[SparseNetwork, Probe]:
+def trained(network: SparseNetwork, seed: int = 0) -> tuple[SparseNetwork, GradientSample]:
     """A network after a few batches of the task, and its probe."""
     network = network.copy()
     rng = np.random.default_rng(seed)
     training.train(network, TASK, training.Batches(TASK.train, rng).take(10))
-    return network, probe(network, TASK, TASK.train[:64])
+    return network, sample_gradients(network, TASK, TASK.train[:64])
 
 
 def start(kind: str) -> SparseNetwork:
@@ -354,7 +354,7 @@ def walk(network: SparseNetwork, seed: int, steps: int, favoured: str, data=TASK
             possible = np.array(preferred)
         action = ACTIONS[rng.choice(possible)]
         try:
-            after = apply(action, network, probe(network, data, data.train[:64]), rng)
+            after = apply(action, network, sample_gradients(network, data, data.train[:64]), rng)
         except EditError:
             assert str(action).startswith("remove"), "what is left may lead nowhere"
             refused += 1

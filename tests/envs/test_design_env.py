@@ -26,7 +26,7 @@ from rlnas.nn.architecture import layers_of
 from rlnas.nn.edits import EditError
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import VALUE, SparseNetwork
-from rlnas.nn.training import Evaluation
+from rlnas.nn.training import Evaluation, Hyperparameters
 from tests.envs.helpers import INFO_KEYS, TASK, bits, episode, make, play
 from tests.rlnas.reference import bits as network_bits, random_dataset
 
@@ -528,24 +528,43 @@ def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
     assert after["diverged"] is False
 
 
-def test_training_has_the_weight_decay_that_was_asked_for(monkeypatch):
+def test_training_uses_the_hyperparameters_given(monkeypatch):
     seen, train = [], design_env.train
 
-    def spy(network: SparseNetwork, *arguments: Any, weight_decay: float) -> Evaluation:
-        seen.append(weight_decay)
-        return train(network, *arguments, weight_decay=weight_decay)
+    def spy(network: SparseNetwork, data: Any, order: Any, hyperparameters: Any) -> Evaluation:
+        seen.append((hyperparameters, order.shape[1]))
+        return train(network, data, order, hyperparameters)
 
     monkeypatch.setattr(design_env, "train", spy)
-    for env in (make(), make(weight_decay=0.3)):
+    other = Hyperparameters(batch_size=16, weight_decay=0.3)
+    as_mapping = {"batch_size": 16, "weight_decay": 0.3}
+    for env in (make(), make(hyperparameters=other), make(hyperparameters=as_mapping)):
         env.reset(seed=0)
         env.step(NONE)
-    assert seen == [0.02, 0.02, 0.3, 0.3]
+    assert seen == [(Hyperparameters(), 128)] * 2 + [(other, 16)] * 4
 
 
-@pytest.mark.parametrize("value", [-0.1, 1.5, np.nan])
-def test_a_weight_decay_out_of_range_is_refused(value):
-    with pytest.raises(InputError, match="weight_decay"):
-        make(weight_decay=value)
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"weight_decay": -0.1}, "weight_decay"),
+        ({"weight_decay": np.nan}, "weight_decay"),
+        ({"momentum": 0.9}, "expected a Hyperparameters"),
+        (0.1, "expected a Hyperparameters"),
+    ],
+)
+def test_hyperparameters_that_cannot_be_used_are_refused(value, message):
+    with pytest.raises(InputError, match=message):
+        make(hyperparameters=value)
+
+
+def test_a_spec_with_hyperparameters_survives_json():
+    wanted = Hyperparameters(learning_rate=1e-2, weight_decay=0.3)
+    env = gym.make("rlnas/Design-v0", dataset="wine", episode_steps=2, hyperparameters=wanted)
+    assert env.spec is not None
+    again = gym.make(gym.envs.registration.EnvSpec.from_json(env.spec.to_json()))
+    assert again.unwrapped.hyperparameters == wanted  # type: ignore[attr-defined]
+    assert bits(episode(again, seed=1)) == bits(episode(env, seed=1))
 
 
 def test_the_best_score_that_is_seen_is_that_of_the_episode():

@@ -10,8 +10,8 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
 from rlnas.errors import InputError
 from rlnas.nn import edits
-from rlnas.nn.gradients import Probe, probe
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
+from rlnas.nn.gradients import GradientSample, sample_gradients
+from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.training import Evaluation
 from tests.envs.helpers import episode, make, network_by_hand
 from tests.rlnas.reference import (
@@ -51,16 +51,20 @@ WEIGHTS = {  # (source, target): averaged weight; inputs 0-4, hidden 5-8 and 9-1
 def hand_made() -> SparseNetwork:
     network = network_by_hand(SIZES, list(WEIGHTS))
     pairs = zip(network.indices.tolist(), network.targets.tolist(), strict=True)
-    network.connections[AVERAGE] = [WEIGHTS[pair] for pair in pairs]
+    network.connections[EMA] = [WEIGHTS[pair] for pair in pairs]
     return network
 
 
 NETWORK = hand_made()
-PROBE = probe(NETWORK, DATA, SAMPLES)
+PROBE = sample_gradients(NETWORK, DATA, SAMPLES)
 NOW = Snapshot(NETWORK, PROBE, Evaluation(0.9, 0.5), Evaluation(0.8, 0.25), 0.77)
 SMALLER = network_by_hand((5, 1, 2), [(0, 5), (1, 5), (5, 6), (5, 7)])
 BEFORE = Snapshot(
-    SMALLER, probe(SMALLER, DATA, SAMPLES), Evaluation(0.5, 0.9), Evaluation(0.775, 0.9), 0.74
+    SMALLER,
+    sample_gradients(SMALLER, DATA, SAMPLES),
+    Evaluation(0.5, 0.9),
+    Evaluation(0.775, 0.9),
+    0.74,
 )
 
 
@@ -86,7 +90,7 @@ def slot(name: str, **settings) -> dict[str, float]:
 
 
 def snapshot_of(network: SparseNetwork, data=DATA) -> Snapshot:
-    return replace(NOW, network=network, probe=probe(network, data, data.train[:64]))
+    return replace(NOW, network=network, probe=sample_gradients(network, data, data.train[:64]))
 
 
 # --- layout ---
@@ -286,7 +290,7 @@ def test_smallest_shares_are_of_the_averaged_magnitudes(name, fifth, half):
 
 def test_equal_weights_have_smallest_shares_of_one():
     network = network_of((5, 10, 2), allowed((5, 10, 2)), np.random.default_rng(0))
-    network.connections[AVERAGE] = 0.3
+    network.connections[EMA] = 0.3
     found = slot("hidden_1", now=snapshot_of(network))
     assert found["smallest_fifth"] == pytest.approx(1, rel=1e-5)
     assert found["smallest_half"] == pytest.approx(1, rel=1e-5)
@@ -342,9 +346,9 @@ def test_growth_gradient_is_the_largest_inactive_against_the_typical_active(seed
 
 
 def test_a_probe_of_another_network_is_refused():
-    with pytest.raises(InputError, match="probe this network"):
+    with pytest.raises(InputError, match="of this network"):
         observe(replace(NOW, network=SMALLER), BEFORE, DATA, 0.79, 0.1, 0.5, 0, False)
-    with pytest.raises(InputError, match="probe this network"):
+    with pytest.raises(InputError, match="of this network"):
         edits.remove_layer(SMALLER, PROBE, 1)
 
 
@@ -376,7 +380,7 @@ def test_observations_are_not_shared_with_later_ones():
 
 
 def test_observing_changes_neither_design_nor_probe():
-    fresh = Probe(PROBE.activations.copy(), PROBE.deltas.copy(), PROBE.stops.copy())
+    fresh = GradientSample(PROBE.activations.copy(), PROBE.deltas.copy(), PROBE.stops.copy())
     before = fresh.gradients.copy()
     entries(now=replace(NOW, probe=fresh))
     np.testing.assert_array_equal(fresh.gradients, before)

@@ -5,9 +5,9 @@ import torch
 
 from rlnas.data.datasets import Dataset
 from rlnas.data.preprocessing import Preprocessing
-from rlnas.nn.network import AVERAGE, SECOND_MOMENT, VALUE, SparseNetwork
+from rlnas.nn.network import EMA, SECOND_MOMENT, VALUE, SparseNetwork
 
-STATES = {False: VALUE, True: AVERAGE}
+STATES = {False: VALUE, True: EMA}
 """Which row of the state arrays `averaged` selects."""
 
 

@@ -14,7 +14,7 @@ from rlnas.network_views import (
     network_image,
 )
 from rlnas.nn.initialization import random_network
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
+from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from tests.rlnas.reference import allowed, network_of, skip_network
 
 
@@ -114,11 +114,11 @@ def test_network_image_differs_between_networks(other):
 
 def test_positive_weights_are_red_and_negative_weights_blue():
     positive = network()
-    positive.connections[AVERAGE] = 1
+    positive.connections[EMA] = 1
     red, blue = coloured(network_image(positive))
     assert red > 100
     assert blue == 0
-    positive.connections[AVERAGE] = -1
+    positive.connections[EMA] = -1
     red, blue = coloured(network_image(positive))
     assert red == 0
     assert blue > 100
@@ -158,7 +158,7 @@ def test_network_image_does_not_change_network():
 def test_input_strength_is_sum_of_absolute_weights():
     network = skip_network((5, 4, 3), np.random.default_rng(0))
     expected = np.zeros(5)
-    for source, weight in zip(network.indices, network.connections[AVERAGE], strict=True):
+    for source, weight in zip(network.indices, network.connections[EMA], strict=True):
         if source < 5:
             expected[source] += abs(weight)
     np.testing.assert_allclose(input_strength(network), expected, rtol=1e-6)

@@ -13,7 +13,7 @@ from rlnas.designs.database import DesignDatabase, DesignRecord
 from rlnas.errors import InputError
 from rlnas.nn import edits, proxies
 from rlnas.nn.architecture import check_architecture
-from rlnas.nn.gradients import probe
+from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.initialization import new_network, random_network
 from rlnas.nn.network import SparseNetwork, from_coordinates
 from rlnas.nn.training import Batches, final_training
@@ -26,7 +26,7 @@ from tests.rlnas.tables import SMALL_GRID, contents, random_table
 
 DATA = random_dataset(np.random.default_rng(7))
 NETWORK = skip_network((6, 8, 7, 3), np.random.default_rng(0), 0.5)
-PROBE = probe(NETWORK, DATA, DATA.train[:64])
+PROBE = sample_gradients(NETWORK, DATA, DATA.train[:64])
 TABLE = random_table()
 LOSSES = np.arange(12.0)
 
@@ -134,7 +134,7 @@ def test_edit_of_missing_layer_is_refused(edit, told):
 def test_linear_network_has_no_hidden_layer_to_edit():
     linear = random_network((6, 3), 1.0, rng())
     with pytest.raises(InputError, match="has no hidden layer"):
-        edits.remove_layer(linear, probe(linear, DATA, DATA.train[:8]), 1)
+        edits.remove_layer(linear, sample_gradients(linear, DATA, DATA.train[:8]), 1)
 
 
 def test_table_made_with_numpy_integers_is_equal_on_disk(tmp_path):

@@ -23,11 +23,11 @@ from rlnas.agents.experiments.frontier_report import (
 from rlnas.agents.policies import environments
 from rlnas.agents.policies.environments import thorough_env
 from rlnas.errors import InputError
-from rlnas.nn.training import LONG_DECAY
+from rlnas.nn.training import LONG_TRAINING
 from tests.agents.helpers import files_in
 from tests.snippets import ROOT
 
-SHORT = {"episode_steps": 4, "width": 160, "density": 1.0, "weight_decay": LONG_DECAY}
+SHORT = {"episode_steps": 4, "width": 160, "density": 1.0, "hyperparameters": LONG_TRAINING}
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_thorough_episodes_are_long_and_start_large(runs):
     env.reset(seed=0)
     assert env.now.network.layer_sizes == (64, 300, 10)
     assert env.now.network.density == 1
-    assert (env.episode_steps, env.weight_decay, env.penalty) == (40, LONG_DECAY, 0.3)
+    assert (env.episode_steps, env.hyperparameters, env.penalty) == (40, LONG_TRAINING, 0.3)
     assert env.training_batches == 100  # an epoch would be 8
 
 

@@ -10,7 +10,7 @@ import pytest
 from rlnas.agents.cli.main import main
 from rlnas.agents.experiments import transfer as module
 from rlnas.agents.experiments.statistics import interquartile_mean
-from rlnas.agents.experiments.transfer import FIXED, SCHEDULES, design_once, transfer
+from rlnas.agents.experiments.transfer import FIXED, design_once, transfer
 from rlnas.agents.experiments.transfer_report import (
     by_task,
     difference,
@@ -21,6 +21,7 @@ from rlnas.agents.experiments.transfer_report import (
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import fingerprint, load_policy, save_edit_sequence
+from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
 from rlnas.data.datasets import load_dataset
 from rlnas.errors import InputError
 from rlnas.nn.training import evaluate
@@ -81,22 +82,22 @@ def test_schedules_end_with_the_weights_of_the_controller_and_dense_training_wit
         dense = reference_weights(data.n_features, data.n_classes)
         assert designs["dense"]["active_weights"] == dense
         ours = min(dense, designs["controller"]["active_weights"])
-        for name in SCHEDULES.keys() - {"dense"}:
+        for name in SPARSE_TRAINERS.keys() - {"dense"}:
             assert designs[name]["active_weights"] == ours
 
 
 def test_all_methods_train_for_the_same_batches(run, monkeypatch):
     env = env_like(run, "breast_cancer", 0.1)
     asked = []
-    for name, train in SCHEDULES.items():
+    for name, train in SPARSE_TRAINERS.items():
 
         def noted(sizes: Any, count: int, data: Any, batches: int, rng: Any, train=train) -> Any:
             asked.append(batches)
             return train(sizes, count, data, batches, rng)
 
-        monkeypatch.setitem(module.SCHEDULES, name, noted)
+        monkeypatch.setitem(module.SPARSE_TRAINERS, name, noted)
     design_once(env, 0, {"controller": load_policy(run)})
-    assert asked == [(env.episode_steps + 1) * env.training_batches] * len(SCHEDULES)
+    assert asked == [(env.episode_steps + 1) * env.training_batches] * len(SPARSE_TRAINERS)
 
 
 def test_scores_are_accuracy_less_the_price_of_the_weights(compared):

@@ -5,13 +5,10 @@ import numpy as np
 from rlnas.agents.sparse_training.dense import dense_training
 from rlnas.nn.initialization import random_network
 from rlnas.nn.training import Batches, train
-from tests.agents.sparse_training.schedules import (
+from tests.agents.sparse_training.helpers import (
     CASES,
     DATA,
     SIZES,
-    check_reads_training_samples_only,
-    check_refusals,
-    check_same_bits_from_the_same_seed,
     mean_accuracy,
     rng,
 )
@@ -28,12 +25,12 @@ def test_every_connection_between_consecutive_layers_is_kept():
         np.testing.assert_array_equal(mask_of(network), expected)
 
 
-def test_the_count_asked_for_changes_nothing():
+def test_the_number_of_weights_asked_for_is_ignored():
     networks = [dense_training(SIZES, count, DATA, 30, rng()) for count in (0, 5, 10**6)]
     assert len({bits(network) for network in networks}) == 1
 
 
-def test_it_is_training_as_it_always_is():
+def test_dense_training_equals_train_on_a_dense_network():
     source = rng()
     network = random_network(SIZES, 1.0, source)
     train(network, DATA, Batches(DATA.train, source).take(30))
@@ -41,17 +38,5 @@ def test_it_is_training_as_it_always_is():
     assert network.steps == 30
 
 
-def test_it_learns_digits():
+def test_dense_training_learns_digits():
     assert mean_accuracy(dense_training, 0, 300) > 0.93
-
-
-def test_the_same_seed_gives_the_same_bits():
-    check_same_bits_from_the_same_seed(dense_training)
-
-
-def test_only_training_samples_are_read():
-    check_reads_training_samples_only(dense_training)
-
-
-def test_what_cannot_be_used_is_refused():
-    check_refusals(dense_training, sparse=False)

@@ -1,23 +1,19 @@
-"""RigL: what is dropped, what grows, what keeps its weight, and what a moment's batch is for."""
+"""RigL: which connections are dropped, which grow, and when."""
 
 import numpy as np
 import pytest
 
 from rlnas.agents.sparse_training.rigl import drop_fraction, grow, rewire, rigl
 from rlnas.errors import EditError
-from rlnas.nn.gradients import probe
+from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.training import Batches, train
-from tests.agents.sparse_training.schedules import (
+from tests.agents.sparse_training.helpers import (
     DATA,
     SIZES,
-    check_counts,
-    check_reads_training_samples_only,
-    check_refusals,
-    check_same_bits_from_the_same_seed,
     mean_accuracy,
     rng,
-    static,
+    static_training,
 )
 from tests.envs.helpers import network_by_hand
 from tests.rlnas.reference import bits, mask_of, network_of
@@ -47,9 +43,6 @@ def gradients_of(values: dict[Pair, float]) -> np.ndarray:
     return gradients
 
 
-# --- one update ---
-
-
 WEIGHTS = {
     **{(0, 3): 0.1, (1, 3): -2.0, (0, 4): 3.0, (2, 4): -0.2},
     **{(3, 5): 1.0, (4, 5): 0.3, (4, 6): -4.0},
@@ -57,7 +50,7 @@ WEIGHTS = {
 """Four connections in the first layer, two places free; three in the second, one free."""
 
 
-def test_small_weights_make_room_for_large_gradients():
+def test_rewire_replaces_small_weights_by_connections_with_large_gradients():
     network = case(WEIGHTS)
     # Half of four is two: (0, 3) and (2, 4) go. Half of three is one: (4, 5) goes.
     gradients = gradients_of(
@@ -74,7 +67,7 @@ def test_small_weights_make_room_for_large_gradients():
     np.testing.assert_array_equal(rewired.units, network.units)
 
 
-def test_what_was_just_dropped_may_grow_again_with_its_weight():
+def test_a_dropped_connection_that_grows_again_keeps_its_state():
     network = case(WEIGHTS)
     gradients = gradients_of({(1, 4): 0.5, (2, 4): -0.6, (0, 3): 0.4, (4, 5): 0.2, (3, 6): 0.1})
     before, after = states(network), states(rewire(network, gradients, 0.5))
@@ -84,14 +77,14 @@ def test_what_was_just_dropped_may_grow_again_with_its_weight():
     assert after[1, 4] == (0, 0, 0, 0)
 
 
-def test_counts_are_rounded_down():
+def test_the_number_of_dropped_connections_is_rounded_down():
     network = case(WEIGHTS)
     gradients = gradients_of({(1, 4): 0.5, (3, 6): 0.5})
     assert bits(rewire(network, gradients, 0.24)) == bits(network)
     assert states(network).keys() - states(rewire(network, gradients, 0.33)).keys() == {(0, 3)}
 
 
-def test_units_that_die_are_swept():
+def test_units_that_die_are_removed():
     # The only way out of unit 3 goes, and nothing asks for another.
     network = case({**WEIGHTS, (3, 5): 0.01})
     gradients = gradients_of({(1, 4): 0.5, (2, 4): 0.3, (4, 5): 0.9, (3, 6): -0.1, (3, 5): 0.05})
@@ -107,7 +100,7 @@ def test_units_that_die_are_swept():
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.3, 0.7])
-def test_an_update_is_that_of_brute_force(fraction):
+def test_rewire_equals_brute_force(fraction):
     sizes = (12, 16, 14, 4)
     layers = np.repeat(np.arange(4), sizes)
     consecutive = layers[12:, None] == layers[None, :] + 1
@@ -115,7 +108,7 @@ def test_an_update_is_that_of_brute_force(fraction):
     for seed in range(6):
         source = rng(seed)
         network = network_of(sizes, consecutive & (source.random(consecutive.shape) < 0.6), source)
-        gradients = probe(network, DATA, DATA.train[:60]).gradients
+        gradients = sample_gradients(network, DATA, DATA.train[:60]).gradients
         mask, weights = mask_of(network), np.full(consecutive.shape, np.inf)
         weights[mask] = np.abs(network.connections[VALUE])
         for layer in (1, 2, 3):
@@ -125,9 +118,9 @@ def test_an_update_is_that_of_brute_force(fraction):
             dropped = sorted((pair for pair in place if mask[pair]), key=weights.__getitem__)
             for pair in dropped[:count]:
                 mask[pair] = False
-            wanted = [pair for pair in place if not mask[pair]]
-            wanted.sort(key=lambda pair: -abs(gradients[pair]))
-            for pair in wanted[:count]:
+            candidates = [pair for pair in place if not mask[pair]]
+            candidates.sort(key=lambda pair: -abs(gradients[pair]))
+            for pair in candidates[:count]:
                 mask[pair] = True
         rewired = rewire(network, gradients, fraction)
         if (mask[:30].any(axis=1) & mask[:, 12:42].any(axis=0)).all():  # no unit died
@@ -142,10 +135,7 @@ def test_an_update_is_that_of_brute_force(fraction):
     assert compared >= 3
 
 
-# --- growing what dead units had ---
-
-
-def test_the_largest_gradients_of_all_consecutive_layers_grow():
+def test_grow_adds_the_largest_gradients_of_all_consecutive_layers():
     network = case(WEIGHTS)
     gradients = gradients_of({(1, 4): -0.5, (2, 3): 0.2, (3, 6): 0.3, (0, 3): 9, (0, 5): 9})
     assert states(grow(network, gradients, 1)).keys() - states(network).keys() == {(1, 4)}
@@ -157,32 +147,33 @@ def test_the_largest_gradients_of_all_consecutive_layers_grow():
         grow(network, gradients, 4)
 
 
-# --- the schedule ---
-
-
 @pytest.mark.parametrize(("batch", "fraction"), [(0, 0.3), (20, 0.225), (30, 0.15), (60, 0)])
-def test_the_cosine_at_points_worked_out_by_hand(batch, fraction):
+def test_drop_fraction_equals_values_worked_out_by_hand(batch, fraction):
     assert drop_fraction(batch, 60) == pytest.approx(fraction, abs=1e-12)
 
 
-def test_a_moment_spends_its_batch_on_the_gradient_and_every_batch_is_spent_once(monkeypatch):
-    order, spent, probed, fractions = [], [], [], []
+def test_the_batch_of_an_update_step_is_used_for_gradients_and_every_batch_once(monkeypatch):
+    order, spent, sampled, fractions = [], [], [], []
 
-    def train_spy(network, dataset, order, weight_decay):
+    def train_spy(network, dataset, order, hyperparameters):
         spent.extend(order.tolist())
-        return train(network, dataset, order, weight_decay=weight_decay)
+        return train(network, dataset, order, hyperparameters)
 
-    def probe_spy(network, dataset, samples):
-        if not probed or probed[-1] != samples.tolist():  # once more if units died
+    def sample_spy(network, dataset, samples):
+        if not sampled or sampled[-1] != samples.tolist():  # once more if units died
             spent.append(samples.tolist())
-            probed.append(samples.tolist())
-        return probe(network, dataset, samples)
+            sampled.append(samples.tolist())
+        return sample_gradients(network, dataset, samples)
 
     def rewire_spy(network, gradients, fraction):
         fractions.append(fraction)
         return rewire(network, gradients, fraction)
 
-    for name, spy in (("train", train_spy), ("probe", probe_spy), ("rewire", rewire_spy)):
+    for name, spy in (
+        ("train", train_spy),
+        ("sample_gradients", sample_spy),
+        ("rewire", rewire_spy),
+    ):
         monkeypatch.setattr(f"rlnas.agents.sparse_training.rigl.{name}", spy)
 
     class Recorded(Batches):
@@ -193,34 +184,17 @@ def test_a_moment_spends_its_batch_on_the_gradient_and_every_batch_is_spent_once
     monkeypatch.setattr("rlnas.agents.sparse_training.rigl.Batches", Recorded)
     network = rigl(SIZES, 150, DATA, 40, rng())
     assert spent == order
-    assert probed == [order[batch] for batch in (5, 10, 15, 20, 25)]
+    assert sampled == [order[batch] for batch in (5, 10, 15, 20, 25)]
     assert network.steps == 35
     cosines = [0.15 * (1 + np.cos(np.pi * batch / 30)) for batch in (5, 10, 15, 20, 25)]
     np.testing.assert_allclose(fractions, cosines)
 
 
 def test_few_batches_are_trained_without_rewiring():
-    assert bits(rigl(SIZES, 100, DATA, 5, rng())) == bits(static(SIZES, 100, DATA, 5, rng()))
+    assert bits(rigl(SIZES, 100, DATA, 5, rng())) == bits(
+        static_training(SIZES, 100, DATA, 5, rng())
+    )
 
 
-# --- as every schedule ---
-
-
-def test_the_network_ends_with_exactly_the_weights_asked_for():
-    check_counts(rigl)
-
-
-def test_the_same_seed_gives_the_same_bits():
-    check_same_bits_from_the_same_seed(rigl)
-
-
-def test_only_training_samples_are_read():
-    check_reads_training_samples_only(rigl)
-
-
-def test_what_cannot_be_used_is_refused():
-    check_refusals(rigl)
-
-
-def test_it_beats_a_structure_that_stays_random():
-    assert mean_accuracy(rigl, 400, 500) > mean_accuracy(static, 400, 500) + 0.08
+def test_accuracy_is_higher_than_with_a_random_structure():
+    assert mean_accuracy(rigl, 400, 500) > mean_accuracy(static_training, 400, 500) + 0.08

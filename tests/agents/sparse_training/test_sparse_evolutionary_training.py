@@ -1,6 +1,4 @@
-"""SET: densities of random networks, which weights go, where new ones come, exact counts."""
-
-from itertools import pairwise
+"""SET: which weights are removed, where new ones are added, and when."""
 
 import numpy as np
 import pytest
@@ -8,31 +6,16 @@ import pytest
 from rlnas.agents.sparse_training import sparse_evolutionary_training as module
 from rlnas.agents.sparse_training.sparse_evolutionary_training import (
     add_at_random,
-    erdos_renyi,
-    erdos_renyi_counts,
     nearest_zero,
     rewire,
     sparse_evolutionary_training,
 )
-from rlnas.errors import EditError, InputError
-from rlnas.nn.network import AVERAGE, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
+from rlnas.errors import EditError
+from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.training import train
-from tests.agents.sparse_training.schedules import (
-    CASES,
-    DATA,
-    SIZES,
-    check_counts,
-    check_reads_training_samples_only,
-    check_refusals,
-    check_same_bits_from_the_same_seed,
-    mean_accuracy,
-    rng,
-    static,
-)
+from tests.agents.sparse_training.helpers import DATA, SIZES, mean_accuracy, rng, static_training
 from tests.envs.helpers import network_by_hand
 from tests.rlnas.reference import bits, mask_of, network_of
-
-MNIST = (784, 300, 100, 10)
 
 
 def layered(sizes: tuple[int, ...], density: float, seed: int = 0) -> SparseNetwork:
@@ -51,68 +34,7 @@ def states(network: SparseNetwork) -> dict[tuple[int, int], tuple[float, ...]]:
     return dict(zip(keys, map(tuple, network.connections.T.tolist()), strict=True))
 
 
-# --- Erdos-Renyi networks ---
-
-
-def test_layers_have_connections_in_proportion_to_the_sum_of_their_units():
-    # 1084, 400 and 110 units: epsilon 2 gives 3188 connections, epsilon 9 fills the last layer.
-    np.testing.assert_array_equal(erdos_renyi_counts(MNIST, 3188), [2168, 800, 220])
-    filled = erdos_renyi_counts(MNIST, 10 * 1484 + 1000)
-    np.testing.assert_array_equal(filled, [10840, 4000, 1000])
-
-
-@pytest.mark.parametrize("sizes", [MNIST, (64, 48, 32, 10), (5, 3, 7, 2), (3, 3, 3, 3), (9, 2)])
-def test_counts_are_those_of_an_epsilon_found_by_bisection(sizes):
-    pairs = np.array([a * b for a, b in pairwise(sizes)])
-    sums = np.array([a + b for a, b in pairwise(sizes)])
-    for total in np.unique(np.linspace(1, pairs.sum(), 60).astype(int)).tolist():
-        low, high = 0.0, float(pairs.max())
-        for _ in range(200):
-            epsilon = (low + high) / 2
-            if np.minimum(pairs, epsilon * sums).sum() < total:
-                low = epsilon
-            else:
-                high = epsilon
-        counts = erdos_renyi_counts(sizes, total)
-        assert counts.sum() == total
-        assert (counts <= pairs).all()
-        assert np.abs(counts - np.minimum(pairs, high * sums)).max() < 1
-
-
-def test_a_random_network_has_these_counts_and_no_dead_unit():
-    network = erdos_renyi(MNIST, 31_880, rng())
-    network.check()
-    assert network.layer_sizes == MNIST
-    expected = erdos_renyi_counts(MNIST, 31_880)
-    np.testing.assert_array_equal(network.connections_into[1:], expected)
-    for sizes, count, _ in CASES:
-        for seed in range(5):
-            network = erdos_renyi(sizes, count, rng(seed))
-            network.check()
-            assert network.active_weights == count
-
-
-def test_weights_start_as_he_et_al_say():
-    network = erdos_renyi(MNIST, 31_880, rng())
-    scaled = network.connections[VALUE] / np.sqrt(2 / network.fan_in[network.targets])
-    assert scaled.mean() == pytest.approx(0, abs=0.03)
-    assert scaled.std() == pytest.approx(1, abs=0.02)
-    np.testing.assert_array_equal(network.connections[AVERAGE], network.connections[VALUE])
-    assert not network.connections[[FIRST_MOMENT, SECOND_MOMENT]].any()
-    assert not network.units.any()
-    assert network.steps == 0
-
-
-def test_so_few_connections_that_none_leads_to_an_output_are_refused():
-    with pytest.raises(EditError, match="no network with 2 connections is left"):
-        erdos_renyi((9, 8, 7, 4), 2, rng())
-    assert erdos_renyi((9, 8, 7, 4), 3, rng()).layer_sizes == (9, 1, 1, 4)
-
-
-# --- what goes ---
-
-
-def test_the_weights_nearest_zero_go_on_either_side():
+def test_nearest_zero_marks_the_smallest_share_of_each_sign_and_zeros():
     positive = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]  # 0.3 * 7 is 2.1
     negative = [-0.05, -2, -3, -4]  # 0.3 * 4 is 1.2
     weights = np.array([*positive, 0, *negative], np.float32)
@@ -121,13 +43,13 @@ def test_the_weights_nearest_zero_go_on_either_side():
     np.testing.assert_allclose(np.sort(gone), [-0.05, 0, 0.1, 0.2])
 
 
-def test_few_weights_stay():
+def test_nearest_zero_marks_nothing_among_few_weights():
     assert not nearest_zero(np.array([1.0, 2.0, 3.0, -1.0, -2.0], np.float32)).any()
     assert not nearest_zero(np.empty(0, np.float32)).any()
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_rewiring_replaces_the_right_weights_layer_by_layer(seed):
+def test_rewire_replaces_the_weights_nearest_zero_within_each_layer(seed):
     network = layered((12, 16, 14, 5), 0.5, seed)
     rewired = rewire(network, rng(seed))
     rewired.check()
@@ -154,7 +76,7 @@ def test_rewiring_replaces_the_right_weights_layer_by_layer(seed):
     np.testing.assert_array_equal(rewired.units, network.units)
 
 
-def test_a_full_layer_stays_as_it_is():
+def test_rewire_leaves_full_layers_alone():
     network = layered((6, 9, 4), 1.0)
     assert bits(rewire(network, rng())) == bits(network)
 
@@ -172,7 +94,7 @@ def fragile(ways_in: int) -> SparseNetwork:
     return network
 
 
-def test_connections_of_units_that_die_come_back_elsewhere():
+def test_connections_of_units_that_die_are_added_elsewhere():
     network, died = fragile(2), 0
     for seed in range(140):
         rewired = rewire(network, rng(seed))
@@ -183,7 +105,7 @@ def test_connections_of_units_that_die_come_back_elsewhere():
     assert 8 <= died <= 32  # 3 of 21 draws leave unit 4 out
 
 
-def test_when_too_little_room_is_left_that_is_said():
+def test_too_little_room_for_new_connections_raises_edit_error():
     network, refusals = fragile(4), []
     for seed in range(140):
         try:
@@ -194,10 +116,7 @@ def test_when_too_little_room_is_left_that_is_said():
     assert all("cannot be added: there is room for" in refusal for refusal in refusals)
 
 
-# --- where new ones come ---
-
-
-def test_new_connections_are_as_likely_in_one_place_as_in_another():
+def test_new_connections_are_drawn_uniformly():
     network = layered((5, 4, 3), 0.6, seed=0)
     free = ~mask_of(network)
     layers = network.unit_layers
@@ -214,7 +133,7 @@ def test_new_connections_are_as_likely_in_one_place_as_in_another():
     assert np.abs(counts[free] - expected).max() < 4 * np.sqrt(expected)
 
 
-def test_a_layer_may_be_asked_for():
+def test_connections_are_added_to_the_layer_asked_for():
     network = layered((5, 4, 3), 0.6, seed=0)
     for layer in (1, 2):
         room = int(np.prod(network.layer_sizes[layer - 1 : layer + 1]))
@@ -226,15 +145,12 @@ def test_a_layer_may_be_asked_for():
             add_at_random(network, room + 1, rng(), layer)
 
 
-# --- the training ---
-
-
-def test_it_is_rewired_at_every_moment_and_trained_in_between(monkeypatch):
+def test_the_network_is_rewired_at_every_update_step(monkeypatch):
     seen = []
 
-    def spy(network, dataset, order):
+    def spy(network, dataset, order, hyperparameters):
         seen.append((bits(network), len(order)))
-        return train(network, dataset, order)
+        return train(network, dataset, order, hyperparameters)
 
     monkeypatch.setattr(module, "train", spy)
     network = sparse_evolutionary_training(SIZES, 100, DATA, 40, rng())
@@ -246,30 +162,9 @@ def test_it_is_rewired_at_every_moment_and_trained_in_between(monkeypatch):
 
 def test_few_batches_are_trained_without_rewiring():
     network = sparse_evolutionary_training(SIZES, 100, DATA, 5, rng())
-    assert bits(network) == bits(static(SIZES, 100, DATA, 5, rng()))
+    assert bits(network) == bits(static_training(SIZES, 100, DATA, 5, rng()))
 
 
-# --- as every schedule ---
-
-
-def test_the_network_ends_with_exactly_the_weights_asked_for():
-    check_counts(sparse_evolutionary_training)
-
-
-def test_the_same_seed_gives_the_same_bits():
-    check_same_bits_from_the_same_seed(sparse_evolutionary_training)
-
-
-def test_only_training_samples_are_read():
-    check_reads_training_samples_only(sparse_evolutionary_training)
-
-
-def test_what_cannot_be_used_is_refused():
-    check_refusals(sparse_evolutionary_training)
-    with pytest.raises(InputError, match="must be at least 1"):
-        erdos_renyi_counts((5,), 3)
-
-
-def test_it_beats_a_structure_that_stays_random():
+def test_accuracy_is_higher_than_with_a_random_structure():
     found = mean_accuracy(sparse_evolutionary_training, 200, 1000)
-    assert found > mean_accuracy(static, 200, 1000) + 0.05
+    assert found > mean_accuracy(static_training, 200, 1000) + 0.05

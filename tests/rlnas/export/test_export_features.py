@@ -11,7 +11,7 @@ from rlnas.export.c_code import dequantize
 from rlnas.export.formats import FORMATS, export_network
 from rlnas.export.inference import FARTHEST, Inference, for_inference
 from rlnas.export.torch_module import OnFeatures
-from rlnas.nn.network import AVERAGE
+from rlnas.nn.network import EMA
 from tests.rlnas.export.exported import compiled, logits_of, pointer
 from tests.rlnas.reference import dense_logits, network_of, random_dataset, skip_network
 
@@ -25,7 +25,7 @@ def skipping() -> Inference:
     """Three hidden layers, units of each read by some later ones, features 8 to 11 by none."""
     network = skip_network((12, 6, 5, 4, 3), np.random.default_rng(2), density=0.4)
     kept = (network.indices < READ) | (network.indices >= 12)
-    network.connections[AVERAGE, ~kept] = 0
+    network.connections[EMA, ~kept] = 0
     inference = for_inference(network, DATA.preprocessing)
     assert inference.inputs.tolist() == list(range(READ))
     return inference

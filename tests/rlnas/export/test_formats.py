@@ -15,7 +15,7 @@ from rlnas.export.formats import FORMATS, as_exported, export_network
 from rlnas.export.inference import for_inference
 from rlnas.nn.edits import remove_connections
 from rlnas.nn.initialization import random_network
-from rlnas.nn.network import AVERAGE, SparseNetwork
+from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.nn.training import Batches, evaluate, train
 from tests.rlnas.export.exported import c_logits, logits_of
 from tests.rlnas.reference import logits, network_of, random_dataset, skip_network
@@ -127,7 +127,7 @@ def with_gaps() -> SparseNetwork:
     mask[0, :4] = mask[1, 5] = mask[2, [12, 13]] = mask[3, 12] = True
     network = network_of((12, 2, 2), mask, np.random.default_rng(0))
     weight_of_13 = (network.targets == 14) & (network.indices == 13)
-    network.connections[AVERAGE, weight_of_13] = 0
+    network.connections[EMA, weight_of_13] = 0
     return network
 
 
@@ -172,7 +172,7 @@ def test_data_set_of_other_features_is_refused(tmp_path):
 
 def test_constant_outputs_are_refused():
     network = NETWORKS["one"].copy()
-    network.connections[AVERAGE] = 0
+    network.connections[EMA] = 0
     with pytest.raises(InputError, match="nothing to export"):
         for_inference(network, DATA.preprocessing)
 
@@ -180,7 +180,7 @@ def test_constant_outputs_are_refused():
 @pytest.mark.parametrize("weight", [1e30, np.float32(np.inf)])
 def test_too_large_weights_are_refused(weight):
     network = NETWORKS["one"].copy()
-    network.connections[AVERAGE, 0] = weight
+    network.connections[EMA, 0] = weight
     with pytest.raises(InputError, match="nothing to export: weights so large"):
         for_inference(network, DATA.preprocessing)
 

@@ -37,7 +37,7 @@ def test_no_hidden_layer_is_an_architecture():
     assert check_architecture([], 0, 512) == ()
 
 
-def test_the_limits_themselves_are_allowed():
+def test_the_largest_depth_and_width_are_accepted():
     architecture = ((1, 1.0), (512, 1e-9), (1, 0.5))
     assert check_architecture(architecture, 3, 512) == architecture
 
@@ -67,7 +67,7 @@ def test_the_limits_themselves_are_allowed():
         {"width": 8},
     ],
 )
-def test_anything_else_is_refused_in_one_line(given):
+def test_an_invalid_architecture_is_refused_in_one_line(given):
     with pytest.raises(InputError, match=r"architecture .* cannot be used: expected") as caught:
         check_architecture(given, max_depth=2, max_width=32)
     message = str(caught.value)
@@ -128,7 +128,7 @@ def test_the_output_layer_is_dense():
     assert blocks((30, 7, 5, 4), mask_of(network))[2, 3].all()
 
 
-def test_a_dense_network_has_as_many_weights_as_its_layers_multiply_to():
+def test_a_dense_network_has_a_weight_for_every_pair_of_units():
     network = new_network(((76, 1.0),), 784, 10, np.random.default_rng(0))
     assert network.active_weights == 784 * 76 + 76 * 10
     assert new_network((), 64, 10, np.random.default_rng(0)).active_weights == 640
@@ -144,6 +144,6 @@ def test_the_same_generator_gives_the_same_network():
 
 
 @pytest.mark.parametrize("architecture", [((0, 0.5),), ((8, 0.0),), ((8, 1.5),)])
-def test_no_network_has_an_impossible_layer(architecture):
+def test_new_network_refuses_an_impossible_layer(architecture):
     with pytest.raises(InputError, match="cannot be used"):
         new_network(architecture, 20, 3, np.random.default_rng(0))

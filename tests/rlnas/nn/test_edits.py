@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from rlnas.nn import edits, training
 from rlnas.nn.edits import EditError
-from rlnas.nn.gradients import Probe, probe
+from rlnas.nn.gradients import GradientSample, sample_gradients
 from rlnas.nn.initialization import random_network
-from rlnas.nn.network import AVERAGE, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
-from rlnas.nn.rewiring import with_only
+from rlnas.nn.network import EMA, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
+from rlnas.nn.rewiring import prune_dead_units, typical_fans, with_only
 from tests.rlnas.reference import (
     MaskedDense,
     allowed,
@@ -34,8 +34,8 @@ MLP = (6, 8, 7, 3)
 NETWORKS = [(6, 3), (6, 9, 3), MLP, (6, 4, 6, 5, 3)]
 
 
-def probed(network: SparseNetwork) -> Probe:
-    return probe(network, DATA, SAMPLES)
+def sampled(network: SparseNetwork) -> GradientSample:
+    return sample_gradients(network, DATA, SAMPLES)
 
 
 def layered(sizes: tuple[int, ...], seed: int = 0, density: float = 1.0) -> SparseNetwork:
@@ -44,7 +44,7 @@ def layered(sizes: tuple[int, ...], seed: int = 0, density: float = 1.0) -> Spar
     layers = np.repeat(np.arange(len(sizes)), sizes)
     mask = layers[sizes[0] :, None] == layers[None, :] + 1
     network = network_of(sizes, mask & (rng.random(mask.shape) < density), rng)
-    network.units[[VALUE, AVERAGE]] += 0.5
+    network.units[[VALUE, EMA]] += 0.5
     return network
 
 
@@ -77,7 +77,7 @@ def test_adding_connections_is_exact(sizes):
     for seed in range(3):
         network = skip_network(sizes, np.random.default_rng(seed), 0.3)
         for layer in (None, *range(1, len(sizes))):
-            after = edits.add_connections(network, probed(network), 5, layer)
+            after = edits.add_connections(network, sampled(network), 5, layer)
             after.check()
             assert_exact(network, after)
 
@@ -91,7 +91,7 @@ def test_the_inactive_pairs_with_the_largest_gradient_are_added(layer, count):
         free = allowed(MLP) & ~mask_of(network)
         if layer is not None:
             free &= (network.unit_layers[6:] == layer)[:, None]
-        after = edits.add_connections(network, probed(network), count, layer)
+        after = edits.add_connections(network, sampled(network), count, layer)
         added = mask_of(after) & ~mask_of(network)
         assert added.sum() == min(count, (wish[free] > 0).sum())
         assert (added <= free).all()
@@ -99,9 +99,9 @@ def test_the_inactive_pairs_with_the_largest_gradient_are_added(layer, count):
         assert wish[added].min() >= wish[left].max(initial=0) * (1 - 1e-4)
 
 
-def test_added_connections_start_from_nothing_and_the_others_keep_their_state():
+def test_added_connections_start_at_zero_and_the_others_keep_their_state():
     network = skip_network(MLP, np.random.default_rng(0), 0.3)
-    before, after = table(network), edits.add_connections(network, probed(network), 10)
+    before, after = table(network), edits.add_connections(network, sampled(network), 10)
     new = table(after)
     assert {pair: new[pair] for pair in before} == before
     assert [new[pair] for pair in new if pair not in before] == [(0, 0, 0, 0)] * 10
@@ -110,18 +110,18 @@ def test_added_connections_start_from_nothing_and_the_others_keep_their_state():
     assert after.layer_sizes == network.layer_sizes
 
 
-def test_no_more_connections_are_added_than_there_is_room_for():
+def test_adding_too_many_connections_fills_the_inactive_pairs():
     network = skip_network(MLP, np.random.default_rng(0), 0.5)
     network.units[VALUE] += 3  # every unit is on for some sample, so that every pair has a gradient
-    after = edits.add_connections(network, probed(network), 10_000)
+    after = edits.add_connections(network, sampled(network), 10_000)
     assert (mask_of(after) == allowed(MLP)).all()
 
 
-def test_a_full_layer_cannot_get_connections():
+def test_adding_connections_to_a_full_layer_raises_edit_error():
     network = network_of(MLP, allowed(MLP), np.random.default_rng(0))
     for layer in (None, 1, 3):
         with pytest.raises(EditError):
-            edits.add_connections(network, probed(network), 1, layer)
+            edits.add_connections(network, sampled(network), 1, layer)
 
 
 # --- removing connections ---
@@ -131,9 +131,9 @@ def test_a_full_layer_cannot_get_connections():
 @pytest.mark.parametrize("layer", [None, 1, 2, 3])
 def test_the_connections_that_optimal_brain_damage_finds_least_salient_are_removed(layer, count):
     network = layered(MLP)
-    network.connections[VALUE] = 1 / network.connections[AVERAGE]  # the other way round
+    network.connections[VALUE] = 1 / network.connections[EMA]  # the other way round
     size = {
-        pair: state[AVERAGE] ** 2 * state[SECOND_MOMENT] ** 0.5
+        pair: state[EMA] ** 2 * state[SECOND_MOMENT] ** 0.5
         for pair, state in table(network).items()
         if layer is None or network.unit_layers[pair[0]] == layer
     }
@@ -144,14 +144,14 @@ def test_the_connections_that_optimal_brain_damage_finds_least_salient_are_remov
     assert gone == set(sorted(size, key=size.get)[:count])
 
 
-def test_without_moments_the_smallest_weights_are_the_least_salient():
+def test_saliency_without_moments_has_the_order_of_magnitude():
     network = layered(MLP)
     network.connections[SECOND_MOMENT] = 0
-    order = np.argsort(np.abs(network.connections[AVERAGE]))
+    order = np.argsort(np.abs(network.connections[EMA]))
     np.testing.assert_array_equal(np.argsort(edits.saliency(network)), order)
 
 
-def test_saliency_is_what_the_loss_grows_by_if_adam_has_the_curvature_right():
+def test_saliency_is_the_growth_of_the_loss_if_second_moments_are_the_squared_curvature():
     """A linear unit on uncorrelated inputs of different scales, at the optimum of least squares.
 
     Without a connection of weight w, the loss grows by half of w squared times the input's
@@ -160,7 +160,7 @@ def test_saliency_is_what_the_loss_grows_by_if_adam_has_the_curvature_right():
     rng = np.random.default_rng(0)
     weights, inputs = np.array([0.2, 0.5, 4]), rng.normal(size=(20_000, 3)) * [3, 1, 0.1]
     network = network_of((3, 1), np.ones((1, 3), bool), rng)
-    network.connections[AVERAGE] = weights
+    network.connections[EMA] = weights
     network.connections[SECOND_MOMENT] = (inputs**2).mean(axis=0) ** 2
     whole = inputs @ weights
     without = [inputs @ np.where(np.arange(3) == k, 0, weights) for k in range(3)]
@@ -176,10 +176,10 @@ def test_the_connections_that_remain_keep_their_state():
     assert after.steps == network.steps
 
 
-def test_units_that_lose_their_last_connection_go_too():
+def test_units_that_lose_their_last_connection_are_removed():
     network = layered((6, 3, 3))
-    network.connections[AVERAGE, network.indices == 7] = 1e-6  # all that reads hidden unit 7
-    network.connections[AVERAGE, network.targets == 8] = 1e-5  # all that hidden unit 8 reads
+    network.connections[EMA, network.indices == 7] = 1e-6  # all that reads hidden unit 7
+    network.connections[EMA, network.targets == 8] = 1e-5  # all that hidden unit 8 reads
     after = edits.remove_connections(network, 9)
     after.check()
     assert after.layer_sizes == (6, 1, 3)
@@ -192,13 +192,13 @@ def test_units_that_lose_their_last_connection_go_too():
 
 
 @pytest.mark.parametrize("layer", [None, 1, 2, 3])
-def test_removing_every_connection_that_matters_is_an_error(layer):
+def test_removing_all_connections_of_a_layer_raises_edit_error(layer):
     network = layered(MLP)
     with pytest.raises(EditError):
         edits.remove_connections(network, network.active_weights, layer)
 
 
-def test_removing_all_connections_into_a_layer_makes_it_vanish_where_others_bypass_it():
+def test_a_layer_without_connections_is_removed_if_skip_connections_bypass_it():
     network = network_of(MLP, allowed(MLP), np.random.default_rng(0))
     after = edits.remove_connections(network, 10_000, layer=1)
     after.check()
@@ -217,7 +217,7 @@ def test_adding_neurons_is_exact(sizes):
         rng = np.random.default_rng(seed)
         network = skip_network(sizes, rng, 0.3)
         for layer in range(1, len(sizes) - 1):
-            after = edits.add_neurons(network, probed(network), 4, layer, rng)
+            after = edits.add_neurons(network, sampled(network), 4, layer, rng)
             after.check()
             wider = list(sizes)
             wider[layer] += 4
@@ -226,12 +226,12 @@ def test_adding_neurons_is_exact(sizes):
 
 
 @pytest.mark.parametrize("layer", [1, 2])
-def test_new_neurons_are_as_connected_as_their_layer_and_outside_it_nothing_changes(layer):
+def test_new_neurons_have_the_mean_fans_of_their_layer_and_change_nothing_else(layer):
     network = skip_network(MLP, np.random.default_rng(0), 0.4)
-    fans = edits.typical_fans(network, layer)
+    fans = typical_fans(network, layer)
     members = network.unit_layers == layer
     assert fans == (round(network.fan_in[members].mean()), round(network.fan_out[members].mean()))
-    after = edits.add_neurons(network, probed(network), 3, layer, np.random.default_rng(0))
+    after = edits.add_neurons(network, sampled(network), 3, layer, np.random.default_rng(0))
     first = network.starts[layer + 1]
     new = np.arange(first, first + 3)
     assert after.fan_in[new].tolist() == [fans[0]] * 3
@@ -251,18 +251,20 @@ def test_new_neurons_are_as_connected_as_their_layer_and_outside_it_nothing_chan
 
 def test_incoming_weights_of_new_neurons_have_the_norm_of_he_and_outgoing_ones_are_zero():
     network = skip_network(MLP, np.random.default_rng(0), 0.4)
-    after = edits.add_neurons(network, probed(network), 3, 1, np.random.default_rng(0))
+    after = edits.add_neurons(network, sampled(network), 3, 1, np.random.default_rng(0))
     for unit in (14, 15, 16):
         incoming = after.connections[:, after.targets == unit]
         assert np.linalg.norm(incoming[VALUE]) == pytest.approx(np.sqrt(2))
-        np.testing.assert_array_equal(incoming[VALUE], incoming[AVERAGE])
+        np.testing.assert_array_equal(incoming[VALUE], incoming[EMA])
         assert not incoming[[FIRST_MOMENT, SECOND_MOMENT]].any()
         assert not after.connections[:, after.indices == unit].any()
 
 
 def test_a_neuron_is_added_even_where_the_gradient_is_zero():
     network = layered((6, 4, 3))
-    nothing = Probe(np.zeros((13, 9), np.float32), np.zeros((7, 9), np.float32), np.int32([6] * 7))
+    nothing = GradientSample(
+        np.zeros((13, 9), np.float32), np.zeros((7, 9), np.float32), np.int32([6] * 7)
+    )
     after = edits.add_neurons(network, nothing, 2, 1, np.random.default_rng(0))
     after.check()
     assert_exact(network, after)
@@ -271,18 +273,18 @@ def test_a_neuron_is_added_even_where_the_gradient_is_zero():
 @pytest.mark.parametrize("trained", [0, 40])
 @pytest.mark.parametrize("density", [0.1, 0.3, 1.0])
 @pytest.mark.parametrize("layer", [1, 2, 3])
-def test_new_neurons_wake_up(layer, density, trained):
+def test_new_neurons_learn(layer, density, trained):
     for seed in range(5):
         rng = np.random.default_rng(seed)
         network = random_network((6, 12, 12, 12, 3), density, rng)
         batches = training.Batches(DATA.train, rng)
         training.train(network, DATA, batches.take(1 + trained))
-        after = edits.add_neurons(network, probed(network), 4, layer, rng)
+        after = edits.add_neurons(network, sampled(network), 4, layer, rng)
         training.train(after, DATA, batches.take(5))
         end = after.starts[layer + 1]
         for unit in range(end - 4, end):
             assert after.connections[VALUE, after.indices == unit].any()
-            assert after.connections[AVERAGE, after.indices == unit].any()
+            assert after.connections[EMA, after.indices == unit].any()
 
 
 # --- removing neurons ---
@@ -293,11 +295,11 @@ def test_new_neurons_wake_up(layer, density, trained):
 def test_removing_constant_neurons_is_exact(constant, layer):
     network = layered(MLP)
     still = network.starts[layer] + np.array([1, 4])
-    for state in (VALUE, AVERAGE):
+    for state in (VALUE, EMA):
         if constant:
             network.connections[state, np.isin(network.targets, still)] = 0
         network.units[state, still - 6] = constant or -1000
-    after = edits.remove_neurons(network, probed(network), 2, layer)
+    after = edits.remove_neurons(network, sampled(network), 2, layer)
     after.check()
     assert after.layer_sizes[layer] == MLP[layer] - 2
     assert_exact(network, after)
@@ -311,9 +313,9 @@ def test_the_least_salient_neurons_are_removed(layer):
     for row in range(15):
         before = weights[row, : 6 + row] @ activations + biases[row]
         activations = np.vstack([activations, np.maximum(before, 0)])
-    outgoing = np.linalg.norm(dense(network, AVERAGE)[0], axis=0)[:21]
+    outgoing = np.linalg.norm(dense(network, EMA)[0], axis=0)[:21]
     saliency = (activations.std(axis=1) * outgoing)[network.unit_layers[:21] == layer]
-    after = edits.remove_neurons(network, probed(network), 3, layer)
+    after = edits.remove_neurons(network, sampled(network), 3, layer)
     rows = slice(*network.starts[layer : layer + 2] - 6)
     survivors = np.sort(np.argsort(saliency)[3:])
     new_rows = slice(*after.starts[layer : layer + 2] - 6)
@@ -322,24 +324,24 @@ def test_the_least_salient_neurons_are_removed(layer):
     np.testing.assert_array_equal(after.units[first, new_rows], kept)
 
 
-def test_what_a_removed_neuron_was_worth_on_average_stays():
+def test_the_mean_activation_of_a_removed_neuron_is_kept_in_the_biases():
     network = layered((6, 8, 3), seed=1)
     x = DATA.standardize(SAMPLES)
-    after = edits.remove_neurons(network, probed(network), 5, 1)
+    after = edits.remove_neurons(network, sampled(network), 5, 1)
     assert after.layer_sizes == (6, 3, 3)
     old, new = logits(network, x), logits(after, x)
     assert np.abs(new - old).max() > 0.1
     np.testing.assert_allclose(new.mean(axis=0), old.mean(axis=0), rtol=1e-5, atol=1e-5)
 
 
-def test_removing_every_neuron_removes_the_layer_or_is_an_error():
+def test_removing_every_neuron_removes_the_layer_or_raises_edit_error():
     network = network_of(MLP, allowed(MLP), np.random.default_rng(0))
-    after = edits.remove_neurons(network, probed(network), 8, 1)
+    after = edits.remove_neurons(network, sampled(network), 8, 1)
     after.check()
     assert after.layer_sizes == (6, 7, 3)
     network = layered(MLP)
     with pytest.raises(EditError):
-        edits.remove_neurons(network, probed(network), 99, 2)
+        edits.remove_neurons(network, sampled(network), 99, 2)
 
 
 # --- adding layers ---
@@ -351,7 +353,7 @@ def test_adding_a_layer_is_exact_anywhere(sizes):
         rng = np.random.default_rng(seed)
         network = skip_network(sizes, rng, 0.3)
         for position in range(1, len(sizes)):
-            after = edits.add_layer(network, probed(network), position, rng)
+            after = edits.add_layer(network, sampled(network), position, rng)
             after.check()
             assert after.depth == network.depth + 1
             assert after.steps == network.steps
@@ -359,9 +361,9 @@ def test_adding_a_layer_is_exact_anywhere(sizes):
 
 
 @pytest.mark.parametrize("position", [2, 3])
-def test_an_identity_layer_costs_one_weight_a_neuron_and_takes_over_the_readers(position):
+def test_an_identity_layer_has_one_weight_a_neuron_and_all_readers_of_the_layer_before(position):
     network = skip_network(MLP, np.random.default_rng(0), 0.4)
-    after = edits.add_layer(network, probed(network), position, np.random.default_rng(0))
+    after = edits.add_layer(network, sampled(network), position, np.random.default_rng(0))
     width = MLP[position - 1]
     assert after.layer_sizes == (*MLP[:position], width, *MLP[position:])
     assert after.active_weights == network.active_weights + width
@@ -377,13 +379,13 @@ def test_an_identity_layer_costs_one_weight_a_neuron_and_takes_over_the_readers(
 
 
 @pytest.mark.parametrize("sizes", NETWORKS)
-def test_a_layer_after_the_inputs_is_as_wide_as_the_outputs_and_wakes_up(sizes):
+def test_a_layer_after_the_inputs_is_as_wide_as_the_outputs_and_learns(sizes):
     rng = np.random.default_rng(0)
     network = layered(sizes)
     network.connections[1:3] = network.units[1:3] = 0
-    after = edits.add_layer(network, probed(network), 1, rng)
+    after = edits.add_layer(network, sampled(network), 1, rng)
     assert after.layer_sizes == (6, 3, *sizes[1:])
-    fan_in, _ = edits.typical_fans(network, 1)
+    fan_in, _ = typical_fans(network, 1)
     assert after.fan_in[6:9].tolist() == [fan_in] * 3
     assert after.fan_out[6:9].tolist() == [3] * 3
     training.train(after, DATA, training.Batches(DATA.train, rng).take(5))
@@ -398,17 +400,17 @@ def test_a_layer_after_the_inputs_is_as_wide_as_the_outputs_and_wakes_up(sizes):
 @pytest.mark.parametrize("density", [0.4, 1.0])
 def test_removing_a_layer_that_was_just_added_gives_back_the_network(density, position):
     sizes = (6, 8, 7, 5, 3)
-    network = edits.sweep_dead_units(layered(sizes, 1, density))
-    # A unit that is off for every probe sample would be folded away.
-    assert (probed(network).activations[6:].std(axis=1) > 0).all()
-    after = edits.add_layer(network, probed(network), position, np.random.default_rng(0))
-    back = edits.remove_layer(after, probed(after), position)
+    network = prune_dead_units(layered(sizes, 1, density))
+    # A unit that is off for every data sample would be folded away.
+    assert (sampled(network).activations[6:].std(axis=1) > 0).all()
+    after = edits.add_layer(network, sampled(network), position, np.random.default_rng(0))
+    back = edits.remove_layer(after, sampled(after), position)
     back.check()
     assert_exact(network, back)
     assert back.layer_sizes == network.layer_sizes
     np.testing.assert_array_equal(back.indptr, network.indptr)
     np.testing.assert_array_equal(back.indices, network.indices)
-    for state in (VALUE, AVERAGE):
+    for state in (VALUE, EMA):
         np.testing.assert_allclose(back.connections[state], network.connections[state], rtol=1e-5)
         np.testing.assert_allclose(back.units[state], network.units[state], atol=1e-5)
 
@@ -419,7 +421,7 @@ def test_removing_a_layer_needs_no_more_connections_than_before(density, sizes):
     for seed in range(10):
         network = skip_network(sizes, np.random.default_rng(seed), density)
         for layer in range(1, len(sizes) - 1):
-            after = edits.remove_layer(network, probed(network), layer)
+            after = edits.remove_layer(network, sampled(network), layer)
             after.check()
             assert after.active_weights <= network.active_weights
             assert after.depth < network.depth
@@ -427,13 +429,13 @@ def test_removing_a_layer_needs_no_more_connections_than_before(density, sizes):
 
 def test_a_removed_layer_is_replaced_by_the_line_that_fits_each_neuron_best():
     network = layered((3, 4, 3), seed=2)
-    network.connections[AVERAGE], network.units[AVERAGE] = (
+    network.connections[EMA], network.units[EMA] = (
         network.connections[VALUE],
         network.units[VALUE],
     )
     data = random_dataset(np.random.default_rng(0), features=3)
     samples = data.train[:50]
-    after = edits.remove_layer(network, probe(network, data, samples), 1)
+    after = edits.remove_layer(network, sample_gradients(network, data, samples), 1)
     assert after.layer_sizes == (3, 3)
     x = data.standardize(samples).astype(np.float64)
     weights, biases = dense(network)
@@ -444,44 +446,44 @@ def test_a_removed_layer_is_replaced_by_the_line_that_fits_each_neuron_best():
         np.testing.assert_allclose(logits(after, x, averaged), truth, rtol=1e-4, atol=1e-4)
 
 
-def test_connections_around_a_removed_layer_add_to_those_that_replace_it():
+def test_bypasses_are_added_to_skip_connections_between_the_same_units():
     mask = np.ones((2, 3), bool)
     mask[0, 1:] = False
     mask[1, 2] = False
     network = network_of(
         (1, 1, 1), np.array([[True, False], [True, True]]), np.random.default_rng(0)
     )
-    network.connections[[VALUE, AVERAGE]] = [2, 5, 3]  # 0 -> 1, 0 -> 2, 1 -> 2
-    network.units[[VALUE, AVERAGE]] = [[100, 1]]  # always on
+    network.connections[[VALUE, EMA]] = [2, 5, 3]  # 0 -> 1, 0 -> 2, 1 -> 2
+    network.units[[VALUE, EMA]] = [[100, 1]]  # always on
     data = random_dataset(np.random.default_rng(0), features=1, classes=1)
-    after = edits.remove_layer(network, probe(network, data, data.train), 1)
+    after = edits.remove_layer(network, sample_gradients(network, data, data.train), 1)
     assert after.layer_sizes == (1, 1)
-    np.testing.assert_allclose(after.connections[[VALUE, AVERAGE]], 5 + 2 * 3, rtol=1e-5)
-    np.testing.assert_allclose(after.units[[VALUE, AVERAGE]], 1 + 3 * 100, rtol=1e-5)
+    np.testing.assert_allclose(after.connections[[VALUE, EMA]], 5 + 2 * 3, rtol=1e-5)
+    np.testing.assert_allclose(after.units[[VALUE, EMA]], 1 + 3 * 100, rtol=1e-5)
     assert after.connections[FIRST_MOMENT, 0] == network.connections[FIRST_MOMENT, 1]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_what_a_removed_layer_was_worth_on_average_stays(seed):
+def test_the_mean_contribution_of_a_removed_layer_is_kept_in_the_biases(seed):
     network = layered((6, 8, 4, 3), seed, 0.5)
-    network = edits.sweep_dead_units(network)
+    network = prune_dead_units(network)
     x = DATA.standardize(SAMPLES)
-    after = edits.remove_layer(network, probed(network), network.depth)
+    after = edits.remove_layer(network, sampled(network), network.depth)
     old, new = logits(network, x), logits(after, x)
     np.testing.assert_allclose(new.mean(axis=0), old.mean(axis=0), rtol=1e-4, atol=1e-4)
 
 
-def test_the_strongest_replacements_of_a_layer_are_the_ones_kept():
+def test_the_strongest_bypasses_of_a_removed_layer_are_kept():
     scale = DATA.scale * np.float32([1, 5, 0.2, 1, 3, 0.5])  # so that the spread of inputs counts
     data = replace(DATA, preprocessing=replace(DATA.preprocessing, scale=scale))
     network = layered((6, 2, 3), seed=4)
-    network.connections[AVERAGE] = network.connections[VALUE]
-    whole = edits.remove_layer(network, probe(network, data, SAMPLES), 1)
+    network.connections[EMA] = network.connections[VALUE]
+    whole = edits.remove_layer(network, sample_gradients(network, data, SAMPLES), 1)
     assert whole.active_weights == 18  # as many as there were
     keep = np.ones(18, bool)
     keep[np.flatnonzero(network.targets == 6)[:4]] = False
     sparse = with_only(network, keep)  # 14 connections, and still 18 would replace them
-    here = probe(sparse, data, SAMPLES)
+    here = sample_gradients(sparse, data, SAMPLES)
     after = edits.remove_layer(sparse, here, 1)
     weights, _ = dense(sparse)
     activations = here.activations.astype(np.float64)
@@ -495,14 +497,14 @@ def test_the_strongest_replacements_of_a_layer_are_the_ones_kept():
 
 def test_removing_a_layer_that_is_off_leaves_its_readers_with_their_biases():
     network = network_of(MLP, allowed(MLP), np.random.default_rng(0))
-    network.units[[VALUE, AVERAGE], 8:15] = -1000
-    after = edits.remove_layer(network, probed(network), 2)
+    network.units[[VALUE, EMA], 8:15] = -1000
+    after = edits.remove_layer(network, sampled(network), 2)
     assert after.layer_sizes == (6, 8, 3)
     assert_exact(network, after)
     network = layered((6, 4, 3))
-    network.units[[VALUE, AVERAGE], :4] = -1000
+    network.units[[VALUE, EMA], :4] = -1000
     with pytest.raises(EditError):
-        edits.remove_layer(network, probed(network), 1)
+        edits.remove_layer(network, sampled(network), 1)
 
 
 # --- sweeping ---
@@ -514,9 +516,9 @@ def swept(mask_changes: dict[tuple[int, int], bool], sizes: tuple[int, ...]) -> 
     for (target, source), active in mask_changes.items():
         mask[target - sizes[0], source] = active
     network = network_of(sizes, mask, np.random.default_rng(0))
-    network.units[[VALUE, AVERAGE]] += 0.5
+    network.units[[VALUE, EMA]] += 0.5
     before = bits(network)
-    after = edits.sweep_dead_units(network)
+    after = prune_dead_units(network)
     assert bits(network) == before
     after.check()
     assert_exact(network, after, X[:, : sizes[0]])
@@ -527,14 +529,14 @@ def chain(*pairs: tuple[int, int]) -> dict[tuple[int, int], bool]:
     return dict.fromkeys(pairs, True)
 
 
-def test_a_unit_that_nothing_reads_is_swept_with_all_that_only_it_reads():
+def test_a_unit_without_readers_is_removed_with_all_that_only_it_reads():
     # inputs 0 1, layers 2 3 | 4 5 | 6 7, output 8; 7 is read by nothing, 5 and 3 only on its way
     after = swept(chain((2, 0), (3, 1), (4, 2), (5, 3), (6, 4), (7, 5), (8, 6)), (2, 2, 2, 2, 1))
     assert after.layer_sizes == (2, 1, 1, 1, 1)
     assert after.active_weights == 4
 
 
-def test_a_unit_that_reads_nothing_is_folded_into_the_biases_along_its_way():
+def test_a_unit_without_sources_is_folded_into_the_biases_of_its_readers():
     # 3 reads nothing, so it is constant; so are 5 and 7, which read only it
     pairs = chain((2, 0), (4, 2), (6, 4), (8, 6), (5, 3), (6, 3), (7, 5), (8, 7), (8, 5))
     after = swept(pairs, (2, 2, 2, 2, 1))
@@ -542,7 +544,7 @@ def test_a_unit_that_reads_nothing_is_folded_into_the_biases_along_its_way():
     assert after.active_weights == 4
 
 
-def test_a_layer_that_is_swept_empty_vanishes():
+def test_a_layer_of_dead_units_is_removed():
     pairs = chain((2, 0), (3, 1), (6, 2), (7, 3), (7, 4), (8, 6), (8, 7), (8, 5))
     after = swept(pairs, (2, 2, 2, 2, 1))  # 4 and 5 read nothing
     assert after.layer_sizes == (2, 2, 2, 1)
@@ -550,13 +552,13 @@ def test_a_layer_that_is_swept_empty_vanishes():
     assert after.layer_sizes == (2, 1)
 
 
-def test_outputs_are_kept_even_if_they_read_nothing():
+def test_outputs_without_sources_are_kept():
     after = swept(chain((4, 0), (2, 1)), (2, 2, 2))
     assert after.layer_sizes == (2, 2)
     assert after.fan_in[2:].tolist() == [1, 0]
 
 
-def test_random_networks_with_dead_units_are_swept_exactly():
+def test_pruning_dead_units_of_random_networks_is_exact():
     rng = np.random.default_rng(0)
     sizes = (4, 6, 6, 6, 3)
     vanished = 0
@@ -564,7 +566,7 @@ def test_random_networks_with_dead_units_are_swept_exactly():
         mask = allowed(sizes) & (rng.random((21, 25)) < 0.06)
         network = network_of(sizes, mask, rng)
         try:
-            after = edits.sweep_dead_units(network)
+            after = prune_dead_units(network)
         except EditError:
             continue
         after.check()
@@ -573,16 +575,16 @@ def test_random_networks_with_dead_units_are_swept_exactly():
     assert vanished > 5
 
 
-def test_a_sweep_that_leaves_nothing_is_an_error():
+def test_pruning_dead_units_raises_edit_error_if_no_connection_is_left():
     for pairs in ({}, chain((2, 0)), chain((4, 2), (5, 3))):
         with pytest.raises(EditError):
             swept(pairs, (2, 2, 2))
 
 
-def test_what_survives_a_sweep_keeps_its_moments():
+def test_pruning_dead_units_keeps_the_moments_of_the_rest():
     network = layered((6, 3, 3))
     network = with_only(network, network.indices != 7)
-    after = edits.sweep_dead_units(network)
+    after = prune_dead_units(network)
     assert after.layer_sizes == (6, 2, 3)
     kept = network.targets != 7
     np.testing.assert_array_equal(after.connections, network.connections[:, kept])
@@ -592,7 +594,7 @@ def test_what_survives_a_sweep_keeps_its_moments():
 
 def test_a_network_without_dead_units_is_left_alone():
     network = skip_network(MLP, np.random.default_rng(0))
-    assert bits(edits.sweep_dead_units(network)) == bits(network)
+    assert bits(prune_dead_units(network)) == bits(network)
 
 
 # --- long sequences ---
@@ -625,7 +627,7 @@ def play(network: SparseNetwork, move: Move, rng: np.random.Generator) -> Sparse
         return network
     if depth >= 6 and move.kind == "add_layer":
         return network
-    here = probed(network)
+    here = sampled(network)
     try:
         match move.kind:
             case "add_connections":
@@ -642,7 +644,7 @@ def play(network: SparseNetwork, move: Move, rng: np.random.Generator) -> Sparse
                 return edits.remove_layer(network, here, hidden)
     except EditError:
         return network
-    return edits.sweep_dead_units(network)
+    return prune_dead_units(network)
 
 
 def assert_counts_agree(network: SparseNetwork) -> None:
@@ -669,7 +671,7 @@ def assert_counts_agree(network: SparseNetwork) -> None:
     seed=st.integers(0, 2**32 - 1),
     sequence=st.lists(moves, min_size=20, max_size=40),
 )
-def test_long_random_sequences_of_edits_keep_every_promise(sizes, density, seed, sequence):
+def test_random_sequences_of_edits_keep_networks_valid(sizes, density, seed, sequence):
     def start() -> tuple[SparseNetwork, np.random.Generator]:
         rng = np.random.default_rng(seed)
         return skip_network((6, *sizes, 3), rng, density), rng

@@ -1,4 +1,4 @@
-"""`Probe`: activations, deltas and gradients against dense arithmetic and autograd."""
+"""`GradientSample`: activations, deltas and gradients against dense arithmetic and autograd."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rlnas.data.datasets import Dataset
-from rlnas.nn.gradients import probe
+from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import VALUE, SparseNetwork
 from tests.rlnas.reference import (
     MaskedDense,
@@ -61,12 +61,12 @@ def dense_run(network: SparseNetwork, x: np.ndarray, labels: np.ndarray):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n", [1, 7, 64, 65, 130, 256])
 @pytest.mark.parametrize("sizes", SIZES)
-def test_activations_and_deltas_are_those_of_a_dense_network(sizes, n, dtype):
+def test_activations_and_deltas_equal_those_of_a_dense_network(sizes, n, dtype):
     data = data_of(sizes[0], dtype)
     network, samples = case(sizes, n)
     x = data.standardize(samples).astype(np.float64)
     activations, deltas = dense_run(network, x, data.labels[samples])
-    found = probe(network, data, samples)
+    found = sample_gradients(network, data, samples)
     assert found.activations.shape == (network.n_units, n)
     assert relative_error(found.activations, activations) < 1e-5
     assert relative_error(found.deltas, deltas) < 1e-4
@@ -82,41 +82,41 @@ def test_gradients_are_those_of_every_possible_connection_and_zero_elsewhere(siz
     module = MaskedDense(network)
     module.mask = torch.tensor(possible)
     torch_loss(module, data, samples).backward()
-    found = probe(network, data, samples)
+    found = sample_gradients(network, data, samples)
     np.testing.assert_array_equal(found.stops, possible.sum(axis=1))
     assert relative_error(found.gradients, module.weights.grad.numpy()) < 1e-4
     assert not found.gradients[~possible].any()
 
 
 @pytest.mark.parametrize(("n_inputs", "unread"), [(6, [2]), (29, [2, *range(8, 21)])])
-def test_inputs_that_nothing_reads_are_probed_too(n_inputs, unread):
+def test_unread_inputs_are_sampled_too(n_inputs, unread):
     sizes, data = (n_inputs, 5, 3), data_of(n_inputs)
     mask = allowed(sizes)
     mask[:, unread] = False
     network = network_of(sizes, mask, np.random.default_rng(0))
     samples = np.arange(70, dtype=np.int32)
-    found = probe(network, data, samples)
+    found = sample_gradients(network, data, samples)
     inputs = found.activations[:n_inputs]
     np.testing.assert_array_equal(inputs, data.standardize(samples).T)
     assert found.gradients[:, unread].any(axis=0).all()
 
 
-def test_probing_uses_the_last_weights_and_changes_nothing():
+def test_sampling_uses_the_last_weights_and_changes_nothing():
     network, samples = case((6, 5, 7, 3), 64)
     before = bits(network)
-    first = probe(network, DATA[np.uint8], samples)
+    first = sample_gradients(network, DATA[np.uint8], samples)
     assert bits(network) == before
     twin = network.copy()
     twin.connections[VALUE + 1 :] = 0
     twin.units[VALUE + 1 :] = 0
-    second = probe(twin, DATA[np.uint8], samples)
+    second = sample_gradients(twin, DATA[np.uint8], samples)
     np.testing.assert_array_equal(first.gradients, second.gradients)
     np.testing.assert_array_equal(first.activations, second.activations)
 
 
-def test_a_probe_keeps_nothing_that_later_training_changes():
+def test_a_gradient_sample_is_not_changed_by_later_training():
     network, samples = case((6, 5, 7, 3), 64)
-    found = probe(network, DATA[np.uint8], samples)
+    found = sample_gradients(network, DATA[np.uint8], samples)
     activations, gradients = found.activations.copy(), found.gradients.copy()
     network.connections[:] = 0
     np.testing.assert_array_equal(found.activations, activations)

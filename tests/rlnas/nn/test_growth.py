@@ -7,7 +7,7 @@ import pytest
 
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.nn import edits, growth
-from rlnas.nn.gradients import Probe, probe
+from rlnas.nn.gradients import GradientSample, sample_gradients
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
 from tests.rlnas.reference import bits, random_dataset, skip_network
@@ -16,15 +16,15 @@ N_FEATURES, WIDTH = 20_000, 64
 
 
 @pytest.fixture(scope="module")
-def wide() -> tuple[SparseNetwork, Probe]:
+def wide() -> tuple[SparseNetwork, GradientSample]:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((60, N_FEATURES), np.float32)
     data: Dataset = load_dataset((x, np.arange(60) % 3))
     network = random_network((N_FEATURES, WIDTH, WIDTH, 3), 0.1, rng)
-    probed = probe(network, data, np.resize(data.train, 256))
+    sampled = sample_gradients(network, data, np.resize(data.train, 256))
     for edit in EDITS.values():  # compile, and fill what is cached
-        edit(network, probed)
-    return network, probed
+        edit(network, sampled)
+    return network, sampled
 
 
 EDITS = {
@@ -50,16 +50,16 @@ EDITS = {
         ("remove_layer", 4.5),
     ],
 )
-def test_an_edit_of_a_wide_task_needs_little_more_memory_than_its_gradients(wide, name, limit):
-    network, probed = wide
+def test_edits_of_a_wide_network_need_little_more_memory_than_its_gradients(wide, name, limit):
+    network, sampled = wide
     tracemalloc.start()
-    EDITS[name](network, probed)
+    EDITS[name](network, sampled)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < limit * probed.gradients.nbytes
+    assert peak < limit * sampled.gradients.nbytes
 
 
-def test_making_a_sparse_network_needs_less_memory_than_a_number_for_every_pair_of_units():
+def test_random_network_needs_less_memory_than_a_number_for_every_pair_of_units():
     tracemalloc.start()
     network = random_network((N_FEATURES, WIDTH, 3), 0.02, np.random.default_rng(0))
     _, peak = tracemalloc.get_traced_memory()
@@ -68,13 +68,13 @@ def test_making_a_sparse_network_needs_less_memory_than_a_number_for_every_pair_
     assert peak < N_FEATURES * WIDTH * 8
 
 
-def test_new_neurons_do_not_depend_on_how_many_are_sorted_at_once(monkeypatch):
+def test_new_neurons_do_not_depend_on_the_block_size_of_sorting(monkeypatch):
     data = random_dataset(np.random.default_rng(7))
     network = skip_network((6, 8, 7, 3), np.random.default_rng(0), 0.5)
-    probed = probe(network, data, data.train[:64])
+    sampled = sample_gradients(network, data, data.train[:64])
 
     def grown(at_once: int) -> SparseNetwork:
         monkeypatch.setattr(growth, "_SORTED_AT_ONCE", at_once)
-        return edits.add_neurons(network, probed, 9, 2, np.random.default_rng(1))
+        return edits.add_neurons(network, sampled, 9, 2, np.random.default_rng(1))
 
     assert bits(grown(1)) == bits(grown(30)) == bits(grown(10_000))

@@ -84,7 +84,7 @@ def copied(folder: Path) -> Path:
     return package
 
 
-def test_where_nothing_can_be_written_loops_are_compiled_without_a_cache(tmp_path):
+def test_loops_are_compiled_without_a_cache_if_no_folder_is_writable(tmp_path):
     package = copied(tmp_path)
     for place in (package, tmp_path):
         (place / "__pycache__").write_text("a file is in the way of the folder")
@@ -95,7 +95,7 @@ def test_where_nothing_can_be_written_loops_are_compiled_without_a_cache(tmp_pat
     assert done.stderr.count("set NUMBA_CACHE_DIR") == 1
 
 
-def test_the_user_names_the_folder(tmp_path):
+def test_numba_cache_dir_sets_the_cache_folder(tmp_path):
     package = copied(tmp_path)
     done = run(package, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
@@ -106,7 +106,7 @@ def test_the_user_names_the_folder(tmp_path):
 # --- a change of the sources ---
 
 
-def test_a_change_of_a_callee_or_of_a_constant_alone_is_compiled_into_its_callers(tmp_path):
+def test_changing_only_a_callee_or_a_constant_recompiles_the_callers(tmp_path):
     package, cache = copied(tmp_path), tmp_path / "cache"
     (package / "caller.py").write_text(CALLER)
 
@@ -150,7 +150,7 @@ def stamps() -> list[str]:
 @pytest.mark.parametrize(
     ("where", "changed"), [("core", [0, 1, 2, 3]), ("envs", [1, 2, 3]), ("agents", [2, 3])]
 )
-def test_a_change_of_a_floor_concerns_it_and_those_above(floors, where, changed):
+def test_changing_a_floor_changes_the_hash_of_that_floor_and_those_above(floors, where, changed):
     before = stamps()
     assert stamps() == before
     (floors / where / "below" / "new.py").write_text("x = 1")
@@ -164,7 +164,7 @@ def test_a_change_of_a_floor_concerns_it_and_those_above(floors, where, changed)
     assert [k for k in range(4) if moved[k] != edited[k]] == changed
 
 
-def test_what_is_no_source_does_not_count(floors):
+def test_files_that_are_no_source_do_not_change_the_hash(floors):
     before = stamps()
     (floors / "core" / "table.csv").write_text("1")
     (floors / "core" / ".#loops.py").symlink_to("somebody@somewhere.1")  # a lock of Emacs

@@ -1,9 +1,11 @@
 """Kernels: every loop against plain dense arithmetic and PyTorch, in float64."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +15,7 @@ import torch
 from rlnas.data.datasets import Dataset
 from rlnas.nn import gradients, kernels, training
 from rlnas.nn.initialization import random_network
-from rlnas.nn.network import AVERAGE, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
+from rlnas.nn.network import EMA, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
 from rlnas.nn.simd import TILE
 from tests.rlnas.reference import (
     MaskedDense,
@@ -213,7 +215,7 @@ def test_aligned_memory_starts_on_a_cache_line_and_holds_zeros_of_the_shape(shap
     assert all((array == 1).all() for array in kept)
 
 
-def test_scratch_memory_has_a_row_for_every_unit_and_starts_on_cache_lines():
+def test_scratch_arrays_have_the_right_shapes_and_start_on_cache_lines():
     made = kernels.scratch(13, 7, 31)
     assert made.activations.shape == (20, TILE)
     assert made.deltas.shape == (7, TILE)
@@ -224,8 +226,24 @@ def test_scratch_memory_has_a_row_for_every_unit_and_starts_on_cache_lines():
         assert array.ctypes.data % 64 == 0
 
 
+def test_each_thread_has_scratch_memory_of_its_own():
+    with ThreadPoolExecutor(1) as other:
+        theirs = other.submit(kernels.scratch, 13, 7, 31).result()
+    ours = kernels.scratch(13, 7, 31)
+    for mine, foreign in zip(ours, theirs, strict=True):
+        assert not np.shares_memory(mine, foreign)
+    assert kernels.scratch(13, 7, 31) is ours
+
+
+def test_arrays_of_scratch_memory_do_not_overlap():
+    kernels.scratch(40, 9, 500)
+    made = kernels.scratch(13, 7, 31)
+    for one, other in combinations(made, 2):
+        assert not np.shares_memory(one, other)
+
+
 @pytest.mark.parametrize("inputs", [6, 21])
-def test_calls_need_nothing_of_their_scratch_memory_and_write_nothing_around_their_arrays(inputs):
+def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inputs):
     data = data_of(inputs)
     raw = training.raw_samples(data)
     adam = kernels.Adam(0.9, 0.99, 1e-8, 0.02)
@@ -243,10 +261,10 @@ def test_calls_need_nothing_of_their_scratch_memory_and_write_nothing_around_the
                 network.units = guarded.copy(network.units)
                 activations, deltas, losses = map(guarded.like, (activations, deltas, losses))
                 scratch = guarded.scratch(network)
-            weights, biases = network.connections[AVERAGE], network.units[AVERAGE]
+            weights, biases = network.connections[EMA], network.units[EMA]
             state = network.connections, network.units, 5
             found = kernels.evaluate(raw, order[0], network.index, weights, biases, scratch)
-            kernels.probe(
+            kernels.forward_backward(
                 raw, order[1], network.full_index, weights, biases, scratch, activations, deltas
             )
             correct = kernels.train(
@@ -343,7 +361,7 @@ def test_backward_adds_to_the_gradients_that_are_there():
 
 @pytest.mark.parametrize("n", [1, 7, 42, 63])
 @pytest.mark.parametrize("inputs", [6, 21])
-def test_what_fills_up_a_short_tile_contributes_nothing(inputs, n):
+def test_the_padding_of_a_short_tile_contributes_nothing(inputs, n):
     data = data_of(inputs)
     network = skip_network((inputs, 5, 7, 3), np.random.default_rng(0))
     samples = np.random.default_rng(n).integers(300, size=n).astype(np.int32)
@@ -369,9 +387,7 @@ def test_what_fills_up_a_short_tile_contributes_nothing(inputs, n):
         (29, [3, 25], [*range(8), *range(21, 29)]),
     ],
 )
-def test_blocks_of_inputs_that_nothing_uses_are_neither_gathered_nor_read(
-    inputs, used, gathered, dtype
-):
+def test_unused_blocks_of_inputs_are_neither_gathered_nor_read(inputs, used, gathered, dtype):
     sizes = (inputs, 5, 3)
     mask = allowed(sizes)
     mask[:, np.setdiff1d(np.arange(inputs), used)] = False
@@ -395,7 +411,7 @@ def test_blocks_of_inputs_that_nothing_uses_are_neither_gathered_nor_read(
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n", TILES)
 @pytest.mark.parametrize("features", [1, 5, 7, 8, 9, 16, 21])
-def test_gather_standardises_as_the_data_set_does_and_repeats_the_last_sample(features, n, dtype):
+def test_gather_equals_standardised_features_and_repeats_the_last_sample(features, n, dtype):
     data = data_of(features, dtype)
     samples = np.random.default_rng(n).integers(300, size=n).astype(np.int32)
     samples[-1] = 299  # the end of the data
@@ -459,7 +475,7 @@ def test_exp_is_accurate_over_its_whole_range():
 
 
 @pytest.mark.parametrize("x", [-87.1, -100.0, -1e4, -3e38, -np.inf])
-def test_exp_of_anything_lower_is_as_good_as_zero(x):
+def test_exp_below_its_range_is_nearly_zero(x):
     assert 0 <= kernels._exp(np.float32(x)) < 2e-38
 
 
@@ -479,7 +495,7 @@ def test_cross_entropy_and_its_gradient_equal_pytorch(spread, classes, batch):
     assert correct == (outputs.argmax(axis=1) == labels).sum()
 
 
-def test_of_equal_logits_only_the_first_counts_as_the_prediction():
+def test_the_prediction_is_the_first_of_equal_largest_logits():
     outputs = np.array([[2, 2, 1], [2, 2, 1], [1, 2, 2], [1, 2, 2], [0, 0, 0], [0, 0, 0]])
     for repeats in (1, 5):  # also longer than a vector register
         labels = np.tile([0, 1, 1, 2, 0, 2], repeats)
@@ -490,7 +506,9 @@ def test_of_equal_logits_only_the_first_counts_as_the_prediction():
 @pytest.mark.parametrize("repeats", [1, 20])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_sample_without_finite_loss_is_never_correct_and_spoils_the_loss(place, bad, repeats):
+def test_a_sample_without_finite_loss_is_never_correct_and_the_loss_is_not_finite(
+    place, bad, repeats
+):
     for label in range(3):
         outputs = np.tile([1.0, 1.0, 1.0], (repeats, 1))
         outputs[:, label] = 2
@@ -521,7 +539,7 @@ def chain() -> tuple[SparseNetwork, kernels.Scratch]:
 
 
 @pytest.mark.parametrize("lane", [0, 7, 8, 63])
-def test_only_what_is_below_zero_becomes_zero_in_a_hidden_unit(lane):
+def test_relu_sets_only_negative_numbers_to_zero(lane):
     network, scratch = chain()
     for value, passed in ((np.nan, np.nan), (np.inf, np.inf), (-np.inf, 0), (-1, 0), (2, 2)):
         scratch.activations[0, lane] = value
@@ -534,7 +552,7 @@ def test_only_what_is_below_zero_becomes_zero_in_a_hidden_unit(lane):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_outputs_are_passed_on_whatever_they_are(bad):
+def test_outputs_pass_on_infinity_and_nan(bad):
     network, scratch = chain()
     network.units[VALUE, 1] = bad
     kernels.forward(
@@ -550,7 +568,7 @@ def test_outputs_are_passed_on_whatever_they_are(bad):
         *((2, np.nan, 1), (2, np.inf, 1), (2, -np.inf, 1), (2, -1, 1), (2, 0, 1)),
     ],
 )
-def test_only_a_hidden_unit_that_is_off_passes_no_gradient(unit, value, passed):
+def test_only_an_inactive_hidden_unit_blocks_the_gradient(unit, value, passed):
     network, scratch = chain()
     scratch.activations[unit, 9] = value
     gradients = scratch.gradient, scratch.bias_gradient
@@ -562,7 +580,7 @@ def test_only_a_hidden_unit_that_is_off_passes_no_gradient(unit, value, passed):
     assert scratch.bias_gradient[1] == TILE
 
 
-def test_a_delta_that_is_not_a_number_reaches_the_gradients_and_the_units_before():
+def test_a_nan_delta_reaches_the_gradients_and_the_sources():
     network, scratch = chain()
     scratch.deltas[1, 9] = np.nan
     gradients = scratch.gradient, scratch.bias_gradient
@@ -576,7 +594,7 @@ def test_a_delta_that_is_not_a_number_reaches_the_gradients_and_the_units_before
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("inputs", [6, 13])
-def test_a_network_that_has_diverged_stays_so(inputs, bad):
+def test_a_diverged_network_stays_diverged(inputs, bad):
     network = special_network("every connection there can be", inputs)
     network.connections[VALUE, 0] = bad
     data = data_of(inputs)
@@ -593,15 +611,15 @@ def test_a_network_that_has_diverged_stays_so(inputs, bad):
 # --- optimiser ---
 
 
-def test_adamw_equals_pytorch_over_many_steps_and_averages_as_told():
+def test_adamw_equals_pytorch_and_updates_the_moving_average():
     rng = np.random.default_rng(0)
     state = np.zeros((4, 50), np.float32)
-    state[VALUE] = state[AVERAGE] = rng.normal(size=50)
+    state[VALUE] = state[EMA] = rng.normal(size=50)
     parameter = torch.nn.Parameter(torch.tensor(state[VALUE].astype(np.float64)))
     optimiser = torch.optim.AdamW(
         [parameter], lr=1e-2, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.1
     )
-    average = state[AVERAGE].astype(np.float64)
+    average = state[EMA].astype(np.float64)
     for step in range(1, 301):
         gradient = rng.normal(size=50) * rng.choice([0, 1e-6, 1, 1e3], size=50)
         rate, share = 1e-2 / step**0.5, max(0.01, 9 / (9 + step))
@@ -615,7 +633,7 @@ def test_adamw_equals_pytorch_over_many_steps_and_averages_as_told():
     np.testing.assert_allclose(state[VALUE], parameter.detach().numpy(), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(state[FIRST_MOMENT], moments["exp_avg"], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(state[SECOND_MOMENT], moments["exp_avg_sq"], rtol=1e-4)
-    np.testing.assert_allclose(state[AVERAGE], average, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(state[EMA], average, rtol=1e-4, atol=1e-6)
 
 
 def test_a_parameter_without_gradient_only_decays():
@@ -624,7 +642,7 @@ def test_a_parameter_without_gradient_only_decays():
     adam = kernels.Adam(0.9, 0.99, 1e-8, 0.5)
     kernels.adamw(state, np.zeros(1, np.float32), 1, 0.1, adam, 1.0)
     assert state[VALUE, 0] == pytest.approx(2 * (1 - 0.1 * 0.5))
-    assert state[AVERAGE, 0] == state[VALUE, 0]
+    assert state[EMA, 0] == state[VALUE, 0]
     assert state[FIRST_MOMENT, 0] == state[SECOND_MOMENT, 0] == 0
 
 
@@ -633,7 +651,7 @@ def test_a_parameter_without_gradient_only_decays():
 
 @pytest.mark.parametrize("sizes", [(5, 1), (5, 3, 2), (5, 4, 9, 7, 1), (1, 13, 6, 3)])
 @pytest.mark.parametrize("batch", BATCHES)
-def test_correlate_equals_the_matrix_product_left_of_the_stops(sizes, batch):
+def test_correlate_equals_the_matrix_product_before_the_stops(sizes, batch):
     rng = np.random.default_rng(batch)
     possible = allowed(sizes)
     deltas = rng.normal(size=(possible.shape[0], batch)).astype(np.float32)
@@ -657,7 +675,7 @@ def test_evaluate_equals_pytorch_sample_by_sample(inputs, n, averaged, dtype):
     data = data_of(inputs, dtype)
     network = skip_network((inputs, 8, 5, 3), rng)
     samples = rng.permutation(300)[:n].astype(np.int32)
-    module = MaskedDense(network, AVERAGE if averaged else VALUE)
+    module = MaskedDense(network, EMA if averaged else VALUE)
     losses, correct = [], 0
     with torch.no_grad():
         for sample in samples:
@@ -684,7 +702,7 @@ def test_training_equals_a_masked_dense_network_in_pytorch(sizes, batch, dtype):
     network = skip_network(sizes, rng)
     network.connections[1:3] = network.units[1:3] = network.steps = 0
     module = MaskedDense(network)
-    h = training.HYPERPARAMETERS
+    h = training.DEFAULT_HYPERPARAMETERS
     optimiser = torch.optim.AdamW(
         [
             {"params": [module.weights], "weight_decay": h.weight_decay},
@@ -707,7 +725,7 @@ def test_training_equals_a_masked_dense_network_in_pytorch(sizes, batch, dtype):
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.step()
-    found = training.train(network, data, order, rates)
+    found = training.train(network, data, order, learning_rates=rates)
     assert network.steps == 20
     assert found.loss == pytest.approx(np.mean(losses), rel=1e-4)
     assert found.accuracy == correct / order.size
@@ -725,9 +743,9 @@ def test_training_in_two_calls_gives_the_bits_of_one(inputs, batch, dtype):
     halves = whole.copy()
     order = rng.integers(300, size=(20, batch)).astype(np.int32)
     rates = np.linspace(0.02, 0, 20)
-    training.train(whole, data, order, rates)
-    training.train(halves, data, order[:7], rates[:7])
-    training.train(halves, data, order[7:], rates[7:])
+    training.train(whole, data, order, learning_rates=rates)
+    training.train(halves, data, order[:7], learning_rates=rates[:7])
+    training.train(halves, data, order[7:], learning_rates=rates[7:])
     assert bits(whole) == bits(halves)
 
 
@@ -752,7 +770,7 @@ def test_the_average_of_a_young_network_follows_its_weights():
     for step in range(4):
         training.train(network, DATA[np.uint8], order[step : step + 1])
         average += 9 / (10 + step) * (network.connections[VALUE] - average)
-    np.testing.assert_allclose(network.connections[AVERAGE], average, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(network.connections[EMA], average, rtol=1e-5, atol=1e-7)
 
 
 def test_the_two_references_of_these_tests_agree():

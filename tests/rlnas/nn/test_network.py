@@ -17,8 +17,7 @@ from rlnas.export.torch_module import to_torch
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import (
-    AVERAGE,
-    BLOCK,
+    EMA,
     FIRST_MOMENT,
     SECOND_MOMENT,
     VALUE,
@@ -26,6 +25,7 @@ from rlnas.nn.network import (
     from_coordinates,
 )
 from rlnas.nn.simd import LANES
+from rlnas.nn.structure import BLOCK
 from tests.rlnas.reference import (
     allowed,
     bits,
@@ -78,7 +78,7 @@ def test_sizes_and_counts_of_a_network_with_skip_connections():
     assert network.fan_out.tolist() == [3, 0, 2, 2, 1, 1, 1, 0, 0]
 
 
-def test_block_counts_are_connections_into_a_layer_from_a_layer():
+def test_block_counts_equal_counting_pairs_of_layers():
     assert hand_made().block_counts.tolist() == [
         [0, 0, 0, 0],
         [3, 0, 0, 0],
@@ -87,7 +87,7 @@ def test_block_counts_are_connections_into_a_layer_from_a_layer():
     ]
 
 
-def test_density_is_over_the_blocks_that_have_a_connection():
+def test_density_counts_only_blocks_with_a_connection():
     network = hand_made()
     assert network.layer_densities == (3 / 6, 3 / (6 + 4), 4 / (6 + 4 + 4))
     assert network.density == 10 / (6 + 10 + 14)
@@ -106,7 +106,7 @@ def test_a_dense_network_with_every_skip_connection_has_density_1():
     assert network.layer_densities == (1.0, 1.0, 1.0)
 
 
-def test_a_layer_that_reads_nothing_has_density_0():
+def test_a_layer_without_connections_has_density_0():
     mask = np.zeros((2, 4), bool)
     network = network_of((2, 2), mask, np.random.default_rng(0))
     network.check()
@@ -121,7 +121,7 @@ def reading(n_inputs: int, used: list[int]) -> SparseNetwork:
     return network_of((n_inputs, 1), mask, np.random.default_rng(0))
 
 
-def test_the_index_tells_where_in_each_row_the_inputs_end():
+def test_hidden_start_is_the_first_connection_from_a_hidden_unit():
     mask = np.zeros((4, 9), bool)
     mask[0, [1, 4]] = mask[1, [4]] = mask[2, [1, 5, 6]] = mask[3, [6]] = True
     network = network_of((5, 2, 2), mask, np.random.default_rng(0))
@@ -178,11 +178,11 @@ def test_the_full_index_gathers_every_input(n_inputs, blocks):
     assert reading(n_inputs, []).full_index.blocks.tolist() == blocks
 
 
-def test_a_block_of_the_index_is_what_the_kernels_gather_at_once():
+def test_blocks_have_as_many_inputs_as_simd_lanes():
     assert BLOCK == LANES
 
 
-def test_a_copy_shares_nothing():
+def test_a_copy_shares_no_memory():
     network = hand_made()
     twin, before = network.copy(), bits(network)
     assert bits(twin) == before
@@ -234,7 +234,7 @@ def test_a_random_network_has_the_fan_in_asked_for_and_no_dead_unit(sizes, densi
     assert blocks.sum() == sum(blocks[layer, layer - 1] for layer in range(1, len(sizes)))
 
 
-def test_a_unit_that_nothing_would_read_gets_one_reader():
+def test_an_unread_unit_of_a_random_network_gets_one_reader():
     rng = np.random.default_rng(0)
     for _ in range(20):
         network = random_network((8, 10, 3), 0.2, rng)
@@ -252,7 +252,7 @@ def test_random_weights_have_variance_2_over_fan_in_and_biases_are_zero():
         assert weights.std() == pytest.approx(1, abs=0.05)
     assert not network.units.any()
     assert not network.connections[[FIRST_MOMENT, SECOND_MOMENT]].any()
-    np.testing.assert_array_equal(network.connections[AVERAGE], network.connections[VALUE])
+    np.testing.assert_array_equal(network.connections[EMA], network.connections[VALUE])
 
 
 def test_a_random_network_depends_on_its_seed_alone():
@@ -263,7 +263,7 @@ def test_a_random_network_depends_on_its_seed_alone():
 
 
 @pytest.mark.parametrize("sizes", [(), (5,), (5, 0, 3), (0, 3), (5, -1, 3)])
-def test_sizes_that_make_no_network_are_refused(sizes):
+def test_invalid_layer_sizes_are_refused(sizes):
     with pytest.raises(InputError, match=r"layer sizes .* cannot be used"):
         random_network(sizes, 0.5, np.random.default_rng(0))
 
@@ -302,7 +302,7 @@ def test_saving_and_loading_keeps_every_bit(saved):
     assert bits(SparseNetwork.load(path)) == bits(wide)
 
 
-def test_a_loaded_network_trains_on_as_the_saved_one_would(saved):
+def test_a_loaded_network_trains_like_the_saved_one(saved):
     path, network = saved
     data = random_dataset(np.random.default_rng(0), features=3, classes=2)
     order = training.Batches(data.train, np.random.default_rng(1)).take(5)
@@ -312,13 +312,13 @@ def test_a_loaded_network_trains_on_as_the_saved_one_would(saved):
     assert bits(loaded) == bits(network)
 
 
-def test_saving_where_nothing_can_be_written_is_reported(tmp_path):
+def test_saving_to_an_unwritable_place_raises_input_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match="cannot write"):
         hand_made().save(tmp_path / "file" / "network")
 
 
-def test_a_missing_file_is_reported(tmp_path):
+def test_loading_a_missing_file_raises_input_error(tmp_path):
     for path in (tmp_path / "absent", tmp_path):
         with pytest.raises(InputError, match=r"no network file at .*expected a safetensors file"):
             SparseNetwork.load(path)
@@ -333,7 +333,7 @@ def test_a_truncated_file_is_refused(saved):
             SparseNetwork.load(path)
 
 
-def test_a_file_of_something_else_is_refused(tmp_path):
+def test_a_file_of_another_format_is_refused(tmp_path):
     path = tmp_path / "file"
     other = {"weight": np.zeros((3, 4), np.float32)}
     archive = io.BytesIO()
@@ -437,7 +437,7 @@ BAD_ARRAYS = {
     "indptr whose steps overflow": put("indptr", slice(1, 5), [2**31 - 1, -(2**31), -1, 5]),
     "NaN weight": put("connections", (VALUE, 3), np.nan),
     "infinite weight": put("connections", (VALUE, 3), np.inf),
-    "infinite average": put("connections", (AVERAGE, 0), -np.inf),
+    "infinite average": put("connections", (EMA, 0), -np.inf),
     "NaN moment": put("connections", (FIRST_MOMENT, 0), np.nan),
     "NaN bias": put("units", (VALUE, 0), np.nan),
     "infinite bias moment": put("units", (SECOND_MOMENT, 0), np.inf),
@@ -470,7 +470,7 @@ BAD_ARRAYS = {
 
 
 @pytest.mark.parametrize("case", BAD_ARRAYS)
-def test_a_file_whose_arrays_make_no_network_is_refused(saved, case):
+def test_a_file_with_invalid_arrays_is_refused(saved, case):
     path, _ = saved
     rewrite(path, BAD_ARRAYS[case])
     with pytest.raises(InputError, match="is damaged") as caught:
@@ -510,7 +510,7 @@ def test_a_file_with_an_impossible_step_count_is_refused(saved, steps):
 
 
 @pytest.mark.parametrize("dtype", ["BF16", "F8_E4M3", "F8_E5M2", "F4"])
-def test_a_number_format_that_numpy_lacks_is_refused(saved, dtype):
+def test_a_dtype_that_numpy_lacks_is_refused(saved, dtype):
     path, _ = saved
     whole = path.read_bytes()
     length = int.from_bytes(whole[:8], "little")
@@ -580,7 +580,7 @@ def test_to_torch_gives_the_same_outputs(sizes, averaged):
     assert np.abs(outputs - truth).max() <= 1e-5 * np.abs(truth).max()
 
 
-def test_to_torch_takes_the_average_unless_told_otherwise():
+def test_to_torch_uses_averaged_weights_by_default():
     network = skip_network((6, 5, 3), np.random.default_rng(0))
     x = torch.ones(2, 6)
     assert torch.equal(to_torch(network)(x), to_torch(network, averaged=True)(x))
@@ -607,9 +607,9 @@ def test_to_torch_is_an_ordinary_module_that_pickles_saves_and_trains():
     assert bits(network) == before
 
 
-def test_to_torch_has_a_zero_for_every_connection_that_is_not_there():
+def test_to_torch_has_a_zero_for_every_inactive_connection():
     network = skip_network((6, 5, 4, 3), np.random.default_rng(0), density=0.3)
-    weights, biases = dense(network, AVERAGE)
+    weights, biases = dense(network, EMA)
     row = 0
     for layer in to_torch(network).layers:
         rows = slice(row, row + layer.out_features)

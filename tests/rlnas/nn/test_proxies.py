@@ -11,12 +11,13 @@ from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
 from rlnas.nn import proxies
 from rlnas.nn.initialization import random_network
-from rlnas.nn.network import AVERAGE, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
+from rlnas.nn.network import EMA, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
 from rlnas.nn.training import Batches, evaluate, train
 from tests.rlnas.reference import (
     MaskedDense,
     allowed,
     bits,
+    mask_of,
     network_of,
     random_dataset,
     skip_network,
@@ -55,7 +56,7 @@ def autograd(network: SparseNetwork, dataset: Dataset) -> MaskedDense:
 
 
 @pytest.mark.parametrize("sizes", SIZES)
-def test_gradient_norm(sizes):
+def test_gradient_norm_equals_autograd(sizes):
     network, dataset = case(sizes)
     gradient = autograd(network, dataset).weights.grad
     truth = sum(gradient[rows].norm().item() for rows in layer_rows(sizes))
@@ -63,7 +64,7 @@ def test_gradient_norm(sizes):
 
 
 @pytest.mark.parametrize("sizes", SIZES)
-def test_snip(sizes):
+def test_snip_equals_autograd(sizes):
     network, dataset = case(sizes)
     module = autograd(network, dataset)
     truth = (module.weights.grad * module.weights).abs().sum().item()
@@ -71,7 +72,16 @@ def test_snip(sizes):
 
 
 @pytest.mark.parametrize("sizes", SIZES)
-def test_jacobian_covariance(sizes):
+def test_connection_sensitivity_equals_autograd(sizes):
+    network, dataset = case(sizes)
+    module = autograd(network, dataset)
+    truth = (module.weights.grad * module.weights).abs().detach().numpy()[mask_of(network)]
+    found = proxies.connection_sensitivity(network, dataset, SAMPLES)
+    np.testing.assert_allclose(found, truth, rtol=1e-3, atol=1e-6 * truth.max())
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_jacobian_covariance_equals_autograd(sizes):
     network, dataset = case(sizes)
     x = torch.tensor(dataset.standardize(SAMPLES).astype(np.float64), requires_grad=True)
     MaskedDense(network)(x).sum().backward()
@@ -82,7 +92,7 @@ def test_jacobian_covariance(sizes):
 
 
 @pytest.mark.parametrize("sizes", SIZES)
-def test_synflow(sizes):
+def test_synflow_equals_autograd(sizes):
     network, _ = case(sizes)
     module = to_torch(network, averaged=False).double()
     with torch.no_grad():
@@ -113,7 +123,7 @@ def test_synflow_is_zero_when_no_path_has_a_weight():
     assert proxies.synflow(network) == 0
 
 
-def test_samples_that_reach_no_output_have_no_correlation():
+def test_jacobian_covariance_of_samples_without_gradient_is_that_of_no_correlation():
     dataset = data_of(6)
     network = random_network((6, 4, 3), 1.0, np.random.default_rng(0))
     network.units[VALUE, :4] = -1e6  # no hidden unit ever fires
@@ -121,7 +131,7 @@ def test_samples_that_reach_no_output_have_no_correlation():
     assert found == pytest.approx(-SAMPLES.size * (np.log(1e-5) + 1e5))
 
 
-def test_a_linear_classifier_responds_alike_everywhere():
+def test_jacobian_covariance_of_a_linear_classifier_is_that_of_full_correlation():
     dataset = data_of(6)
     network = random_network((6, 3), 1.0, np.random.default_rng(0))
     n = SAMPLES.size
@@ -192,7 +202,7 @@ def test_training_losses_are_those_of_training_in_one_go():
     assert losses.mean() == pytest.approx(train(network, dataset, order).loss)
 
 
-def test_losses_are_summed_as_by_hand():
+def test_sum_of_losses_equals_values_worked_out_by_hand():
     curves = [[4.0, 2.0, 1.0], [8.0, 0.5, 0.25]]
     np.testing.assert_array_equal(proxies.sum_of_losses(curves), [7, 8.75])
     np.testing.assert_array_equal(proxies.sum_of_losses(curves, last=2), [3, 0.75])
@@ -204,7 +214,7 @@ def test_losses_are_summed_as_by_hand():
 
 
 @pytest.mark.parametrize("last", [0, -1, 4, 2.0, True])
-def test_losses_that_are_not_there_are_not_summed(last):
+def test_summing_more_losses_than_there_are_is_refused(last):
     with pytest.raises(InputError, match="expected a whole number from 1 to 3"):
         proxies.sum_of_losses([1, 2, 3], last=last)
 
@@ -218,7 +228,7 @@ def test_losses_that_are_not_there_are_not_summed(last):
     st.integers(2, 6),
     st.sampled_from([64, 100, 1e6, 1e300]),
 )
-def test_a_power_law_is_recovered(scale, exponent, points, target):
+def test_extrapolate_recovers_a_power_law(scale, exponent, points, target):
     epochs = 2.0 ** np.arange(points)
     accuracies = 1 - scale * epochs**-exponent
     found = proxies.extrapolate(epochs, accuracies, target)
@@ -243,7 +253,7 @@ def test_the_last_accuracy_stands_when_the_error_does_not_fall():
     np.testing.assert_array_equal(proxies.extrapolate([3], [[0.4], [0.6]], 9), [0.4, 0.6])
 
 
-def test_every_curve_is_extrapolated_on_its_own():
+def test_extrapolate_treats_every_curve_separately():
     curves = np.random.default_rng(0).random((20, 3, 4))
     together = proxies.extrapolate([1, 2, 3, 7], curves, 20)
     assert together.shape == (20, 3)
@@ -272,7 +282,7 @@ def test_curves_that_cannot_be_extrapolated_are_refused(epochs, accuracies, targ
 # --- inheritance ---
 
 
-def test_a_child_like_its_parent_computes_the_same():
+def test_a_child_with_the_structure_of_its_parent_has_the_same_outputs():
     parent, dataset = case((6, 9, 5, 3))
     child = parent.copy()
     child.connections[:], child.units[:], child.steps = 0, 0, 7
@@ -299,21 +309,21 @@ def numbered(sizes: tuple[int, ...], first: float, *pairs: tuple[int, int]) -> S
     network = network_of(sizes, mask_with(sizes, *pairs), np.random.default_rng(0))
     n = len(pairs)
     network.connections[VALUE] = first + np.arange(n)
-    network.connections[AVERAGE] = first + 0.5 + np.arange(n)
+    network.connections[EMA] = first + 0.5 + np.arange(n)
     network.units[VALUE] = first + n + np.arange(network.units.shape[1])
-    network.units[AVERAGE] = first + n + 0.5 + np.arange(network.units.shape[1])
+    network.units[EMA] = first + n + 0.5 + np.arange(network.units.shape[1])
     return network
 
 
-def test_a_wider_child_inherits_what_both_have():
+def test_a_wider_child_inherits_weights_of_common_connections():
     parent = numbered((2, 1, 1), 10, (2, 0), (2, 1), (3, 0), (3, 2))
     child = numbered((2, 2, 1), 20, (2, 1), (3, 0), (4, 2), (4, 3))
     heir = proxies.inherit(child, parent)
     # Inputs 0 1, hidden 2 (and 3), output 3 (4): shared are hidden 2 <- 1 and output <- hidden 2.
     np.testing.assert_array_equal(heir.connections[VALUE], [11, 21, 13, 23])
-    np.testing.assert_array_equal(heir.connections[AVERAGE], [11.5, 21.5, 13.5, 23.5])
+    np.testing.assert_array_equal(heir.connections[EMA], [11.5, 21.5, 13.5, 23.5])
     np.testing.assert_array_equal(heir.units[VALUE], [14, 25, 15])
-    np.testing.assert_array_equal(heir.units[AVERAGE], [14.5, 25.5, 15.5])
+    np.testing.assert_array_equal(heir.units[EMA], [14.5, 25.5, 15.5])
     for array, before in ((heir.connections, child.connections), (heir.units, child.units)):
         np.testing.assert_array_equal(array[[1, 2]], before[[1, 2]])
     back = proxies.inherit(parent, child)
@@ -329,7 +339,7 @@ def test_outputs_correspond_in_a_deeper_child():
     np.testing.assert_array_equal(heir.units[VALUE], [14, 26, 15])
 
 
-def test_unrelated_connections_leave_the_weights_alone():
+def test_a_child_without_common_connections_keeps_its_weights():
     parent = numbered((2, 1, 1), 10, (2, 0), (3, 2))
     child = numbered((2, 1), 20, (2, 1))
     heir = proxies.inherit(child, parent)
@@ -338,7 +348,7 @@ def test_unrelated_connections_leave_the_weights_alone():
 
 
 @pytest.mark.parametrize("sizes", [(6, 9, 3), (6, 4, 9, 2, 3), (6, 3), (6, 5, 7, 3)])
-def test_inheritance_gives_a_valid_network_and_changes_neither(sizes):
+def test_inherit_returns_a_valid_network_and_changes_neither_argument(sizes):
     parent, child = case((6, 5, 7, 3))[0], skip_network(sizes, np.random.default_rng(8))
     before = bits(parent), bits(child)
     heir = proxies.inherit(child, parent)
@@ -348,6 +358,6 @@ def test_inheritance_gives_a_valid_network_and_changes_neither(sizes):
     np.testing.assert_array_equal(heir.indices, child.indices)
 
 
-def test_networks_for_other_data_inherit_nothing():
+def test_inheriting_from_a_network_for_another_data_set_is_refused():
     with pytest.raises(InputError, match="same data set"):
         proxies.inherit(case((6, 5, 3))[0], case((21, 5, 7, 3))[0])

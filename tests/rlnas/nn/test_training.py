@@ -9,8 +9,8 @@ from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network
-from rlnas.nn.network import AVERAGE, VALUE, SparseNetwork
-from rlnas.nn.training import HYPERPARAMETERS, Batches
+from rlnas.nn.network import EMA, VALUE, SparseNetwork
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, LONG_TRAINING, Batches, Hyperparameters
 from tests.rlnas.reference import bits, network_of, random_dataset, skip_network
 
 DTYPES = (np.uint8, np.float32)
@@ -52,7 +52,7 @@ def test_every_epoch_of_the_stream_is_a_permutation(n):
 
 
 @pytest.mark.parametrize("n", [40, 128, 300])
-def test_the_stream_does_not_depend_on_how_it_is_taken(n):
+def test_batches_do_not_depend_on_how_many_are_taken_at_once(n):
     samples = np.arange(n, dtype=np.int32)
     whole = Batches(samples, np.random.default_rng(0)).take(30)
     batches = Batches(samples, np.random.default_rng(0))
@@ -66,7 +66,7 @@ def test_a_data_set_smaller_than_a_batch_is_one_batch():
     np.testing.assert_array_equal(np.sort(order, axis=1), np.tile(samples, (5, 1)))
 
 
-def test_batches_leave_the_samples_of_the_data_set_as_they_are():
+def test_batches_do_not_change_the_samples_given():
     before = DATA[np.uint8].train.copy()
     Batches(DATA[np.uint8].train, np.random.default_rng(0)).take(20)
     np.testing.assert_array_equal(DATA[np.uint8].train, before)
@@ -92,21 +92,21 @@ def test_training_lowers_the_loss_and_raises_the_accuracy_on_digits():
 
 
 @pytest.mark.parametrize("features", FEATURES)
-def test_training_reports_what_it_saw_before_each_step(features):
+def test_training_reports_accuracy_and_loss_before_each_step(features):
     data = data_of(features, np.float32)
     order = Batches(data.train, np.random.default_rng(0)).take(4)
     one = network(features)
     whole = training.train(one, data, order)
-    twin, seen = network(features), []
+    stepwise, seen = network(features), []
     for batch in order:
-        seen.append(training.evaluate(twin, data, batch, averaged=False))
-        training.train(twin, data, batch[None])
-    assert bits(one) == bits(twin)
+        seen.append(training.evaluate(stepwise, data, batch, averaged=False))
+        training.train(stepwise, data, batch[None])
+    assert bits(one) == bits(stepwise)
     assert whole.accuracy == pytest.approx(np.mean([s.accuracy for s in seen]))
     assert whole.loss == pytest.approx(np.mean([s.loss for s in seen]), rel=1e-5)
 
 
-def test_an_untrained_network_without_weights_guesses():
+def test_a_network_with_zero_weights_has_the_loss_of_guessing():
     blank = network()
     blank.connections[:] = 0
     data = DATA[np.float32]
@@ -115,15 +115,15 @@ def test_an_untrained_network_without_weights_guesses():
     assert found.accuracy == np.mean(data.labels[data.validation] == 0)
 
 
-def test_the_average_is_what_is_evaluated_unless_told_otherwise():
+def test_evaluate_uses_averaged_weights_by_default():
     data, trained = DATA[np.float32], network()
     training.train(trained, data, Batches(data.train, np.random.default_rng(0)).take(20))
     average = training.evaluate(trained, data, data.validation)
     assert average == training.evaluate(trained, data, data.validation, averaged=True)
     last = training.evaluate(trained, data, data.validation, averaged=False)
     assert last != average
-    trained.connections[AVERAGE] = trained.connections[VALUE]
-    trained.units[AVERAGE] = trained.units[VALUE]
+    trained.connections[EMA] = trained.connections[VALUE]
+    trained.units[EMA] = trained.units[VALUE]
     assert training.evaluate(trained, data, data.validation) == last
 
 
@@ -133,8 +133,8 @@ def test_an_old_network_averages_over_a_hundred_batches():
     before = old.copy()
     training.train(old, DATA[np.uint8], np.arange(16, dtype=np.int32)[None])
     for now, then in ((old.connections, before.connections), (old.units, before.units)):
-        expected = 0.99 * then[AVERAGE] + 0.01 * now[VALUE]
-        np.testing.assert_allclose(now[AVERAGE], expected, rtol=1e-5, atol=1e-7)
+        expected = 0.99 * then[EMA] + 0.01 * now[VALUE]
+        np.testing.assert_allclose(now[EMA], expected, rtol=1e-5, atol=1e-7)
 
 
 def test_evaluation_changes_nothing():
@@ -169,7 +169,7 @@ def test_a_network_for_another_data_set_is_refused(sizes):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("features", FEATURES)
-def test_training_and_validation_read_their_own_rows_only(features, dtype):
+def test_training_and_evaluation_read_only_the_rows_given(features, dtype):
     data = data_of(features, dtype)
     results = []
     for train_data, validation_data in (
@@ -206,10 +206,10 @@ def calls(monkeypatch):
     """The order and the learning rates of every call of `train`."""
     calls, train = [], training.train
 
-    def record(network, dataset, order, learning_rates, weight_decay):
-        assert weight_decay == training.LONG_DECAY
+    def record(network, dataset, order, hyperparameters, learning_rates):
+        assert hyperparameters == LONG_TRAINING
         calls.append((order, learning_rates))
-        return train(network, dataset, order, learning_rates, weight_decay)
+        return train(network, dataset, order, hyperparameters, learning_rates)
 
     monkeypatch.setattr(training, "train", record)
     return calls
@@ -223,8 +223,9 @@ def test_weight_decay_alone_shrinks_weights_that_have_no_gradient():
     one = random_network((6, 3), 1.0, np.random.default_rng(0))
     before = one.connections[VALUE, one.indices == 2].copy()
     batches = training.Batches(data.train, np.random.default_rng(0)).take(10)
-    training.train(one, data, batches, weight_decay=0.5)
-    left = (1 - HYPERPARAMETERS.learning_rate * 0.5) ** 10  # Loshchilov & Hutter 2019, algorithm 2
+    training.train(one, data, batches, Hyperparameters(weight_decay=0.5))
+    # Loshchilov & Hutter 2019, algorithm 2.
+    left = (1 - DEFAULT_HYPERPARAMETERS.learning_rate * 0.5) ** 10
     np.testing.assert_allclose(one.connections[VALUE, one.indices == 2], before * left, rtol=1e-5)
 
 
@@ -235,7 +236,7 @@ def test_the_learning_rate_of_final_training_falls_to_zero_along_half_a_cosine(c
     rates = np.concatenate([rates for _, rates in calls])
     n = epochs * (240 // 128)
     assert rates.size == n
-    assert rates[0] == HYPERPARAMETERS.learning_rate
+    assert rates[0] == DEFAULT_HYPERPARAMETERS.learning_rate
     assert (np.diff(rates) < 0).all()
     assert (rates > 0).all()
     if epochs == 50:
@@ -270,12 +271,75 @@ def test_final_training_improves_a_network_and_its_seed_decides_the_bits():
     assert training.evaluate(small, digits, digits.test).accuracy > 0.85
 
 
-def test_a_data_set_smaller_than_a_batch_can_be_trained_on_finally():
+def test_final_training_works_on_a_data_set_smaller_than_a_batch():
     data = random_dataset(np.random.default_rng(0), samples=60)
     one = network()
     epochs = list(training.final_training(one, data, 4, np.random.default_rng(0)))
     assert len(epochs) == 4
     assert one.steps == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_size", 0),
+        ("batch_size", 12.5),
+        ("learning_rate", -1e-3),
+        ("learning_rate", np.inf),
+        ("beta1", 1.0),
+        ("beta2", 1.0),
+        ("epsilon", 0.0),
+        ("weight_decay", 1.5),
+        ("weight_decay", np.nan),
+        ("weight_decay", "0.1"),
+        ("ema_decay", True),
+    ],
+)
+def test_a_hyperparameter_out_of_range_is_refused(name, value):
+    with pytest.raises(InputError, match=f"{name} .* cannot be used: expected a"):
+        Hyperparameters(**{name: value})
+
+
+def test_hyperparameters_keep_numpy_numbers_as_plain_ones():
+    found = Hyperparameters(batch_size=np.int64(7), weight_decay=np.float32(0.5))
+    assert (type(found.batch_size), type(found.weight_decay)) == (int, float)
+    assert found == Hyperparameters(batch_size=7, weight_decay=0.5)
+
+
+@pytest.mark.parametrize(("batch_size", "expected"), [(7, 7), (1000, 240)])
+def test_batches_have_the_size_asked_for_unless_there_are_fewer_samples(batch_size, expected):
+    samples = np.arange(240, dtype=np.int32)
+    batches = Batches(samples, np.random.default_rng(0), batch_size)
+    assert batches.take(3).shape == (3, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("beta1", 0.5), ("beta2", 0.5), ("epsilon", 0.1), ("ema_decay", 0.5)]
+)
+def test_every_hyperparameter_of_the_optimiser_changes_training(name, value):
+    data, order = DATA[np.uint8], np.arange(32, dtype=np.int32)[None].repeat(30, axis=0)
+    one, other = network(), network()
+    one.steps = other.steps = 1000
+    training.train(one, data, order)
+    training.train(other, data, order, Hyperparameters(**{name: value}))
+    assert bits(one) != bits(other)
+
+
+def test_the_learning_rate_of_the_hyperparameters_is_that_of_every_step():
+    data, order = DATA[np.uint8], np.arange(32, dtype=np.int32)[None].repeat(3, axis=0)
+    one, other = network(), network()
+    training.train(one, data, order, Hyperparameters(learning_rate=0.05))
+    training.train(other, data, order, learning_rates=np.full(3, 0.05))
+    assert bits(one) == bits(other)
+
+
+def test_final_training_uses_the_batch_size_and_learning_rate_given():
+    one = network()
+    wanted = Hyperparameters(batch_size=60, learning_rate=0.0)
+    before = one.connections[VALUE].copy()
+    list(training.final_training(one, DATA[np.uint8], 2, np.random.default_rng(0), wanted))
+    assert one.steps == 2 * (240 // 60)
+    np.testing.assert_array_equal(one.connections[VALUE], before)
 
 
 def test_a_network_that_reads_no_input_is_refused():

@@ -15,7 +15,7 @@ from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
 from rlnas.files.folders import LOCK
 from rlnas.nn.initialization import new_network
-from rlnas.nn.training import HYPERPARAMETERS, Batches, evaluate, train
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, evaluate, train
 from rlnas.tabular import builder
 from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Table
@@ -77,7 +77,7 @@ def test_recorded_results_equal_manual_training(tiny_table, number, seed):
     network = new_network(GRID.architectures[number], data.n_features, data.n_classes, rng)
     batches = Batches(data.train, rng)
     assert tiny_table.active_weights[number, seed] == network.active_weights
-    epoch = data.train.size // HYPERPARAMETERS.batch_size
+    epoch = data.train.size // DEFAULT_HYPERPARAMETERS.batch_size
     assert epoch == 8
     for at in range(2):
         training = train(network, data, batches.take(2 * epoch))

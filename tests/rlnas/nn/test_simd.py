@@ -1,0 +1,108 @@
+"""The loops in vector registers against their plain meanings, with numbers that are not finite."""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import pytest
+
+from rlnas.nn import simd
+from rlnas.nn.simd import FASTMATH, LANES, TILE
+
+INPUTS, ROWS = 10, 6
+BAD = {"finite": 0.0, "NaN": np.nan, "infinity": np.inf, "minus infinity": -np.inf}
+
+compiled = numba.njit(fastmath=set(FASTMATH), error_model="numpy")
+
+
+@compiled
+def forward_row(weights, columns, first, last, activations, row, bias, floor):
+    simd.forward_row(weights, columns, first, last, activations, row, bias, floor)
+
+
+@compiled
+def backward_row(
+    weights, columns, first, middle, last, activations, deltas, row, inputs, gate, gradient
+):
+    return simd.backward_row(
+        weights, columns, first, middle, last, activations, deltas, row, inputs, gate, gradient
+    )
+
+
+@compiled
+def gather_block(features, samples, first, column, mean, scale, activations):
+    simd.gather_block(features, samples, first, column, mean, scale, activations)
+
+
+class Row(NamedTuple):
+    """The last row of a network, which reads 7 inputs and 4 hidden units."""
+
+    weights: np.ndarray
+    columns: np.ndarray
+    activations: np.ndarray
+    deltas: np.ndarray
+    gradient: np.ndarray
+
+
+def row_with(bad: float) -> Row:
+    """Random numbers, but for one number in the activations of a source and of the row's unit."""
+    rng = np.random.default_rng(0)
+    columns = np.array([0, 1, 3, 4, 6, 8, 9, 10, 11, 13, 14], np.int32)
+    weights, gradient = rng.normal(size=(2, columns.size)).astype(np.float32)
+    activations = rng.normal(size=(INPUTS + ROWS, TILE)).astype(np.float32)
+    deltas = rng.normal(size=(ROWS, TILE)).astype(np.float32)
+    if bad:
+        activations[11, 5] = activations[15, 7] = bad
+    return Row(weights, columns, activations, deltas, gradient)
+
+
+def copies(row: Row) -> Row:
+    return Row(*(array.copy() for array in row))
+
+
+@pytest.mark.parametrize("floor", [0, -np.inf])
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize(("first", "last"), [(0, 11), (3, 4), (5, 5)])
+def test_forward_row_equals_its_plain_meaning(first, last, bad, floor):
+    found = row_with(BAD[bad])
+    truth = copies(found)
+    for function, row in ((forward_row, found), (simd.plain_forward_row, truth)):
+        constants = np.float32(0.3), np.float32(floor)
+        function(row.weights, row.columns, first, last, row.activations, 15, *constants)
+    np.testing.assert_allclose(found.activations, truth.activations, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("gate", [0, np.nan])
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize(
+    ("first", "middle", "last"), [(0, 7, 11), (2, 7, 9), (7, 7, 8), (1, 6, 6), (4, 4, 4)]
+)
+def test_backward_row_equals_its_plain_meaning(first, middle, last, bad, gate):
+    found = row_with(BAD[bad])
+    truth = copies(found)
+    sums = []
+    for function, row in ((backward_row, found), (simd.plain_backward_row, truth)):
+        bounds = first, middle, last
+        place = 5, INPUTS, np.float32(gate)
+        with np.errstate(invalid="ignore"):
+            total = function(
+                row.weights, row.columns, *bounds, row.activations, row.deltas, *place, row.gradient
+            )
+        sums.append(total)
+    np.testing.assert_allclose(found.gradient, truth.gradient, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.deltas, truth.deltas, rtol=1e-5, atol=1e-6)
+    assert sums[0] == pytest.approx(sums[1], rel=1e-4, abs=1e-5, nan_ok=True)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize(("first", "column"), [(0, 0), (TILE - LANES, 3), (16, 5)])
+def test_gather_block_equals_its_plain_meaning(first, column, dtype):
+    rng = np.random.default_rng(0)
+    features = rng.integers(256, size=(30, 13)).astype(dtype)
+    samples = rng.integers(30, size=TILE).astype(np.int32)
+    mean, scale = rng.normal(size=(2, 13)).astype(np.float32)
+    found, truth = np.full((2, 13, TILE), np.nan, np.float32)
+    gather_block(features, samples, first, column, mean, scale, found)
+    simd.plain_gather_block(features, samples, first, column, mean, scale, truth)
+    np.testing.assert_array_equal(found, truth)
+    assert np.isfinite(found).sum() == LANES * LANES
