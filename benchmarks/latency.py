@@ -17,7 +17,7 @@ import onnxruntime
 import torch
 import tyro
 
-from rlnas.agents.designing.evaluation import own_data
+from rlnas.agents.designing.evaluation import original_data
 from rlnas.designs.saved import load_design
 from rlnas.export.formats import export_network
 from rlnas.export.inference import for_inference
@@ -85,7 +85,7 @@ def seconds_of(classify: Callable[[np.ndarray], object], rows: np.ndarray) -> fl
 def main(settings: Settings) -> None:
     """Export, time, print a table."""
     design = load_design(settings.design)
-    network, data = design.network, own_data(design, settings.data_dir)
+    network, data = design.network, original_data(design, settings.data_dir)
     inference = for_inference(network, design.preprocessing)
     rows = data.features[data.test[: settings.samples]].astype(inference.dtype)
     torch.set_num_threads(1)

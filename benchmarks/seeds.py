@@ -20,7 +20,7 @@ import tyro
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.experiments.statistics import estimate
-from rlnas.agents.experiments.transfer import judge
+from rlnas.agents.experiments.transfer import score_network
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import Policy, load_policy
@@ -68,7 +68,7 @@ def play(folder: Path, policy: Policy, episodes: int) -> dict[str, list[float]]:
     env, judged = env_like(folder), []
     for k in range(episodes):
         play_episode(env, policy, FIRST_EPISODE + k)
-        judged.append(judge(env.now.network, env.dataset, env.penalty))
+        judged.append(score_network(env.now.network, env.dataset, env.penalty))
     return {key: [facts[key] for facts in judged] for key in ("score", "test_score")}
 
 

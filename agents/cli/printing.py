@@ -8,15 +8,15 @@ def print_classes(result: dict[str, Any]) -> None:
     """Print the recall of each class, and a warning if the design is worth nothing.
 
     Args:
-        result: what `rlnas.agents.designing.evaluation.metrics_of` returns.
+        result: what `rlnas.agents.designing.evaluation.evaluation_metrics` returns.
     """
-    from rlnas.agents.designing.evaluation import warning_of
+    from rlnas.agents.designing.evaluation import majority_warning
     from rlnas.files.plain_text import plain
 
     shares = result["recalls"].items()
     shown = (f"{plain(name)} {'-' if share is None else f'{share:.1%}'}" for name, share in shares)
     print(f"recall of each class: {', '.join(shown)}")
-    if (warning := warning_of(result)) is not None:
+    if (warning := majority_warning(result)) is not None:
         print(f"this design is {warning}")
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlnas.agents.config import SHIPPED, check_seed, stem
-from rlnas.agents.designing.evaluation import metrics_of, record_of
+from rlnas.agents.designing.evaluation import design_facts, evaluation_metrics
 from rlnas.agents.policies.environments import env_like, thorough_env
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
@@ -80,7 +80,7 @@ def design(
     name = stem(env.dataset.name if dataset is None else dataset)
     folder = Path("designs") / f"{name}-{seed}" if out is None else Path(out)
     with result_folder(folder) as results:
-        network, record = finished(env, trained, seed, progress_bar)
+        network, record = design_and_train(env, trained, seed, progress_bar)
         record |= {
             "policy": {"name": run.name, "sha256": fingerprint(run)},
             "thorough": thorough,
@@ -90,7 +90,7 @@ def design(
     return Designed(folder, network, record)
 
 
-def finished(
+def design_and_train(
     env: DesignEnv, policy: Policy, seed: int, progress_bar: bool = False
 ) -> tuple[SparseNetwork, dict[str, Any]]:
     """The best design of one episode, trained to the end and tested once.
@@ -109,13 +109,13 @@ def finished(
     network = chosen.network.copy()
     test = train_and_test(network, env.dataset, seed, progress_bar)
     record = {
-        **record_of(chosen),
+        **design_facts(chosen),
         **env.dataset.origin,
         "reference": env.reference,
         **test,
         "seed": seed,
         "batches": {"episode": chosen.network.steps, "all": network.steps},
-        "initial": record_of(Design(chosen.network, history[0])),
+        "initial": design_facts(Design(chosen.network, history[0])),
         "history": [_step_of(info) for info in history],
     }
     return network, record
@@ -131,14 +131,14 @@ def train_and_test(
     """Train a network in place on training and validation samples, then test it once.
 
     Returns:
-        What `rlnas.agents.designing.evaluation.metrics_of` gives.
+        What `rlnas.agents.designing.evaluation.evaluation_metrics` gives.
     """
     epochs, seed = whole("epochs", epochs), whole("seed", seed)
     with progress(progress_bar, total=epochs, unit="epoch", desc="final training") as bar:
         for result in final_training(network, data, epochs, np.random.default_rng(seed)):
             bar.set_postfix_str(f"loss {result.loss:.4f}", refresh=False)
             bar.update()
-    return metrics_of(network, data, data.test)
+    return evaluation_metrics(network, data, data.test)
 
 
 def evaluate_policy(

@@ -26,7 +26,7 @@ _DRAWN = 200  # samples to choose a self-test from, where there are no real ones
 _log = logging.getLogger("rlnas")
 
 
-class Judged(NamedTuple):
+class EvaluationSamples(NamedTuple):
     """Samples that a design is tested on.
 
     Attributes:
@@ -54,13 +54,13 @@ class ExportedDesign(NamedTuple):
     facts: dict[str, Any]
 
 
-def record_of(design: Design) -> dict[str, Any]:
+def design_facts(design: Design) -> dict[str, Any]:
     """The facts of a design as JSON values."""
     keys = ("dataset", "penalty", "score", "val_accuracy", "val_loss", "active_weights", "density")
     return {**{key: design.info[key] for key in keys}, **layers_of(design.info)}
 
 
-def metrics_of(network: SparseNetwork, data: Dataset, rows: np.ndarray) -> dict[str, Any]:
+def evaluation_metrics(network: SparseNetwork, data: Dataset, rows: np.ndarray) -> dict[str, Any]:
     """How good a network is on some samples, as JSON values.
 
     Args:
@@ -86,11 +86,11 @@ def metrics_of(network: SparseNetwork, data: Dataset, rows: np.ndarray) -> dict[
     }
 
 
-def warning_of(results: Mapping[str, Any]) -> str | None:
+def majority_warning(results: Mapping[str, Any]) -> str | None:
     """One line if a design is no better than always giving the same answer; None if it is.
 
     Args:
-        results: what `metrics_of` gives.
+        results: what `evaluation_metrics` gives.
     """
     if results["test_accuracy"] > results["majority_accuracy"] or results["test_accuracy"] == 1:
         return None
@@ -100,9 +100,9 @@ def warning_of(results: Mapping[str, Any]) -> str | None:
     )
 
 
-def judged(
+def evaluation_samples(
     design: SavedDesign, source: Source | None = None, data_dir: Path | None = None
-) -> Judged:
+) -> EvaluationSamples:
     """The samples to test a design on, by its own preprocessing.
 
     Of the data that it was made with (known by their fingerprint) these are the held-out samples,
@@ -126,7 +126,7 @@ def judged(
                 f"'{raw.name}' has the samples that the design was made with, but holds out others "
                 "for the test: give them as they were"
             )
-        return Judged(raw, data, data.test, own=True)
+        return EvaluationSamples(raw, data, data.test, own=True)
     paths = [each.get("absolute") for each in (made_with, raw.source)]
     if source is None or (paths[0] is not None and paths[0] == paths[1]):
         raise InputError(
@@ -141,10 +141,10 @@ def judged(
             "%d of %d features have ranges far from those of training (%s%s): have they the same "
             "units?", len(far), data.n_features, "; ".join(far[:_SHOWN]), more
         )  # fmt: skip
-    return Judged(raw, data, data.test, own=False)
+    return EvaluationSamples(raw, data, data.test, own=False)
 
 
-def best_of_run(run: Path) -> str:
+def describe_best_design(run: Path) -> str:
     """One line on the best design that a training has seen, in its folder `best`.
 
     Raises:
@@ -159,13 +159,13 @@ def best_of_run(run: Path) -> str:
     )
 
 
-def own_data(design: SavedDesign, data_dir: Path | None = None) -> Dataset:
+def original_data(design: SavedDesign, data_dir: Path | None = None) -> Dataset:
     """The data that a design was made with, as they were then.
 
     Raises:
         InputError: they are gone, or not what they were.
     """
-    return judged(design, None, data_dir).data
+    return evaluation_samples(design, None, data_dir).data
 
 
 def evaluate_design(
@@ -179,16 +179,16 @@ def evaluate_design(
         data_dir: Folder with IDX files, searched first.
 
     Returns:
-        What `metrics_of` gives, `active_weights`, `samples` (how many), and `data` (which).
+        What `evaluation_metrics` gives, `active_weights`, `samples` (how many), and `data` (which).
 
     Raises:
-        InputError: the design is damaged, or the data cannot be used, see `judged`.
+        InputError: the design is damaged, or the data cannot be used, see `evaluation_samples`.
     """
     design = load_design(folder)
-    samples = judged(design, dataset, data_dir)
+    samples = evaluation_samples(design, dataset, data_dir)
     which = "held-out samples of the data it was made with" if samples.own else "all samples"
     return {
-        **metrics_of(design.network, samples.data, samples.rows),
+        **evaluation_metrics(design.network, samples.data, samples.rows),
         "active_weights": design.network.active_weights,
         "samples": samples.rows.size,
         "data": f"{samples.raw.name}, {which}",
@@ -230,7 +230,7 @@ def export_design(
     design = load_design(folder)
     samples = None
     try:
-        samples = judged(design, dataset, data_dir)
+        samples = evaluation_samples(design, dataset, data_dir)
     except InputError as error:
         if dataset is not None:
             raise

@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 
 from rlnas import network_views, plots
-from rlnas.agents.designing.evaluation import own_data, warning_of
+from rlnas.agents.designing.evaluation import majority_warning, original_data
 from rlnas.agents.designing.rivals import rivals
 from rlnas.agents.policies.environments import run_config
 from rlnas.data.preprocessing import is_image
@@ -297,7 +297,7 @@ def _comparison(design: SavedDesign, data_dir: Path | None) -> Section:
     title = "Against rivals"
     network, _, record = design
     try:
-        data = own_data(design, data_dir)
+        data = original_data(design, data_dir)
     except InputError as error:
         return Section(title, f"Not compared: {error}")
     judged = "test" if "test_accuracy" in record else "validation"
@@ -320,7 +320,7 @@ def _comparison(design: SavedDesign, data_dir: Path | None) -> Section:
 def _classes(record: Mapping[str, Any]) -> Section:
     """How many of each class are recognised."""
     text = f"Balanced accuracy, the mean over classes, is {record['balanced_accuracy']:.2%}."
-    if (warning := warning_of(record)) is not None:
+    if (warning := majority_warning(record)) is not None:
         text = f"This design is {warning}. {text}"
     return Section(
         "Class by class",

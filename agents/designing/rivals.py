@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rlnas.agents.designing.design import train_and_test
-from rlnas.agents.designing.evaluation import metrics_of
+from rlnas.agents.designing.evaluation import evaluation_metrics
 from rlnas.data.datasets import Dataset
 from rlnas.designs.record import SavedRecord
 from rlnas.metrics import balanced_accuracy, recalls
@@ -71,7 +71,7 @@ def _dense(network: SparseNetwork, record: SavedRecord, data: Dataset, judged: n
     train(dense, data, Batches(data.train, rng).take(count))
     if batches["all"] > batches["episode"]:
         train_and_test(dense, data, SEED)
-    found = metrics_of(dense, data, judged)
+    found = evaluation_metrics(dense, data, judged)
     return Rival(
         f"dense network, hidden layer of {width}, as many batches",
         f"{dense.active_weights:,} weights",

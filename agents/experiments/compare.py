@@ -215,7 +215,7 @@ def run(task: SearchTask, method: str, seed: int) -> Result:
     torch.set_num_threads(1)
     began = perf_counter()
     history = search(strategy(method), task.problem(seed))
-    facts, reference = _judge(task, history)
+    facts, reference = _facts_of_best(task, history)
     return {
         **facts,
         "score": history.best_score,
@@ -257,7 +257,7 @@ def hypervolume(history: SearchHistory, reference: int) -> float:
     return float(area(np.array(points), ref=[1.0, 1.0]))
 
 
-def _judge(task: SearchTask, history: SearchHistory) -> tuple[dict[str, float], int]:
+def _facts_of_best(task: SearchTask, history: SearchHistory) -> tuple[dict[str, float], int]:
     """What the history does not hold of its best design, and the task's reference weights."""
     best = history.best
     assert best is not None  # a search evaluates something

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from rlnas.agents.config import SHIPPED
-from rlnas.agents.designing.design import finished, train_and_test
+from rlnas.agents.designing.design import design_and_train, train_and_test
 from rlnas.agents.experiments.compare import CONTROLLER
-from rlnas.agents.experiments.transfer import with_at_least
+from rlnas.agents.experiments.transfer import train_with_at_least
 from rlnas.agents.policies.environments import THOROUGH, episode_settings, thorough_env
 from rlnas.agents.policies.policy import fingerprint, load_policy
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
@@ -113,14 +113,16 @@ def _point(
     torch.set_num_threads(1)
     data = datasets.load_unchanged(source, content, data_dir)
     env = thorough_env(policy, data, penalty)
-    network, record = finished(env, load_policy(policy), seed)
+    network, record = design_and_train(env, load_policy(policy), seed)
     save_design(out, network, data.preprocessing, record)
     keys = ("active_weights", "test_accuracy", "test_loss")
     methods = {CONTROLLER: {key: record[key] for key in keys}}
     batches = (env.episode_steps + 1) * env.training_batches
     sizes = (data.n_features, int(THOROUGH["width"]), data.n_classes)
     for name, schedule in RIVALS.items():
-        rival = with_at_least(network.active_weights, partial(schedule, sizes), data, batches, seed)
+        rival = train_with_at_least(
+            network.active_weights, partial(schedule, sizes), data, batches, seed
+        )
         found = {"active_weights": rival.active_weights, **train_and_test(rival, data, seed)}
         methods[name] = {key: found[key] for key in keys}
     return methods

@@ -150,11 +150,11 @@ def design_once(
     sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
     count = min(next(iter(networks.values())).active_weights, env.reference)  # dense, at most
     for name, train in SPARSE_TRAINERS.items():
-        networks[name] = with_at_least(count, partial(train, sizes), data, batches, seed)
-    return {name: judge(network, data, env.penalty) for name, network in networks.items()}
+        networks[name] = train_with_at_least(count, partial(train, sizes), data, batches, seed)
+    return {name: score_network(network, data, env.penalty) for name, network in networks.items()}
 
 
-def with_at_least(
+def train_with_at_least(
     count: int,
     train: Callable[..., SparseNetwork],
     data: Dataset,
@@ -169,7 +169,7 @@ def with_at_least(
             count += 1
 
 
-def judge(network: SparseNetwork, data: Dataset, penalty: float) -> dict[str, float]:
+def score_network(network: SparseNetwork, data: Dataset, penalty: float) -> dict[str, float]:
     """What `design_once` tells of a network: scores, accuracies and active weights."""
     reference = reference_weights(data.n_features, data.n_classes)
     val, test = (evaluate(network, data, split).accuracy for split in (data.validation, data.test))

@@ -11,7 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Figure, TensorBoardOutputFormat
 
 from rlnas import network_views, plots
-from rlnas.agents.designing.evaluation import metrics_of, record_of
+from rlnas.agents.designing.evaluation import design_facts, evaluation_metrics
 from rlnas.data.datasets import Dataset
 from rlnas.designs.database import DesignDatabase, DesignRecord
 from rlnas.designs.saved import save_design
@@ -129,13 +129,13 @@ class BestDesign(BaseCallback):
         """Test the best design, once, and note the result beside how often was looked for it."""
         best = best_design(self.training_env)
         data = self.data[best.info["dataset"]]
-        found = metrics_of(best.network, data, data.test)
+        found = evaluation_metrics(best.network, data, data.test)
         self.save(best, looks=self.num_timesteps, looks_at=data.validation.size, **found)
 
     def save(self, design: Design, **facts: Any) -> None:
         """Write a design, with further facts about it, to the folder."""
         data = self.data[design.info["dataset"]]
-        record = {**record_of(design), **data.origin, **facts}
+        record = {**design_facts(design), **data.origin, **facts}
         save_design(self.folder, design.network, data.preprocessing, record)
 
 

@@ -16,7 +16,7 @@ from rlnas.agents.cli.commands.evaluate_policy import EvaluatePolicy
 from rlnas.agents.cli.commands.play import Play
 from rlnas.agents.cli.commands.study.capacity import StudyWidth
 from rlnas.agents.config import EvolveConfig, TrainConfig
-from rlnas.agents.designing.design import finished, train_and_test
+from rlnas.agents.designing.design import design_and_train, train_and_test
 from rlnas.agents.experiments.compare import SearchTask
 from rlnas.agents.policies.environments import as_json
 from rlnas.agents.policies.episode import random_policy
@@ -104,7 +104,7 @@ def test_a_search_takes_integers_of_numpy():
 def test_a_finished_design_takes_integers_of_numpy():
     def run(n: Number) -> Any:
         env = DesignEnv(DATA, episode_steps=2, batches_per_step=2)
-        network, record = finished(env, random_policy(0), n(3))
+        network, record = design_and_train(env, random_policy(0), n(3))
         return bits(network), json.dumps(record)
 
     assert run(np.int64) == run(int)

@@ -59,11 +59,11 @@ class Designs(PlainIntegers):
             print_designs(designs, database.extent()[0])
 
     def _save(self, designs: "list[DesignRecord]", row: int, folder: Path) -> None:
-        from rlnas.agents.designing.archived_design import save_archived
+        from rlnas.agents.designing.recorded_design import save_recorded_design
 
         if not 1 <= row <= len(designs):
             raise InputError(f"--save {row}: expected a row from 1 to {len(designs)}")
-        save_archived(self.run_dir, designs[row - 1], folder)
+        save_recorded_design(self.run_dir, designs[row - 1], folder)
         print(f"design in {folder}")
 
 

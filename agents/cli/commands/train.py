@@ -12,7 +12,7 @@ class Train(TrainConfig):
 
     def run(self, shown: bool) -> None:
         """Train or resume, then say where the policy is and how good the best design is."""
-        from rlnas.agents.designing.evaluation import best_of_run
+        from rlnas.agents.designing.evaluation import describe_best_design
         from rlnas.agents.training.ppo import resume, train
 
         config = TrainConfig(**vars(self))
@@ -24,6 +24,6 @@ class Train(TrainConfig):
         else:
             folder = resume(self.resume, shown, **where)
         print(f"policy in {folder}")
-        print(best_of_run(folder))
+        print(describe_best_design(folder))
         if shown:
             print(f"watch it with: tensorboard --logdir {folder / 'tensorboard'}")

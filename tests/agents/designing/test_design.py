@@ -12,7 +12,7 @@ import torch
 
 from rlnas.agents.designing import design as module, evaluation
 from rlnas.agents.designing.design import design, evaluate_policy
-from rlnas.agents.designing.evaluation import export_design, metrics_of
+from rlnas.agents.designing.evaluation import evaluation_metrics, export_design
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import fingerprint
 from rlnas.agents.training.ppo import train
@@ -170,7 +170,7 @@ def test_the_test_samples_are_looked_at_once(run, tmp_path, monkeypatch):
 
     def watched(network: Any, data: Any, samples: np.ndarray) -> Any:
         looks.append(samples is data.test)
-        return metrics_of(network, data, samples)
+        return evaluation_metrics(network, data, samples)
 
     monkeypatch.setattr(module, "metrics_of", watched)
     make_design(run, tmp_path / "out")

@@ -13,9 +13,9 @@ import sklearn.datasets
 import torch
 
 from rlnas.agents.cli.main import main
-from rlnas.agents.designing.archived_design import save_archived
 from rlnas.agents.designing.design import design
-from rlnas.agents.designing.evaluation import evaluate_design, export_design, warning_of
+from rlnas.agents.designing.evaluation import evaluate_design, export_design, majority_warning
+from rlnas.agents.designing.recorded_design import save_recorded_design
 from rlnas.data.datasets import load_dataset
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
@@ -179,7 +179,7 @@ def test_every_export_works_where_the_data_are_gone(form, made, tmp_path, caplog
     [(0.9, 0.8, False), (0.8, 0.8, True), (0.5, 0.8, True), (1.0, 1.0, False)],
 )
 def test_a_constant_answer_is_told(accuracy, majority, warned):
-    line = warning_of({"test_accuracy": accuracy, "majority_accuracy": majority})
+    line = majority_warning({"test_accuracy": accuracy, "majority_accuracy": majority})
     assert (line is not None) is warned
 
 
@@ -238,5 +238,5 @@ def test_a_design_that_comes_out_otherwise_is_refused(run, tmp_path):
     (best,) = archive.best(limit=1)
     archive.add([replace(best, val_accuracy=0.999)])
     with pytest.raises(InputError, match="cannot be made again"):
-        save_archived(tmp_path / "run", archive.find(vars(best)), tmp_path / "out")
+        save_recorded_design(tmp_path / "run", archive.find(vars(best)), tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -148,7 +148,7 @@ def test_a_schedule_gets_one_more_weight_where_it_finds_no_network(monkeypatch):
             raise EditError("none")
         return count
 
-    assert module.with_at_least(5, picky, None, 10, 0) == 7  # type: ignore[arg-type]
+    assert module.train_with_at_least(5, picky, None, 10, 0) == 7  # type: ignore[arg-type]
     assert tried == [5, 6, 7]
 
 

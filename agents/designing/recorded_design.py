@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rlnas.agents.designing.evaluation import record_of
+from rlnas.agents.designing.evaluation import design_facts
 from rlnas.agents.policies.environments import check_data, make_env, run_config
 from rlnas.data import datasets
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
@@ -19,7 +19,7 @@ from rlnas.files.json_files import parse_json
 _NUMBERS = {str(action): number for number, action in enumerate(ACTIONS)}
 
 
-def save_archived(run: Path, design: DesignRecord, folder: Path) -> None:
+def save_recorded_design(run: Path, design: DesignRecord, folder: Path) -> None:
     """Write a design of a training, which kept only its facts, as a folder of its own.
 
     Episodes are deterministic: played again from the same state of the generator, with the same
@@ -56,6 +56,6 @@ def save_archived(run: Path, design: DesignRecord, folder: Path) -> None:
             "the machine and the versions that it was trained with"
         )
     looks = {"looks": archive.extent()[0], "looks_at": env.dataset.validation.size}
-    record = {**record_of(made), **env.dataset.origin, **looks}
+    record = {**design_facts(made), **env.dataset.origin, **looks}
     with result_folder(folder) as out:
         save_design(out, made.network, env.dataset.preprocessing, record)
