@@ -17,7 +17,7 @@ import pytest
 from safetensors.numpy import save
 from sb3_contrib.common.maskable.utils import get_action_masks
 
-from rlnas.agents.policies.environments import run_config
+from rlnas.agents.policies.run_config import read_train_config
 from rlnas.agents.training import ppo
 from rlnas.agents.training.checkpoint import FOLDER, read
 from rlnas.agents.training.state import TrainingState, take
@@ -190,7 +190,7 @@ def same(one: TrainingState, arrays: dict[str, np.ndarray], facts: Any) -> bool:
 def outcome(folder: Path, mutation: Mutation) -> str:
     """Go on with a training whose last checkpoint is a mutation, for a step."""
     what, content = mutation
-    config = run_config(folder)
+    config = read_train_config(folder)
     older = read(folder / FOLDER / OLDER).state
     write(content, folder / FOLDER / NEWER)
     with limited_memory(), ppo.restored(config, load_datasets("wine"), folder) as (model, _):
@@ -261,7 +261,7 @@ def test_a_file_without_a_state_is_passed_over(name, run):
     path = run / FOLDER / NEWER
     whole = path.read_bytes()
     seal(FILES[name], path)
-    config = run_config(run)
+    config = read_train_config(run)
     try:
         with limited_memory(), ppo.restored(config, load_datasets("wine"), run) as (model, _):
             assert model.num_timesteps == 64

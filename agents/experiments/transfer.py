@@ -12,9 +12,10 @@ import torch
 from rlnas.agents.cli.experiment_config import TransferConfig
 from rlnas.agents.distributed.jobs import Call, own_folder, run_all
 from rlnas.agents.experiments.compare import CONTROLLER
-from rlnas.agents.policies.environments import env_like, episode_settings
+from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
+from rlnas.agents.policies.run_config import episode_settings
 from rlnas.agents.sparse_training.dense import dense_training
 from rlnas.agents.sparse_training.magnitude_pruning import magnitude_pruning
 from rlnas.agents.sparse_training.rigl import rigl

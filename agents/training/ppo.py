@@ -19,16 +19,10 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from rlnas.agents.config import WORKERS, TrainConfig
-from rlnas.agents.policies.environments import (
-    DATA,
-    as_json,
-    check_data,
-    make_env,
-    origins,
-    run_config,
-)
+from rlnas.agents.policies.environments import make_env
 from rlnas.agents.policies.feature_extractors import policy_arguments
 from rlnas.agents.policies.policy import check_start, save_policy, start_from
+from rlnas.agents.policies.run_config import as_json, check_data, read_train_config, write_config
 from rlnas.agents.training.callbacks import ArchiveDesigns, BestDesign, DesignLog, Progress
 from rlnas.agents.training.checkpoint import FOLDER, Checkpoints, checkpoints, read
 from rlnas.agents.training.interrupt import interrupts
@@ -44,7 +38,6 @@ from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.expected import Damaged
 from rlnas.files.folders import LOCK, locked, new_folder
-from rlnas.files.json_files import write_json
 
 ALGORITHMS = {"ppo": PPO, "maskable_ppo": MaskablePPO}
 
@@ -75,7 +68,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     folder = new_folder(config.folder)
     with locked(folder):
         new_folder(folder)  # it still is, now that no other process can begin here
-        write_json(folder / "config.json", {**as_json(config), DATA: origins(data)})
+        write_config(folder, config, data)
         with _begun(config, data, folder) as model:
             _learn(config, data, model, folder, None, progress_bar)
     return folder
@@ -102,7 +95,7 @@ def resume(folder: Path, progress_bar: bool = True, **where: Any) -> Path:
         Paused: as `train`.
     """
     default = {name: getattr(TrainConfig, name) for name in WORKERS}
-    config = replace(run_config(folder), **{**default, **where})
+    config = replace(read_train_config(folder), **{**default, **where})
     config.check()
     if _ended(folder):
         raise InputError(f"the training in {folder} has ended: there is nothing to resume")

@@ -19,8 +19,8 @@ from rlnas.agents.cli.experiment_config import CompareConfig, WidthConfig
 from rlnas.agents.config import EvolveConfig, TrainConfig
 from rlnas.agents.designing.design import finished, train_and_test
 from rlnas.agents.experiments.compare import SearchTask
-from rlnas.agents.policies.environments import as_json
 from rlnas.agents.policies.episode import random_policy
+from rlnas.agents.policies.run_config import as_json
 from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.random_search import random_search
 from rlnas.agents.sparse_training.dense import dense_training

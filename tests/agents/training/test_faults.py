@@ -41,7 +41,7 @@ def test_a_full_disk_ends_a_training_with_one_line_and_it_can_be_resumed(limit, 
         capture_output=True,
         text=True,
         timeout=120,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     if process.returncode:
         assert process.stderr.startswith("refused: cannot ")

@@ -24,6 +24,7 @@ from rlnas.agents.designing.design import evaluate_policy
 from rlnas.agents.policies import environments
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy, save_edit_sequence
+from rlnas.agents.policies.run_config import DATA, as_json, write_config
 from rlnas.agents.training import ppo as module
 from rlnas.agents.training.callbacks import Progress
 from rlnas.agents.training.ppo import resume, train, train_once
@@ -98,6 +99,7 @@ def test_the_configuration_is_kept(finished):
         assert kept[key] == (list(value) if isinstance(value, tuple) else value)
     assert kept["algorithm"] == finished.name
     assert kept.pop("data") == [load_dataset("wine").origin]
+    assert kept.pop("command") == "train"
     assert kept.keys() == TrainConfig.__dataclass_fields__.keys()
 
 
@@ -131,10 +133,7 @@ def test_a_training_that_was_cut_short_begins_again_and_one_that_ended_does_not(
     (tmp_path / "run" / "progress.csv").write_text("half of it")
     with pytest.raises(InputError, match="not empty"):
         train_once(config)
-    write_json(
-        tmp_path / "run" / "config.json",
-        {**environments.as_json(config), environments.DATA: [load_dataset("wine").origin]},
-    )
+    write_config(tmp_path / "run", config, [load_dataset("wine")])
     assert train_once(config) == tmp_path / "run"
     assert len(progress_of(tmp_path / "run")) == 3
     ended = (tmp_path / "run" / "policy.zip").stat().st_mtime_ns
@@ -156,7 +155,7 @@ def test_a_training_is_not_resumed_on_other_data(tmp_path):
 @pytest.mark.parametrize("data", [None, [], "wine", [None], [{"samples_sha256": 3}]])
 def test_a_run_that_does_not_say_what_its_data_were_is_not_resumed(data, tmp_path):
     run = tmp_path / "run"
-    write_json(run / "config.json", {**environments.as_json(tiny(run)), environments.DATA: data})
+    write_json(run / "config.json", {**as_json(tiny(run)), DATA: data})
     with pytest.raises(InputError, match=r"damaged|is not what the run"):
         resume(run, progress_bar=False)
 
