@@ -16,8 +16,8 @@ from rlnas.integers import PlainIntegers, is_whole, whole
 SHIPPED = Path(__file__).parent / "shipped" / "controller"
 """A trained controller that comes with rlnas."""
 
-SHIPPED_SCHEDULE = SHIPPED.with_name("schedule")
-"""The schedule that was evolved as its rival, in the same episodes."""
+SHIPPED_EDIT_SEQUENCE = SHIPPED.with_name("edit_sequence")
+"""The edit sequence that was evolved as its rival, in the same episodes."""
 
 MAX_LAYERS, MAX_UNITS = 8, 4096  # of the policy
 
@@ -116,8 +116,9 @@ class TrainConfig(EpisodesConfig):
     """Environment steps to train for, over all environments; rounded up to whole rollouts."""
     num_envs: int = 8
     """Environments that step at the same time."""
-    group: int = 1
-    """Environments that play the same episodes; each is paid what it gains over the others."""
+    episode_group_size: int = 1
+    """Environments that play the same episode. With more than one, the reward of each is reduced by
+    the mean reward of the others in its group (leave-one-out baseline)."""
     algorithm: Literal["maskable_ppo", "ppo"] = "maskable_ppo"
     """MaskablePPO of sb3-contrib never takes illegal actions; PPO of Stable-Baselines3 may."""
     reward: Literal["difference", "score"] = "difference"
@@ -142,7 +143,7 @@ class TrainConfig(EpisodesConfig):
     """Units in the hidden layers of the policy and of the value network."""
     features: Literal["flat", "slots", "relative", "blind"] = "flat"
     """What the policy reads: the observation as it is, each layer through a shared encoder, all but
-    the size of the task, or the step count alone (it can then learn nothing but a schedule)."""
+    the size of the task, or the step count alone (it can then learn nothing but a fixed sequence of edits)."""
     start: Option[Path] = None
     """Run folder of a trained policy to go on from, of the same algorithm, network and features;
     by default the policy is new."""
@@ -161,7 +162,14 @@ class TrainConfig(EpisodesConfig):
         """Raise `InputError` for values that cannot be used."""
         super().check()
         check_of_ray(self, WORKERS[1:])
-        counts = ("total_timesteps", "num_envs", "group", "rollout_steps", "batch_size", "epochs")
+        counts = (
+            "total_timesteps",
+            "num_envs",
+            "episode_group_size",
+            "rollout_steps",
+            "batch_size",
+            "epochs",
+        )
         for name in counts:
             whole(_option(name), getattr(self, name), 1)
         if self.num_workers is not None and not 1 <= self.num_workers <= self.num_envs:
@@ -175,8 +183,10 @@ class TrainConfig(EpisodesConfig):
         for name in ("gamma", "gae_lambda", "entropy"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{_option(name)} {getattr(self, name)}: expected from 0 to 1")
-        if self.num_envs % self.group:
-            raise InputError(f"--group {self.group}: expected a divisor of --num-envs")
+        if self.num_envs % self.episode_group_size:
+            raise InputError(
+                f"--episode-group-size {self.episode_group_size}: expected a divisor of --num-envs"
+            )
         if not plausible_net_arch(self.net_arch):
             raise InputError(
                 f"--net-arch {self.net_arch}: expected at most {MAX_LAYERS} layers of 1 to "

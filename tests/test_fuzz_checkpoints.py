@@ -54,7 +54,7 @@ def run(tmp_path_factory) -> Path:
     config = tiny(
         tmp_path_factory.mktemp("fuzz") / "run",
         num_envs=4,
-        group=2,
+        episode_group_size=2,
         rollout_steps=16,
         penalty=(0.01, 1.0),
         episode_steps=6,

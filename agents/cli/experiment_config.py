@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE, stem
+from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE, stem
 from rlnas.agents.option_types import IN_HELP, Option
 from rlnas.integers import PlainIntegers
 from rlnas.tabular.grid import GRID
@@ -152,9 +152,9 @@ class TransferConfig(JobsConfig):
 
     out: Path
     """Folder for the tables, the plot and the results."""
-    policies: Annotated[tuple[Path, ...], IN_HELP] = (SHIPPED, SHIPPED_SCHEDULE)
+    policies: Annotated[tuple[Path, ...], IN_HELP] = (SHIPPED, SHIPPED_EDIT_SEQUENCE)
     """Run folders: the controller, then its rivals, such as one of `rlnas evolve`; by default the
-    controller and the schedule that come with rlnas."""
+    controller and the edit sequence that come with rlnas."""
     datasets: tuple[str, ...] = ("mixed_held_out", "mnist", "fashion_mnist")
     """Names, families of names, or .npz files."""
     penalties: tuple[float, ...] = (0.03, 0.1, 0.3)

@@ -94,7 +94,7 @@ def run(config: Any, quiet: bool = False) -> None:
         case EvolveConfig():
             from rlnas.agents.search.evolution import evolve
 
-            print(f"schedule in {evolve(config, shown)}")
+            print(f"edit sequence in {evolve(config, shown)}")
         case DesignConfig():
             from rlnas.agents.cli.printing import print_design
             from rlnas.agents.designing.design import design

@@ -11,7 +11,7 @@ from torch import nn
 from rlnas.envs.observations import OBSERVATION_NAMES, SLOT_NAMES
 
 BLIND = ("progress",)
-"""All that a blind policy reads: it can learn nothing but a schedule."""
+"""All that a blind policy reads: it can learn nothing but a fixed sequence of edits."""
 
 _ABSOLUTE = ("classes", "features", "samples", "size", "_connections", "_fan_in")
 

@@ -1,7 +1,7 @@
 """A trained policy on disk: weights as safetensors, everything else as JSON; nothing is pickled.
 
 A run folder holds `policy.safetensors` and `policy.json`; Stable-Baselines3's own `policy.zip`
-beside them is an export that rlnas never reads. A fixed schedule of edits is a policy too, in
+beside them is an export that rlnas never reads. A fixed sequence of edits is a policy too, in
 `policy.json` alone.
 """
 
@@ -69,15 +69,15 @@ def save_policy(
     write_json(Path(folder) / "policy.json", record)
 
 
-def save_edit_sequence(folder: str | Path, schedule: Sequence[int]) -> None:
+def save_edit_sequence(folder: str | Path, actions: Sequence[int]) -> None:
     """Write `policy.json` of an open-loop policy.
 
     Args:
         folder: where to.
-        schedule: numbers of the actions of an episode.
+        actions: numbers of the actions of an episode.
     """
-    names = [str(ACTIONS[action]) for action in schedule]
-    record = {"format": FORMAT, "algorithm": OPEN_LOOP, "schedule": names, **layout()}
+    names = [str(ACTIONS[action]) for action in actions]
+    record = {"format": FORMAT, "algorithm": OPEN_LOOP, "edits": names, **layout()}
     write_json(Path(folder) / "policy.json", record)
 
 
@@ -147,7 +147,7 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Policy:
                 "has: train it again, or use the version it was trained with"
             )
     if record.get("algorithm") == OPEN_LOOP:
-        return _load_schedule(folder, record.get("schedule"))
+        return _load_edit_sequence(folder, record.get("edits"))
     choices: list[Any] = [record.get(key) for key in ("algorithm", "net_arch", "features")]
     algorithm, net_arch, features = choices
     known = algorithm in list(POLICY_CLASSES) and features in list(EXTRACTORS)
@@ -209,8 +209,8 @@ def fingerprint(folder: str | Path) -> str:
     return found.hexdigest()
 
 
-def _load_schedule(folder: Path, names: Any) -> EditSequence:
+def _load_edit_sequence(folder: Path, names: Any) -> EditSequence:
     numbers = {str(action): number for number, action in enumerate(ACTIONS)}
     if not (isinstance(names, list) and names and all(name in list(numbers) for name in names)):
-        raise InputError(f"{folder / 'policy.json'} is damaged: no schedule of known actions")
+        raise InputError(f"{folder / 'policy.json'} is damaged: no sequence of known actions")
     return EditSequence([numbers[name] for name in names])

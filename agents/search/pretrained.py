@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.policies.policy import Policy, load_policy
 from rlnas.agents.search.problem import CountedEnv, Problem, play
 from rlnas.agents.search.tournament_evolution import Individual, population_for, tournaments
@@ -28,7 +28,7 @@ def shipped_schedule(problem: Problem) -> None:
     Raises:
         BudgetSpent: the search is over.
     """
-    _design(problem, load_policy(SHIPPED_SCHEDULE))
+    _design(problem, load_policy(SHIPPED_EDIT_SEQUENCE))
 
 
 def evolved_designs(problem: Problem) -> None:

@@ -275,12 +275,20 @@ def new_vec_env(config: TrainConfig, make: Callable[[], gym.Env]) -> VecEnv:
     else:
         venv = ReplayableVecEnv([partial(one, index) for index in range(config.num_envs)])
     together = VecMonitor(venv)
-    return together if config.group == 1 else SharedEpisodes(together, config.group)
+    return (
+        together
+        if config.episode_group_size == 1
+        else SharedEpisodes(together, config.episode_group_size)
+    )
 
 
 def _episodes(config: TrainConfig, make: Callable[[], gym.Env], index: int) -> gym.Env:
     env = ReplayableEnv(make())
-    return env if config.group == 1 else SeededEpisodes(env, config.seed + index // config.group)
+    return (
+        env
+        if config.episode_group_size == 1
+        else SeededEpisodes(env, config.seed + index // config.episode_group_size)
+    )
 
 
 def new_model(config: TrainConfig, env: VecEnv) -> Any:

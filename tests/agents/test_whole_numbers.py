@@ -44,7 +44,12 @@ Number = Callable[[int], Any]
 
 CONFIGS: dict[str, Callable[[Number], Any]] = {
     "train": lambda n: TrainConfig(
-        seed=n(1), num_envs=n(2), group=n(2), batch_size=n(20), width=(n(4), n(8)), net_arch=(n(8),)
+        seed=n(1),
+        num_envs=n(2),
+        episode_group_size=n(2),
+        batch_size=n(20),
+        width=(n(4), n(8)),
+        net_arch=(n(8),),
     ),
     "evolve": lambda n: EvolveConfig(budget=n(100), episode_steps=n(5), batches_per_step=n(9)),
     "design": lambda n: DesignConfig(seed=n(3)),

@@ -13,7 +13,7 @@ from rlnas.agents.cli.data_config import FetchConfig, ListConfig
 from rlnas.agents.cli.design_config import DesignConfig, DesignsConfig
 from rlnas.agents.cli.experiment_config import TransferConfig
 from rlnas.agents.cli.main import main
-from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE, TrainConfig
+from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE, TrainConfig
 from tests.snippets import ROOT
 
 WHOLE = [
@@ -78,7 +78,7 @@ def test_help_names_the_controller_in_words_and_python_has_its_folder(capsys):
         "--policy PATH Run folder of `rlnas train`; by default the controller that comes" in shown
     )
     assert DesignConfig().policy == SHIPPED
-    assert TransferConfig(out=Path("out")).policies == (SHIPPED, SHIPPED_SCHEDULE)
+    assert TransferConfig(out=Path("out")).policies == (SHIPPED, SHIPPED_EDIT_SEQUENCE)
 
 
 @pytest.mark.parametrize(

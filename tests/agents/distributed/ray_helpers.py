@@ -16,7 +16,12 @@ QUIET = [  # Ray leaves files and sockets open
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-GROUPS: dict[str, Any] = {"num_envs": 4, "group": 2, "rollout_steps": 16, "penalty": (0.01, 1.0)}
+GROUPS: dict[str, Any] = {
+    "num_envs": 4,
+    "episode_group_size": 2,
+    "rollout_steps": 16,
+    "penalty": (0.01, 1.0),
+}
 
 
 @contextmanager

@@ -111,7 +111,7 @@ def test_actions_are_plain_integers(run):
     assert choices(load_policy(str(run))) == choices(load_policy(run))
 
 
-# --- open-loop schedules ---
+# --- edit sequences ---
 
 
 def at(progress: float) -> np.ndarray:
@@ -122,7 +122,7 @@ def at(progress: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("length", [1, 3, 7, 20])
-def test_a_schedule_is_played_in_order_and_kept_on_disk(length, tmp_path):
+def test_edit_sequence_is_played_in_order_before_and_after_saving(length, tmp_path):
     actions = [(7 * k + 1) % 39 for k in range(length)]
     save_edit_sequence(tmp_path, actions)
     assert files_in(tmp_path).keys() == {"policy.json"}
@@ -131,22 +131,22 @@ def test_a_schedule_is_played_in_order_and_kept_on_disk(length, tmp_path):
         assert [policy(at(k / length), everything) for k in range(length)] == actions
 
 
-def test_a_schedule_is_stretched_over_a_longer_episode():
+def test_edit_sequence_is_stretched_over_a_longer_episode():
     policy, everything = EditSequence([5, 9]), np.ones(39, bool)
     assert [policy(at(k / 6), everything) for k in range(6)] == [5, 5, 5, 9, 9, 9]
 
 
-def test_a_schedule_does_nothing_where_its_action_is_illegal():
+def test_edit_sequence_does_nothing_when_its_action_is_illegal():
     mask = np.zeros(39, bool)
     mask[0] = True
     assert EditSequence([5])(at(0.0), mask) == 0
 
 
 @pytest.mark.parametrize("names", [None, [], "none", ["none", "dance"], [0], [["none"]], {}])
-def test_a_damaged_schedule_is_refused(names, tmp_path):
+def test_load_policy_refuses_a_damaged_edit_sequence(names, tmp_path):
     save_edit_sequence(tmp_path, [0])
-    change(tmp_path, schedule=names)
-    with pytest.raises(InputError, match=r"policy\.json is damaged: no schedule of known actions"):
+    change(tmp_path, edits=names)
+    with pytest.raises(InputError, match=r"policy\.json is damaged: no sequence of known actions"):
         load_policy(tmp_path)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rlnas.agents.config import (
     SHIPPED,
-    SHIPPED_SCHEDULE,
+    SHIPPED_EDIT_SEQUENCE,
     EpisodesConfig,
     EvolveConfig,
     TrainConfig,
@@ -59,7 +59,7 @@ def test_config_json_names_the_command_that_made_the_run():
         "evolve": "evolve",
     }
     assert isinstance(read_config(SHIPPED), TrainConfig)
-    assert isinstance(read_config(SHIPPED_SCHEDULE), EvolveConfig)
+    assert isinstance(read_config(SHIPPED_EDIT_SEQUENCE), EvolveConfig)
 
 
 def test_read_train_config_refuses_a_run_of_evolve(tmp_path):

@@ -1,4 +1,4 @@
-"""The controller and the schedule that come with rlnas: complete, small, clean, and useful."""
+"""The controller and the edit sequence that come with rlnas: complete, small, clean, and useful."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlnas.agents.cli.main import main
-from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import EditSequence, TrainedPolicy, load_policy
@@ -19,7 +19,7 @@ FIVE_MEGABYTES = 5 * 2**20
 
 def test_they_load_and_are_what_they_are_called():
     assert isinstance(load_policy(SHIPPED), TrainedPolicy)
-    assert isinstance(load_policy(SHIPPED_SCHEDULE), EditSequence)
+    assert isinstance(load_policy(SHIPPED_EDIT_SEQUENCE), EditSequence)
 
 
 def test_no_file_is_pickled_and_all_are_small():
@@ -29,7 +29,7 @@ def test_no_file_is_pickled_and_all_are_small():
     assert "card.md" in files
 
 
-@pytest.mark.parametrize("folder", [SHIPPED, SHIPPED_SCHEDULE], ids=lambda each: each.name)
+@pytest.mark.parametrize("folder", [SHIPPED, SHIPPED_EDIT_SEQUENCE], ids=lambda each: each.name)
 def test_the_settings_name_no_folder_of_a_machine(folder):
     config = json.loads((folder / "config.json").read_text())
     assert config["data_dir"] is None
@@ -38,7 +38,8 @@ def test_the_settings_name_no_folder_of_a_machine(folder):
 
 def test_both_were_trained_in_the_same_episodes():
     ours, theirs = (
-        json.loads((folder / "config.json").read_text()) for folder in (SHIPPED, SHIPPED_SCHEDULE)
+        json.loads((folder / "config.json").read_text())
+        for folder in (SHIPPED, SHIPPED_EDIT_SEQUENCE)
     )
     keys = ("dataset", "penalty", "width", "density", "episode_steps", "batches_per_step")
     assert [ours[key] for key in keys] == [theirs[key] for key in keys]

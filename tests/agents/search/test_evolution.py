@@ -41,13 +41,13 @@ def evolved(tmp_path_factory) -> Path:
 def test_the_run_folder_holds_the_settings_and_a_schedule_of_known_actions(evolved):
     assert files_in(evolved).keys() == {"config.json", "policy.json"}
     assert json.loads((evolved / "config.json").read_text())["penalty"] == [0.05, 0.5]
-    schedule = json.loads((evolved / "policy.json").read_text())["schedule"]
+    schedule = json.loads((evolved / "policy.json").read_text())["edits"]
     assert len(schedule) == STEPS
     assert set(schedule) <= {str(action) for action in ACTIONS}
 
 
 def test_the_policy_plays_the_schedule_whatever_it_sees(evolved):
-    schedule = json.loads((evolved / "policy.json").read_text())["schedule"]
+    schedule = json.loads((evolved / "policy.json").read_text())["edits"]
     for seed in range(3):
         _, history = play_episode(env_like(evolved), load_policy(evolved), seed)
         taken = [info["action"] for info in history[1:]]
@@ -77,7 +77,7 @@ def test_the_command_writes_to_a_folder_named_after_the_task(tmp_path, monkeypat
     arguments = ["--dataset", "wine", "--episode-steps", str(STEPS), "--budget", budget]
     assert main(["evolve", *arguments, "--seed", "3"]) == 0
     folder = Path("runs/wine-evolution-3")
-    assert capsys.readouterr().out == f"schedule in {folder}\n"
+    assert capsys.readouterr().out == f"edit sequence in {folder}\n"
     assert (folder / "policy.json").is_file()
 
 

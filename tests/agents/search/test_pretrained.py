@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
 from rlnas.agents.search import pretrained as module
@@ -53,7 +53,8 @@ def test_a_rest_is_spent_in_steps_of_the_problem_and_no_longer_ones(rest):
 
 
 @pytest.mark.parametrize(
-    ("strategy", "folder"), [(shipped_controller, SHIPPED), (shipped_schedule, SHIPPED_SCHEDULE)]
+    ("strategy", "folder"),
+    [(shipped_controller, SHIPPED), (shipped_schedule, SHIPPED_EDIT_SEQUENCE)],
 )
 def test_the_last_episode_is_that_of_the_policy_in_a_dense_start(strategy, folder):
     problem = Problem(make, 3 * EPISODE, 5)

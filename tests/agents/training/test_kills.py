@@ -133,7 +133,17 @@ def test_a_training_that_is_killed_and_resumed_ends_with_the_same_bits(tmp_path)
     def make(run: Path) -> list[str]:
         return command(
             *("train", "--run-dir", run, "--dataset", "wine", "--total-timesteps", 1000),
-            *("--num-envs", 4, "--rollout-steps", 25, "--group", 2, "--penalty", 0.01, 1),
+            *(
+                "--num-envs",
+                4,
+                "--rollout-steps",
+                25,
+                "--episode-group-size",
+                2,
+                "--penalty",
+                0.01,
+                1,
+            ),
         )
 
     def next_command() -> list[str]:

@@ -602,7 +602,7 @@ def test_a_policy_of_another_kind_is_no_start(runs, settings, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_schedule_is_no_start(tmp_path):
-    save_edit_sequence(tmp_path / "schedule", [0, 1])
+def test_start_refuses_an_edit_sequence(tmp_path):
+    save_edit_sequence(tmp_path / "edits", [0, 1])
     with pytest.raises(InputError, match="cannot go on from"):
-        train(tiny(tmp_path / "run", start=tmp_path / "schedule"), progress_bar=False)
+        train(tiny(tmp_path / "run", start=tmp_path / "edits"), progress_bar=False)

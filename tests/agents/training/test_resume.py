@@ -32,7 +32,7 @@ from tests.agents.helpers import progress_of, tiny
 SETTINGS: dict[str, dict[str, Any]] = {
     "maskable_ppo": {},
     "ppo": {"algorithm": "ppo"},
-    "groups": {"num_envs": 4, "group": 2, "rollout_steps": 16, "penalty": (0.01, 1.0)},
+    "groups": {"num_envs": 4, "episode_group_size": 2, "rollout_steps": 16, "penalty": (0.01, 1.0)},
     "several data sets, episodes longer than a rollout": {
         "dataset": ("wine", "breast_cancer"),
         "rollout_steps": 32,
