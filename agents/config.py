@@ -142,8 +142,9 @@ class TrainConfig(EpisodesConfig):
     net_arch: tuple[int, ...] = (64, 64)
     """Units in the hidden layers of the policy and of the value network."""
     features: Literal["flat", "slots", "relative", "blind"] = "flat"
-    """What the policy reads: the observation as it is, each layer through a shared encoder, all but
-    the size of the task, or the step count alone (it can then learn nothing but a fixed sequence of edits)."""
+    """What the policy reads: the whole observation (flat); the same, each layer through one shared
+    encoder (slots); all but the size of the task (relative); or the step count alone (blind),
+    with which it can learn nothing but a fixed sequence of edits."""
     start: Option[Path] = None
     """Run folder of a trained policy to go on from, of the same algorithm, network and features;
     by default the policy is new."""

@@ -102,8 +102,8 @@ def read_network(folder: Path) -> Any:
 
 def read_checkpoint(folder: Path) -> Any:
     config = read_train_config(folder)
-    with restored(config, datasets.load_datasets("wine"), folder) as (model, _):
-        return model
+    with restored(config, datasets.load_datasets("wine"), folder) as found:
+        return found.model
 
 
 READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {

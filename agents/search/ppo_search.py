@@ -7,7 +7,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.policies.policy import TrainedPolicy
 from rlnas.agents.search.problem import Problem, play
-from rlnas.agents.training.ppo import new_model
+from rlnas.agents.training.model import new_model
 
 UPDATES = 75
 """Of the policy, that a budget is divided into where it is large enough."""

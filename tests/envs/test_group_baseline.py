@@ -5,7 +5,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from rlnas.agents.training.ppo import new_vec_env, train
+from rlnas.agents.training.ppo import train
+from rlnas.agents.training.vec_env import new_vec_env
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.group_baseline import SeededEpisodes, SharedEpisodes
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv

@@ -47,7 +47,8 @@ def base(env: Any) -> RayVecEnv:
 
 
 def pid(env: RayVecEnv, worker: int) -> int:
-    return env.ray.get(env.workers[worker].__ray_call__.remote(lambda self: os.getpid()))
+    pool = env.pool
+    return pool.ray.get(pool.workers[worker].__ray_call__.remote(lambda self: os.getpid()))
 
 
 def same(found: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from rlnas.agents.cli.main import main
-from rlnas.agents.distributed import ray_vec_env
+from rlnas.agents.distributed import ray_workers
 from rlnas.agents.distributed.jobs import Call, run_all
 from rlnas.agents.distributed.ray_cluster import cluster, ray_jobs
 from rlnas.agents.distributed.ray_vec_env import RayVecEnv
-from rlnas.agents.training.ppo import new_vec_env, resume, train
+from rlnas.agents.distributed.ray_workers import plan_workers
+from rlnas.agents.training.ppo import resume, train
+from rlnas.agents.training.vec_env import new_vec_env
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.replay import Moment, ReplayableEnv
 from rlnas.errors import InputError
@@ -73,7 +75,7 @@ def test_a_worker_killed_in_a_rollout_is_replaced_and_nothing_is_lost_or_counted
 def test_a_worker_that_does_not_answer_is_replaced(in_threads, tmp_path, one_machine, caplog):
     def stop(env: RayVecEnv) -> None:
         os.kill(pid(env, 0), signal.SIGSTOP)
-        env.patience = 1.0
+        env.pool.patience = 1.0
 
     with at_step(20, stop) as done:
         run = train(tiny(tmp_path / "run", **GROUPS, **ON_RAY), progress_bar=False)
@@ -95,7 +97,7 @@ def wine(index: int) -> ReplayableEnv:
 
 
 def test_a_worker_lost_again_and_again_ends_the_training(one_machine, caplog, monkeypatch):
-    monkeypatch.setattr(ray_vec_env, "ATTEMPTS", 2)
+    monkeypatch.setattr(ray_workers, "ATTEMPTS", 2)
     env = RayVecEnv(deadly, 2, num_workers=1)
     env.seed(0)
     env.reset()
@@ -129,6 +131,28 @@ def test_a_state_that_no_environment_can_have_had_is_refused_as_in_threads(one_m
     replayed = env.restore([Moment({**state, "actions": [0]}, None) for state in states])
     np.testing.assert_array_equal([each.observation for each in replayed], observations)
     env.close()
+
+
+@pytest.mark.parametrize(
+    ("cpus", "num_envs", "num_workers", "parts", "threads"),
+    [
+        ([8], 3, None, [[0, 1, 2]], 8),
+        ([8], 3, 2, [[0, 1], [2]], 4),
+        ([8, 4.0], 5, None, [[0, 1, 2], [3, 4]], 4),
+        ([8, 4, 0, 0.5], 6, 3, [[0, 1], [2, 3], [4, 5]], 2),
+        ([2, 2, 2], 2, None, [[0], [1]], 2),
+    ],
+)
+def test_plan_workers_spreads_environments_evenly_within_the_processors(
+    cpus, num_envs, num_workers, parts, threads
+):
+    assert plan_workers(cpus, num_envs, num_workers) == (parts, threads)
+
+
+@pytest.mark.parametrize(("cpus", "num_workers"), [([1], 2), ([0.5], 1), ([], None), ([8, 1], 3)])
+def test_plan_workers_refuses_more_workers_than_processors(cpus, num_workers):
+    with pytest.raises(InputError, match="cannot be placed: the machines have"):
+        plan_workers(cpus, 4, num_workers)
 
 
 def test_more_workers_than_processors_are_refused(one_machine):
@@ -171,10 +195,11 @@ def test_masks_are_those_of_the_environments_also_after_the_end_of_an_episode(en
     env.seed(0)
     env.reset()
     for _ in range(4):
-        told, asked = (env.env_method("action_masks"), env._of("env_method", None, "action_masks"))
-        np.testing.assert_array_equal(told, asked)
-        assert told[0].dtype == bool
-        actions = np.array([np.flatnonzero(mask)[-1] for mask in told])
+        known = env.env_method("action_masks")
+        answers = env.pool.ask_all(lambda worker: worker.env_method.remote("action_masks", (), {}))
+        np.testing.assert_array_equal(known, [mask for answer in answers for mask in answer])
+        assert known[0].dtype == bool
+        actions = np.array([np.flatnonzero(mask)[-1] for mask in known])
         env.step(actions)
 
 

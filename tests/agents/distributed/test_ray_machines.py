@@ -50,7 +50,7 @@ def test_a_machine_is_lost_in_a_rollout(tmp_path, two_machines, caplog):
             ray.get(
                 worker.__ray_call__.remote(lambda self: ray.get_runtime_context().get_node_id())
             )
-            for worker in env.workers
+            for worker in env.pool.workers
         ]
         assert len(set(homes)) == 2, "each machine has a worker"
         nodes.remove_node(second, allow_graceful=False)

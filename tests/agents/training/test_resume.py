@@ -18,9 +18,10 @@ from rlnas.agents.cli.main import main
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.training import checkpoint as module
 from rlnas.agents.training import ppo
-from rlnas.agents.training.checkpoint import FOLDER, KEPT, Checkpoint, Paused, checkpoints, read
+from rlnas.agents.training.checkpoint import FOLDER, MAX_CHECKPOINTS, Paused, checkpoints, read
+from rlnas.agents.training.generators import check_torch_generator
 from rlnas.agents.training.ppo import resume, train, train_once
-from rlnas.agents.training.state import check_torch_generator, take
+from rlnas.agents.training.state import State
 from rlnas.data.datasets import load_datasets
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.envs.replay import ReplayableEnv
@@ -78,12 +79,34 @@ def results(run: Path) -> dict[str, Any]:
     }
 
 
-def last(run: Path) -> Checkpoint:
+def last(run: Path) -> State:
     return read(checkpoints(run)[-1])
 
 
 def last_arrays(run: Path) -> dict[str, bytes]:
-    return {name: value.tobytes() for name, value in last(run).state.arrays.items()}
+    return {
+        f"{section}/{name}": value.tobytes()
+        for section, values in last(run).items()
+        for name, value in values.items()
+        if isinstance(value, np.ndarray)
+    }
+
+
+def encoded(state: State) -> dict[str, dict[str, Any]]:
+    """A state in which arrays are bytes and everything else is JSON."""
+    return {
+        section: {
+            name: (value.dtype, value.shape, value.tobytes())
+            if isinstance(value, np.ndarray)
+            else json.dumps(value, default=lambda each: each.tolist(), sort_keys=True)
+            for name, value in values.items()
+        }
+        for section, values in state.items()
+    }
+
+
+def timesteps(state: State) -> int:
+    return state["counters"]["timesteps"]
 
 
 def cut(config: TrainConfig, monkeypatch: Any, rollout: int) -> None:
@@ -134,13 +157,13 @@ def test_a_run_may_be_cut_short_again_and_again_and_moved(runs, tmp_path, monkey
     while not ended:
         shutil.move(tmp_path / "run", tmp_path / f"run-{len(steps)}")
         folder = tmp_path / f"run-{len(steps)}"
-        steps.append(last(folder).state.timesteps)
-        taken, keep = [], module.write
+        steps.append(timesteps(last(folder)))
+        counts, keep = [], module.write
 
-        def write(checkpoint: Any, run: Path, keep: Any = keep, taken: Any = taken) -> None:
-            keep(checkpoint, run)
-            taken.append(checkpoint.state.timesteps)
-            if len(taken) == 2:
+        def write(state: State, run: Path, keep: Any = keep, counts: Any = counts) -> None:
+            keep(state, run)
+            counts.append(timesteps(state))
+            if len(counts) == 2:
                 raise Killed
 
         with monkeypatch.context() as patch:
@@ -164,9 +187,9 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_with_a_warning(
     paths[2].write_bytes(paths[2].read_bytes()[:-1])
     beyond = paths[2].with_stem("000000009999")
     beyond.write_bytes(b"of no training")
-    state, logs = read(paths[1])
-    state.facts["generators"]["position"] = 10**9  # NumPy would read there
-    module.write(Checkpoint(state, logs), tmp_path / "other")
+    state = read(paths[1])
+    state["generators"]["position"] = 10**9  # NumPy would read there
+    module.write(state, tmp_path / "other")
     shutil.copy(tmp_path / "other" / FOLDER / paths[1].name, paths[1])
     assert results(resume(tmp_path / "run", progress_bar=False)) == expected
     assert [line.partition("passed over: ")[2] for line in caplog.messages] == [
@@ -198,7 +221,7 @@ def test_the_last_three_checkpoints_are_kept(tmp_path):
     run = train(tiny(tmp_path / "run", total_timesteps=320), progress_bar=False)
     steps = [int(path.stem) for path in sorted((run / FOLDER).iterdir())]
     assert steps == [128, 192, 256]
-    assert len(steps) == KEPT
+    assert len(steps) == MAX_CHECKPOINTS
 
 
 def test_a_training_that_has_ended_cannot_be_resumed(runs):
@@ -228,15 +251,13 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, monkeypatch):
 def test_a_restored_training_is_in_the_state_of_its_checkpoint(features, tmp_path, monkeypatch):
     config = tiny(tmp_path / "run", features=features, total_timesteps=128)
     cut(config, monkeypatch, 1)
-    saved = last(tmp_path / "run").state
-    with ppo.restored(config, load_datasets("wine"), tmp_path / "run") as (model, _):
-        found = take(model)
-    assert found.timesteps == 64
-    assert {name: value.tobytes() for name, value in found.arrays.items()} == {
-        name: value.tobytes() for name, value in saved.arrays.items()
-    }
-    as_read = json.loads(json.dumps(found.facts, default=np.ndarray.tolist))
-    assert as_read == saved.facts
+    saved = last(tmp_path / "run")
+    with ppo.restored(config, load_datasets("wine"), tmp_path / "run") as run:
+        del run.parts["log_files"]  # no file is open
+        found = run.state_dict()
+    assert timesteps(found) == 64
+    del saved["log_files"]
+    assert encoded(found) == encoded(saved)
 
 
 def test_a_place_in_the_state_of_pytorchs_generator_that_it_cannot_be_at_is_refused():
@@ -299,7 +320,7 @@ def test_ctrl_c_ends_after_the_rollout_and_says_how_to_go_on(tmp_path, runs, cap
         with pytest.raises(Paused, match=f"rlnas train --resume {tmp_path / 'run'}"):
             train(config, progress_bar=False)
     assert "Ctrl-C again" in capsys.readouterr().err
-    assert last(tmp_path / "run").state.timesteps == 128
+    assert timesteps(last(tmp_path / "run")) == 128
     assert main(["train", "--resume", str(tmp_path / "run")]) == 0
     assert results(tmp_path / "run") == results(runs["maskable_ppo"])
 
