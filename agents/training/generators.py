@@ -39,7 +39,7 @@ class GeneratorState:
         content = expected.array(arrays, "torch", np.uint8, shape)
         check_torch_generator(content)
         check_empty(arrays)
-        torch.set_rng_state(torch.fromas_array(content))
+        torch.set_rng_state(torch.from_numpy(content))
         np.random.set_state(("MT19937", words, position, has_gauss, gauss))  # noqa: NPY002
 
 
@@ -51,7 +51,7 @@ def check_torch_generator(content: np.ndarray) -> None:
     """
     generator = torch.Generator()
     try:
-        generator.set_state(torch.fromas_array(content))
+        generator.set_state(torch.from_numpy(content))
     except RuntimeError as error:
         raise Damaged(f"PyTorch refuses the state of its generator: {error}") from error
     left, following = int(content[8:12].view(np.int32)[0]), int(content[16:24].view(np.int64)[0])

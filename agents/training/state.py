@@ -166,7 +166,7 @@ class OptimizerState:
             for name, weights in self.model.policy.named_parameters():
                 step = expected.array(arrays, f"step/{name}", np.float32, (), 1, MAX_STEPS)
                 self.model.policy.optimizer.state[weights] = {
-                    "step": torch.fromas_array(step),
+                    "step": torch.from_numpy(step),
                     "exp_avg": _tensor_like(
                         weights, arrays, f"exp_avg/{name}", -steepest, steepest
                     ),
@@ -273,4 +273,4 @@ def _tensor_like(
 ) -> torch.Tensor:
     """An array of the shape of a parameter, with values in a range."""
     shape = tuple(weights.shape)
-    return torch.fromas_array(expected.array(arrays, name, np.float32, shape, low, high))
+    return torch.from_numpy(expected.array(arrays, name, np.float32, shape, low, high))
