@@ -50,10 +50,8 @@ class RayVecEnv(VecEnv):
             plan = plan_workers(machines, num_envs, num_workers)
             self.pool = WorkerPool(ray, make, plan, patience)
             stack.callback(self.pool.close)
-            observation, action = (
-                self.pool.ask_all(lambda worker, name=name: worker.get_attr.remote(name))[0][0]
-                for name in ("observation_space", "action_space")
-            )
+            observation = self.pool.ask_all(_get_attr("observation_space"))[0][0]
+            action = self.pool.ask_all(_get_attr("action_space"))[0][0]
             self.current_infos: list[Info] = [{} for _ in range(num_envs)]
             super().__init__(num_envs, observation, action)
             self._resources = stack.pop_all()
@@ -112,7 +110,7 @@ class RayVecEnv(VecEnv):
         """An attribute of the environments; their best designs are known here."""
         if attr_name == "best":
             return self._chosen([moment.best for moment in self.moments()], indices)
-        return self._ask_all(lambda worker: worker.get_attr.remote(attr_name), indices)
+        return self._ask_all(_get_attr(attr_name), indices)
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Not possible: a worker that replaces another would not know of it."""
@@ -149,6 +147,10 @@ class RayVecEnv(VecEnv):
         for k, index in enumerate(part):
             self.reset_infos[index] = resets[k]
             self.current_infos[index] = resets[k] if dones[k] else infos[k]
+
+
+def _get_attr(name: str) -> Question:
+    return lambda worker: worker.get_attr.remote(name)
 
 
 def _reset(seeds: Sequence[int | None]) -> Question:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import numpy as np
 import torch
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs
 
 from rlnas.envs.design_env import Design
 from rlnas.envs.replay import Moment, ReplayableVecEnv
@@ -166,7 +167,7 @@ class WorkerPool:
 class _WorkerVecEnv(ReplayableVecEnv):
     """The environments of a worker, whose seeds are those of the whole `RayVecEnv`."""
 
-    def reset_with(self, seeds: Sequence[int | None]) -> np.ndarray:
+    def reset_with(self, seeds: Sequence[int | None]) -> VecEnvObs:
         """Start an episode everywhere, with a seed for each environment."""
         self._seeds = list(seeds)  # `seed` would count up from one seed
         return self.reset()

@@ -17,19 +17,19 @@ _RANGES = ("penalty", "width", "density")
 _LENGTHS = ("episode_steps", "batches_per_step")
 
 THOROUGH = {"episode_steps": 40, "width": 300, "density": 1.0, "weight_decay": LONG_DECAY}
-"""Arguments of episodes in which designs get better than in those that policies are trained in."""
+"""Arguments of longer episodes, in which designs become better than in those of the training."""
 
 MIN_BATCHES = 100
-"""At each of their steps."""
+"""Least number of training batches after each edit in a thorough episode."""
 
 
 def make_env(config: EpisodesConfig, data: Iterable[Dataset], **arguments: Any) -> DesignEnv:
-    """The environment that a configuration describes.
+    """The environment that the settings of a run describe.
 
     Args:
-        config: of a run.
-        data: what its data sets are, loaded.
-        **arguments: further ones of `DesignEnv`.
+        config: settings of the run.
+        data: the data sets that they name.
+        **arguments: further arguments of `DesignEnv`.
     """
     return DesignEnv(list(data), **_episode_arguments(config, _range), **arguments)
 
@@ -46,20 +46,20 @@ def env_like(
 
     Args:
         run: folder of the training.
-        dataset: by default that of the training.
-        penalty: by default that of the training.
-        data_dir: by default that of the training.
-        middle: instead of drawing from the ranges of the training, start in their geometric
-            middle; of several data sets take the first.
-        **arguments: of `DesignEnv`, which replace those of the training.
+        dataset: data set; by default that of the training.
+        penalty: penalty; by default that of the training.
+        data_dir: folder with IDX files; by default that of the training.
+        middle: use the geometric middle of each range of the training instead of drawing from it,
+            and the first of several data sets.
+        **arguments: arguments of `DesignEnv`, which replace those of the training.
 
     Raises:
         InputError: `config.json` is missing or damaged, or a value cannot be used.
     """
     config = read_config(run)
     if dataset is None:
-        names = list(config.dataset)
-        dataset = FAMILIES.get(names[0], names)[0] if middle else names
+        first = config.dataset[0]
+        dataset = FAMILIES.get(first, [first])[0] if middle else list(config.dataset)
     settings = _episode_arguments(config, _middle if middle else _range)
     if penalty is not None:
         settings["penalty"] = penalty
@@ -72,9 +72,9 @@ def thorough_env(
     penalty: float | None = None,
     data_dir: Path | None = None,
 ) -> DesignEnv:
-    """As `env_like`, for the longer episodes of `THOROUGH`, with an epoch of training at each step.
+    """As `env_like`, but with the longer episodes of `THOROUGH` and an epoch of training per edit.
 
-    A policy that has learned in short episodes from small networks also works in these.
+    A policy that was trained in short episodes with small networks also works in these.
     """
     env = env_like(run, dataset, penalty, data_dir, middle=True, **THOROUGH)
     epoch = env.dataset.train.size // HYPERPARAMETERS.batch_size

@@ -1,4 +1,4 @@
-"""One episode: an environment, a policy, and what was designed."""
+"""Playing one episode with a policy."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rlnas.progress import progress
 
 
 def random_policy(seed: int) -> Policy:
-    """A policy that draws a legal action at random."""
+    """A policy that draws legal actions uniformly at random."""
     rng = np.random.default_rng(seed)
     return lambda observation, mask: int(rng.choice(np.flatnonzero(mask)))
 
@@ -21,10 +21,10 @@ def play_episode(
     """Play one episode.
 
     Args:
-        env: of one data set.
-        policy: that designs.
-        seed: of the episode.
-        progress_bar: show one of the edits.
+        env: an environment with one data set.
+        policy: the policy that designs.
+        seed: seed of the episode.
+        progress_bar: show the progress in edits.
 
     Returns:
         The design with the best score of the episode; the info of the start and of every step,

@@ -36,8 +36,8 @@ class Table(KVWriter):
     process, and writes them in place, where a crash would leave half of the file.
 
     Args:
-        path: of the file, which is written anew.
-        rows: that it begins with.
+        path: the file, which is overwritten.
+        rows: the first rows.
     """
 
     def __init__(self, path: Path, rows: Sequence[Row] = ()):
@@ -45,7 +45,7 @@ class Table(KVWriter):
         self._begin(rows)
 
     def write(self, key_values: Any, key_excluded: Any, step: int = 0) -> None:
-        """Add a row; where it has a new column, that is empty in all rows before."""
+        """Add a row; a new column is empty in all rows before."""
         values = filter_excluded_keys(key_values, key_excluded, "csv")
         row = {name: str(value) for name, value in values.items()}
         if row.keys() <= set(self.columns):
@@ -166,20 +166,20 @@ class LogFiles:
 
 @contextmanager
 def quiet_writers() -> Iterator[None]:
-    """Within it, TensorBoard's threads print nothing when they cannot write.
+    """Within the block, TensorBoard's threads print no traceback when they cannot write.
 
-    The next call of their writer raises their error, which is then told once.
+    The next call of their writer raises the same error.
     """
     before = threading.excepthook
 
-    def tell(failure: threading.ExceptHookArgs) -> None:
+    def hook(failure: threading.ExceptHookArgs) -> None:
         if not (
             isinstance(failure.thread, _AsyncWriterThread)
             and isinstance(failure.exc_value, OSError)
         ):
             before(failure)
 
-    threading.excepthook = tell
+    threading.excepthook = hook
     try:
         yield
     finally:

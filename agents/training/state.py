@@ -228,7 +228,7 @@ class LoggerState:
             # Where all returns are equal, the explained variance is NaN.
             if value.shape or value.dtype.kind not in "if" or not _LOG_NAME.fullmatch(name):
                 raise Damaged(f"{expected.shown(name)} has no name or no value that a log can have")
-            self.logger.name_to_value[name] = value[()]
+            self.logger.name_to_value[name] = value[()]  # type: ignore[assignment]  # NumPy's number
             self.logger.name_to_count[name] = expected.whole(count)
             self.logger.name_to_excluded[name] = tuple(
                 expected.like(each, "") for each in expected.listed(excluded)
