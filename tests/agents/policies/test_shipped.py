@@ -17,12 +17,12 @@ from tests.agents.helpers import files_in
 FIVE_MEGABYTES = 5 * 2**20
 
 
-def test_they_load_and_are_what_they_are_called():
+def test_shipped_policies_load_as_the_right_classes():
     assert isinstance(load_policy(SHIPPED), TrainedPolicy)
     assert isinstance(load_policy(SHIPPED_EDIT_SEQUENCE), EditSequence)
 
 
-def test_no_file_is_pickled_and_all_are_small():
+def test_shipped_files_are_small_and_not_pickled():
     files = files_in(SHIPPED.parent)
     assert {Path(name).suffix for name in files} <= {".json", ".safetensors", ".md"}
     assert sum(map(len, files.values())) < FIVE_MEGABYTES
@@ -30,13 +30,13 @@ def test_no_file_is_pickled_and_all_are_small():
 
 
 @pytest.mark.parametrize("folder", [SHIPPED, SHIPPED_EDIT_SEQUENCE], ids=lambda each: each.name)
-def test_the_settings_name_no_folder_of_a_machine(folder):
+def test_shipped_settings_name_no_folder_of_a_machine(folder):
     config = json.loads((folder / "config.json").read_text())
     assert config["data_dir"] is None
     assert not Path(config["run_dir"]).is_absolute()
 
 
-def test_both_were_trained_in_the_same_episodes():
+def test_shipped_policies_were_trained_in_the_same_episodes():
     ours, theirs = (
         json.loads((folder / "config.json").read_text())
         for folder in (SHIPPED, SHIPPED_EDIT_SEQUENCE)
@@ -59,7 +59,7 @@ def test_the_controller_designs_far_better_networks_than_none_on_held_out_tasks(
     assert min(gains) > 0
 
 
-def test_a_dearer_weight_makes_smaller_designs():
+def test_higher_penalty_gives_smaller_designs():
     policy, weights = load_policy(SHIPPED), []
     for penalty in (0.01, 1.0):
         env = env_like(SHIPPED, "digits", penalty=penalty)
@@ -72,7 +72,7 @@ def test_a_dearer_weight_makes_smaller_designs():
 @pytest.mark.parametrize(
     ("arguments", "folder"), [([], "digits-0"), (["--dataset", "wine"], "wine-0")]
 )
-def test_design_needs_nothing_at_all(arguments, folder, tmp_path, monkeypatch, capsys):
+def test_design_works_without_options(arguments, folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["design", *arguments]) == 0
     assert f"design in designs/{folder}" in capsys.readouterr().out.replace("\\", "/")

@@ -59,7 +59,7 @@ def add_rows(logger: Logger, count: int) -> None:
 # --- the table ---
 
 
-def test_the_table_has_its_columns_in_alphabetical_order_and_empty_cells_before_new_ones(tmp_path):
+def test_table_sorts_columns_and_leaves_cells_before_a_new_column_empty(tmp_path):
     expected = "a,b,c,d\n0.1,1,,\n2,3,,\n4,,5,0.5\n,6,7.25,\n"
     assert written(tmp_path / "table.csv", ROWS) == expected
     for order in itertools.permutations("abcd"):
@@ -68,14 +68,14 @@ def test_the_table_has_its_columns_in_alphabetical_order_and_empty_cells_before_
 
 
 @pytest.mark.parametrize("count", range(5))
-def test_a_table_that_is_cut_and_goes_on_is_one_that_was_never_cut(count, tmp_path):
+def test_table_continued_after_a_cut_equals_an_uninterrupted_one(count, tmp_path):
     expected = written(tmp_path / "table.csv", ROWS)
     with (tmp_path / "table.csv").open(newline="") as file:
         before = list(csv.DictReader(file))[:count]
     assert written(tmp_path / "table.csv", ROWS[count:], before) == expected
 
 
-def test_what_is_not_for_the_table_is_not_in_it(tmp_path):
+def test_table_leaves_out_values_excluded_from_csv(tmp_path):
     table = Table(tmp_path / "table.csv")
     table.write({"a": 1, "b": 2, "c": 3}, {"a": ("",), "b": ("csv",), "c": ("tensorboard",)})
     table.close()
@@ -85,7 +85,7 @@ def test_what_is_not_for_the_table_is_not_in_it(tmp_path):
 # --- going back ---
 
 
-def test_logs_go_back_to_where_they_were(logs, tmp_path):
+def test_open_cuts_log_files_to_the_loaded_state(logs, tmp_path):
     first = next(path for path in (tmp_path / EVENTS).iterdir() if path.name in logs["sizes"])
     content = first.read_bytes()
     assert len(content) > logs["sizes"][first.name]
@@ -99,7 +99,7 @@ def test_logs_go_back_to_where_they_were(logs, tmp_path):
     assert not (tmp_path / EVENTS / "events.out.tfevents.2").exists()
 
 
-def test_nothing_is_changed_before_all_is_known_to_be_there(logs, tmp_path):
+def test_load_state_dict_changes_no_log_file(logs, tmp_path):
     def files() -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
@@ -113,7 +113,7 @@ def test_nothing_is_changed_before_all_is_known_to_be_there(logs, tmp_path):
     assert files() == before
 
 
-def test_a_log_that_was_removed_is_done_without(logs, tmp_path):
+def test_open_begins_removed_log_files_anew(logs, tmp_path):
     (tmp_path / PROGRESS).unlink()
     for path in (tmp_path / EVENTS).iterdir():
         path.unlink()
@@ -124,13 +124,13 @@ def test_a_log_that_was_removed_is_done_without(logs, tmp_path):
     files.close()
 
 
-def test_a_table_that_cannot_be_read_says_what_to_do(logs, tmp_path):
+def test_unreadable_table_error_says_what_to_do(logs, tmp_path):
     (tmp_path / PROGRESS).write_bytes(b"\xff\xfe\n1\n2\n")
     with pytest.raises(InputError, match="remove it to go on without it"):
         log_files(tmp_path, logs)
 
 
-def test_names_lead_to_no_file_outside_the_folder_of_tensorboard(logs, tmp_path):
+def test_open_leaves_files_outside_the_tensorboard_folder_alone(logs, tmp_path):
     outside = tmp_path / "events.out.tfevents.1"
     outside.write_bytes(b"something else")
     sizes = {**logs["sizes"], "../events.out.tfevents.1": 3, str(outside): 3}
@@ -140,7 +140,7 @@ def test_names_lead_to_no_file_outside_the_folder_of_tensorboard(logs, tmp_path)
     assert outside.read_bytes() == b"something else"
 
 
-def test_a_checkpoint_does_not_grow_with_the_logs(tmp_path, monkeypatch):
+def test_checkpoint_size_is_independent_of_the_length_of_the_logs(tmp_path, monkeypatch):
     whole, sizes = module.write, []
 
     def write(state: State, run: Path) -> None:
