@@ -83,16 +83,16 @@ POLICY := --num-envs 16 --batch-size 400 --features relative
 SHIPPED := agents/shipped
 
 controller: setup  ## train the controller that comes with rlnas, evolve its rival: three hours
-	$(BIN)/rlnas train $(TASKS) $(POLICY) --total-timesteps 600000 --group 4 \
+	$(BIN)/rlnas train $(TASKS) $(POLICY) --total-timesteps 600000 --episode-group-size 4 \
 		--gae-lambda 0.8 --entropy 0.005 --run-dir runs/controller-1
-	$(BIN)/rlnas train $(TASKS) $(POLICY) --total-timesteps 256000 --group 8 \
+	$(BIN)/rlnas train $(TASKS) $(POLICY) --total-timesteps 256000 --episode-group-size 8 \
 		--gae-lambda 0.97 --entropy 0.003 --learning-rate 0.0005 \
 		--start runs/controller-1 --run-dir runs/controller
-	$(BIN)/rlnas evolve $(TASKS) --budget 15750000 --run-dir runs/schedule
-	mkdir -p $(SHIPPED)/controller $(SHIPPED)/schedule
+	$(BIN)/rlnas evolve $(TASKS) --budget 15750000 --run-dir runs/edit_sequence
+	mkdir -p $(SHIPPED)/controller $(SHIPPED)/edit_sequence
 	cp runs/controller/config.json runs/controller/policy.json runs/controller/policy.safetensors \
 		$(SHIPPED)/controller
-	cp runs/schedule/config.json runs/schedule/policy.json $(SHIPPED)/schedule
+	cp runs/edit_sequence/config.json runs/edit_sequence/policy.json $(SHIPPED)/edit_sequence
 
 transfer: setup  ## one design for data never seen, the controller against fixed schedules: 10 minutes
 	$(BIN)/rlnas transfer --out runs/transfer

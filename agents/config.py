@@ -1,4 +1,4 @@
-"""The settings of training: typed dataclasses, which are also the command line.
+"""The settings of `rlnas train` and `rlnas evolve`: dataclasses, which are also the command line.
 
 This module imports nothing heavy, so that `rlnas --help` answers at once.
 """
@@ -16,13 +16,13 @@ from rlnas.validation import PlainIntegers, check_share, is_whole, whole
 SHIPPED = Path(__file__).parent / "shipped" / "controller"
 """A trained controller that comes with rlnas."""
 
-SHIPPED_SCHEDULE = SHIPPED.with_name("schedule")
-"""The schedule that was evolved as its rival, in the same episodes."""
+SHIPPED_EDIT_SEQUENCE = SHIPPED.with_name("edit_sequence")
+"""The edit sequence that was evolved as its rival, in the same episodes."""
 
-MAX_LAYERS, MAX_UNITS = 8, 4096  # of the policy
+MAX_LAYERS, MAX_UNITS = 8, 4096  # limits of the policy network
 
 WORKERS = ("workers", "num_workers", "address")
-"""Settings of `TrainConfig` that say where work is done, and have no influence on the result."""
+"""Settings of `TrainConfig` that say where work is done; they do not influence the result."""
 
 MAX_SEED = 2**32 - 1  # NumPy's limit
 
@@ -41,7 +41,7 @@ def check_seed(seed: int) -> None:
 
 
 def stem(source: object) -> str:
-    """A data set's name as part of a file's; Windows allows no colon there."""
+    """The name of a data set as part of a file name; Windows allows no colon there."""
     if not isinstance(source, str | os.PathLike):
         return "arrays"
     return Path(source).stem.replace(":", "_")
@@ -52,7 +52,7 @@ def _option(name: str) -> str:
 
 
 def check_of_ray(config: Any, names: Iterable[str]) -> None:
-    """Raise `InputError` for settings that say how to use Ray where Ray is not used."""
+    """Raise `InputError` if settings of Ray are given but Ray is not used."""
     for name in names:
         if config.workers != "ray" and getattr(config, name) is not None:
             raise InputError(f"{_option(name)} belongs to --workers ray: give both or neither")
@@ -60,26 +60,27 @@ def check_of_ray(config: Any, names: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class EpisodesConfig(PlainIntegers):
-    """The episodes to learn from, and where the result goes."""
+    """Settings of the episodes to learn from, and the folder for the result."""
 
     dataset: tuple[str, ...] = ("digits",)
-    """Name, or .npz file of arrays X and y; with several, or "mixed", each episode draws one."""
+    """Data sets: names, or .npz files with arrays X and y. With several, or a family such as
+    "mixed", each episode draws one."""
     seed: int = 0
-    """Seed of everything random."""
+    """Seed of all random numbers."""
     run_dir: Option[Path] = None
-    """Where results go; by default runs/<dataset>-<algorithm>-<seed>."""
+    """Folder for the results; by default runs/<dataset>-<algorithm>-<seed>."""
     penalty: tuple[float, ...] = (0.1,)
-    """Price of the reference number of weights, in accuracy; or LOW HIGH, drawn each episode."""
+    """Accuracy that the reference number of weights costs; or LOW HIGH, drawn for each episode."""
     episode_steps: int = 20
-    """Edits in an episode."""
+    """Number of edits in an episode."""
     batches_per_step: Option[int] = None
-    """Training batches after each edit; by default a quarter of an epoch, at least 25."""
+    """Number of training batches after each edit; by default a quarter of an epoch, at least 25."""
     width: tuple[int, ...] = (32,)
-    """Neurons of the starting network; or LOW HIGH, drawn each episode."""
+    """Number of hidden neurons at the start; or LOW HIGH, drawn for each episode."""
     density: tuple[float, ...] = (0.2,)
-    """Share of active weights of the starting network; or LOW HIGH, drawn each episode."""
+    """Share of active weights at the start; or LOW HIGH, drawn for each episode."""
     data_dir: Option[Path] = None
-    """Folder with IDX files, searched first."""
+    """Folder with IDX files, searched before all others."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -99,7 +100,7 @@ class EpisodesConfig(PlainIntegers):
         check_seed(self.seed)
 
     def folder_for(self, algorithm: str) -> Path:
-        """`run_dir` or its default."""
+        """`run_dir`, or the default folder of an algorithm."""
         if self.run_dir is not None:
             return self.run_dir
         names = [stem(source) for source in self.dataset]
@@ -110,58 +111,68 @@ class EpisodesConfig(PlainIntegers):
 
 @dataclass(frozen=True)
 class TrainConfig(EpisodesConfig):
-    """Train a controller and write it to a run folder."""
+    """Train a design policy with PPO and write it to a run folder."""
 
     total_timesteps: int = 60_000
-    """Environment steps to train for, over all environments; rounded up to whole rollouts."""
+    """Number of steps over all environments; rounded up to whole rollouts."""
     num_envs: int = 8
-    """Environments that step at the same time."""
-    group: int = 1
-    """Environments that play the same episodes; each is paid what it gains over the others."""
+    """Number of environments that step at the same time."""
+    episode_group_size: int = 1
+    """Number of environments that play the same episode. With more than one, the reward of each is
+    reduced by the mean reward of the others in its group (leave-one-out baseline)."""
     algorithm: Literal["maskable_ppo", "ppo"] = "maskable_ppo"
-    """MaskablePPO of sb3-contrib never takes illegal actions; PPO of Stable-Baselines3 may."""
+    """MaskablePPO of sb3-contrib, which never takes illegal actions, or PPO of Stable-Baselines3,
+    which may take them."""
     reward: Literal["difference", "score"] = "difference"
-    """Pay the change of the score at each step, or the score itself."""
+    """Reward of a step: the change of the score, or the score itself."""
     learning_rate: float = 1e-3
-    """Of the policy, at the first update; it falls linearly to zero."""
+    """Initial learning rate; decays linearly to 0."""
     rollout_steps: int = 100
-    """Steps of each environment between two updates."""
+    """Number of steps of each environment between two updates."""
     batch_size: int = 200
-    """Steps in a gradient batch of an update."""
+    """Number of steps in a minibatch of an update."""
     epochs: int = 10
-    """Passes over a rollout in an update."""
+    """Number of passes over the rollout in an update."""
     gamma: float = 1.0
-    """Discount; 1 makes the return the score gained in the episode."""
+    """Discount factor; with 1 the return is the score gained in the episode."""
     gae_lambda: float = 0.95
-    """Trade-off between bias and variance of the advantages."""
+    """Decay of the generalized advantage estimation: 0 for least variance, 1 for least bias."""
     entropy: float = 0.01
-    """Weight of the entropy bonus."""
+    """Coefficient of the entropy bonus."""
     target_kl: float = 0.03
-    """An update ends early beyond this divergence of the policy."""
+    """KL divergence from the policy of the rollout at which an update stops early."""
     net_arch: tuple[int, ...] = (64, 64)
-    """Units in the hidden layers of the policy and of the value network."""
+    """Numbers of units in the hidden layers of the policy network and of the value network."""
     features: Literal["flat", "slots", "relative", "blind"] = "flat"
-    """What the policy reads: the observation as it is, each layer through a shared encoder, all but
-    the size of the task, or the step count alone (it can then learn nothing but a schedule)."""
+    """What the policy reads: the whole observation (flat); the same, each layer through one shared
+    encoder (slots); all but the size of the task (relative); or the step count alone (blind),
+    with which it can learn nothing but a fixed sequence of edits."""
     start: Option[Path] = None
-    """Run folder of a trained policy to go on from, of the same algorithm, network and features;
+    """Run folder of a trained policy to start from, with the same algorithm, network and features;
     by default the policy is new."""
     resume: Option[Path] = None
-    """Run folder of a training that was cut short, to go on with to the same bits; everything but
-    where the work is done is as it was there."""
+    """Run folder of an interrupted training to continue; the result is the same, bit for bit. All
+    settings are read from there, except those that say where environments run."""
 
     workers: Literal["threads", "ray"] = "threads"
-    """Where environments step: in threads of this process, or in Ray workers."""
+    """Where environments run: in threads of this process, or in Ray workers."""
     num_workers: Option[int] = None
-    """Ray workers; by default one for each machine, with all of its processors."""
+    """Number of Ray workers; by default one for each machine, with all its processors."""
     address: Option[str] = None
-    """Of a Ray cluster; by default Ray is started on this machine."""
+    """Address of a Ray cluster; by default Ray is started on this machine."""
 
     def check(self) -> None:
         """Raise `InputError` for values that cannot be used."""
         super().check()
         check_of_ray(self, WORKERS[1:])
-        counts = ("total_timesteps", "num_envs", "group", "rollout_steps", "batch_size", "epochs")
+        counts = (
+            "total_timesteps",
+            "num_envs",
+            "episode_group_size",
+            "rollout_steps",
+            "batch_size",
+            "epochs",
+        )
         for name in counts:
             whole(_option(name), getattr(self, name), 1)
         if self.num_workers is not None and not 1 <= self.num_workers <= self.num_envs:
@@ -173,8 +184,10 @@ class TrainConfig(EpisodesConfig):
             check_share(_option(name), getattr(self, name), above_zero=True)
         for name in ("gamma", "gae_lambda", "entropy"):
             check_share(_option(name), getattr(self, name))
-        if self.num_envs % self.group:
-            raise InputError(f"--group {self.group}: expected a divisor of --num-envs")
+        if self.num_envs % self.episode_group_size:
+            raise InputError(
+                f"--episode-group-size {self.episode_group_size}: expected a divisor of --num-envs"
+            )
         if not plausible_net_arch(self.net_arch):
             raise InputError(
                 f"--net-arch {self.net_arch}: expected at most {MAX_LAYERS} layers of 1 to "
@@ -194,7 +207,7 @@ class TrainConfig(EpisodesConfig):
 
     @property
     def timesteps(self) -> int:
-        """Steps over all environments that whole rollouts make of `total_timesteps`."""
+        """`total_timesteps`, rounded up to whole rollouts."""
         return self.updates * self.rollout_steps * self.num_envs
 
     @property
@@ -205,10 +218,10 @@ class TrainConfig(EpisodesConfig):
 
 @dataclass(frozen=True)
 class EvolveConfig(EpisodesConfig):
-    """Evolve one fixed sequence of edits for all episodes, the rival of a policy that sees."""
+    """Evolve one fixed sequence of edits for all episodes: a baseline for trained policies."""
 
     budget: int = 1_500_000
-    """Training batches to spend; 60,000 steps of `rlnas train` spend 1,575,000 on digits."""
+    """Number of training batches; 60,000 steps of `rlnas train` on digits take 1,575,000."""
 
     @property
     def folder(self) -> Path:

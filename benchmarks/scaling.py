@@ -24,7 +24,8 @@ from rlnas.agents.config import TrainConfig
 from rlnas.agents.distributed.ray_cluster import cluster
 from rlnas.agents.distributed.ray_vec_env import RayVecEnv
 from rlnas.agents.policies.environments import make_env
-from rlnas.agents.training.ppo import new_model, new_vec_env
+from rlnas.agents.training.model import new_model
+from rlnas.agents.training.vec_env import new_vec_env
 from rlnas.data import datasets
 from rlnas.envs.replay import ReplayableEnv
 

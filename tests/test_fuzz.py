@@ -18,8 +18,8 @@ import pytest
 from rlnas import plots
 from rlnas.agents.designing.design import design
 from rlnas.agents.designing.report import write_report
-from rlnas.agents.policies.environments import run_config
 from rlnas.agents.policies.policy import load_policy
+from rlnas.agents.policies.run_config import read_train_config
 from rlnas.agents.training.checkpoint import FOLDER
 from rlnas.agents.training.ppo import restored, train
 from rlnas.data import datasets, idx
@@ -100,9 +100,9 @@ def read_network(folder: Path) -> Any:
 
 
 def read_checkpoint(folder: Path) -> Any:
-    config = run_config(folder)
-    with restored(config, datasets.load_datasets("wine"), folder) as (model, _):
-        return model
+    config = read_train_config(folder)
+    with restored(config, datasets.load_datasets("wine"), folder) as found:
+        return found.model
 
 
 READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
@@ -110,7 +110,7 @@ READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "design": ("best/design.json", lambda folder: load_design(folder / "best")),
     "policy weights": ("policy.safetensors", load_policy),
     "policy": ("policy.json", load_policy),
-    "configuration": ("config.json", run_config),
+    "configuration": ("config.json", read_train_config),
     "archive": (FILE, lambda folder: DesignDatabase(folder / FILE).best(limit=10**6)),
     "table": ("table.npz", lambda folder: Table.load(folder / "table.npz")),
     "data set": ("data.npz", read_npz),

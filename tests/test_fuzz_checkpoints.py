@@ -17,10 +17,10 @@ import pytest
 from safetensors.numpy import save
 from sb3_contrib.common.maskable.utils import get_action_masks
 
-from rlnas.agents.policies.environments import run_config
+from rlnas.agents.policies.run_config import read_train_config
 from rlnas.agents.training import ppo
 from rlnas.agents.training.checkpoint import FOLDER, read
-from rlnas.agents.training.state import TrainingState, take
+from rlnas.agents.training.state import State
 from rlnas.data.datasets import load_datasets
 from tests.agents.helpers import tiny
 from tests.test_fuzz import limited_memory
@@ -54,7 +54,7 @@ def run(tmp_path_factory) -> Path:
     config = tiny(
         tmp_path_factory.mktemp("fuzz") / "run",
         num_envs=4,
-        group=2,
+        episode_group_size=2,
         rollout_steps=16,
         penalty=(0.01, 1.0),
         episode_steps=6,
@@ -145,16 +145,17 @@ def mutated_arrays(content: Content, part: str) -> Iterator[Mutation]:
 
 PARTS = {
     "format": ("format",),
-    "learner": ("facts", "learner"),
-    "log": ("facts", "log"),
-    "environments": ("facts", "environments"),
-    "best": ("facts", "best"),
-    "generators": ("facts", "generators"),
-    "logs": ("logs",),
+    **{
+        name: ("values", name)
+        for name in (
+            *("counters", "logger", "best", "environments", "generators"),
+            *("design_log", "log_files"),
+        )
+    },
 }
 """Of the JSON values: where they are."""
 
-ARRAYS = ("policy", "step", "exp_avg", "exp_avg_sq", "episodes", "log", "best", "numpy", "torch")
+ARRAYS = ("policy", "optimizer", "statistics", "logger", "best", "generators")
 
 
 # --- what becomes of them ---
@@ -173,16 +174,34 @@ def seal(content: bytes, path: Path) -> None:
     path.write_bytes(sha256(content).hexdigest().encode() + b"\n" + content)
 
 
-def same(one: TrainingState, arrays: dict[str, np.ndarray], facts: Any) -> bool:
-    """Whether a state is that of a file, to the bit."""
-    ours = json.dumps(one.facts, default=lambda value: value.tolist(), sort_keys=True)
+def parts(state: State) -> Content:
+    """A state as what a file holds of it."""
+    arrays, values = {}, {}
+    for section, entries in state.items():
+        own = {name: value for name, value in entries.items() if isinstance(value, np.ndarray)}
+        arrays.update({f"{section}/{name}": value for name, value in own.items()})
+        values[section] = {name: value for name, value in entries.items() if name not in own}
+    text = json.dumps(values, default=lambda value: value.tolist())
+    return Content(arrays, {"format": "rlnas-checkpoint-4", "values": json.loads(text)})
+
+
+def without_log_files(content: Content) -> Content:
+    header = copy.deepcopy(content.header)
+    if isinstance(header.get("values"), dict):
+        header["values"].pop("log_files", None)
+    return Content(content.arrays, header)
+
+
+def same(one: Content, other: Content) -> bool:
+    """Whether two files hold the same state, to the bit."""
+    ours, theirs = one.arrays, other.arrays
     return (
-        ours == json.dumps(facts, sort_keys=True)
-        and one.arrays.keys() == arrays.keys()
+        json.dumps(one.header, sort_keys=True) == json.dumps(other.header, sort_keys=True)
+        and ours.keys() == theirs.keys()
         and all(
             (value.dtype, value.shape, value.tobytes())
-            == (arrays[name].dtype, arrays[name].shape, arrays[name].tobytes())
-            for name, value in one.arrays.items()
+            == (theirs[name].dtype, theirs[name].shape, theirs[name].tobytes())
+            for name, value in ours.items()
         )
     )
 
@@ -190,13 +209,15 @@ def same(one: TrainingState, arrays: dict[str, np.ndarray], facts: Any) -> bool:
 def outcome(folder: Path, mutation: Mutation) -> str:
     """Go on with a training whose last checkpoint is a mutation, for a step."""
     what, content = mutation
-    config = run_config(folder)
-    older = read(folder / FOLDER / OLDER).state
+    config = read_train_config(folder)
+    older = parts(read(folder / FOLDER / OLDER))
     write(content, folder / FOLDER / NEWER)
-    with limited_memory(), ppo.restored(config, load_datasets("wine"), folder) as (model, _):
-        found = take(model)
-        loaded = same(found, content.arrays, content.header.get("facts"))
-        assert loaded or same(found, *older), what
+    with limited_memory(), ppo.restored(config, load_datasets("wine"), folder) as run:
+        del run.parts["log_files"]  # no file is open
+        found = parts(run.state_dict())
+        loaded = same(found, without_log_files(content))
+        assert loaded or same(found, without_log_files(older)), what
+        model = run.model
         actions, _ = model.predict(model._last_obs, action_masks=get_action_masks(model.env))
         observations, rewards, _, _ = model.env.step(actions)
         assert np.isfinite(observations).all(), what
@@ -246,10 +267,7 @@ FILES = {
 
 @pytest.fixture
 def content(run) -> Content:
-    state, logs = read(run / FOLDER / NEWER)
-    return Content(
-        state.arrays, {"format": "rlnas-checkpoint-3", "facts": state.facts, "logs": logs}
-    )
+    return parts(read(run / FOLDER / NEWER))
 
 
 def test_a_checkpoint_that_was_not_mutated_is_restored(run, content):
@@ -261,10 +279,10 @@ def test_a_file_without_a_state_is_passed_over(name, run):
     path = run / FOLDER / NEWER
     whole = path.read_bytes()
     seal(FILES[name], path)
-    config = run_config(run)
+    config = read_train_config(run)
     try:
-        with limited_memory(), ppo.restored(config, load_datasets("wine"), run) as (model, _):
-            assert model.num_timesteps == 64
+        with limited_memory(), ppo.restored(config, load_datasets("wine"), run) as found:
+            assert found.model.num_timesteps == 64
     finally:
         path.write_bytes(whole)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from rlnas.agents.designing.evaluation import design_facts
-from rlnas.agents.policies.environments import check_data, make_env, run_config
+from rlnas.agents.policies.environments import make_env
+from rlnas.agents.policies.run_config import check_data, read_train_config
 from rlnas.data import datasets
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import save_design
@@ -34,7 +35,7 @@ def save_recorded_design(run: Path, design: DesignRecord, folder: Path) -> None:
         InputError: the run is damaged, its data are not what they were, other versions of the
             libraries give other bits, or the folder cannot be written to.
     """
-    config = run_config(run)
+    config = read_train_config(run)
     data = datasets.load_datasets(list(config.dataset), config.data_dir)
     check_data(run, data)
     archive = DesignDatabase(run / FILE)

@@ -16,7 +16,7 @@ import numpy as np
 from rlnas import network_views, plots
 from rlnas.agents.designing.evaluation import majority_warning, original_data
 from rlnas.agents.designing.rivals import rivals
-from rlnas.agents.policies.environments import run_config
+from rlnas.agents.policies.run_config import read_train_config
 from rlnas.data.preprocessing import is_image
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import SavedDesign, load_design
@@ -103,7 +103,7 @@ def _content(folder: Path, data_dir: Path | None) -> Page:
 
 
 def _of_run(folder: Path, data_dir: Path | None) -> Page:
-    settings, notes, sections = run_config(folder), [], []
+    settings, notes, sections = read_train_config(folder), [], []
     if not (folder / "policy.safetensors").is_file():
         notes.append("This run is still in progress, or was cut short: what there is so far.")
     progress = _progress(folder / "progress.csv")

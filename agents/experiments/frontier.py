@@ -12,8 +12,9 @@ from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.design import design_and_train, train_and_test
 from rlnas.agents.experiments.compare import CONTROLLER
 from rlnas.agents.experiments.transfer import train_with_at_least
-from rlnas.agents.policies.environments import THOROUGH, episode_settings, thorough_env
+from rlnas.agents.policies.environments import THOROUGH, thorough_env
 from rlnas.agents.policies.policy import fingerprint, load_policy
+from rlnas.agents.policies.run_config import episode_settings
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
 from rlnas.data import datasets
 from rlnas.designs.saved import save_design

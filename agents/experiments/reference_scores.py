@@ -15,8 +15,10 @@ from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlnas import plots
+from rlnas.agents.config import TrainConfig
 from rlnas.agents.experiments.statistics import Interval, estimate
 from rlnas.agents.policies.episode import steps_of_episode
+from rlnas.agents.training.model import ppo_arguments
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
@@ -141,15 +143,13 @@ STRATEGIES: dict[str, Callable[[Task, int], Chooser]] = {
 """The strategies; those that learn take `Task.steps` steps for it."""
 
 _ON_POLICY = {
+    **ppo_arguments(TrainConfig()),
+    "learning_rate": lambda left: TrainConfig.learning_rate * left,
+    # Twice as many environments as in `rlnas train`, which share about as long a rollout.
     "n_steps": 80,
     "batch_size": 256,
-    "n_epochs": 10,
-    "learning_rate": lambda left: 1e-3 * left,
-    "gamma": 1.0,
-    "gae_lambda": 0.95,
-    "ent_coef": 0.01,
-    "target_kl": 0.03,
 }
+"""The hyperparameters of `rlnas train`, but for the shape of a rollout."""
 
 
 def _learn(algorithm: Any, task: Task, seed: int, **hyperparameters: Any) -> Any:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.experiments.compare import CONTROLLER
-from rlnas.agents.policies.environments import env_like, episode_settings
+from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
+from rlnas.agents.policies.run_config import episode_settings
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
 from rlnas.data import datasets, synthetic
 from rlnas.data.datasets import Dataset
@@ -39,7 +40,7 @@ _DESIGN = record(
 
 def transfer(
     out: Path,
-    policies: tuple[Path, ...] = (SHIPPED, SHIPPED_SCHEDULE),
+    policies: tuple[Path, ...] = (SHIPPED, SHIPPED_EDIT_SEQUENCE),
     sources: tuple[str, ...] = ("mixed_held_out", "mnist", "fashion_mnist"),
     penalties: tuple[float, ...] = (0.03, 0.1, 0.3),
     *,

@@ -1,4 +1,4 @@
-"""What a policy makes of an observation before its hidden layers: what it reads, and how."""
+"""Feature extractors: which entries of an observation a policy reads, and in which form."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from torch import nn
 from rlnas.envs.observations import OBSERVATION_NAMES, SLOT_NAMES
 
 BLIND = ("progress",)
-"""All that a blind policy reads: it can learn nothing but a schedule."""
+"""All that a blind policy reads: it can learn nothing but a fixed sequence of edits."""
 
 _ABSOLUTE = ("classes", "features", "samples", "size", "_connections", "_fan_in")
 
@@ -20,16 +20,16 @@ RELATIVE = tuple(
     for name in OBSERVATION_NAMES
     if not name.endswith(_ABSOLUTE) or name.startswith(("relative", "last"))
 )
-"""All but what tells how large the task is, which unseen data may have far outside the range that
-a policy was trained in, and by which it could know tasks again."""
+"""All entries but those about the size of the task. Unseen data may have sizes far outside the
+range of the training, and a policy could identify its training tasks by them."""
 
 
 class Selection(BaseFeaturesExtractor):
-    """Some entries of the observation, as they are.
+    """Some entries of the observation, unchanged.
 
     Args:
-        observation_space: of `DesignEnv`.
-        names: of the entries, from `OBSERVATION_NAMES`.
+        observation_space: the observation space of `DesignEnv`.
+        names: names of the entries, from `OBSERVATION_NAMES`.
     """
 
     def __init__(self, observation_space: spaces.Box, names: Sequence[str]):
@@ -42,11 +42,11 @@ class Selection(BaseFeaturesExtractor):
 
 
 class SlotEncoder(BaseFeaturesExtractor):
-    """The entries about the whole network, and a code of each layer from one shared encoder.
+    """The entries about the whole network, and a code of each layer by one shared encoder.
 
     Args:
-        observation_space: of `DesignEnv`.
-        width: numbers in the code of a layer.
+        observation_space: the observation space of `DesignEnv`.
+        width: length of a layer's code.
     """
 
     def __init__(self, observation_space: spaces.Box, width: int = 16):
@@ -75,11 +75,11 @@ EXTRACTORS: dict[str, tuple[type[BaseFeaturesExtractor], dict[str, Any]]] = {
     "relative": (Selection, {"names": RELATIVE}),
     "blind": (Selection, {"names": BLIND}),
 }
-"""Class and arguments by the name that configurations have for them."""
+"""Class and arguments of each choice of `TrainConfig.features`."""
 
 
 def policy_arguments(net_arch: Sequence[int], features: str) -> dict[str, Any]:
-    """What a Stable-Baselines3 policy is built with, beside its spaces.
+    """The arguments of a Stable-Baselines3 policy, apart from its spaces.
 
     Args:
         net_arch: units in the hidden layers of the policy and of the value network.

@@ -1,7 +1,7 @@
 """A trained policy on disk: weights as safetensors, everything else as JSON; nothing is pickled.
 
 A run folder holds `policy.safetensors` and `policy.json`; Stable-Baselines3's own `policy.zip`
-beside them is an export that rlnas never reads. A fixed schedule of edits is a policy too, in
+beside them is an export that rlnas never reads. A fixed sequence of edits is a policy too, in
 `policy.json` alone.
 """
 
@@ -27,7 +27,7 @@ from rlnas.files.reading import read_bytes
 FORMAT = "rlnas-policy-1"
 OPEN_LOOP = "open_loop"
 Policy = Callable[[np.ndarray, np.ndarray], int]
-"""Observation and mask of legal actions to the number of an action."""
+"""Takes an observation and the mask of legal actions, returns the number of an action."""
 
 POLICY_CLASSES = {"ppo": ActorCriticPolicy, "maskable_ppo": MaskableActorCriticPolicy}
 
@@ -36,7 +36,7 @@ _PROGRESS = OBSERVATION_NAMES.index("progress")
 
 
 def layout() -> dict[str, list[str]]:
-    """What a policy must agree on with the environment: its observations and its actions."""
+    """The names of the observations and actions, on which policy and environment must agree."""
     return {
         "observations": list(OBSERVATION_NAMES),
         "actions": [str(action) for action in ACTIONS],
@@ -53,7 +53,7 @@ def save_policy(
     """Write `policy.safetensors`, with what is needed to build the policy in `policy.json`.
 
     Args:
-        folder: where to.
+        folder: folder to write to.
         policy: an SB3 policy of the class that `POLICY_CLASSES` names.
         algorithm: a key of `POLICY_CLASSES`.
         net_arch: units in the hidden layers of the policy and of the value network.
@@ -69,43 +69,43 @@ def save_policy(
     write_json(Path(folder) / "policy.json", record)
 
 
-def save_edit_sequence(folder: str | Path, schedule: Sequence[int]) -> None:
+def save_edit_sequence(folder: str | Path, actions: Sequence[int]) -> None:
     """Write `policy.json` of an open-loop policy.
 
     Args:
-        folder: where to.
-        schedule: numbers of the actions of an episode.
+        folder: folder to write to.
+        actions: numbers of the actions of an episode.
     """
-    names = [str(ACTIONS[action]) for action in schedule]
-    record = {"format": FORMAT, "algorithm": OPEN_LOOP, "schedule": names, **layout()}
+    names = [str(ACTIONS[action]) for action in actions]
+    record = {"format": FORMAT, "algorithm": OPEN_LOOP, "edits": names, **layout()}
     write_json(Path(folder) / "policy.json", record)
 
 
 class EditSequence:
-    """A policy that looks at nothing but how far the episode is.
+    """A policy that plays a fixed sequence of edits and reads only the progress of the episode.
 
     Args:
-        actions: numbers of the actions, of one episode; a longer or shorter one is divided into as
-            many parts.
+        actions: numbers of the actions of an episode; an episode of another length is divided into
+            as many parts.
     """
 
     def __init__(self, actions: Sequence[int]):
         self.actions = tuple(actions)
 
     def __call__(self, observation: np.ndarray, mask: np.ndarray) -> int:
-        """The action to take: none if the one whose turn it is would be illegal."""
+        """The next action of the sequence, or no edit if it is illegal."""
         place = int(float(observation[_PROGRESS]) * len(self.actions) + 1e-4)
         action = self.actions[place]
         return action if mask[action] else NO_OP
 
 
 class TrainedPolicy:
-    """A policy that designs: observation and mask in, number of an action out.
+    """A trained policy network.
 
     Args:
         policy: an SB3 policy.
         masked: whether it takes action masks.
-        deterministic: take the likeliest action instead of drawing one.
+        deterministic: take the most probable action instead of drawing one.
     """
 
     def __init__(self, policy: ActorCriticPolicy, masked: bool, deterministic: bool = True):
@@ -124,8 +124,8 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Policy:
     """Read what `save_policy` or `save_edit_sequence` wrote.
 
     Args:
-        folder: of a run.
-        deterministic: take the likeliest action instead of drawing one.
+        folder: a run folder.
+        deterministic: take the most probable action instead of drawing one.
 
     Raises:
         InputError: there is no policy, a file is damaged, or the policy was trained for other
@@ -147,7 +147,7 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> Policy:
                 "has: train it again, or use the version it was trained with"
             )
     if record.get("algorithm") == OPEN_LOOP:
-        return _load_schedule(folder, record.get("schedule"))
+        return _load_edit_sequence(folder, record.get("edits"))
     choices: list[Any] = [record.get(key) for key in ("algorithm", "net_arch", "features")]
     algorithm, net_arch, features = choices
     known = algorithm in list(POLICY_CLASSES) and features in list(EXTRACTORS)
@@ -175,10 +175,10 @@ def check_start(folder: str | Path, algorithm: str, net_arch: list[int], feature
     """Raise `InputError` unless a folder holds a policy that `start_from` can take.
 
     Args:
-        folder: of the trained policy's run.
-        algorithm: of the policy to be trained, as for `save_policy`.
-        net_arch: the same.
-        features: the same.
+        folder: run folder of the trained policy.
+        algorithm: algorithm of the policy to be trained, as for `save_policy`.
+        net_arch: its hidden layers.
+        features: its feature extractor.
     """
     load_policy(folder)
     record = read_json(Path(folder) / "policy.json")
@@ -189,7 +189,7 @@ def check_start(folder: str | Path, algorithm: str, net_arch: list[int], feature
 
 
 def start_from(folder: str | Path, policy: ActorCriticPolicy) -> None:
-    """Give a new policy the weights of a trained one, which `check_start` has let pass."""
+    """Copy the weights of a trained policy, which `check_start` has accepted, to a new one."""
     trained = load_policy(folder)
     assert isinstance(trained, TrainedPolicy)
     policy.load_state_dict(trained.policy.state_dict())
@@ -209,8 +209,8 @@ def fingerprint(folder: str | Path) -> str:
     return found.hexdigest()
 
 
-def _load_schedule(folder: Path, names: Any) -> EditSequence:
+def _load_edit_sequence(folder: Path, names: Any) -> EditSequence:
     numbers = {str(action): number for number, action in enumerate(ACTIONS)}
     if not (isinstance(names, list) and names and all(name in list(numbers) for name in names)):
-        raise InputError(f"{folder / 'policy.json'} is damaged: no schedule of known actions")
+        raise InputError(f"{folder / 'policy.json'} is damaged: no sequence of known actions")
     return EditSequence([numbers[name] for name in names])

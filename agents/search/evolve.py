@@ -4,13 +4,13 @@ from functools import partial
 from pathlib import Path
 
 from rlnas.agents.config import EvolveConfig
-from rlnas.agents.policies.environments import as_json, make_env
+from rlnas.agents.policies.environments import make_env
 from rlnas.agents.policies.policy import save_edit_sequence
+from rlnas.agents.policies.run_config import write_config
 from rlnas.agents.search.evolve_sequence import evolve_sequence
 from rlnas.agents.search.problem import Problem
 from rlnas.data import datasets
 from rlnas.files.folders import result_folder
-from rlnas.files.json_files import write_json
 from rlnas.progress import progress
 
 
@@ -37,7 +37,7 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
         result_folder(config.folder) as folder,
         progress(progress_bar, total=config.budget, unit="batch") as bar,
     ):
-        write_json(folder / "config.json", as_json(config))
+        write_config(folder, config, data)
         problem = Problem(make, config.budget, config.seed, on_spent=bar.update)
         save_edit_sequence(folder, evolve_sequence(problem))
     return config.folder

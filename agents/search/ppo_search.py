@@ -6,7 +6,7 @@ from rlnas.agents.config import TrainConfig
 from rlnas.agents.policies.policy import TrainedPolicy
 from rlnas.agents.search.budgeted_env import StartFromBest
 from rlnas.agents.search.problem import Problem, final_score
-from rlnas.agents.training.ppo import new_model
+from rlnas.agents.training.model import new_model
 
 TARGET_UPDATES = 75
 """Number of policy updates if the budget allows."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.policies.policy import Policy, load_policy
 from rlnas.agents.search.budgeted_env import BudgetedEnv
 from rlnas.agents.search.problem import Problem, final_score
@@ -33,7 +33,7 @@ def shipped_edit_sequence(problem: Problem) -> None:
     Raises:
         BudgetSpent: the search is over.
     """
-    _design_with(load_policy(SHIPPED_SCHEDULE), problem)
+    _design_with(load_policy(SHIPPED_EDIT_SEQUENCE), problem)
 
 
 def evolved_designs(problem: Problem) -> None:

@@ -1,22 +1,21 @@
-"""What a training run reports: TensorBoard scalars and pictures, the best design, progress."""
+"""What a training run reports: scalars and pictures for TensorBoard, all designs, progress."""
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import Figure, TensorBoardOutputFormat
+from stable_baselines3.common.logger import Figure
 
 from rlnas import network_views, plots
-from rlnas.agents.designing.evaluation import design_facts, evaluation_metrics
-from rlnas.data.datasets import Dataset
+from rlnas.agents.training.best_design import BestDesign
+from rlnas.agents.training.state import Section, check_empty, split
 from rlnas.designs.database import DesignDatabase, DesignRecord
-from rlnas.designs.saved import save_design
 from rlnas.envs.actions import OPERATIONS
 from rlnas.envs.design_env import Design
+from rlnas.files.typed import whole
 from rlnas.nn.architecture import layers_of
 from rlnas.progress import progress
 
@@ -24,33 +23,36 @@ PICTURES = 20
 """Pictures of each kind in a run: the first update, and then evenly over the training."""
 
 
-def best_design(env: Any) -> Design:
-    """The design with the highest score that the environments of a `VecEnv` have seen."""
-    designs: list[Design] = env.get_attr("best")
-    return max(designs, key=lambda design: design.info["score"])
-
-
 class DesignLog(BaseCallback):
     """Scalars and pictures about the designs, under `design/` and `operations/`.
 
     Args:
-        configuration: text that is shown beside them; none where a run goes on.
-        archive: of the run, which has the designs of a rollout when it ends.
+        best: tracks the best design; comes before this one in a list of callbacks.
+        archive: database of the designs; at the end of a rollout it has those of the rollout.
     """
 
-    def __init__(self, configuration: str, archive: DesignDatabase):
+    def __init__(self, best: BestDesign, archive: DesignDatabase):
         super().__init__()
-        self.configuration = configuration
+        self.best = best
         self.archive = archive
         self.operations: Counter[str] = Counter()
         self.diverged = 0
         self.started = 0.0
         self.next_picture = 0  # timestep
 
-    def _on_training_start(self) -> None:
-        for output in self.logger.output_formats:
-            if isinstance(output, TensorBoardOutputFormat) and self.configuration:
-                output.writer.add_text("configuration", self.configuration, 0)
+    def state_dict(self) -> Section:
+        """The timestep at which the next pictures are due."""
+        return {"next_picture": self.next_picture}
+
+    def load_state_dict(self, state: Section) -> None:
+        """Continue with the pictures.
+
+        Raises:
+            Damaged: it is no timestep.
+        """
+        arrays, (next_picture,) = split(state, "next_picture")
+        check_empty(arrays)
+        self.next_picture = whole(next_picture)
 
     def _on_rollout_start(self) -> None:
         self.started = time.perf_counter()
@@ -84,7 +86,7 @@ class DesignLog(BaseCallback):
         self.logger.record("design/diverged", self.diverged / steps)
         self.operations.clear()
         self.diverged = 0
-        best = best_design(self.training_env)
+        best = self.best.design
         self.logger.record("design/best_score", best.info["score"])
         total = self.locals["total_timesteps"]
         if self.num_timesteps >= self.next_picture or self.num_timesteps >= total:
@@ -102,48 +104,11 @@ class DesignLog(BaseCallback):
             self.logger.record(f"design/{name}", Figure(drawn, close=True), exclude="csv")
 
 
-class BestDesign(BaseCallback):
-    """Keep the best design seen, by score on validation data, in a folder.
-
-    Args:
-        folder: rewritten whenever a better design is found.
-        data: all data sets of the training, each with a name of its own.
-    """
-
-    def __init__(self, folder: Path, data: Iterable[Dataset]):
-        super().__init__()
-        self.folder = folder
-        self.data = {each.name: each for each in data}
-        self.score = -np.inf  # of the one that is there
-
-    def _on_step(self) -> bool:
-        return True
-
-    def _on_rollout_end(self) -> None:
-        best = best_design(self.training_env)
-        if best.info["score"] > self.score:
-            self.score = best.info["score"]
-            self.save(best)
-
-    def test(self) -> None:
-        """Test the best design, once, and note the result beside how often was looked for it."""
-        best = best_design(self.training_env)
-        data = self.data[best.info["dataset"]]
-        found = evaluation_metrics(best.network, data, data.test)
-        self.save(best, looks=self.num_timesteps, looks_at=data.validation.size, **found)
-
-    def save(self, design: Design, **facts: Any) -> None:
-        """Write a design, with further facts about it, to the folder."""
-        data = self.data[design.info["dataset"]]
-        record = {**design_facts(design), **data.origin, **facts}
-        save_design(self.folder, design.network, data.preprocessing, record)
-
-
 class ArchiveDesigns(BaseCallback):
-    """Keep the facts of every design that was evaluated, from one update to the next.
+    """Add every design that was evaluated to a database, at the end of each rollout.
 
     Args:
-        path: of the archive.
+        path: file of the database.
     """
 
     def __init__(self, path: Path):
@@ -164,10 +129,15 @@ class ArchiveDesigns(BaseCallback):
 
 
 class Progress(BaseCallback):
-    """A progress bar with the time left, the current mean score, and the best design."""
+    """A progress bar with the time left, the current mean score, and the best design.
 
-    def __init__(self) -> None:
+    Args:
+        best: tracks the best design; comes before this one in a list of callbacks.
+    """
+
+    def __init__(self, best: BestDesign) -> None:
         super().__init__()
+        self.best = best
         self.bar: Any = None
         self.scores: deque[float] = deque(maxlen=100)
 
@@ -182,7 +152,7 @@ class Progress(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
-        best = best_design(self.training_env).info
+        best = self.best.design.info
         mean = f"{np.mean(self.scores):.4f}" if self.scores else "-"
         self.bar.set_postfix_str(
             f"mean score {mean}, best of {self.num_timesteps:,} looks {best['score']:.4f} "
@@ -191,6 +161,6 @@ class Progress(BaseCallback):
         )
 
     def close(self) -> None:
-        """Leave the bar as it is; also where the training did not come to its end."""
+        """Leave the bar as it is, also when the training was interrupted."""
         if self.bar is not None:
             self.bar.close()

@@ -1,35 +1,38 @@
-"""Ctrl-C: the first is remembered, the second is obeyed at once."""
+"""Ctrl-C: the first one requests an orderly stop, the second one interrupts at once."""
 
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import FrameType
 
 
 @contextmanager
 def interrupts(message: str) -> Iterator[Callable[[], bool]]:
-    """Within it, the first Ctrl-C is only noted, and a message printed; the second interrupts.
+    """Print a message at the first Ctrl-C; raise `KeyboardInterrupt` at the second.
+
+    Args:
+        message: printed to standard error.
 
     Yields:
-        A function that tells whether there was one. In other threads than the main one, to which
-        Python gives no signals, it never says so.
+        A function that returns whether Ctrl-C was pressed. Outside the main thread, where Python
+        handles no signals, it always returns False.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    asked = False
+    pressed = False
 
-    def handle(number: int, frame: Any) -> None:
-        nonlocal asked
-        if asked:
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
             raise KeyboardInterrupt
-        asked = True
+        pressed = True
         print(f"\n{message}", file=sys.stderr)
 
     before = signal.signal(signal.SIGINT, handle)
     try:
-        yield lambda: asked
+        yield lambda: pressed
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""The logs of a run, `progress.csv` and TensorBoard; how far they are, and going back to there."""
+"""The log files of a run, `progress.csv` and TensorBoard, which a resume cuts to a checkpoint."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from stable_baselines3.common.logger import (
     KVWriter,
@@ -17,9 +17,10 @@ from stable_baselines3.common.logger import (
 )
 from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 
+from rlnas.agents.training.state import Section, check_empty, split
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
-from rlnas.files.typed import Damaged, fields, mapping, whole
+from rlnas.files.typed import Damaged, mapping, whole
 
 PROGRESS = "progress.csv"
 EVENTS = "tensorboard"
@@ -35,8 +36,8 @@ class Table(KVWriter):
     process, and writes them in place, where a crash would leave half of the file.
 
     Args:
-        path: of the file, which is written anew.
-        rows: that it begins with.
+        path: the file, which is overwritten.
+        rows: the first rows.
     """
 
     def __init__(self, path: Path, rows: Sequence[Row] = ()):
@@ -44,7 +45,7 @@ class Table(KVWriter):
         self._begin(rows)
 
     def write(self, key_values: Any, key_excluded: Any, step: int = 0) -> None:
-        """Add a row; where it has a new column, that is empty in all rows before."""
+        """Add a row; a new column is empty in all rows before."""
         values = filter_excluded_keys(key_values, key_excluded, "csv")
         row = {name: str(value) for name, value in values.items()}
         if row.keys() <= set(self.columns):
@@ -90,92 +91,95 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         raise InputError(f"{path} is damaged: {error}; remove it to go on without it") from error
 
 
-class Kept(NamedTuple):
-    """What of the logs is kept when a training goes on.
+class LogFiles:
+    """The log files of a run, to which a logger writes.
 
-    Attributes:
-        rows: of `progress.csv`.
-        sizes: bytes of each file of TensorBoard; others are removed.
-        next_picture: timestep at which pictures are due.
-    """
-
-    rows: Sequence[Row] = ()
-    sizes: Mapping[str, int] = {}
-    next_picture: int = 0
-
-
-def logs_state(folder: Path, logger: Logger, next_picture: int) -> dict[str, Any]:
-    """How far the logs are, JSON values; up to there they are on the disk, come what may.
+    `load_state_dict` checks the files and changes nothing; `open` then removes what was written
+    after the state was saved.
 
     Args:
-        folder: of the run.
-        logger: of `open_logs`.
-        next_picture: timestep at which pictures are due.
+        folder: the run folder.
+        logger: a logger without outputs.
     """
-    table, events = logger.output_formats
-    assert isinstance(table, Table)
-    assert isinstance(events, TensorBoardOutputFormat)
-    events.writer.flush()
-    paths = list((folder / EVENTS).glob(_PATTERN))
-    for path in (table.path, *paths):
-        with path.open("r+b") as file:
-            os.fsync(file.fileno())
-    sizes = {path.name: path.stat().st_size for path in paths}
-    return {"rows": table.count, "sizes": sizes, "next_picture": next_picture}
 
+    def __init__(self, folder: Path, logger: Logger):
+        self.folder, self.logger = folder, logger
+        self.rows: Sequence[Row] = ()  # of `progress.csv`
+        self.sizes: Mapping[str, int] = {}  # bytes of each file of TensorBoard
 
-def kept_logs(folder: Path, state: Any) -> Kept:
-    """What of the logs was there when `logs_state` gave a state; nothing is changed yet.
+    def open(self) -> None:
+        """Let the logger write behind the rows and bytes of the loaded state, if there is one."""
+        self.table = Table(self.folder / PROGRESS, self.rows)
+        self.logger.output_formats.append(self.table)
+        for path in self._event_files():
+            if path.name in self.sizes:
+                os.truncate(path, self.sizes[path.name])
+            else:
+                path.unlink()
+        self.events = TensorBoardOutputFormat(str(self.folder / EVENTS))
+        self.logger.output_formats.append(self.events)
 
-    A file that is not there any more, which its owner has removed, is done without.
+    def close(self) -> None:
+        """Close the files."""
+        self.logger.close()
 
-    Raises:
-        Damaged: the logs cannot have had the state: they are shorter.
-        InputError: `progress.csv` cannot be read.
-    """
-    count, sizes, next_picture = fields(state, "rows", "sizes", "next_picture")
-    sizes = {name: whole(size) for name, size in mapping(sizes).items()}
-    for path in (folder / EVENTS).glob(_PATTERN):
-        if path.stat().st_size < sizes.get(path.name, 0):
-            raise Damaged(f"{path} is shorter than it says")
-    kept = Kept([], sizes, whole(next_picture))
-    whole(count)
-    if not (folder / PROGRESS).exists():
-        return kept
-    rows = read_rows(folder / PROGRESS)[:count]
-    # A row has None for what it lacks, and under None what it has too much.
-    if len(rows) < count or any(None in (*row, *row.values()) for row in rows):
-        raise Damaged(f"{folder / PROGRESS} has not the {count} rows that it says")
-    return kept._replace(rows=rows)
+    def add_text(self, name: str, text: str) -> None:
+        """Show a text, as Markdown, in TensorBoard."""
+        self.events.writer.add_text(name, text, 0)
 
+    def state_dict(self) -> Section:
+        """Number of rows and of bytes; up to there the files are on the disk, come what may."""
+        self.events.writer.flush()
+        paths = self._event_files()
+        for path in (self.table.path, *paths):
+            with path.open("r+b") as file:
+                os.fsync(file.fileno())
+        sizes = {path.name: path.stat().st_size for path in paths}
+        return {"rows": self.table.count, "sizes": sizes}
 
-def open_logs(logger: Logger, folder: Path, kept: Kept) -> None:
-    """Let a logger write to the logs of a run, behind what is kept of them; the rest is lost."""
-    logger.output_formats = [Table(folder / PROGRESS, kept.rows)]
-    for path in (folder / EVENTS).glob(_PATTERN):
-        if path.name in kept.sizes:
-            os.truncate(path, kept.sizes[path.name])
-        else:
-            path.unlink()
-    logger.output_formats.append(TensorBoardOutputFormat(str(folder / EVENTS)))
+    def load_state_dict(self, state: Section) -> None:
+        """Continue behind the rows and bytes of a state.
+
+        Files that have been removed since are begun anew.
+
+        Raises:
+            Damaged: the files are shorter than when the state was saved.
+            InputError: `progress.csv` cannot be read.
+        """
+        arrays, (count, sizes) = split(state, "rows", "sizes")
+        check_empty(arrays)
+        self.sizes = {name: whole(size) for name, size in mapping(sizes).items()}
+        for path in self._event_files():
+            if path.stat().st_size < self.sizes.get(path.name, 0):
+                raise Damaged(f"{path} is shorter than it says")
+        whole(count)
+        path = self.folder / PROGRESS
+        self.rows = read_rows(path)[:count] if path.exists() else ()
+        # A row has None for what it lacks, and under None what it has too much.
+        short = path.exists() and len(self.rows) < count
+        if short or any(None in (*row, *row.values()) for row in self.rows):
+            raise Damaged(f"{path} has not the {count} rows that it says")
+
+    def _event_files(self) -> list[Path]:
+        return list((self.folder / EVENTS).glob(_PATTERN))
 
 
 @contextmanager
 def quiet_writers() -> Iterator[None]:
-    """Within it, TensorBoard's threads print nothing when they cannot write.
+    """Within the block, TensorBoard's threads print no traceback when they cannot write.
 
-    The next call of their writer raises their error, which is then told once.
+    The next call of their writer raises the same error.
     """
     before = threading.excepthook
 
-    def tell(failure: threading.ExceptHookArgs) -> None:
+    def hook(failure: threading.ExceptHookArgs) -> None:
         if not (
             isinstance(failure.thread, _AsyncWriterThread)
             and isinstance(failure.exc_value, OSError)
         ):
             before(failure)
 
-    threading.excepthook = tell
+    threading.excepthook = hook
     try:
         yield
     finally:

@@ -18,8 +18,8 @@ from rlnas.agents.cli.commands.study.capacity import StudyWidth
 from rlnas.agents.config import EvolveConfig, TrainConfig
 from rlnas.agents.designing.design import design_and_train, train_and_test
 from rlnas.agents.experiments.compare import SearchTask
-from rlnas.agents.policies.environments import as_json
 from rlnas.agents.policies.episode import random_policy
+from rlnas.agents.policies.run_config import as_json
 from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.random_search import random_search
 from rlnas.agents.sparse_training.dense import dense_training
@@ -42,7 +42,12 @@ Number = Callable[[int], Any]
 
 CONFIGS: dict[str, Callable[[Number], Any]] = {
     "train": lambda n: TrainConfig(
-        seed=n(1), num_envs=n(2), group=n(2), batch_size=n(20), width=(n(4), n(8)), net_arch=(n(8),)
+        seed=n(1),
+        num_envs=n(2),
+        episode_group_size=n(2),
+        batch_size=n(20),
+        width=(n(4), n(8)),
+        net_arch=(n(8),),
     ),
     "evolve": lambda n: EvolveConfig(budget=n(100), episode_steps=n(5), batches_per_step=n(9)),
     "design": lambda n: Design(seed=n(3)),

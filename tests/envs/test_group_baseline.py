@@ -5,7 +5,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from rlnas.agents.training.ppo import new_vec_env, train
+from rlnas.agents.training.ppo import train
+from rlnas.agents.training.vec_env import new_vec_env
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.group_baseline import SeededEpisodes, SharedEpisodes
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
@@ -21,7 +22,9 @@ task = partial(
 
 @pytest.fixture
 def together(tmp_path):
-    venv = new_vec_env(tiny(tmp_path / "run", num_envs=N_ENVS, group=GROUP, seed=5), task)
+    venv = new_vec_env(
+        tiny(tmp_path / "run", num_envs=N_ENVS, episode_group_size=GROUP, seed=5), task
+    )
     yield venv
     venv.close()
 
@@ -93,7 +96,7 @@ def test_equal_actions_earn_nothing(together):
 
 
 def test_a_group_of_one_pays_the_plain_reward(tmp_path):
-    venv = new_vec_env(tiny(tmp_path / "run", group=1), task)
+    venv = new_vec_env(tiny(tmp_path / "run", episode_group_size=1), task)
     assert not isinstance(venv, SharedEpisodes)
     assert isinstance(venv.venv, ThreadedVecEnv)
     venv.close()
@@ -101,7 +104,8 @@ def test_a_group_of_one_pays_the_plain_reward(tmp_path):
 
 def test_training_in_groups_repeats_itself_and_reports_the_plain_reward(tmp_path):
     results = [
-        train(tiny(tmp_path / name, group=2), progress_bar=False) for name in ("first", "again")
+        train(tiny(tmp_path / name, episode_group_size=2), progress_bar=False)
+        for name in ("first", "again")
     ]
     first, again = (files_in(folder) for folder in results)
     assert first["policy.safetensors"] == again["policy.safetensors"]
@@ -112,5 +116,5 @@ def test_training_in_groups_repeats_itself_and_reports_the_plain_reward(tmp_path
 
 @pytest.mark.parametrize("group", [3, 0, -1])
 def test_a_group_must_divide_the_environments(group, tmp_path):
-    with pytest.raises(InputError, match=f"--group {group}.* expected"):
-        train(tiny(tmp_path / "run", num_envs=4, group=group), progress_bar=False)
+    with pytest.raises(InputError, match=f"--episode-group-size {group}.* expected"):
+        train(tiny(tmp_path / "run", num_envs=4, episode_group_size=group), progress_bar=False)

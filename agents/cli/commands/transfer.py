@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from rlnas.agents.cli.jobs import JobOptions
-from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.option_types import IN_HELP, Option
 
 
@@ -18,7 +18,7 @@ class Transfer(JobOptions):
 
     out: Path
     """Folder for the tables, the plot and the results."""
-    policies: Annotated[tuple[Path, ...], IN_HELP] = (SHIPPED, SHIPPED_SCHEDULE)
+    policies: Annotated[tuple[Path, ...], IN_HELP] = (SHIPPED, SHIPPED_EDIT_SEQUENCE)
     """Run folders: the policy, then its rivals, such as one of `rlnas evolve`; by default the
     policy and the edit sequence that come with rlnas."""
     datasets: tuple[str, ...] = ("mixed_held_out", "mnist", "fashion_mnist")

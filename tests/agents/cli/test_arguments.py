@@ -26,7 +26,7 @@ from rlnas.agents.cli.commands.study.estimators import StudyEstimators
 from rlnas.agents.cli.commands.train import Train
 from rlnas.agents.cli.commands.transfer import Transfer
 from rlnas.agents.cli.main import main
-from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.designing.design import design, evaluate_policy
 from rlnas.agents.designing.evaluation import evaluate_design, export_design
 from rlnas.agents.designing.report import write_report
@@ -101,7 +101,7 @@ def test_help_names_the_controller_in_words_and_python_has_its_folder(capsys):
     shown = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
     assert "--policy PATH Run folder of `rlnas train`; by default the policy that comes" in shown
     assert Design().policy == SHIPPED
-    assert Transfer(out=Path("out")).policies == (SHIPPED, SHIPPED_SCHEDULE)
+    assert Transfer(out=Path("out")).policies == (SHIPPED, SHIPPED_EDIT_SEQUENCE)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,12 @@ QUIET = [  # Ray leaves files and sockets open
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-GROUPS: dict[str, Any] = {"num_envs": 4, "group": 2, "rollout_steps": 16, "penalty": (0.01, 1.0)}
+GROUPS: dict[str, Any] = {
+    "num_envs": 4,
+    "episode_group_size": 2,
+    "rollout_steps": 16,
+    "penalty": (0.01, 1.0),
+}
 
 
 @contextmanager
@@ -42,7 +47,8 @@ def base(env: Any) -> RayVecEnv:
 
 
 def pid(env: RayVecEnv, worker: int) -> int:
-    return env.ray.get(env.workers[worker].__ray_call__.remote(lambda self: os.getpid()))
+    pool = env.pool
+    return pool.ray.get(pool.workers[worker].__ray_call__.remote(lambda self: os.getpid()))
 
 
 def same(found: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from rlnas.agents.cli.main import main
-from rlnas.agents.distributed import ray_vec_env
+from rlnas.agents.distributed import ray_workers
 from rlnas.agents.distributed.ray_cluster import cluster, ray_jobs
 from rlnas.agents.distributed.ray_vec_env import RayVecEnv
-from rlnas.agents.training.ppo import new_vec_env, resume, train
+from rlnas.agents.distributed.ray_workers import plan_workers
+from rlnas.agents.training.ppo import resume, train
+from rlnas.agents.training.vec_env import new_vec_env
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.replay import Moment, ReplayableEnv
 from rlnas.errors import InputError
@@ -57,7 +59,7 @@ def test_training_on_ray_gives_the_bits_of_training_in_threads(
 
 
 @pytest.mark.parametrize("step", range(1, 48, 2) if KILLS else [17])
-def test_a_worker_killed_in_a_rollout_is_replaced_and_nothing_is_lost_or_counted_twice(
+def test_worker_killed_in_a_rollout_is_replaced_with_the_same_bits(
     step, in_threads, tmp_path, one_machine, caplog
 ):
     def kill(env: RayVecEnv) -> None:
@@ -70,10 +72,10 @@ def test_a_worker_killed_in_a_rollout_is_replaced_and_nothing_is_lost_or_counted
     same(results(run), in_threads)
 
 
-def test_a_worker_that_does_not_answer_is_replaced(in_threads, tmp_path, one_machine, caplog):
+def test_worker_that_does_not_answer_is_replaced(in_threads, tmp_path, one_machine, caplog):
     def stop(env: RayVecEnv) -> None:
         os.kill(pid(env, 0), signal.SIGSTOP)
-        env.patience = 1.0
+        env.pool.patience = 1.0
 
     with at_step(20, stop) as done:
         run = train(tiny(tmp_path / "run", **GROUPS, **ON_RAY), progress_bar=False)
@@ -82,7 +84,9 @@ def test_a_worker_that_does_not_answer_is_replaced(in_threads, tmp_path, one_mac
     same(results(run), in_threads)
 
 
-def test_a_training_goes_on_elsewhere_than_it_began(in_threads, tmp_path, monkeypatch, one_machine):
+def test_training_can_be_resumed_in_threads_or_on_ray(
+    in_threads, tmp_path, monkeypatch, one_machine
+):
     cut(tiny(tmp_path / "began in threads", **GROUPS), monkeypatch, 1)
     same(results(resume(tmp_path / "began in threads", False, **ON_RAY)), in_threads)
     cut(tiny(tmp_path / "began on Ray", **GROUPS, **ON_RAY), monkeypatch, 1)
@@ -94,8 +98,8 @@ def wine(index: int) -> ReplayableEnv:
     return ReplayableEnv(DesignEnv("wine", penalty=0.1 + index, episode_steps=3))
 
 
-def test_a_worker_lost_again_and_again_ends_the_training(one_machine, caplog, monkeypatch):
-    monkeypatch.setattr(ray_vec_env, "ATTEMPTS", 2)
+def test_worker_lost_repeatedly_raises_input_error(one_machine, caplog, monkeypatch):
+    monkeypatch.setattr(ray_workers, "ATTEMPTS", 2)
     env = RayVecEnv(deadly, 2, num_workers=1)
     env.seed(0)
     env.reset()
@@ -116,7 +120,7 @@ def deadly(index: int) -> Deadly:
     return Deadly(DesignEnv("wine"))
 
 
-def test_a_state_that_no_environment_can_have_had_is_refused_as_in_threads(one_machine):
+def test_restore_on_ray_refuses_an_impossible_state(one_machine):
     env = RayVecEnv(wine, 2, num_workers=2)
     env.seed(0)
     env.reset()
@@ -131,7 +135,29 @@ def test_a_state_that_no_environment_can_have_had_is_refused_as_in_threads(one_m
     env.close()
 
 
-def test_more_workers_than_processors_are_refused(one_machine):
+@pytest.mark.parametrize(
+    ("cpus", "num_envs", "num_workers", "parts", "threads"),
+    [
+        ([8], 3, None, [[0, 1, 2]], 8),
+        ([8], 3, 2, [[0, 1], [2]], 4),
+        ([8, 4.0], 5, None, [[0, 1, 2], [3, 4]], 4),
+        ([8, 4, 0, 0.5], 6, 3, [[0, 1], [2, 3], [4, 5]], 2),
+        ([2, 2, 2], 2, None, [[0], [1]], 2),
+    ],
+)
+def test_plan_workers_spreads_environments_evenly_within_the_processors(
+    cpus, num_envs, num_workers, parts, threads
+):
+    assert plan_workers(cpus, num_envs, num_workers) == (parts, threads)
+
+
+@pytest.mark.parametrize(("cpus", "num_workers"), [([1], 2), ([0.5], 1), ([], None), ([8, 1], 3)])
+def test_plan_workers_refuses_more_workers_than_processors(cpus, num_workers):
+    with pytest.raises(InputError, match="cannot be placed: the machines have"):
+        plan_workers(cpus, 4, num_workers)
+
+
+def test_ray_vec_env_refuses_more_workers_than_processors(one_machine):
     with pytest.raises(
         InputError, match=r"4 Ray workers cannot be placed: the machines have \[3\]"
     ):
@@ -167,18 +193,19 @@ def test_attributes_and_methods_of_chosen_environments(env):
     env.set_options({})
 
 
-def test_masks_are_those_of_the_environments_also_after_the_end_of_an_episode(env):
+def test_action_masks_equal_those_of_the_environments_after_every_step(env):
     env.seed(0)
     env.reset()
     for _ in range(4):
-        told, asked = (env.env_method("action_masks"), env._of("env_method", None, "action_masks"))
-        np.testing.assert_array_equal(told, asked)
-        assert told[0].dtype == bool
-        actions = np.array([np.flatnonzero(mask)[-1] for mask in told])
+        known = env.env_method("action_masks")
+        answers = env.pool.ask_all(lambda worker: worker.env_method.remote("action_masks", (), {}))
+        np.testing.assert_array_equal(known, [mask for answer in answers for mask in answer])
+        assert known[0].dtype == bool
+        actions = np.array([np.flatnonzero(mask)[-1] for mask in known])
         env.step(actions)
 
 
-def test_an_exception_in_an_environment_is_raised_here(env):
+def test_ray_vec_env_raises_exceptions_of_environments(env):
     env.seed(0)
     env.reset()
     with pytest.raises(InputError, match="action"):
@@ -199,7 +226,7 @@ def square(number: int, marker: str | None = None) -> int:
     return number**2
 
 
-def test_a_task_whose_worker_is_lost_runs_again(one_machine, tmp_path):
+def test_task_of_a_lost_worker_runs_again(one_machine, tmp_path):
     marker = str(tmp_path / "marker")
     calls = [
         Call("run", {"number": number}, (number, marker if number == 3 else None), WHOLE)
@@ -215,7 +242,7 @@ def refuse(number: int) -> None:
     raise InputError(f"{number} was refused")
 
 
-def test_an_exception_in_a_task_is_raised_here_and_the_rest_is_cancelled(one_machine, tmp_path):
+def test_ray_jobs_raise_exceptions_of_tasks(one_machine, tmp_path):
     calls = [Call("run", {"number": k}, (k,), WHOLE) for k in range(4)]
     with ray_jobs(None), pytest.raises(InputError, match="was refused"):
         run_all(refuse, tmp_path / "runs", calls, "run", progress_bar=False)
@@ -232,7 +259,7 @@ def test_an_exception_in_a_task_is_raised_here_and_the_rest_is_cancelled(one_mac
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_commands_write_on_ray_what_they_write_in_processes(arguments, one_machine, tmp_path):
+def test_commands_write_the_same_files_on_ray_and_in_processes(arguments, one_machine, tmp_path):
     for name, more in (("processes", ["--jobs", "1"]), ("ray", ["--workers", "ray"])):
         assert main([*arguments, "--out", str(tmp_path / name), *more]) == 0
     assert without_clock(tmp_path / "ray") == without_clock(tmp_path / "processes")
@@ -250,20 +277,22 @@ def test_commands_write_on_ray_what_they_write_in_processes(arguments, one_machi
         (["compare", "--out", "x", "--address", "a:1"], "--address belongs to --workers ray"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(arguments, message, capsys, tmp_path, monkeypatch):
+def test_command_refuses_contradictory_worker_settings(
+    arguments, message, capsys, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
-def test_without_ray_the_extra_is_named(monkeypatch, capsys, tmp_path):
+def test_missing_ray_error_names_the_extra(monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert main(["train", "--workers", "ray", "--run-dir", str(tmp_path / "run")]) == 2
     assert "pip install 'rlnas[ray]'" in capsys.readouterr().err
 
 
-def test_by_default_environments_step_in_threads(tmp_path):
+def test_new_vec_env_uses_threads_by_default(tmp_path):
     env = new_vec_env(tiny(tmp_path), lambda: DesignEnv("wine"))
     assert "Ray" not in type(env.venv).__name__  # type: ignore[attr-defined]
     env.close()

@@ -42,7 +42,7 @@ def two_machines() -> Iterator[list[Any]]:
         nodes.shutdown()
 
 
-def test_a_machine_is_lost_in_a_rollout(tmp_path, two_machines, caplog):
+def test_training_survives_the_loss_of_a_machine_with_the_same_bits(tmp_path, two_machines, caplog):
     nodes, second = two_machines
 
     def lose(env: RayVecEnv) -> None:
@@ -50,7 +50,7 @@ def test_a_machine_is_lost_in_a_rollout(tmp_path, two_machines, caplog):
             ray.get(
                 worker.__ray_call__.remote(lambda self: ray.get_runtime_context().get_node_id())
             )
-            for worker in env.workers
+            for worker in env.pool.workers
         ]
         assert len(set(homes)) == 2, "each machine has a worker"
         nodes.remove_node(second, allow_graceful=False)
@@ -63,7 +63,7 @@ def test_a_machine_is_lost_in_a_rollout(tmp_path, two_machines, caplog):
     same(results(run), results(alone))
 
 
-def test_tasks_go_on_when_a_machine_is_lost(two_machines):
+def test_tasks_survive_the_loss_of_a_machine(two_machines):
     nodes, second = two_machines
     found = []
     with ray_jobs(None):
@@ -76,7 +76,7 @@ def test_tasks_go_on_when_a_machine_is_lost(two_machines):
     assert len({home for _, home in found}) == 2, "both machines have worked"
 
 
-def test_an_address_without_a_cluster_is_one_line(capsys, tmp_path):
+def test_address_without_a_cluster_gives_one_line(capsys, tmp_path):
     run = str(tmp_path / "run")
     assert main(["train", "--workers", "ray", "--address", "127.0.0.1:1", "--run-dir", run]) == 2
     lines = capsys.readouterr().err.splitlines()

@@ -25,7 +25,7 @@ def extract(name: str, observations: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)
-def test_the_size_is_as_promised(name):
+def test_extractor_output_has_features_dim_entries(name):
     extractor, arguments = EXTRACTORS[name]
     assert extract(name, observation()).shape == (1, extractor(SPACE, **arguments).features_dim)
 
@@ -44,7 +44,7 @@ def test_blind_reads_the_step_count_alone():
     assert BLIND == ("progress",)
 
 
-def test_relative_reads_all_but_how_large_the_task_is():
+def test_relative_reads_everything_but_the_size_of_the_task():
     assert set(OBSERVATION_NAMES) - set(RELATIVE) == {
         *("classes", "features", "samples", "size"),
         *(f"{slot}_{name}" for slot in SLOT_NAMES for name in ("connections", "fan_in")),
@@ -64,7 +64,7 @@ def test_layers_share_an_encoder():
     assert not torch.equal(codes, exchanged)
 
 
-def test_every_entry_reaches_the_code_of_its_layer_only():
+def test_slot_entries_influence_only_the_code_of_their_layer():
     extractor = SlotEncoder(SPACE)
     seen = observation().requires_grad_()
     codes = extractor(seen)[0, FIRST_SLOT:].unflatten(0, (len(SLOT_NAMES), -1))

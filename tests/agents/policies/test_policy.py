@@ -61,7 +61,9 @@ def copy(run, tmp_path) -> Path:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("net_arch", [[8], [64, 64], [], [5, 4, 3]])
 @pytest.mark.parametrize("features", EXTRACTORS)
-def test_a_policy_that_was_saved_takes_the_same_actions(algorithm, net_arch, features, tmp_path):
+def test_loaded_policy_takes_the_same_actions_as_the_saved_one(
+    algorithm, net_arch, features, tmp_path
+):
     policy = new_policy(algorithm, net_arch, features)
     with torch.no_grad():
         policy.action_net.weight.normal_()  # so that actions depend on what is seen
@@ -75,7 +77,7 @@ def test_a_policy_that_was_saved_takes_the_same_actions(algorithm, net_arch, fea
     assert len(set(expected)) > (0 if features == "blind" else 5)
 
 
-def test_every_weight_is_kept_to_the_bit(tmp_path):
+def test_save_policy_preserves_every_weight_bit_for_bit(tmp_path):
     policy = new_policy("ppo", [8])
     save_policy(tmp_path, policy, "ppo", [8], "flat")
     again = load_policy(tmp_path).policy.state_dict()
@@ -83,21 +85,21 @@ def test_every_weight_is_kept_to_the_bit(tmp_path):
     assert all(torch.equal(again[name], value) for name, value in policy.state_dict().items())
 
 
-def test_the_same_policy_gives_the_same_bytes(tmp_path):
+def test_save_policy_is_deterministic(tmp_path):
     for name in ("a", "b"):
         save_policy(tmp_path / name, new_policy("ppo", [8]), "ppo", [8], "flat")
     assert files_in(tmp_path / "a") == files_in(tmp_path / "b")
     assert files_in(tmp_path / "a").keys() == {"policy.json", "policy.safetensors"}
 
 
-def test_a_masked_policy_keeps_to_the_mask(tmp_path):
+def test_masked_policy_takes_only_legal_actions(tmp_path):
     save_policy(tmp_path, new_policy("maskable_ppo", [8]), "maskable_ppo", [8], "flat")
     for deterministic in (True, False):
         controller = load_policy(tmp_path, deterministic=deterministic)
         assert all(mask[controller(observation, mask)] for observation, mask in cases())
 
 
-def test_a_policy_may_draw_its_actions(tmp_path):
+def test_policy_draws_actions_unless_deterministic(tmp_path):
     save_policy(tmp_path, new_policy("maskable_ppo", [8]), "maskable_ppo", [8], "flat")
     observation, mask = cases()[0]
     torch.manual_seed(0)
@@ -111,7 +113,7 @@ def test_actions_are_plain_integers(run):
     assert choices(load_policy(str(run))) == choices(load_policy(run))
 
 
-# --- open-loop schedules ---
+# --- edit sequences ---
 
 
 def at(progress: float) -> np.ndarray:
@@ -122,7 +124,7 @@ def at(progress: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("length", [1, 3, 7, 20])
-def test_a_schedule_is_played_in_order_and_kept_on_disk(length, tmp_path):
+def test_edit_sequence_is_played_in_order_before_and_after_saving(length, tmp_path):
     actions = [(7 * k + 1) % 39 for k in range(length)]
     save_edit_sequence(tmp_path, actions)
     assert files_in(tmp_path).keys() == {"policy.json"}
@@ -131,26 +133,26 @@ def test_a_schedule_is_played_in_order_and_kept_on_disk(length, tmp_path):
         assert [policy(at(k / length), everything) for k in range(length)] == actions
 
 
-def test_a_schedule_is_stretched_over_a_longer_episode():
+def test_edit_sequence_is_stretched_over_a_longer_episode():
     policy, everything = EditSequence([5, 9]), np.ones(39, bool)
     assert [policy(at(k / 6), everything) for k in range(6)] == [5, 5, 5, 9, 9, 9]
 
 
-def test_a_schedule_does_nothing_where_its_action_is_illegal():
+def test_edit_sequence_does_nothing_when_its_action_is_illegal():
     mask = np.zeros(39, bool)
     mask[0] = True
     assert EditSequence([5])(at(0.0), mask) == 0
 
 
 @pytest.mark.parametrize("names", [None, [], "none", ["none", "dance"], [0], [["none"]], {}])
-def test_a_damaged_schedule_is_refused(names, tmp_path):
+def test_load_policy_refuses_a_damaged_edit_sequence(names, tmp_path):
     save_edit_sequence(tmp_path, [0])
-    change(tmp_path, schedule=names)
-    with pytest.raises(InputError, match=r"policy\.json is damaged: no schedule of known actions"):
+    change(tmp_path, edits=names)
+    with pytest.raises(InputError, match=r"policy\.json is damaged: no sequence of known actions"):
         load_policy(tmp_path)
 
 
-def test_policies_have_the_same_fingerprint_only_if_they_are_the_same(run, copy, tmp_path):
+def test_fingerprint_is_equal_only_for_equal_policies(run, copy, tmp_path):
     assert fingerprint(run) == fingerprint(copy)
     change(copy, note="changed")
     assert fingerprint(run) != fingerprint(copy)
@@ -161,7 +163,7 @@ def test_policies_have_the_same_fingerprint_only_if_they_are_the_same(run, copy,
 # --- what is refused ---
 
 
-def test_a_folder_without_a_policy_is_refused(tmp_path):
+def test_load_policy_refuses_a_folder_without_a_policy(tmp_path):
     for place in (tmp_path, tmp_path / "absent"):
         with pytest.raises(InputError, match="holds no policy: expected a run folder of"):
             load_policy(place)
@@ -174,14 +176,14 @@ def change(folder: Path, **values: Any) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\x80\x04", b"[" * 100_000])
-def test_a_damaged_description_is_refused(copy, content):
+def test_load_policy_refuses_damaged_json(copy, content):
     (copy / "policy.json").write_bytes(content)
     with pytest.raises(InputError, match=r"policy\.json is damaged"):
         load_policy(copy)
 
 
 @pytest.mark.parametrize("content", [b"[]", b"{}", b'"rlnas-policy-1"', b'{"format": "other"}'])
-def test_a_foreign_description_is_refused(copy, content):
+def test_load_policy_refuses_another_format(copy, content):
     (copy / "policy.json").write_bytes(content)
     with pytest.raises(InputError, match="is not a policy of this version of rlnas"):
         load_policy(copy)
@@ -189,7 +191,7 @@ def test_a_foreign_description_is_refused(copy, content):
 
 @pytest.mark.parametrize("key", ["observations", "actions"])
 @pytest.mark.parametrize("change_of", ["shorter", "renamed", "reordered", "absent", "longer"])
-def test_a_policy_for_other_observations_or_actions_is_refused(copy, key, change_of):
+def test_load_policy_refuses_other_observations_or_actions(copy, key, change_of):
     names = json.loads((copy / "policy.json").read_text())[key]
     other = {
         "shorter": names[:-1],
@@ -224,13 +226,13 @@ def test_a_policy_for_other_observations_or_actions_is_refused(copy, key, change
     ],
     ids=str,
 )
-def test_an_absurd_network_or_algorithm_is_refused(copy, values):
+def test_load_policy_refuses_an_impossible_network_or_algorithm(copy, values):
     change(copy, **values)
     with pytest.raises(InputError, match="is damaged: unknown algorithm or network"):
         load_policy(copy)
 
 
-def test_weights_of_another_network_are_refused(copy):
+def test_load_policy_refuses_weights_of_another_network(copy):
     change(copy, net_arch=[9])
     with pytest.raises(InputError, match=r"policy\.safetensors is damaged") as caught:
         load_policy(copy)
@@ -238,7 +240,7 @@ def test_weights_of_another_network_are_refused(copy):
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.999])
-def test_truncated_weights_are_refused(copy, share):
+def test_load_policy_refuses_truncated_weights(copy, share):
     path = copy / "policy.safetensors"
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
@@ -246,14 +248,14 @@ def test_truncated_weights_are_refused(copy, share):
         load_policy(copy)
 
 
-def test_absent_weights_are_refused(copy):
+def test_load_policy_refuses_missing_weights(copy):
     (copy / "policy.safetensors").unlink()
     with pytest.raises(InputError, match=r"cannot read .*policy\.safetensors: No such file"):
         load_policy(copy)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_weights_that_are_not_finite_are_refused(copy, value):
+def test_load_policy_refuses_weights_that_are_not_finite(copy, value):
     tensors = load_file(copy / "policy.safetensors")
     tensors["action_net.bias"][3] = value
     save_file(tensors, copy / "policy.safetensors")
@@ -261,7 +263,7 @@ def test_weights_that_are_not_finite_are_refused(copy, value):
         load_policy(copy)
 
 
-def test_missing_and_unknown_tensors_are_refused(copy):
+def test_load_policy_refuses_missing_and_unknown_tensors(copy):
     tensors = load_file(copy / "policy.safetensors")
     save_file({**tensors, "more": torch.zeros(1)}, copy / "policy.safetensors")
     with pytest.raises(InputError, match="is damaged"):
@@ -285,7 +287,7 @@ class Trap:
         return (Path.touch, (self.path,))
 
 
-def test_loading_unpickles_nothing(copy, monkeypatch):
+def test_load_policy_unpickles_nothing(copy, monkeypatch):
     expected = choices(load_policy(copy))
 
     def refuse(*arguments: Any, **settings: Any) -> None:
@@ -298,7 +300,7 @@ def test_loading_unpickles_nothing(copy, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["policy.zip", "policy.safetensors", "policy.json", "config.json"])
-def test_a_file_that_would_run_code_when_unpickled_does_not(copy, tmp_path, name):
+def test_load_policy_runs_no_code_of_a_pickle(copy, tmp_path, name):
     (copy / name).write_bytes(pickle.dumps(Trap(tmp_path / "trace")))
     pickle.loads((copy / name).read_bytes())
     assert (tmp_path / "trace").exists(), "the trap works"

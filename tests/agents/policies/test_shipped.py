@@ -1,4 +1,4 @@
-"""The controller and the schedule that come with rlnas: complete, small, clean, and useful."""
+"""The controller and the edit sequence that come with rlnas: complete, small, clean, and useful."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlnas.agents.cli.main import main
-from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import EditSequence, TrainedPolicy, load_policy
@@ -17,28 +17,29 @@ from tests.agents.helpers import files_in
 FIVE_MEGABYTES = 5 * 2**20
 
 
-def test_they_load_and_are_what_they_are_called():
+def test_shipped_policies_load_as_the_right_classes():
     assert isinstance(load_policy(SHIPPED), TrainedPolicy)
-    assert isinstance(load_policy(SHIPPED_SCHEDULE), EditSequence)
+    assert isinstance(load_policy(SHIPPED_EDIT_SEQUENCE), EditSequence)
 
 
-def test_no_file_is_pickled_and_all_are_small():
+def test_shipped_files_are_small_and_not_pickled():
     files = files_in(SHIPPED.parent)
     assert {Path(name).suffix for name in files} <= {".json", ".safetensors", ".md"}
     assert sum(map(len, files.values())) < FIVE_MEGABYTES
     assert "card.md" in files
 
 
-@pytest.mark.parametrize("folder", [SHIPPED, SHIPPED_SCHEDULE], ids=lambda each: each.name)
-def test_the_settings_name_no_folder_of_a_machine(folder):
+@pytest.mark.parametrize("folder", [SHIPPED, SHIPPED_EDIT_SEQUENCE], ids=lambda each: each.name)
+def test_shipped_settings_name_no_folder_of_a_machine(folder):
     config = json.loads((folder / "config.json").read_text())
     assert config["data_dir"] is None
     assert not Path(config["run_dir"]).is_absolute()
 
 
-def test_both_were_trained_in_the_same_episodes():
+def test_shipped_policies_were_trained_in_the_same_episodes():
     ours, theirs = (
-        json.loads((folder / "config.json").read_text()) for folder in (SHIPPED, SHIPPED_SCHEDULE)
+        json.loads((folder / "config.json").read_text())
+        for folder in (SHIPPED, SHIPPED_EDIT_SEQUENCE)
     )
     keys = ("dataset", "penalty", "width", "density", "episode_steps", "batches_per_step")
     assert [ours[key] for key in keys] == [theirs[key] for key in keys]
@@ -58,7 +59,7 @@ def test_the_controller_designs_far_better_networks_than_none_on_held_out_tasks(
     assert min(gains) > 0
 
 
-def test_a_dearer_weight_makes_smaller_designs():
+def test_higher_penalty_gives_smaller_designs():
     policy, weights = load_policy(SHIPPED), []
     for penalty in (0.01, 1.0):
         env = env_like(SHIPPED, "digits", penalty=penalty)
@@ -71,7 +72,7 @@ def test_a_dearer_weight_makes_smaller_designs():
 @pytest.mark.parametrize(
     ("arguments", "folder"), [([], "digits-0"), (["--dataset", "wine"], "wine-0")]
 )
-def test_design_needs_nothing_at_all(arguments, folder, tmp_path, monkeypatch, capsys):
+def test_design_works_without_options(arguments, folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["design", *arguments]) == 0
     assert f"design in designs/{folder}" in capsys.readouterr().out.replace("\\", "/")

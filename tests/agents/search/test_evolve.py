@@ -41,13 +41,13 @@ def evolved(tmp_path_factory) -> Path:
 def test_run_folder_has_settings_and_edit_sequence(evolved):
     assert files_in(evolved).keys() == {"config.json", "policy.json"}
     assert json.loads((evolved / "config.json").read_text())["penalty"] == [0.05, 0.5]
-    sequence = json.loads((evolved / "policy.json").read_text())["schedule"]
+    sequence = json.loads((evolved / "policy.json").read_text())["edits"]
     assert len(sequence) == STEPS
     assert set(sequence) <= {str(action) for action in ACTIONS}
 
 
 def test_policy_plays_edit_sequence_regardless_of_observation(evolved):
-    sequence = json.loads((evolved / "policy.json").read_text())["schedule"]
+    sequence = json.loads((evolved / "policy.json").read_text())["edits"]
     for seed in range(3):
         _, history = play_episode(env_like(evolved), load_policy(evolved), seed)
         taken = [info["action"] for info in history[1:]]

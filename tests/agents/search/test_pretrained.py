@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.agents.config import SHIPPED, SHIPPED_SCHEDULE
+from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
 from rlnas.agents.search import pretrained as module
@@ -53,7 +53,7 @@ def test_rest_of_budget_is_spent_in_steps_of_normal_length(rest):
 
 @pytest.mark.parametrize(
     ("strategy", "folder"),
-    [(shipped_controller, SHIPPED), (shipped_edit_sequence, SHIPPED_SCHEDULE)],
+    [(shipped_controller, SHIPPED), (shipped_edit_sequence, SHIPPED_EDIT_SEQUENCE)],
 )
 def test_last_episode_equals_policy_from_dense_start(strategy, folder):
     problem = Problem(make, 3 * EPISODE, 5)

@@ -22,7 +22,7 @@ from tests.agents.training.test_resume import results
 
 
 @pytest.mark.parametrize("limit", [20_000, 300_000])
-def test_a_full_disk_ends_a_training_with_one_line_and_it_can_be_resumed(limit, tmp_path, runs):
+def test_train_raises_one_input_error_on_a_full_disk_and_can_be_resumed(limit, tmp_path, runs):
     """No file may be larger than the limit, which one kind of file or another comes upon."""
     run = tmp_path / "run"
     script = (
@@ -50,7 +50,7 @@ def test_a_full_disk_ends_a_training_with_one_line_and_it_can_be_resumed(limit, 
     assert results(run) == results(runs["maskable_ppo"])
 
 
-def test_a_run_folder_that_is_removed_under_a_training_is_said_to_be_gone(tmp_path, monkeypatch):
+def test_train_raises_input_error_when_its_folder_is_removed(tmp_path, monkeypatch):
     removed = []
 
     def step(self: Any) -> bool:
@@ -63,7 +63,7 @@ def test_a_run_folder_that_is_removed_under_a_training_is_said_to_be_gone(tmp_pa
         train(tiny(tmp_path / "run"), progress_bar=False)
 
 
-def test_an_unwritable_tensorboard_folder_is_one_error(tmp_path, monkeypatch):
+def test_train_raises_input_error_when_tensorboard_cannot_write(tmp_path, monkeypatch):
     def refuse(*arguments: Any, **named: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -72,7 +72,7 @@ def test_an_unwritable_tensorboard_folder_is_one_error(tmp_path, monkeypatch):
         train(tiny(tmp_path / "run"), progress_bar=False)
 
 
-def test_the_clock_may_be_set_back(tmp_path, monkeypatch, runs):
+def test_train_is_independent_of_the_clock(tmp_path, monkeypatch, runs):
     times = iter(range(10**9, 0, -1))
     monkeypatch.setattr("time.time", lambda: float(next(times)))
     monkeypatch.setattr("time.time_ns", lambda: next(times) * 10**9)
@@ -81,7 +81,7 @@ def test_the_clock_may_be_set_back(tmp_path, monkeypatch, runs):
     assert results(run) == results(runs["maskable_ppo"])
 
 
-def test_a_second_process_on_a_folder_is_refused_and_a_killed_one_leaves_no_lock(tmp_path):
+def test_folder_lock_refuses_a_second_process_and_ends_with_a_killed_one(tmp_path):
     folder = tmp_path / "out"
     search = command(
         *("compare", "--out", folder, "--methods", "random", "--seeds", 2, "--jobs", 2),

@@ -105,7 +105,7 @@ ONE_RESULT: dict[str, Callable[[Path], list[str]]] = {
 
 @pytest.mark.skipif(not KILLS, reason="half a minute each; `make test-faults` does it")
 @pytest.mark.parametrize("name", ONE_RESULT)
-def test_a_command_that_is_killed_leaves_all_of_its_folder_or_none(name, tmp_path):
+def test_killed_command_leaves_a_complete_folder_or_none(name, tmp_path):
     if name == "export":
         once(ONE_RESULT["design"](tmp_path / "design"))
     out, make = tmp_path / "cut", ONE_RESULT[name]
@@ -120,7 +120,7 @@ def test_a_command_that_is_killed_leaves_all_of_its_folder_or_none(name, tmp_pat
 
 
 @pytest.mark.parametrize("name", COMMANDS if KILLS else ["compare"])
-def test_a_command_that_is_killed_and_repeated_ends_with_the_same_files(name, tmp_path):
+def test_killed_and_repeated_command_writes_the_same_files(name, tmp_path):
     make = COMMANDS[name]
     seconds = once(make(tmp_path / "whole"))
     kills = killed(lambda: make(tmp_path / "cut"), seconds, seed=len(name))
@@ -129,11 +129,21 @@ def test_a_command_that_is_killed_and_repeated_ends_with_the_same_files(name, tm
     print(f"{name}: {kills} kills")
 
 
-def test_a_training_that_is_killed_and_resumed_ends_with_the_same_bits(tmp_path):
+def test_killed_and_resumed_training_gives_the_same_bits(tmp_path):
     def make(run: Path) -> list[str]:
         return command(
             *("train", "--run-dir", run, "--dataset", "wine", "--total-timesteps", 1000),
-            *("--num-envs", 4, "--rollout-steps", 25, "--group", 2, "--penalty", 0.01, 1),
+            *(
+                "--num-envs",
+                4,
+                "--rollout-steps",
+                25,
+                "--episode-group-size",
+                2,
+                "--penalty",
+                0.01,
+                1,
+            ),
         )
 
     def next_command() -> list[str]:

@@ -5,20 +5,14 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from stable_baselines3.common.logger import Logger
 
 from rlnas.agents.training import callbacks, checkpoint as module
-from rlnas.agents.training.logs import (
-    EVENTS,
-    PROGRESS,
-    Kept,
-    Table,
-    kept_logs,
-    logs_state,
-    open_logs,
-)
+from rlnas.agents.training.logs import EVENTS, PROGRESS, LogFiles, Table
 from rlnas.agents.training.ppo import train
+from rlnas.agents.training.state import State
 from rlnas.errors import InputError
 from rlnas.files.typed import Damaged
 from tests.agents.helpers import tiny
@@ -37,14 +31,22 @@ def written(path: Path, rows: list[dict[str, float]], before: Any = ()) -> str:
 @pytest.fixture
 def logs(tmp_path) -> dict[str, Any]:
     """The state of logs of two rows, to which a third row and a second file were added since."""
-    logger = Logger(str(tmp_path), [])
-    open_logs(logger, tmp_path, Kept())
-    add_rows(logger, 2)
-    state = logs_state(tmp_path, logger, 7)
-    add_rows(logger, 1)
-    logger.close()
+    files = log_files(tmp_path)
+    files.open()
+    add_rows(files.logger, 2)
+    state = files.state_dict()
+    add_rows(files.logger, 1)
+    files.close()
     (tmp_path / EVENTS / "events.out.tfevents.2").write_bytes(b"of a later process")
     return state
+
+
+def log_files(folder: Path, state: dict[str, Any] | None = None) -> LogFiles:
+    """The log files of a run, with a loaded state if there is one."""
+    files = LogFiles(folder, Logger(str(folder), []))
+    if state is not None:
+        files.load_state_dict(state)
+    return files
 
 
 def add_rows(logger: Logger, count: int) -> None:
@@ -56,7 +58,7 @@ def add_rows(logger: Logger, count: int) -> None:
 # --- the table ---
 
 
-def test_the_table_has_its_columns_in_alphabetical_order_and_empty_cells_before_new_ones(tmp_path):
+def test_table_sorts_columns_and_leaves_cells_before_a_new_column_empty(tmp_path):
     expected = "a,b,c,d\n0.1,1,,\n2,3,,\n4,,5,0.5\n,6,7.25,\n"
     assert written(tmp_path / "table.csv", ROWS) == expected
     for order in itertools.permutations("abcd"):
@@ -65,14 +67,14 @@ def test_the_table_has_its_columns_in_alphabetical_order_and_empty_cells_before_
 
 
 @pytest.mark.parametrize("count", range(5))
-def test_a_table_that_is_cut_and_goes_on_is_one_that_was_never_cut(count, tmp_path):
+def test_table_continued_after_a_cut_equals_an_uninterrupted_one(count, tmp_path):
     expected = written(tmp_path / "table.csv", ROWS)
     with (tmp_path / "table.csv").open(newline="") as file:
         before = list(csv.DictReader(file))[:count]
     assert written(tmp_path / "table.csv", ROWS[count:], before) == expected
 
 
-def test_what_is_not_for_the_table_is_not_in_it(tmp_path):
+def test_table_leaves_out_values_excluded_from_csv(tmp_path):
     table = Table(tmp_path / "table.csv")
     table.write({"a": 1, "b": 2, "c": 3}, {"a": ("",), "b": ("csv",), "c": ("tensorboard",)})
     table.close()
@@ -82,71 +84,71 @@ def test_what_is_not_for_the_table_is_not_in_it(tmp_path):
 # --- going back ---
 
 
-def test_logs_go_back_to_where_they_were(logs, tmp_path):
+def test_open_cuts_log_files_to_the_loaded_state(logs, tmp_path):
     first = next(path for path in (tmp_path / EVENTS).iterdir() if path.name in logs["sizes"])
     content = first.read_bytes()
     assert len(content) > logs["sizes"][first.name]
     with (tmp_path / PROGRESS).open("a") as file:
         file.write("torn off in the mid")
-    logger = Logger(str(tmp_path), [])
-    open_logs(logger, tmp_path, kept_logs(tmp_path, logs))
-    logger.close()
+    files = log_files(tmp_path, logs)
+    files.open()
+    files.close()
     assert (tmp_path / PROGRESS).read_text() == "train/loss\n0\n1\n"
     assert first.read_bytes() == content[: logs["sizes"][first.name]]
     assert not (tmp_path / EVENTS / "events.out.tfevents.2").exists()
 
 
-def test_nothing_is_changed_before_all_is_known_to_be_there(logs, tmp_path):
+def test_load_state_dict_changes_no_log_file(logs, tmp_path):
     def files() -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
     before = files()
-    kept_logs(tmp_path, logs)
+    log_files(tmp_path, logs)
     for path in (tmp_path / PROGRESS, *(tmp_path / EVENTS / name for name in logs["sizes"])):
         path.write_bytes(before[path][:10])
         with pytest.raises(Damaged, match=r"(rows that|shorter than) it says"):
-            kept_logs(tmp_path, logs)
+            log_files(tmp_path, logs)
         path.write_bytes(before[path])
     assert files() == before
 
 
-def test_a_log_that_was_removed_is_done_without(logs, tmp_path):
+def test_open_begins_removed_log_files_anew(logs, tmp_path):
     (tmp_path / PROGRESS).unlink()
     for path in (tmp_path / EVENTS).iterdir():
         path.unlink()
-    logger = Logger(str(tmp_path), [])
-    open_logs(logger, tmp_path, kept_logs(tmp_path, logs))
-    logger.record("train/loss", 3)
-    logger.dump(3)
-    assert logs_state(tmp_path, logger, 7)["rows"] == 1
-    logger.close()
+    files = log_files(tmp_path, logs)
+    files.open()
+    add_rows(files.logger, 1)
+    assert files.state_dict()["rows"] == 1
+    files.close()
 
 
-def test_a_table_that_cannot_be_read_says_what_to_do(logs, tmp_path):
+def test_unreadable_table_error_says_what_to_do(logs, tmp_path):
     (tmp_path / PROGRESS).write_bytes(b"\xff\xfe\n1\n2\n")
     with pytest.raises(InputError, match="remove it to go on without it"):
-        kept_logs(tmp_path, logs)
+        log_files(tmp_path, logs)
 
 
-def test_names_lead_to_no_file_outside_the_folder_of_tensorboard(logs, tmp_path):
+def test_open_leaves_files_outside_the_tensorboard_folder_alone(logs, tmp_path):
     outside = tmp_path / "events.out.tfevents.1"
     outside.write_bytes(b"something else")
     sizes = {**logs["sizes"], "../events.out.tfevents.1": 3, str(outside): 3}
-    logger = Logger(str(tmp_path), [])
-    open_logs(logger, tmp_path, kept_logs(tmp_path, {**logs, "sizes": sizes}))
-    logger.close()
+    files = log_files(tmp_path, {**logs, "sizes": sizes})
+    files.open()
+    files.close()
     assert outside.read_bytes() == b"something else"
 
 
-def test_a_checkpoint_does_not_grow_with_the_logs(tmp_path, monkeypatch):
+def test_checkpoint_size_is_independent_of_the_length_of_the_logs(tmp_path, monkeypatch):
     whole, sizes = module.write, []
 
-    def write(checkpoint: Any, run: Path) -> None:
-        whole(checkpoint, run)
+    def write(state: State, run: Path) -> None:
+        whole(state, run)
         changing = [
             value.nbytes
-            for name, value in checkpoint.state.arrays.items()
-            if name.startswith(("best/", "episodes/"))
+            for section in ("best", "statistics")
+            for value in state[section].values()
+            if isinstance(value, np.ndarray)
         ]
         size = module.checkpoints(run)[-1].stat().st_size - sum(changing)
         sizes.append((size, (run / PROGRESS).stat().st_size))

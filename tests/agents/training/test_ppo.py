@@ -23,6 +23,7 @@ from rlnas.agents.designing.design import evaluate_policy
 from rlnas.agents.policies import environments
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy, save_edit_sequence
+from rlnas.agents.policies.run_config import DATA, as_json, write_config
 from rlnas.agents.training import ppo as module
 from rlnas.agents.training.callbacks import Progress
 from rlnas.agents.training.ppo import resume, train, train_once
@@ -62,7 +63,7 @@ def scalars(events: EventAccumulator, name: str) -> list[float]:
 # --- what is written ---
 
 
-def test_every_documented_file_is_written(finished):
+def test_train_writes_every_documented_file(finished):
     names = files_in(finished).keys()
     events = [name for name in names if name.startswith("tensorboard/events")]
     checkpoints = [name for name in names if name.startswith("checkpoints/")]
@@ -80,7 +81,7 @@ def test_every_documented_file_is_written(finished):
     }
 
 
-def test_the_archive_has_every_design_of_the_training(finished):
+def test_database_has_every_design_of_the_training(finished):
     designs = DesignDatabase(finished / FILE).best(limit=1000)
     designs.sort(key=lambda design: (design.timestep, design.environment))
     keys = [(design.timestep, design.environment) for design in designs]
@@ -91,16 +92,17 @@ def test_the_archive_has_every_design_of_the_training(finished):
         assert float(row["design/score"]) == pytest.approx(np.mean(last))
 
 
-def test_the_configuration_is_kept(finished):
+def test_config_json_has_every_setting(finished):
     kept = json.loads((finished / "config.json").read_text())
     for key, value in TINY.items():
         assert kept[key] == (list(value) if isinstance(value, tuple) else value)
     assert kept["algorithm"] == finished.name
     assert kept.pop("data") == [load_dataset("wine").origin]
+    assert kept.pop("command") == "train"
     assert kept.keys() == TrainConfig.__dataclass_fields__.keys()
 
 
-def test_the_exported_model_is_one_that_stable_baselines3_reads(finished):
+def test_policy_zip_loads_in_stable_baselines3_and_acts_the_same(finished):
     model = {"ppo": PPO, "maskable_ppo": MaskablePPO}[finished.name].load(finished / "policy.zip")
     ours = load_policy(finished)
     rng = np.random.default_rng(0)
@@ -112,28 +114,25 @@ def test_the_exported_model_is_one_that_stable_baselines3_reads(finished):
         assert archive.testzip() is None
 
 
-def test_progress_has_a_row_for_every_update(finished):
+def test_progress_csv_has_a_row_for_every_update(finished):
     rows = progress_of(finished)
     assert [int(row["time/total_timesteps"]) for row in rows] == [64, 128, 192]
     assert all(float(row["design/score"]) <= 1 for row in rows)
 
 
-def test_the_columns_of_progress_are_in_alphabetical_order(finished):
+def test_progress_csv_columns_are_in_alphabetical_order(finished):
     columns = (finished / "progress.csv").read_text().splitlines()[0].split(",")
     assert len(columns) > 30
     assert columns == sorted(columns)
 
 
-def test_a_training_that_was_cut_short_begins_again_and_one_that_ended_does_not(tmp_path):
+def test_train_once_restarts_an_interrupted_training_and_skips_a_finished_one(tmp_path):
     config = tiny(tmp_path / "run")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "progress.csv").write_text("half of it")
     with pytest.raises(InputError, match="not empty"):
         train_once(config)
-    write_json(
-        tmp_path / "run" / "config.json",
-        {**environments.as_json(config), environments.DATA: [load_dataset("wine").origin]},
-    )
+    write_config(tmp_path / "run", config, [load_dataset("wine")])
     assert train_once(config) == tmp_path / "run"
     assert len(progress_of(tmp_path / "run")) == 3
     ended = (tmp_path / "run" / "policy.zip").stat().st_mtime_ns
@@ -141,7 +140,7 @@ def test_a_training_that_was_cut_short_begins_again_and_one_that_ended_does_not(
     assert (tmp_path / "run" / "policy.zip").stat().st_mtime_ns == ended
 
 
-def test_a_training_is_not_resumed_on_other_data(tmp_path):
+def test_resume_refuses_changed_data(tmp_path):
     rng = np.random.default_rng(0)
     path, y = tmp_path / "mine.npz", np.arange(90) % 2
     np.savez(path, X=rng.normal(size=(90, 3)), y=y)
@@ -153,25 +152,25 @@ def test_a_training_is_not_resumed_on_other_data(tmp_path):
 
 
 @pytest.mark.parametrize("data", [None, [], "wine", [None], [{"samples_sha256": 3}]])
-def test_a_run_that_does_not_say_what_its_data_were_is_not_resumed(data, tmp_path):
+def test_resume_refuses_a_run_without_data_fingerprints(data, tmp_path):
     run = tmp_path / "run"
-    write_json(run / "config.json", {**environments.as_json(tiny(run)), environments.DATA: data})
+    write_json(run / "config.json", {**as_json(tiny(run)), DATA: data})
     with pytest.raises(InputError, match=r"damaged|is not what the run"):
         resume(run, progress_bar=False)
 
 
-def test_a_name_alone_is_one_data_set(tmp_path):
+def test_dataset_given_as_a_string_is_one_data_set(tmp_path):
     assert TrainConfig(dataset="wine").dataset == ("wine",)  # type: ignore[arg-type]
 
 
-def test_arrays_are_refused_before_anything_is_written(tmp_path):
+def test_train_refuses_arrays_before_it_writes_anything(tmp_path):
     config = tiny(tmp_path / "run", dataset=((np.eye(90), np.arange(90) % 2),))
     with pytest.raises(InputError, match=r"np.savez\('mine.npz'"):
         train(config, progress_bar=False)
     assert not (tmp_path / "run").exists()
 
 
-def test_the_best_design_is_tested_once_in_the_end_beside_how_often_was_looked(finished):
+def test_best_design_records_its_test_accuracy_and_the_number_of_looks(finished):
     network, _, record = load_design(finished / "best")
     data = load_dataset("wine")
     assert record["test_accuracy"] == evaluate(network, data, data.test).accuracy
@@ -179,7 +178,7 @@ def test_the_best_design_is_tested_once_in_the_end_beside_how_often_was_looked(f
     assert record["samples_sha256"] == data.samples_sha256
 
 
-def test_every_setting_of_the_learner_reaches_it(tmp_path):
+def test_every_ppo_setting_reaches_the_model(tmp_path):
     settings: dict[str, Any] = {
         "gamma": 0.9,
         "gae_lambda": 0.8,
@@ -197,7 +196,7 @@ def test_every_setting_of_the_learner_reaches_it(tmp_path):
     assert widths == [6, 5]
 
 
-def test_training_changed_the_policy(runs, tmp_path):
+def test_longer_training_gives_another_policy(runs, tmp_path):
     short = train(tiny(tmp_path / "a", total_timesteps=64), progress_bar=False)
     assert (
         files_in(short)["policy.safetensors"]
@@ -208,7 +207,7 @@ def test_training_changed_the_policy(runs, tmp_path):
 # --- reproducible ---
 
 
-def test_the_same_seed_gives_the_same_policy_and_progress(finished, tmp_path):
+def test_same_seed_gives_the_same_policy_and_progress(finished, tmp_path):
     again = train(tiny(tmp_path / "again", algorithm=finished.name), progress_bar=False)
     first, second = files_in(finished), files_in(again)
     for name in ("policy.safetensors", "policy.json", "best/design.json"):
@@ -218,13 +217,13 @@ def test_the_same_seed_gives_the_same_policy_and_progress(finished, tmp_path):
     assert progress_of(finished) == progress_of(again)
 
 
-def test_another_seed_gives_another_policy(finished, tmp_path):
+def test_different_seed_gives_a_different_policy(finished, tmp_path):
     other = train(tiny(tmp_path / "other", algorithm=finished.name, seed=8), progress_bar=False)
     assert files_in(finished)["policy.safetensors"] != files_in(other)["policy.safetensors"]
     assert progress_of(finished) != progress_of(other)
 
 
-def test_the_state_of_torch_outside_is_left_as_it_was(tmp_path):
+def test_train_restores_the_number_of_torch_threads(tmp_path):
     torch.set_num_threads(2)
     train(tiny(tmp_path / "run", total_timesteps=64), progress_bar=False)
     assert torch.get_num_threads() == 2
@@ -423,7 +422,7 @@ def test_the_progress_bar_shows_the_mean_score_and_the_best_design(tmp_path, cap
     assert "weights)" in shown
 
 
-def test_a_total_is_rounded_up_to_whole_rollouts(tmp_path, monkeypatch):
+def test_total_timesteps_is_rounded_up_to_whole_rollouts(tmp_path, monkeypatch):
     bars = []
     start = Progress._on_training_start
 
@@ -472,15 +471,13 @@ def test_a_total_is_rounded_up_to_whole_rollouts(tmp_path, monkeypatch):
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
 )
-def test_values_that_cannot_be_used_are_refused_before_anything_is_written(
-    settings, message, tmp_path
-):
+def test_train_refuses_unusable_values_before_it_writes_anything(settings, message, tmp_path):
     with pytest.raises(InputError, match=message):
         train(tiny(tmp_path / "run", **settings), progress_bar=False)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_another_training_has_begun_in_meanwhile_is_refused(tmp_path, monkeypatch):
+def test_train_refuses_a_folder_in_which_another_training_has_just_started(tmp_path, monkeypatch):
     lock = module.locked
 
     def late(folder: Path) -> Any:
@@ -493,7 +490,7 @@ def test_a_folder_that_another_training_has_begun_in_meanwhile_is_refused(tmp_pa
     assert files_in(tmp_path) == {"run/config.json": b"of another process"}
 
 
-def test_a_training_can_begin_where_another_was_killed_before_it_wrote_anything(tmp_path):
+def test_train_accepts_a_folder_with_only_a_lock_and_partial_files(tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     for name in (LOCK, f".config.json.abc{PARTIAL}"):
@@ -502,7 +499,7 @@ def test_a_training_can_begin_where_another_was_killed_before_it_wrote_anything(
     assert not list(run.glob(f".*{PARTIAL}"))
 
 
-def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path):
+def test_train_refuses_a_folder_with_files_and_leaves_them_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("dear to somebody")
     with pytest.raises(InputError, match="exists and is not empty: choose another folder"):
         train(tiny(tmp_path), progress_bar=False)
@@ -537,7 +534,7 @@ class Strict(DesignEnv):
         return super().step(action)
 
 
-def test_an_untrained_maskable_ppo_never_takes_an_illegal_action():
+def test_untrained_maskable_ppo_never_takes_an_illegal_action():
     env = Strict("wine", episode_steps=10, batches_per_step=1, width=4)
     settings: dict[str, Any] = {"batch_size": 64, "n_epochs": 1, "device": "cpu", "seed": 0}
     MaskablePPO("MlpPolicy", env, n_steps=512, **settings).learn(512)
@@ -546,7 +543,7 @@ def test_an_untrained_maskable_ppo_never_takes_an_illegal_action():
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
-def test_a_masked_controller_never_takes_an_illegal_action(run, deterministic):
+def test_masked_policy_never_takes_an_illegal_action(run, deterministic):
     controller = load_policy(run, deterministic=deterministic)
     env = Strict("wine", episode_steps=15, batches_per_step=1)
     for seed in range(5):
@@ -584,7 +581,7 @@ def test_training_beats_random_edits_and_no_edits(tmp_path):
 # --- going on from a trained policy ---
 
 
-def test_a_training_goes_on_from_a_trained_policy(runs, tmp_path):
+def test_start_continues_from_a_trained_policy(runs, tmp_path):
     start = runs["maskable_ppo"]
     config = tiny(tmp_path / "run", start=start, learning_rate=1e-12)
     train(config, progress_bar=False)
@@ -596,13 +593,13 @@ def test_a_training_goes_on_from_a_trained_policy(runs, tmp_path):
 @pytest.mark.parametrize(
     "settings", [{"algorithm": "ppo"}, {"net_arch": (9,)}, {"features": "blind"}], ids=str
 )
-def test_a_policy_of_another_kind_is_no_start(runs, settings, tmp_path):
+def test_start_refuses_a_policy_of_another_kind(runs, settings, tmp_path):
     with pytest.raises(InputError, match="cannot go on from"):
         train(tiny(tmp_path / "run", start=runs["maskable_ppo"], **settings), progress_bar=False)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_schedule_is_no_start(tmp_path):
-    save_edit_sequence(tmp_path / "schedule", [0, 1])
+def test_start_refuses_an_edit_sequence(tmp_path):
+    save_edit_sequence(tmp_path / "edits", [0, 1])
     with pytest.raises(InputError, match="cannot go on from"):
-        train(tiny(tmp_path / "run", start=tmp_path / "schedule"), progress_bar=False)
+        train(tiny(tmp_path / "run", start=tmp_path / "edits"), progress_bar=False)

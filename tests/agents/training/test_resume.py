@@ -17,9 +17,10 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 from rlnas.agents.cli.main import main
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.training import checkpoint as module, ppo
-from rlnas.agents.training.checkpoint import FOLDER, KEPT, Checkpoint, Paused, checkpoints, read
+from rlnas.agents.training.checkpoint import FOLDER, MAX_CHECKPOINTS, Paused, checkpoints, read
+from rlnas.agents.training.generators import check_torch_generator
 from rlnas.agents.training.ppo import resume, train, train_once
-from rlnas.agents.training.state import check_torch_generator, take
+from rlnas.agents.training.state import State
 from rlnas.data.datasets import load_datasets
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.envs.replay import ReplayableEnv
@@ -31,7 +32,7 @@ from tests.agents.helpers import progress_of, tiny
 SETTINGS: dict[str, dict[str, Any]] = {
     "maskable_ppo": {},
     "ppo": {"algorithm": "ppo"},
-    "groups": {"num_envs": 4, "group": 2, "rollout_steps": 16, "penalty": (0.01, 1.0)},
+    "groups": {"num_envs": 4, "episode_group_size": 2, "rollout_steps": 16, "penalty": (0.01, 1.0)},
     "several data sets, episodes longer than a rollout": {
         "dataset": ("wine", "breast_cancer"),
         "rollout_steps": 32,
@@ -77,12 +78,34 @@ def results(run: Path) -> dict[str, Any]:
     }
 
 
-def last(run: Path) -> Checkpoint:
+def last(run: Path) -> State:
     return read(checkpoints(run)[-1])
 
 
 def last_arrays(run: Path) -> dict[str, bytes]:
-    return {name: value.tobytes() for name, value in last(run).state.arrays.items()}
+    return {
+        f"{section}/{name}": value.tobytes()
+        for section, values in last(run).items()
+        for name, value in values.items()
+        if isinstance(value, np.ndarray)
+    }
+
+
+def encoded(state: State) -> dict[str, dict[str, Any]]:
+    """A state in which arrays are bytes and everything else is JSON."""
+    return {
+        section: {
+            name: (value.dtype, value.shape, value.tobytes())
+            if isinstance(value, np.ndarray)
+            else json.dumps(value, default=lambda each: each.tolist(), sort_keys=True)
+            for name, value in values.items()
+        }
+        for section, values in state.items()
+    }
+
+
+def timesteps(state: State) -> int:
+    return state["counters"]["timesteps"]
 
 
 def cut(config: TrainConfig, monkeypatch: Any, rollout: int) -> None:
@@ -114,7 +137,7 @@ def whole(request, tmp_path_factory) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 @pytest.mark.parametrize("rollout", [0, 2])
-def test_a_training_that_is_cut_short_and_resumed_ends_with_the_same_bits(
+def test_interrupted_and_resumed_training_gives_the_same_bits(
     whole, rollout, tmp_path, monkeypatch
 ):
     settings, expected = whole
@@ -125,7 +148,7 @@ def test_a_training_that_is_cut_short_and_resumed_ends_with_the_same_bits(
         assert found[name] == expected[name], name
 
 
-def test_a_run_may_be_cut_short_again_and_again_and_moved(runs, tmp_path, monkeypatch):
+def test_run_interrupted_repeatedly_and_moved_gives_the_same_bits(runs, tmp_path, monkeypatch):
     expected = results(runs["maskable_ppo"])
     config = tiny(tmp_path / "run")
     cut(config, monkeypatch, 0)
@@ -133,13 +156,13 @@ def test_a_run_may_be_cut_short_again_and_again_and_moved(runs, tmp_path, monkey
     while not ended:
         shutil.move(tmp_path / "run", tmp_path / f"run-{len(steps)}")
         folder = tmp_path / f"run-{len(steps)}"
-        steps.append(last(folder).state.timesteps)
-        taken, keep = [], module.write
+        steps.append(timesteps(last(folder)))
+        counts, keep = [], module.write
 
-        def write(checkpoint: Any, run: Path, keep: Any = keep, taken: Any = taken) -> None:
-            keep(checkpoint, run)
-            taken.append(checkpoint.state.timesteps)
-            if len(taken) == 2:
+        def write(state: State, run: Path, keep: Any = keep, counts: Any = counts) -> None:
+            keep(state, run)
+            counts.append(timesteps(state))
+            if len(counts) == 2:
                 raise Killed
 
         with monkeypatch.context() as patch:
@@ -153,7 +176,7 @@ def test_a_run_may_be_cut_short_again_and_again_and_moved(runs, tmp_path, monkey
     assert results(folder) == expected
 
 
-def test_a_damaged_checkpoint_falls_back_to_the_one_before_with_a_warning(
+def test_resume_falls_back_from_a_damaged_checkpoint_with_a_warning(
     runs, tmp_path, monkeypatch, caplog
 ):
     expected = results(runs["maskable_ppo"])
@@ -163,9 +186,9 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_with_a_warning(
     paths[2].write_bytes(paths[2].read_bytes()[:-1])
     beyond = paths[2].with_stem("000000009999")
     beyond.write_bytes(b"of no training")
-    state, logs = read(paths[1])
-    state.facts["generators"]["position"] = 10**9  # NumPy would read there
-    module.write(Checkpoint(state, logs), tmp_path / "other")
+    state = read(paths[1])
+    state["generators"]["position"] = 10**9  # NumPy would read there
+    module.write(state, tmp_path / "other")
     shutil.copy(tmp_path / "other" / FOLDER / paths[1].name, paths[1])
     assert results(resume(tmp_path / "run", progress_bar=False)) == expected
     assert [line.partition("passed over: ")[2] for line in caplog.messages] == [
@@ -176,7 +199,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_with_a_warning(
     assert sorted((tmp_path / "run" / FOLDER).iterdir()) == paths
 
 
-def test_a_run_whose_checkpoints_are_all_damaged_is_refused(tmp_path, monkeypatch):
+def test_resume_refuses_a_run_with_only_damaged_checkpoints(tmp_path, monkeypatch):
     cut(tiny(tmp_path / "run"), monkeypatch, 1)
     for path in (tmp_path / "run" / FOLDER).iterdir():
         path.write_bytes(b"")
@@ -184,7 +207,7 @@ def test_a_run_whose_checkpoints_are_all_damaged_is_refused(tmp_path, monkeypatc
         resume(tmp_path / "run", progress_bar=False)
 
 
-def test_a_training_that_ended_before_its_first_checkpoint_begins_again(tmp_path, runs):
+def test_resume_restarts_a_training_without_checkpoints(tmp_path, runs):
     config = tiny(tmp_path / "run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "write", None)
@@ -193,28 +216,28 @@ def test_a_training_that_ended_before_its_first_checkpoint_begins_again(tmp_path
     assert results(train_once(config)) == results(runs["maskable_ppo"])
 
 
-def test_the_last_three_checkpoints_are_kept(tmp_path):
+def test_only_the_last_checkpoints_stay_in_the_folder(tmp_path):
     run = train(tiny(tmp_path / "run", total_timesteps=320), progress_bar=False)
     steps = [int(path.stem) for path in sorted((run / FOLDER).iterdir())]
     assert steps == [128, 192, 256]
-    assert len(steps) == KEPT
+    assert len(steps) == MAX_CHECKPOINTS
 
 
-def test_a_training_that_has_ended_cannot_be_resumed(runs):
+def test_resume_refuses_a_finished_training(runs):
     with pytest.raises(InputError, match="has ended"):
         resume(runs["ppo"], progress_bar=False)
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", '{"dataset": 3}', '{"penalty": [-1, 2, 3]}'])
-def test_a_folder_without_a_configuration_is_refused(content, tmp_path):
+def test_resume_refuses_a_folder_without_a_configuration(content, tmp_path):
     with pytest.raises(InputError, match=r"no training in .*: expected a run folder"):
         resume(tmp_path, progress_bar=False)
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(InputError, match="no configuration"):
+    with pytest.raises(InputError, match=r"config\.json is damaged"):
         resume(tmp_path, progress_bar=False)
 
 
-def test_a_checkpoint_of_another_training_is_refused(tmp_path, monkeypatch):
+def test_resume_refuses_a_checkpoint_of_another_training(tmp_path, monkeypatch):
     cut(tiny(tmp_path / "one"), monkeypatch, 1)
     cut(tiny(tmp_path / "two", num_envs=4, net_arch=(9,)), monkeypatch, 1)
     shutil.rmtree(tmp_path / "two" / FOLDER)
@@ -224,21 +247,19 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("features", ["flat", "slots", "relative", "blind"])
-def test_a_restored_training_is_in_the_state_of_its_checkpoint(features, tmp_path, monkeypatch):
+def test_restored_training_has_the_state_of_its_checkpoint(features, tmp_path, monkeypatch):
     config = tiny(tmp_path / "run", features=features, total_timesteps=128)
     cut(config, monkeypatch, 1)
-    saved = last(tmp_path / "run").state
-    with ppo.restored(config, load_datasets("wine"), tmp_path / "run") as (model, _):
-        found = take(model)
-    assert found.timesteps == 64
-    assert {name: value.tobytes() for name, value in found.arrays.items()} == {
-        name: value.tobytes() for name, value in saved.arrays.items()
-    }
-    as_read = json.loads(json.dumps(found.facts, default=np.ndarray.tolist))
-    assert as_read == saved.facts
+    saved = last(tmp_path / "run")
+    with ppo.restored(config, load_datasets("wine"), tmp_path / "run") as run:
+        del run.parts["log_files"]  # no file is open
+        found = run.state_dict()
+    assert timesteps(found) == 64
+    del saved["log_files"]
+    assert encoded(found) == encoded(saved)
 
 
-def test_a_place_in_the_state_of_pytorchs_generator_that_it_cannot_be_at_is_refused():
+def test_check_torch_generator_refuses_an_impossible_position():
     generator = torch.Generator()
     for drawn in (0, 1, 622, 623, 624, 625, 2000):
         generator.manual_seed(5)
@@ -256,7 +277,7 @@ def test_a_place_in_the_state_of_pytorchs_generator_that_it_cannot_be_at_is_refu
 
 
 @pytest.mark.parametrize("at_a_checkpoint", [True, False])
-def test_a_policy_that_has_diverged_is_one_error_and_in_no_checkpoint(
+def test_diverged_policy_raises_input_error_and_is_in_no_checkpoint(
     at_a_checkpoint, tmp_path, monkeypatch
 ):
     def diverge(self: Any, *, whole: Any = module.Checkpoints._on_rollout_start) -> None:
@@ -274,7 +295,7 @@ def test_a_policy_that_has_diverged_is_one_error_and_in_no_checkpoint(
 # --- one process on a folder ---
 
 
-def test_a_folder_that_a_process_is_working_on_is_refused(tmp_path, monkeypatch):
+def test_resume_refuses_a_folder_locked_by_another_process(tmp_path, monkeypatch):
     cut(tiny(tmp_path / "run"), monkeypatch, 1)
     with locked(tmp_path / "run"), pytest.raises(InputError, match="another process is working"):
         resume(tmp_path / "run", progress_bar=False)
@@ -283,7 +304,7 @@ def test_a_folder_that_a_process_is_working_on_is_refused(tmp_path, monkeypatch)
 # --- Ctrl-C ---
 
 
-def test_ctrl_c_ends_after_the_rollout_and_says_how_to_go_on(tmp_path, runs, capsys):
+def test_ctrl_c_stops_after_the_rollout_and_says_how_to_resume(tmp_path, runs, capsys):
     config = tiny(tmp_path / "run")
     pressed: list[None] = []
 
@@ -298,12 +319,12 @@ def test_ctrl_c_ends_after_the_rollout_and_says_how_to_go_on(tmp_path, runs, cap
         with pytest.raises(Paused, match=f"rlnas train --resume {tmp_path / 'run'}"):
             train(config, progress_bar=False)
     assert "Ctrl-C again" in capsys.readouterr().err
-    assert last(tmp_path / "run").state.timesteps == 128
+    assert timesteps(last(tmp_path / "run")) == 128
     assert main(["train", "--resume", str(tmp_path / "run")]) == 0
     assert results(tmp_path / "run") == results(runs["maskable_ppo"])
 
 
-def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_resumed(tmp_path, runs):
+def test_second_ctrl_c_interrupts_at_once_and_the_run_can_be_resumed(tmp_path, runs):
     def press(self: Any) -> bool:
         if self.n_calls in (40, 41):
             os.kill(os.getpid(), signal.SIGINT)
@@ -317,7 +338,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_resumed(tmp_path, run
     assert results(resume(tmp_path / "run", progress_bar=False)) == results(runs["maskable_ppo"])
 
 
-def test_other_settings_beside_resume_are_refused(tmp_path, capsys):
+def test_resume_option_refuses_other_settings(tmp_path, capsys):
     assert main(["train", "--resume", str(tmp_path), "--seed", "3"]) == 2
     assert "leave out the others" in capsys.readouterr().err
 
@@ -325,7 +346,7 @@ def test_other_settings_beside_resume_are_refused(tmp_path, capsys):
 # --- replay ---
 
 
-def test_a_moment_of_an_episode_comes_back_with_all_that_follows(tmp_path):
+def test_restored_environment_continues_with_the_same_bits(tmp_path):
     from rlnas.envs.design_env import DesignEnv
 
     env, twin = (ReplayableEnv(DesignEnv("wine", penalty=(0.01, 1.0))) for _ in range(2))
@@ -343,7 +364,7 @@ def test_a_moment_of_an_episode_comes_back_with_all_that_follows(tmp_path):
     np.testing.assert_array_equal(env.reset()[0], twin.reset()[0])
 
 
-def test_an_episode_with_options_is_refused():
+def test_replayable_env_refuses_reset_options():
     from rlnas.envs.design_env import DesignEnv
 
     with pytest.raises(ValueError, match="cannot be replayed"):

@@ -10,8 +10,8 @@ from rlnas.agents.cli.commands.data.list import DataList
 from rlnas.agents.cli.commands.design import print_design
 from rlnas.agents.cli.commands.play import QUIT, Play
 from rlnas.agents.cli.main import main
-from rlnas.agents.policies.environments import as_json
 from rlnas.agents.policies.policy import save_edit_sequence
+from rlnas.agents.policies.run_config import as_json
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.errors import InputError
 from rlnas.files.json_files import write_json
