@@ -13,8 +13,8 @@ from rlnas.agents.experiments.capacity import capacity_study
 from rlnas.agents.experiments.compare import SearchTask, compare
 from rlnas.agents.experiments.frontier import frontier
 from rlnas.agents.experiments.transfer import transfer
-from rlnas.agents.policies.environments import as_json
 from rlnas.agents.policies.policy import save_edit_sequence
+from rlnas.agents.policies.run_config import as_json
 from rlnas.data.datasets import load_dataset, load_unchanged
 from rlnas.errors import InputError
 from rlnas.files.json_files import write_json
