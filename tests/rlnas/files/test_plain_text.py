@@ -76,7 +76,7 @@ def test_play_shows_the_name_of_a_file_as_it_is(tmp_path, capsys):
 
 
 def test_error_is_one_line_that_can_be_printed(monkeypatch, capsys):
-    def fail(config: object, quiet: bool) -> None:
+    def fail(command: object, shown: bool) -> None:
         raise InputError("no \x1b[31mfile\nhere \udc80")
 
     monkeypatch.setattr(DataList, "run", fail)
