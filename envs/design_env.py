@@ -317,6 +317,17 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         quarter = self.dataset.train.size // (4 * HYPERPARAMETERS.batch_size)
         return self.batches_per_step or max(25, quarter)
 
+    @property
+    def current_design(self) -> SparseNetwork:
+        """The network of the last reset or step; see `rlnas.envs.searchable`."""
+        check_under_way(self.elapsed)
+        return self.now.network
+
+    @property
+    def evaluation_cost(self) -> int:
+        """Training batches of a reset or a step; see `rlnas.envs.searchable`."""
+        return self.training_batches
+
     def _train(self, network: SparseNetwork) -> Snapshot:
         data = self.dataset
         batches = self.batches.take(self.training_batches)

@@ -160,6 +160,16 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         check_under_way(self._places.item(ELAPSED))
         return self.table.grid.architectures[self._places[0, NUMBER]]
 
+    @property
+    def current_design(self) -> Architecture:
+        """The architecture of the last reset or step; see `rlnas.envs.searchable`."""
+        return self.architecture
+
+    @property
+    def evaluation_cost(self) -> int:
+        """1, for the look-up of a reset or a step; see `rlnas.envs.searchable`."""
+        return 1
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:

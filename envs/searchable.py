@@ -1,0 +1,21 @@
+"""What a search strategy needs to know about an environment, live or tabular alike."""
+
+from typing import Protocol
+
+from rlnas.nn.architecture import Architecture
+from rlnas.nn.network import SparseNetwork
+
+
+class SearchableEnv(Protocol):
+    """An environment whose designs a search can keep and whose evaluations it can pay for."""
+
+    @property
+    def current_design(self) -> SparseNetwork | Architecture:
+        """The design that the last reset or step evaluated.
+
+        `reset(options={"network": ...})` or `reset(options={"architecture": ...})` starts from it.
+        """
+
+    @property
+    def evaluation_cost(self) -> int:
+        """Cost of a reset or a step: training batches, or 1 for a look-up in a table."""
