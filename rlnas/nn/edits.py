@@ -8,6 +8,8 @@ so for the last weights and for the averaged weights.
 or none out, are swept after every edit.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from rlnas.errors import EditError, InputError
@@ -63,8 +65,22 @@ def add_connections(
     return with_connections(network, rows + network.n_inputs, sources)
 
 
+def saliency(network: SparseNetwork) -> np.ndarray:
+    """float32 `[connections]`: by how much the loss would grow without each, in some unit.
+
+    Optimal brain damage (LeCun et al. 1990, eq. 5: half the squared weight times the diagonal of
+    the Hessian), with the curvature that Adam divides its steps by: the root of the second moment.
+    In a network that has no moments yet, the order is that of the magnitudes.
+    """
+    state = network.connections
+    return state[AVERAGE] ** 2 * np.sqrt(state[SECOND_MOMENT] + _NO_MOMENT)
+
+
 def remove_connections(
-    network: SparseNetwork, count: int, layer: int | None = None
+    network: SparseNetwork,
+    count: int,
+    layer: int | None = None,
+    saliency: Callable[[SparseNetwork], np.ndarray] = saliency,
 ) -> SparseNetwork:
     """Remove the least salient connections. Not exact.
 
@@ -72,6 +88,7 @@ def remove_connections(
         network: the network.
         count: how many.
         layer: index into `layer_sizes` of the receiving layer, 1 or more; None for all layers.
+        saliency: float `[connections]` of a network; the connections with the least are removed.
 
     Raises:
         EditError: no connection would be left.
@@ -85,17 +102,6 @@ def remove_connections(
     keep = np.ones(network.active_weights, bool)
     keep[first + smallest(saliency(network)[first:last], count)] = False
     return prune_dead_units(with_only(network, keep))
-
-
-def saliency(network: SparseNetwork) -> np.ndarray:
-    """float32 `[connections]`: by how much the loss would grow without each, in some unit.
-
-    Optimal brain damage (LeCun et al. 1990, eq. 5: half the squared weight times the diagonal of
-    the Hessian), with the curvature that Adam divides its steps by: the root of the second moment.
-    In a network that has no moments yet, the order is that of the magnitudes.
-    """
-    state = network.connections
-    return state[AVERAGE] ** 2 * np.sqrt(state[SECOND_MOMENT] + _NO_MOMENT)
 
 
 def add_neurons(
