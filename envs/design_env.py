@@ -1,30 +1,33 @@
 """`DesignEnv`: one episode designs one network while it is being trained."""
 
-from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import Any, Self, cast
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import DTypeLike
 
 from rlnas import plots
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
-from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
+from rlnas.envs.episode import Design, EpisodeState, EvaluatedNetwork, Words
+from rlnas.envs.observations import OBSERVATION_NAMES, observe
 from rlnas.envs.validation import (
     REWARDS,
     Range,
     check_action,
     check_choice,
     check_count,
+    check_number,
     check_options,
     check_range,
     check_seed,
     check_under_way,
 )
 from rlnas.errors import InputError
+from rlnas.nn import edits
 from rlnas.nn.architecture import check_architecture
 from rlnas.nn.edits import EditError
 from rlnas.nn.gradients import PROBE_SIZE, probe
@@ -35,13 +38,6 @@ from rlnas.scoring import reference_weights
 
 MAX_LOSS = 1e18
 """A network with a larger loss has diverged: its squares would soon leave float32."""
-
-
-class Design(NamedTuple):
-    """A network, and the info and the words of the step that made it."""
-
-    network: SparseNetwork
-    info: dict[str, Any]
 
 
 class DesignEnv(gym.Env[np.ndarray, np.integer]):
@@ -145,12 +141,16 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
       log-uniformly at every reset.
     * `reward`: `"difference"` or `"score"`.
     * `episode_steps`: steps of an episode.
-    * `batches_per_step`: training batches after each edit; by default a quarter of an epoch, and
-      at least 25.
+    * `batches_per_step`: training batches after each edit and before the first; if not given,
+      those of `epochs_per_step` epochs, but at least `min_batches_per_step`.
+    * `epochs_per_step`, `min_batches_per_step`: see `batches_per_step`; by default a quarter of an
+      epoch and 25 batches.
     * `width`, `density`: of the starting network; a number or `(low, high)`, drawn log-uniformly.
     * `network`: a starting network of your own, copied at every reset.
     * `weight_decay`: of the training; 0.1 suits episodes of many epochs
       (`rlnas.nn.training.LONG_DECAY`).
+    * `saliency`: importance of each connection of a network, a function that returns float
+      `[connections]`; by default `rlnas.nn.edits.saliency`.
     * `data_dir`: where IDX files are looked for.
     * `render_mode`: `"ansi"` (a text table) or `"rgb_array"` (a picture of the network).
 
@@ -167,15 +167,17 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         reward: str = "difference",
         episode_steps: int = 20,
         batches_per_step: int | None = None,
+        epochs_per_step: float = 0.25,
+        min_batches_per_step: int = 25,
         width: Range = 32,
         density: Range = 0.2,
         network: SparseNetwork | None = None,
         weight_decay: float = HYPERPARAMETERS.weight_decay,
+        saliency: actions.Saliency = edits.saliency,
         data_dir: str | PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
         self.datasets = datasets.load_datasets(dataset, data_dir)
-        self.dataset_index = 0  # until the first episode
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
@@ -189,12 +191,17 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self.reward = reward
         self.episode_steps = check_count("episode_steps", episode_steps)
         self.batches_per_step = batches_per_step
+        self.epochs_per_step = check_number("epochs_per_step", epochs_per_step, low=0.0)
+        self.min_batches_per_step = check_count("min_batches_per_step", min_batches_per_step)
         self.start = network
+        self.saliency = saliency
         self.render_mode = render_mode
-        self.elapsed = -1  # no episode yet
         self.best: Design | None = None
+        self._state: EpisodeState | None = None
         self.action_space = gym.spaces.Discrete(len(actions.ACTIONS))
         self.observation_space = gym.spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32)
+
+    # --- an episode ---
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -205,10 +212,13 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             seed: of everything random.
             options: `{"architecture": ...}` starts with a random network of that architecture,
                 `(width, density)` of each hidden layer; `{"network": ...}` with a copy of that one.
+
+        Raises:
+            InputError: a value cannot be used, or the starting network diverges.
         """
         check_options(options, {"architecture", "network"})
-        asked = options or {}
-        architecture, start = asked.get("architecture"), asked.get("network")
+        wanted = options or {}
+        architecture, start = wanted.get("architecture"), wanted.get("network")
         if architecture is not None and start is not None:
             raise InputError("reset options 'architecture' and 'network': expected one of them")
         if architecture is not None:
@@ -219,173 +229,198 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             _check_start(start, self.datasets)
         super().reset(seed=check_seed(seed))
         rng = self.np_random
-        self.dataset_index = int(rng.integers(len(self.datasets)))
-        self.penalty = draw(self.penalty_range, rng)
+        dataset_index = int(rng.integers(len(self.datasets)))
+        dataset = self.datasets[dataset_index]
+        penalty = draw(self.penalty_range, rng)
         if architecture is not None:
-            n_features, n_classes = self.dataset.n_features, self.dataset.n_classes
-            network = new_network(architecture, n_features, n_classes, rng)
+            network = new_network(architecture, dataset.n_features, dataset.n_classes, rng)
         elif start is not None:
             network = start.copy()
         else:
             width = round(draw(self.width_range, rng))
-            sizes = (self.dataset.n_features, width, self.dataset.n_classes)
+            sizes = (dataset.n_features, width, dataset.n_classes)
             network = random_network(sizes, draw(self.density_range, rng), rng)
-        self.batches = Batches(self.dataset.train, rng)
-        self.elapsed = 0
-        self.action, self.refused, self.diverged = 0, False, False
-        self.now = self.before = self._train(network)
-        self.best_score = self.now.score
-        if _diverged(self.now):
+        batches = Batches(dataset.train, rng)
+        current = self._evaluate(network, dataset, batches, penalty)
+        if _diverged(current):
             raise InputError(
-                f"the starting network diverges on data set '{self.dataset.name}': expected one "
+                f"the starting network diverges on data set '{dataset.name}': expected one "
                 "with a finite loss, give it smaller weights"
             )
-        self.mask = actions.legal_actions(self.now.network)
-        return self._observation(), self._report()
+        return self._enter(
+            EpisodeState(
+                dataset=dataset,
+                dataset_index=dataset_index,
+                penalty=penalty,
+                batches=batches,
+                current=current,
+                previous=current,
+                legal=actions.legal_actions(current.network),
+                elapsed=0,
+                action=actions.NO_OP,
+                applied=True,
+                diverged=False,
+                best_before=None,
+            )
+        )
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Edit, train, evaluate; see the class."""
-        check_under_way(self.elapsed, self.episode_steps)
-        self.action = check_action(action, len(actions.ACTIONS))
-        self.before = self.now
-        network = self.before.network
-        self.refused = not self.mask[self.action]
-        if not self.refused:
-            try:
-                chosen = actions.ACTIONS[self.action]
-                network = actions.apply(chosen, network, self.before.probe, self.np_random)
-            except EditError:
-                self.refused = True
-        if network is self.before.network:
-            network = network.copy()  # the design before must not be trained on
-        after = self._train(network)
-        self.diverged = _diverged(after)
-        if self.diverged:
-            self.refused = True
-        else:
-            self.now = after
-        self.best_score = max(self.best_score, self.now.score)
-        self.mask = actions.legal_actions(self.now.network)
-        self.elapsed += 1
-        reward = self.now.score
+        """Edit, train, evaluate; see the class.
+
+        Raises:
+            InputError: no episode is under way, or there is no such action.
+        """
+        state = self.state
+        check_under_way(state.elapsed, self.episode_steps)
+        number = check_action(action, len(actions.ACTIONS))
+        network = self._edit(state, number)
+        applied = network is not None
+        if network is None:
+            network = state.current.network.copy()  # training must not change the previous design
+        after = self._evaluate(network, state.dataset, state.batches, state.penalty)
+        diverged = _diverged(after)
+        current = state.current if diverged else after
+        observation, info = self._enter(
+            replace(
+                state,
+                current=current,
+                previous=state.current,
+                legal=actions.legal_actions(current.network),
+                elapsed=state.elapsed + 1,
+                action=number,
+                applied=applied and not diverged,
+                diverged=diverged,
+                best_before=state.best,
+            )
+        )
+        reward = current.score
         if self.reward == "difference":
-            reward -= self.before.score
-        over = self.elapsed >= self.episode_steps
-        return self._observation(), float(reward), over, False, self._report()
+            reward -= state.current.score
+        over = state.elapsed + 1 >= self.episode_steps
+        return observation, float(reward), over, False, info
 
-    def action_masks(self) -> np.ndarray:
-        """Bool `[39]`: which actions are legal now (the format of sb3-contrib)."""
-        check_under_way(self.elapsed)
-        return self.mask.copy()
+    def _edit(self, state: EpisodeState, number: int) -> SparseNetwork | None:
+        """A network of its own after an action; None if the action cannot be carried out."""
+        before = state.current
+        if not state.legal[number]:
+            return None
+        action = actions.ACTIONS[number]
+        try:
+            after = actions.apply(
+                action, before.network, before.probe, self.np_random, self.saliency
+            )
+        except EditError:
+            return None
+        return before.network.copy() if after is before.network else after
 
-    def render(self) -> Any:
-        """The design as a text table or as a picture, by `render_mode`."""
-        check_under_way(self.elapsed)
-        if self.render_mode == "ansi":
-            return plots.describe(self.now.network, self._info() | self.words)
-        if self.render_mode == "rgb_array":
-            return plots.network_picture(self.now.network)
-        return None
+    def _evaluate(
+        self, network: SparseNetwork, data: Dataset, batches: Batches, penalty: float
+    ) -> EvaluatedNetwork:
+        """Train a network for one step of an episode, in place, and evaluate it."""
+        order = batches.take(self._batches_per_step(data))
+        training = train(network, data, order, weight_decay=self.weight_decay)
+        validation = evaluate(network, data, data.validation)
+        size = min(PROBE_SIZE, data.train.size)
+        samples = data.train[self.np_random.integers(data.train.size, size=size)]
+        sampled = probe(network, data, samples)
+        return EvaluatedNetwork(network, sampled, training, validation, penalty)
+
+    def _enter(self, state: EpisodeState) -> tuple[np.ndarray, dict[str, Any]]:
+        """Make a state the present one; its observation and info."""
+        self._state = state
+        if self.best is None or state.best.info["score"] > self.best.info["score"]:
+            self.best = state.best
+        observation = observe(state, state.elapsed / self.episode_steps)
+        return observation, cast(dict[str, Any], state.info())
+
+    # --- what else it tells and does ---
+
+    @property
+    def state(self) -> EpisodeState:
+        """The present moment of the episode, a value that later steps do not change.
+
+        Raises:
+            InputError: no episode has begun.
+        """
+        if self._state is None:
+            check_under_way(-1)
+        return cast(EpisodeState, self._state)
 
     @property
     def dataset(self) -> Dataset:
-        """What networks are designed for in this episode."""
-        return self.datasets[self.dataset_index]
+        """The data set of the episode; the only one is known before the first episode.
+
+        Raises:
+            InputError: no episode has begun, and there are several data sets.
+        """
+        only_one = self._state is None and len(self.datasets) == 1
+        return self.datasets[0] if only_one else self.state.dataset
 
     @property
-    def words(self) -> dict[str, str]:
+    def penalty(self) -> float:
+        """Accuracy that `reference` weights cost in this episode."""
+        return self.state.penalty
+
+    @property
+    def reference(self) -> int:
+        """Number of active weights that cost `penalty`, in this episode."""
+        return reference_weights(self.dataset.n_features, self.dataset.n_classes)
+
+    @property
+    def words(self) -> Words:
         """`dataset`; `operation` and `action` of the last step, the latter with layer and amount.
 
         They are no entries of the info, of which libraries make tensors.
         """
-        check_under_way(self.elapsed)
-        action = actions.ACTIONS[self.action]
-        return {
-            "dataset": self.dataset.name,
-            "operation": action.operation,
-            "action": str(action),
-        }
-
-    @property
-    def reference(self) -> int:
-        """Active weights that the penalty is the price of, in this episode."""
-        return reference_weights(self.dataset.n_features, self.dataset.n_classes)
-
-    @property
-    def training_batches(self) -> int:
-        """Batches of training in every step of this episode, and before the first."""
-        quarter = self.dataset.train.size // (4 * HYPERPARAMETERS.batch_size)
-        return self.batches_per_step or max(25, quarter)
+        return self.state.words
 
     @property
     def current_design(self) -> SparseNetwork:
         """The network of the last reset or step; see `rlnas.envs.searchable`."""
-        check_under_way(self.elapsed)
-        return self.now.network
+        return self.state.current.network
 
     @property
     def evaluation_cost(self) -> int:
-        """Training batches of a reset or a step; see `rlnas.envs.searchable`."""
-        return self.training_batches
+        """Training batches of a reset or a step of this episode; see `rlnas.envs.searchable`."""
+        return self._batches_per_step(self.dataset)
 
-    def _train(self, network: SparseNetwork) -> Snapshot:
-        data = self.dataset
-        batches = self.batches.take(self.training_batches)
-        training = train(network, data, batches, weight_decay=self.weight_decay)
-        validation = evaluate(network, data, data.validation)
-        size = min(PROBE_SIZE, data.train.size)
-        samples = data.train[self.np_random.integers(data.train.size, size=size)]
-        return judge(network, probe(network, data, samples), training, validation, self.penalty)
+    def _batches_per_step(self, data: Dataset) -> int:
+        epochs = int(self.epochs_per_step * data.train.size / HYPERPARAMETERS.batch_size)
+        return self.batches_per_step or max(self.min_batches_per_step, epochs)
 
-    def _observation(self) -> np.ndarray:
-        progress = self.elapsed / self.episode_steps
-        return observe(
-            self.now,
-            self.before,
-            self.dataset,
-            self.best_score,
-            self.penalty,
-            progress,
-            self.action,
-            self.refused,
-        )
+    def action_masks(self) -> np.ndarray:
+        """Bool `[39]`: which actions are legal now (the format of sb3-contrib)."""
+        return self.state.legal.copy()
 
-    def _report(self) -> dict[str, Any]:
-        """The info; the design is remembered if it is the best so far."""
-        info = self._info()
-        if self.best is None or info["score"] > self.best.info["score"]:
-            self.best = Design(self.now.network, self._info() | self.words)
-        return info
+    def render(self) -> Any:
+        """The design as a text table or as a picture, by `render_mode`."""
+        state = self.state
+        if self.render_mode == "ansi":
+            return plots.describe(state.current.network, {**state.info(), **state.words})
+        if self.render_mode == "rgb_array":
+            return plots.network_picture(state.current.network)
+        return None
 
-    def _info(self) -> dict[str, Any]:
-        network = self.now.network
-        return {
-            "score": float(self.now.score),
-            "val_accuracy": float(self.now.validation.accuracy),
-            "val_loss": float(self.now.validation.loss),
-            "active_weights": network.active_weights,
-            "density": network.density,
-            "layer_sizes": _in_slots(network.layer_sizes, actions.MAX_DEPTH + 2, np.int64),
-            "layer_densities": _in_slots(
-                network.layer_densities, actions.MAX_DEPTH + 1, np.float64
-            ),
-            "applied": not self.refused,
-            "diverged": self.diverged,
-            "penalty": float(self.penalty),
-            "dataset_index": self.dataset_index,
-            "action_mask": self.mask.astype(np.int8),
-        }
+    def continued(self, episode_steps: int, batches_per_step: int) -> Self:
+        """A copy whose episode goes on from the present moment with other lengths.
+
+        Args:
+            episode_steps: number of steps of an episode, those already taken included.
+            batches_per_step: number of training batches after each edit.
+        """
+        copy = deepcopy(self)
+        copy.episode_steps = check_count("episode_steps", episode_steps)
+        copy.batches_per_step = check_count("batches_per_step", batches_per_step)
+        return copy
+
+    def restore_best(self, best: Design) -> None:
+        """Take over the best design of an environment that this one replaces."""
+        self.best = best
 
 
-def _diverged(design: Snapshot) -> bool:
-    losses = (design.training.loss, design.validation.loss)
+def _diverged(evaluated: EvaluatedNetwork) -> bool:
+    losses = (evaluated.training.loss, evaluated.validation.loss)
     return not all(loss <= MAX_LOSS for loss in losses)  # true for NaN
-
-
-def _in_slots(values: Sequence[float], length: int, dtype: DTypeLike) -> np.ndarray:
-    """An array with a fixed place for every layer: zeros stand before the last, the output's."""
-    *others, output = values
-    return np.array([*others, *[0] * (length - len(values)), output], dtype)
 
 
 def _check_start(network: Any, data: list[Dataset]) -> None:

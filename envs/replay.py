@@ -148,5 +148,5 @@ class ReplayableVecEnv(ThreadedVecEnv):
 def _restore(env: gym.Env, moment: Moment) -> Replayed:
     replayed = env.get_wrapper_attr("restore")(moment.state)
     if moment.best is not None:
-        env.unwrapped.best = moment.best  # type: ignore[attr-defined]
+        env.get_wrapper_attr("restore_best")(moment.best)
     return replayed

@@ -65,6 +65,17 @@ def check_range(name: str, value: Range, low: float, high: float = np.inf) -> tu
     return float(bounds[0]), float(bounds[1])
 
 
+def check_number(name: str, value: float, low: float, high: float = np.inf) -> float:
+    """The value as a float, checked against bounds.
+
+    Raises:
+        InputError: the value is no number, not finite, or out of bounds.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise InputError(f"{name} {value} cannot be used: expected a number")
+    return check_range(name, float(value), low, high)[0]
+
+
 def check_action(action: Any, n_actions: int) -> int:
     """The number of one action.
 

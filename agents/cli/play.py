@@ -44,7 +44,7 @@ def play(config: PlayConfig, ask: Callable[[str], str] = input) -> list[float]:
     )
     while not over:
         console.print()
-        console.print(describe(env.now.network, info | env.words), style="cyan")
+        console.print(describe(env.current_design, info | env.words), style="cyan")
         console.print(menu(env.action_masks()))
         action = _answer(env, ask)
         if action is None:
@@ -53,7 +53,7 @@ def play(config: PlayConfig, ask: Callable[[str], str] = input) -> list[float]:
         scores.append(info["score"])
         change = scores[-1] - scores[-2]
         console.print(
-            f"step {env.elapsed} of {env.episode_steps}: {env.words['action']}, {change:+.4f}"
+            f"step {env.state.elapsed} of {env.episode_steps}: {env.words['action']}, {change:+.4f}"
         )
     console.print(f"\nyour best score {max(scores):.4f}, the last {scores[-1]:.4f}")
     best, _ = play_episode(env, policy, config.seed)

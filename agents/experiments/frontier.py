@@ -89,7 +89,7 @@ def _point(
     save_design(out, network, data.preprocessing, record)
     keys = ("active_weights", "test_accuracy", "test_loss")
     methods = {CONTROLLER: {key: record[key] for key in keys}}
-    batches = (env.episode_steps + 1) * env.training_batches
+    batches = (env.episode_steps + 1) * env.evaluation_cost
     sizes = (data.n_features, int(THOROUGH["width"]), data.n_classes)
     for name, schedule in RIVALS.items():
         rival = with_at_least(network.active_weights, partial(schedule, sizes), data, batches, seed)

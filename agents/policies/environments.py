@@ -16,7 +16,7 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
 from rlnas.files import json_schema
 from rlnas.files.json_files import read_json
-from rlnas.nn.training import HYPERPARAMETERS, LONG_DECAY
+from rlnas.nn.training import LONG_DECAY
 
 DATA = "data"
 """Key of `config.json`: where the data come from. Everything else there is a setting."""
@@ -196,10 +196,12 @@ def thorough_env(
 
     A policy that has learned in short episodes from small networks also works in these.
     """
-    env = env_like(run, dataset, penalty, data_dir, middle=True, **THOROUGH)
-    epoch = env.dataset.train.size // HYPERPARAMETERS.batch_size
-    env.batches_per_step = max(MIN_BATCHES, epoch)
-    return env
+    lengths = {
+        "batches_per_step": None,
+        "epochs_per_step": 1.0,
+        "min_batches_per_step": MIN_BATCHES,
+    }
+    return env_like(run, dataset, penalty, data_dir, middle=True, **THOROUGH, **lengths)
 
 
 def _range(values: Sequence[float]) -> float | tuple[float, float]:

@@ -30,7 +30,6 @@ def play_episode(
         The design with the best score of the episode; the info of the start and of every step,
         with the words of the environment.
     """
-    env.best = None
     with progress(progress_bar, total=env.episode_steps, unit="edit", desc="designing") as bar:
         observation, info = env.reset(seed=seed)
         history = [info | env.words]
@@ -42,5 +41,4 @@ def play_episode(
             now = f"{info['val_accuracy']:.2%} with {info['active_weights']:,} weights"
             bar.set_postfix_str(now, refresh=False)
             bar.update()
-    assert env.best is not None
-    return env.best, history
+    return env.state.best, history

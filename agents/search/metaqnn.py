@@ -95,7 +95,7 @@ def description(problem: Problem) -> State:
     if problem.tabular:
         widths = [width for width, _ in env.architecture]
     else:
-        widths = list(env.now.network.layer_sizes[1:-1])
+        widths = list(env.current_design.layer_sizes[1:-1])
     neurons = round(log2(sum(widths))) if widths else 0
     return len(widths), neurons, round(log2(problem.archive.weights[-1]))
 

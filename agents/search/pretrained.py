@@ -43,11 +43,7 @@ def evolved_designs(problem: Problem) -> None:
     designs = sorted(
         longer_episodes(problem, load_policy(SHIPPED), half), key=lambda design: -design[1]
     )
-    for env, _ in designs:
-        lineage: Any = env.unwrapped
-        lineage.episode_steps = problem.archive.budget  # which a lineage cannot outlive
-        lineage.batches_per_step = problem.env.cost
-    best = designs[:BEST]
+    best = [(_lineage(problem, env), score) for env, score in designs[:BEST]]
     tournaments([best[k % len(best)] for k in range(population_for(problem))], problem.rng)
 
 
@@ -85,6 +81,13 @@ def _design(problem: Problem, policy: Policy) -> None:
 
 def _dense(problem: Problem, batches: int) -> CountedEnv:
     return problem.make(batches_per_step=batches, width=REFERENCE_WIDTH, density=1.0)
+
+
+def _lineage(problem: Problem, env: CountedEnv) -> CountedEnv:
+    """A copy that trains as the problem does, and for longer than the budget lasts."""
+    inner: Any = env.unwrapped
+    longer = inner.continued(problem.archive.budget, problem.env.cost)
+    return CountedEnv(longer, problem.archive, seed=0)
 
 
 def _episode(problem: Problem) -> int:

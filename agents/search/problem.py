@@ -63,7 +63,7 @@ class SearchHistory:
         self.weights.append(float(info["active_weights"]))
         if info["score"] > self.best_score:
             self.best_score = info["score"]
-            self.best = env.architecture if isinstance(env, TabularEnv) else env.now.network
+            self.best = env.current_design
 
 
 class CountedEnv(gym.Wrapper):
@@ -122,7 +122,7 @@ class CountedEnv(gym.Wrapper):
     def cost(self) -> int:
         """Of a step or reset."""
         env: Any = self.unwrapped
-        return 1 if isinstance(env, TabularEnv) else env.training_batches
+        return env.evaluation_cost
 
     def _check_budget(self) -> None:
         if self.archive.spent >= self.archive.budget:

@@ -6,7 +6,7 @@ import pickle
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import gymnasium as gym
@@ -22,6 +22,7 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
+from rlnas.nn import edits
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.edits import EditError
 from rlnas.nn.initialization import random_network
@@ -34,7 +35,7 @@ from tests.rlnas.reference import random_dataset
 OTHER_TASK = replace(
     random_dataset(np.random.default_rng(9), features=9, classes=4, samples=200), name="other"
 )
-NONE, ADD_ALL, ADD_LAYER_3, REMOVE_LAYER_1 = 0, 1, 35, 36
+NONE, ADD_ALL, REMOVE_HALF, ADD_LAYER_3, REMOVE_LAYER_1 = 0, 1, 12, 35, 36
 REAL = ("rlnas/MNIST-v0", "rlnas/FashionMNIST-v0")
 
 
@@ -185,7 +186,7 @@ def test_the_accuracy_is_that_of_the_averaged_weights_on_the_validation_samples(
     env = make("digits", batches_per_step=20, width=32)
     info = infos_of(episode(env, seed=0))[-1]
     x = torch.tensor(env.dataset.standardise(env.dataset.validation))
-    logits = to_torch(env.now.network)(x)
+    logits = to_torch(env.current_design)(x)
     labels = torch.tensor(env.dataset.labels[env.dataset.validation].astype(np.int64))
     accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
     loss = torch.nn.functional.cross_entropy(logits, labels).item()
@@ -271,7 +272,7 @@ def test_ranges_of_width_and_density_are_drawn_at_every_reset():
 def test_an_episode_can_start_with_any_architecture(given):
     env = make(width=9, density=1.0)
     env.reset(seed=0, options={"architecture": given})
-    sizes, densities = env.now.network.layer_sizes, env.now.network.layer_densities
+    sizes, densities = env.current_design.layer_sizes, env.current_design.layer_densities
     assert sizes == (6, *(width for width, _ in given), 3)
     for n_in, (_, wanted), density in zip(sizes, given, densities, strict=False):
         assert density == max(1, round(wanted * n_in)) / n_in or density > wanted  # all are read
@@ -294,7 +295,7 @@ def test_a_given_network_starts_every_episode_and_is_not_changed():
 def test_a_network_is_trained_from_its_own_weights():
     env = make()
     episode(env, seed=0)
-    learnt = env.now.network
+    learnt = env.current_design
     _, fresh = make(batches_per_step=1).reset(seed=0)
     _, info = make(batches_per_step=1, network=learnt).reset(seed=0)
     assert info["val_loss"] < fresh["val_loss"]
@@ -308,7 +309,7 @@ def test_an_episode_that_a_network_is_given_for_is_that_of_an_environment_of_thi
     assert env.reset(seed=1, options=options)[1]["score"] == other.reset(seed=1)[1]["score"]
     for _ in range(3):
         assert env.step(0)[4]["score"] == other.step(0)[4]["score"]
-    assert network_bits(env.now.network) == network_bits(other.now.network)
+    assert network_bits(env.current_design) == network_bits(other.current_design)
     assert network_bits(given) == before
     assert layers_of(env.reset(seed=2)[1])["layer_sizes"] != [6, 5, 4, 3]  # it was for one episode
 
@@ -383,7 +384,7 @@ def test_an_episode_terminates_exactly_at_its_last_step(length):
 
 
 def trained_for(env: DesignEnv) -> int:
-    return env.now.network.steps
+    return env.current_design.steps
 
 
 @pytest.mark.parametrize("batches", [1, 7])
@@ -397,14 +398,25 @@ def test_the_network_is_trained_at_reset_and_after_every_step(batches):
         assert trained_for(env) == k * batches
 
 
-def test_the_default_is_a_quarter_of_an_epoch_and_at_least_25_batches():
-    env = make(batches_per_step=None)
+@pytest.mark.parametrize(
+    ("settings", "samples", "batches"),
+    [
+        ({}, 300, 25),
+        ({}, 40_000, 24_000 // (4 * 128)),  # 60 % are for training
+        ({"epochs_per_step": 1.0}, 40_000, 24_000 // 128),
+        ({"epochs_per_step": 1.0, "min_batches_per_step": 200}, 40_000, 200),
+        ({"min_batches_per_step": 1}, 300, 1),
+        ({"epochs_per_step": 2, "batches_per_step": 3}, 40_000, 3),
+    ],
+)
+def test_training_per_step_is_a_share_of_an_epoch_or_a_minimum_or_as_given(
+    settings, samples, batches
+):
+    data = random_dataset(np.random.default_rng(0), samples=samples)
+    env = make(data, **{"batches_per_step": None, **settings})
+    assert env.evaluation_cost == batches
     env.reset(seed=0)
-    assert trained_for(env) == 25
-    many = random_dataset(np.random.default_rng(0), samples=40_000)
-    env = make(many, batches_per_step=None)
-    env.reset(seed=0)
-    assert trained_for(env) == 24_000 // (4 * 128)
+    assert env.evaluation_cost == trained_for(env) == batches
 
 
 def test_an_applied_action_edits_the_network():
@@ -427,15 +439,15 @@ def index_of(network: SparseNetwork) -> tuple[Any, ...]:
 
 def assert_charged_but_not_edited(env: DesignEnv, action: int) -> None:
     """Step, and see that the network was trained as it is, and the step counted."""
-    before, elapsed = env.now.network, env.elapsed
+    before, elapsed = env.current_design, env.state.elapsed
     values = before.connections[VALUE].copy()
     observation, _, _, _, info = env.step(action)
-    after = env.now.network
+    after = env.current_design
     assert info["applied"] is False
     assert index_of(after) == index_of(before)
     assert after.steps == before.steps + 3
     assert (after.connections[VALUE] != values).any()
-    assert env.elapsed == elapsed + 1
+    assert env.state.elapsed == elapsed + 1
     assert entry(observation, "last_refused") == 1
     assert entry(observation, "progress") == pytest.approx((elapsed + 1) / 6)
 
@@ -453,7 +465,7 @@ def test_an_illegal_action_trains_as_no_action_does():
         one.reset(seed=0)
     illegal, none = env.step(ADD_LAYER_3), twin.step(NONE)
     assert illegal[1] == none[1]
-    assert network_bits(env.now.network) == network_bits(twin.now.network)
+    assert network_bits(env.current_design) == network_bits(twin.current_design)
 
 
 def test_an_edit_that_fails_after_all_is_a_charged_no_op(monkeypatch):
@@ -512,9 +524,9 @@ def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
     env = make()
     env.reset(seed=0)
     _, _, _, _, before = env.step(NONE)
-    kept = network_bits(env.now.network)
+    kept = network_bits(env.current_design)
     observation, reward, _, _, info = env.step(ADD_ALL)
-    assert network_bits(env.now.network) == kept
+    assert network_bits(env.current_design) == kept
     assert reward == 0
     assert info["applied"] is False
     assert (before["diverged"], info["diverged"]) == (False, True)
@@ -601,7 +613,7 @@ def test_the_info_has_a_place_for_every_layer_and_zeros_where_there_is_none():
     infos = [env.reset(seed=0)[1]]
     for action in (ADD_LAYER_3, *[REMOVE_LAYER_1] * 3):
         infos.append(env.step(action)[4])
-        network = env.now.network
+        network = env.current_design
         assert layers_of(infos[-1]) == {
             "layer_sizes": list(network.layer_sizes),
             "layer_densities": list(network.layer_densities),
@@ -631,7 +643,7 @@ def test_the_mask_in_the_info_is_the_mask_of_the_method():
         mask = env.action_masks()
         assert mask.dtype == bool
         np.testing.assert_array_equal(info["action_mask"], mask)
-        np.testing.assert_array_equal(mask, actions.legal_actions(env.now.network))
+        np.testing.assert_array_equal(mask, actions.legal_actions(env.current_design))
         info = env.step(env.action_space.sample(info["action_mask"]))[4]
         assert info["applied"] or env.words["operation"].startswith("remove")
 
@@ -654,7 +666,7 @@ def test_best_is_the_design_with_the_best_score_seen_and_is_not_changed_later():
         rng = np.random.default_rng(seed)
         for _ in range(6):
             play(env, rng, 1)
-            seen.append(env.now.score)
+            seen.append(env.state.current.score)
             assert env.best is not None
             assert env.best.info["score"] == max(seen)
             if previous is not None and env.best is previous[0]:
@@ -673,7 +685,7 @@ def test_every_design_of_an_episode_is_valid_and_survives_a_file(tmp_path):
     rng = np.random.default_rng(1)
     for _ in range(40):
         play(env, rng, 1)
-        network = env.now.network
+        network = env.current_design
         network.check()
         assert network.units.flags.c_contiguous, "kernels are compiled for arrays that lie so"
         assert network.connections.flags.c_contiguous
@@ -778,6 +790,9 @@ def broken() -> SparseNetwork:
         ({"episode_steps": None}, "episode_steps None cannot be used"),
         ({"batches_per_step": 0}, "batches_per_step 0 cannot be used"),
         ({"batches_per_step": -3}, "batches_per_step -3 cannot be used"),
+        ({"epochs_per_step": -1}, "epochs_per_step -1.0 is out of range: expected at least 0"),
+        ({"epochs_per_step": (0.1, 0.5)}, "epochs_per_step .* cannot be used: expected a number"),
+        ({"min_batches_per_step": 0}, "min_batches_per_step 0 cannot be used"),
         ({"width": 0}, "width 0 is out of range: expected from 1 to 512"),
         ({"width": 513}, "width 513 is out of range"),
         ({"width": (64, 4)}, "width range .* is upside down"),
@@ -848,6 +863,94 @@ def test_architecture_that_cannot_be_is_refused_before_the_episode_ends(wrong):
     with pytest.raises(InputError, match=r"architecture .* expected \(width, density\) of each"):
         env.reset(options={"architecture": wrong})
     env.step(NONE)  # the episode goes on
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda env: env.state,
+        lambda env: env.current_design,
+        lambda env: env.penalty,
+        lambda env: env.words,
+        lambda env: env.action_masks(),
+        lambda env: env.render(),
+        lambda env: env.step(NONE),
+    ],
+)
+def test_what_an_episode_has_cannot_be_read_before_the_first_reset(read):
+    with pytest.raises(InputError, match=r"no episode is under way: call reset\(\) first"):
+        read(make(render_mode="ansi"))
+
+
+def test_the_only_data_set_is_known_before_the_first_reset_but_not_one_of_several():
+    assert make().dataset is TASK
+    assert make().reference == 76 * (6 + 3)
+    with pytest.raises(InputError, match=r"call reset\(\) first"):
+        _ = make([TASK, OTHER_TASK]).dataset
+
+
+def test_a_state_is_not_changed_by_later_steps():
+    env = make(width=16)
+    env.reset(seed=0)
+    state, kept = env.state, bits(env.state.info())
+    network = network_bits(state.current.network)
+    play(env, np.random.default_rng(0), 4)
+    assert (state.elapsed, bits(state.info())) == (0, kept)
+    assert network_bits(state.current.network) == network
+    with pytest.raises(FrozenInstanceError):
+        state.elapsed = 3
+
+
+def test_a_reset_that_is_refused_leaves_the_episode_as_it_was():
+    huge = random_network((6, 8, 3), 0.5, np.random.default_rng(0))
+    huge.connections *= np.float32(1e30)
+    env = make()
+    env.reset(seed=0)
+    state = env.state
+    with pytest.raises(InputError, match="diverges"):
+        env.reset(options={"network": huge})
+    assert env.state is state
+
+
+def test_the_state_has_the_best_of_the_episode_and_the_environment_the_best_of_its_life():
+    env = make(penalty=0.3)
+    bests = []
+    for seed in range(4):
+        scores = [info["score"] for info in infos_of(episode(env, seed))]
+        bests.append(env.state.best)
+        assert env.state.best.info["score"] == max(scores)
+        assert env.best.info["score"] == max(best.info["score"] for best in bests)
+        assert any(env.best is best for best in bests)
+
+
+def test_an_episode_can_go_on_for_longer_and_with_other_training():
+    env, plain = make(episode_steps=3), make(episode_steps=3)
+    for one in (env, plain):
+        one.reset(seed=0)
+        play(one, np.random.default_rng(0), 3)
+    longer = env.continued(episode_steps=5, batches_per_step=7)
+    steps = longer.current_design.steps
+    assert [longer.step(NONE)[2] for _ in range(2)] == [False, True]
+    assert longer.current_design.steps == steps + 14
+    assert (env.state.elapsed, env.episode_steps) == (3, 3)
+    assert bits(env.reset()) == bits(plain.reset()), "the one that was copied is as it was"
+
+
+def test_connections_are_removed_by_the_saliency_given():
+    seen = []
+
+    def saliency(network: SparseNetwork) -> np.ndarray:
+        seen.append(network)
+        return -edits.saliency(network)  # the most salient go first
+
+    env, default = (make(width=16, density=0.8, **given) for given in ({"saliency": saliency}, {}))
+    env.reset(seed=0)
+    network = env.current_design
+    assert env.step(REMOVE_HALF)[4]["applied"]
+    assert seen == [network]
+    default.reset(seed=0)
+    default.step(REMOVE_HALF)
+    assert index_of(default.current_design) != index_of(env.current_design)
 
 
 # --- the manual ---

@@ -1,6 +1,7 @@
 """Tournament evolution: the worse of two dies, the child inherits weights and trains on."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,6 +48,10 @@ def test_the_population_grows_with_the_budget(make, evaluations, expected, monke
     assert len(problem.archive.scores) == expected
 
 
+def score_of(env: Any) -> float:
+    return env.state.current.score if isinstance(env, DesignEnv) else env._info()["score"]
+
+
 def mutations(monkeypatch) -> list[tuple[float, float, int]]:
     """Of every mutation to come: the scores of parent and child, and the child's age in steps."""
     records = []
@@ -54,11 +59,13 @@ def mutations(monkeypatch) -> list[tuple[float, float, int]]:
 
     def watched(parent, rng):
         env = parent.unwrapped
-        before = env._info()["score"]
+        before = score_of(env)
         child, score = mutant(parent, rng)
         inner = child.unwrapped
-        age = inner.elapsed if isinstance(inner, DesignEnv) else int(inner._places[0, ELAPSED])
-        assert env._info()["score"] == before
+        age = (
+            inner.state.elapsed if isinstance(inner, DesignEnv) else int(inner._places[0, ELAPSED])
+        )
+        assert score_of(env) == before
         records.append((before, score, age))
         return child, score
 
@@ -90,12 +97,12 @@ def test_a_child_inherits_the_weights_and_leaves_the_parent_as_it_was():
     problem = Problem(make, 10_000, 0)
     parent = problem.make(episode_steps=100)
     parent.reset()
-    network = parent.unwrapped.now.network  # type: ignore[attr-defined]
+    network = parent.unwrapped.current_design  # type: ignore[attr-defined]
     weights = network.connections.copy()
     for _ in range(20):
         child, _ = module._mutant(parent, problem.rng)
-        assert child.unwrapped.now.network.steps == network.steps + 3  # type: ignore[attr-defined]
-    assert parent.unwrapped.now.network is network  # type: ignore[attr-defined]
+        assert child.unwrapped.current_design.steps == network.steps + 3  # type: ignore[attr-defined]
+    assert parent.unwrapped.current_design is network  # type: ignore[attr-defined]
     assert (network.connections == weights).all()
 
 
@@ -105,6 +112,6 @@ def test_two_children_with_the_same_mutation_are_trained_on_different_batches(mo
     problem = Problem(make, 10_000, 0)
     parent = problem.make(episode_steps=100)
     parent.reset()
-    one, other = (module._mutant(parent, problem.rng)[0].unwrapped.now.network for _ in range(2))  # type: ignore[attr-defined]
+    one, other = (module._mutant(parent, problem.rng)[0].unwrapped.current_design for _ in range(2))  # type: ignore[attr-defined]
     assert (one.indices == other.indices).all()
     assert (one.connections != other.connections).any()
