@@ -120,7 +120,8 @@ class MOTabularEnv(_TwoObjectives, TabularEnv):
             raise InputError("no episode is under way: call reset() first, or give a fixed start")
         grid = self.table.grid
         near = np.flatnonzero(reachable(grid, grid.architectures[start], self.episode_steps))
-        accuracy, _, weights, _ = self.rules.values[-1].T
+        means = self.rules.results[-1]
+        accuracy, weights = means["val_accuracy"], means["active_weights"]
         best = near[non_dominated(accuracy[near], weights[near])]
         objectives = np.stack([accuracy, -weights / self.reference], axis=1)
         return list(objectives[best] - objectives[start])

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import gymnasium as gym
 import numpy as np
@@ -10,12 +10,12 @@ import numpy as np
 from rlnas import plots
 from rlnas.envs.tabular_actions import middle_layer, reachable, tabular_actions
 from rlnas.envs.tabular_dynamics import (
-    ELAPSED,
-    NUMBER,
-    REPORT,
+    REPORTED,
     Rules,
     Settings,
+    TabularState,
     advance,
+    before_the_first_reset,
     begin,
     make_rules,
     observation_names,
@@ -33,6 +33,23 @@ from rlnas.envs.validation import (
 )
 from rlnas.nn.architecture import Architecture
 from rlnas.tabular.table import Table
+
+_ELAPSED, _REWARD = map(TabularState._fields.index, ("elapsed", "reward"))
+
+
+class TabularInfo(TypedDict):
+    """The info of a reset or a step; the manual of `TabularEnv` explains the entries."""
+
+    val_accuracy: float
+    val_loss: float
+    active_weights: float
+    score: float
+    penalty: float
+    optimum: float
+    regret: float
+    architecture: int
+    applied: bool
+    action_mask: np.ndarray
 
 
 class TabularEnv(gym.Env[np.ndarray, np.integer]):
@@ -139,15 +156,24 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         self.action_space = gym.spaces.Discrete(len(self.actions))
         names = observation_names(self.table.grid)
         self.observation_space = gym.spaces.Box(-1, 1, (len(names),), np.float32)
-        self._n_actions = len(self.actions)
         self._record = self.settings.record
         self._everywhere = np.ones(1, bool)
         self._action = np.zeros(1, np.int64)
-        self._luck = np.zeros((1, self.settings.luck_size))
-        self._places = np.full((1, 3), -1)
-        self._report = np.zeros((1, len(REPORT)))
-        self._observation = np.zeros((1, len(names)), np.float32)
-        self._reward, self._applied = np.zeros(1), np.ones(1, bool)
+        self._noise = np.zeros((1, self.settings.noise_size))
+        self._states = before_the_first_reset(1)
+        self._moment = self._states.item(0)  # which is faster than a `TabularState`
+        self._observations = np.zeros((1, len(names)), np.float32)
+
+    @property
+    def state(self) -> TabularState:
+        """The present moment of the episode, a value that later steps do not change.
+
+        Raises:
+            InputError: no episode has begun.
+        """
+        state = TabularState._make(self._moment)
+        check_under_way(state.elapsed)
+        return state
 
     @property
     def reference(self) -> int:
@@ -157,8 +183,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
     @property
     def architecture(self) -> Architecture:
         """`(width, density)` of each hidden layer, now."""
-        check_under_way(self._places.item(ELAPSED))
-        return self.table.grid.architectures[self._places[0, NUMBER]]
+        return self.table.grid.architectures[self.state.architecture]
 
     @property
     def current_design(self) -> Architecture:
@@ -182,49 +207,38 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         settings = start_elsewhere(self.settings, self.table, options)
         super().reset(seed=check_seed(seed))
         if self.settings.random:
-            self._luck[0] = self.np_random.random(self.settings.luck_size)
+            self._noise[0] = self.np_random.random(self.settings.noise_size)
         begin(
-            self.rules.values,
-            self.rules.features,
-            self.rules.front,
+            self.rules,
             settings.record,
+            self._noise,
             self._everywhere,
-            self._luck,
-            self._places,
-            self._report,
-            self._observation,
+            self._states,
+            self._observations,
         )
-        self._applied[0] = True
-        return self._observation[0].copy(), self._info()
+        self._moment = self._states.item(0)
+        return self._observations[0].copy(), self._info()
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Change the architecture and look its results up; see the class."""
-        places = self._places
-        check_under_way(places.item(ELAPSED), self.episode_steps)
-        self._action[0] = check_action(action, self._n_actions)
-        rules = self.rules
+        check_under_way(self._moment[_ELAPSED], self.episode_steps)
+        self._action[0] = check_action(action, len(self.actions))
         advance(
-            rules.successors,
-            rules.operations,
-            rules.values,
-            rules.features,
+            self.rules,
             self._record,
+            self._noise,
             self._action,
             self._everywhere,
-            self._luck,
-            places,
-            self._report,
-            self._observation,
-            self._reward,
-            self._applied,
+            self._states,
+            self._observations,
         )
-        over = places.item(ELAPSED) >= self.episode_steps
-        return self._observation[0].copy(), self._reward.item(0), over, False, self._info()
+        self._moment = moment = self._states.item(0)
+        over = moment[_ELAPSED] >= self.episode_steps
+        return self._observations[0].copy(), moment[_REWARD], over, False, self._info()
 
     def action_masks(self) -> np.ndarray:
         """Bool `[actions]`: which actions are legal now (the format of sb3-contrib)."""
-        check_under_way(self._places.item(ELAPSED))
-        return self.rules.legal[self._places[0, NUMBER]].astype(bool)
+        return self.rules.legal[self.state.architecture].astype(bool)
 
     def best_reachable(self) -> tuple[Architecture, float]:
         """The architecture with the highest mean score that the episode can still end with.
@@ -232,51 +246,60 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         Returns:
             The architecture and its score.
         """
-        return best_reachable(
-            self.table,
-            self.architecture,
-            self.episode_steps - self._places.item(ELAPSED),
-            self._report[0, REPORT.index("penalty")],
-            self.epochs,
-        )
+        left = self.episode_steps - self.state.elapsed
+        return best_reachable(self.table, self.architecture, left, self.state.penalty, self.epochs)
 
     def render(self) -> Any:
         """The design as a text table or as a picture, by `render_mode`."""
-        check_under_way(self._places.item(ELAPSED))
-        return self.render_place(self._places.item(NUMBER), self._report[0])
+        return self.render_state(self.state)
 
-    def render_place(self, number: int, report: np.ndarray) -> Any:
-        """As `render`, of any architecture of the table and its report."""
-        facts = dict(zip(REPORT, report.tolist(), strict=True))
+    def render_state(self, state: TabularState) -> Any:
+        """As `render`, of any state."""
         if self.render_mode == "ansi":
+            architecture = self.table.grid.architectures[state.architecture]
             layers = [
-                f"hidden {place + 1:<4}{width:>4} neurons, density {density:g}"
-                for place, (width, density) in enumerate(self.table.grid.architectures[number])
+                f"hidden {k:<4}{width:>4} neurons, density {density:g}"
+                for k, (width, density) in enumerate(architecture, start=1)
             ]
-            return "\n".join([*layers, *(f"{key:<15}{value:.4f}" for key, value in facts.items())])
+            facts = [f"{name:<15}{getattr(state, name):.4f}" for name in REPORTED]
+            return "\n".join([*layers, *facts])
         if self.render_mode == "rgb_array":
-            mean = self.rules.values[-1]
+            mean = self.rules.results[-1]
             drawn, axes = plots.figure()
-            place = facts["active_weights"], facts["val_accuracy"]
-            plots.draw_position(mean[:, 2], mean[:, 0], *place, axes)
+            position = state.active_weights, state.val_accuracy
+            plots.draw_position(mean["active_weights"], mean["val_accuracy"], *position, axes)
             return plots.pixels(drawn)
         return None
 
     def _info(self) -> dict[str, Any]:
-        number = self._places.item(NUMBER)
-        accuracy, loss, weights, score, penalty, optimum, regret = self._report[0].tolist()
-        return {
-            "val_accuracy": accuracy,
-            "val_loss": loss,
-            "active_weights": weights,
+        (
+            architecture,
+            _,
+            _,
+            applied,
+            _,
+            _,
+            val_accuracy,
+            val_loss,
+            active_weights,
+            score,
+            penalty,
+            optimum,
+            regret,
+        ) = self._moment
+        info: TabularInfo = {
+            "val_accuracy": val_accuracy,
+            "val_loss": val_loss,
+            "active_weights": active_weights,
             "score": score,
             "penalty": penalty,
             "optimum": optimum,
             "regret": regret,
-            "architecture": number,
-            "applied": self._applied.item(0),
-            "action_mask": self.rules.legal[number].copy(),
+            "architecture": architecture,
+            "applied": applied,
+            "action_mask": self.rules.legal[architecture].copy(),
         }
+        return info  # type: ignore[return-value]  # Gymnasium wants any dict
 
 
 def rules_of(table: Table, epochs: int | None) -> Rules:

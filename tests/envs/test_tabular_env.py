@@ -126,6 +126,32 @@ def test_a_table_a_path_and_a_name_are_a_table(tmp_path):
     assert gym.make("rlnas/TabularDigits-v0", table=TABLE).unwrapped.table is TABLE
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda env: env.state,
+        lambda env: env.architecture,
+        lambda env: env.action_masks(),
+        lambda env: env.best_reachable(),
+        lambda env: env.render(),
+        lambda env: env.step(NONE),
+    ],
+)
+def test_episode_attributes_before_the_first_reset_raise_a_clear_error(read):
+    with pytest.raises(InputError, match=r"no episode is under way: call reset\(\) first"):
+        read(make(render_mode="ansi"))
+
+
+def test_state_is_a_value_that_later_steps_do_not_change():
+    env = begin(noisy=True)
+    state = env.state
+    kept, info = tuple(state), env.step(action("add_neurons"))[4]
+    assert tuple(state) == kept
+    assert (state.elapsed, env.state.elapsed) == (0, 1)
+    for name in set(info) - {"action_mask"}:
+        assert getattr(env.state, name) == info[name]
+
+
 # --- what is paid ---
 
 

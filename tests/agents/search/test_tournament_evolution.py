@@ -10,7 +10,6 @@ from rlnas.agents.search import tournament_evolution as module
 from rlnas.agents.search.problem import CountedEnv, Problem, search
 from rlnas.agents.search.tournament_evolution import tournament_evolution
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.tabular_dynamics import ELAPSED
 from rlnas.envs.tabular_env import TabularEnv
 from tests.agents.helpers import history
 from tests.envs.helpers import make
@@ -49,7 +48,7 @@ def test_the_population_grows_with_the_budget(make, evaluations, expected, monke
 
 
 def score_of(env: Any) -> float:
-    return env.state.current.score if isinstance(env, DesignEnv) else env._info()["score"]
+    return env.state.current.score if isinstance(env, DesignEnv) else env.state.score
 
 
 def mutations(monkeypatch) -> list[tuple[float, float, int]]:
@@ -61,10 +60,7 @@ def mutations(monkeypatch) -> list[tuple[float, float, int]]:
         env = parent.unwrapped
         before = score_of(env)
         child, score = mutant(parent, rng)
-        inner = child.unwrapped
-        age = (
-            inner.state.elapsed if isinstance(inner, DesignEnv) else int(inner._places[0, ELAPSED])
-        )
+        age = child.unwrapped.state.elapsed
         assert score_of(env) == before
         records.append((before, score, age))
         return child, score
