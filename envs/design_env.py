@@ -44,10 +44,11 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     """Design a compact network for a classification task while it is being trained.
 
     ## Description
-    An episode starts with a small random network that has been trained for a moment. At every
-    step the agent edits it (adds or removes connections, neurons or a layer, or leaves it as it
-    is), the network is trained for a fixed number of batches, and its accuracy on the validation
-    samples is measured. Weights are inherited from step to step. The test samples are never read.
+    An episode starts with a small random network after a little training. At every step the
+    agent edits the network (it adds or removes connections, neurons or a layer, or changes
+    nothing), the network is trained for a fixed number of batches, and its accuracy on the
+    validation samples is measured. The network keeps its weights from step to step. The test
+    samples are never read.
 
     After Tessera & Rosman 2019, "Learning Compact, General Purpose Neural Network Architectures":
     only neurons, weights and hidden layers; training hyperparameters are never tuned.
@@ -64,32 +65,33 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     | 21-26 | add neurons, where the gradient asks for them | hidden 1-3 | x1.25, x2 | yes |
     | 27-32 | remove neurons, the least salient | hidden 1-3 | /1.25, /2 | no |
     | 33-35 | add a layer in front of hidden k, or behind the last | hidden 1-3 | | yes |
-    | 36-38 | remove a layer, connecting its sources to its readers | hidden 1-3 | | no |
+    | 36-38 | remove a layer and connect its sources to its readers | hidden 1-3 | | no |
 
-    Amounts are relative to what is there and at least 1. An action is illegal if the network has
-    no such layer, if nothing would be left, or beyond 3 hidden layers, 512 neurons in a layer or
-    twice the reference number of weights. The saliency of a connection is its squared weight times
-    Adam's estimate of the curvature (`rlnas.nn.edits.saliency`). An illegal action changes nothing and still costs the
-    step. Masks: `info["action_mask"]` (int8, for `action_space.sample`), `action_masks()` (bool,
-    for sb3-contrib), and one row per environment through vector environments (their infos, or
-    `env_method("action_masks")`).
+    An amount is a factor of the present number of connections or neurons; at least one is added
+    or removed. An action is illegal if the network has no such layer, if nothing would be left, or
+    if the network would exceed 3 hidden layers, 512 neurons in a layer or twice the reference
+    number of weights. An illegal action changes nothing and still costs the step. The saliency of
+    a connection is its squared weight times Adam's estimate of the curvature
+    (`rlnas.nn.edits.saliency`). Action masks are in `info["action_mask"]` (int8, for
+    `action_space.sample`) and `action_masks()` (bool, for sb3-contrib); vector environments have
+    one row for each environment (in their infos, or by `env_method("action_masks")`).
 
     ## Observation Space
     `Box(-1, 1, (78,), float32)`; `rlnas.envs.observations.OBSERVATION_NAMES` names the entries.
 
     | entries | meaning |
     |---|---|
-    | progress | share of the episode that is over |
-    | penalty | its logarithm |
-    | classes, features, samples | logarithms of the task's size |
+    | progress | elapsed share of the episode |
+    | penalty | logarithm of the penalty |
+    | classes, features, samples | logarithms of the numbers of classes, features and training samples |
     | depth, size, relative_size, cost | hidden layers; weights; weights over reference; penalty paid |
-    | validation_, training_ accuracy, loss | losses as x / (1 + x); training ones over the last batches |
+    | validation_, training_ accuracy, loss | losses as x / (1 + x); training values are over the last batches |
     | generalisation_gap, accuracy_change, size_change, score_change | scaled differences |
     | log_error, log_training_error, log_cost | logarithms of the share of wrong predictions and of the penalty paid |
     | cost_over_error | logarithm of the penalty paid over the share of wrong predictions |
-    | log_accuracy_change, log_score_change, log_below_best | small differences magnified: to the step before, and to the best score of the episode |
+    | log_accuracy_change, log_score_change, log_below_best | differences to the previous step and to the best score of the episode, on a logarithmic scale that magnifies small ones |
     | inputs_used | share of the inputs that have a connection |
-    | last_* | one-hot operation of the last action, its amount, whether it was refused |
+    | last_* | operation of the last action (one-hot), logarithm of its factor, whether it was refused |
     | hidden_k_*, output_* | per layer: present, width, connections, fan_in, density, share_of_weights, growth_gradient (largest inactive against typical active gradient), smallest_fifth, smallest_half (their share of the weight magnitude), activity, dead_share |
 
     ## Rewards
@@ -100,17 +102,17 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 
     ## Starting State
     One hidden layer, random sparse connections, trained for `batches_per_step` batches.
-    `reset(options={"architecture": ((width, density), ...)})` starts with a random network of
-    these hidden layers instead; its output layer is dense. `reset(options={"network": ...})` starts
-    with a copy of that one, as the argument `network` does.
+    `reset(options={"architecture": ((width, density), ...)})` starts with a random network with
+    these hidden layers and a dense output layer. `reset(options={"network": ...})` starts with a
+    copy of the given network, as the argument `network` does.
 
     ## Episode End
     Terminates after `episode_steps` steps: the budget is part of the task and in the observation
-    (`progress`), and there is no reward beyond it that a learner should count on. Never truncates:
+    (`progress`), and there is no reward after it that a learner should bootstrap. Never truncates:
     `spec.max_episode_steps` is None.
 
     ## Information
-    Numbers only, at every step and after `reset`, always of the same types and shapes:
+    Every step and every reset returns the same entries, numbers of fixed types and shapes:
 
     | entries | type |
     |---|---|
@@ -123,35 +125,39 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     | `action_mask` | int8 `[39]` |
 
     A vector environment has one array for each entry, with a row for each environment.
-    `rlnas.nn.architecture.layers_of(info)` gives the layers that are there. The attribute `words` has
-    text: `dataset`, and of the last step `operation` and `action` (with its layer and amount).
+    `rlnas.nn.architecture.layers_of(info)` lists only the layers that the network has. The
+    attribute `words` has texts: the name of the data set (`dataset`) and the last action without
+    and with its layer and amount (`operation`, `action`).
 
-    If a network diverges (a loss that is not finite, or astronomic), the step is undone, `diverged`
-    is True and `applied` False.
+    If training diverges (a loss is not finite or above 1e18), the step is undone, `diverged` is
+    True and `applied` is False.
 
-    The attribute `best` is the design with the highest score since the environment was made; its
-    info has the words too.
+    The attribute `best` is the design with the highest score in all episodes of the environment,
+    `state.best` the one of the present episode; their infos include the words. `state` is the
+    present moment of the episode, a `rlnas.envs.episode.EpisodeState`; reading it before the first
+    `reset` raises an `InputError`.
 
     ## Arguments
     * `dataset`: a name (see `rlnas.data.datasets.load_dataset`), a path to an `.npz` file, `(X, y)`, a
-      `Dataset`, or a list of these, of which each episode draws one. `"mixed"` stands for
+      `Dataset`, or a list of these, from which each episode draws one. `"mixed"` stands for
       `rlnas.data.synthetic.TRAINING_FAMILY`, `"varied"` for 256 more tasks, larger ones,
       `"images"` for 96 of small images, and `"mixed_held_out"` for tasks of other kinds.
-    * `penalty`: what the reference number of weights costs, in accuracy; or `(low, high)`, drawn
-      log-uniformly at every reset.
+    * `penalty`: accuracy that the reference number of weights costs; or `(low, high)`, between
+      which it is drawn log-uniformly at every reset.
     * `reward`: `"difference"` or `"score"`.
-    * `episode_steps`: steps of an episode.
-    * `batches_per_step`: training batches after each edit and before the first; if not given,
-      those of `epochs_per_step` epochs, but at least `min_batches_per_step`.
-    * `epochs_per_step`, `min_batches_per_step`: see `batches_per_step`; by default a quarter of an
-      epoch and 25 batches.
-    * `width`, `density`: of the starting network; a number or `(low, high)`, drawn log-uniformly.
-    * `network`: a starting network of your own, copied at every reset.
+    * `episode_steps`: number of steps of an episode.
+    * `batches_per_step`: number of training batches in a reset and in a step. By default it
+      depends on the data set: `epochs_per_step` epochs, but at least `min_batches_per_step`.
+    * `epochs_per_step`, `min_batches_per_step`: see `batches_per_step`; a quarter of an epoch and
+      25 batches.
+    * `width`, `density`: width and density of the hidden layer of the starting network; a number,
+      or `(low, high)`, between which it is drawn log-uniformly at every reset.
+    * `network`: network that every episode starts with a copy of.
     * `weight_decay`: of the training; 0.1 suits episodes of many epochs
       (`rlnas.nn.training.LONG_DECAY`).
     * `saliency`: importance of each connection of a network, a function that returns float
       `[connections]`; by default `rlnas.nn.edits.saliency`.
-    * `data_dir`: where IDX files are looked for.
+    * `data_dir`: folder with IDX files.
     * `render_mode`: `"ansi"` (a text table) or `"rgb_array"` (a picture of the network).
 
     ## Version History

@@ -57,38 +57,38 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
 
     ## Description
     A step takes microseconds and the best design is known, so that algorithms can be compared in
-    seconds and by their regret. The architectures are those of a `rlnas.tabular.table.Table`: up to 3
-    hidden layers with one of 5 widths (8 to 128 neurons) and one of 5 densities (1/32 to 1/2)
-    each, 16,276 in all, each trained from scratch with 3 seeds. The words, the reward and the
-    length of an episode are those of `DesignEnv`; what is designed is an architecture and not, as
-    there, the very connections of one network.
+    seconds and by their regret. The architectures are those of a `rlnas.tabular.table.Table`: up to
+    3 hidden layers, each with one of 5 widths (8 to 128 neurons) and one of 5 densities (1/32 to
+    1/2), 16,276 architectures in all, each trained from scratch with 3 seeds. The operations, the
+    reward and the length of an episode are those of `DesignEnv`; but the agent designs an
+    architecture, whereas in `DesignEnv` it designs the individual connections of one network.
 
     ## Action Space
-    `Discrete(19)` on the grid of the package, `tabular_actions(grid)` on any.
+    `Discrete(19)` for the tables of the package; `tabular_actions(grid)` for any grid.
 
     | number | operation | layer | change |
     |---|---|---|---|
     | 0 | none | | |
-    | 1-3 | add connections | hidden 1-3 | density one notch up (x2) |
-    | 4-6 | remove connections | hidden 1-3 | density one notch down (/2) |
-    | 7-9 | add neurons | hidden 1-3 | width one notch up (x2) |
-    | 10-12 | remove neurons | hidden 1-3 | width one notch down (/2) |
-    | 13-15 | add a layer in front of hidden k, or behind the last | hidden 1-3 | like that one; the middle of the grid if there is none |
+    | 1-3 | add connections | hidden 1-3 | next higher density of the grid (x2) |
+    | 4-6 | remove connections | hidden 1-3 | next lower density (/2) |
+    | 7-9 | add neurons | hidden 1-3 | next higher width of the grid (x2) |
+    | 10-12 | remove neurons | hidden 1-3 | next lower width (/2) |
+    | 13-15 | add a layer in front of hidden k, or behind the last | hidden 1-3 | width and density of that layer; of the middle of the grid if there is no layer |
     | 16-18 | remove a layer | hidden 1-3 | |
 
-    An action is illegal if there is no such layer, no such notch, or no room for a layer. An
-    illegal action changes nothing and still costs the step. Masks: `info["action_mask"]` (int8)
-    and `action_masks()` (bool).
+    An action is illegal if the architecture has no such layer, if the grid has no such width or
+    density, or if there are 3 hidden layers already. An illegal action changes nothing and still
+    costs the step. Action masks are in `info["action_mask"]` (int8) and `action_masks()` (bool).
 
     ## Observation Space
     `Box(-1, 1, (32,), float32)`; `observation_names(grid)` names the entries.
 
     | entries | meaning |
     |---|---|
-    | progress | share of the episode that is over |
-    | penalty, cost | its logarithm; penalty paid |
-    | accuracy_change, size_change, score_change | scaled differences to the step before |
-    | last_* | one-hot operation of the last action, and whether it was refused |
+    | progress | elapsed share of the episode |
+    | penalty, cost | logarithm of the penalty; penalty paid |
+    | accuracy_change, size_change, score_change | scaled differences to the previous step |
+    | last_* | operation of the last action (one-hot), and whether it was refused |
     | depth, size, relative_size | hidden layers; weights; weights over reference |
     | validation_accuracy, validation_loss, training_loss | losses as x / (1 + x) |
     | hidden_k_* | per layer: present, width, connections, density |
@@ -99,7 +99,8 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
     `reward="difference"` pays the change of the score, `reward="score"` the score itself.
 
     ## Starting State
-    Any architecture of the table, each as likely as any other.
+    An architecture drawn uniformly from the table. `reset(options={"architecture": ...})` starts
+    one episode with another one.
 
     ## Episode End
     Terminates after `episode_steps` steps. Never truncates: `spec.max_episode_steps` is None.
@@ -107,25 +108,29 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
     ## Information
     `score`, `val_accuracy`, `val_loss`, `active_weights`, `penalty`, `optimum` (highest mean score
     of the table at this penalty), `regret` (optimum less the mean score of the present
-    architecture), `architecture` (its number, see `Grid.architectures`), `applied`,
-    `action_mask`, at every step. Weights are a mean over seeds, hence not whole.
+    architecture), `architecture` (its index in `Grid.architectures`), `applied` and
+    `action_mask`, at every step and after `reset`. `active_weights` is a mean over seeds, hence a
+    float.
 
-    `best_reachable()` is the best that the present episode can still end with.
+    `best_reachable()` returns the best architecture that the present episode can still end with,
+    and its score. `state` is the present moment of the episode, a
+    `rlnas.envs.tabular_dynamics.TabularState`; reading it before the first `reset` raises an
+    `InputError`.
 
     ## Arguments
-    * `table`: a name of the package's tables, the path of another, or a `Table`.
-    * `penalty`: what the reference number of weights costs, in accuracy; or `(low, high)`, drawn
-      log-uniformly at every reset.
+    * `table`: name of a table of the package, path of a table file, or a `Table`.
+    * `penalty`: accuracy that the reference number of weights costs; or `(low, high)`, between
+      which it is drawn log-uniformly at every reset.
     * `reward`: `"difference"` or `"score"`.
-    * `episode_steps`: steps of an episode.
-    * `epochs`: results after how many epochs of training; by default the most in the table.
-    * `noisy`: each evaluation is that of a seed drawn at random, not the mean over seeds. Regret
-      is by the mean all the same.
-    * `start`: `"random"` draws an architecture at every reset; `"middle"` is one hidden layer from
-      the middle of the grid, 32 neurons at density 1/8; or `(width, density)` of each hidden layer.
+    * `episode_steps`: number of steps of an episode.
+    * `epochs`: number of training epochs that results are looked up for; by default the largest in
+      the table.
+    * `noisy`: whether each evaluation is that of one seed, drawn at random, instead of the mean
+      over seeds. Regret is always that of the mean.
+    * `start`: `"random"` draws an architecture at every reset; `"middle"` is one hidden layer with
+      the middle width and density of the grid (32 neurons, 1/8); or `(width, density)` of each
+      hidden layer.
     * `render_mode`: `"ansi"` (a text table) or `"rgb_array"` (the design among all others).
-
-    `reset(options={"architecture": ...})` starts one episode elsewhere.
 
     ## Version History
     * v0: first version.
@@ -177,7 +182,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
 
     @property
     def reference(self) -> int:
-        """Active weights that the penalty is the price of."""
+        """Number of active weights that cost `penalty`."""
         return self.table.reference
 
     @property
@@ -201,8 +206,8 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         """Start an episode; see the class.
 
         Args:
-            seed: of the draws.
-            options: `{"architecture": ...}` starts there.
+            seed: seed of everything random.
+            options: `{"architecture": ...}` starts with this architecture.
         """
         settings = start_elsewhere(self.settings, self.table, options)
         super().reset(seed=check_seed(seed))

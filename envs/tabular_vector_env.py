@@ -33,24 +33,24 @@ from rlnas.nn.architecture import Architecture
 from rlnas.tabular.table import Table
 
 NUMBERS_AHEAD = 512
-"""Random numbers drawn at once for an environment, of some of its next episodes."""
+"""Random numbers that are drawn at once for the next episodes of an environment."""
 
 
 class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
-    """As many `TabularEnv` as you like, element for element equal to stepping them one by one.
+    """Many `TabularEnv`, with the same results as stepping them one by one.
 
     Made by `gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point", ...)`.
 
     Args:
-        num_envs: how many.
-        table: as of `TabularEnv`, and so the following.
-        penalty: see there.
-        reward: see there.
-        episode_steps: see there.
-        epochs: see there.
-        noisy: see there.
-        start: see there.
-        render_mode: see there; `render` gives one for each environment.
+        num_envs: number of environments.
+        table: see `TabularEnv`.
+        penalty: see `TabularEnv`.
+        reward: see `TabularEnv`.
+        episode_steps: see `TabularEnv`.
+        epochs: see `TabularEnv`.
+        noisy: see `TabularEnv`.
+        start: see `TabularEnv`.
+        render_mode: see `TabularEnv`; `render` returns one rendering for each environment.
         autoreset_mode: what happens after an episode's end, an `AutoresetMode` or its value:
             "NextStep" resets in the next step, whose action is ignored and whose reward is 0;
             "SameStep" resets at once, the last observation and info are `infos["final_obs"]` and
@@ -126,9 +126,10 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """Start episodes.
 
         Args:
-            seed: of the first environment, the next ones have the following; or one for each.
-            options: `"reset_mask"`, bool `[num_envs]`: where; the others go on. And those of
-                `TabularEnv.reset`.
+            seed: seed of the first environment, the next ones have the following numbers; or one
+                for each environment.
+            options: `"reset_mask"`, bool `[num_envs]`: which environments start an episode, the
+                others go on; and the options of `TabularEnv.reset`.
 
         Returns:
             Observations and infos.
@@ -197,7 +198,7 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         return self.rules.legal[self._states["architecture"]].astype(bool)
 
     def best_reachable(self) -> list[tuple[Architecture, float]]:
-        """As of `TabularEnv`, for each environment."""
+        """See `TabularEnv.best_reachable`; one result for each environment."""
         return [
             best_reachable(
                 self.table,

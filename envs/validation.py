@@ -98,7 +98,7 @@ def check_under_way(elapsed: int, episode_steps: float = float("inf")) -> None:
 
     Args:
         elapsed: steps taken in this episode, negative before the first reset.
-        episode_steps: of an episode; leave it out where the end does not matter.
+        episode_steps: number of steps of an episode; leave it out where the end does not matter.
     """
     if not 0 <= elapsed < episode_steps:
         raise InputError("no episode is under way: call reset() first")
@@ -123,7 +123,7 @@ def check_limit(max_episode_steps: int | None) -> int | None:
 
 
 def check_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
-    """The mode, of itself or of its value.
+    """The mode, given as such or by its value.
 
     Raises:
         InputError: there is no such mode.
@@ -194,7 +194,7 @@ def check_over(mode: AutoresetMode, over: np.ndarray) -> None:
     """Raise `InputError` if environments are over that nobody will reset.
 
     Args:
-        mode: of the vector environment.
+        mode: mode of the vector environment.
         over: bool `[num_envs]`, whose episode has ended.
     """
     if mode is AutoresetMode.DISABLED and over.any():

@@ -63,7 +63,7 @@ def test_checkers_find_no_fault_with_images(name, real_data_dir):
     sb3_check(gym.make(name, **settings))
 
 
-def test_a_vector_of_environments_steps_and_restarts():
+def test_make_vec_steps_and_restarts_environments():
     vector = gym.make_vec("rlnas/Digits-v0", num_envs=2, episode_steps=3)
     vector.action_space.seed(0)
     observations, infos = vector.reset(seed=0)
@@ -74,7 +74,7 @@ def test_a_vector_of_environments_steps_and_restarts():
     vector.close()
 
 
-def test_importing_rlnas_registers_the_environments_and_loads_neither_torch_nor_them():
+def test_import_registers_environments_without_loading_them_or_torch():
     code = """
 import sys, rlnas, gymnasium
 print(*sorted(name for name in gymnasium.registry if name.startswith("rlnas/")))
@@ -136,21 +136,21 @@ def test_other_seeds_give_other_episodes():
 
 
 @pytest.mark.parametrize("copied", [lambda env: pickle.loads(pickle.dumps(env)), copy.deepcopy])
-def test_a_copy_made_in_mid_episode_goes_on_with_the_same_bits(copied):
+def test_copy_in_mid_episode_continues_with_the_same_bits(copied):
     env = make(episode_steps=10, penalty=(0.1, 1.0))
     env.reset(seed=3)
     play(env, np.random.default_rng(0), 4)
-    twin = copied(env)
+    other = copied(env)
 
     def rest(env: DesignEnv) -> list[Any]:
         steps = play(env, np.random.default_rng(1), 6)
         return [*steps, env.reset(), *play(env, np.random.default_rng(2), 3)]
 
-    found = rest(twin)  # first, so that the original would notice anything shared
+    found = rest(other)  # first, so that the original would notice anything shared
     assert bits(found) == bits(rest(env))
-    assert twin.best is not None
+    assert other.best is not None
     assert env.best is not None
-    assert network_bits(twin.best.network) == network_bits(env.best.network)
+    assert network_bits(other.best.network) == network_bits(env.best.network)
 
 
 def test_global_random_state_is_neither_used_nor_changed():
@@ -182,7 +182,7 @@ def infos_of(steps: list[Any]) -> list[dict[str, Any]]:
     return [step[-1] for step in steps]
 
 
-def test_the_accuracy_is_that_of_the_averaged_weights_on_the_validation_samples():
+def test_val_accuracy_is_measured_with_averaged_weights_on_validation_samples():
     env = make("digits", batches_per_step=20, width=32)
     info = infos_of(episode(env, seed=0))[-1]
     x = torch.tensor(env.dataset.standardise(env.dataset.validation))
@@ -195,7 +195,7 @@ def test_the_accuracy_is_that_of_the_averaged_weights_on_the_validation_samples(
     assert accuracy > 0.5, "the network has been trained"
 
 
-def test_rewards_of_differences_sum_to_the_score_gained():
+def test_difference_rewards_sum_to_the_score_gained():
     start, *steps = played(reward="difference", episode_steps=15)
     gained = steps[-1][4]["score"] - start[1]["score"]
     assert sum(step[1] for step in steps) == pytest.approx(gained, abs=1e-12)
@@ -223,7 +223,7 @@ def test_a_penalty_is_kept():
     assert type(make(penalty=1).reset(seed=0)[1]["penalty"]) is float
 
 
-def test_a_range_of_penalties_is_drawn_log_uniformly_at_every_reset_and_is_observed():
+def test_penalty_range_is_drawn_log_uniformly_at_every_reset():
     env = make(batches_per_step=1, penalty=(0.01, 1.0))
     env.reset(seed=0)
     logarithms = []
@@ -301,7 +301,7 @@ def test_a_network_is_trained_from_its_own_weights():
     assert info["val_loss"] < fresh["val_loss"]
 
 
-def test_an_episode_that_a_network_is_given_for_is_that_of_an_environment_of_this_network():
+def test_reset_option_network_equals_constructor_argument():
     given = random_network((6, 5, 4, 3), 0.6, np.random.default_rng(0))
     before = network_bits(given)
     env, other = make(), make(network=given)
@@ -409,9 +409,7 @@ def test_the_network_is_trained_at_reset_and_after_every_step(batches):
         ({"epochs_per_step": 2, "batches_per_step": 3}, 40_000, 3),
     ],
 )
-def test_training_per_step_is_a_share_of_an_epoch_or_a_minimum_or_as_given(
-    settings, samples, batches
-):
+def test_batches_per_step_follow_epochs_minimum_or_fixed_number(settings, samples, batches):
     data = random_dataset(np.random.default_rng(0), samples=samples)
     env = make(data, **{"batches_per_step": None, **settings})
     assert env.evaluation_cost == batches
@@ -460,12 +458,12 @@ def test_an_illegal_action_is_a_charged_no_op_which_still_trains():
 
 
 def test_an_illegal_action_trains_as_no_action_does():
-    env, twin = make(), make()
-    for one in (env, twin):
+    env, other = make(), make()
+    for one in (env, other):
         one.reset(seed=0)
-    illegal, none = env.step(ADD_LAYER_3), twin.step(NONE)
+    illegal, none = env.step(ADD_LAYER_3), other.step(NONE)
     assert illegal[1] == none[1]
-    assert network_bits(env.current_design) == network_bits(twin.current_design)
+    assert network_bits(env.current_design) == network_bits(other.current_design)
 
 
 def test_an_edit_that_fails_after_all_is_a_charged_no_op(monkeypatch):
@@ -480,13 +478,13 @@ def test_an_edit_that_fails_after_all_is_a_charged_no_op(monkeypatch):
 
 @pytest.mark.parametrize("action", [-1, 39, 1000])
 def test_an_action_out_of_range_is_refused_and_changes_nothing(action):
-    env, twin = make(render_mode="ansi"), make(render_mode="ansi")
-    for one in (env, twin):
+    env, other = make(render_mode="ansi"), make(render_mode="ansi")
+    for one in (env, other):
         one.reset(seed=0)
     with pytest.raises(InputError, match=r"out of range: expected 0 to 38"):
         env.step(action)
-    assert env.render() == twin.render()
-    assert bits(env.step(ADD_ALL)) == bits(twin.step(ADD_ALL))
+    assert env.render() == other.render()
+    assert bits(env.step(ADD_ALL)) == bits(other.step(ADD_ALL))
 
 
 @pytest.mark.parametrize("kind", [int, np.int64, np.int32, np.array])
@@ -591,7 +589,7 @@ def test_a_network_that_nearly_diverges_is_seen_without_warnings():
 # --- what it tells ---
 
 
-def test_every_info_has_the_documented_keys_with_values_of_the_documented_types():
+def test_info_has_documented_keys_and_types():
     env = make(episode_steps=12)
     for info in infos_of(episode(env, seed=1)):
         assert set(info) == INFO_KEYS
@@ -607,7 +605,7 @@ def test_every_info_has_the_documented_keys_with_values_of_the_documented_types(
             assert (info[key].dtype, info[key].shape) == (dtype, (length,))
 
 
-def test_the_info_has_a_place_for_every_layer_and_zeros_where_there_is_none():
+def test_info_has_zeros_for_absent_layers():
     given = random_network((6, 5, 4, 3), 0.6, np.random.default_rng(0))
     env = make(network=given)
     infos = [env.reset(seed=0)[1]]
@@ -657,7 +655,7 @@ def test_masks_given_out_are_the_callers_own():
     assert env.step(ADD_LAYER_3)[4]["applied"] is False
 
 
-def test_best_is_the_design_with_the_best_score_seen_and_is_not_changed_later():
+def test_best_has_highest_score_seen_and_is_not_changed_later():
     env = make("digits", width=16, batches_per_step=5, penalty=0.2)
     seen, previous = [], None
     for seed in (0, 1, 2):
@@ -808,7 +806,7 @@ def broken() -> SparseNetwork:
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
 )
-def test_what_cannot_be_used_is_refused_with_a_reason(settings, message):
+def test_invalid_argument_raises_input_error_with_reason(settings, message):
     with pytest.raises(InputError, match=message) as caught:
         make(**settings)
     assert "\n" not in str(caught.value)
@@ -857,7 +855,7 @@ def test_an_episode_starts_with_an_architecture_or_with_a_network():
         [[5, 1.0]] * 4,
     ],
 )
-def test_architecture_that_cannot_be_is_refused_before_the_episode_ends(wrong):
+def test_invalid_architecture_option_leaves_episode_under_way(wrong):
     env = make()
     env.reset(seed=0)
     with pytest.raises(InputError, match=r"architecture .* expected \(width, density\) of each"):
@@ -877,19 +875,19 @@ def test_architecture_that_cannot_be_is_refused_before_the_episode_ends(wrong):
         lambda env: env.step(NONE),
     ],
 )
-def test_what_an_episode_has_cannot_be_read_before_the_first_reset(read):
+def test_episode_attributes_before_reset_raise_input_error(read):
     with pytest.raises(InputError, match=r"no episode is under way: call reset\(\) first"):
         read(make(render_mode="ansi"))
 
 
-def test_the_only_data_set_is_known_before_the_first_reset_but_not_one_of_several():
+def test_dataset_before_reset_is_known_only_if_there_is_one():
     assert make().dataset is TASK
     assert make().reference == 76 * (6 + 3)
     with pytest.raises(InputError, match=r"call reset\(\) first"):
         _ = make([TASK, OTHER_TASK]).dataset
 
 
-def test_a_state_is_not_changed_by_later_steps():
+def test_state_is_not_changed_by_later_steps():
     env = make(width=16)
     env.reset(seed=0)
     state, kept = env.state, bits(env.state.info())
@@ -901,7 +899,7 @@ def test_a_state_is_not_changed_by_later_steps():
         state.elapsed = 3
 
 
-def test_a_reset_that_is_refused_leaves_the_episode_as_it_was():
+def test_refused_reset_keeps_the_episode():
     huge = random_network((6, 8, 3), 0.5, np.random.default_rng(0))
     huge.connections *= np.float32(1e30)
     env = make()
@@ -912,7 +910,7 @@ def test_a_reset_that_is_refused_leaves_the_episode_as_it_was():
     assert env.state is state
 
 
-def test_the_state_has_the_best_of_the_episode_and_the_environment_the_best_of_its_life():
+def test_state_best_is_of_the_episode_and_env_best_of_all_episodes():
     env = make(penalty=0.3)
     bests = []
     for seed in range(4):
@@ -923,7 +921,7 @@ def test_the_state_has_the_best_of_the_episode_and_the_environment_the_best_of_i
         assert any(env.best is best for best in bests)
 
 
-def test_an_episode_can_go_on_for_longer_and_with_other_training():
+def test_continued_copy_goes_on_with_other_lengths():
     env, plain = make(episode_steps=3), make(episode_steps=3)
     for one in (env, plain):
         one.reset(seed=0)
@@ -936,7 +934,7 @@ def test_an_episode_can_go_on_for_longer_and_with_other_training():
     assert bits(env.reset()) == bits(plain.reset()), "the one that was copied is as it was"
 
 
-def test_connections_are_removed_by_the_saliency_given():
+def test_saliency_argument_decides_which_connections_are_removed():
     seen = []
 
     def saliency(network: SparseNetwork) -> np.ndarray:

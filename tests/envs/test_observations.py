@@ -126,13 +126,13 @@ def test_names_are_unique_and_as_many_as_entries():
     assert observation.dtype == np.float32
 
 
-def test_the_order_of_the_entries_is_that_of_policies_on_disk():
+def test_entry_order_equals_that_of_policies_on_disk():
     order = sha256(" ".join(OBSERVATION_NAMES).encode()).hexdigest()
     assert order.startswith("835fd95cd9c0859e"), "trained policies cannot be used"
 
 
 @pytest.mark.parametrize("dataset", ["digits", "wine", "breast_cancer", "arrays"])
-def test_the_layout_is_the_same_for_every_data_set_and_entries_are_finite_and_bounded(dataset):
+def test_layout_is_the_same_for_every_data_set_and_entries_are_bounded(dataset):
     rng = np.random.default_rng(0)
     source = (
         (rng.normal(size=(90, 150)), rng.integers(0, 4, 90)) if dataset == "arrays" else dataset
@@ -216,13 +216,13 @@ def task(features: int = 5, classes: int = 2, samples: int = 180) -> Any:
         (lambda: entries(action=11), "", "last_amount"),
     ],
 )
-def test_a_fact_is_seen_in_the_entries_named_after_it_and_in_no_other(changed, raised, lowered):
+def test_changed_fact_changes_only_the_entries_about_it(changed, raised, lowered):
     before, after = entries(), changed()
     assert {name for name in before if after[name] > before[name]} == set(raised.split())
     assert {name for name in before if after[name] < before[name]} == set(lowered.split())
 
 
-def test_a_larger_design_is_seen_in_its_sizes_its_cost_and_its_score():
+def test_larger_design_changes_only_entries_about_size_cost_and_score():
     larger = snapshot_of(network_by_hand(SIZES, [*WEIGHTS, (1, 13), (3, 9)]))
     smaller = snapshot_of(network_by_hand(SIZES, list(WEIGHTS)))
     before, after = (entries(now=now, before=smaller) for now in (smaller, larger))
@@ -256,14 +256,14 @@ def test_equal_factors_are_equal_steps_of_a_logarithm(entry, seen):
     assert steps == pytest.approx(steps[0], rel=1e-4)
 
 
-def test_cost_and_penalty_are_those_of_the_score():
+def test_cost_is_the_difference_of_accuracy_and_score():
     found = entries(penalty=0.3)
     score = replace(NOW, penalty=0.3).score
     assert found["validation_accuracy"] - found["cost"] == pytest.approx(score, abs=1e-6)
     assert entries(penalty=0.0)["cost"] == 0
 
 
-def test_depth_is_a_share_of_the_hidden_layers_there_may_be():
+def test_depth_is_relative_to_the_deepest_design():
     deepest = network_by_hand((5, 1, 1, 1, 2), [(0, 5), (5, 6), (6, 7), (7, 8), (7, 9)])
     assert entries(now=snapshot_of(deepest))["depth"] == 1
     assert entries()["depth"] == pytest.approx(2 / 3)
@@ -275,7 +275,7 @@ def test_inputs_used_is_the_share_of_inputs_with_a_connection():
 
 
 @pytest.mark.parametrize("entry", ["validation_loss", "training_loss"])
-def test_losses_are_seen_from_zero_to_one_and_never_saturate(entry):
+def test_losses_map_to_zero_to_one_without_saturating(entry):
     measure = validated if entry == "validation_loss" else trained
     values = [measure(loss=loss)[entry] for loss in (0.0, 0.1, 1.0, 10.0, 1000.0)]
     assert values[0] == 0
@@ -284,14 +284,14 @@ def test_losses_are_seen_from_zero_to_one_and_never_saturate(entry):
     assert values[-1] < 1
 
 
-def test_changes_are_zero_for_the_same_design():
+def test_changes_are_zero_for_an_unchanged_design():
     unchanged = entries(before=NOW)
     changes = [name for name in OBSERVATION_NAMES if name.endswith("_change")]
     assert len(changes) == 5
     assert not any(unchanged[name] for name in changes)
 
 
-def test_size_change_is_the_same_for_twice_and_with_the_other_sign_for_half_the_weights():
+def test_size_change_is_antisymmetric():
     network = network_by_hand((5, 2), [(0, 5), (1, 6)])
     twice = network_by_hand((5, 2), [(0, 5), (1, 6), (2, 5), (2, 6)])
     one, two = snapshot_of(network), snapshot_of(twice)
@@ -299,7 +299,7 @@ def test_size_change_is_the_same_for_twice_and_with_the_other_sign_for_half_the_
     assert grown["size_change"] == -shrunk["size_change"] > 0
 
 
-def test_a_perfect_design_for_nothing_is_at_the_end_of_the_logarithms():
+def test_perfect_free_design_is_at_the_lower_bound_of_logarithms():
     perfect = Evaluation(1.0, 0.0)
     found = entries(now=replace(NOW, training=perfect, validation=perfect), penalty=0.0)
     assert found["log_error"] == found["log_training_error"] == found["log_cost"] == -1
@@ -319,7 +319,7 @@ def test_small_changes_are_magnified(entry):
     assert values[-1] < 1
 
 
-def test_the_best_score_of_the_episode_is_at_distance_zero_from_itself():
+def test_log_below_best_is_zero_for_the_best_design():
     assert entries(best_score=NOW.score)["log_below_best"] == 0
     assert entries(best_score=-1.0)["log_below_best"] == 0  # the present one is the best
 
@@ -359,7 +359,7 @@ def test_every_present_layer_has_the_same_entries():
         ("output", 5, 2 * (5 + 3)),  # reads inputs and the second hidden layer
     ],
 )
-def test_a_layer_shows_its_share_of_possible_and_of_all_connections(name, count, possible):
+def test_layer_density_and_share_of_weights(name, count, possible):
     found = slot(name)
     assert found["density"] == pytest.approx(count / possible)
     assert found["share_of_weights"] == pytest.approx(count / 16)
@@ -442,7 +442,7 @@ def test_outputs_have_no_activity_or_dead_share():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_growth_gradient_is_the_largest_inactive_against_the_typical_active(seed):
+def test_growth_gradient_is_largest_inactive_over_typical_active(seed):
     sizes = (5, 6, 4, 3, 2)
     network = skip_network(sizes, np.random.default_rng(seed), density=0.3)
     possible = allowed(sizes)
