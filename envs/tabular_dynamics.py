@@ -384,8 +384,7 @@ def _advance(
             state = states[env]
             successor = successors[state.architecture, actions[env]]
             state.applied = successor >= 0
-            if state.applied:
-                state.architecture = successor
+            state.architecture = successor if successor >= 0 else state.architecture  # no branch
             state.elapsed += 1
             state.seed = mean
             if fixed.noisy:
@@ -409,17 +408,18 @@ def _advance(
 @compiled
 def _evaluate(results, features, fixed, state, observation):
     """Look the present architecture up, and observe all but what the last step changed."""
-    result = results[state.seed, state.architecture]
-    mean = results[results.shape[0] - 1, state.architecture]
-    cost = state.penalty * result.active_weights / fixed.reference
-    state.val_accuracy, state.val_loss = result.val_accuracy, result.val_loss
-    state.active_weights, state.log_weights = result.active_weights, result.log_weights
-    state.score = result.val_accuracy - cost
-    mean_cost = state.penalty * mean.active_weights / fixed.reference
+    # Fields are read once: for all the compiler knows, observations are in the same memory.
+    architecture, seed, penalty = state.architecture, state.seed, state.penalty
+    result, mean = results[seed, architecture], results[results.shape[0] - 1, architecture]
+    accuracy, weights = result.val_accuracy, result.active_weights
+    cost = penalty * weights / fixed.reference
+    mean_cost = penalty * mean.active_weights / fixed.reference
     state.regret = state.optimum - (mean.val_accuracy - mean_cost)
+    state.val_accuracy, state.val_loss = accuracy, result.val_loss
+    state.active_weights, state.log_weights = weights, result.log_weights
+    state.score = accuracy - cost
     observation[_AT.progress] = state.elapsed / fixed.episode_steps
     observation[_AT.cost] = _clip(cost)
-    seed, architecture = state.seed, state.architecture
     for entry in range(features.shape[2]):
         observation[len(_AT) + entry] = features[seed, architecture, entry]
 
