@@ -42,17 +42,17 @@ def act(env: DesignEnv, actions: int, rng: np.random.Generator) -> tuple[int, in
         legal = np.flatnonzero(mask)
         anything = rng.random() < 0.5
         action = int(rng.integers(len(ACTIONS)) if anything else rng.choice(legal))
-        before = env.now.network
+        before = env.current_design
         observation, reward, terminated, truncated, info = env.step(action)
         illegal += not mask[action]
         diverged += info["diverged"]
         assert mask[action] or not info["applied"]
         if not info["applied"]:
-            assert env.now.network.layer_sizes == before.layer_sizes
+            assert env.current_design.layer_sizes == before.layer_sizes
         assert env.observation_space.contains(observation)
         assert np.isfinite(reward)
         assert env.action_masks().any()
-        env.now.network.check()
+        env.current_design.check()
         if terminated or truncated:
             env.reset()
     return illegal, diverged

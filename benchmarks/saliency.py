@@ -18,7 +18,6 @@ import tyro
 from rlnas.data import datasets
 from rlnas.envs.actions import ACTIONS, ALL_LAYERS, Action
 from rlnas.envs.design_env import DesignEnv
-from rlnas.nn import edits
 from rlnas.nn.network import EMA, SECOND_MOMENT, SparseNetwork
 from rlnas.scoring import REFERENCE_WIDTH
 
@@ -68,9 +67,9 @@ def accuracy(env: DesignEnv, fraction: int, seed: int) -> float:
     target = env.reference / fraction
     over = False
     while not over:
-        weights = env.now.network.active_weights
+        weights = env.current_design.active_weights
         wanted = FAST if weights > 8 * target else SLOWLY if weights > 1.12 * target else NONE
-        *_, over, _, info = env.step(wanted if env.mask[wanted] else NONE)
+        *_, over, _, info = env.step(wanted if env.action_masks()[wanted] else NONE)
     return info["val_accuracy"]
 
 
@@ -80,11 +79,11 @@ def main(settings: Settings) -> None:
     print("|---" * (2 + len(POWERS)) + "|")
     means = []
     for name in settings.names:
-        env = DesignEnv(datasets.load_dataset(name, data_dir=settings.data_dir), penalty=1e-4)
+        data = datasets.load_dataset(name, data_dir=settings.data_dir)
         for fraction in settings.fractions:
             row = []
             for power in POWERS:
-                edits.saliency = saliency(power)
+                env = DesignEnv(data, penalty=1e-4, saliency=saliency(power))
                 row.append(
                     np.mean([accuracy(env, fraction, seed) for seed in range(settings.seeds)])
                 )

@@ -68,7 +68,7 @@ def play(folder: Path, policy: Policy, episodes: int) -> dict[str, list[float]]:
     env, judged = env_like(folder), []
     for k in range(episodes):
         play_episode(env, policy, FIRST_EPISODE + k)
-        judged.append(score_network(env.now.network, env.dataset, env.penalty))
+        judged.append(score_network(env.current_design, env.dataset, env.penalty))
     return {key: [facts[key] for facts in judged] for key in ("score", "test_score")}
 
 

@@ -1,6 +1,8 @@
 """The action table: operation x layer x amount, which actions are legal now, and doing one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,25 +22,6 @@ MAX_WIDTH = 512
 MAX_RELATIVE_SIZE = 2
 """Active weights a design may have, as a multiple of `reference_weights`."""
 
-OPERATIONS = (
-    "none",
-    "add_connections",
-    "remove_connections",
-    "add_neurons",
-    "remove_neurons",
-    "add_layer",
-    "remove_layer",
-)
-(
-    _NONE,
-    _ADD_CONNECTIONS,
-    _REMOVE_CONNECTIONS,
-    _ADD_NEURONS,
-    _REMOVE_NEURONS,
-    _ADD_LAYER,
-    _REMOVE_LAYER,
-) = range(len(OPERATIONS))
-
 NO_OP = 0
 """The action that changes nothing, in live and tabular environments alike."""
 
@@ -49,7 +32,187 @@ OUTPUT = MAX_DEPTH
 """Slot of the output layer; the hidden layers have slots 0, 1, ... from the input side."""
 
 ALL_LAYERS = -1
-"""Slot that stands for the whole network."""
+"""Slot that stands for all layers together."""
+
+
+Saliency = Callable[[SparseNetwork], np.ndarray]
+"""Importance of each connection of a network, float `[connections]`."""
+
+
+class Shape(NamedTuple):
+    """What the rules of the operations depend on.
+
+    A layer is an index into `sizes`; 0, into which no connection leads, stands for all layers.
+
+    Attributes:
+        sizes: int64 `[layers]`, numbers of units.
+        counts: int64 `[layers, layers]`, numbers of connections into layer i from layer j.
+        into: int64 `[layers]`, numbers of connections into each layer; of all connections at 0.
+        room: number of connections that may still be added.
+    """
+
+    sizes: np.ndarray
+    counts: np.ndarray
+    into: np.ndarray
+    room: int
+
+
+def _shape(network: SparseNetwork) -> Shape:
+    into = network.block_counts.sum(axis=1)
+    into[0] = network.active_weights
+    limit = MAX_RELATIVE_SIZE * reference_weights(network.n_inputs, network.n_outputs)
+    room = limit - network.active_weights
+    return Shape(np.array(network.layer_sizes), network.block_counts, into, room)
+
+
+class Tools(NamedTuple):
+    """What edits need beside the network.
+
+    Attributes:
+        probe: activations and gradients of the network on a few training samples.
+        rng: source of randomness.
+        saliency: importance of connections; the least important are removed.
+    """
+
+    probe: GradientSample
+    rng: np.random.Generator
+    saliency: Saliency
+
+
+# Each operation has a rule, which gives how many connections or neurons it adds or removes (0 if
+# there is no amount) and whether that is legal in a layer that the network has, and an effect,
+# which carries it out. The rules are compiled: in plain Python all masks of a step take 60 us
+# instead of 7, which is 5 % of a step on digits.
+
+# --- none ---
+
+
+@compiled
+def _none_rule(shape, layer, factor):
+    return 0, True
+
+
+def _none(network: SparseNetwork, layer: int, amount: int, tools: Tools) -> SparseNetwork:
+    return network
+
+
+# --- add connections, where the gradient is largest ---
+
+
+@compiled
+def _add_connections_rule(shape, layer, factor):
+    absent = -shape.into[layer]
+    for reader in range(1, shape.sizes.size):
+        if layer in (0, reader):
+            absent += shape.sizes[:reader].sum() * shape.sizes[reader]
+    amount = _share(factor - 1, shape.into[layer])
+    return amount, amount <= min(shape.room, absent)
+
+
+def _add_connections(
+    network: SparseNetwork, layer: int, amount: int, tools: Tools
+) -> SparseNetwork:
+    return edits.add_connections(network, tools.probe, amount, layer or None)
+
+
+# --- remove connections, the least salient; as many as there are outputs stay ---
+
+
+@compiled
+def _remove_connections_rule(shape, layer, factor):
+    amount = _share(1 - 1 / factor, shape.into[layer])
+    left = shape.into[0] - amount
+    return amount, amount < shape.into[layer] and left >= shape.sizes[-1]
+
+
+def _remove_connections(
+    network: SparseNetwork, layer: int, amount: int, tools: Tools
+) -> SparseNetwork:
+    return edits.remove_connections(network, amount, layer or None, tools.saliency)
+
+
+# --- add neurons, with as many connections as the others have on average ---
+
+
+@compiled
+def _add_neurons_rule(shape, layer, factor):
+    width = shape.sizes[layer]
+    amount = _share(factor - 1, width)
+    fan_in, fan_out = mean_fans(shape.counts, layer, width)
+    fits = width + amount <= MAX_WIDTH
+    return amount, fits and amount * (fan_in + fan_out) <= shape.room
+
+
+def _add_neurons(network: SparseNetwork, layer: int, amount: int, tools: Tools) -> SparseNetwork:
+    return edits.add_neurons(network, tools.probe, amount, layer, tools.rng)
+
+
+# --- remove neurons, the least salient ---
+
+
+@compiled
+def _remove_neurons_rule(shape, layer, factor):
+    amount = _share(1 - 1 / factor, shape.sizes[layer])
+    return amount, amount < shape.sizes[layer]
+
+
+def _remove_neurons(network: SparseNetwork, layer: int, amount: int, tools: Tools) -> SparseNetwork:
+    return edits.remove_neurons(network, tools.probe, amount, layer)
+
+
+# --- add a layer as wide as the one before; if that is the input layer, as the output layer ---
+
+
+@compiled
+def _add_layer_rule(shape, layer, factor):
+    width, connections = shape.sizes[layer - 1], shape.sizes[layer - 1]
+    fits = shape.sizes.size - 2 < MAX_DEPTH
+    if layer == 1:
+        width = shape.sizes[-1]
+        fan_in, _ = mean_fans(shape.counts, 1, shape.sizes[1])
+        connections = width * (fan_in + width)
+        fits = fits and width <= MAX_WIDTH
+    return 0, fits and connections <= shape.room
+
+
+def _add_layer(network: SparseNetwork, layer: int, amount: int, tools: Tools) -> SparseNetwork:
+    return edits.add_layer(network, tools.probe, layer, tools.rng)
+
+
+# --- remove a layer, and connect its sources to its readers ---
+
+
+@compiled
+def _remove_layer_rule(shape, layer, factor):
+    return 0, True
+
+
+def _remove_layer(network: SparseNetwork, layer: int, amount: int, tools: Tools) -> SparseNetwork:
+    return edits.remove_layer(network, tools.probe, layer)
+
+
+@compiled
+def _share(share, count):
+    return max(1, int(np.rint(share * count)))
+
+
+class _Operation(NamedTuple):
+    rule: Callable[..., tuple[int, bool]]
+    effect: Callable[[SparseNetwork, int, int, Tools], SparseNetwork]
+
+
+_OPERATIONS = {
+    "none": _Operation(_none_rule, _none),
+    "add_connections": _Operation(_add_connections_rule, _add_connections),
+    "remove_connections": _Operation(_remove_connections_rule, _remove_connections),
+    "add_neurons": _Operation(_add_neurons_rule, _add_neurons),
+    "remove_neurons": _Operation(_remove_neurons_rule, _remove_neurons),
+    "add_layer": _Operation(_add_layer_rule, _add_layer),
+    "remove_layer": _Operation(_remove_layer_rule, _remove_layer),
+}
+
+OPERATIONS = tuple(_OPERATIONS)
+"""Names of the operations, in live and tabular environments alike."""
 
 
 @dataclass(frozen=True)
@@ -93,132 +256,84 @@ def _table() -> tuple[Action, ...]:
 ACTIONS = _table()
 """All actions, in the order of their numbers; the same for every data set."""
 
-
-def layer_of(slot: int, network: SparseNetwork) -> int | None:
-    """Index into `layer_sizes` of the layer in a slot; None if the network has no such layer."""
-    if slot == OUTPUT:
-        return network.depth + 1
-    return slot + 1 if slot < network.depth else None
-
-
-_NUMBERS = {action: number for number, action in enumerate(ACTIONS)}
 _CODES = np.array([OPERATIONS.index(action.operation) for action in ACTIONS])
 _SLOTS = np.array([action.slot for action in ACTIONS])
-_SHARES = np.array(
-    [
-        1 - 1 / action.factor if action.operation.startswith("remove") else action.factor - 1
-        for action in ACTIONS
-    ]
-)
-
-
-def _rules(network: SparseNetwork) -> tuple[np.ndarray, np.ndarray]:
-    """int64 and bool `[len(ACTIONS)]`: amounts (0 where none is needed), and what is legal."""
-    amounts, legal = np.zeros(len(ACTIONS), np.int64), np.zeros(len(ACTIONS), bool)
-    limit = MAX_RELATIVE_SIZE * reference_weights(network.n_inputs, network.n_outputs)
-    sizes = np.array(network.layer_sizes)
-    _fill_in(_CODES, _SLOTS, _SHARES, sizes, network.block_counts, limit, amounts, legal)
-    return amounts, legal
-
-
-@compiled
-def _fill_in(codes, slots, shares, sizes, counts, limit, amounts, legal):
-    """The rules, for all actions at once.
-
-    Args:
-        codes: int64 `[actions]`, indices into `OPERATIONS`.
-        slots: int64 `[actions]`.
-        shares: float64 `[actions]`, of what is there, that is added or removed.
-        sizes: int64 `[layers]`, of the network.
-        counts: int64 `[layers, layers]`, connections into layer i from layer j.
-        limit: connections that a network may have.
-        amounts: int64 `[actions]`, receives how many; stays where none is needed.
-        legal: bool `[actions]`, set where an action is legal.
-    """
-    output = sizes.size - 1
-    depth = output - 1
-    weights = counts.sum()
-    room = limit - weights
-    for number in range(codes.size):
-        code, slot = codes[number], slots[number]
-        if code == _NONE:
-            legal[number] = True
-            continue
-        if code == _ADD_LAYER:
-            cost = sizes[min(slot, output)]  # as many neurons as the layer before, if hidden
-            if slot == 0:
-                fan_in, _ = mean_fans(counts, 1, sizes[1])
-                cost = sizes[output] * (fan_in + sizes[output])
-            wide = slot == 0 and sizes[output] > MAX_WIDTH
-            legal[number] = slot <= depth < MAX_DEPTH and not wide and cost <= room
-            continue
-        layer = output if slot == OUTPUT else slot + 1  # 0 stands for all
-        if slot != OUTPUT and slot >= depth:
-            continue
-        if code == _REMOVE_LAYER:
-            legal[number] = True
-            continue
-        connections = counts[layer].sum() if layer > 0 else weights
-        of_neurons = code in (_ADD_NEURONS, _REMOVE_NEURONS)
-        present = sizes[layer] if of_neurons else connections
-        amount = max(1, int(np.rint(shares[number] * present)))
-        amounts[number] = amount
-        if code == _ADD_CONNECTIONS:
-            inactive = -connections
-            for reader in range(1, sizes.size):
-                if layer == 0 or layer == reader:
-                    inactive += sizes[:reader].sum() * sizes[reader]
-            legal[number] = amount <= min(room, inactive)
-        elif code == _REMOVE_CONNECTIONS:
-            legal[number] = amount < connections and amount <= weights - sizes[output]
-        elif code == _REMOVE_NEURONS:
-            legal[number] = amount < sizes[layer]
-        else:
-            fan_in, fan_out = mean_fans(counts, layer, sizes[layer])
-            fits = sizes[layer] + amount <= MAX_WIDTH
-            legal[number] = fits and amount * (fan_in + fan_out) <= room
-
-
-def amount(action: Action, network: SparseNetwork) -> int:
-    """How many connections or neurons the action adds or removes, at least 1.
-
-    The network must have the layer the action names.
-    """
-    return int(_rules(network)[0][_NUMBERS[action]])
+_FACTORS = np.array([action.factor for action in ACTIONS])
+(
+    _NONE,
+    _ADD_CONNECTIONS,
+    _REMOVE_CONNECTIONS,
+    _ADD_NEURONS,
+    _REMOVE_NEURONS,
+    _ADD_LAYER,
+    _REMOVE_LAYER,
+) = range(len(OPERATIONS))
 
 
 def legal_actions(network: SparseNetwork) -> np.ndarray:
     """Bool `[len(ACTIONS)]`: which actions are legal; "none" always is.
 
-    An action is legal if the network has what it needs and stays within the limits.
+    An action is legal if the network has the layer it names and stays within the limits.
     """
-    return _rules(network)[1]
+    legal = np.zeros(len(ACTIONS), bool)
+    _judge(_CODES, _SLOTS, _FACTORS, _shape(network), legal)
+    return legal
+
+
+@compiled
+def _judge(codes, slots, factors, shape, legal):
+    """Whether each action is legal, by the rule of its operation.
+
+    Args:
+        codes: int64 `[actions]`, indices into `OPERATIONS`.
+        slots: int64 `[actions]`.
+        factors: float64 `[actions]`.
+        shape: of the network.
+        legal: bool `[actions]`, receives the result.
+    """
+    depth = shape.sizes.size - 2
+    for number in range(codes.size):
+        code, slot, factor = codes[number], slots[number], factors[number]
+        layer = depth + 1 if slot == OUTPUT else slot + 1
+        places = depth + 1 if code == _ADD_LAYER else depth  # one more, behind the last
+        if slot != OUTPUT and slot >= places:
+            legal[number] = False
+        elif code == _NONE:
+            legal[number] = _none_rule(shape, layer, factor)[1]
+        elif code == _ADD_CONNECTIONS:
+            legal[number] = _add_connections_rule(shape, layer, factor)[1]
+        elif code == _REMOVE_CONNECTIONS:
+            legal[number] = _remove_connections_rule(shape, layer, factor)[1]
+        elif code == _ADD_NEURONS:
+            legal[number] = _add_neurons_rule(shape, layer, factor)[1]
+        elif code == _REMOVE_NEURONS:
+            legal[number] = _remove_neurons_rule(shape, layer, factor)[1]
+        elif code == _ADD_LAYER:
+            legal[number] = _add_layer_rule(shape, layer, factor)[1]
+        elif code == _REMOVE_LAYER:
+            legal[number] = _remove_layer_rule(shape, layer, factor)[1]
 
 
 def apply(
-    action: Action, network: SparseNetwork, probe: GradientSample, rng: np.random.Generator
+    action: Action,
+    network: SparseNetwork,
+    probe: GradientSample,
+    rng: np.random.Generator,
+    saliency: Saliency = edits.saliency,
 ) -> SparseNetwork:
     """The network after a legal action; the one given is not changed.
+
+    Args:
+        action: one of `ACTIONS`.
+        network: the network.
+        probe: activations and gradients of this network on a few training samples.
+        rng: source of randomness.
+        saliency: importance of connections; the least important are removed.
 
     Raises:
         EditError: the edit would leave no network after all.
     """
-    operation, slot = action.operation, action.slot
-    if operation == "none":
-        return network
-    if operation == "add_layer":
-        return edits.add_layer(network, probe, slot + 1, rng)
-    if operation.endswith("connections"):
-        layer = None if slot == ALL_LAYERS else layer_of(slot, network)
-        count = amount(action, network)
-        if operation == "add_connections":
-            return edits.add_connections(network, probe, count, layer)
-        return edits.remove_connections(network, count, layer)
-    layer = layer_of(slot, network)
-    assert layer is not None
-    if operation == "remove_layer":
-        return edits.remove_layer(network, probe, layer)
-    count = amount(action, network)
-    if operation == "add_neurons":
-        return edits.add_neurons(network, probe, count, layer, rng)
-    return edits.remove_neurons(network, probe, count, layer)
+    rule, effect = _OPERATIONS[action.operation]
+    layer = network.depth + 1 if action.slot == OUTPUT else action.slot + 1
+    amount, _ = rule(_shape(network), layer, action.factor)
+    return effect(network, layer, amount, Tools(probe, rng, saliency))

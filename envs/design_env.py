@@ -1,27 +1,31 @@
 """`DesignEnv`: one episode designs one network while it is being trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import Any, Self, cast
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import DTypeLike
 
 from rlnas import network_views
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
-from rlnas.envs.observations import OBSERVATION_NAMES, Snapshot, judge, observe
+from rlnas.envs.episode import Design, EpisodeState, EvaluatedNetwork, Words
+from rlnas.envs.observations import OBSERVATION_NAMES, observe
 from rlnas.envs.validation import (
     REWARDS,
     check_action,
     check_hyperparameters,
+    check_number,
     check_options,
     check_seed,
     check_under_way,
 )
 from rlnas.errors import InputError
+from rlnas.nn import edits
 from rlnas.nn.architecture import check_architecture
 from rlnas.nn.edits import EditError
 from rlnas.nn.gradients import GRADIENT_SAMPLE_SIZE, sample_gradients
@@ -42,21 +46,15 @@ MAX_LOSS = 1e18
 """A network with a larger loss has diverged: its squares would soon leave float32."""
 
 
-class Design(NamedTuple):
-    """A network, and the info and the words of the step that made it."""
-
-    network: SparseNetwork
-    info: dict[str, Any]
-
-
 class DesignEnv(gym.Env[np.ndarray, np.integer]):
     """Design a compact network for a classification task while it is being trained.
 
     ## Description
-    An episode starts with a small random network that has been trained for a moment. At every
-    step the agent edits it (adds or removes connections, neurons or a layer, or leaves it as it
-    is), the network is trained for a fixed number of batches, and its accuracy on the validation
-    samples is measured. Weights are inherited from step to step. The test samples are never read.
+    An episode starts with a small random network after a little training. At every step the
+    agent edits the network (it adds or removes connections, neurons or a layer, or changes
+    nothing), the network is trained for a fixed number of batches, and its accuracy on the
+    validation samples is measured. The network keeps its weights from step to step. The test
+    samples are never read.
 
     After Tessera & Rosman 2019, "Learning Compact, General Purpose Neural Network Architectures":
     only neurons, weights and hidden layers; training hyperparameters are never tuned.
@@ -73,32 +71,33 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     | 21-26 | add neurons, where the gradient asks for them | hidden 1-3 | x1.25, x2 | yes |
     | 27-32 | remove neurons, the least salient | hidden 1-3 | /1.25, /2 | no |
     | 33-35 | add a layer in front of hidden k, or behind the last | hidden 1-3 | | yes |
-    | 36-38 | remove a layer, connecting its sources to its readers | hidden 1-3 | | no |
+    | 36-38 | remove a layer and connect its sources to its readers | hidden 1-3 | | no |
 
-    Amounts are relative to what is there and at least 1. An action is illegal if the network has
-    no such layer, if nothing would be left, or beyond 3 hidden layers, 512 neurons in a layer or
-    twice the reference number of weights. The saliency of a connection is its squared weight times
-    Adam's estimate of the curvature (`rlnas.nn.edits.saliency`). An illegal action changes nothing and still costs the
-    step. Masks: `info["action_mask"]` (int8, for `action_space.sample`), `action_masks()` (bool,
-    for sb3-contrib), and one row per environment through vector environments (their infos, or
-    `env_method("action_masks")`).
+    An amount is a factor of the present number of connections or neurons; at least one is added
+    or removed. An action is illegal if the network has no such layer, if nothing would be left, or
+    if the network would exceed 3 hidden layers, 512 neurons in a layer or twice the reference
+    number of weights. An illegal action changes nothing and still costs the step. The saliency of
+    a connection is its squared weight times Adam's estimate of the curvature
+    (`rlnas.nn.edits.saliency`). Action masks are in `info["action_mask"]` (int8, for
+    `action_space.sample`) and `action_masks()` (bool, for sb3-contrib); vector environments have
+    one row for each environment (in their infos, or by `env_method("action_masks")`).
 
     ## Observation Space
     `Box(-1, 1, (78,), float32)`; `rlnas.envs.observations.OBSERVATION_NAMES` names the entries.
 
     | entries | meaning |
     |---|---|
-    | progress | share of the episode that is over |
-    | penalty | its logarithm |
-    | classes, features, samples | logarithms of the task's size |
+    | progress | elapsed share of the episode |
+    | penalty | logarithm of the penalty |
+    | classes, features, samples | logarithms of the numbers of classes, features and training samples |
     | depth, size, relative_size, cost | hidden layers; weights; weights over reference; penalty paid |
-    | validation_, training_ accuracy, loss | losses as x / (1 + x); training ones over the last batches |
+    | validation_, training_ accuracy, loss | losses as x / (1 + x); training values are over the last batches |
     | generalisation_gap, accuracy_change, size_change, score_change | scaled differences |
     | log_error, log_training_error, log_cost | logarithms of the share of wrong predictions and of the penalty paid |
     | cost_over_error | logarithm of the penalty paid over the share of wrong predictions |
-    | log_accuracy_change, log_score_change, log_below_best | small differences magnified: to the step before, and to the best score of the episode |
+    | log_accuracy_change, log_score_change, log_below_best | differences to the previous step and to the best score of the episode, on a logarithmic scale that magnifies small ones |
     | inputs_used | share of the inputs that have a connection |
-    | last_* | one-hot operation of the last action, its amount, whether it was refused |
+    | last_* | operation of the last action (one-hot), logarithm of its factor, whether it was refused |
     | hidden_k_*, output_* | per layer: present, width, connections, fan_in, density, share_of_weights, growth_gradient (largest inactive against typical active gradient), smallest_fifth, smallest_half (their share of the weight magnitude), activity, dead_share |
 
     ## Rewards
@@ -109,17 +108,17 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
 
     ## Starting State
     One hidden layer, random sparse connections, trained for `batches_per_step` batches.
-    `reset(options={"architecture": ((width, density), ...)})` starts with a random network of
-    these hidden layers instead; its output layer is dense. `reset(options={"network": ...})` starts
-    with a copy of that one, as the argument `network` does.
+    `reset(options={"architecture": ((width, density), ...)})` starts with a random network with
+    these hidden layers and a dense output layer. `reset(options={"network": ...})` starts with a
+    copy of the given network, as the argument `network` does.
 
     ## Episode End
     Terminates after `episode_steps` steps: the budget is part of the task and in the observation
-    (`progress`), and there is no reward beyond it that a learner should count on. Never truncates:
+    (`progress`), and there is no reward after it that a learner should bootstrap. Never truncates:
     `spec.max_episode_steps` is None.
 
     ## Information
-    Numbers only, at every step and after `reset`, always of the same types and shapes:
+    Every step and every reset returns the same entries, numbers of fixed types and shapes:
 
     | entries | type |
     |---|---|
@@ -132,31 +131,39 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     | `action_mask` | int8 `[39]` |
 
     A vector environment has one array for each entry, with a row for each environment.
-    `rlnas.nn.architecture.layers_of(info)` gives the layers that are there. The attribute `words` has
-    text: `dataset`, and of the last step `operation` and `action` (with its layer and amount).
+    `rlnas.nn.architecture.layers_of(info)` lists only the layers that the network has. The
+    attribute `words` has texts: the name of the data set (`dataset`) and the last action without
+    and with its layer and amount (`operation`, `action`).
 
-    If a network diverges (a loss that is not finite, or astronomic), the step is undone, `diverged`
-    is True and `applied` False.
+    If training diverges (a loss is not finite or above 1e18), the step is undone, `diverged` is
+    True and `applied` is False.
 
-    The attribute `best` is the design with the highest score since the environment was made; its
-    info has the words too.
+    The attribute `best` is the design with the highest score in all episodes of the environment,
+    `state.best` the one of the present episode; their infos include the words. `state` is the
+    present moment of the episode, a `rlnas.envs.episode.EpisodeState`; reading it before the first
+    `reset` raises an `InputError`.
 
     ## Arguments
     * `dataset`: a name (see `rlnas.data.datasets.load_dataset`), a path to an `.npz` file, `(X, y)`, a
-      `Dataset`, or a list of these, of which each episode draws one. `"mixed"` stands for
+      `Dataset`, or a list of these, from which each episode draws one. `"mixed"` stands for
       `rlnas.data.synthetic.TRAINING_FAMILY`, `"varied"` for 256 more tasks, larger ones,
       `"images"` for 96 of small images, and `"mixed_held_out"` for tasks of other kinds.
-    * `penalty`: what the reference number of weights costs, in accuracy; or `(low, high)`, drawn
-      log-uniformly at every reset.
+    * `penalty`: accuracy that the reference number of weights costs; or `(low, high)`, between
+      which it is drawn log-uniformly at every reset.
     * `reward`: `"difference"` or `"score"`.
-    * `episode_steps`: steps of an episode.
-    * `batches_per_step`: training batches after each edit; by default a quarter of an epoch, and
-      at least 25.
-    * `width`, `density`: of the starting network; a number or `(low, high)`, drawn log-uniformly.
-    * `network`: a starting network of your own, copied at every reset.
+    * `episode_steps`: number of steps of an episode.
+    * `batches_per_step`: number of training batches in a reset and in a step. By default it
+      depends on the data set: `epochs_per_step` epochs, but at least `min_batches_per_step`.
+    * `epochs_per_step`, `min_batches_per_step`: see `batches_per_step`; a quarter of an epoch and
+      25 batches.
+    * `width`, `density`: width and density of the hidden layer of the starting network; a number,
+      or `(low, high)`, between which it is drawn log-uniformly at every reset.
+    * `network`: network that every episode starts with a copy of.
     * `hyperparameters`: batch size and settings of the optimiser, an `rlnas.Hyperparameters` or a
       dictionary with some of its fields. A weight decay of 0.1 suits episodes of many epochs.
-    * `data_dir`: where IDX files are looked for.
+    * `saliency`: importance of each connection of a network, a function that returns float
+      `[connections]`; by default `rlnas.nn.edits.saliency`.
+    * `data_dir`: folder with IDX files.
     * `render_mode`: `"ansi"` (a text table) or `"rgb_array"` (a picture of the network).
 
     ## Version History
@@ -172,15 +179,17 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         reward: str = "difference",
         episode_steps: int = 20,
         batches_per_step: int | None = None,
+        epochs_per_step: float = 0.25,
+        min_batches_per_step: int = 25,
         width: Range = 32,
         density: Range = 0.2,
         network: SparseNetwork | None = None,
         hyperparameters: Hyperparameters | Mapping[str, Any] = DEFAULT_HYPERPARAMETERS,
+        saliency: actions.Saliency = edits.saliency,
         data_dir: str | PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
         self.datasets = datasets.load_datasets(dataset, data_dir)
-        self.dataset_index = 0  # until the first episode
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
@@ -194,12 +203,17 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         self.reward = reward
         self.episode_steps = check_count("episode_steps", episode_steps)
         self.batches_per_step = batches_per_step
+        self.epochs_per_step = check_number("epochs_per_step", epochs_per_step, low=0.0)
+        self.min_batches_per_step = check_count("min_batches_per_step", min_batches_per_step)
         self.start = network
+        self.saliency = saliency
         self.render_mode = render_mode
-        self.elapsed = -1  # no episode yet
         self.best: Design | None = None
+        self._state: EpisodeState | None = None
         self.action_space = gym.spaces.Discrete(len(actions.ACTIONS))
         self.observation_space = gym.spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32)
+
+    # --- an episode ---
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -210,10 +224,13 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             seed: of everything random.
             options: `{"architecture": ...}` starts with a random network of that architecture,
                 `(width, density)` of each hidden layer; `{"network": ...}` with a copy of that one.
+
+        Raises:
+            InputError: a value cannot be used, or the starting network diverges.
         """
         check_options(options, {"architecture", "network"})
-        asked = options or {}
-        architecture, start = asked.get("architecture"), asked.get("network")
+        wanted = options or {}
+        architecture, start = wanted.get("architecture"), wanted.get("network")
         if architecture is not None and start is not None:
             raise InputError("reset options 'architecture' and 'network': expected one of them")
         if architecture is not None:
@@ -224,175 +241,198 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             _check_start(start, self.datasets)
         super().reset(seed=check_seed(seed))
         rng = self.np_random
-        self.dataset_index = int(rng.integers(len(self.datasets)))
-        self.penalty = draw(self.penalty_range, rng)
+        dataset_index = int(rng.integers(len(self.datasets)))
+        dataset = self.datasets[dataset_index]
+        penalty = draw(self.penalty_range, rng)
         if architecture is not None:
-            n_features, n_classes = self.dataset.n_features, self.dataset.n_classes
-            network = new_network(architecture, n_features, n_classes, rng)
+            network = new_network(architecture, dataset.n_features, dataset.n_classes, rng)
         elif start is not None:
             network = start.copy()
         else:
             width = round(draw(self.width_range, rng))
-            sizes = (self.dataset.n_features, width, self.dataset.n_classes)
+            sizes = (dataset.n_features, width, dataset.n_classes)
             network = random_network(sizes, draw(self.density_range, rng), rng)
-        self.batches = Batches(self.dataset.train, rng, self.hyperparameters.batch_size)
-        self.elapsed = 0
-        self.action, self.refused, self.diverged = 0, False, False
-        self.now = self.before = self._train(network)
-        self.best_score = self.now.score
-        if _diverged(self.now):
+        batches = Batches(dataset.train, rng, self.hyperparameters.batch_size)
+        current = self._evaluate(network, dataset, batches, penalty)
+        if _diverged(current):
             raise InputError(
-                f"the starting network diverges on data set '{self.dataset.name}': expected one "
+                f"the starting network diverges on data set '{dataset.name}': expected one "
                 "with a finite loss, give it smaller weights"
             )
-        self.mask = actions.legal_actions(self.now.network)
-        return self._observation(), self._report()
+        return self._enter(
+            EpisodeState(
+                dataset=dataset,
+                dataset_index=dataset_index,
+                penalty=penalty,
+                batches=batches,
+                current=current,
+                previous=current,
+                legal=actions.legal_actions(current.network),
+                elapsed=0,
+                action=actions.NO_OP,
+                applied=True,
+                diverged=False,
+                best_before=None,
+            )
+        )
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Edit, train, evaluate; see the class."""
-        check_under_way(self.elapsed, self.episode_steps)
-        self.action = check_action(action, len(actions.ACTIONS))
-        self.before = self.now
-        network = self.before.network
-        self.refused = not self.mask[self.action]
-        if not self.refused:
-            try:
-                chosen = actions.ACTIONS[self.action]
-                network = actions.apply(chosen, network, self.before.probe, self.np_random)
-            except EditError:
-                self.refused = True
-        if network is self.before.network:
-            network = network.copy()  # the design before must not be trained on
-        after = self._train(network)
-        self.diverged = _diverged(after)
-        if self.diverged:
-            self.refused = True
-        else:
-            self.now = after
-        self.best_score = max(self.best_score, self.now.score)
-        self.mask = actions.legal_actions(self.now.network)
-        self.elapsed += 1
-        reward = self.now.score
+        """Edit, train, evaluate; see the class.
+
+        Raises:
+            InputError: no episode is under way, or there is no such action.
+        """
+        state = self.state
+        check_under_way(state.elapsed, self.episode_steps)
+        number = check_action(action, len(actions.ACTIONS))
+        network = self._edit(state, number)
+        applied = network is not None
+        if network is None:
+            network = state.current.network.copy()  # training must not change the previous design
+        after = self._evaluate(network, state.dataset, state.batches, state.penalty)
+        diverged = _diverged(after)
+        current = state.current if diverged else after
+        observation, info = self._enter(
+            replace(
+                state,
+                current=current,
+                previous=state.current,
+                legal=actions.legal_actions(current.network),
+                elapsed=state.elapsed + 1,
+                action=number,
+                applied=applied and not diverged,
+                diverged=diverged,
+                best_before=state.best,
+            )
+        )
+        reward = current.score
         if self.reward == "difference":
-            reward -= self.before.score
-        over = self.elapsed >= self.episode_steps
-        return self._observation(), float(reward), over, False, self._report()
+            reward -= state.current.score
+        over = state.elapsed + 1 >= self.episode_steps
+        return observation, float(reward), over, False, info
 
-    def action_masks(self) -> np.ndarray:
-        """Bool `[39]`: which actions are legal now (the format of sb3-contrib)."""
-        check_under_way(self.elapsed)
-        return self.mask.copy()
+    def _edit(self, state: EpisodeState, number: int) -> SparseNetwork | None:
+        """A network of its own after an action; None if the action cannot be carried out."""
+        before = state.current
+        if not state.legal[number]:
+            return None
+        action = actions.ACTIONS[number]
+        try:
+            after = actions.apply(
+                action, before.network, before.probe, self.np_random, self.saliency
+            )
+        except EditError:
+            return None
+        return before.network.copy() if after is before.network else after
 
-    def render(self) -> Any:
-        """The design as a text table or as a picture, by `render_mode`."""
-        check_under_way(self.elapsed)
-        if self.render_mode == "ansi":
-            return network_views.describe(self.now.network, self._info() | self.words)
-        if self.render_mode == "rgb_array":
-            return network_views.network_image(self.now.network)
-        return None
+    def _evaluate(
+        self, network: SparseNetwork, data: Dataset, batches: Batches, penalty: float
+    ) -> EvaluatedNetwork:
+        """Train a network for one step of an episode, in place, and evaluate it."""
+        order = batches.take(self._batches_per_step(data))
+        training = train(network, data, order, self.hyperparameters)
+        validation = evaluate(network, data, data.validation)
+        size = min(GRADIENT_SAMPLE_SIZE, data.train.size)
+        samples = data.train[self.np_random.integers(data.train.size, size=size)]
+        sampled = sample_gradients(network, data, samples)
+        return EvaluatedNetwork(network, sampled, training, validation, penalty)
+
+    def _enter(self, state: EpisodeState) -> tuple[np.ndarray, dict[str, Any]]:
+        """Make a state the present one; its observation and info."""
+        self._state = state
+        if self.best is None or state.best.info["score"] > self.best.info["score"]:
+            self.best = state.best
+        observation = observe(state, state.elapsed / self.episode_steps)
+        return observation, cast(dict[str, Any], state.info())
+
+    # --- what else it tells and does ---
+
+    @property
+    def state(self) -> EpisodeState:
+        """The present moment of the episode, a value that later steps do not change.
+
+        Raises:
+            InputError: no episode has begun.
+        """
+        if self._state is None:
+            check_under_way(-1)
+        return cast(EpisodeState, self._state)
 
     @property
     def dataset(self) -> Dataset:
-        """What networks are designed for in this episode."""
-        return self.datasets[self.dataset_index]
+        """The data set of the episode; the only one is known before the first episode.
+
+        Raises:
+            InputError: no episode has begun, and there are several data sets.
+        """
+        only_one = self._state is None and len(self.datasets) == 1
+        return self.datasets[0] if only_one else self.state.dataset
 
     @property
-    def words(self) -> dict[str, str]:
+    def penalty(self) -> float:
+        """Accuracy that `reference` weights cost in this episode."""
+        return self.state.penalty
+
+    @property
+    def reference(self) -> int:
+        """Number of active weights that cost `penalty`, in this episode."""
+        return reference_weights(self.dataset.n_features, self.dataset.n_classes)
+
+    @property
+    def words(self) -> Words:
         """`dataset`; `operation` and `action` of the last step, the latter with layer and amount.
 
         They are no entries of the info, of which libraries make tensors.
         """
-        check_under_way(self.elapsed)
-        action = actions.ACTIONS[self.action]
-        return {
-            "dataset": self.dataset.name,
-            "operation": action.operation,
-            "action": str(action),
-        }
-
-    @property
-    def reference(self) -> int:
-        """Active weights that the penalty is the price of, in this episode."""
-        return reference_weights(self.dataset.n_features, self.dataset.n_classes)
-
-    @property
-    def training_batches(self) -> int:
-        """Batches of training in every step of this episode, and before the first."""
-        quarter = self.dataset.train.size // (4 * self.hyperparameters.batch_size)
-        return self.batches_per_step or max(25, quarter)
+        return self.state.words
 
     @property
     def current_design(self) -> SparseNetwork:
         """The network of the last reset or step; see `rlnas.envs.searchable`."""
-        check_under_way(self.elapsed)
-        return self.now.network
+        return self.state.current.network
 
     @property
     def evaluation_cost(self) -> int:
-        """Training batches of a reset or a step; see `rlnas.envs.searchable`."""
-        return self.training_batches
+        """Training batches of a reset or a step of this episode; see `rlnas.envs.searchable`."""
+        return self._batches_per_step(self.dataset)
 
-    def _train(self, network: SparseNetwork) -> Snapshot:
-        data = self.dataset
-        batches = self.batches.take(self.training_batches)
-        training = train(network, data, batches, self.hyperparameters)
-        validation = evaluate(network, data, data.validation)
-        size = min(GRADIENT_SAMPLE_SIZE, data.train.size)
-        samples = data.train[self.np_random.integers(data.train.size, size=size)]
-        return judge(
-            network, sample_gradients(network, data, samples), training, validation, self.penalty
-        )
+    def _batches_per_step(self, data: Dataset) -> int:
+        epochs = int(self.epochs_per_step * data.train.size / self.hyperparameters.batch_size)
+        return self.batches_per_step or max(self.min_batches_per_step, epochs)
 
-    def _observation(self) -> np.ndarray:
-        progress = self.elapsed / self.episode_steps
-        return observe(
-            self.now,
-            self.before,
-            self.dataset,
-            self.best_score,
-            self.penalty,
-            progress,
-            self.action,
-            self.refused,
-        )
+    def action_masks(self) -> np.ndarray:
+        """Bool `[39]`: which actions are legal now (the format of sb3-contrib)."""
+        return self.state.legal.copy()
 
-    def _report(self) -> dict[str, Any]:
-        """The info; the design is remembered if it is the best so far."""
-        info = self._info()
-        if self.best is None or info["score"] > self.best.info["score"]:
-            self.best = Design(self.now.network, self._info() | self.words)
-        return info
+    def render(self) -> Any:
+        """The design as a text table or as a picture, by `render_mode`."""
+        state = self.state
+        if self.render_mode == "ansi":
+            return network_views.describe(state.current.network, {**state.info(), **state.words})
+        if self.render_mode == "rgb_array":
+            return network_views.network_image(state.current.network)
+        return None
 
-    def _info(self) -> dict[str, Any]:
-        network = self.now.network
-        return {
-            "score": float(self.now.score),
-            "val_accuracy": float(self.now.validation.accuracy),
-            "val_loss": float(self.now.validation.loss),
-            "active_weights": network.active_weights,
-            "density": network.density,
-            "layer_sizes": _in_slots(network.layer_sizes, actions.MAX_DEPTH + 2, np.int64),
-            "layer_densities": _in_slots(
-                network.layer_densities, actions.MAX_DEPTH + 1, np.float64
-            ),
-            "applied": not self.refused,
-            "diverged": self.diverged,
-            "penalty": float(self.penalty),
-            "dataset_index": self.dataset_index,
-            "action_mask": self.mask.astype(np.int8),
-        }
+    def continued(self, episode_steps: int, batches_per_step: int) -> Self:
+        """A copy whose episode goes on from the present moment with other lengths.
+
+        Args:
+            episode_steps: number of steps of an episode, those already taken included.
+            batches_per_step: number of training batches after each edit.
+        """
+        copy = deepcopy(self)
+        copy.episode_steps = check_count("episode_steps", episode_steps)
+        copy.batches_per_step = check_count("batches_per_step", batches_per_step)
+        return copy
+
+    def restore_best(self, best: Design) -> None:
+        """Take over the best design of an environment that this one replaces."""
+        self.best = best
 
 
-def _diverged(design: Snapshot) -> bool:
-    losses = (design.training.loss, design.validation.loss)
+def _diverged(evaluated: EvaluatedNetwork) -> bool:
+    losses = (evaluated.training.loss, evaluated.validation.loss)
     return not all(loss <= MAX_LOSS for loss in losses)  # true for NaN
-
-
-def _in_slots(values: Sequence[float], length: int, dtype: DTypeLike) -> np.ndarray:
-    """An array with a fixed place for every layer: zeros stand before the last, the output's."""
-    *others, output = values
-    return np.array([*others, *[0] * (length - len(values)), output], dtype)
 
 
 def _check_start(network: Any, data: list[Dataset]) -> None:

@@ -15,7 +15,7 @@ from rlnas.scoring import non_dominated
 
 
 def _reward_space() -> gym.spaces.Box:
-    """Of one environment's reward; vector environments have the same, as MO-Gymnasium wants."""
+    """Space of the reward of one environment, which vector environments must have as well."""
     return gym.spaces.Box(-np.inf, np.inf, (2,), np.float32)
 
 
@@ -96,10 +96,10 @@ class MOTabularEnv(_TwoObjectives, TabularEnv):
         return observation, info
 
     def pareto_front(self, gamma: float) -> list[np.ndarray]:
-        """The returns that no policy beats in both objectives.
+        """The returns of the policies that no other policy beats in both objectives.
 
-        Those of moving from the start to each architecture of the Pareto front that the episode's
-        length allows. Where starts are random, that of the present episode.
+        These policies move from the start to an architecture of the Pareto front that can be
+        reached within an episode. If the start is random, it is that of the present episode.
 
         Args:
             gamma: must be 1: with a discount the front depends on the path.
@@ -120,7 +120,8 @@ class MOTabularEnv(_TwoObjectives, TabularEnv):
             raise InputError("no episode is under way: call reset() first, or give a fixed start")
         grid = self.table.grid
         near = np.flatnonzero(reachable(grid, grid.architectures[start], self.episode_steps))
-        accuracy, _, weights, _ = self.rules.values[-1].T
+        means = self.rules.results[-1]
+        accuracy, weights = means["val_accuracy"], means["active_weights"]
         best = near[non_dominated(accuracy[near], weights[near])]
         objectives = np.stack([accuracy, -weights / self.reference], axis=1)
         return list(objectives[best] - objectives[start])
@@ -133,8 +134,8 @@ class MODesignVectorEnv(DesignVectorEnv):
     step that only resets an environment (mode "NextStep") its reward is `(0, 0)`.
 
     Args:
-        num_envs: how many.
-        arguments: of `DesignVectorEnv` and of `MODesignEnv`.
+        num_envs: number of environments.
+        arguments: arguments of `DesignVectorEnv` and of `MODesignEnv`.
 
     Raises:
         InputError: a value cannot be used.
@@ -155,8 +156,8 @@ class MOTabularVectorEnv(TabularVectorEnv):
     step that only resets an environment (mode "NextStep") its reward is `(0, 0)`.
 
     Args:
-        num_envs: how many.
-        arguments: of `TabularVectorEnv`.
+        num_envs: number of environments.
+        arguments: arguments of `TabularVectorEnv`.
 
     Raises:
         InputError: a value cannot be used.

@@ -22,11 +22,11 @@ from rlnas.files.typed import Damaged, fields, listed, shown, whole
 
 
 class Moment(NamedTuple):
-    """What an environment comes back from.
+    """A moment that an environment can be brought back to.
 
     Attributes:
-        state: JSON values, of `ReplayableEnv.state`.
-        best: the best design that the environment has seen; None for that of its episode.
+        state: JSON values that `ReplayableEnv.state` returned.
+        best: the best design of all episodes of the environment; None for that of the present one.
     """
 
     state: dict[str, Any]
@@ -37,8 +37,8 @@ class Replayed(NamedTuple):
     """What playing an episode again gave.
 
     Attributes:
-        observation: the last one, float32.
-        rewards: of each step, float32.
+        observation: float32, the last observation.
+        rewards: float32, the reward of each step.
     """
 
     observation: np.ndarray
@@ -46,7 +46,7 @@ class Replayed(NamedTuple):
 
 
 class ReplayableEnv(gym.Wrapper):
-    """Remember how to come back to this moment; infos tell in words what was done.
+    """Remember how to come back to this moment; infos include the words of the environment.
 
     The info of the first step of an episode has the state that the generator began with, as JSON in
     `start`.
@@ -148,5 +148,5 @@ class ReplayableVecEnv(ThreadedVecEnv):
 def _restore(env: gym.Env, moment: Moment) -> Replayed:
     replayed = env.get_wrapper_attr("restore")(moment.state)
     if moment.best is not None:
-        env.unwrapped.best = moment.best  # type: ignore[attr-defined]
+        env.get_wrapper_attr("restore_best")(moment.best)
     return replayed

@@ -21,13 +21,14 @@ class ThreadedVecEnv(DummyVecEnv):
     """Step live environments in threads; the results are those of `DummyVecEnv`.
 
     Args:
-        env_fns: one function for each environment that makes it.
-        num_threads: how many step at the same time; by default as many as there are processors.
+        env_fns: functions that make the environments, one for each.
+        num_threads: number of environments that step at the same time; by default the number of
+            processors.
     """
 
     def __init__(self, env_fns: list[Callable[[], gym.Env]], num_threads: int | None = None):
         super().__init__(env_fns)
-        self.seconds = np.zeros(self.num_envs)  # that each took for its last step
+        self.seconds = np.zeros(self.num_envs)  # duration of the last step of each environment
         if num_threads is not None:
             num_threads = check_count("num_threads", num_threads)
         self.pool = thread_pool(num_threads, self.num_envs)
@@ -68,8 +69,8 @@ class TabularVecEnv(VecEnv):
     The results are those of a `DummyVecEnv` of `TabularEnv`s.
 
     Args:
-        num_envs: how many.
-        arguments: of `TabularVectorEnv`.
+        num_envs: number of environments.
+        arguments: arguments of `TabularVectorEnv`.
     """
 
     def __init__(self, num_envs: int = 1, **arguments: Any):
@@ -134,7 +135,7 @@ class TabularVecEnv(VecEnv):
     def env_method(
         self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
     ) -> list[Any]:
-        """What a method of `TabularVectorEnv` that gives one result for each environment gives."""
+        """Call a method of `TabularVectorEnv` that returns one result for each environment."""
         results = getattr(self.vector, method_name)(*method_args, **method_kwargs)
         if results is None:
             results = [None] * self.num_envs

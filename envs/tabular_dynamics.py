@@ -1,8 +1,10 @@
-"""The steps of the tabular environments, compiled, on rows of arrays.
+"""The steps of the tabular environments, compiled.
 
-One environment and a thousand of them are moved by the same two functions, `begin` and `advance`.
+One environment and a thousand of them are moved by the same two functions, `begin` and `advance`,
+which work on arrays of records: the fields of a named tuple are the fields of the record.
 """
 
+from functools import cache
 from math import log10
 from typing import Any, NamedTuple
 
@@ -17,60 +19,150 @@ from rlnas.tabular.table import Record, Table
 # Without fast math, unlike the kernels: scores are to the bit those that NumPy gives.
 compiled: Any = compile_loops()
 
-_DYNAMIC = (
-    "progress",
-    "penalty",
-    "cost",
-    "accuracy_change",
-    "size_change",
-    "score_change",
-    *(f"last_{operation}" for operation in OPERATIONS),
-    "last_refused",
-)
-_STATIC = (
-    "depth",
-    "size",
-    "relative_size",
-    "validation_accuracy",
-    "validation_loss",
-    "training_loss",
-)
-_SLOT = ("present", "width", "connections", "density")
-_PROGRESS, _PENALTY_CODE, _COST, _ACCURACY_CHANGE, _SIZE_CHANGE, _SCORE_CHANGE = range(6)
-_LAST_ACTION, _LAST_REFUSED = _DYNAMIC.index("last_none"), _DYNAMIC.index("last_refused")
 
-REPORT = ("val_accuracy", "val_loss", "active_weights", "score", "penalty", "optimum", "regret")
-"""Columns of the report of an environment, which are entries of its info."""
-_ACCURACY, _LOSS, _WEIGHTS, _SCORE, _PENALTY, _OPTIMUM, _REGRET = range(len(REPORT))
-_LOG_WEIGHTS = 3  # column of the values, whose first three are those of the report
+class EpisodeFeatures(NamedTuple):
+    """Entries of the observation that depend on the episode, in their order."""
 
-NUMBER, _ROW, ELAPSED = range(3)
-"""Columns of the places of an environment."""
+    progress: Any
+    penalty: Any
+    cost: Any
+    accuracy_change: Any
+    size_change: Any
+    score_change: Any
+    last_none: Any
+    last_add_connections: Any
+    last_remove_connections: Any
+    last_add_neurons: Any
+    last_remove_neurons: Any
+    last_add_layer: Any
+    last_remove_layer: Any
+    last_refused: Any
 
-_START, _PRICE, _FIRST_ROW = range(3)
-"""Columns of the luck of an episode."""
+
+class ArchitectureFeatures(NamedTuple):
+    """Entries of the observation about an architecture as a whole."""
+
+    depth: Any
+    size: Any
+    relative_size: Any
+    validation_accuracy: Any
+    validation_loss: Any
+    training_loss: Any
+
+
+class LayerFeatures(NamedTuple):
+    """Entries of the observation about a hidden layer; all zero for one that is not there."""
+
+    present: Any
+    width: Any
+    connections: Any
+    density: Any
+
+
+_AT = EpisodeFeatures(*range(len(EpisodeFeatures._fields)))
+"""Position of each of these entries in the observation, of which they are the first."""
+
+
+class Result(NamedTuple):
+    """What a table has about an architecture.
+
+    Attributes:
+        val_accuracy: validation accuracy.
+        val_loss: validation loss.
+        active_weights: active weights, a mean over seeds.
+        log_weights: their binary logarithm.
+    """
+
+    val_accuracy: float
+    val_loss: float
+    active_weights: float
+    log_weights: float
+
+
+class TabularState(NamedTuple):
+    """A moment of an episode; `TabularEnv` explains those fields that are entries of the info.
+
+    Attributes:
+        architecture: number of the present architecture.
+        seed: index of the seed that the last evaluation is from; the number of seeds for the mean.
+        elapsed: number of steps taken; -1 before the first reset.
+        applied: whether the last action was legal; True after a reset.
+        reward: of the last step.
+        log_weights: binary logarithm of `active_weights`.
+    """
+
+    architecture: int
+    seed: int
+    elapsed: int
+    applied: bool
+    reward: float
+    log_weights: float
+    val_accuracy: float
+    val_loss: float
+    active_weights: float
+    score: float
+    penalty: float
+    optimum: float
+    regret: float
+
+
+REPORTED = TabularState._fields[TabularState._fields.index("val_accuracy") :]
+"""Fields of the state that are entries of the info under the same name."""
+
+
+class _Noise(NamedTuple):
+    """Position of uniform random numbers in the noise of an episode.
+
+    Attributes:
+        start: that draws the starting architecture.
+        penalty: that draws the penalty.
+        evaluations: the first of those that draw the seed of each evaluation.
+    """
+
+    start: int = 0
+    penalty: int = 1
+    evaluations: int = 2
+
+
+_NOISE = _Noise()
+
+
+@cache
+def _record(fields: Any) -> np.dtype:
+    """The record with the fields of a named tuple; always the same object, which Numba knows."""
+    kinds = {int: np.int64, float: np.float64, bool: np.bool_}
+    return np.dtype(
+        [(name, kinds[kind]) for name, kind in fields.__annotations__.items()], align=True
+    )
+
+
+def before_the_first_reset(num_envs: int) -> np.ndarray:
+    """Records `[num_envs]` of `TabularState` of environments that have no episode yet."""
+    states = np.zeros(num_envs, _record(TabularState))
+    states["elapsed"] = -1
+    states["applied"] = True
+    return states
 
 
 class Rules(NamedTuple):
     """A table as the compiled functions read it.
 
-    Rows of `values` and `features` are the seeds of the table; the last row is their mean.
+    Rows of `results` and `features` are the seeds of the table; the last row is their mean.
 
     Attributes:
         successors: int32 `[architectures, actions]`; -1 where an action is illegal.
         legal: int8 `[architectures, actions]`.
         operations: int64 `[actions]`, indices into `OPERATIONS`.
-        values: float64 `[rows, architectures, 4]`: validation accuracy and loss, active weights and
-            their binary logarithm.
+        results: records `[rows, architectures]` of `Result`.
         features: float32 `[rows, architectures, features]`: the entries of the observation that
             depend on the architecture alone.
-        front: float64 `[2, n]`: accuracy and weights of the Pareto front of the means.
+        front: records `[n]` of `Result`: the Pareto front of the means.
     """
 
     successors: np.ndarray
     legal: np.ndarray
     operations: np.ndarray
-    values: np.ndarray
+    results: np.ndarray
     features: np.ndarray
     front: np.ndarray
 
@@ -101,13 +193,13 @@ class Settings(NamedTuple):
 
     @property
     def record(self) -> np.ndarray:
-        """The same as an array of one record, which compiled functions take faster."""
-        return np.array([tuple(self)], _RECORD)
+        """The same as an array of one record, which compiled functions take faster than a tuple."""
+        return np.array([tuple(self)], _record(Settings))
 
     @property
-    def luck_size(self) -> int:
+    def noise_size(self) -> int:
         """Uniform random numbers that an episode may use."""
-        return _FIRST_ROW + self.episode_steps + 1
+        return _NOISE.evaluations + self.episode_steps + 1
 
     @property
     def random(self) -> bool:
@@ -115,24 +207,11 @@ class Settings(NamedTuple):
         return self.noisy or self.start < 0 or self.low_penalty < self.high_penalty
 
 
-_RECORD = np.dtype(
-    [
-        ("episode_steps", np.int64),
-        ("noisy", np.bool_),
-        ("difference", np.bool_),
-        ("start", np.int64),
-        ("low_penalty", np.float64),
-        ("high_penalty", np.float64),
-        ("reference", np.float64),
-    ],
-    align=True,
-)
-
-
 def observation_names(grid: Grid) -> tuple[str, ...]:
     """Name of each entry of the observation."""
-    slots = [f"hidden_{slot + 1}_{name}" for slot in range(grid.max_depth) for name in _SLOT]
-    return (*_DYNAMIC, *_STATIC, *slots)
+    slots = range(1, grid.max_depth + 1)
+    layers = [f"hidden_{slot}_{name}" for slot in slots for name in LayerFeatures._fields]
+    return (*EpisodeFeatures._fields, *ArchitectureFeatures._fields, *layers)
 
 
 def make_rules(table: Table, epochs: int | None = None) -> Rules:
@@ -146,19 +225,21 @@ def make_rules(table: Table, epochs: int | None = None) -> Rules:
         InputError: the table has no such epoch count.
     """
     successors = successors_of(table.grid)
-    columns = [table.columns(epochs, seed) for seed in (*range(table.n_seeds), None)]
-    values = np.array(
-        [(c.val_accuracy, c.val_loss, c.active_weights, np.log2(c.active_weights)) for c in columns]
-    ).transpose(0, 2, 1)
-    static = np.stack([_features(table, column) for column in columns])
-    front = values[-1, table.pareto_front(epochs=epochs)][:, [0, 2]].T
+    seeds = [table.columns(epochs, seed) for seed in (*range(table.n_seeds), None)]
+    results = np.zeros((len(seeds), len(table)), _record(Result))
+    for row, columns in zip(results, seeds, strict=True):
+        row["val_accuracy"] = columns.val_accuracy
+        row["val_loss"] = columns.val_loss
+        row["active_weights"] = columns.active_weights
+        row["log_weights"] = np.log2(columns.active_weights)
+    front = results[-1, table.pareto_front(epochs=epochs)]
     return Rules(
         successors,
         (successors >= 0).astype(np.int8),
         np.array([OPERATIONS.index(a.operation) for a in tabular_actions(table.grid)]),
-        np.ascontiguousarray(values),
-        static,
-        np.ascontiguousarray(front),
+        results,
+        np.stack([_features(table, columns) for columns in seeds]),
+        front,
     )
 
 
@@ -171,153 +252,176 @@ def _features(table: Table, columns: Record) -> np.ndarray:
     inputs = np.full((len(table), 1), table.n_inputs)
     sources = np.hstack([inputs, widths])[:, : grid.max_depth]
     connections = np.maximum(densities * sources, 1) * widths
-    slots = [
-        present,
-        np.log10(np.maximum(widths, 1)) / 3,
-        np.log10(np.maximum(connections, 1)) / 6,
-        densities,
-    ]
     weights, loss = columns.active_weights, columns.val_loss
-    static = [
-        present.sum(axis=1) / max(1, grid.max_depth),
-        np.log10(weights) / 6,
-        np.log10(weights / table.reference) / 3,
-        columns.val_accuracy,
-        loss / (1 + loss),
-        columns.train_loss / (1 + columns.train_loss),
-    ]
-    per_slot = np.stack(slots, axis=2).reshape(len(table), -1)
-    return np.hstack([np.stack(static, axis=1), per_slot]).clip(-1, 1).astype(np.float32)
+    whole = ArchitectureFeatures(
+        depth=present.sum(axis=1) / max(1, grid.max_depth),
+        size=np.log10(weights) / 6,
+        relative_size=np.log10(weights / table.reference) / 3,
+        validation_accuracy=columns.val_accuracy,
+        validation_loss=loss / (1 + loss),
+        training_loss=columns.train_loss / (1 + columns.train_loss),
+    )
+    layers = LayerFeatures(
+        present=present,
+        width=np.log10(np.maximum(widths, 1)) / 3,
+        connections=np.log10(np.maximum(connections, 1)) / 6,
+        density=densities,
+    )
+    by_layer = np.stack(layers, axis=2).reshape(len(table), -1)
+    return np.hstack([np.stack(whole, axis=1), by_layer]).clip(-1, 1).astype(np.float32)
 
 
-@compiled
-def begin(values, features, front, settings, which, luck, places, report, observations):
+def begin(
+    rules: Rules,
+    params: np.ndarray,
+    noise: np.ndarray,
+    chosen: np.ndarray,
+    states: np.ndarray,
+    observations: np.ndarray,
+) -> None:
     """Start an episode in some environments.
 
     Args:
-        values: of `Rules`.
-        features: of `Rules`.
-        front: of `Rules`.
-        settings: `Settings.record`.
-        which: bool `[n]`, where.
-        luck: float64 `[n, luck_size]`, uniform random numbers.
-        places: int64 `[n, 3]`, receives architecture, row and elapsed steps.
-        report: float64 `[n, len(REPORT)]`, receives the report.
-        observations: float32 `[n, features]`, receives the observations.
+        rules: of the table.
+        params: `Settings.record`.
+        noise: float64 `[n, noise_size]`, uniform random numbers.
+        chosen: bool `[n]`, where.
+        states: records `[n]` of `TabularState`, updated.
+        observations: float32 `[n, features]`, updated.
     """
-    fixed = settings[0]
+    _begin(rules.results, rules.features, rules.front, params, noise, chosen, states, observations)
+
+
+def advance(
+    rules: Rules,
+    params: np.ndarray,
+    noise: np.ndarray,
+    actions: np.ndarray,
+    moving: np.ndarray,
+    states: np.ndarray,
+    observations: np.ndarray,
+) -> None:
+    """One step in some environments.
+
+    Args:
+        rules: of the table.
+        params: `Settings.record`.
+        noise: float64 `[n, noise_size]`, as when the episode began.
+        actions: int64 `[n]`, in range.
+        moving: bool `[n]`, where.
+        states: records `[n]` of `TabularState`, updated.
+        observations: float32 `[n, features]`, updated.
+    """
+    # Numba would take the tuple too, but needs 2.5 us more to recognise it, half of the time that a
+    # step of one environment takes in all.
+    _advance(
+        rules.successors,
+        rules.operations,
+        rules.results,
+        rules.features,
+        params,
+        noise,
+        actions,
+        moving,
+        states,
+        observations,
+    )
+
+
+@compiled
+def _begin(results, features, front, params, noise, chosen, states, observations):
+    fixed = params[0]
     low, high = fixed.low_penalty, fixed.high_penalty
-    mean = values.shape[0] - 1
-    for env in range(which.size):
-        if not which[env]:
+    mean = results.shape[0] - 1
+    for env in range(chosen.size):
+        if not chosen[env]:
             continue
-        number = fixed.start
-        if number < 0:
-            number = int(luck[env, _START] * values.shape[1])
+        state, observation = states[env], observations[env]
+        state.architecture = fixed.start
+        if fixed.start < 0:
+            state.architecture = int(noise[env, _NOISE.start] * results.shape[1])
         penalty = low
         if high > low:  # log-uniform, as in the live environment
-            share = luck[env, _PRICE]
+            share = noise[env, _NOISE.penalty]
             if low > 0:
                 penalty = np.exp(np.log(low) + share * (np.log(high) - np.log(low)))
             else:
                 penalty = share * high
         optimum = -np.inf
-        for point in range(front.shape[1]):
-            price = penalty * front[1, point] / fixed.reference
-            optimum = max(optimum, front[0, point] - price)
-        places[env, NUMBER], places[env, ELAPSED] = number, 0
-        places[env, _ROW] = mean
+        for point in front:
+            cost = penalty * point.active_weights / fixed.reference
+            optimum = max(optimum, point.val_accuracy - cost)
+        state.penalty, state.optimum = penalty, optimum
+        state.elapsed, state.applied, state.reward = 0, True, 0.0
+        state.seed = mean
         if fixed.noisy:
-            places[env, _ROW] = int(luck[env, _FIRST_ROW] * mean)
-        report[env, _PENALTY], report[env, _OPTIMUM] = penalty, optimum
-        for entry in range(len(_DYNAMIC)):
-            observations[env, entry] = 0
-        observations[env, _PENALTY_CODE] = _clip((log10(max(penalty, 1e-4)) + 2) / 2)
-        observations[env, _LAST_ACTION] = 1
-        _look_up(values, features, fixed, env, places, report, observations)
+            state.seed = int(noise[env, _NOISE.evaluations] * mean)
+        for entry in range(len(_AT)):
+            observation[entry] = 0
+        observation[_AT.penalty] = _clip((log10(max(penalty, 1e-4)) + 2) / 2)
+        observation[_AT.last_none] = 1
+        _evaluate(results, features, fixed, state, observation)
 
 
 @compiled
-def advance(
+def _advance(
     successors,
     operations,
-    values,
+    results,
     features,
-    settings,
+    params,
+    noise,
     actions,
     moving,
-    luck,
-    places,
-    report,
+    states,
     observations,
-    rewards,
-    applied,
 ):
-    """One step in some environments.
-
-    Args:
-        successors: of `Rules`.
-        operations: of `Rules`.
-        values: of `Rules`.
-        features: of `Rules`.
-        settings: `Settings.record`.
-        actions: int64 `[n]`, in range.
-        moving: bool `[n]`, where.
-        luck: float64 `[n, luck_size]`, as when the episode began.
-        places: int64 `[n, 3]`, updated.
-        report: float64 `[n, len(REPORT)]`, updated.
-        observations: float32 `[n, features]`, updated.
-        rewards: float64 `[n]`, receives the rewards.
-        applied: bool `[n]`, receives whether the action was legal.
-    """
-    fixed = settings[0]
-    mean = values.shape[0] - 1
+    fixed = params[0]
+    mean = results.shape[0] - 1
     # Two short loops, in which the processor can fetch for several environments at once.
     for env in range(actions.size):
         if moving[env]:
-            number = places[env, NUMBER]
-            after = successors[number, actions[env]]
-            applied[env] = after >= 0
-            rewards[env] = values[places[env, _ROW], number, _LOG_WEIGHTS]  # kept for a moment
-            places[env, NUMBER] = after if after >= 0 else number
-            places[env, ELAPSED] += 1
-            places[env, _ROW] = mean
+            state = states[env]
+            successor = successors[state.architecture, actions[env]]
+            state.applied = successor >= 0
+            state.architecture = successor if successor >= 0 else state.architecture  # no branch
+            state.elapsed += 1
+            state.seed = mean
             if fixed.noisy:
-                places[env, _ROW] = int(luck[env, _FIRST_ROW + places[env, ELAPSED]] * mean)
+                state.seed = int(noise[env, _NOISE.evaluations + state.elapsed] * mean)
     for env in range(actions.size):
         if not moving[env]:
             continue
-        score, accuracy = report[env, _SCORE], report[env, _ACCURACY]
-        size = rewards[env]
-        _look_up(values, features, fixed, env, places, report, observations)
-        growth = values[places[env, _ROW], places[env, NUMBER], _LOG_WEIGHTS] - size
-        observations[env, _ACCURACY_CHANGE] = _clip(10 * (report[env, _ACCURACY] - accuracy))
-        observations[env, _SIZE_CHANGE] = _clip(growth / 2)
-        observations[env, _SCORE_CHANGE] = _clip(10 * (report[env, _SCORE] - score))
-        for entry in range(_LAST_ACTION, _LAST_REFUSED):
-            observations[env, entry] = 0
-        observations[env, _LAST_ACTION + operations[actions[env]]] = 1
-        observations[env, _LAST_REFUSED] = not applied[env]
-        rewards[env] = report[env, _SCORE]
-        if fixed.difference:
-            rewards[env] -= score
+        state, observation = states[env], observations[env]
+        score, accuracy, size = state.score, state.val_accuracy, state.log_weights
+        _evaluate(results, features, fixed, state, observation)
+        observation[_AT.accuracy_change] = _clip(10 * (state.val_accuracy - accuracy))
+        observation[_AT.size_change] = _clip((state.log_weights - size) / 2)
+        observation[_AT.score_change] = _clip(10 * (state.score - score))
+        for entry in range(_AT.last_none, _AT.last_refused):
+            observation[entry] = 0
+        observation[_AT.last_none + operations[actions[env]]] = 1
+        observation[_AT.last_refused] = not state.applied
+        state.reward = state.score - score if fixed.difference else state.score
 
 
 @compiled
-def _look_up(values, features, fixed, env, places, report, observations):
-    """Evaluate the architecture an environment has now, and observe all but the past."""
-    number, row, mean = places[env, NUMBER], places[env, _ROW], values.shape[0] - 1
-    penalty = report[env, _PENALTY]
-    cost = penalty * values[row, number, _WEIGHTS] / fixed.reference
-    for column in (_ACCURACY, _LOSS, _WEIGHTS):
-        report[env, column] = values[row, number, column]
-    report[env, _SCORE] = values[row, number, _ACCURACY] - cost
-    true_cost = penalty * values[mean, number, _WEIGHTS] / fixed.reference
-    report[env, _REGRET] = report[env, _OPTIMUM] - (values[mean, number, _ACCURACY] - true_cost)
-    observations[env, _PROGRESS] = places[env, ELAPSED] / fixed.episode_steps
-    observations[env, _COST] = _clip(cost)
+def _evaluate(results, features, fixed, state, observation):
+    """Look the present architecture up, and observe all but what the last step changed."""
+    # Fields are read once: for all the compiler knows, observations are in the same memory.
+    architecture, seed, penalty = state.architecture, state.seed, state.penalty
+    result, mean = results[seed, architecture], results[results.shape[0] - 1, architecture]
+    accuracy, weights = result.val_accuracy, result.active_weights
+    cost = penalty * weights / fixed.reference
+    mean_cost = penalty * mean.active_weights / fixed.reference
+    state.regret = state.optimum - (mean.val_accuracy - mean_cost)
+    state.val_accuracy, state.val_loss = accuracy, result.val_loss
+    state.active_weights, state.log_weights = weights, result.log_weights
+    state.score = accuracy - cost
+    observation[_AT.progress] = state.elapsed / fixed.episode_steps
+    observation[_AT.cost] = _clip(cost)
     for entry in range(features.shape[2]):
-        observations[env, len(_DYNAMIC) + entry] = features[row, number, entry]
+        observation[len(_AT) + entry] = features[seed, architecture, entry]
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import gymnasium as gym
 import numpy as np
@@ -10,12 +10,12 @@ import numpy as np
 from rlnas import plots
 from rlnas.envs.tabular_actions import middle_layer, reachable, tabular_actions
 from rlnas.envs.tabular_dynamics import (
-    ELAPSED,
-    NUMBER,
-    REPORT,
+    REPORTED,
     Rules,
     Settings,
+    TabularState,
     advance,
+    before_the_first_reset,
     begin,
     make_rules,
     observation_names,
@@ -25,44 +25,61 @@ from rlnas.nn.architecture import Architecture
 from rlnas.tabular.table import Table
 from rlnas.validation import Range, check_choice, check_count, check_range
 
+_ELAPSED, _REWARD = map(TabularState._fields.index, ("elapsed", "reward"))
+
+
+class TabularInfo(TypedDict):
+    """The info of a reset or a step; the manual of `TabularEnv` explains the entries."""
+
+    val_accuracy: float
+    val_loss: float
+    active_weights: float
+    score: float
+    penalty: float
+    optimum: float
+    regret: float
+    architecture: int
+    applied: bool
+    action_mask: np.ndarray
+
 
 class TabularEnv(gym.Env[np.ndarray, np.integer]):
     """Design a compact network where every architecture has been trained beforehand.
 
     ## Description
     A step takes microseconds and the best design is known, so that algorithms can be compared in
-    seconds and by their regret. The architectures are those of a `rlnas.tabular.table.Table`: up to 3
-    hidden layers with one of 5 widths (8 to 128 neurons) and one of 5 densities (1/32 to 1/2)
-    each, 16,276 in all, each trained from scratch with 3 seeds. The words, the reward and the
-    length of an episode are those of `DesignEnv`; what is designed is an architecture and not, as
-    there, the very connections of one network.
+    seconds and by their regret. The architectures are those of a `rlnas.tabular.table.Table`: up to
+    3 hidden layers, each with one of 5 widths (8 to 128 neurons) and one of 5 densities (1/32 to
+    1/2), 16,276 architectures in all, each trained from scratch with 3 seeds. The operations, the
+    reward and the length of an episode are those of `DesignEnv`; but the agent designs an
+    architecture, whereas in `DesignEnv` it designs the individual connections of one network.
 
     ## Action Space
-    `Discrete(19)` on the grid of the package, `tabular_actions(grid)` on any.
+    `Discrete(19)` for the tables of the package; `tabular_actions(grid)` for any grid.
 
     | number | operation | layer | change |
     |---|---|---|---|
     | 0 | none | | |
-    | 1-3 | add connections | hidden 1-3 | density one notch up (x2) |
-    | 4-6 | remove connections | hidden 1-3 | density one notch down (/2) |
-    | 7-9 | add neurons | hidden 1-3 | width one notch up (x2) |
-    | 10-12 | remove neurons | hidden 1-3 | width one notch down (/2) |
-    | 13-15 | add a layer in front of hidden k, or behind the last | hidden 1-3 | like that one; the middle of the grid if there is none |
+    | 1-3 | add connections | hidden 1-3 | next higher density of the grid (x2) |
+    | 4-6 | remove connections | hidden 1-3 | next lower density (/2) |
+    | 7-9 | add neurons | hidden 1-3 | next higher width of the grid (x2) |
+    | 10-12 | remove neurons | hidden 1-3 | next lower width (/2) |
+    | 13-15 | add a layer in front of hidden k, or behind the last | hidden 1-3 | width and density of that layer; of the middle of the grid if there is no layer |
     | 16-18 | remove a layer | hidden 1-3 | |
 
-    An action is illegal if there is no such layer, no such notch, or no room for a layer. An
-    illegal action changes nothing and still costs the step. Masks: `info["action_mask"]` (int8)
-    and `action_masks()` (bool).
+    An action is illegal if the architecture has no such layer, if the grid has no such width or
+    density, or if there are 3 hidden layers already. An illegal action changes nothing and still
+    costs the step. Action masks are in `info["action_mask"]` (int8) and `action_masks()` (bool).
 
     ## Observation Space
     `Box(-1, 1, (32,), float32)`; `observation_names(grid)` names the entries.
 
     | entries | meaning |
     |---|---|
-    | progress | share of the episode that is over |
-    | penalty, cost | its logarithm; penalty paid |
-    | accuracy_change, size_change, score_change | scaled differences to the step before |
-    | last_* | one-hot operation of the last action, and whether it was refused |
+    | progress | elapsed share of the episode |
+    | penalty, cost | logarithm of the penalty; penalty paid |
+    | accuracy_change, size_change, score_change | scaled differences to the previous step |
+    | last_* | operation of the last action (one-hot), and whether it was refused |
     | depth, size, relative_size | hidden layers; weights; weights over reference |
     | validation_accuracy, validation_loss, training_loss | losses as x / (1 + x) |
     | hidden_k_* | per layer: present, width, connections, density |
@@ -73,7 +90,8 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
     `reward="difference"` pays the change of the score, `reward="score"` the score itself.
 
     ## Starting State
-    Any architecture of the table, each as likely as any other.
+    An architecture drawn uniformly from the table. `reset(options={"architecture": ...})` starts
+    one episode with another one.
 
     ## Episode End
     Terminates after `episode_steps` steps. Never truncates: `spec.max_episode_steps` is None.
@@ -81,25 +99,29 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
     ## Information
     `score`, `val_accuracy`, `val_loss`, `active_weights`, `penalty`, `optimum` (highest mean score
     of the table at this penalty), `regret` (optimum less the mean score of the present
-    architecture), `architecture` (its number, see `Grid.architectures`), `applied`,
-    `action_mask`, at every step. Weights are a mean over seeds, hence not whole.
+    architecture), `architecture` (its index in `Grid.architectures`), `applied` and
+    `action_mask`, at every step and after `reset`. `active_weights` is a mean over seeds, hence a
+    float.
 
-    `best_reachable()` is the best that the present episode can still end with.
+    `best_reachable()` returns the best architecture that the present episode can still end with,
+    and its score. `state` is the present moment of the episode, a
+    `rlnas.envs.tabular_dynamics.TabularState`; reading it before the first `reset` raises an
+    `InputError`.
 
     ## Arguments
-    * `table`: a name of the package's tables, the path of another, or a `Table`.
-    * `penalty`: what the reference number of weights costs, in accuracy; or `(low, high)`, drawn
-      log-uniformly at every reset.
+    * `table`: name of a table of the package, path of a table file, or a `Table`.
+    * `penalty`: accuracy that the reference number of weights costs; or `(low, high)`, between
+      which it is drawn log-uniformly at every reset.
     * `reward`: `"difference"` or `"score"`.
-    * `episode_steps`: steps of an episode.
-    * `epochs`: results after how many epochs of training; by default the most in the table.
-    * `noisy`: each evaluation is that of a seed drawn at random, not the mean over seeds. Regret
-      is by the mean all the same.
-    * `start`: `"random"` draws an architecture at every reset; `"middle"` is one hidden layer from
-      the middle of the grid, 32 neurons at density 1/8; or `(width, density)` of each hidden layer.
+    * `episode_steps`: number of steps of an episode.
+    * `epochs`: number of training epochs that results are looked up for; by default the largest in
+      the table.
+    * `noisy`: whether each evaluation is that of one seed, drawn at random, instead of the mean
+      over seeds. Regret is always that of the mean.
+    * `start`: `"random"` draws an architecture at every reset; `"middle"` is one hidden layer with
+      the middle width and density of the grid (32 neurons, 1/8); or `(width, density)` of each
+      hidden layer.
     * `render_mode`: `"ansi"` (a text table) or `"rgb_array"` (the design among all others).
-
-    `reset(options={"architecture": ...})` starts one episode elsewhere.
 
     ## Version History
     * v0: first version.
@@ -130,26 +152,34 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         self.action_space = gym.spaces.Discrete(len(self.actions))
         names = observation_names(self.table.grid)
         self.observation_space = gym.spaces.Box(-1, 1, (len(names),), np.float32)
-        self._n_actions = len(self.actions)
         self._record = self.settings.record
         self._everywhere = np.ones(1, bool)
         self._action = np.zeros(1, np.int64)
-        self._luck = np.zeros((1, self.settings.luck_size))
-        self._places = np.full((1, 3), -1)
-        self._report = np.zeros((1, len(REPORT)))
-        self._observation = np.zeros((1, len(names)), np.float32)
-        self._reward, self._applied = np.zeros(1), np.ones(1, bool)
+        self._noise = np.zeros((1, self.settings.noise_size))
+        self._states = before_the_first_reset(1)
+        self._moment = self._states.item(0)  # which is faster than a `TabularState`
+        self._observations = np.zeros((1, len(names)), np.float32)
+
+    @property
+    def state(self) -> TabularState:
+        """The present moment of the episode, a value that later steps do not change.
+
+        Raises:
+            InputError: no episode has begun.
+        """
+        state = TabularState._make(self._moment)
+        check_under_way(state.elapsed)
+        return state
 
     @property
     def reference(self) -> int:
-        """Active weights that the penalty is the price of."""
+        """Number of active weights that cost `penalty`."""
         return self.table.reference
 
     @property
     def architecture(self) -> Architecture:
         """`(width, density)` of each hidden layer, now."""
-        check_under_way(self._places.item(ELAPSED))
-        return self.table.grid.architectures[self._places[0, NUMBER]]
+        return self.table.grid.architectures[self.state.architecture]
 
     @property
     def current_design(self) -> Architecture:
@@ -167,55 +197,44 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         """Start an episode; see the class.
 
         Args:
-            seed: of the draws.
-            options: `{"architecture": ...}` starts there.
+            seed: seed of everything random.
+            options: `{"architecture": ...}` starts with this architecture.
         """
         settings = start_elsewhere(self.settings, self.table, options)
         super().reset(seed=check_seed(seed))
         if self.settings.random:
-            self._luck[0] = self.np_random.random(self.settings.luck_size)
+            self._noise[0] = self.np_random.random(self.settings.noise_size)
         begin(
-            self.rules.values,
-            self.rules.features,
-            self.rules.front,
+            self.rules,
             settings.record,
+            self._noise,
             self._everywhere,
-            self._luck,
-            self._places,
-            self._report,
-            self._observation,
+            self._states,
+            self._observations,
         )
-        self._applied[0] = True
-        return self._observation[0].copy(), self._info()
+        self._moment = self._states.item(0)
+        return self._observations[0].copy(), self._info()
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Change the architecture and look its results up; see the class."""
-        places = self._places
-        check_under_way(places.item(ELAPSED), self.episode_steps)
-        self._action[0] = check_action(action, self._n_actions)
-        rules = self.rules
+        check_under_way(self._moment[_ELAPSED], self.episode_steps)
+        self._action[0] = check_action(action, len(self.actions))
         advance(
-            rules.successors,
-            rules.operations,
-            rules.values,
-            rules.features,
+            self.rules,
             self._record,
+            self._noise,
             self._action,
             self._everywhere,
-            self._luck,
-            places,
-            self._report,
-            self._observation,
-            self._reward,
-            self._applied,
+            self._states,
+            self._observations,
         )
-        over = places.item(ELAPSED) >= self.episode_steps
-        return self._observation[0].copy(), self._reward.item(0), over, False, self._info()
+        self._moment = moment = self._states.item(0)
+        over = moment[_ELAPSED] >= self.episode_steps
+        return self._observations[0].copy(), moment[_REWARD], over, False, self._info()
 
     def action_masks(self) -> np.ndarray:
         """Bool `[actions]`: which actions are legal now (the format of sb3-contrib)."""
-        check_under_way(self._places.item(ELAPSED))
-        return self.rules.legal[self._places[0, NUMBER]].astype(bool)
+        return self.rules.legal[self.state.architecture].astype(bool)
 
     def best_reachable(self) -> tuple[Architecture, float]:
         """The architecture with the highest mean score that the episode can still end with.
@@ -223,51 +242,60 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         Returns:
             The architecture and its score.
         """
-        return best_reachable(
-            self.table,
-            self.architecture,
-            self.episode_steps - self._places.item(ELAPSED),
-            self._report[0, REPORT.index("penalty")],
-            self.epochs,
-        )
+        left = self.episode_steps - self.state.elapsed
+        return best_reachable(self.table, self.architecture, left, self.state.penalty, self.epochs)
 
     def render(self) -> Any:
         """The design as a text table or as a picture, by `render_mode`."""
-        check_under_way(self._places.item(ELAPSED))
-        return self.render_place(self._places.item(NUMBER), self._report[0])
+        return self.render_state(self.state)
 
-    def render_place(self, number: int, report: np.ndarray) -> Any:
-        """As `render`, of any architecture of the table and its report."""
-        facts = dict(zip(REPORT, report.tolist(), strict=True))
+    def render_state(self, state: TabularState) -> Any:
+        """As `render`, of any state."""
         if self.render_mode == "ansi":
+            architecture = self.table.grid.architectures[state.architecture]
             layers = [
-                f"hidden {place + 1:<4}{width:>4} neurons, density {density:g}"
-                for place, (width, density) in enumerate(self.table.grid.architectures[number])
+                f"hidden {k:<4}{width:>4} neurons, density {density:g}"
+                for k, (width, density) in enumerate(architecture, start=1)
             ]
-            return "\n".join([*layers, *(f"{key:<15}{value:.4f}" for key, value in facts.items())])
+            facts = [f"{name:<15}{getattr(state, name):.4f}" for name in REPORTED]
+            return "\n".join([*layers, *facts])
         if self.render_mode == "rgb_array":
-            mean = self.rules.values[-1]
+            mean = self.rules.results[-1]
             drawn, axes = plots.figure()
-            place = facts["active_weights"], facts["val_accuracy"]
-            plots.draw_position(mean[:, 2], mean[:, 0], *place, axes)
+            position = state.active_weights, state.val_accuracy
+            plots.draw_position(mean["active_weights"], mean["val_accuracy"], *position, axes)
             return plots.pixels(drawn)
         return None
 
     def _info(self) -> dict[str, Any]:
-        number = self._places.item(NUMBER)
-        accuracy, loss, weights, score, penalty, optimum, regret = self._report[0].tolist()
-        return {
-            "val_accuracy": accuracy,
-            "val_loss": loss,
-            "active_weights": weights,
+        (
+            architecture,
+            _,
+            _,
+            applied,
+            _,
+            _,
+            val_accuracy,
+            val_loss,
+            active_weights,
+            score,
+            penalty,
+            optimum,
+            regret,
+        ) = self._moment
+        info: TabularInfo = {
+            "val_accuracy": val_accuracy,
+            "val_loss": val_loss,
+            "active_weights": active_weights,
             "score": score,
             "penalty": penalty,
             "optimum": optimum,
             "regret": regret,
-            "architecture": number,
-            "applied": self._applied.item(0),
-            "action_mask": self.rules.legal[number].copy(),
+            "architecture": architecture,
+            "applied": applied,
+            "action_mask": self.rules.legal[architecture].copy(),
         }
+        return info  # type: ignore[return-value]  # Gymnasium wants any dict
 
 
 def rules_of(table: Table, epochs: int | None) -> Rules:

@@ -9,7 +9,14 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rlnas.envs.tabular_dynamics import ELAPSED, NUMBER, REPORT, Settings, advance, begin
+from rlnas.envs.tabular_dynamics import (
+    REPORTED,
+    Settings,
+    TabularState,
+    advance,
+    before_the_first_reset,
+    begin,
+)
 from rlnas.envs.tabular_env import TabularEnv, best_reachable, start_elsewhere
 from rlnas.envs.validation import (
     check_actions,
@@ -25,24 +32,24 @@ from rlnas.tabular.table import Table
 from rlnas.validation import Range, check_count
 
 NUMBERS_AHEAD = 512
-"""Random numbers drawn at once for an environment, of some of its next episodes."""
+"""Random numbers that are drawn at once for the next episodes of an environment."""
 
 
 class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
-    """As many `TabularEnv` as you like, element for element equal to stepping them one by one.
+    """Many `TabularEnv`, with the same results as stepping them one by one.
 
     Made by `gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point", ...)`.
 
     Args:
-        num_envs: how many.
-        table: as of `TabularEnv`, and so the following.
-        penalty: see there.
-        reward: see there.
-        episode_steps: see there.
-        epochs: see there.
-        noisy: see there.
-        start: see there.
-        render_mode: see there; `render` gives one for each environment.
+        num_envs: number of environments.
+        table: see `TabularEnv`.
+        penalty: see `TabularEnv`.
+        reward: see `TabularEnv`.
+        episode_steps: see `TabularEnv`.
+        epochs: see `TabularEnv`.
+        noisy: see `TabularEnv`.
+        start: see `TabularEnv`.
+        render_mode: see `TabularEnv`; `render` returns one rendering for each environment.
         autoreset_mode: what happens after an episode's end, an `AutoresetMode` or its value:
             "NextStep" resets in the next step, whose action is ignored and whose reward is 0;
             "SameStep" resets at once, the last observation and info are `infos["final_obs"]` and
@@ -87,20 +94,27 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._everywhere = np.ones(num_envs, bool)
         self._over = np.ones(num_envs, bool)
         self._rngs: list[np.random.Generator] = []
-        self._luck = np.zeros((num_envs, self.settings.luck_size))
-        ahead = max(1, NUMBERS_AHEAD // self.settings.luck_size)
-        self._luck_ahead = np.zeros((num_envs, ahead, self.settings.luck_size))
+        size = self.settings.noise_size
+        self._noise = np.zeros((num_envs, size))
+        ahead = max(1, NUMBERS_AHEAD // size)
+        self._noise_ahead = np.zeros((num_envs, ahead, size))
         self._drawn = np.full(num_envs, ahead)  # how many of these episodes have begun
-        self._places = np.full((num_envs, 3), -1)
-        self._report = np.zeros((num_envs, len(REPORT)))
+        self._states = before_the_first_reset(num_envs)
         self._observations = np.zeros((num_envs, *self.single_observation_space.shape), np.float32)
-        self._rewards, self._applied = np.zeros(num_envs), np.ones(num_envs, bool)
+
+    @property
+    def states(self) -> list[TabularState]:
+        """The present moment of the episode of every environment."""
+        self._check_begun()
+        return [TabularState._make(state) for state in self._states.tolist()]
+
+    def _check_begun(self) -> None:
+        check_under_way(self._states["elapsed"].item(0))  # all of them begin in the first reset
 
     @property
     def architectures(self) -> list[Architecture]:
         """`(width, density)` of each hidden layer, now, for every environment."""
-        check_under_way(self._places.item(0, ELAPSED))
-        return [self.table.grid.architectures[number] for number in self._places[:, NUMBER]]
+        return [self.table.grid.architectures[state.architecture] for state in self.states]
 
     def reset(
         self,
@@ -111,9 +125,10 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """Start episodes.
 
         Args:
-            seed: of the first environment, the next ones have the following; or one for each.
-            options: `"reset_mask"`, bool `[num_envs]`: where; the others go on. And those of
-                `TabularEnv.reset`.
+            seed: seed of the first environment, the next ones have the following numbers; or one
+                for each environment.
+            options: `"reset_mask"`, bool `[num_envs]`: which environments start an episode, the
+                others go on; and the options of `TabularEnv.reset`.
 
         Returns:
             Observations and infos.
@@ -123,7 +138,7 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         if "reset_mask" in options:
             which = check_reset_mask(options.pop("reset_mask"), self.num_envs)
             if not which.all():
-                check_under_way(self._places.item(0, ELAPSED))
+                self._check_begun()
         settings = start_elsewhere(self.settings, self.table, options)
         self._seed(spread_seed(seed, self.num_envs), which)
         self._begin(which, settings)
@@ -145,36 +160,28 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """
         actions = check_actions(actions, self.num_envs, len(self.rules.operations))
         before = self._over
-        check_under_way(self._places.item(0, ELAPSED))
+        self._check_begun()
         check_over(self.autoreset_mode, before)
         late = before.any()
         moving = ~before if late else self._everywhere
-        rules = self.rules
         advance(
-            rules.successors,
-            rules.operations,
-            rules.values,
-            rules.features,
+            self.rules,
             self._record,
+            self._noise,
             actions,
             moving,
-            self._luck,
-            self._places,
-            self._report,
+            self._states,
             self._observations,
-            self._rewards,
-            self._applied,
         )
         if late:
             self._begin(before, self.settings)
-            self._rewards[before] = 0
-        elapsed = self._places[:, ELAPSED]
+        elapsed = self._states["elapsed"]
         terminated = elapsed >= self.settings.episode_steps
         truncated = np.zeros(self.num_envs, bool)
         if self.max_episode_steps is not None:
             truncated = elapsed >= self.max_episode_steps
         over = terminated | truncated
-        rewards = self._rewards.copy()
+        rewards = self._states["reward"].copy()
         final: dict[str, Any] = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP and over.any():
             final = self._final(over)
@@ -186,29 +193,28 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     def action_masks(self) -> np.ndarray:
         """Bool `[num_envs, actions]`: which actions are legal now."""
-        check_under_way(self._places.item(0, ELAPSED))
-        return self.rules.legal[self._places[:, NUMBER]].astype(bool)
+        self._check_begun()
+        return self.rules.legal[self._states["architecture"]].astype(bool)
 
     def best_reachable(self) -> list[tuple[Architecture, float]]:
-        """As of `TabularEnv`, for each environment."""
-        penalties = self._report[:, REPORT.index("penalty")]
-        left = self.settings.episode_steps - self._places[:, ELAPSED]
+        """See `TabularEnv.best_reachable`; one result for each environment."""
         return [
-            best_reachable(self.table, architecture, int(steps), float(penalty), self.single.epochs)
-            for architecture, steps, penalty in zip(
-                self.architectures, left, penalties, strict=True
+            best_reachable(
+                self.table,
+                self.table.grid.architectures[state.architecture],
+                self.settings.episode_steps - state.elapsed,
+                state.penalty,
+                self.single.epochs,
             )
+            for state in self.states
         ]
 
     def render(self) -> tuple[Any, ...] | None:
         """One rendering for each environment, by `render_mode`."""
-        check_under_way(self._places.item(0, ELAPSED))
+        self._check_begun()
         if self.render_mode is None:
             return None
-        return tuple(
-            self.single.render_place(int(number), report)
-            for number, report in zip(self._places[:, NUMBER], self._report, strict=True)
-        )
+        return tuple(self.single.render_state(state) for state in self.states)
 
     def _seed(self, seeds: list[int | None], which: np.ndarray) -> None:
         """Give environments a new generator, as resetting them one by one would."""
@@ -220,39 +226,35 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         for env in np.flatnonzero(which):
             if seeds[env] is not None:
                 self._rngs[env] = seeding.np_random(seeds[env])[0]
-                self._drawn[env] = self._luck_ahead.shape[1]
+                self._drawn[env] = self._noise_ahead.shape[1]
 
     def _begin(self, which: np.ndarray, settings: Settings) -> None:
         if self._rngs:
-            for env in np.flatnonzero(which & (self._drawn == self._luck_ahead.shape[1])):
-                self._rngs[env].random(out=self._luck_ahead[env])
+            for env in np.flatnonzero(which & (self._drawn == self._noise_ahead.shape[1])):
+                self._rngs[env].random(out=self._noise_ahead[env])
                 self._drawn[env] = 0
-            self._luck[which] = self._luck_ahead[which, self._drawn[which]]
+            self._noise[which] = self._noise_ahead[which, self._drawn[which]]
             self._drawn[which] += 1
         begin(
-            self.rules.values,
-            self.rules.features,
-            self.rules.front,
+            self.rules,
             settings.record,
+            self._noise,
             which,
-            self._luck,
-            self._places,
-            self._report,
+            self._states,
             self._observations,
         )
-        self._applied[which] = True
         self._over = self._over & ~which
 
     def _infos(self, which: np.ndarray) -> dict[str, Any]:
         """One array for each entry of the infos, zero where `which` is not; and masks."""
-        report, numbers = self._report.copy(), self._places[:, NUMBER].copy()
-        applied, legal = self._applied.copy(), self.rules.legal.take(numbers, axis=0)
+        states = self._states.view(np.uint8).copy().view(self._states.dtype)
+        legal = self.rules.legal.take(states["architecture"], axis=0)
         if which is not self._everywhere:
             elsewhere = ~which
-            for array in (report, numbers, applied, legal):
-                array[elsewhere] = 0
-        entries = dict(zip(REPORT, report.T, strict=True))
-        entries |= {"architecture": numbers, "applied": applied, "action_mask": legal}
+            states[elsewhere] = 0
+            legal[elsewhere] = 0
+        entries = {name: states[name] for name in (*REPORTED, "architecture", "applied")}
+        entries["action_mask"] = legal
         known = which.copy()
         return entries | {f"_{name}": known for name in entries}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sized
 from dataclasses import fields
+from numbers import Real
 from operator import index
 from reprlib import repr as brief
 from typing import Any
@@ -11,7 +12,7 @@ from gymnasium.vector import AutoresetMode
 
 from rlnas.errors import InputError
 from rlnas.nn.training import Hyperparameters
-from rlnas.validation import check_choice, check_count, is_whole, whole
+from rlnas.validation import check_choice, check_count, check_range, is_whole, whole
 
 REWARDS = ("difference", "score")
 """What an environment may pay."""
@@ -43,6 +44,17 @@ def check_hyperparameters(value: Hyperparameters | Mapping[str, Any]) -> Hyperpa
     return Hyperparameters(**value)
 
 
+def check_number(name: str, value: float, low: float, high: float = np.inf) -> float:
+    """The value as a float, checked against bounds.
+
+    Raises:
+        InputError: the value is no number, not finite, or out of bounds.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise InputError(f"{name} {value} cannot be used: expected a number")
+    return check_range(name, float(value), low, high)[0]
+
+
 def check_action(action: Any, n_actions: int) -> int:
     """The number of one action.
 
@@ -65,7 +77,7 @@ def check_under_way(elapsed: int, episode_steps: float = float("inf")) -> None:
 
     Args:
         elapsed: steps taken in this episode, negative before the first reset.
-        episode_steps: of an episode; leave it out where the end does not matter.
+        episode_steps: number of steps of an episode; leave it out where the end does not matter.
     """
     if not 0 <= elapsed < episode_steps:
         raise InputError("no episode is under way: call reset() first")
@@ -90,7 +102,7 @@ def check_limit(max_episode_steps: int | None) -> int | None:
 
 
 def check_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
-    """The mode, of itself or of its value.
+    """The mode, given as such or by its value.
 
     Raises:
         InputError: there is no such mode.
@@ -161,7 +173,7 @@ def check_over(mode: AutoresetMode, over: np.ndarray) -> None:
     """Raise `InputError` if environments are over that nobody will reset.
 
     Args:
-        mode: of the vector environment.
+        mode: mode of the vector environment.
         over: bool `[num_envs]`, whose episode has ended.
     """
     if mode is AutoresetMode.DISABLED and over.any():

@@ -48,7 +48,7 @@ def save_recorded_design(run: Path, design: DesignRecord, folder: Path) -> None:
     env.reset()
     for each in episode:
         *_, info = env.step(_NUMBERS[each.action])
-    made = Design(env.now.network, info | env.words)
+    made = Design(env.current_design, info | env.words)
     facts = ("dataset", "score", "val_accuracy", "active_weights")
     if any(made.info[name] != getattr(design, name) for name in facts):
         raise InputError(

@@ -118,7 +118,7 @@ def _point(
     save_design(out, network, data.preprocessing, record)
     keys = ("active_weights", "test_accuracy", "test_loss")
     methods = {CONTROLLER: {key: record[key] for key in keys}}
-    batches = (env.episode_steps + 1) * env.training_batches
+    batches = (env.episode_steps + 1) * env.evaluation_cost
     sizes = (data.n_features, int(THOROUGH["width"]), data.n_classes)
     for name, schedule in RIVALS.items():
         rival = train_with_at_least(

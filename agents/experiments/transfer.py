@@ -147,7 +147,7 @@ def design_once(
     networks: dict[str, SparseNetwork] = {}
     for name, policy in policies.items():
         networks[name] = play_episode(env, policy, seed)[0].network
-    data, batches = env.dataset, (env.episode_steps + 1) * env.training_batches
+    data, batches = env.dataset, (env.episode_steps + 1) * env.evaluation_cost
     sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
     count = min(next(iter(networks.values())).active_weights, env.reference)  # dense, at most
     for name, train in SPARSE_TRAINERS.items():

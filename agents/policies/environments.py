@@ -81,10 +81,12 @@ def thorough_env(
 
     A policy that was trained in short episodes with small networks also works in these.
     """
-    env = env_like(run, dataset, penalty, data_dir, middle=True, **THOROUGH)
-    epoch = env.dataset.train.size // env.hyperparameters.batch_size
-    env.batches_per_step = max(MIN_BATCHES, epoch)
-    return env
+    lengths = {
+        "batches_per_step": None,
+        "epochs_per_step": 1.0,
+        "min_batches_per_step": MIN_BATCHES,
+    }
+    return env_like(run, dataset, penalty, data_dir, middle=True, **THOROUGH, **lengths)
 
 
 def _episode_arguments(

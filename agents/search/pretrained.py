@@ -48,11 +48,7 @@ def evolved_designs(problem: Problem) -> None:
     designs = sorted(
         play_longer_episodes(problem, load_policy(SHIPPED), half), key=lambda design: -design[1]
     )
-    for env, _ in designs:
-        inner: Any = env.unwrapped
-        inner.episode_steps = problem.budget  # no lineage is longer than the budget
-        inner.batches_per_step = problem.env.cost
-    parents = designs[:N_PARENTS]
+    parents = [(_continued(problem, env), score) for env, score in designs[:N_PARENTS]]
     population = [
         parents[index % len(parents)] for index in range(default_population_size(problem))
     ]
@@ -94,6 +90,13 @@ def _design_with(policy: Policy, problem: Problem) -> None:
 def _make_dense(problem: Problem, batches: int) -> BudgetedEnv:
     """An environment with a dense start, and with some training batches in every step."""
     return problem.make(batches_per_step=batches, width=REFERENCE_WIDTH, density=1.0)
+
+
+def _continued(problem: Problem, env: BudgetedEnv) -> BudgetedEnv:
+    """A copy that trains as the problem does, and lasts longer than the budget."""
+    inner: Any = env.unwrapped
+    longer = inner.continued(problem.budget, problem.env.cost)
+    return BudgetedEnv(longer, env.history, env.budget, None, env.on_spent)
 
 
 def _episode_cost(problem: Problem) -> int:

@@ -8,6 +8,8 @@ Some edits need a `rlnas.nn.gradients.GradientSample` of the network. Every edit
 those without a connection in or without a connection out.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from rlnas.errors import EditError, InputError
@@ -64,8 +66,22 @@ def add_connections(
     return with_connections(network, rows + network.n_inputs, sources)
 
 
+def saliency(network: SparseNetwork) -> np.ndarray:
+    """float32 `[connections]`: estimated growth of the loss if a connection is removed, unscaled.
+
+    Optimal brain damage (LeCun et al. 1990, eq. 5: half the squared weight times the diagonal of
+    the Hessian), in which the root of Adam's second moment stands for the curvature. Without
+    moments, as at initialisation, connections are ordered by magnitude.
+    """
+    state = network.connections
+    return state[EMA] ** 2 * np.sqrt(state[SECOND_MOMENT] + _NO_MOMENT)
+
+
 def remove_connections(
-    network: SparseNetwork, count: int, layer: int | None = None
+    network: SparseNetwork,
+    count: int,
+    layer: int | None = None,
+    saliency: Callable[[SparseNetwork], np.ndarray] = saliency,
 ) -> SparseNetwork:
     """Remove the least salient connections. Not exact.
 
@@ -73,6 +89,8 @@ def remove_connections(
         network: The network.
         count: Number of connections to remove.
         layer: Index into `layer_sizes` of the receiving layer, 1 or more; None for all layers.
+        saliency: Importance of each connection of a network, float `[connections]`; the
+            connections with the least are removed.
 
     Raises:
         EditError: no connection would be left.
@@ -86,17 +104,6 @@ def remove_connections(
     keep = np.ones(network.active_weights, bool)
     keep[first + smallest(saliency(network)[first:last], count)] = False
     return prune_dead_units(with_only(network, keep))
-
-
-def saliency(network: SparseNetwork) -> np.ndarray:
-    """float32 `[connections]`: estimated growth of the loss if a connection is removed, unscaled.
-
-    Optimal brain damage (LeCun et al. 1990, eq. 5: half the squared weight times the diagonal of
-    the Hessian), in which the root of Adam's second moment stands for the curvature. Without
-    moments, as at initialisation, connections are ordered by magnitude.
-    """
-    state = network.connections
-    return state[EMA] ** 2 * np.sqrt(state[SECOND_MOMENT] + _NO_MOMENT)
 
 
 def add_neurons(

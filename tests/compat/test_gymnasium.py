@@ -49,7 +49,7 @@ def test_an_episode_of_any_length_ends_by_termination_alone(episode_steps):
     assert not any(step[3] for step in steps)
 
 
-def test_with_a_limit_of_the_length_of_an_episode_time_is_observed_and_ends_stay(name):
+def test_time_limit_observes_time_and_keeps_termination(name):
     length = short(name)["episode_steps"]
     limited = make(name, max_episode_steps=length)
     timed, plain = wrappers.TimeAwareObservation(limited), make(name)
@@ -120,15 +120,15 @@ def test_the_same_seed_gives_the_same_bits(name):
     assert bits(episode(make(name), seed=3)) == bits(episode(make(name), seed=3))
 
 
-def test_an_environment_pickled_in_mid_episode_goes_on_with_the_same_bits(name):
+def test_pickled_environment_continues_with_the_same_bits(name):
     env = make(name)
     env.reset(seed=3)
     rng = np.random.default_rng(0)
     play(env, rng, 1)
-    twin, twin_rng = pickle.loads(pickle.dumps((env, rng)))
+    other, twin_rng = pickle.loads(pickle.dumps((env, rng)))
     left = short(name)["episode_steps"] - 1
-    assert bits(play(env, rng, left)) == bits(play(twin, twin_rng, left))
-    assert bits(env.reset()) == bits(twin.reset())
+    assert bits(play(env, rng, left)) == bits(play(other, twin_rng, left))
+    assert bits(env.reset()) == bits(other.reset())
 
 
 def test_a_spec_goes_through_json_and_back(name):
@@ -216,7 +216,7 @@ def test_the_vector_entry_point_equals_stepping_one_by_one(scalar, mode):
         vector.close()
 
 
-def test_a_vector_may_be_closed_twice(name):
+def test_vector_can_be_closed_twice(name):
     vector = gym.make_vec(name, NUM_ENVS, "vector_entry_point", **short(name))
     vector.reset(seed=0)
     vector.close()
@@ -224,7 +224,7 @@ def test_a_vector_may_be_closed_twice(name):
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_a_vector_tells_its_autoreset_mode(name, mode):
+def test_vector_metadata_has_autoreset_mode(name, mode):
     vector = gym.make_vec(
         name, NUM_ENVS, "vector_entry_point", autoreset_mode=mode.value, **short(name)
     )
@@ -232,7 +232,7 @@ def test_a_vector_tells_its_autoreset_mode(name, mode):
     vector.close()
 
 
-def test_a_vector_normalises_observations_and_counts_episodes(scalar):
+def test_vector_works_with_normalization_and_episode_statistics(scalar):
     vector = gym.make_vec(scalar, NUM_ENVS, **short(scalar))
     vector = wrappers.vector.NormalizeObservation(vector)
     vector = wrappers.vector.RecordEpisodeStatistics(vector)

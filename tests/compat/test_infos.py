@@ -64,7 +64,7 @@ def one_by_one(name: str, mode: AutoresetMode) -> gym.vector.VectorEnv:
 
 @pytest.mark.parametrize("mode", AutoresetMode)
 @pytest.mark.parametrize("vector", [by_entry_point, one_by_one])
-def test_a_vector_keeps_the_structure_of_its_infos(name, vector, mode):
+def test_vector_infos_keep_their_structure(name, vector, mode):
     envs, actions = vector(name, mode), deeper_and_flatter(name)
     infos, finals = [envs.reset(seed=0)[1]], []
     for step in range(STEPS):

@@ -26,13 +26,13 @@ def test_stable_baselines3_finds_no_fault_in_the_weighted_sum(vectorial):
     check_env(LinearReward(env, weight=np.array([1.0, PENALTY])))
 
 
-def test_rewards_are_in_their_space_and_their_weighted_sum_is_the_reward_of_the_twin(vectorial):
+def test_weighted_reward_vector_equals_scalar_reward(vectorial):
     env = mo_gym.make(vectorial, penalty=PENALTY, **short(vectorial))
     scalar = LinearReward(env, weight=np.array([1.0, PENALTY]))
-    twin = make(vectorial.replace("/MO", "/"), penalty=PENALTY)
+    other = make(vectorial.replace("/MO", "/"), penalty=PENALTY)
     space = env.unwrapped.reward_space
     _, *steps = episode(scalar, seed=0)
-    _, *others = episode(twin, seed=0)
+    _, *others = episode(other, seed=0)
     for (_, reward, _, _, info), (_, same, *_) in zip(steps, others, strict=True):
         assert space.contains(info["vector_reward"])
         assert reward == pytest.approx(same, abs=1e-6)

@@ -110,7 +110,7 @@ def test_the_table_is_the_documented_one_and_small():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_legal_action_can_be_applied_and_leaves_a_valid_network(kind):
+def test_legal_action_gives_a_valid_network(kind):
     network, asked = trained(start(kind))
     before = network_bits(network)
     for action in ACTIONS:
@@ -132,7 +132,7 @@ def by_the_amount(before: int, after: int, action: str) -> bool:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_connections_change_by_the_documented_amount_in_the_layer_named(kind):
+def test_connections_change_by_the_documented_amount(kind):
     network, asked = trained(start(kind))
     checked = 0
     for action in ACTIONS:
@@ -155,7 +155,7 @@ def test_connections_change_by_the_documented_amount_in_the_layer_named(kind):
 
 
 @pytest.mark.parametrize("kind", ["deep", "skips", "two layers", "shallow", "tiny"])
-def test_neurons_change_by_the_documented_amount_in_the_layer_named(kind):
+def test_neurons_change_by_the_documented_amount(kind):
     network, asked = trained(start(kind))
     checked = 0
     for action in ACTIONS:
@@ -176,7 +176,7 @@ def test_neurons_change_by_the_documented_amount_in_the_layer_named(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_layer_is_added_in_front_of_the_layer_named_or_behind_the_last(kind):
+def test_layer_is_added_in_front_of_the_named_or_behind_the_last(kind):
     network, asked = trained(start(kind))
     for k in range(1, 4):
         action = ACTIONS[TABLE.index(f"add_layer hidden {k}")]
@@ -213,7 +213,7 @@ def test_none_is_always_legal(kind):
     assert "none" in legal(start(kind))
 
 
-def test_without_hidden_layers_only_a_layer_and_the_output_can_be_edited():
+def test_legal_actions_without_hidden_layers():
     network = sparse_network((6, 3), 9)
     assert legal(network) == {
         "none",
@@ -288,8 +288,8 @@ def full(sizes: tuple[int, ...]) -> tuple[tuple[int, ...], np.ndarray, np.random
 @pytest.mark.parametrize(("room", "possible"), [(60, True), (59, False)])
 def test_twice_the_reference_weights_are_the_limit_for_a_layer(room, possible):
     network = sparse_network((6, 60, 40, 3), LIMIT - room)
-    assert ("add_layer hidden 2" in legal(network)) is possible  # 60 twins, one connection each
-    assert "add_layer hidden 3" in legal(network)  # 40 twins
+    assert ("add_layer hidden 2" in legal(network)) is possible  # 60 copies, one connection each
+    assert "add_layer hidden 3" in legal(network)  # 40 copies
 
 
 def test_without_inactive_pairs_no_connection_can_be_added():

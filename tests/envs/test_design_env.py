@@ -6,7 +6,7 @@ import pickle
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import gymnasium as gym
@@ -22,6 +22,7 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
+from rlnas.nn import edits
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.edits import EditError
 from rlnas.nn.initialization import random_network
@@ -33,7 +34,7 @@ from tests.rlnas.reference import bits as network_bits, random_dataset
 OTHER_TASK = replace(
     random_dataset(np.random.default_rng(9), features=9, classes=4, samples=200), name="other"
 )
-NONE, ADD_ALL, ADD_LAYER_3, REMOVE_LAYER_1 = 0, 1, 35, 36
+NONE, ADD_ALL, REMOVE_HALF, ADD_LAYER_3, REMOVE_LAYER_1 = 0, 1, 12, 35, 36
 REAL = ("rlnas/MNIST-v0", "rlnas/FashionMNIST-v0")
 
 
@@ -61,7 +62,7 @@ def test_checkers_find_no_fault_with_images(name, real_data_dir):
     sb3_check(gym.make(name, **settings))
 
 
-def test_a_vector_of_environments_steps_and_restarts():
+def test_make_vec_steps_and_restarts_environments():
     vector = gym.make_vec("rlnas/Digits-v0", num_envs=2, episode_steps=3)
     vector.action_space.seed(0)
     observations, infos = vector.reset(seed=0)
@@ -72,7 +73,7 @@ def test_a_vector_of_environments_steps_and_restarts():
     vector.close()
 
 
-def test_importing_rlnas_registers_the_environments_and_loads_neither_torch_nor_them():
+def test_import_registers_environments_without_loading_them_or_torch():
     code = """
 import sys, rlnas, gymnasium
 print(*sorted(name for name in gymnasium.registry if name.startswith("rlnas/")))
@@ -134,21 +135,21 @@ def test_other_seeds_give_other_episodes():
 
 
 @pytest.mark.parametrize("copied", [lambda env: pickle.loads(pickle.dumps(env)), copy.deepcopy])
-def test_a_copy_made_in_mid_episode_goes_on_with_the_same_bits(copied):
+def test_copy_in_mid_episode_continues_with_the_same_bits(copied):
     env = make(episode_steps=10, penalty=(0.1, 1.0))
     env.reset(seed=3)
     play(env, np.random.default_rng(0), 4)
-    twin = copied(env)
+    other = copied(env)
 
     def rest(env: DesignEnv) -> list[Any]:
         steps = play(env, np.random.default_rng(1), 6)
         return [*steps, env.reset(), *play(env, np.random.default_rng(2), 3)]
 
-    found = rest(twin)  # first, so that the original would notice anything shared
+    found = rest(other)  # first, so that the original would notice anything shared
     assert bits(found) == bits(rest(env))
-    assert twin.best is not None
+    assert other.best is not None
     assert env.best is not None
-    assert network_bits(twin.best.network) == network_bits(env.best.network)
+    assert network_bits(other.best.network) == network_bits(env.best.network)
 
 
 def test_global_random_state_is_neither_used_nor_changed():
@@ -180,11 +181,11 @@ def infos_of(steps: list[Any]) -> list[dict[str, Any]]:
     return [step[-1] for step in steps]
 
 
-def test_the_accuracy_is_that_of_the_averaged_weights_on_the_validation_samples():
+def test_val_accuracy_is_measured_with_averaged_weights_on_validation_samples():
     env = make("digits", batches_per_step=20, width=32)
     info = infos_of(episode(env, seed=0))[-1]
     x = torch.tensor(env.dataset.standardize(env.dataset.validation))
-    logits = to_torch(env.now.network)(x)
+    logits = to_torch(env.current_design)(x)
     labels = torch.tensor(env.dataset.labels[env.dataset.validation].astype(np.int64))
     accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
     loss = torch.nn.functional.cross_entropy(logits, labels).item()
@@ -193,7 +194,7 @@ def test_the_accuracy_is_that_of_the_averaged_weights_on_the_validation_samples(
     assert accuracy > 0.5, "the network has been trained"
 
 
-def test_rewards_of_differences_sum_to_the_score_gained():
+def test_difference_rewards_sum_to_the_score_gained():
     start, *steps = played(reward="difference", episode_steps=15)
     gained = steps[-1][4]["score"] - start[1]["score"]
     assert sum(step[1] for step in steps) == pytest.approx(gained, abs=1e-12)
@@ -221,7 +222,7 @@ def test_a_penalty_is_kept():
     assert type(make(penalty=1).reset(seed=0)[1]["penalty"]) is float
 
 
-def test_a_range_of_penalties_is_drawn_log_uniformly_at_every_reset_and_is_observed():
+def test_penalty_range_is_drawn_log_uniformly_at_every_reset():
     env = make(batches_per_step=1, penalty=(0.01, 1.0))
     env.reset(seed=0)
     logarithms = []
@@ -270,7 +271,7 @@ def test_ranges_of_width_and_density_are_drawn_at_every_reset():
 def test_an_episode_can_start_with_any_architecture(given):
     env = make(width=9, density=1.0)
     env.reset(seed=0, options={"architecture": given})
-    sizes, densities = env.now.network.layer_sizes, env.now.network.layer_densities
+    sizes, densities = env.current_design.layer_sizes, env.current_design.layer_densities
     assert sizes == (6, *(width for width, _ in given), 3)
     for n_in, (_, wanted), density in zip(sizes, given, densities, strict=False):
         assert density == max(1, round(wanted * n_in)) / n_in or density > wanted  # all are read
@@ -293,13 +294,13 @@ def test_a_given_network_starts_every_episode_and_is_not_changed():
 def test_a_network_is_trained_from_its_own_weights():
     env = make()
     episode(env, seed=0)
-    learnt = env.now.network
+    learnt = env.current_design
     _, fresh = make(batches_per_step=1).reset(seed=0)
     _, info = make(batches_per_step=1, network=learnt).reset(seed=0)
     assert info["val_loss"] < fresh["val_loss"]
 
 
-def test_an_episode_that_a_network_is_given_for_is_that_of_an_environment_of_this_network():
+def test_reset_option_network_equals_constructor_argument():
     given = random_network((6, 5, 4, 3), 0.6, np.random.default_rng(0))
     before = network_bits(given)
     env, other = make(), make(network=given)
@@ -307,7 +308,7 @@ def test_an_episode_that_a_network_is_given_for_is_that_of_an_environment_of_thi
     assert env.reset(seed=1, options=options)[1]["score"] == other.reset(seed=1)[1]["score"]
     for _ in range(3):
         assert env.step(0)[4]["score"] == other.step(0)[4]["score"]
-    assert network_bits(env.now.network) == network_bits(other.now.network)
+    assert network_bits(env.current_design) == network_bits(other.current_design)
     assert network_bits(given) == before
     assert layers_of(env.reset(seed=2)[1])["layer_sizes"] != [6, 5, 4, 3]  # it was for one episode
 
@@ -382,7 +383,7 @@ def test_an_episode_terminates_exactly_at_its_last_step(length):
 
 
 def trained_for(env: DesignEnv) -> int:
-    return env.now.network.steps
+    return env.current_design.steps
 
 
 @pytest.mark.parametrize("batches", [1, 7])
@@ -396,14 +397,23 @@ def test_the_network_is_trained_at_reset_and_after_every_step(batches):
         assert trained_for(env) == k * batches
 
 
-def test_the_default_is_a_quarter_of_an_epoch_and_at_least_25_batches():
-    env = make(batches_per_step=None)
+@pytest.mark.parametrize(
+    ("settings", "samples", "batches"),
+    [
+        ({}, 300, 25),
+        ({}, 40_000, 24_000 // (4 * 128)),  # 60 % are for training
+        ({"epochs_per_step": 1.0}, 40_000, 24_000 // 128),
+        ({"epochs_per_step": 1.0, "min_batches_per_step": 200}, 40_000, 200),
+        ({"min_batches_per_step": 1}, 300, 1),
+        ({"epochs_per_step": 2, "batches_per_step": 3}, 40_000, 3),
+    ],
+)
+def test_batches_per_step_follow_epochs_minimum_or_fixed_number(settings, samples, batches):
+    data = random_dataset(np.random.default_rng(0), samples=samples)
+    env = make(data, **{"batches_per_step": None, **settings})
+    assert env.evaluation_cost == batches
     env.reset(seed=0)
-    assert trained_for(env) == 25
-    many = random_dataset(np.random.default_rng(0), samples=40_000)
-    env = make(many, batches_per_step=None)
-    env.reset(seed=0)
-    assert trained_for(env) == 24_000 // (4 * 128)
+    assert env.evaluation_cost == trained_for(env) == batches
 
 
 def test_an_applied_action_edits_the_network():
@@ -426,15 +436,15 @@ def index_of(network: SparseNetwork) -> tuple[Any, ...]:
 
 def assert_charged_but_not_edited(env: DesignEnv, action: int) -> None:
     """Step, and see that the network was trained as it is, and the step counted."""
-    before, elapsed = env.now.network, env.elapsed
+    before, elapsed = env.current_design, env.state.elapsed
     values = before.connections[VALUE].copy()
     observation, _, _, _, info = env.step(action)
-    after = env.now.network
+    after = env.current_design
     assert info["applied"] is False
     assert index_of(after) == index_of(before)
     assert after.steps == before.steps + 3
     assert (after.connections[VALUE] != values).any()
-    assert env.elapsed == elapsed + 1
+    assert env.state.elapsed == elapsed + 1
     assert entry(observation, "last_refused") == 1
     assert entry(observation, "progress") == pytest.approx((elapsed + 1) / 6)
 
@@ -447,12 +457,12 @@ def test_an_illegal_action_is_a_charged_no_op_which_still_trains():
 
 
 def test_an_illegal_action_trains_as_no_action_does():
-    env, twin = make(), make()
-    for one in (env, twin):
+    env, other = make(), make()
+    for one in (env, other):
         one.reset(seed=0)
-    illegal, none = env.step(ADD_LAYER_3), twin.step(NONE)
+    illegal, none = env.step(ADD_LAYER_3), other.step(NONE)
     assert illegal[1] == none[1]
-    assert network_bits(env.now.network) == network_bits(twin.now.network)
+    assert network_bits(env.current_design) == network_bits(other.current_design)
 
 
 def test_an_edit_that_fails_after_all_is_a_charged_no_op(monkeypatch):
@@ -467,13 +477,13 @@ def test_an_edit_that_fails_after_all_is_a_charged_no_op(monkeypatch):
 
 @pytest.mark.parametrize("action", [-1, 39, 1000])
 def test_an_action_out_of_range_is_refused_and_changes_nothing(action):
-    env, twin = make(render_mode="ansi"), make(render_mode="ansi")
-    for one in (env, twin):
+    env, other = make(render_mode="ansi"), make(render_mode="ansi")
+    for one in (env, other):
         one.reset(seed=0)
     with pytest.raises(InputError, match=r"out of range: expected 0 to 38"):
         env.step(action)
-    assert env.render() == twin.render()
-    assert bits(env.step(ADD_ALL)) == bits(twin.step(ADD_ALL))
+    assert env.render() == other.render()
+    assert bits(env.step(ADD_ALL)) == bits(other.step(ADD_ALL))
 
 
 @pytest.mark.parametrize("kind", [int, np.int64, np.int32, np.array])
@@ -511,9 +521,9 @@ def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
     env = make()
     env.reset(seed=0)
     _, _, _, _, before = env.step(NONE)
-    kept = network_bits(env.now.network)
+    kept = network_bits(env.current_design)
     observation, reward, _, _, info = env.step(ADD_ALL)
-    assert network_bits(env.now.network) == kept
+    assert network_bits(env.current_design) == kept
     assert reward == 0
     assert info["applied"] is False
     assert (before["diverged"], info["diverged"]) == (False, True)
@@ -597,7 +607,7 @@ def test_a_network_that_nearly_diverges_is_seen_without_warnings():
 # --- what it tells ---
 
 
-def test_every_info_has_the_documented_keys_with_values_of_the_documented_types():
+def test_info_has_documented_keys_and_types():
     env = make(episode_steps=12)
     for info in infos_of(episode(env, seed=1)):
         assert set(info) == INFO_KEYS
@@ -613,13 +623,13 @@ def test_every_info_has_the_documented_keys_with_values_of_the_documented_types(
             assert (info[key].dtype, info[key].shape) == (dtype, (length,))
 
 
-def test_the_info_has_a_place_for_every_layer_and_zeros_where_there_is_none():
+def test_info_has_zeros_for_absent_layers():
     given = random_network((6, 5, 4, 3), 0.6, np.random.default_rng(0))
     env = make(network=given)
     infos = [env.reset(seed=0)[1]]
     for action in (ADD_LAYER_3, *[REMOVE_LAYER_1] * 3):
         infos.append(env.step(action)[4])
-        network = env.now.network
+        network = env.current_design
         assert layers_of(infos[-1]) == {
             "layer_sizes": list(network.layer_sizes),
             "layer_densities": list(network.layer_densities),
@@ -649,7 +659,7 @@ def test_the_mask_in_the_info_is_the_mask_of_the_method():
         mask = env.action_masks()
         assert mask.dtype == bool
         np.testing.assert_array_equal(info["action_mask"], mask)
-        np.testing.assert_array_equal(mask, actions.legal_actions(env.now.network))
+        np.testing.assert_array_equal(mask, actions.legal_actions(env.current_design))
         info = env.step(env.action_space.sample(info["action_mask"]))[4]
         assert info["applied"] or env.words["operation"].startswith("remove")
 
@@ -663,7 +673,7 @@ def test_masks_given_out_are_the_callers_own():
     assert env.step(ADD_LAYER_3)[4]["applied"] is False
 
 
-def test_best_is_the_design_with_the_best_score_seen_and_is_not_changed_later():
+def test_best_has_highest_score_seen_and_is_not_changed_later():
     env = make("digits", width=16, batches_per_step=5, penalty=0.2)
     seen, previous = [], None
     for seed in (0, 1, 2):
@@ -672,7 +682,7 @@ def test_best_is_the_design_with_the_best_score_seen_and_is_not_changed_later():
         rng = np.random.default_rng(seed)
         for _ in range(6):
             play(env, rng, 1)
-            seen.append(env.now.score)
+            seen.append(env.state.current.score)
             assert env.best is not None
             assert env.best.info["score"] == max(seen)
             if previous is not None and env.best is previous[0]:
@@ -691,7 +701,7 @@ def test_every_design_of_an_episode_is_valid_and_survives_a_file(tmp_path):
     rng = np.random.default_rng(1)
     for _ in range(40):
         play(env, rng, 1)
-        network = env.now.network
+        network = env.current_design
         network.check()
         assert network.units.flags.c_contiguous, "kernels are compiled for arrays that lie so"
         assert network.connections.flags.c_contiguous
@@ -796,6 +806,9 @@ def broken() -> SparseNetwork:
         ({"episode_steps": None}, "episode_steps None cannot be used"),
         ({"batches_per_step": 0}, "batches_per_step 0 cannot be used"),
         ({"batches_per_step": -3}, "batches_per_step -3 cannot be used"),
+        ({"epochs_per_step": -1}, "epochs_per_step -1.0 is out of range: expected at least 0"),
+        ({"epochs_per_step": (0.1, 0.5)}, "epochs_per_step .* cannot be used: expected a number"),
+        ({"min_batches_per_step": 0}, "min_batches_per_step 0 cannot be used"),
         ({"width": 0}, "width 0 is out of range: expected from 1 to 512"),
         ({"width": 513}, "width 513 is out of range"),
         ({"width": (64, 4)}, "width range .* is upside down"),
@@ -811,7 +824,7 @@ def broken() -> SparseNetwork:
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
 )
-def test_what_cannot_be_used_is_refused_with_a_reason(settings, message):
+def test_invalid_argument_raises_input_error_with_reason(settings, message):
     with pytest.raises(InputError, match=message) as caught:
         make(**settings)
     assert "\n" not in str(caught.value)
@@ -860,12 +873,100 @@ def test_an_episode_starts_with_an_architecture_or_with_a_network():
         [[5, 1.0]] * 4,
     ],
 )
-def test_architecture_that_cannot_be_is_refused_before_the_episode_ends(wrong):
+def test_invalid_architecture_option_leaves_episode_under_way(wrong):
     env = make()
     env.reset(seed=0)
     with pytest.raises(InputError, match=r"architecture .* expected \(width, density\) of each"):
         env.reset(options={"architecture": wrong})
     env.step(NONE)  # the episode goes on
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda env: env.state,
+        lambda env: env.current_design,
+        lambda env: env.penalty,
+        lambda env: env.words,
+        lambda env: env.action_masks(),
+        lambda env: env.render(),
+        lambda env: env.step(NONE),
+    ],
+)
+def test_episode_attributes_before_reset_raise_input_error(read):
+    with pytest.raises(InputError, match=r"no episode is under way: call reset\(\) first"):
+        read(make(render_mode="ansi"))
+
+
+def test_dataset_before_reset_is_known_only_if_there_is_one():
+    assert make().dataset is TASK
+    assert make().reference == 76 * (6 + 3)
+    with pytest.raises(InputError, match=r"call reset\(\) first"):
+        _ = make([TASK, OTHER_TASK]).dataset
+
+
+def test_state_is_not_changed_by_later_steps():
+    env = make(width=16)
+    env.reset(seed=0)
+    state, kept = env.state, bits(env.state.info())
+    network = network_bits(state.current.network)
+    play(env, np.random.default_rng(0), 4)
+    assert (state.elapsed, bits(state.info())) == (0, kept)
+    assert network_bits(state.current.network) == network
+    with pytest.raises(FrozenInstanceError):
+        state.elapsed = 3
+
+
+def test_refused_reset_keeps_the_episode():
+    huge = random_network((6, 8, 3), 0.5, np.random.default_rng(0))
+    huge.connections *= np.float32(1e30)
+    env = make()
+    env.reset(seed=0)
+    state = env.state
+    with pytest.raises(InputError, match="diverges"):
+        env.reset(options={"network": huge})
+    assert env.state is state
+
+
+def test_state_best_is_of_the_episode_and_env_best_of_all_episodes():
+    env = make(penalty=0.3)
+    bests = []
+    for seed in range(4):
+        scores = [info["score"] for info in infos_of(episode(env, seed))]
+        bests.append(env.state.best)
+        assert env.state.best.info["score"] == max(scores)
+        assert env.best.info["score"] == max(best.info["score"] for best in bests)
+        assert any(env.best is best for best in bests)
+
+
+def test_continued_copy_goes_on_with_other_lengths():
+    env, plain = make(episode_steps=3), make(episode_steps=3)
+    for one in (env, plain):
+        one.reset(seed=0)
+        play(one, np.random.default_rng(0), 3)
+    longer = env.continued(episode_steps=5, batches_per_step=7)
+    steps = longer.current_design.steps
+    assert [longer.step(NONE)[2] for _ in range(2)] == [False, True]
+    assert longer.current_design.steps == steps + 14
+    assert (env.state.elapsed, env.episode_steps) == (3, 3)
+    assert bits(env.reset()) == bits(plain.reset()), "the one that was copied is as it was"
+
+
+def test_saliency_argument_decides_which_connections_are_removed():
+    seen = []
+
+    def saliency(network: SparseNetwork) -> np.ndarray:
+        seen.append(network)
+        return -edits.saliency(network)  # the most salient go first
+
+    env, default = (make(width=16, density=0.8, **given) for given in ({"saliency": saliency}, {}))
+    env.reset(seed=0)
+    network = env.current_design
+    assert env.step(REMOVE_HALF)[4]["applied"]
+    assert seen == [network]
+    default.reset(seed=0)
+    default.step(REMOVE_HALF)
+    assert index_of(default.current_design) != index_of(env.current_design)
 
 
 # --- the manual ---

@@ -129,11 +129,11 @@ def test_methods_of_every_environment_can_be_called(ours):
     assert_same(one.call("action_masks"), other.call("action_masks"))
     assert_same(one.render(), other.render())
     assert one.render_mode == "ansi"
-    assert one.get_attr("elapsed") == (1,) * N
+    assert [state.elapsed for state in one.get_attr("state")] == [1] * N
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_what_was_returned_is_not_changed_by_later_steps(ours, mode):
+def test_returned_values_are_not_changed_by_later_steps(ours, mode):
     vector, kept, before = ours(mode), [], []
     for episode in range(2):
         kept.append(vector.reset(seed=episode))
@@ -255,36 +255,36 @@ def test_bad_arguments_are_refused(settings, told):
     ],
 )
 def test_wrong_actions_are_refused_and_change_nothing(ours, mode, actions, told):
-    vector, twin = ours(mode), one_by_one(mode)
-    for each in (vector, twin):
+    vector, other = ours(mode), one_by_one(mode)
+    for each in (vector, other):
         each.reset(seed=0)
         each.step(np.array([1, 11, 21]))
     with pytest.raises(InputError, match=told):
         vector.step(actions)
     for _ in range(2 if mode is AutoresetMode.DISABLED else 4):
-        assert_same(*(each.step(np.array([0, 1, 11])) for each in (vector, twin)))
+        assert_same(*(each.step(np.array([0, 1, 11])) for each in (vector, other)))
 
 
 @pytest.mark.parametrize("mask", [np.zeros(N, bool), np.ones(N - 1, bool), np.ones(N, int), None])
 def test_wrong_masks_are_refused_and_change_nothing(ours, mask):
-    vector, twin = ours(), one_by_one()
-    for each in (vector, twin):
+    vector, other = ours(), one_by_one()
+    for each in (vector, other):
         each.reset(seed=0)
     with pytest.raises(InputError, match=r"reset_mask .* cannot be used: expected 3 booleans"):
         vector.reset(seed=9, options={"reset_mask": mask})
     for _ in range(4):
-        assert_same(*(each.step(np.array([0, 1, 11])) for each in (vector, twin)))
+        assert_same(*(each.step(np.array([0, 1, 11])) for each in (vector, other)))
 
 
 def test_a_mask_may_be_a_list_as_for_tabular_environments(ours):
-    vector, twin = ours(), one_by_one()
+    vector, other = ours(), one_by_one()
     mask = [True, False, True]
-    for each, given in ((vector, mask), (twin, np.array(mask))):
+    for each, given in ((vector, mask), (other, np.array(mask))):
         each.reset(seed=0)
         each.step(np.array([0, 1, 11]))
         outcome = each.reset(options={"reset_mask": given})
         each.last = outcome
-    assert_same(vector.last, twin.last)
+    assert_same(vector.last, other.last)
 
 
 def test_reset_options_are_not_changed(ours):
@@ -303,13 +303,13 @@ def test_reset_options_are_not_changed(ours):
     ],
 )
 def test_a_bad_reset_is_refused_and_the_episodes_go_on(ours, settings, told):
-    vector, twin = ours(), one_by_one()
-    for each in (vector, twin):
+    vector, other = ours(), one_by_one()
+    for each in (vector, other):
         each.reset(seed=0)
     with pytest.raises(InputError, match=told):
         vector.reset(**settings)
     for _ in range(LENGTH + 2):
-        assert_same(*(each.step(np.array([0, 1, 11])) for each in (vector, twin)))
+        assert_same(*(each.step(np.array([0, 1, 11])) for each in (vector, other)))
 
 
 @pytest.mark.parametrize(
@@ -329,8 +329,8 @@ def test_nothing_can_be_done_before_all_have_been_reset(ours, call):
 
 def test_stepping_over_the_end_is_refused_if_nobody_resets(ours):
     mode = AutoresetMode.DISABLED
-    vector, twin = ours(mode), one_by_one(mode)
-    for each in (vector, twin):
+    vector, other = ours(mode), one_by_one(mode)
+    for each in (vector, other):
         each.reset(seed=0)
         each.step(np.array([0, 1, 11]))
         each.reset(options={"reset_mask": np.array([False, True, False])})
@@ -339,15 +339,15 @@ def test_stepping_over_the_end_is_refused_if_nobody_resets(ours):
     with pytest.raises(InputError, match=r"environments \[0, 2\] are over: call reset"):
         vector.step(np.array([0, 1, 11]))
     mask = np.array([True, False, True])
-    assert_same(*(each.reset(options={"reset_mask": mask.copy()}) for each in (vector, twin)))
-    assert_same(*(each.step(np.array([0, 1, 11])) for each in (vector, twin)))
+    assert_same(*(each.reset(options={"reset_mask": mask.copy()}) for each in (vector, other)))
+    assert_same(*(each.step(np.array([0, 1, 11])) for each in (vector, other)))
 
 
 class Trap(Exception):
     """Raised by an environment in a thread."""
 
 
-def test_an_exception_in_a_thread_reaches_the_caller_and_a_reset_mends_it(ours, monkeypatch):
+def test_exception_in_thread_reaches_caller_and_reset_recovers(ours, monkeypatch):
     step = DesignEnv.step
 
     def failing(self: DesignEnv, action: Any) -> Any:
@@ -359,12 +359,12 @@ def test_an_exception_in_a_thread_reaches_the_caller_and_a_reset_mends_it(ours, 
         return step(self, action)
 
     late: list[int] = []
-    vector, twin = ours(), one_by_one()
+    vector, other = ours(), one_by_one()
     monkeypatch.setattr(DesignEnv, "step", failing)
     vector.reset(seed=0)
     with pytest.raises(Trap):
         vector.step(np.array([0, 5, 1]))
     assert late == [1]
-    assert_same(run(vector, 0, seed=1), run(twin, 0, seed=1))
+    assert_same(run(vector, 0, seed=1), run(other, 0, seed=1))
     for _ in range(LENGTH + 2):
-        assert_same(*(each.step(np.array([0, 1, 11])) for each in (vector, twin)))
+        assert_same(*(each.step(np.array([0, 1, 11])) for each in (vector, other)))

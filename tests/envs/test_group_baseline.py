@@ -34,7 +34,7 @@ def names(venv) -> list[tuple[str, float]]:
     return [(each.name, penalty) for each, penalty in zip(data, penalties, strict=True)]
 
 
-def test_a_group_plays_the_same_episodes_and_groups_play_different_ones(together):
+def test_episodes_are_shared_within_groups_only(together):
     observations = together.reset()
     seen = []
     for _ in range(4):
@@ -70,7 +70,7 @@ def test_an_environment_is_paid_what_it_gains_over_the_others(together):
         assert len(set(dones)) == 1
 
 
-def test_what_is_paid_sums_to_nothing_in_a_group(together):
+def test_rewards_of_a_group_sum_to_zero(together):
     together.reset()
     rng = np.random.default_rng(0)
     for _ in range(STEPS):
@@ -102,7 +102,7 @@ def test_a_group_of_one_pays_the_plain_reward(tmp_path):
     venv.close()
 
 
-def test_training_in_groups_repeats_itself_and_reports_the_plain_reward(tmp_path):
+def test_training_in_groups_is_deterministic_and_reports_plain_reward(tmp_path):
     results = [
         train(tiny(tmp_path / name, episode_group_size=2), progress_bar=False)
         for name in ("first", "again")

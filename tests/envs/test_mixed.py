@@ -52,7 +52,7 @@ def test_spaces_are_those_of_a_single_data_set(name):
     assert env.action_space == digits.action_space
 
 
-def test_observations_of_every_task_are_in_the_space_and_tell_tasks_apart():
+def test_observations_of_every_task_are_in_space_and_differ():
     seen = set()
     for task in (*TRAINING_FAMILY, *HELD_OUT_FAMILY):
         env = gym.make("rlnas/Design-v0", dataset=task, batches_per_step=1)

@@ -163,21 +163,21 @@ def test_bad_arguments_are_refused_as_by_the_scalar_environments():
 @pytest.mark.parametrize("mode", AutoresetMode)
 def test_weighted_rewards_of_a_vector_are_those_of_the_scalar_vector(name, mode, reward):
     settings = {**SHORT[name], "reward": reward, "penalty": 0.7}
-    ours, twin = (
+    ours, other = (
         gym.make_vec(each, 3, "vector_entry_point", autoreset_mode=mode, **settings)
         for each in (name, SCALAR[name])
     )
-    outcomes = zip(run(ours, 20), run(twin, 20), strict=True)
+    outcomes = zip(run(ours, 20), run(other, 20), strict=True)
     for (observations, *paid, infos), (same, *numbers, others) in outcomes:
         if paid:
             assert (paid[0].shape, paid[0].dtype) == ((3, 2), np.float32)
             np.testing.assert_allclose(paid[0] @ [1, 0.7], numbers[0], atol=1e-6)
         assert_same((observations, *paid[1:], infos), (same, *numbers[1:], others))
-    for each in (ours, twin):
+    for each in (ours, other):
         each.close()
 
 
-def test_a_vector_pays_what_that_of_mo_gymnasium_pays(name):
+def test_vector_rewards_equal_those_of_mo_gymnasium(name):
     ours = gym.make_vec(name, 3, "vector_entry_point", **SHORT[name])
     theirs = MOSyncVectorEnv([lambda: make(name)] * 3)
     assert ours.reward_space == theirs.reward_space == make(name).unwrapped.reward_space
@@ -286,7 +286,7 @@ def test_the_front_of_the_package_can_be_asked_for():
     assert (front >= 0).all(axis=1).any(), "standing still is on it or beaten"
 
 
-def test_the_front_is_of_the_epochs_of_the_environment_and_does_not_depend_on_the_penalty():
+def test_pareto_front_depends_on_epochs_and_not_on_penalty():
     fronts = [
         as_set(MOTabularEnv(table=TABLE, start=(), **settings).pareto_front(1.0))
         for settings in ({}, {"penalty": 3.0}, {"epochs": 4}, {"epochs": 1})

@@ -83,7 +83,7 @@ def test_each_environment_has_a_seed_of_its_own(vector):
     assert len({observation.tobytes() for observation in observations}) == N
 
 
-def test_an_episode_that_ends_starts_the_next_and_keeps_its_last_observation(vector):
+def test_ended_episode_is_reset_and_keeps_terminal_observation(vector):
     vector.reset()
     for step in range(1, 13):
         observations, _, dones, infos = vector.step(np.zeros(N, int))
@@ -105,7 +105,7 @@ def test_types_are_those_of_the_base_class(vector):
     assert [type(info) for info in infos] == [dict] * N
 
 
-def test_what_was_returned_is_not_changed_by_the_next_steps(vector):
+def test_returned_values_are_not_changed_by_later_steps(vector):
     kept = [vector.reset(), list(vector.reset_infos)]
     before = [bits(value) for value in kept]
     for _ in range(7):
@@ -129,7 +129,7 @@ class Failing(DesignEnv):
         return outcome
 
 
-def test_an_exception_in_a_thread_reaches_the_caller_when_no_other_is_still_moving():
+def test_exception_in_thread_is_raised_after_all_threads_end():
     vector = ThreadedVecEnv(makers(Failing), num_threads=2)
     vector.reset()
     vector.step(np.array([0, 1, 0, 1]))
@@ -262,7 +262,7 @@ def test_tabular_results_are_those_of_stepping_one_by_one(settings, limit):
     assert found == expected, "and after a reset without a seed"
 
 
-def test_tabular_episodes_that_end_keep_their_last_observation_and_say_why():
+def test_ended_tabular_episode_keeps_terminal_observation_and_reason():
     for limit, truncated in ((None, False), (3, True), (6, False)):
         vector = tabular(max_episode_steps=limit)
         first = vector.reset()
@@ -344,7 +344,7 @@ def test_tabular_attributes_are_those_of_each_environment(name):
 
 
 @pytest.mark.parametrize("name", ["nothing_of_that_name", "best", "dataset"])
-def test_what_no_tabular_environment_has_is_an_attribute_error(name):
+def test_unknown_attribute_raises_attribute_error(name):
     vector = tabular()
     assert not vector.has_attr(name)
     with pytest.raises(AttributeError, match=name):

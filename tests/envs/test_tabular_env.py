@@ -125,6 +125,32 @@ def test_a_table_a_path_and_a_name_are_a_table(tmp_path):
     assert gym.make("rlnas/TabularDigits-v0", table=TABLE).unwrapped.table is TABLE
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda env: env.state,
+        lambda env: env.architecture,
+        lambda env: env.action_masks(),
+        lambda env: env.best_reachable(),
+        lambda env: env.render(),
+        lambda env: env.step(NONE),
+    ],
+)
+def test_episode_attributes_before_reset_raise_input_error(read):
+    with pytest.raises(InputError, match=r"no episode is under way: call reset\(\) first"):
+        read(make(render_mode="ansi"))
+
+
+def test_state_is_not_changed_by_later_steps():
+    env = begin(noisy=True)
+    state = env.state
+    kept, info = tuple(state), env.step(action("add_neurons"))[4]
+    assert tuple(state) == kept
+    assert (state.elapsed, env.state.elapsed) == (0, 1)
+    for name in set(info) - {"action_mask"}:
+        assert getattr(env.state, name) == info[name]
+
+
 # --- what is paid ---
 
 
@@ -156,7 +182,7 @@ def test_scores_are_to_the_bit_those_of_the_table():
             assert info["score"] == scores[number]
 
 
-def test_rewards_of_differences_are_changes_of_the_score_and_sum_to_the_gain():
+def test_difference_rewards_sum_to_the_score_gained():
     for noisy in (False, True):
         env = make(noisy=noisy)
         (_, start), *steps = [env.reset(seed=3), *any_actions(env, 2, 8)]
@@ -207,7 +233,7 @@ def test_a_noisy_evaluation_is_that_of_one_seed_drawn_at_every_step():
     assert pairs.min() > 30, "one draw does not decide the next"
 
 
-def test_a_noisy_score_is_of_that_evaluation_but_regret_is_by_the_mean():
+def test_noisy_score_is_of_one_seed_and_regret_of_the_mean():
     env = make(noisy=True, penalty=0.5)
     outcomes = [env.reset(seed=1), *any_actions(env, 1, 8)]
     for *_, info in outcomes:
@@ -253,7 +279,7 @@ def test_regret_is_zero_exactly_at_the_optimum_and_never_negative(table):
             assert info["regret"] >= 0
 
 
-def test_the_optimum_is_that_of_the_epochs_and_the_penalty_of_the_episode():
+def test_optimum_depends_on_epochs_and_penalty():
     env = make(penalty=(0.01, 3.0), epochs=1)
     env.reset(seed=0)
     optima = set()
@@ -293,7 +319,7 @@ def test_best_reachable_is_the_best_end_of_all_action_sequences():
     assert table.optimum(0.2)[0] not in {found[start, 1] for start in ((), ((8, 0.5),))}
 
 
-def test_best_reachable_falls_as_steps_go_by_and_ends_at_what_is_there():
+def test_best_reachable_falls_to_the_current_score():
     for seed in range(5):
         env = make(epochs=1, start="random", penalty=(0.1, 1.0), noisy=True)
         _, info = env.reset(seed=seed)
@@ -370,7 +396,7 @@ A, B, C = (4, 0.25), (8, 0.5), (16, 1.0)
         ((), "remove_layer", 0, None),
     ],
 )
-def test_what_an_action_leads_to(before, operation, slot, after):
+def test_action_leads_to_successor(before, operation, slot, after):
     assert successor(WIDE, before, Action(operation, slot)) == after
     if slot < WIDE.max_depth:
         env = TabularEnv(random_table(WIDE))
@@ -611,7 +637,7 @@ def test_observations_do_not_change_afterwards():
 # --- what is drawn ---
 
 
-def test_a_penalty_range_is_drawn_log_uniformly_at_every_reset_and_is_observed():
+def test_penalty_range_is_drawn_log_uniformly_at_every_reset():
     env = make(penalty=(0.01, 1.0))
     env.reset(seed=0)
     logarithms = []
@@ -730,16 +756,16 @@ def test_other_seeds_and_later_episodes_differ():
 
 @pytest.mark.parametrize("settings_", [{}, RANDOM])
 @pytest.mark.parametrize("copied", [lambda env: pickle.loads(pickle.dumps(env)), copy.deepcopy])
-def test_a_copy_made_in_mid_episode_goes_on_with_the_same_bits(settings_, copied):
+def test_copy_in_mid_episode_continues_with_the_same_bits(settings_, copied):
     env = make(**settings_)
     env.reset(seed=3)
     play(env, np.random.default_rng(0), 4)
-    twin = copied(env)
+    other = copied(env)
 
     def rest(env: TabularEnv) -> list[Any]:
         return [*any_actions(env, 1, 4), *whole(env, None), env.best_reachable()]
 
-    found = rest(twin)  # first, so that the original would notice anything shared
+    found = rest(other)  # first, so that the original would notice anything shared
     assert bits(found) == bits(rest(env))
 
 
@@ -831,19 +857,19 @@ def test_bad_arguments_are_refused(settings_, told):
     ],
 )
 def test_bad_reset_options_are_refused_and_the_episode_goes_on(options, told):
-    env, twin = begin(noisy=True), begin(noisy=True)
+    env, other = begin(noisy=True), begin(noisy=True)
     with pytest.raises(InputError, match=told):
         env.reset(options=options)
-    assert bits(any_actions(env, 0, 8)) == bits(any_actions(twin, 0, 8))
-    assert bits(env.reset()) == bits(twin.reset())
+    assert bits(any_actions(env, 0, 8)) == bits(any_actions(other, 0, 8))
+    assert bits(env.reset()) == bits(other.reset())
 
 
 @pytest.mark.parametrize("wrong", [-1, 13, 10**6, np.int64(13), 2**70])
 def test_an_action_out_of_range_is_refused_and_changes_nothing(wrong):
-    env, twin = begin(noisy=True), begin(noisy=True)
+    env, other = begin(noisy=True), begin(noisy=True)
     with pytest.raises(InputError, match=f"action {wrong} is out of range: expected 0 to 12"):
         env.step(wrong)
-    assert bits(any_actions(env, 0, 8)) == bits(any_actions(twin, 0, 8))
+    assert bits(any_actions(env, 0, 8)) == bits(any_actions(other, 0, 8))
 
 
 @pytest.mark.parametrize(
@@ -853,11 +879,11 @@ def test_an_action_out_of_range_is_refused_and_changes_nothing(wrong):
         (),
     ],
 )
-def test_what_is_no_action_is_refused_and_changes_nothing(wrong):
-    env, twin = begin(noisy=True), begin(noisy=True)
+def test_invalid_action_is_refused_and_changes_nothing(wrong):
+    env, other = begin(noisy=True), begin(noisy=True)
     with pytest.raises(InputError, match=r"action .* cannot be taken: expected a whole number"):
         env.step(wrong)
-    assert bits(any_actions(env, 0, 8)) == bits(any_actions(twin, 0, 8))
+    assert bits(any_actions(env, 0, 8)) == bits(any_actions(other, 0, 8))
 
 
 @pytest.mark.parametrize("kind", [int, np.int64, np.int32, np.uint8, np.array])

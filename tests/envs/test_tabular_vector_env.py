@@ -95,7 +95,7 @@ def test_one_environment_is_a_vector_too(mode):
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_many_short_episodes_without_a_seed_draw_what_single_ones_draw(mode):
+def test_short_unseeded_episodes_equal_those_of_single_environments(mode):
     arguments = RANDOM | {"episode_steps": 1}
     vectors = ours(mode, **arguments), one_by_one(mode, **arguments)
     rng = np.random.default_rng(0)
@@ -131,7 +131,7 @@ def test_a_number_is_the_seed_of_the_first_and_the_next_ones_follow():
     assert_same(vector.reset(seed=np.int64(11)), as_number)  # type: ignore[arg-type]
 
 
-def test_without_a_seed_ever_environments_differ_from_one_another_and_between_vectors():
+def test_unseeded_environments_differ():
     starts = [ours(**RANDOM).reset()[1]["penalty"] for _ in range(2)]
     assert np.unique(starts).size == 2 * N
 
@@ -251,7 +251,7 @@ def test_episodes_end_as_in_the_manual():
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
-def test_what_was_returned_is_not_changed_by_later_steps(mode):
+def test_returned_values_are_not_changed_by_later_steps(mode):
     vector, kept, before = ours(mode, **RANDOM), [], []
     rng = np.random.default_rng(0)
 
@@ -269,15 +269,15 @@ def test_what_was_returned_is_not_changed_by_later_steps(mode):
 
 @pytest.mark.parametrize("mode", AutoresetMode)
 def test_changing_what_was_returned_changes_nothing_else(mode):
-    vector, twin = ours(mode, **RANDOM), ours(mode, **RANDOM)
+    vector, other = ours(mode, **RANDOM), ours(mode, **RANDOM)
     rng = np.random.default_rng(0)
     for _ in range(3):
-        outcomes = [each.reset(seed=4) for each in (vector, twin)]
+        outcomes = [each.reset(seed=4) for each in (vector, other)]
         assert_same(*outcomes)
         spoil(outcomes[0])
         for _ in range(LENGTH if mode is AutoresetMode.DISABLED else 2 * LENGTH):
             actions = rng.integers(13, size=N)
-            outcomes = [each.step(actions) for each in (vector, twin)]
+            outcomes = [each.step(actions) for each in (vector, other)]
             assert_same(*outcomes)
             spoil(outcomes[0])
 
@@ -402,24 +402,24 @@ def test_a_limit_of_minus_1_is_none_as_in_gymnasium():
     ],
 )
 def test_wrong_actions_are_refused_and_change_nothing(mode, actions, told):
-    vector, twin = ours(mode, **RANDOM), ours(mode, **RANDOM)
-    for each in (vector, twin):
+    vector, other = ours(mode, **RANDOM), ours(mode, **RANDOM)
+    for each in (vector, other):
         each.reset(seed=0)
         each.step(np.arange(N))
     with pytest.raises(InputError, match=told):
         vector.step(actions)
     for _ in range(LENGTH - 1 if mode is AutoresetMode.DISABLED else 2 * LENGTH):
-        assert_same(vector.step(np.arange(N)), twin.step(np.arange(N)))
+        assert_same(vector.step(np.arange(N)), other.step(np.arange(N)))
 
 
 @pytest.mark.parametrize("kind", [list, tuple, np.int32, np.uint8, np.int64])
 def test_actions_may_be_of_any_whole_type(kind):
-    vector, twin = ours(), ours()
-    for each in (vector, twin):
+    vector, other = ours(), ours()
+    for each in (vector, other):
         each.reset(seed=0)
     actions = np.arange(N)
     converted = kind(actions.tolist()) if kind in (list, tuple) else actions.astype(kind)
-    assert_same(vector.step(converted), twin.step(actions))
+    assert_same(vector.step(converted), other.step(actions))
 
 
 @pytest.mark.parametrize(
@@ -436,12 +436,12 @@ def test_actions_may_be_of_any_whole_type(kind):
     ],
 )
 def test_wrong_masks_are_refused_and_change_nothing(mask):
-    vector, twin = ours(**RANDOM), ours(**RANDOM)
-    for each in (vector, twin):
+    vector, other = ours(**RANDOM), ours(**RANDOM)
+    for each in (vector, other):
         each.reset(seed=0)
     with pytest.raises(InputError, match=r"(?s)reset_mask .* expected 5 booleans, at least"):
         vector.reset(seed=9, options={"reset_mask": mask})
-    assert_same(run_on(vector), run_on(twin))
+    assert_same(run_on(vector), run_on(other))
 
 
 def run_on(vector: TabularVectorEnv) -> list[Any]:
@@ -458,13 +458,13 @@ def run_on(vector: TabularVectorEnv) -> list[Any]:
     ],
 )
 def test_a_bad_reset_is_refused_and_changes_nothing(settings, told):
-    vector, twin = ours(**RANDOM), ours(**RANDOM)
-    for each in (vector, twin):
+    vector, other = ours(**RANDOM), ours(**RANDOM)
+    for each in (vector, other):
         each.reset(seed=0)
     with pytest.raises(InputError, match=told):
         vector.reset(**{"seed": 9, **settings})
-    assert_same(run_on(vector), run_on(twin))
-    assert_same(vector.reset(), twin.reset())
+    assert_same(run_on(vector), run_on(other))
+    assert_same(vector.reset(), other.reset())
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
@@ -482,8 +482,8 @@ def test_nothing_can_be_done_before_all_have_been_reset(mode):
 
 def test_stepping_over_the_end_is_refused_if_nobody_resets():
     mode = AutoresetMode.DISABLED
-    vector, twin = ours(mode, **RANDOM), ours(mode, **RANDOM)
-    for each in (vector, twin):
+    vector, other = ours(mode, **RANDOM), ours(mode, **RANDOM)
+    for each in (vector, other):
         each.reset(seed=0)
         each.step(np.arange(N))
         each.reset(options={"reset_mask": np.array([False, True, False, True, False])})
@@ -492,8 +492,8 @@ def test_stepping_over_the_end_is_refused_if_nobody_resets():
     with pytest.raises(InputError, match=r"environments \[0, 2, 4\] are over: call reset"):
         vector.step(np.arange(N))
     mask = np.array([True, False, True, False, True])
-    assert_same(*(each.reset(options={"reset_mask": mask}) for each in (vector, twin)))
-    assert_same(vector.step(np.arange(N)), twin.step(np.arange(N)))
+    assert_same(*(each.reset(options={"reset_mask": mask}) for each in (vector, other)))
+    assert_same(vector.step(np.arange(N)), other.step(np.arange(N)))
     with pytest.raises(InputError, match=r"environments \[1, 3\] are over"):
         vector.step(np.arange(N))
 

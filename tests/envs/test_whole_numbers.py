@@ -127,7 +127,7 @@ def test_an_environment_made_by_gymnasium_takes_a_seed_of_numpy():
         env.close()
 
 
-def test_what_an_environment_keeps_is_json():
+def test_arguments_and_info_are_json():
     env = DesignEnv(TASK, episode_steps=np.int64(3), batches_per_step=np.int32(2))
     _, info = env.reset(options={"architecture": ((np.int64(8), 0.5),)})
     json.dumps([env.episode_steps, env.batches_per_step, layers_of(info)["layer_sizes"]])

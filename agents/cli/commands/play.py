@@ -63,7 +63,7 @@ class Play(PlainIntegers):
 
         def choose(observation: "np.ndarray", mask: "np.ndarray") -> int:
             console.print()
-            console.print(describe(env.now.network, info | env.words), style="cyan")
+            console.print(describe(env.current_design, info | env.words), style="cyan")
             console.print(menu(mask))
             return _answer(mask, ask)
 
@@ -79,7 +79,7 @@ class Play(PlainIntegers):
                     )
                 else:
                     console.print(
-                        f"step {env.elapsed} of {env.episode_steps}: {env.words['action']}, "
+                        f"step {env.state.elapsed} of {env.episode_steps}: {env.words['action']}, "
                         f"{scores[-1] - scores[-2]:+.4f}"
                     )
         except _Stopped:

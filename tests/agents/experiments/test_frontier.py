@@ -109,15 +109,15 @@ def test_what_cannot_be_used_is_refused_before_anything_is_written(
 def test_thorough_episodes_are_long_and_start_large(runs):
     env = thorough_env(runs["maskable_ppo"], "digits", 0.3)
     env.reset(seed=0)
-    assert env.now.network.layer_sizes == (64, 300, 10)
-    assert env.now.network.density == 1
+    assert env.current_design.layer_sizes == (64, 300, 10)
+    assert env.current_design.density == 1
     assert (env.episode_steps, env.hyperparameters, env.penalty) == (40, LONG_TRAINING, 0.3)
-    assert env.training_batches == 100  # an epoch would be 8
+    assert env.evaluation_cost == 100  # an epoch would be 8
 
 
 def test_a_thorough_step_is_an_epoch_where_that_is_longer(runs, monkeypatch):
     monkeypatch.setattr(environments, "MIN_BATCHES", 2)
-    assert thorough_env(runs["maskable_ppo"], "digits").training_batches == 1149 // 128
+    assert thorough_env(runs["maskable_ppo"], "digits").evaluation_cost == 1149 // 128
 
 
 def test_design_can_be_thorough(runs, tmp_path, monkeypatch):

@@ -97,7 +97,7 @@ def test_all_methods_train_for_the_same_batches(run, monkeypatch):
 
         monkeypatch.setitem(module.SPARSE_TRAINERS, name, noted)
     design_once(env, 0, {"controller": load_policy(run)})
-    assert asked == [(env.episode_steps + 1) * env.training_batches] * len(SPARSE_TRAINERS)
+    assert asked == [(env.episode_steps + 1) * env.evaluation_cost] * len(SPARSE_TRAINERS)
 
 
 def test_scores_are_accuracy_less_the_price_of_the_weights(compared):

@@ -65,7 +65,7 @@ def test_play_episode_keeps_first_of_equally_good_designs():
     scores = [info["score"] for info in history]
     first = scores.index(max(scores))
     assert design.info == history[first]
-    assert design.network.steps == (first + 1) * env.training_batches
+    assert design.network.steps == (first + 1) * env.evaluation_cost
 
 
 def test_play_episode_does_not_forget_best_design_of_environment():

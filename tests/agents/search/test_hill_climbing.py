@@ -75,9 +75,9 @@ def test_climb_continues_from_best_copy_when_live():
 
     class Watched(DesignEnv):
         def step(self, action):
-            before = self.now
+            before = self.state.current
             outcome = step(self, action)
-            seen.append((self.elapsed, before.score, self.now.score))
+            seen.append((self.state.elapsed, before.score, self.state.current.score))
             return outcome
 
     settings = {"episode_steps": STEPS, "batches_per_step": 3, "width": 8}

@@ -86,7 +86,7 @@ class Record:
         self.infos.append(info)
         env = env.unwrapped
         is_table = isinstance(env, TabularEnv)
-        self.designs.append(env.architecture if is_table else network_bits(env.now.network))
+        self.designs.append(env.architecture if is_table else network_bits(env.current_design))
 
 
 def crowd(problem: Problem, rng: np.random.Generator, record: Record) -> list[BudgetedEnv]:
@@ -389,12 +389,12 @@ def test_evaluate_trains_new_network_for_length_of_episode_when_live(counter):
     found = problem.evaluate(architecture)
     assert counter.spent == problem.history.spent == (STEPS + 1) * 3
     env: Any = problem.env.unwrapped
-    assert env.now.network.layer_sizes == (6, 16, 4, 3)
-    assert env.now.network.steps == (STEPS + 1) * 3
-    assert found == env.now.score
-    before = network_bits(env.now.network)
+    assert env.current_design.layer_sizes == (6, 16, 4, 3)
+    assert env.current_design.steps == (STEPS + 1) * 3
+    assert found == env.state.current.score
+    before = network_bits(env.current_design)
     problem.evaluate(architecture)
-    assert network_bits(env.now.network) != before  # another network of it
+    assert network_bits(env.current_design) != before  # another network of it
 
 
 # --- the search ---

@@ -1,6 +1,7 @@
 """Tournament evolution: the worse of two dies, the child inherits weights and trains on."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from rlnas.agents.search.budgeted_env import BudgetedEnv
 from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.tournament_evolution import tournament_evolution
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.tabular_dynamics import ELAPSED
 from rlnas.envs.tabular_env import TabularEnv
 from tests.envs.helpers import make
 from tests.rlnas.tables import random_table
@@ -46,6 +46,10 @@ def test_population_size_depends_on_budget(make, evaluations, expected, monkeypa
     assert len(problem.history.evaluations) == expected
 
 
+def score_of(env: Any) -> float:
+    return env.state.current.score if isinstance(env, DesignEnv) else env.state.score
+
+
 def mutations(monkeypatch) -> list[tuple[float, float, int]]:
     """Of every mutation to come: the scores of parent and child, and the child's age in steps."""
     records = []
@@ -53,11 +57,10 @@ def mutations(monkeypatch) -> list[tuple[float, float, int]]:
 
     def watched(parent, rng):
         env = parent.unwrapped
-        before = env._info()["score"]
+        before = score_of(env)
         child, score = mutant(parent, rng)
-        inner = child.unwrapped
-        age = inner.elapsed if isinstance(inner, DesignEnv) else int(inner._places[0, ELAPSED])
-        assert env._info()["score"] == before
+        age = child.unwrapped.state.elapsed
+        assert score_of(env) == before
         records.append((before, score, age))
         return child, score
 
@@ -89,12 +92,12 @@ def test_child_inherits_weights_without_changing_parent():
     problem = Problem(make, 10_000, 0)
     parent = problem.make(episode_steps=100)
     parent.reset()
-    network = parent.unwrapped.now.network  # type: ignore[attr-defined]
+    network = parent.unwrapped.current_design  # type: ignore[attr-defined]
     weights = network.connections.copy()
     for _ in range(20):
         child, _ = module._mutant(parent, problem.rng)
-        assert child.unwrapped.now.network.steps == network.steps + 3  # type: ignore[attr-defined]
-    assert parent.unwrapped.now.network is network  # type: ignore[attr-defined]
+        assert child.unwrapped.current_design.steps == network.steps + 3  # type: ignore[attr-defined]
+    assert parent.unwrapped.current_design is network  # type: ignore[attr-defined]
     assert (network.connections == weights).all()
 
 
@@ -104,6 +107,6 @@ def test_children_with_same_mutation_are_trained_on_different_batches(monkeypatc
     problem = Problem(make, 10_000, 0)
     parent = problem.make(episode_steps=100)
     parent.reset()
-    one, other = (module._mutant(parent, problem.rng)[0].unwrapped.now.network for _ in range(2))  # type: ignore[attr-defined]
+    one, other = (module._mutant(parent, problem.rng)[0].unwrapped.current_design for _ in range(2))  # type: ignore[attr-defined]
     assert (one.indices == other.indices).all()
     assert (one.connections != other.connections).any()

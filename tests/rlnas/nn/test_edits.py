@@ -144,6 +144,15 @@ def test_the_connections_that_optimal_brain_damage_finds_least_salient_are_remov
     assert gone == set(sorted(size, key=size.get)[:count])
 
 
+def test_connections_are_removed_by_the_saliency_given():
+    network = layered(MLP)
+    wanted = np.random.default_rng(0).permutation(network.active_weights).astype(float)
+    after = edits.remove_connections(network, 4, saliency=lambda network: wanted)
+    pairs = list(zip(network.targets.tolist(), network.indices.tolist(), strict=True))
+    gone = set(table(network)) - set(table(after))
+    assert gone == {pairs[k] for k in np.argsort(wanted)[:4]}
+
+
 def test_saliency_without_moments_has_the_order_of_magnitude():
     network = layered(MLP)
     network.connections[SECOND_MOMENT] = 0

@@ -1,0 +1,163 @@
+"""A moment of an episode of `DesignEnv`: the design, its evaluation, what the last step did."""
+
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple, TypedDict
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from rlnas.data.datasets import Dataset
+from rlnas.envs.actions import ACTIONS, MAX_DEPTH
+from rlnas.nn.gradients import GradientSample
+from rlnas.nn.network import SparseNetwork
+from rlnas.nn.training import Batches, Evaluation
+from rlnas.scoring import reference_weights, score
+
+
+class DesignInfo(TypedDict):
+    """The info of a reset or a step; the manual of `DesignEnv` explains the entries."""
+
+    score: float
+    val_accuracy: float
+    val_loss: float
+    active_weights: int
+    density: float
+    layer_sizes: np.ndarray
+    layer_densities: np.ndarray
+    applied: bool
+    diverged: bool
+    penalty: float
+    dataset_index: int
+    action_mask: np.ndarray
+
+
+class Words(TypedDict):
+    """What infos have no place for, since libraries make tensors of their entries.
+
+    Attributes:
+        dataset: name of the data set.
+        operation: operation of the last action.
+        action: the last action, with its layer and amount.
+    """
+
+    dataset: str
+    operation: str
+    action: str
+
+
+class Design(NamedTuple):
+    """A network, and the info and the words of the step that made it."""
+
+    network: SparseNetwork
+    info: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluatedNetwork:
+    """A network after training, and how it was evaluated.
+
+    Attributes:
+        network: the network.
+        probe: its activations and gradients on a few training samples.
+        training: accuracy and loss over its last training batches.
+        validation: accuracy and loss on the validation samples.
+        penalty: accuracy that the reference number of weights costs.
+    """
+
+    network: SparseNetwork
+    probe: GradientSample
+    training: Evaluation
+    validation: Evaluation
+    penalty: float
+
+    @cached_property
+    def relative_size(self) -> float:
+        """Active weights, divided by the reference number."""
+        network = self.network
+        return network.active_weights / reference_weights(network.n_inputs, network.n_outputs)
+
+    @cached_property
+    def score(self) -> float:
+        """See `rlnas.scoring.score`."""
+        network = self.network
+        reference = reference_weights(network.n_inputs, network.n_outputs)
+        return score(self.validation.accuracy, network.active_weights, self.penalty, reference)
+
+
+@dataclass(frozen=True, eq=False)
+class EpisodeState:
+    """Everything that a reset draws and a step changes.
+
+    Args:
+        best_before: the design with the highest score before `current`; None after a reset.
+
+    Attributes:
+        dataset: data set of the episode.
+        dataset_index: its index among those of the environment.
+        penalty: accuracy that the reference number of weights costs in this episode.
+        batches: training batches of the episode; they draw from the environment's generator.
+        current: the present design.
+        previous: the design before the last step; after a reset the present one.
+        legal: bool `[actions]`, which actions are legal now.
+        elapsed: number of steps taken.
+        action: number of the last action; `NO_OP` after a reset.
+        applied: whether the last action was carried out; True after a reset.
+        diverged: whether the last step was undone because the network diverged.
+        best: the design with the highest score of the episode, the first of equal ones.
+    """
+
+    dataset: Dataset
+    dataset_index: int
+    penalty: float
+    batches: Batches
+    current: EvaluatedNetwork
+    previous: EvaluatedNetwork
+    legal: np.ndarray
+    elapsed: int
+    action: int
+    applied: bool
+    diverged: bool
+    best_before: InitVar[Design | None]
+    best: Design = field(init=False)
+
+    def __post_init__(self, best_before: Design | None) -> None:
+        best = best_before
+        if best is None or self.current.score > best.info["score"]:
+            best = Design(self.current.network, {**self.info(), **self.words})
+        object.__setattr__(self, "best", best)
+
+    def info(self) -> DesignInfo:
+        """The info of the last reset or step; its arrays are the caller's own."""
+        network = self.current.network
+        return {
+            "score": float(self.current.score),
+            "val_accuracy": float(self.current.validation.accuracy),
+            "val_loss": float(self.current.validation.loss),
+            "active_weights": network.active_weights,
+            "density": network.density,
+            "layer_sizes": _in_slots(network.layer_sizes, MAX_DEPTH + 2, np.int64),
+            "layer_densities": _in_slots(network.layer_densities, MAX_DEPTH + 1, np.float64),
+            "applied": self.applied,
+            "diverged": self.diverged,
+            "penalty": float(self.penalty),
+            "dataset_index": self.dataset_index,
+            "action_mask": self.legal.astype(np.int8),
+        }
+
+    @property
+    def words(self) -> Words:
+        """The data set, and the operation and the action of the last step."""
+        action = ACTIONS[self.action]
+        return {
+            "dataset": self.dataset.name,
+            "operation": action.operation,
+            "action": str(action),
+        }
+
+
+def _in_slots(values: Sequence[float], length: int, dtype: DTypeLike) -> np.ndarray:
+    """An array with a fixed place for every layer: zeros stand before the last, the output's."""
+    *others, output = values
+    return np.array([*others, *[0] * (length - len(values)), output], dtype)
