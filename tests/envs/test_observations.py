@@ -462,10 +462,10 @@ def test_growth_gradient_is_largest_inactive_over_typical_active(seed):
         assert slot(name, now=now)["growth_gradient"] == pytest.approx(expected, abs=1e-3)
 
 
-def test_a_probe_of_another_network_is_refused():
-    with pytest.raises(InputError, match="probe this network"):
+def test_gradient_sample_of_another_network_is_refused():
+    with pytest.raises(InputError, match="expected one of this network"):
         entries(now=replace(NOW, network=SMALLER))
-    with pytest.raises(InputError, match="probe this network"):
+    with pytest.raises(InputError, match="expected one of this network"):
         edits.remove_layer(SMALLER, PROBE, 1)
 
 

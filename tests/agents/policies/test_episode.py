@@ -64,7 +64,7 @@ def test_play_episode_keeps_first_of_equally_good_designs():
     design, history = play_episode(env, lambda observation, mask: 0, seed=0)
     scores = [info["score"] for info in history]
     first = scores.index(max(scores))
-    assert design.info == history[first]
+    np.testing.assert_equal(design.info, history[first])
     assert design.network.steps == (first + 1) * env.evaluation_cost
 
 
