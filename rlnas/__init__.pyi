@@ -18,6 +18,7 @@ from .envs.multi_objective import (
     MOTabularVectorEnv as MOTabularVectorEnv,
 )
 from .envs.observations import OBSERVATION_NAMES as OBSERVATION_NAMES
+from .envs.replay import ReplayableEnv as ReplayableEnv
 from .envs.sb3_vec_env import TabularVecEnv as TabularVecEnv, ThreadedVecEnv as ThreadedVecEnv
 from .envs.tabular_env import TabularEnv as TabularEnv
 from .envs.tabular_vector_env import TabularVectorEnv as TabularVectorEnv
@@ -34,6 +35,7 @@ from .nn.edits import (
     remove_layer as remove_layer,
     remove_neurons as remove_neurons,
 )
+from .nn.gradients import Probe as Probe, probe as probe
 from .nn.initialization import random_network as random_network
 from .nn.network import SparseNetwork as SparseNetwork
 from .nn.training import (
@@ -45,6 +47,7 @@ from .nn.training import (
     predict as predict,
     train as train,
 )
+from .plots import draw_network as draw_network
 from .registration import register as register
 from .scoring import reference_weights as reference_weights, score as score
 from .tabular.builder import build_table as build_table
