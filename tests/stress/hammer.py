@@ -1,6 +1,9 @@
-"""A million random legal and illegal actions over all data sets: no exception, no growth.
+"""Stress test of the live environments: a million random actions, legal and illegal.
 
-python benchmarks/hammer.py
+    python tests/stress/hammer.py
+
+After every action the invariants of the network, observation and reward are asserted. The memory
+in use is printed after every tenth of the actions.
 """
 
 import time
@@ -16,24 +19,29 @@ from rlnas.data.synthetic import FAMILIES
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.design_env import DesignEnv
 
-LOOKS = 10
+TENTHS = 10
 
 
 @dataclass(frozen=True)
 class Hammer:
-    """Act at random, check everything that must hold, and watch memory."""
+    """Take random actions, assert all invariants after each, and print the memory in use."""
 
     actions: int = 1_000_000
-    """Over all data sets together."""
+    """Number of actions, over all data sets together."""
     seed: int = 0
-    """Of actions and episodes."""
+    """Seed of the actions and episodes."""
 
 
 def act(env: DesignEnv, actions: int, rng: np.random.Generator) -> tuple[int, int]:
-    """Take random actions, half of them without regard to the mask; how many were illegal.
+    """Take random actions; half of them are drawn without regard to the mask.
+
+    Args:
+        env: The environment.
+        actions: Number of actions.
+        rng: Source of randomness.
 
     Returns:
-        Illegal actions, and steps at which training had diverged.
+        Number of illegal actions, and number of steps in which training diverged.
     """
     illegal = diverged = 0
     env.reset(seed=int(rng.integers(2**31)))
@@ -59,12 +67,12 @@ def act(env: DesignEnv, actions: int, rng: np.random.Generator) -> tuple[int, in
 
 
 def main(hammer: Hammer) -> None:
-    """Print what was done to each data set, and memory at the beginning and the end."""
+    """Print the numbers of actions, and the memory in use after every tenth of them."""
     rng = np.random.default_rng(hammer.seed)
     process = psutil.Process()
     names = [*datasets.NAMES, *(name for family in FAMILIES.values() for name in family)]
     names = list(dict.fromkeys(names))
-    share = -(-hammer.actions // (len(names) * LOOKS))
+    share = -(-hammer.actions // (len(names) * TENTHS))
     illegal = diverged = done = 0
     memory: list[float] = []
     began = time.perf_counter()
@@ -74,8 +82,8 @@ def main(hammer: Hammer) -> None:
         )
         for name in names
     }
-    with tqdm(total=share * len(names) * LOOKS, unit="action") as bar:
-        for _ in range(LOOKS):
+    with tqdm(total=share * len(names) * TENTHS, unit="action") as bar:
+        for _ in range(TENTHS):
             for env in envs.values():
                 refused, lost = act(env, share, rng)
                 illegal, diverged, done = illegal + refused, diverged + lost, done + share

@@ -1,6 +1,8 @@
-"""A long training: do memory, file handles and threads stay level?
+"""Stress test of training: do memory, file handles and threads stay constant for hours?
 
-python benchmarks/soak.py --minutes 120
+    python tests/stress/soak.py --minutes 120
+
+The training runs in a process of its own, which is observed from outside.
 """
 
 import csv
@@ -22,18 +24,18 @@ TRAIN = ("--dataset", "mixed", "varied", "images", "--num-envs", "8", "--penalty
 
 @dataclass(frozen=True)
 class Soak:
-    """Train for a while in a process of its own, and look at it from outside."""
+    """Train for hours in a process of its own, and measure what the process uses."""
 
     minutes: float = 120
-    """How long."""
+    """Duration."""
     every: float = 60
-    """Seconds between two looks."""
+    """Seconds between two measurements."""
     out: Path = Path("runs/soak.csv")
-    """A row for each look, written at once."""
+    """CSV file, to which every measurement is appended at once."""
 
 
-def look(process: psutil.Process, run: Path) -> dict[str, float]:
-    """What the process holds now."""
+def measure(process: psutil.Process, run: Path) -> dict[str, float]:
+    """Memory in MiB, numbers of file handles and threads, and training steps so far."""
     with process.oneshot():
         memory = process.memory_full_info().uss / 2**20
         facts = {"memory": memory, "handles": process.num_fds(), "threads": process.num_threads()}
@@ -42,7 +44,7 @@ def look(process: psutil.Process, run: Path) -> dict[str, float]:
 
 
 def main(soak: Soak) -> None:
-    """Print the first look after a tenth of the time, and the last; exit code 1 if it died."""
+    """Print the measurement after a tenth of the time, and the last; exit code 1 on failure."""
     began, rows = time.monotonic(), []
     soak.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, soak.out.open("w", newline="") as file:
@@ -66,7 +68,7 @@ def main(soak: Soak) -> None:
         writer.writeheader()
         while time.monotonic() - began < 60 * soak.minutes and training.poll() is None:
             time.sleep(soak.every)
-            rows.append({"seconds": round(time.monotonic() - began), **look(process, run)})
+            rows.append({"seconds": round(time.monotonic() - began), **measure(process, run)})
             writer.writerow(rows[-1])
             file.flush()
         alive = training.poll() is None
@@ -77,7 +79,7 @@ def main(soak: Soak) -> None:
             f"{name}: after {row['seconds'] / 60:.0f} minutes and {row['steps']:,.0f} steps "
             f"{row['memory']:.0f} MiB, {row['handles']:.0f} handles, {row['threads']:.0f} threads"
         )
-    sys.exit(0 if alive else "the training has ended by itself")
+    sys.exit(0 if alive else "the training ended before its time")
 
 
 if __name__ == "__main__":
