@@ -70,7 +70,7 @@ check: setup  ## format, lint, types (of an installed copy, where rlnas.envs is 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/typecheck .
 	MYPYPATH=build/typecheck $(BIN)/mypy rlnas envs agents
 
-bench-engine: setup  ## a training step, ours against PyTorch and the machine's limit
+bench-engine: setup  ## a training step, ours against PyTorch and the machine's limit, its growth
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/operations.py
 
