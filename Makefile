@@ -52,10 +52,10 @@ fuzz: setup  ## 10,000 mutated files a reader, every value of others replaced: h
 		tests/test_fuzz_checkpoints.py tests/test_fuzz_structure.py
 
 soak: setup  ## two hours of training: memory, file handles, threads
-	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python tests/stress/soak.py
 
 hammer: setup  ## a million random actions over all data sets: half an hour
-	$(BIN)/python benchmarks/hammer.py
+	$(BIN)/python tests/stress/hammer.py
 
 audit: setup  ## known vulnerabilities of all pinned versions
 	$(PYTHON) -m venv build/audit-env
@@ -68,9 +68,9 @@ check: setup  ## format, lint, security, types (of envs and agents too, by the l
 	$(BIN)/bandit -q -c pyproject.toml -r rlnas envs agents
 	$(BIN)/mypy rlnas
 
-bench-engine: setup  ## a training step, ours against PyTorch and the machine's limit
+bench-engine: setup  ## a training step, ours against PyTorch and the machine's limit, its growth
 	$(BIN)/python benchmarks/engine.py
-	$(BIN)/python benchmarks/kernels.py
+	$(BIN)/python benchmarks/operations.py
 
 bench-env: setup  ## steps per second of the environments, and where the time goes
 	$(BIN)/python benchmarks/environment.py

@@ -8,9 +8,18 @@ from .designing.design import (
 )
 from .designing.evaluation import evaluate_design as evaluate_design, export_design as export_design
 from .designing.report import write_report as write_report
+from .distributed.ray_vec_env import RayVecEnv as RayVecEnv
 from .experiments.compare import SearchTask as SearchTask, compare as compare
+from .experiments.statistics import (
+    Interval as Interval,
+    trimmed_mean_interval as trimmed_mean_interval,
+)
 from .policies.environments import env_like as env_like
 from .policies.episode import play_episode as play_episode, random_policy as random_policy
 from .policies.policy import Policy as Policy, load_policy as load_policy
 from .search.evolve import evolve as evolve
+from .sparse_training.trainer import (
+    SPARSE_TRAINERS as SPARSE_TRAINERS,
+    SparseTrainer as SparseTrainer,
+)
 from .training.ppo import resume as resume, train as train

@@ -1,9 +1,9 @@
-"""Time of a training step, ours against PyTorch and against what the machine can do.
+"""Time of a training step of rlnas, of PyTorch, and of the machine's limit.
 
-Run with `make bench-engine`. Everything is measured in the same run, on one thread, interleaved:
-each contender takes its turn in every round, and the median round counts. Peak memory is what a
-forked process needs beyond what it started with, to set up and train; not for torch.compile, where
-compiling would be measured.
+Run with `make bench-engine`. Everything is measured in one run, on one thread: in every round each
+contender is timed in turn, and the median of the rounds is reported. Peak memory is the increase in
+a forked process that sets up and trains; it is left out for torch.compile, where it would be the
+memory of the compiler.
 """
 
 import ctypes
@@ -22,37 +22,42 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from rlnas.data.datasets import Dataset, load_dataset
-from rlnas.export.torch_module import to_torch
-from rlnas.nn.initialization import random_network
-from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, train
+from rlnas import (
+    Batches,
+    Dataset,
+    Hyperparameters,
+    SparseNetwork,
+    load_dataset,
+    random_network,
+    to_torch,
+    train,
+)
 
 SHAPES = ((784, 300, 100, 10), (784, 100, 10), (64, 32, 10), (784, 1000, 1000, 10))
 DENSITIES = (0.01, 0.02, 0.05, 0.2, 1.0)
 BATCH = 128
 ROUNDS = 7
-SECONDS = 0.15  # of each contender in each round
+SECONDS = 0.15  # per contender and round
 
 
 @dataclass
 class Contender:
-    """Something that trains: `step(n)` takes n training steps."""
+    """Something to time: `step(n)` does it n times."""
 
     name: str
     step: Callable[[int], None]
-    flops: int = 0  # of one step, two for each multiply-add that is done
+    flops: int = 0  # of one step, two for each multiply-add
 
 
 def problem(shape: tuple[int, ...]) -> Dataset:
-    """Random pixels of a shape's input size, in ten classes; only speed is measured."""
+    """A data set of random pixels that fits a shape; its contents do not influence the speed."""
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (20_000, shape[0]), dtype=np.uint8)
     return load_dataset((x, rng.integers(0, shape[-1], 20_000)))
 
 
 def ours(network: SparseNetwork, data: Dataset) -> Contender:
-    """The whole training step of this project: gathering, gradients, optimiser, average."""
+    """A training step of rlnas: gathering samples, gradients, optimizer, averaged weights."""
     batches = Batches(data.train, np.random.default_rng(0))
 
     def step(n: int) -> None:
@@ -62,13 +67,13 @@ def ours(network: SparseNetwork, data: Dataset) -> Contender:
 
 
 def flops(network: SparseNetwork) -> int:
-    """Operations of a step, forward and two backward; inputs need no gradient of their own."""
+    """Operations of a step: one product forward, two backward, one for connections of inputs."""
     from_inputs = int((network.indices < network.n_inputs).sum())
     return 2 * BATCH * (3 * network.active_weights - from_inputs)
 
 
 def masked_dense(network: SparseNetwork, data: Dataset, compiled: bool = False) -> Contender:
-    """PyTorch as sparse-training studies use it: dense layers, weights masked, fused Adam."""
+    """PyTorch as in studies of sparse training: dense layers, masked weights, fused AdamW."""
     modules: list[torch.nn.Module] = []
     masks = []
     for weight in _layer_weights(network):
@@ -79,7 +84,7 @@ def masked_dense(network: SparseNetwork, data: Dataset, compiled: bool = False) 
     model = torch.nn.Sequential(*modules[:-1])
     layers = modules[::2]
     optimiser = torch.optim.AdamW(
-        model.parameters(), lr=2e-3, weight_decay=DEFAULT_HYPERPARAMETERS.weight_decay, fused=True
+        model.parameters(), lr=2e-3, weight_decay=Hyperparameters().weight_decay, fused=True
     )
     draw = _batches(data)
 
@@ -101,7 +106,7 @@ def masked_dense(network: SparseNetwork, data: Dataset, compiled: bool = False) 
 
 
 class _SparseMLP(torch.nn.Module):
-    """Linear layers whose weights are CSR tensors; only values of connections are trained."""
+    """Linear layers whose weights are CSR tensors; the values of the connections are trained."""
 
     def __init__(self, weights: list[torch.Tensor]):
         super().__init__()
@@ -122,7 +127,7 @@ class _SparseMLP(torch.nn.Module):
 
 
 def sparse_csr(network: SparseNetwork, data: Dataset) -> Contender:
-    """PyTorch's own CSR tensors; plain SGD, since its Adam takes no CSR gradient."""
+    """CSR tensors of PyTorch, trained with SGD, since its Adam accepts no CSR gradients."""
     model = _SparseMLP(_layer_weights(network))
     draw = _batches(data)
 
@@ -141,7 +146,7 @@ def sparse_csr(network: SparseNetwork, data: Dataset) -> Contender:
 
 
 def matrix_product() -> Contender:
-    """The machine's limit: a float32 matrix product, 1024 x 1024 x 1024, by NumPy's BLAS."""
+    """The machine's limit: a float32 matrix product, 1024 x 1024 x 1024, with the BLAS of NumPy."""
     a = np.random.default_rng(0).standard_normal((1024, 1024), dtype=np.float32)
     out = np.empty_like(a)
 
@@ -153,7 +158,7 @@ def matrix_product() -> Contender:
 
 
 def measure(contenders: list[Contender]) -> dict[str, float]:
-    """Median seconds a step of each contender, taken in turn."""
+    """Median seconds per step of each contender, over rounds in which each is timed in turn."""
     counts, times = {}, {c.name: [] for c in contenders}
     for c in contenders:
         c.step(3)  # compiles, allocates, warms the caches
@@ -169,8 +174,8 @@ def measure(contenders: list[Contender]) -> dict[str, float]:
 
 
 def peak_memory(setup: Callable[[], Contender]) -> float:
-    """MB that setting up and a few steps need, in a forked process."""
-    ctypes.CDLL(None).malloc_trim(0)  # else what others freed would be used first
+    """Memory in MB that setting up and three steps need, measured in a forked process."""
+    ctypes.CDLL(None).malloc_trim(0)  # or the child would first use what others have freed
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
 
@@ -197,7 +202,7 @@ def _status(name: str) -> float:
 def contenders_for(
     shape: tuple[int, ...], density: float, data: Dataset
 ) -> list[Callable[[], Contender]]:
-    """Everyone that can train this shape here."""
+    """Functions that set up the contenders of a shape; torch.compile needs a C++ compiler."""
 
     def network() -> SparseNetwork:
         return random_network(shape, density, np.random.default_rng(0))
@@ -213,7 +218,7 @@ def contenders_for(
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure and print the table."""
     table = Table(title=f"One training step, batch {BATCH}, one thread", title_justify="left")
     for name in ("shape", "density", "weights", "contender"):
         table.add_column(name)
@@ -245,7 +250,7 @@ def main() -> None:
                 )
     Console(width=120).print(table)
     print(f"limit (matrix product): {best / 1e9:.0f} GFLOP/s")
-    print("GFLOP/s: products of active weights with a batch, those with gradients included")
+    print("GFLOP/s counts the operations on active weights, forward and backward")
 
 
 def _layer_weights(network: SparseNetwork) -> list[torch.Tensor]:
@@ -258,7 +263,7 @@ def _layer_weights(network: SparseNetwork) -> list[torch.Tensor]:
 
 
 def _batches(data: Dataset) -> Callable[[], tuple[torch.Tensor, torch.Tensor]]:
-    """A function that draws the next batch from standardised float32 data in memory."""
+    """A function that returns the next batch of the training samples, as float32 tensors."""
     x = torch.from_numpy(data.standardize(data.train))
     y = torch.from_numpy(data.labels[data.train].astype(np.int64))
     order = torch.randperm(len(x))

@@ -1,72 +1,99 @@
 """Steps per second of the live environments, and where the time of a step goes.
 
-Run with `make bench-env`. Random legal actions; the same seeds for every number of threads. The
-kernels are the compiled loops of training, evaluation and gradients.
+Run with `make bench-env`. Actions are random and legal, with the same seeds for every number of
+threads. The time in each part of a step is measured by cProfile, which also sees the functions that
+Numba has compiled. It slows down Python but not compiled code; so the times spent in Python are
+scaled to add up to the time of the same steps without it.
 """
 
+import os
+
+os.environ["NUMBA_ENABLE_SYS_MONITORING"] = "1"  # for profilers, from Python 3.12 on
+
+import gc
 import resource
 import subprocess
 import sys
 import time
-from collections import Counter
-from contextlib import ExitStack
+from cProfile import Profile
+from types import CodeType
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
+from numba.core.dispatcher import Dispatcher
 from rich.console import Console
 from rich.table import Table
 
-from rlnas.envs import actions, design_env
-from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.sb3_vec_env import ThreadedVecEnv
-from rlnas.nn import gradients, kernels
+import rlnas
+from rlnas import DesignEnv, ThreadedVecEnv
 
-KERNELS = (
-    (kernels, "train"),
-    (kernels, "evaluate"),
-    (kernels, "forward_backward"),
-    (gradients, "correlate"),
-    (gradients, "summarize"),
-)
-PARTS = {
-    "training": (design_env, "train"),
-    "evaluation": (design_env, "evaluate"),
-    "gradients": (design_env, "sample_gradients"),
-    "edit": (actions, "apply"),
-    "masks": (actions, "legal_actions"),
-    "observation": (design_env, "observe"),
+PARTS: dict[str, tuple[Any, ...]] = {
+    "training": (rlnas.train,),
+    "evaluation": (rlnas.evaluate,),
+    "gradients": (rlnas.sample_gradients,),
+    "edit": (
+        *(rlnas.add_connections, rlnas.add_layer, rlnas.add_neurons),
+        *(rlnas.remove_connections, rlnas.remove_layer, rlnas.remove_neurons),
+    ),
 }
+"""The functions that each part of a step consists of."""
+
 STEPS = {"digits": 4_000, "mnist": 400}
 ENVIRONMENTS = 8
 
 
 def where_time_goes(dataset: str) -> dict[str, float]:
-    """Milliseconds a step: in each part, in all, and in the compiled kernels of the parts."""
-    spent: Counter[str] = Counter()
-
-    def timed(part: str, function: Any) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            began = time.perf_counter()
-            try:
-                return function(*args, **kwargs)
-            finally:
-                spent[part] += time.perf_counter() - began
-
-        return call
-
+    """Milliseconds of a step: each of `PARTS`, the rest, all, and all outside compiled code."""
     env = DesignEnv(dataset)
     _play(env, STEPS[dataset] // 10)
-    with ExitStack() as stack:
-        for part, place in [*PARTS.items(), *(("kernels", place) for place in KERNELS)]:
-            stack.enter_context(patch.object(*place, timed(part, getattr(*place))))
-        steps, total, in_reset = _play(env, STEPS[dataset], spent)
-    result = {part: (spent[part] - in_reset[part]) / steps * 1e3 for part in (*PARTS, "kernels")}
-    return result | {"all": total / steps * 1e3}
+    whole = _play(env, STEPS[dataset])
+    profile = Profile(time.process_time)  # other work on the machine does not count
+    _play(env, STEPS[dataset], profile)
+    compiled_code = {
+        each.py_func.__code__ for each in gc.get_objects() if isinstance(each, Dispatcher)
+    }
+    entries = {entry.code: entry for entry in profile.getstats()}
+    per_step = 1e3 / STEPS[dataset]
+    compiled = per_step * sum(
+        entry.inlinetime for code, entry in entries.items() if code in compiled_code
+    )
+    profiled = per_step * entries[DesignEnv.step.__code__].totaltime
+    slowdown = (profiled - compiled) / (whole - compiled)
+    times = {}
+    for part, functions in PARTS.items():
+        own = [entries[function.__code__] for function in functions]
+        inside = per_step * sum(_compiled_time(entry, compiled_code) for entry in own)
+        times[part] = (
+            inside + (per_step * sum(entry.totaltime for entry in own) - inside) / slowdown
+        )
+    return times | {"rest": whole - sum(times.values()), "all": whole, "outside": whole - compiled}
+
+
+def _compiled_time(entry: Any, compiled_code: set[CodeType]) -> float:
+    """Seconds of a profiled function in the compiled functions that it calls directly."""
+    return sum(call.totaltime for call in entry.calls or () if call.code in compiled_code)
+
+
+def _play(env: DesignEnv, steps: int, profile: Profile | None = None) -> float:
+    """Take random legal steps, and return the milliseconds of a step, without resets."""
+    rng = np.random.default_rng(0)
+    over, total = True, 0.0
+    for taken in range(steps):
+        if over:
+            env.reset(seed=taken)
+        action = rng.choice(np.flatnonzero(env.action_masks()))
+        if profile:
+            profile.enable()
+        began = time.process_time()
+        over = env.step(action)[2]
+        total += time.process_time() - began
+        if profile:
+            profile.disable()
+    return total / steps * 1e3
 
 
 def steps_per_second(dataset: str, threads: int) -> float:
-    """Of eight environments that step together."""
+    """Steps per second of eight environments that step together."""
     env = ThreadedVecEnv([lambda: DesignEnv(dataset)] * ENVIRONMENTS, num_threads=threads)
     env.seed(0)
     env.reset()
@@ -80,27 +107,8 @@ def steps_per_second(dataset: str, threads: int) -> float:
     return steps / (time.perf_counter() - began)
 
 
-def _play(
-    env: DesignEnv, steps: int, spent: Counter[str] | None = None
-) -> tuple[int, float, Counter[str]]:
-    """Random legal steps: how many, the seconds in `step`, and what resets added to `spent`."""
-    spent = Counter() if spent is None else spent
-    in_reset: Counter[str] = Counter()
-    rng = np.random.default_rng(0)
-    over, total = True, 0.0
-    for taken in range(steps):
-        if over:
-            before = spent.copy()
-            env.reset(seed=taken)
-            in_reset.update(spent - before)
-        action = rng.choice(np.flatnonzero(env.action_masks()))
-        began = time.perf_counter()
-        over = env.step(action)[2]
-        total += time.perf_counter() - began
-    return steps, total, in_reset
-
-
 def _memory() -> None:
+    """Print the peak memory in MB of this process, in which 16 environments take some steps."""
     env = ThreadedVecEnv([lambda: DesignEnv("mnist")] * 16)
     env.seed(0)
     env.reset()
@@ -111,7 +119,7 @@ def _memory() -> None:
 
 
 def start_up(code: str) -> float:
-    """Median seconds that some code takes in a new process, compiled code in the cache."""
+    """Median seconds that code takes in a new process, where compiled functions are cached."""
     timed = "import time; t = time.perf_counter(); "
     timed += code + "; print(time.perf_counter() - t); assert 'torch' not in sys.modules"
     command = [sys.executable, "-c", "import sys; " + timed]
@@ -120,21 +128,20 @@ def start_up(code: str) -> float:
 
 
 def main() -> None:
-    """Print the tables."""
+    """Measure and print the tables."""
     if sys.argv[1:] == ["--memory"]:
         _memory()
         return
     console = Console(width=120)
     table = Table(title="Milliseconds of a step, one environment", title_justify="left")
     table.add_column("data")
-    for part in (*PARTS, "rest", "all", "outside the kernels"):
+    for part in (*PARTS, "rest", "all", "outside compiled code"):
         table.add_column(part, justify="right")
     for dataset in STEPS:
-        parts = where_time_goes(dataset)
-        total, inside = parts.pop("all"), parts.pop("kernels")
-        outside = total - inside
-        shown = [f"{value:.3f}" for value in (*parts.values(), total - sum(parts.values()), total)]
-        table.add_row(dataset, *shown, f"{outside:.3f} ({outside / total:.0%})")
+        times = where_time_goes(dataset)
+        outside = times.pop("outside")
+        shown = [f"{value:.3f}" for value in times.values()]
+        table.add_row(dataset, *shown, f"{outside:.3f} ({outside / times['all']:.0%})")
     console.print(table)
     table = Table(title=f"Steps per second, {ENVIRONMENTS} environments", title_justify="left")
     for name in ("data", "1 thread", "2 threads", "ratio"):

@@ -1,7 +1,9 @@
-"""Time to classify one sample: our C code against onnxruntime and PyTorch, one thread each.
+"""Time to classify one sample with a design: exported C code, onnxruntime and PyTorch.
 
-rlnas design --dataset mnist --out designs/mnist
-python benchmarks/latency.py designs/mnist
+    rlnas design --dataset mnist --out designs/mnist
+    python benchmarks/latency.py designs/mnist
+
+Each runs on one thread, and classifies one sample at a time.
 """
 
 import subprocess
@@ -17,14 +19,10 @@ import onnxruntime
 import torch
 import tyro
 
-from rlnas.agents.designing.evaluation import original_data
-from rlnas.designs.saved import load_design
-from rlnas.export.formats import export_network
-from rlnas.export.inference import for_inference
-from rlnas.export.torch_module import OnFeatures
+from rlnas import export_network, for_inference, load_dataset, load_design
 
 REPEATS = 5
-"""The fastest counts."""
+"""Measurements, of which the fastest is reported."""
 
 MAIN = """
 #include "network.h"
@@ -51,18 +49,20 @@ int main(int argc, char **argv) {
 
 @dataclass(frozen=True)
 class Settings:
-    """Which design."""
+    """The design and the samples."""
 
     design: Annotated[Path, tyro.conf.Positional]
-    """Folder made by `rlnas design`."""
+    """Folder written by `rlnas design`."""
+    dataset: str | None = None
+    """Data set whose test samples are classified; by default that of the design."""
     samples: int = 2000
-    """Of the test samples, one at a time."""
+    """Number of test samples."""
     data_dir: Path | None = None
     """Folder with IDX files, searched first."""
 
 
 def seconds_of_c(folder: Path, rows: np.ndarray) -> float:
-    """Compiled with -O2; the samples come from a file."""
+    """Seconds to classify all rows with the C code in a folder, compiled with -O2."""
     (folder / "main.c").write_text(MAIN)
     rows.tofile(folder / "rows")
     program = folder / "run"
@@ -75,7 +75,7 @@ def seconds_of_c(folder: Path, rows: np.ndarray) -> float:
 
 
 def seconds_of(classify: Callable[[np.ndarray], object], rows: np.ndarray) -> float:
-    """One call for each sample."""
+    """Seconds to classify all rows with one call each."""
     began = time.perf_counter()
     for k in range(len(rows)):
         classify(rows[k : k + 1])
@@ -83,26 +83,29 @@ def seconds_of(classify: Callable[[np.ndarray], object], rows: np.ndarray) -> fl
 
 
 def main(settings: Settings) -> None:
-    """Export, time, print a table."""
+    """Export the design, and print a table of the times."""
     design = load_design(settings.design)
-    network, data = design.network, original_data(design, settings.data_dir)
+    network = design.network
+    name = settings.dataset or design.record["dataset"]
+    data = load_dataset(name, data_dir=settings.data_dir)
     inference = for_inference(network, design.preprocessing)
     rows = data.features[data.test[: settings.samples]].astype(inference.dtype)
     torch.set_num_threads(1)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    module = OnFeatures(inference).eval()
     print(f"{network.active_weights:,} weights, layers {network.layer_sizes}")
     print("| | us a sample | constants, bytes |")
     print("|---|---|---|")
-    with tempfile.TemporaryDirectory() as name, torch.inference_mode():
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as place, torch.inference_mode():
+        folder = Path(place)
         for form in ("c", "c-int8"):
             facts = export_network(inference, form, folder / form, "network", rows)
             best = min(seconds_of_c(folder / form, rows) for _ in range(REPEATS))
             print(f"| {form} | {best / len(rows) * 1e6:.2f} | {facts['flash']:,} |")
-        export_network(inference, "onnx", folder, "network", rows)
+        for form in ("onnx", "torch"):
+            export_network(inference, form, folder, "network", rows)
         session = onnxruntime.InferenceSession(folder / "network.onnx", options)
+        module = torch.export.load(folder / "network.pt2").module()
         rivals: dict[str, Callable[[np.ndarray], object]] = {
             "onnxruntime": lambda row: session.run(["logits"], {"features": row}),
             "torch": lambda row: module(torch.from_numpy(row)),

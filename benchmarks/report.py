@@ -1,4 +1,4 @@
-"""The report of a long training: how much memory and time does it take?
+"""Time and memory of `rlnas report` for a training that has evaluated many designs.
 
 python benchmarks/report.py --designs 1000000
 """
@@ -15,23 +15,22 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from rlnas.agents.config import TrainConfig
-from rlnas.agents.training.ppo import train
-from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
+from rlnas import DesignDatabase, DesignRecord
+from rlnas.agents import TrainConfig, train
 
 ENVIRONMENTS = 2
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How large."""
+    """Size of the training."""
 
     designs: int = 1_000_000
-    """That the training is made to have evaluated."""
+    """Number of designs that are added to those of a short training."""
 
 
 def more(last: DesignRecord, designs: int) -> Iterator[DesignRecord]:
-    """Worse designs, after the last one."""
+    """Random designs with lower scores than a design, at the time steps after it."""
     rng = np.random.default_rng(0)
     for k in range(designs):
         accuracy = float(rng.uniform(0.1, 0.8))
@@ -46,7 +45,7 @@ def more(last: DesignRecord, designs: int) -> Iterator[DesignRecord]:
 
 
 def main(settings: Settings) -> None:
-    """Train for a moment, add designs, report in a process of its own."""
+    """Train shortly, add designs, and write the report in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         few = {
@@ -56,16 +55,16 @@ def main(settings: Settings) -> None:
             "batch_size": 20,
         }
         train(TrainConfig(dataset=("wine",), run_dir=run, **few), progress_bar=False)
-        archive = DesignDatabase(run / FILE)
-        archive.add(more(replace(archive.best()[0], timestep=80), settings.designs))
-        print(f"{settings.designs:,} designs, {archive.path.stat().st_size / 2**20:,.0f} MiB")
+        database = DesignDatabase(run / "designs.sqlite")
+        database.add(more(replace(database.best()[0], timestep=80), settings.designs))
+        print(f"{settings.designs:,} designs, {database.path.stat().st_size / 2**20:,.0f} MiB")
         began = time.monotonic()
         subprocess.run(
             [sys.executable, "-m", "rlnas.agents.cli.main", "report", str(run)], check=True
         )
         seconds = time.monotonic() - began
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
-        print(f"the report took {seconds:.0f} s and {memory:,.0f} MiB at the most")
+        print(f"the report took {seconds:.0f} s and {memory:,.0f} MiB at most")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Training on Ray: what one and two workers give, what is sent, and what hundreds would give.
+"""Training on Ray: steps per second here, bytes that are sent, and an estimate for many machines.
 
     python benchmarks/scaling.py
 
-Measured here: steps per second, bytes for each step, and the parts of a vector step that grow with
-its size. The estimate for many cores plays vector steps with durations drawn from those measured,
-for a learner that waits for the slowest worker, as Stable-Baselines3 does.
+Steps per second, bytes per step, and the parts of a vector step that grow with its size are
+measured. The estimate simulates vector steps whose environment steps last as long as randomly drawn
+measured ones, for a learner that waits for the slowest worker, as Stable-Baselines3 does.
 """
 
 import pickle
@@ -12,22 +12,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import ray
 import torch
 import tyro
+from sb3_contrib import MaskablePPO
+from stable_baselines3.common.vec_env import VecEnv
 
-from rlnas.agents.config import TrainConfig
-from rlnas.agents.distributed.ray_cluster import cluster
-from rlnas.agents.distributed.ray_vec_env import RayVecEnv
-from rlnas.agents.policies.environments import make_env
-from rlnas.agents.training.model import new_model
-from rlnas.agents.training.vec_env import new_vec_env
-from rlnas.data import datasets
-from rlnas.envs.replay import ReplayableEnv
+from rlnas import Dataset, DesignEnv, ReplayableEnv, ThreadedVecEnv
+from rlnas.agents import RayVecEnv, TrainConfig
 
 NETWORK = 1.25e9
 """Bytes per second of the learner's network in the estimate: ten gigabits."""
@@ -37,7 +33,7 @@ PER_CORE = (1, 4, 16)
 """Environments for each core."""
 
 THREADS = 8
-"""Of a worker in the estimate."""
+"""Threads of a worker in the estimate."""
 
 
 @dataclass(frozen=True)
@@ -45,30 +41,30 @@ class Scaling:
     """What to measure."""
 
     datasets: tuple[str, ...] = ("digits", "mixed", "mnist")
-    """Each is a table."""
+    """Data sets; each has its own tables."""
     num_envs: int = 16
     """Environments that step at the same time."""
     seconds: float = 15
-    """That a measurement takes, about."""
+    """Approximate duration of a measurement."""
 
 
 class Instant(gym.Env):
-    """Answers at once what a real environment answered once; all that is left is the sending."""
+    """Replies at once with the first step of an environment, so that only sending takes time."""
 
-    def __init__(self, env: gym.Env):
+    def __init__(self, env: DesignEnv):
         self.observation_space, self.action_space = env.observation_space, env.action_space
         self.started = env.reset(seed=0)
         self.stepped = env.step(0)
-        self.best, self.words = env.best, env.words  # type: ignore[attr-defined]
+        self.best, self.words = env.best, env.words
         self.render_mode = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        """The first observation."""
+        """The first observation and info."""
         super().reset(seed=seed)
         return self.started
 
     def step(self, action: Any) -> Any:
-        """The second one."""
+        """The second ones."""
         return self.stepped[0], *self.stepped[1:4], dict(self.stepped[4])
 
     def action_masks(self) -> np.ndarray:
@@ -76,15 +72,20 @@ class Instant(gym.Env):
         return np.ones(self.action_space.n, bool)  # type: ignore[attr-defined]
 
 
-def instant(make: Any, index: int = 0) -> gym.Env:
-    """Such an environment."""
-    return ReplayableEnv(Instant(make()))
+def live(data: list[Dataset], index: int = 0) -> gym.Env:
+    """An environment that can be sent to a worker; the index, which Ray asks with, is not used."""
+    return ReplayableEnv(DesignEnv(data))
+
+
+def instant(data: list[Dataset], index: int = 0) -> gym.Env:
+    """The same without the work."""
+    return ReplayableEnv(Instant(DesignEnv(data)))
 
 
 def play(
-    env: Any, vector_steps: int, clock: Callable[[], float] = time.perf_counter, seed: int = 0
+    env: VecEnv, vector_steps: int, clock: Callable[[], float] = time.perf_counter, seed: int = 0
 ) -> float:
-    """Seconds for vector steps of random legal actions, after a few to warm up."""
+    """Seconds of vector steps with random legal actions, after five that are not timed."""
     rng = np.random.default_rng(seed)
     env.seed(seed)
     env.reset()
@@ -97,9 +98,9 @@ def play(
     return clock() - began
 
 
-def durations(make: Any, steps: int) -> np.ndarray:
-    """Seconds of single steps of one environment, over random legal actions."""
-    env, rng, found = make(), np.random.default_rng(0), []
+def durations(data: list[Dataset], steps: int) -> np.ndarray:
+    """float64 `[steps]`: seconds of single steps of one environment, with random legal actions."""
+    env, rng, found = DesignEnv(data), np.random.default_rng(0), []
     env.reset(seed=0)
     for _ in range(steps):
         action = rng.choice(np.flatnonzero(env.action_masks()))
@@ -111,9 +112,37 @@ def durations(make: Any, steps: int) -> np.ndarray:
     return np.array(found)
 
 
-def learner(config: TrainConfig, make: Any) -> tuple[float, float, float]:
-    """Seconds of an update for each step of its rollout; of acting: fixed, and for each step."""
-    model = new_model(config, new_vec_env(config, make))
+def new_model(env: VecEnv) -> MaskablePPO:
+    """An untrained controller with the default settings of `rlnas train`."""
+    config = TrainConfig(batch_size=400)
+    return MaskablePPO(
+        "MlpPolicy",
+        env,
+        learning_rate=config.learning_rate,
+        n_steps=config.rollout_steps,
+        batch_size=config.batch_size,
+        n_epochs=config.epochs,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+        ent_coef=config.entropy,
+        target_kl=config.target_kl,
+        policy_kwargs={"net_arch": list(config.net_arch)},
+        seed=0,
+        device="cpu",
+    )
+
+
+def learner(env: VecEnv) -> tuple[float, float, float]:
+    """Seconds of the learner.
+
+    Args:
+        env: The environments to learn from.
+
+    Returns:
+        Of an update, per step of its rollout; of choosing actions, per vector step; and of choosing
+        actions, in addition for each environment.
+    """
+    model = new_model(env)
     with torch.no_grad():
         acting = []
         for count in (1, 256):
@@ -125,22 +154,22 @@ def learner(config: TrainConfig, make: Any) -> tuple[float, float, float]:
             acting.append((time.perf_counter() - began) / 200)
     each = (acting[1] - acting[0]) / 255
     updates: list[float] = []
-    whole = model.train
+    update = model.train
 
     def timed() -> None:
         began = time.perf_counter()
-        whole()
+        update()
         updates.append(time.perf_counter() - began)
 
     model.train = timed
-    steps = config.rollout_steps * config.num_envs
+    steps = model.n_steps * env.num_envs
     model.learn(3 * steps)
-    model.env.close()
+    env.close()
     return min(updates) / steps, acting[0] - each, each
 
 
 def sent(env: RayVecEnv, vector_steps: int = 40) -> tuple[float, float]:
-    """Bytes for a step of one environment, on average: to a worker, and back from it."""
+    """Mean number of bytes for a step of one environment: to a worker, and back from it."""
     rng, there, back = np.random.default_rng(0), 0, 0
     for _ in range(vector_steps):
         masks = env.env_method("action_masks")
@@ -160,21 +189,22 @@ def simulate(
     costs: dict[str, float],
     rounds: int = 200,
 ) -> dict[str, float]:
-    """A vector step of many workers: its steps per second, and what bounds it.
+    """Steps per second with many workers, and the shares of the time of a vector step.
 
     Args:
-        seconds: `[n]` of single environment steps, to draw from.
-        cores: for environments; each worker has `THREADS` of them, or all.
-        per_core: environments for each.
-        costs: seconds of the learner: `update` for each step; `act` and `act_each`, `answer` for
-            each worker and `answer_each` for each environment; and `bytes` for each step.
-        rounds: vector steps.
+        seconds: float64 `[n]`, durations of environment steps, from which is drawn.
+        cores: Cores for environments; a worker has `THREADS` of them, or all if there are fewer.
+        per_core: Environments for each core.
+        costs: Seconds of the learner: `update` for each step; `act` for each vector step and
+            `act_each` for each environment; `answer` for each worker and `answer_each` for each
+            environment; and `bytes` for each step.
+        rounds: Number of vector steps.
     """
     rng = np.random.default_rng(0)
     envs = cores * per_core
     workers = -(-cores // THREADS)
     drawn = rng.choice(seconds, (rounds, cores, per_core)).sum(axis=2)
-    slowest = drawn.max(axis=1).mean()  # threads take the next environment: at most this
+    slowest = drawn.max(axis=1).mean()  # an upper bound: threads take the next environment
     work = seconds.mean() * per_core
     learner = (
         (costs["update"] + costs["act_each"] + costs["answer_each"]) * envs
@@ -193,39 +223,29 @@ def simulate(
 
 
 def measure(name: str, scaling: Scaling) -> None:
-    """Print the tables of one data set."""
-    config = TrainConfig(
-        dataset=(name,), num_envs=scaling.num_envs, batch_size=400, run_dir=Path("unused")
-    )
-    data = datasets.load_datasets([name], None)
-    make = partial(make_env, config, data)
-    seconds = durations(make, 300)
+    """Measure, and print the tables of one data set."""
+    data = DesignEnv(name).datasets
+    seconds = durations(data, 300)
     vector_steps = max(10, int(scaling.seconds / (seconds.mean() * scaling.num_envs)))
     steps = scaling.num_envs * vector_steps
     print(f"\n## {name}\n\n| environments step in | steps per second |\n|---|---|")
     for threads in (1, 2):
-        env: Any = new_vec_env(config, make)
-        base = env.venv
-        base.pool.shutdown()
-        base.pool = type(base.pool)(threads)
+        env = ThreadedVecEnv([partial(live, data)] * scaling.num_envs, num_threads=threads)
         print(f"| {threads} threads of the learner | {steps / play(env, vector_steps):,.0f} |")
         env.close()
-    one = partial(_replayable, make)
-    with cluster(None, 2):
-        for workers in (1, 2):
-            remote = RayVecEnv(one, scaling.num_envs, workers)
-            rate = steps / play(remote, vector_steps)
-            threads = remote.threads
-            print(f"| {workers} Ray workers with {threads} threads each | {rate:,.0f} |")
-            there, back = sent(remote)
-            remote.close()
-        idle = {}
-        for envs in (2, 32):
-            empty = RayVecEnv(partial(instant, make), envs, 2)
-            idle[envs] = play(empty, 300, time.process_time) / 300  # of the learner alone
-            empty.close()
+    idle = {}
+    for workers in (1, 2):
+        remote = RayVecEnv(partial(live, data), scaling.num_envs, workers)
+        rate = steps / play(remote, vector_steps)
+        print(f"| {workers} Ray workers with {remote.threads} threads each | {rate:,.0f} |")
+        there, back = sent(remote)
+        remote.close()
+    for envs in (2, 32):
+        empty = RayVecEnv(partial(instant, data), envs, 2)
+        idle[envs] = play(empty, 300, time.process_time) / 300  # of the learner alone
+        empty.close()
     each = (idle[32] - idle[2]) / 30
-    update, act, act_each = learner(config, partial(instant, make))
+    update, act, act_each = learner(ThreadedVecEnv([partial(instant, data)] * scaling.num_envs))
     costs = {
         "update": update,
         "act": act,
@@ -235,15 +255,10 @@ def measure(name: str, scaling: Scaling) -> None:
         "bytes": there + back,
     }
     print(f"\nbytes for a step: {there:,.0f} to the worker, {back:,.0f} back")
-    print(
-        f"an environment step: {1e3 * seconds.mean():.2f} ms, from {1e3 * seconds.min():.2f} ",
-        end="",
-    )
-    print(f"to {1e3 * seconds.max():.2f}")
-    print(
-        "learner, microseconds: "
-        + ", ".join(f"{k} {1e6 * v:.0f}" for k, v in costs.items() if k != "bytes")
-    )
+    shortest, mean, longest = (1e3 * f(seconds) for f in (np.min, np.mean, np.max))
+    print(f"an environment step: {mean:.2f} ms, from {shortest:.2f} to {longest:.2f}")
+    parts = (f"{part} {1e6 * cost:.0f}" for part, cost in costs.items() if part != "bytes")
+    print("learner, microseconds: " + ", ".join(parts))
     print("\n| cores | environments each | steps per second | busy | waiting | learner | sending |")
     print("|---|---|---|---|---|---|---|")
     for cores in CORES:
@@ -254,13 +269,10 @@ def measure(name: str, scaling: Scaling) -> None:
             print(f"| {cores:,} | {per_core} | {rate:,.0f} | {shares} |")
 
 
-def _replayable(make: Any, index: int) -> gym.Env:
-    return ReplayableEnv(make())
-
-
 def main(scaling: Scaling) -> None:
     """Measure each data set."""
     torch.set_num_threads(1)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     for name in scaling.datasets:
         measure(name, scaling)
 

@@ -1,4 +1,7 @@
-"""Steps and look-ups per second of the tabular environments, on one core: `make bench-tabular`."""
+"""Steps and look-ups per second of the tabular environments, on one core.
+
+Run with `make bench-tabular`.
+"""
 
 import time
 from collections.abc import Callable
@@ -10,16 +13,14 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecEnv
 
-import rlnas  # noqa: F401
-from rlnas.envs.sb3_vec_env import TabularVecEnv
-from rlnas.tabular.table import Table
+from rlnas import Table, TabularVecEnv
 
 NAME = "rlnas/TabularDigits-v0"
 REPEATS = 5
 
 
 def main() -> None:
-    """Print one line for each figure; the best of a few repeats."""
+    """Print one line for each rate, the highest of several repeats."""
     torch.set_num_threads(1)
     print(f"look-ups           {best(lookups):>14,.0f} per second")
     print(f"single environment {best(single):>14,.0f} steps per second")
@@ -29,7 +30,7 @@ def main() -> None:
             kind = "noisy" if noisy else "mean"
             print(f"1,024 environments {rate:>14,.0f} steps per second, {mode}, {kind}")
     rates: dict[str, list[float]] = {}
-    for _ in range(3):  # in turns, so that both meet the same machine
+    for _ in range(3):  # in turn, so that all meet the same load of the machine
         for name, make in SB3.items():
             rates.setdefault(name, []).append(ppo(make()))
     for name, values in rates.items():
@@ -37,12 +38,12 @@ def main() -> None:
 
 
 def best(measure: Callable[[], float]) -> float:
-    """The highest of a few rates."""
+    """The highest of several measured rates."""
     return max(measure() for _ in range(REPEATS))
 
 
 def lookups() -> float:
-    """`Table.query` of random architectures."""
+    """Look-ups per second: `Table.query` of random architectures."""
     table = Table.load("digits")
     chosen = np.random.default_rng(0).integers(len(table), size=200_000)
     architectures = [table.grid.architectures[number] for number in chosen]
@@ -54,7 +55,7 @@ def lookups() -> float:
 
 
 def single() -> float:
-    """`gymnasium.make`, random actions, resets included."""
+    """Steps per second of one environment, random actions, resets included."""
     env = gym.make(NAME)
     env.reset(seed=0)
     actions = np.random.default_rng(0).integers(19, size=100_000).tolist()
@@ -66,7 +67,7 @@ def single() -> float:
 
 
 def vector(mode: str, noisy: bool) -> float:
-    """`gymnasium.make_vec`, random actions, resets included."""
+    """Steps per second of 1,024 environments, random actions, resets included."""
     envs = gym.make_vec(
         NAME, 1024, vectorization_mode="vector_entry_point", autoreset_mode=mode, noisy=noisy
     )
@@ -81,7 +82,7 @@ def vector(mode: str, noisy: bool) -> float:
 
 
 def ppo(env: VecEnv) -> float:
-    """Frames per second of PPO with its own hyperparameters, learning included."""
+    """Frames per second of PPO with its default hyperparameters, updates included."""
     model = PPO("MlpPolicy", env, n_steps=256, device="cpu", seed=0)
     began = time.perf_counter()
     model.learn(20_480)

@@ -5,17 +5,18 @@ from pathlib import Path
 
 import gymnasium as gym
 
-from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.design_vector_env import DesignVectorEnv
-from rlnas.envs.multi_objective import (
+from rlnas import (
+    DesignEnv,
+    DesignVectorEnv,
     MODesignEnv,
     MODesignVectorEnv,
     MOTabularEnv,
     MOTabularVectorEnv,
+    TabularEnv,
+    TabularVecEnv,
+    TabularVectorEnv,
+    ThreadedVecEnv,
 )
-from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
-from rlnas.envs.tabular_env import TabularEnv
-from rlnas.envs.tabular_vector_env import TabularVectorEnv
 
 FOLDER = Path(__file__).parent / "environments"
 
@@ -31,11 +32,11 @@ PAGES = {
     "sb3_threaded": ThreadedVecEnv,
     "sb3_tabular": TabularVecEnv,
 }
-"""Name of each page and the class it is about."""
+"""Name of each page, and the class that it documents."""
 
 
 def page(cls: type) -> str:
-    """The page of a class, as Markdown."""
+    """The page of an environment class, as Markdown."""
     ids = [
         f"`{spec.id}`"
         for spec in gym.registry.values()
@@ -43,7 +44,7 @@ def page(cls: type) -> str:
     ]
     by = f"Ids: {', '.join(ids)}.\n\n" if ids else ""
     manual = inspect.getdoc(cls) or ""
-    code = f"from {cls.__module__} import {cls.__name__}"
+    code = f"from rlnas import {cls.__name__}"
     return f"# {cls.__name__}\n\n    {code}\n\n{by}{manual}\n"
 
 

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from rlnas.errors import InputError
-from rlnas.files.atomic import replace_file
+from rlnas import InputError
 
 
 def with_part(page: str, part: str, content: str) -> str:
@@ -264,4 +263,4 @@ def with_parts(name: str) -> str:
 
 if __name__ == "__main__":
     for name in PARTS:
-        replace_file(ROOT / name, with_parts(name).encode())
+        (ROOT / name).write_text(with_parts(name))

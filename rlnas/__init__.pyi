@@ -18,6 +18,7 @@ from .envs.multi_objective import (
     MOTabularVectorEnv as MOTabularVectorEnv,
 )
 from .envs.observations import OBSERVATION_NAMES as OBSERVATION_NAMES
+from .envs.replay import ReplayableEnv as ReplayableEnv
 from .envs.sb3_vec_env import TabularVecEnv as TabularVecEnv, ThreadedVecEnv as ThreadedVecEnv
 from .envs.tabular_env import TabularEnv as TabularEnv
 from .envs.tabular_vector_env import TabularVectorEnv as TabularVectorEnv
@@ -25,6 +26,7 @@ from .errors import EditError as EditError, InputError as InputError
 from .export.formats import export_network as export_network
 from .export.inference import Inference as Inference, for_inference as for_inference
 from .export.torch_module import from_torch as from_torch, to_torch as to_torch
+from .network_views import draw_network as draw_network
 from .nn.architecture import Architecture as Architecture
 from .nn.edits import (
     add_connections as add_connections,
@@ -33,6 +35,10 @@ from .nn.edits import (
     remove_connections as remove_connections,
     remove_layer as remove_layer,
     remove_neurons as remove_neurons,
+)
+from .nn.gradients import (
+    GradientSample as GradientSample,
+    sample_gradients as sample_gradients,
 )
 from .nn.initialization import random_network as random_network
 from .nn.network import SparseNetwork as SparseNetwork

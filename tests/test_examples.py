@@ -1,4 +1,4 @@
-"""A loop in the style of CleanRL trains on the vector environments in mode SAME_STEP."""
+"""The examples do what they say: PPO in the style of CleanRL learns, designs are written."""
 
 from typing import Any
 
@@ -9,7 +9,9 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from packaging.version import Version
 
+from examples import design_for_my_table, train_a_policy
 from examples.ppo_single_file import History, train
+from rlnas import load_design
 from tests.compat.helpers import short
 
 OURS: dict[str, Any] = {
@@ -58,3 +60,19 @@ def test_the_policy_becomes_better_than_random():
     history = trained("rlnas/TabularDigits-v0", OURS, num_envs=32, updates=30, steps=20)
     first, last = np.mean(history.logged[:32]), np.mean(history.logged[-64:])
     assert last > first + 0.04, "about half of what it gains (0.08)"
+
+
+def test_a_policy_that_the_example_trained_designs_a_network_for_digits(tmp_path, capsys):
+    run = tmp_path / "run"
+    designed = train_a_policy.main(run, total_timesteps=800)
+    assert (run / "policy.safetensors").is_file()
+    assert load_design(run / "design").network.active_weights == designed.network.active_weights
+    assert (designed.network.n_inputs, designed.network.n_outputs) == (64, 10)
+    assert f"{designed.network.active_weights:,} active weights" in capsys.readouterr().out
+
+
+def test_the_design_for_a_table_of_arrays_is_accurate_and_exported_as_c_code(tmp_path, capsys):
+    designed = design_for_my_table.main(tmp_path / "design")
+    assert designed.record["test_accuracy"] > 0.8
+    assert (tmp_path / "design" / "c" / "wine.c").is_file()
+    assert f"C code in {tmp_path / 'design' / 'c'}" in capsys.readouterr().out

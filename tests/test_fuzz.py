@@ -28,8 +28,8 @@ from rlnas.designs.saved import load_design
 from rlnas.errors import InputError
 from rlnas.tabular.table import Table
 from tests.agents.helpers import tiny
-from tests.rlnas.tables import random_table
-from tests.rlnas.tiny_idx import IMAGES, SET, store
+from tests.core.tables import random_table
+from tests.core.tiny_idx import IMAGES, SET, store
 
 FILES = int(os.environ.get("RLNAS_FUZZ", "40"))
 """Mutated for each reader."""

@@ -46,7 +46,7 @@ from tests.agents.experiments.test_capacity import FEW
 from tests.agents.experiments.test_frontier import SHORT
 from tests.agents.experiments.test_reference_scores import SHORT as SHORT_TASK
 from tests.agents.helpers import tiny
-from tests.rlnas.tables import members, npz, random_table
+from tests.core.tables import members, npz, random_table
 from tests.test_fuzz import FILES, limited_memory
 
 TRIED = min(FILES, 12) if FILES <= 40 else FILES

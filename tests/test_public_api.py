@@ -15,19 +15,20 @@ from tests.snippets import ROOT, fences
 
 CORE = """
 ACTIONS Architecture Batches Dataset DesignDatabase DesignEnv DesignRecord DesignVectorEnv EditError
-Evaluation Grid Hyperparameters Inference InputError MODesignEnv MODesignVectorEnv MOTabularEnv
-MOTabularVectorEnv OBSERVATION_NAMES Preprocessing SavedDesign SparseNetwork Table TabularEnv
-TabularVecEnv TabularVectorEnv ThreadedVecEnv __version__ add_connections add_layer add_neurons
-build_table evaluate export_network final_training for_inference from_torch load_dataset
-load_design predict random_network reference_weights register remove_connections remove_layer
-remove_neurons save_design score to_torch train
+Evaluation GradientSample Grid Hyperparameters Inference InputError MODesignEnv MODesignVectorEnv
+MOTabularEnv MOTabularVectorEnv OBSERVATION_NAMES Preprocessing ReplayableEnv SavedDesign
+SparseNetwork Table TabularEnv TabularVecEnv TabularVectorEnv ThreadedVecEnv __version__
+add_connections add_layer add_neurons build_table draw_network evaluate export_network
+final_training for_inference from_torch load_dataset load_design predict random_network
+reference_weights register remove_connections remove_layer remove_neurons sample_gradients
+save_design score to_torch train
 """
 """The public names of `rlnas`: adding one is a decision, removing one breaks programs."""
 
 AGENTS = """
-Designed EvolveConfig Policy SearchTask TrainConfig compare design env_like evaluate_design
-evaluate_policy evolve export_design load_policy play_episode random_policy resume train
-write_report
+Designed EvolveConfig Interval Policy RayVecEnv SPARSE_TRAINERS SearchTask SparseTrainer TrainConfig
+compare design env_like evaluate_design evaluate_policy evolve export_design load_policy
+play_episode random_policy resume train trimmed_mean_interval write_report
 """
 """The public names of `rlnas.agents`."""
 

@@ -16,7 +16,7 @@ import torch
 
 from rlnas import plots
 from rlnas.agents.designing.design import FINAL_EPOCHS, train_and_test
-from rlnas.agents.experiments.statistics import CONFIDENCE, Interval, estimate
+from rlnas.agents.experiments.statistics import CONFIDENCE, Interval, trimmed_mean_interval
 from rlnas.data import datasets
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_schema import POSITIVE, SHARE, WHOLE, record
@@ -227,7 +227,7 @@ def to_markdown(rows: Sequence[Row], dataset: str, deep: bool) -> str:
     architectures = []
     for (depth, width, density), some in by_architecture(rows).items():
         counts = [row["active_weights"] for row in some]
-        accuracy = estimate([row["test_accuracy"] for row in some], trim=0)
+        accuracy = trimmed_mean_interval([row["test_accuracy"] for row in some], trim=0)
         loss = np.mean([row["test_loss"] for row in some])
         architectures.append(
             [
@@ -252,7 +252,9 @@ def plot(rows: Sequence[Row], dataset: str, deep: bool) -> Any:
         mine = [row for row in rows if _shape(row, deep) == shape]
         groups = sorted(by_architecture(mine).values(), key=lambda some: some[0]["active_weights"])
         places = [np.mean([row["active_weights"] for row in some]) for some in groups]
-        found = [estimate([row["test_accuracy"] for row in some], trim=0) for some in groups]
+        found = [
+            trimmed_mean_interval([row["test_accuracy"] for row in some], trim=0) for some in groups
+        ]
         value, low, high = np.array(found).T
         ends = plots.whiskers(value, low, high)
         label = f"{shape:g} hidden layers" if deep else f"density {2**-shape:.3g}"

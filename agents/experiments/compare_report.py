@@ -11,10 +11,10 @@ from torch.utils.tensorboard import SummaryWriter
 from rlnas import plots
 from rlnas.agents.experiments.compare import CONTROLLER, Result, SearchTask, budgets
 from rlnas.agents.experiments.statistics import (
-    estimate,
     interquartile_mean,
     performance_profile,
     probability_of_improvement,
+    trimmed_mean_interval,
 )
 from rlnas.files.atomic import replace_file
 from rlnas.markdown import markdown_table
@@ -78,7 +78,7 @@ def to_markdown(task: SearchTask, results: dict[str, list[Result]]) -> str:
     rows = []
     for method in sorted(results, key=lambda method: -_middle(results[method], "score")):
         runs = results[method]
-        cells = [f"{estimate([run[key] for run in runs]):.4f}" for key in columns]
+        cells = [f"{trimmed_mean_interval([run[key] for run in runs]):.4f}" for key in columns]
         if against:
             cells.append("" if method == CONTROLLER else f"{_improvement(results, method):.2f}")
         cells.append(f"{np.mean([run['seconds'] for run in runs]) / 60:.1f}")
@@ -95,7 +95,7 @@ def plot(task: SearchTask, results: dict[str, list[Result]]) -> Any:
     for place, method in enumerate(methods):
         runs, colour = results[method], colours[method]
         found = [run["score"] for run in runs]
-        plots.draw_interval(estimate(found), place, scores, color=colour)
+        plots.draw_interval(trimmed_mean_interval(found), place, scores, color=colour)
         style = "-" if method == CONTROLLER else "--"
         curve = interquartile_curve(runs)
         curves.plot(budgets(task.budget), curve, style, color=colour, label=method)

@@ -9,7 +9,7 @@ import numpy as np
 
 from rlnas import plots
 from rlnas.agents.experiments.compare import CONTROLLER
-from rlnas.agents.experiments.statistics import Interval, estimate
+from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
 from rlnas.markdown import markdown_table
@@ -54,7 +54,7 @@ def published(dataset: str) -> list[dict[str, str]]:
 
 def mean(combinations: Sequence[dict[str, Any]], method: str, key: str) -> Interval:
     """Mean over seeds of one result of one method, with its 95 % bootstrap interval."""
-    return estimate([each["methods"][method][key] for each in combinations], trim=0)
+    return trimmed_mean_interval([each["methods"][method][key] for each in combinations], trim=0)
 
 
 def within(

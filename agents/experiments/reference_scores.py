@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rlnas import plots
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.experiments.statistics import Interval, estimate
+from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
 from rlnas.agents.policies.episode import steps_of_episode
 from rlnas.agents.training.model import ppo_arguments
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
@@ -256,7 +256,7 @@ _Results = dict[tuple[str, str], list[dict[str, float]]]
 def _summary(results: _Results, task: str) -> dict[str, dict[str, Interval]]:
     """For each strategy, the estimate of each result over seeds."""
     return {
-        strategy: {name: estimate([run[name] for run in runs]) for name in runs[0]}
+        strategy: {name: trimmed_mean_interval([run[name] for run in runs]) for name in runs[0]}
         for (where, strategy), runs in results.items()
         if where == task
     }

@@ -32,16 +32,18 @@ def interquartile_mean(values: ArrayLike) -> float:
     return float(trim_mean(np.asarray(values, float), 0.25))
 
 
-def estimate(values: ArrayLike, resamples: int = 10_000, trim: float = 0.25) -> Interval:
-    """The interquartile mean with its 95 % percentile bootstrap interval.
+def trimmed_mean_interval(
+    values: ArrayLike, resamples: int = 10_000, trim: float = 0.25
+) -> Interval:
+    """A trimmed mean, by default the interquartile mean, with its 95 % bootstrap interval.
 
     Args:
-        values: float `[runs]`, one for each seed.
-        resamples: of the bootstrap, which is seeded.
-        trim: share of the runs to leave out at either end; 0 for the plain mean.
+        values: float `[runs]`, one value for each run.
+        resamples: Number of bootstrap resamples; they are seeded.
+        trim: Share of the runs that is left out at either end; 0 for the plain mean.
 
     Returns:
-        An interval of no width for a single run or equal ones.
+        Percentile bootstrap interval; of no width for a single run or equal values.
     """
     data = np.asarray(values, float)
     middle = float(trim_mean(data, trim))

@@ -8,7 +8,7 @@ import numpy as np
 
 from rlnas import plots
 from rlnas.agents.experiments.compare import CONTROLLER
-from rlnas.agents.experiments.statistics import Interval, estimate
+from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
 from rlnas.data.synthetic import PREFIXES
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
@@ -51,7 +51,7 @@ def values(combinations: Sequence[dict[str, Any]], method: str, key: str) -> np.
 def difference(combinations: Sequence[dict[str, Any]], method: str) -> Interval:
     """What the controller's test score is better by, combination by combination."""
     ours, theirs = (values(combinations, name, "test_score") for name in (CONTROLLER, method))
-    return estimate(ours - theirs)
+    return trimmed_mean_interval(ours - theirs)
 
 
 def summary(combinations: Sequence[dict[str, Any]]) -> str:
@@ -77,8 +77,8 @@ def _section(name: str, combinations: list[dict[str, Any]]) -> str:
         for method in some[0]["designs"]:
             better = "" if method == CONTROLLER else f"{difference(some, method):+.4f}"
             weights = int(np.median(values(some, method, "active_weights")))
-            score = estimate(values(some, method, "test_score"))
-            accuracy = estimate(values(some, method, "test_accuracy"))
+            score = trimmed_mean_interval(values(some, method, "test_score"))
+            accuracy = trimmed_mean_interval(values(some, method, "test_accuracy"))
             rows.append([method, f"{score:.4f}", better, f"{accuracy:.2%}", f"{weights:,}"])
         heads = ("method", "test score", "controller better by", "test accuracy", "active weights")
         blocks.append(

@@ -31,8 +31,8 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
 from rlnas.nn.initialization import random_network
-from tests.rlnas.reference import bits, random_dataset
-from tests.rlnas.tables import random_table
+from tests.core.reference import bits, random_dataset
+from tests.core.tables import random_table
 
 DATA = random_dataset(np.random.default_rng(5))
 FOLDER = Path("out")

@@ -8,7 +8,7 @@ import numpy as np
 from rlnas.data.datasets import Dataset
 from rlnas.envs.design_env import DesignEnv
 from rlnas.nn.network import SparseNetwork, from_coordinates
-from tests.rlnas.reference import random_dataset
+from tests.core.reference import random_dataset
 
 TASK = random_dataset(np.random.default_rng(5))
 """6 features, 3 classes, 180 training samples."""

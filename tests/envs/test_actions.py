@@ -9,14 +9,14 @@ from rlnas.nn.edits import EditError
 from rlnas.nn.gradients import GradientSample, sample_gradients
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
-from tests.envs.helpers import TASK, network_by_hand, sparse_network
-from tests.rlnas.reference import (
+from tests.core.reference import (
     allowed,
     bits as network_bits,
     network_of,
     random_dataset,
     skip_network,
 )
+from tests.envs.helpers import TASK, network_by_hand, sparse_network
 
 TABLE = [
     "none",

@@ -28,8 +28,8 @@ from rlnas.nn.edits import EditError
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.training import Evaluation, Hyperparameters
+from tests.core.reference import bits as network_bits, random_dataset
 from tests.envs.helpers import INFO_KEYS, TASK, bits, episode, make, play
-from tests.rlnas.reference import bits as network_bits, random_dataset
 
 OTHER_TASK = replace(
     random_dataset(np.random.default_rng(9), features=9, classes=4, samples=200), name="other"

@@ -18,9 +18,9 @@ from rlnas.envs.multi_objective import MODesignEnv, MOTabularEnv
 from rlnas.errors import InputError
 from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Table
+from tests.core.tables import random_table
 from tests.envs.helpers import bits
 from tests.envs.vectors import assert_same, run
-from tests.rlnas.tables import random_table
 
 GRID = Grid((4, 8, 16), (0.5,), 2)
 TABLE = random_table(GRID, seed=5, n_validation=12)

@@ -18,8 +18,7 @@ from rlnas.nn import edits
 from rlnas.nn.gradients import GradientSample, sample_gradients
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.training import Batches, Evaluation
-from tests.envs.helpers import episode, make, network_by_hand
-from tests.rlnas.reference import (
+from tests.core.reference import (
     MaskedDense,
     allowed,
     dense,
@@ -28,6 +27,7 @@ from tests.rlnas.reference import (
     skip_network,
     torch_loss,
 )
+from tests.envs.helpers import episode, make, network_by_hand
 
 DATA = random_dataset(np.random.default_rng(3), features=5, classes=2)
 SAMPLES = DATA.train[:64]

@@ -18,8 +18,8 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
+from tests.core.tables import random_table
 from tests.envs.helpers import TASK, bits, make
-from tests.rlnas.tables import random_table
 
 N = 4
 STEPS = 20

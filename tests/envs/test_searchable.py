@@ -7,9 +7,9 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.searchable import SearchableEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
+from tests.core.reference import bits as network_bits
+from tests.core.tables import random_table
 from tests.envs.helpers import TASK
-from tests.rlnas.reference import bits as network_bits
-from tests.rlnas.tables import random_table
 
 
 def live() -> DesignEnv:

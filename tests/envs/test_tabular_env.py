@@ -23,8 +23,8 @@ from rlnas.errors import InputError
 from rlnas.registration import TABLES
 from rlnas.tabular.grid import GRID, Grid
 from rlnas.tabular.table import Table
+from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.helpers import bits, episode, play
-from tests.rlnas.tables import SMALL_GRID, random_table
 
 TABLE = random_table()
 """43 architectures of random results."""

@@ -11,8 +11,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
 from rlnas.errors import InputError
+from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.vectors import assert_same, frozen, run, spoil
-from tests.rlnas.tables import SMALL_GRID, random_table
 
 TABLE = random_table()
 N = 5

@@ -17,8 +17,8 @@ from rlnas.envs.tabular_vector_env import TabularVectorEnv
 from rlnas.envs.validation import spread_seed
 from rlnas.errors import InputError
 from rlnas.nn.architecture import layers_of
+from tests.core.tables import random_table
 from tests.envs.helpers import TASK, bits, episode
-from tests.rlnas.tables import random_table
 
 TABLE = random_table()
 

@@ -12,7 +12,7 @@ from rlnas.agents.experiments.compare import LIVE_ONLY, METHODS
 from rlnas.agents.experiments.statistics import interquartile_mean
 from rlnas.tabular.table import Table
 from tests.agents.helpers import files_in
-from tests.rlnas.tables import random_table
+from tests.core.tables import random_table
 
 FEW = ["--methods", "random", "metaqnn", "--seeds", "2", "--budget", "60", "--jobs", "1"]
 

@@ -20,7 +20,7 @@ from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import load_design, save_design
 from rlnas.nn.initialization import random_network
 from tests.agents.helpers import files_in
-from tests.rlnas.tiny_idx import CONTENTS, OTHER_CONTENTS, SET, store
+from tests.core.tiny_idx import CONTENTS, OTHER_CONTENTS, SET, store
 
 TINY = [
     "--total-timesteps",

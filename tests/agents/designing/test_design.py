@@ -23,7 +23,7 @@ from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
 from rlnas.nn.training import evaluate
 from tests.agents.helpers import files_in, tiny
-from tests.rlnas.reference import bits as network_bits
+from tests.core.reference import bits as network_bits
 
 
 @pytest.fixture(scope="module")

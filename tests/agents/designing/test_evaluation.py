@@ -22,7 +22,7 @@ from rlnas.designs.saved import load_design
 from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
 from rlnas.nn.training import evaluate
-from tests.rlnas.reference import bits
+from tests.core.reference import bits
 
 WINE, LABELS = sklearn.datasets.load_wine(return_X_y=True)
 RAW = WINE * 1000 + 5

@@ -20,7 +20,7 @@ from rlnas.errors import InputError
 from rlnas.files.json_files import write_json
 from rlnas.tabular.builder import build_table
 from tests.agents.helpers import files_in, tiny
-from tests.rlnas.tables import random_table
+from tests.core.tables import random_table
 
 
 def never(*arguments: Any) -> Any:

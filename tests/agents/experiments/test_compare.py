@@ -30,8 +30,8 @@ from rlnas.errors import InputError
 from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Table
 from tests.agents.helpers import files_in
-from tests.rlnas.reference import logits
-from tests.rlnas.tables import random_table
+from tests.core.reference import logits
+from tests.core.tables import random_table
 
 LINE = Grid((4, 8, 16), (0.25, 0.5), 1)
 """Seven architectures: any search soon finds the best."""

@@ -5,10 +5,10 @@ import pytest
 
 from rlnas.agents.experiments.statistics import (
     Interval,
-    estimate,
     interquartile_mean,
     performance_profile,
     probability_of_improvement,
+    trimmed_mean_interval,
 )
 
 
@@ -27,7 +27,9 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(0)
     held = [
         interval.low <= 0 <= interval.high
-        for interval in (estimate(rng.standard_normal(20), resamples=400) for _ in range(200))
+        for interval in (
+            trimmed_mean_interval(rng.standard_normal(20), resamples=400) for _ in range(200)
+        )
     ]
     assert 0.85 <= np.mean(held) <= 0.99
 
@@ -36,20 +38,22 @@ def test_the_interval_is_that_of_plain_resampling():
     runs = np.random.default_rng(1).standard_normal(10)
     rng = np.random.default_rng(2)
     means = [interquartile_mean(rng.choice(runs, 10)) for _ in range(20_000)]
-    found = estimate(runs)
+    found = trimmed_mean_interval(runs)
     assert found.value == interquartile_mean(runs)
     assert (found.low, found.high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.03)
 
 
 def test_equal_runs_have_an_interval_of_no_width():
-    assert estimate([0.5] * 10) == Interval(0.5, 0.5, 0.5)
-    assert estimate([0.25]) == Interval(0.25, 0.25, 0.25)
+    assert trimmed_mean_interval([0.5] * 10) == Interval(0.5, 0.5, 0.5)
+    assert trimmed_mean_interval([0.25]) == Interval(0.25, 0.25, 0.25)
 
 
 def test_the_same_runs_give_the_same_interval_although_other_resamples_would_not():
     runs = np.random.default_rng(0).standard_normal(20)
-    assert estimate(runs, resamples=200) == estimate(runs, resamples=200)
-    assert estimate(runs, resamples=200) != estimate(runs[::-1], resamples=200)
+    assert trimmed_mean_interval(runs, resamples=200) == trimmed_mean_interval(runs, resamples=200)
+    assert trimmed_mean_interval(runs, resamples=200) != trimmed_mean_interval(
+        runs[::-1], resamples=200
+    )
 
 
 def test_an_estimate_is_written_with_its_interval():

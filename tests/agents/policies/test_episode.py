@@ -8,8 +8,8 @@ import pytest
 
 from rlnas.agents.policies.episode import play_episode, random_policy, steps_of_episode
 from rlnas.envs.tabular_env import TabularEnv
+from tests.core.tables import random_table
 from tests.envs.helpers import bits, make
-from tests.rlnas.tables import random_table
 
 STEPS = 6
 

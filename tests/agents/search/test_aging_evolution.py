@@ -11,8 +11,8 @@ from rlnas.agents.search import aging_evolution as module
 from rlnas.agents.search.aging_evolution import aging_evolution, evolve_population, mutate
 from rlnas.agents.search.problem import Problem, search
 from rlnas.envs.tabular_env import TabularEnv
+from tests.core.tables import random_table
 from tests.envs.helpers import make
-from tests.rlnas.tables import random_table
 
 STEPS = 6
 tabular = partial(TabularEnv, random_table(), episode_steps=STEPS)

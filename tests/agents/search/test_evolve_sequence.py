@@ -18,9 +18,9 @@ from rlnas.agents.search.evolve_sequence import (
 )
 from rlnas.agents.search.problem import Problem
 from rlnas.envs.tabular_env import TabularEnv
+from tests.core.reference import random_dataset
+from tests.core.tables import random_table
 from tests.envs.helpers import TASK, make
-from tests.rlnas.reference import random_dataset
-from tests.rlnas.tables import random_table
 
 STEPS = 4
 

@@ -12,8 +12,8 @@ from rlnas.envs.actions import NO_OP
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_actions import successor, tabular_actions
 from rlnas.envs.tabular_env import TabularEnv
+from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.helpers import make
-from tests.rlnas.tables import SMALL_GRID, random_table
 
 TABLE = random_table()
 STEPS = 6

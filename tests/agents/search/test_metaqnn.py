@@ -18,8 +18,8 @@ from rlnas.agents.search.metaqnn import (
 )
 from rlnas.agents.search.problem import Problem, search
 from rlnas.envs.tabular_env import TabularEnv
+from tests.core.tables import random_table
 from tests.envs.helpers import make, network_by_hand
-from tests.rlnas.tables import random_table
 
 TABLE = random_table()
 STEPS = 6

@@ -14,8 +14,8 @@ from rlnas.agents.search.problem import Problem, search
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Table
+from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.helpers import make
-from tests.rlnas.tables import SMALL_GRID, random_table
 
 TABLE = random_table()
 tabular = partial(TabularEnv, TABLE)

@@ -13,8 +13,8 @@ from rlnas.agents.search.problem import BudgetSpent, Problem, search
 from rlnas.agents.search.random_search import random_search
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.tabular.table import Table
+from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.helpers import make
-from tests.rlnas.tables import SMALL_GRID, random_table
 
 STEPS = 6
 EPISODE = STEPS + 1

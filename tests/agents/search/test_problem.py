@@ -22,9 +22,9 @@ from rlnas.envs.tabular_env import TabularEnv
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.training import evaluate
 from rlnas.scoring import reference_weights
+from tests.core.reference import bits as network_bits, random_dataset
+from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.helpers import TASK, bits, make
-from tests.rlnas.reference import bits as network_bits, random_dataset
-from tests.rlnas.tables import SMALL_GRID, random_table
 
 TABLE = random_table()
 STEPS = 6

@@ -9,8 +9,8 @@ from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.random_search import random_from_best, random_search
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
+from tests.core.tables import random_table
 from tests.envs.helpers import make
-from tests.rlnas.tables import random_table
 
 tabular = partial(TabularEnv, random_table(), episode_steps=6, start="middle")
 either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"])

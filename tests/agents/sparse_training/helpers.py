@@ -7,7 +7,7 @@ from rlnas.agents.sparse_training.trainer import SparseTrainer
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, Hyperparameters, evaluate, train
-from tests.rlnas.reference import random_dataset
+from tests.core.reference import random_dataset
 
 DATA = random_dataset(np.random.default_rng(5), features=12, classes=4, samples=400)
 

@@ -12,7 +12,7 @@ from tests.agents.sparse_training.helpers import (
     mean_accuracy,
     rng,
 )
-from tests.rlnas.reference import bits, mask_of
+from tests.core.reference import bits, mask_of
 
 
 def test_every_connection_between_consecutive_layers_is_kept():

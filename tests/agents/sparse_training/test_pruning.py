@@ -8,8 +8,8 @@ from rlnas.errors import EditError, InputError
 from rlnas.nn import edits
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from tests.agents.sparse_training.helpers import rng
+from tests.core.reference import bits, skip_network
 from tests.envs.helpers import network_by_hand
-from tests.rlnas.reference import bits, skip_network
 
 
 def pairs_of(network: SparseNetwork) -> dict[tuple[int, int], float]:

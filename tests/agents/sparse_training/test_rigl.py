@@ -15,8 +15,8 @@ from tests.agents.sparse_training.helpers import (
     rng,
     static_training,
 )
+from tests.core.reference import bits, mask_of, network_of
 from tests.envs.helpers import network_by_hand
-from tests.rlnas.reference import bits, mask_of, network_of
 
 Pair = tuple[int, int]
 

@@ -14,7 +14,7 @@ from tests.agents.sparse_training.helpers import (
     rng,
     static_training,
 )
-from tests.rlnas.reference import MaskedDense, mask_of, torch_loss
+from tests.core.reference import MaskedDense, mask_of, torch_loss
 
 
 def autograd_sensitivity(network, samples) -> np.ndarray:

@@ -14,8 +14,8 @@ from rlnas.errors import EditError
 from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.training import train
 from tests.agents.sparse_training.helpers import DATA, SIZES, mean_accuracy, rng, static_training
+from tests.core.reference import bits, mask_of, network_of
 from tests.envs.helpers import network_by_hand
-from tests.rlnas.reference import bits, mask_of, network_of
 
 
 def layered(sizes: tuple[int, ...], density: float, seed: int = 0) -> SparseNetwork:

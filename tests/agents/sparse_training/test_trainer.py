@@ -16,7 +16,7 @@ from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
 from rlnas.errors import InputError
 from rlnas.nn.training import Hyperparameters, train
 from tests.agents.sparse_training.helpers import CASES, DATA, SIZES, rng
-from tests.rlnas.reference import bits
+from tests.core.reference import bits
 
 MODULES = (dense, magnitude_pruning, rigl, snip, sparse_evolutionary_training)
 

@@ -39,7 +39,7 @@ from rlnas.files.folders import LOCK
 from rlnas.files.json_files import write_json
 from rlnas.nn.training import evaluate
 from tests.agents.helpers import ALGORITHMS, TINY, files_in, progress_of, tiny
-from tests.rlnas.reference import bits as network_bits
+from tests.core.reference import bits as network_bits
 
 UPDATES = 3
 

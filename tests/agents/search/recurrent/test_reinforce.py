@@ -10,8 +10,8 @@ from rlnas.agents.search.recurrent.controller import ControllerSize, Episode, Re
 from rlnas.agents.search.recurrent.policy_gradient import advantages, moving_average
 from rlnas.agents.search.recurrent.reinforce import policy_loss, reinforce
 from rlnas.envs.tabular_env import TabularEnv
+from tests.core.tables import random_table
 from tests.envs.helpers import make
-from tests.rlnas.tables import random_table
 
 TABLE = random_table()
 STEPS = 3

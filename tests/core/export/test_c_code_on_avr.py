@@ -1,0 +1,141 @@
+"""C code on a simulated 8-bit ATmega328P: constants stay in flash, answers are right."""
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rlnas.data.datasets import load_dataset
+from rlnas.export.c_code import AVR_FLASH, Footprint, dequantize, write_c
+from rlnas.export.inference import Inference, for_inference
+from rlnas.nn.initialization import random_network
+from tests.core.export.exported import STRICT
+
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, ("avr-gcc", "avr-size", "simavr"))),
+    reason="avr-gcc, avr-libc or simavr is absent (Debian: gcc-avr avr-libc simavr)",
+)
+
+RAM = 2048
+MCU = "atmega328p"
+DIGITS = load_dataset("digits")
+FEATURES = DIGITS.features[DIGITS.test]
+ROWS = 6
+
+# Classes of samples, then the number of wrong answers of the self-test, over the serial line.
+MAIN = """
+#include <avr/interrupt.h>
+#include <avr/io.h>
+#include <avr/pgmspace.h>
+#include <avr/sleep.h>
+#include <math.h>
+#include "digits.h"
+static const float rows[][DIGITS_FEATURES] PROGMEM = { VALUES };
+static void put(char c) {
+    while (!(UCSR0A & (1 << UDRE0))) {
+    }
+    UDR0 = (unsigned char)c;
+}
+int main(void) {
+    float row[DIGITS_FEATURES];
+    unsigned k;
+    UCSR0B = 1 << TXEN0;
+    for (k = 0; k < sizeof rows / sizeof *rows; k++) {
+        memcpy_P(row, rows[k], sizeof row);
+        put((char)('0' + digits_classify(row)));
+        put((char)('0' + digits_valid(row)));
+    }
+    row[20] = NAN;
+    put((char)('a' + digits_classify(row)));
+    put((char)('0' + digits_valid(row)));
+    put((char)('0' + digits_self_test()));
+    put('\\n');
+    while (!(UCSR0A & (1 << UDRE0))) {
+    }
+    cli();
+    sleep_enable();
+    sleep_cpu();
+    return 0;
+}
+"""
+
+
+def design() -> Inference:
+    """About 860 weights, which would take 6 KB of RAM."""
+    network = random_network((64, 32, 10), 0.36, np.random.default_rng(0))
+    assert 840 < network.active_weights < 880
+    return for_inference(network, DIGITS.preprocessing)
+
+
+def compiled(folder: Path, quantized: bool, *sources: str) -> tuple[Footprint, Path]:
+    """The program, of a design and other sources."""
+    _, footprint = write_c(design(), folder, "digits", FEATURES, quantized)
+    program = folder / "digits.elf"
+    options = [f"-mmcu={MCU}", *STRICT, "-Os", "-fstack-usage", "-DDIGITS_NO_MAIN", "-o", program]
+    subprocess.run(["avr-gcc", *options, "digits.c", *sources], check=True, cwd=folder)
+    return footprint, program
+
+
+def sections(program: Path) -> dict[str, int]:
+    """Bytes of each section that is in flash or RAM."""
+    command = ["avr-size", "-A", program]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    lines = [line.split() for line in shown.splitlines() if line.startswith(".")]
+    return {name: int(size) for name, size, _ in lines}
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+def test_constants_stay_in_flash(quantized, tmp_path):
+    (tmp_path / "main.c").write_text(
+        '#include "digits.h"\nvolatile int k; static float x[DIGITS_FEATURES];\n'
+        "int main(void) { k = digits_classify(x); return 0; }\n"
+    )
+    footprint, program = compiled(tmp_path, quantized, "main.c")
+    sizes = sections(program)
+    variables = 4 * 64 + 2  # of the program itself
+    assert sizes.get(".data", 0) + sizes.get(".bss", 0) == variables
+    assert footprint.flash < sizes[".text"] < footprint.flash + 3000
+    usage = {
+        line.split()[0].rpartition(":")[2]: int(line.split()[1])
+        for line in (tmp_path / "digits.su").read_text().splitlines()
+    }
+    assert footprint.ram <= usage["digits_classify"] <= footprint.ram + 16
+    assert variables + sum(usage.values()) < RAM
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+def test_classes_equal_python_classes(quantized, tmp_path):
+    inference = dequantize(design()) if quantized else design()
+    logits = inference.logits(FEATURES)
+    second, first = np.sort(logits, axis=1)[:, -2:].T
+    clear = FEATURES[first - second > 1e-3][:ROWS].astype(np.float32)
+    values = ",\n".join("{" + ", ".join(map(repr, row.tolist())) + "}" for row in clear)
+    (tmp_path / "main.c").write_text(MAIN.replace("VALUES", values))
+    _, program = compiled(tmp_path, quantized, "digits_test.c", "main.c")
+    run = ["simavr", "-m", MCU, "-f", "16000000", program]
+    done = subprocess.run(run, check=True, capture_output=True, text=True, timeout=60)
+    classes = inference.logits(clear).argmax(axis=1)
+    assert len(set(classes)) > 2
+    assert 20 in inference.inputs
+    unknown = chr(ord("a") - 1)
+    assert "".join(f"{k}1" for k in classes) + f"{unknown}00" in done.stdout + done.stderr
+
+
+def test_unsupported_avr_code_fails_to_compile(tmp_path):
+    inference = design()
+    far = replace(inference, offset=np.full(inference.inputs.size, 1e8))
+    network = random_network((64, 160, 10), 1.0, np.random.default_rng(0))
+    large = for_inference(network, DIGITS.preprocessing)
+    for name, each, message in (
+        ("far", far, "need a double of 64 bits"),
+        ("large", large, "bytes of constants are beyond 16-bit addresses"),
+    ):
+        _, footprint = write_c(each, tmp_path, name, FEATURES)
+        assert (footprint.flash > AVR_FLASH) == (name == "large")
+        command = ["avr-gcc", f"-mmcu={MCU}", "-std=c99", "-fsyntax-only", f"{name}.c"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode != 0
+        assert message in done.stderr
