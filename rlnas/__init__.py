@@ -8,9 +8,6 @@ import lazy_loader
 
 from rlnas.registration import register
 
-__version__ = "0.1.0"
-
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__all__ += ["__version__"]
 
 register()

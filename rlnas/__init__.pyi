@@ -56,5 +56,4 @@ from .scoring import reference_weights as reference_weights, score as score
 from .tabular.builder import build_table as build_table
 from .tabular.grid import Grid as Grid
 from .tabular.table import Table as Table
-
-__version__: str
+from .version import __version__ as __version__
