@@ -33,12 +33,15 @@ def play_episode(
     with progress(progress_bar, total=env.episode_steps, unit="edit", desc="designing") as bar:
         observation, info = env.reset(seed=seed)
         history = [info | env.words]
+        best = Design(env.current_design, history[-1])
         over = False
         while not over:
             action = policy(observation, env.action_masks())
             observation, _, over, _, info = env.step(action)
             history.append(info | env.words)
+            if info["score"] > best.info["score"]:
+                best = Design(env.current_design, history[-1])
             now = f"{info['val_accuracy']:.2%} with {info['active_weights']:,} weights"
             bar.set_postfix_str(now, refresh=False)
             bar.update()
-    return env.state.best, history
+    return best, history
