@@ -57,12 +57,12 @@ class Shape(NamedTuple):
     room: int
 
 
-def _shape(network: SparseNetwork) -> Shape:
-    into = network.block_counts.sum(axis=1)
-    into[0] = network.active_weights
-    limit = MAX_RELATIVE_SIZE * reference_weights(network.n_inputs, network.n_outputs)
-    room = limit - network.active_weights
-    return Shape(np.array(network.layer_sizes), network.block_counts, into, room)
+@compiled
+def _shape(sizes, counts, limit):
+    """The shape of a network that may have `limit` connections."""
+    into = counts.sum(axis=1)
+    into[0] = into.sum()
+    return Shape(sizes, counts, into, limit - into[0])
 
 
 class Tools(NamedTuple):
@@ -196,22 +196,17 @@ def _share(share, count):
     return max(1, int(np.rint(share * count)))
 
 
-class _Operation(NamedTuple):
-    rule: Callable[..., tuple[int, bool]]
-    effect: Callable[[SparseNetwork, int, int, Tools], SparseNetwork]
-
-
-_OPERATIONS = {
-    "none": _Operation(_none_rule, _none),
-    "add_connections": _Operation(_add_connections_rule, _add_connections),
-    "remove_connections": _Operation(_remove_connections_rule, _remove_connections),
-    "add_neurons": _Operation(_add_neurons_rule, _add_neurons),
-    "remove_neurons": _Operation(_remove_neurons_rule, _remove_neurons),
-    "add_layer": _Operation(_add_layer_rule, _add_layer),
-    "remove_layer": _Operation(_remove_layer_rule, _remove_layer),
+_EFFECTS: dict[str, Callable[[SparseNetwork, int, int, Tools], SparseNetwork]] = {
+    "none": _none,
+    "add_connections": _add_connections,
+    "remove_connections": _remove_connections,
+    "add_neurons": _add_neurons,
+    "remove_neurons": _remove_neurons,
+    "add_layer": _add_layer,
+    "remove_layer": _remove_layer,
 }
 
-OPERATIONS = tuple(_OPERATIONS)
+OPERATIONS = tuple(_EFFECTS)
 """Names of the operations, in live and tabular environments alike."""
 
 
@@ -256,6 +251,7 @@ def _table() -> tuple[Action, ...]:
 ACTIONS = _table()
 """All actions, in the order of their numbers; the same for every data set."""
 
+_NUMBERS = {action: number for number, action in enumerate(ACTIONS)}
 _CODES = np.array([OPERATIONS.index(action.operation) for action in ACTIONS])
 _SLOTS = np.array([action.slot for action in ACTIONS])
 _FACTORS = np.array([action.factor for action in ACTIONS])
@@ -275,43 +271,54 @@ def legal_actions(network: SparseNetwork) -> np.ndarray:
 
     An action is legal if the network has the layer it names and stays within the limits.
     """
-    legal = np.zeros(len(ACTIONS), bool)
-    _judge(_CODES, _SLOTS, _FACTORS, _shape(network), legal)
-    return legal
+    return _rules(network)[1]
+
+
+def _rules(network: SparseNetwork) -> tuple[np.ndarray, np.ndarray]:
+    """int64 and bool `[len(ACTIONS)]`: the amount and the legality of every action."""
+    amounts, legal = np.zeros(len(ACTIONS), np.int64), np.zeros(len(ACTIONS), bool)
+    limit = MAX_RELATIVE_SIZE * reference_weights(network.n_inputs, network.n_outputs)
+    sizes = np.array(network.layer_sizes)
+    _judge(_CODES, _SLOTS, _FACTORS, sizes, network.block_counts, limit, amounts, legal)
+    return amounts, legal
 
 
 @compiled
-def _judge(codes, slots, factors, shape, legal):
-    """Whether each action is legal, by the rule of its operation.
+def _judge(codes, slots, factors, sizes, counts, limit, amounts, legal):
+    """Apply the rule of its operation to every action whose layer the network has.
 
     Args:
         codes: int64 `[actions]`, indices into `OPERATIONS`.
         slots: int64 `[actions]`.
         factors: float64 `[actions]`.
-        shape: of the network.
-        legal: bool `[actions]`, receives the result.
+        sizes: see `Shape`.
+        counts: see `Shape`.
+        limit: number of connections that the network may have.
+        amounts: int64 `[actions]`, receives numbers of connections or neurons.
+        legal: bool `[actions]`, receives whether the action is legal.
     """
-    depth = shape.sizes.size - 2
+    shape = _shape(sizes, counts, limit)
+    depth = sizes.size - 2
     for number in range(codes.size):
         code, slot, factor = codes[number], slots[number], factors[number]
         layer = depth + 1 if slot == OUTPUT else slot + 1
         places = depth + 1 if code == _ADD_LAYER else depth  # one more, behind the last
         if slot != OUTPUT and slot >= places:
-            legal[number] = False
-        elif code == _NONE:
-            legal[number] = _none_rule(shape, layer, factor)[1]
+            continue
+        if code == _NONE:
+            amounts[number], legal[number] = _none_rule(shape, layer, factor)
         elif code == _ADD_CONNECTIONS:
-            legal[number] = _add_connections_rule(shape, layer, factor)[1]
+            amounts[number], legal[number] = _add_connections_rule(shape, layer, factor)
         elif code == _REMOVE_CONNECTIONS:
-            legal[number] = _remove_connections_rule(shape, layer, factor)[1]
+            amounts[number], legal[number] = _remove_connections_rule(shape, layer, factor)
         elif code == _ADD_NEURONS:
-            legal[number] = _add_neurons_rule(shape, layer, factor)[1]
+            amounts[number], legal[number] = _add_neurons_rule(shape, layer, factor)
         elif code == _REMOVE_NEURONS:
-            legal[number] = _remove_neurons_rule(shape, layer, factor)[1]
+            amounts[number], legal[number] = _remove_neurons_rule(shape, layer, factor)
         elif code == _ADD_LAYER:
-            legal[number] = _add_layer_rule(shape, layer, factor)[1]
+            amounts[number], legal[number] = _add_layer_rule(shape, layer, factor)
         elif code == _REMOVE_LAYER:
-            legal[number] = _remove_layer_rule(shape, layer, factor)[1]
+            amounts[number], legal[number] = _remove_layer_rule(shape, layer, factor)
 
 
 def apply(
@@ -333,7 +340,6 @@ def apply(
     Raises:
         EditError: the edit would leave no network after all.
     """
-    rule, effect = _OPERATIONS[action.operation]
     layer = network.depth + 1 if action.slot == OUTPUT else action.slot + 1
-    amount, _ = rule(_shape(network), layer, action.factor)
-    return effect(network, layer, amount, Tools(probe, rng, saliency))
+    amount = int(_rules(network)[0][_NUMBERS[action]])
+    return _EFFECTS[action.operation](network, layer, amount, Tools(probe, rng, saliency))

@@ -138,9 +138,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     If training diverges (a loss is not finite or above 1e18), the step is undone, `diverged` is
     True and `applied` is False.
 
-    The attribute `best` is the design with the highest score in all episodes of the environment,
-    `state.best` the one of the present episode; their infos include the words. `state` is the
-    present moment of the episode, a `rlnas.envs.episode.EpisodeState`; reading it before the first
+    The attribute `best` is the design with the highest score in all episodes of the environment;
+    its info includes the words. `state` is the present moment of the episode, a `rlnas.envs.episode.EpisodeState`; reading it before the first
     `reset` raises an `InputError`.
 
     ## Arguments
@@ -272,7 +271,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
                 action=actions.NO_OP,
                 applied=True,
                 diverged=False,
-                best_before=None,
+                best_score=current.score,
             )
         )
 
@@ -302,7 +301,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
                 action=number,
                 applied=applied and not diverged,
                 diverged=diverged,
-                best_before=state.best,
+                best_score=max(state.best_score, current.score),
             )
         )
         reward = current.score
@@ -340,8 +339,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     def _enter(self, state: EpisodeState) -> tuple[np.ndarray, dict[str, Any]]:
         """Make a state the present one; its observation and info."""
         self._state = state
-        if self.best is None or state.best.info["score"] > self.best.info["score"]:
-            self.best = state.best
+        if self.best is None or state.current.score > self.best.info["score"]:
+            self.best = Design(state.current.network, {**state.info(), **state.words})
         observation = observe(state, state.elapsed / self.episode_steps)
         return observation, cast(dict[str, Any], state.info())
 

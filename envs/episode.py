@@ -1,8 +1,7 @@
 """A moment of an episode of `DesignEnv`: the design, its evaluation, what the last step did."""
 
 from collections.abc import Sequence
-from dataclasses import InitVar, dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -64,6 +63,8 @@ class EvaluatedNetwork:
         training: accuracy and loss over its last training batches.
         validation: accuracy and loss on the validation samples.
         penalty: accuracy that the reference number of weights costs.
+        relative_size: active weights, divided by the reference number.
+        score: see `rlnas.scoring.score`.
     """
 
     network: SparseNetwork
@@ -72,26 +73,20 @@ class EvaluatedNetwork:
     validation: Evaluation
     penalty: float
 
-    @cached_property
-    def relative_size(self) -> float:
-        """Active weights, divided by the reference number."""
-        network = self.network
-        return network.active_weights / reference_weights(network.n_inputs, network.n_outputs)
+    relative_size: float = field(init=False)
+    score: float = field(init=False)
 
-    @cached_property
-    def score(self) -> float:
-        """See `rlnas.scoring.score`."""
+    def __post_init__(self) -> None:
         network = self.network
         reference = reference_weights(network.n_inputs, network.n_outputs)
-        return score(self.validation.accuracy, network.active_weights, self.penalty, reference)
+        value = score(self.validation.accuracy, network.active_weights, self.penalty, reference)
+        object.__setattr__(self, "relative_size", network.active_weights / reference)
+        object.__setattr__(self, "score", value)
 
 
 @dataclass(frozen=True, eq=False)
 class EpisodeState:
     """Everything that a reset draws and a step changes.
-
-    Args:
-        best_before: the design with the highest score before `current`; None after a reset.
 
     Attributes:
         dataset: data set of the episode.
@@ -105,7 +100,7 @@ class EpisodeState:
         action: number of the last action; `NO_OP` after a reset.
         applied: whether the last action was carried out; True after a reset.
         diverged: whether the last step was undone because the network diverged.
-        best: the design with the highest score of the episode, the first of equal ones.
+        best_score: the highest score of the episode so far.
     """
 
     dataset: Dataset
@@ -119,14 +114,7 @@ class EpisodeState:
     action: int
     applied: bool
     diverged: bool
-    best_before: InitVar[Design | None]
-    best: Design = field(init=False)
-
-    def __post_init__(self, best_before: Design | None) -> None:
-        best = best_before
-        if best is None or self.current.score > best.info["score"]:
-            best = Design(self.current.network, {**self.info(), **self.words})
-        object.__setattr__(self, "best", best)
+    best_score: float
 
     def info(self) -> DesignInfo:
         """The info of the last reset or step; its arrays are the caller's own."""

@@ -137,7 +137,7 @@ def _global_features(state: EpisodeState, progress: float) -> GlobalFeatures:
         cost_over_error=log10(max(cost, 1e-4) / max(error, 1e-3)) / 3,
         log_accuracy_change=_magnify(accuracy_change),
         log_score_change=_magnify(score_change),
-        log_below_best=_magnify(now.score - state.best.info["score"]),
+        log_below_best=_magnify(now.score - state.best_score),
         inputs_used=used / network.n_inputs,
     )
 

@@ -73,12 +73,16 @@ def play_episode(
         reset and of every step, with the words of the environment.
     """
     history: list[dict[str, Any]] = []
+    best: Design | None = None
     with progress(progress_bar, total=env.episode_steps, unit="edit", desc="designing") as bar:
         for step in steps_of_episode(env, policy, seed):
             info = step.info | env.words
             history.append(info)
+            if best is None or info["score"] > best.info["score"]:
+                best = Design(env.current_design, info)
             if step.action is not None:
                 now = f"{info['val_accuracy']:.2%} with {info['active_weights']:,} weights"
                 bar.set_postfix_str(now, refresh=False)
                 bar.update()
-    return env.state.best, history
+    assert best is not None  # an episode begins with a design
+    return best, history

@@ -11,7 +11,7 @@ import torch
 
 from rlnas.envs.actions import ACTIONS, OPERATIONS, legal_actions
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.episode import Design, EpisodeState, EvaluatedNetwork
+from rlnas.envs.episode import EpisodeState, EvaluatedNetwork
 from rlnas.envs.observations import OBSERVATION_NAMES, observe
 from rlnas.errors import InputError
 from rlnas.nn import edits
@@ -96,7 +96,7 @@ def state_of(
         action=action,
         applied=not refused,
         diverged=False,
-        best_before=Design(NETWORK, {"score": best_score}),
+        best_score=max(best_score, replace(now, penalty=penalty).score),
     )
 
 
