@@ -18,8 +18,11 @@ demo: setup  ## train a controller on digits, let it design a network, show the 
 	$(BIN)/rlnas design --policy $(RUN) --out $(RUN)/design
 	@echo "watch the training: $(BIN)/tensorboard --logdir $(RUN)/tensorboard"
 
-test: setup
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+TESTS ?=
+
+test: setup  ## all tests; TESTS='-m "not slow"' for some; which lines they run is in build/coverage
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --cov --cov-report=html:build/coverage $(TESTS)
+	$(BIN)/python -m coverage report --format=total | sed 's/.*/coverage: &%/'
 
 LIBRARIES := build/libraries-env
 PIP := -m pip install --quiet --disable-pip-version-check

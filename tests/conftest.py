@@ -7,6 +7,13 @@ import pytest
 import torch
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that read the real data."""
+    for item in items:
+        if "real_data_dir" in getattr(item, "fixturenames", ()):
+            item.add_marker("real_data")
+
+
 @pytest.fixture(scope="session")
 def real_data_dir() -> Path:
     """A data root with the published files: $RLNAS_DATA_DIR, or shared/data beside the project."""

@@ -272,6 +272,7 @@ def test_a_row_of_progress_that_is_cut_short_is_left_out(copied, tmp_path):
     assert page.headings == [*TITLES, RIVALS]
 
 
+@pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 def test_a_browser_shows_the_page_with_its_pictures(copied, tmp_path):
     flags = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync")
