@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import gymnasium as gym
 import numpy as np
@@ -31,6 +32,9 @@ NETWORK = 1.25e9
 CORES = (2, 100, 1000)
 PER_CORE = (1, 4, 16)
 """Environments for each core."""
+
+CPUS = 2
+"""Processors that Ray is started with here."""
 
 THREADS = 8
 """Threads of a worker in the estimate."""
@@ -168,16 +172,23 @@ def learner(env: VecEnv) -> tuple[float, float, float]:
     return min(updates) / steps, acting[0] - each, each
 
 
-def sent(env: RayVecEnv, vector_steps: int = 40) -> tuple[float, float]:
+def sent(env: VecEnv, workers: int, vector_steps: int = 40) -> tuple[float, float]:
     """Mean number of bytes for a step of one environment: to a worker, and back from it."""
     rng, there, back = np.random.default_rng(0), 0, 0
-    for _ in range(vector_steps):
-        masks = env.env_method("action_masks")
-        actions = np.array([rng.choice(np.flatnonzero(mask)) for mask in masks])
-        env.step_async(actions)
-        there += sum(len(pickle.dumps(question)) for question in env.asked)
-        back += sum(len(pickle.dumps(answer)) for answer in env.ray.get(env.references))
-        env.step_wait()
+    get = ray.get
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        nonlocal back
+        answer = get(*arguments, **named)
+        back += len(pickle.dumps(answer))
+        return answer
+
+    with patch.object(ray, "get", counted):
+        for _ in range(vector_steps):
+            masks = env.env_method("action_masks")
+            actions = np.array([rng.choice(np.flatnonzero(mask)) for mask in masks])
+            there += sum(len(pickle.dumps(part)) for part in np.array_split(actions, workers))
+            env.step(actions)
     steps = vector_steps * env.num_envs
     return there / steps, back / steps
 
@@ -237,8 +248,8 @@ def measure(name: str, scaling: Scaling) -> None:
     for workers in (1, 2):
         remote = RayVecEnv(partial(live, data), scaling.num_envs, workers)
         rate = steps / play(remote, vector_steps)
-        print(f"| {workers} Ray workers with {remote.threads} threads each | {rate:,.0f} |")
-        there, back = sent(remote)
+        print(f"| {workers} Ray workers with {CPUS // workers} threads each | {rate:,.0f} |")
+        there, back = sent(remote, workers)
         remote.close()
     for envs in (2, 32):
         empty = RayVecEnv(partial(instant, data), envs, 2)
@@ -272,7 +283,7 @@ def measure(name: str, scaling: Scaling) -> None:
 def main(scaling: Scaling) -> None:
     """Measure each data set."""
     torch.set_num_threads(1)
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=CPUS, include_dashboard=False, log_to_driver=False)
     for name in scaling.datasets:
         measure(name, scaling)
 
