@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from rlnas import InputError
+from rlnas import InputError, markdown_table
 
 
 def with_part(page: str, part: str, content: str) -> str:
@@ -91,11 +91,7 @@ def tables(path: str) -> list[Rows]:
 
 def markdown(rows: Rows) -> str:
     """A table as Markdown."""
-    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
-    head, *rest = (
-        "|" + "".join(f" {cell} |" if cell else " |" for cell in cells) for cells in lines
-    )
-    return "\n".join([head, "|---" * len(rows[0]) + "|", *rest])
+    return markdown_table(list(rows[0]), [list(row.values()) for row in rows])
 
 
 def renamed(rows: Rows, columns: dict[str, str]) -> Rows:

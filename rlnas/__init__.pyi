@@ -26,6 +26,7 @@ from .errors import EditError as EditError, InputError as InputError
 from .export.formats import export_network as export_network
 from .export.inference import Inference as Inference, for_inference as for_inference
 from .export.torch_module import from_torch as from_torch, to_torch as to_torch
+from .markdown import markdown_table as markdown_table
 from .network_views import draw_network as draw_network
 from .nn.architecture import Architecture as Architecture
 from .nn.edits import (

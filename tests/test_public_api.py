@@ -19,9 +19,9 @@ Evaluation GradientSample Grid Hyperparameters Inference InputError MODesignEnv 
 MOTabularEnv MOTabularVectorEnv OBSERVATION_NAMES Preprocessing ReplayableEnv SavedDesign
 SparseNetwork Table TabularEnv TabularVecEnv TabularVectorEnv ThreadedVecEnv __version__
 add_connections add_layer add_neurons build_table draw_network evaluate export_network
-final_training for_inference from_torch load_dataset load_design predict random_network
-reference_weights register remove_connections remove_layer remove_neurons sample_gradients
-save_design score to_torch train
+final_training for_inference from_torch load_dataset load_design markdown_table predict
+random_network reference_weights register remove_connections remove_layer remove_neurons
+sample_gradients save_design score to_torch train
 """
 """The public names of `rlnas`: adding one is a decision, removing one breaks programs."""
 

@@ -19,6 +19,7 @@ from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files.folders import LOCK, locked, new_folder
 from rlnas.files.typed import Damaged
+from rlnas.markdown import markdown_table
 
 
 def train(config: TrainConfig, progress_bar: bool = True) -> Path:
@@ -154,5 +155,4 @@ def restored(config: TrainConfig, data: list[Dataset], folder: Path) -> Iterator
 
 
 def _as_markdown(config: TrainConfig) -> str:
-    rows = "\n".join(f"| {key} | {value} |" for key, value in as_json(config).items())
-    return f"| setting | value |\n|---|---|\n{rows}"
+    return markdown_table(("setting", "value"), as_json(config).items())

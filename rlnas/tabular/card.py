@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from rlnas import plots
+from rlnas.markdown import markdown_table
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS
 from rlnas.tabular.table import Table
@@ -102,19 +103,19 @@ def _noise(table: Table) -> str:
     accuracies = table.val_correct[..., -1] / table.n_validation
     tests = table.test_correct[..., -1] / table.n_test
     edges = np.geomspace(weights.min(), weights.max() + 1, 7)
-    lines = [
-        "| weights | architectures | median accuracy | deviation, validation | test |",
-        "|---|---|---|---|---|",
-    ]
+    rows = []
     for low, high in pairwise(edges):
         inside = (weights >= low) & (weights < high)
         if inside.any():
             spread = [np.sqrt(a[inside].var(axis=1, ddof=1).mean()) for a in (accuracies, tests)]
-            lines.append(
-                f"| {low:,.0f} to {high:,.0f} | {inside.sum():,} | "
-                f"{np.median(accuracies[inside]):.2%} | {spread[0]:.2%} | {spread[1]:.2%} |"
+            rows.append(
+                [
+                    *(f"{low:,.0f} to {high:,.0f}", f"{inside.sum():,}"),
+                    *(f"{value:.2%}" for value in (np.median(accuracies[inside]), *spread)),
+                ]
             )
-    return "\n".join(lines)
+    columns = ("weights", "architectures", "median accuracy", "deviation, validation", "test")
+    return markdown_table(columns, rows)
 
 
 def _agreement(table: Table) -> str:
@@ -129,31 +130,24 @@ def _agreement(table: Table) -> str:
 
 
 def _optima(table: Table) -> str:
-    lines = [
-        "| penalty | architecture | score | validation accuracy | test accuracy | weights |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for penalty in PENALTIES:
         best, score = table.optimum(penalty)
         record = table.query(best)
-        lines.append(
-            f"| {penalty:g} | {format_architecture(best)} | {score:.4f} | "
-            f"{record.val_accuracy:.2%} | {record.test_accuracy:.2%} | "
-            f"{record.active_weights:,.0f} |"
+        accuracies = (f"{value:.2%}" for value in (record.val_accuracy, record.test_accuracy))
+        weights = f"{record.active_weights:,.0f}"
+        rows.append(
+            [f"{penalty:g}", format_architecture(best), f"{score:.4f}", *accuracies, weights]
         )
-    return "\n".join(lines)
+    columns = ("penalty", "architecture", "score", "validation accuracy", "test accuracy")
+    return markdown_table((*columns, "weights"), rows)
 
 
 def _front(table: Table) -> str:
-    lines = [
-        "| weights | architecture | validation accuracy | test accuracy |",
-        "|---|---|---|---|",
-    ]
+    rows = []
     for number in table.pareto_front():
         record = table.records()[number]
         architecture = format_architecture(table.grid.architectures[number])
-        lines.append(
-            f"| {record.active_weights:,.0f} | {architecture} | "
-            f"{record.val_accuracy:.2%} | {record.test_accuracy:.2%} |"
-        )
-    return "\n".join(lines)
+        accuracies = (f"{value:.2%}" for value in (record.val_accuracy, record.test_accuracy))
+        rows.append([f"{record.active_weights:,.0f}", architecture, *accuracies])
+    return markdown_table(("weights", "architecture", "validation accuracy", "test accuracy"), rows)
