@@ -14,8 +14,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils import seeding
 
-from rlnas.envs.design_env import Design
 from rlnas.envs.design_vector_env import in_threads
+from rlnas.envs.episode import Design
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 from rlnas.errors import InputError
 from rlnas.files.typed import Damaged, fields, listed, shown, whole

@@ -14,7 +14,8 @@ from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
 from rlnas.data.datasets import Dataset, Source
 from rlnas.designs.saved import save_design
-from rlnas.envs.design_env import Design, DesignEnv
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.episode import Design
 from rlnas.errors import InputError
 from rlnas.files.folders import result_folder
 from rlnas.nn.architecture import layers_of

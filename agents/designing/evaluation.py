@@ -10,7 +10,7 @@ import numpy as np
 from rlnas.data.datasets import Dataset, as_test_set, prepare
 from rlnas.data.sources import RawData, Source, SourceRecord, read
 from rlnas.designs.saved import SavedDesign, load_design
-from rlnas.envs.design_env import Design
+from rlnas.envs.episode import Design
 from rlnas.errors import InputError
 from rlnas.export.c_names import check_name, name_from
 from rlnas.export.formats import as_exported, export_network

@@ -11,7 +11,7 @@ from rlnas.data import datasets
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import save_design
 from rlnas.envs.actions import ACTIONS
-from rlnas.envs.design_env import Design
+from rlnas.envs.episode import Design
 from rlnas.envs.replay import restored_generator
 from rlnas.errors import InputError
 from rlnas.files.folders import result_folder

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs
 
-from rlnas.envs.design_env import Design
+from rlnas.envs.episode import Design
 from rlnas.envs.replay import Moment, ReplayableVecEnv
 from rlnas.errors import InputError
 

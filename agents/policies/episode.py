@@ -7,7 +7,8 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas.agents.policies.policy import Policy
-from rlnas.envs.design_env import Design, DesignEnv
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.episode import Design
 from rlnas.progress import progress
 
 

@@ -9,7 +9,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from rlnas.agents.designing.evaluation import design_facts, evaluation_metrics
 from rlnas.agents.training.state import Section, check_empty, split
 from rlnas.designs.saved import save_design
-from rlnas.envs.design_env import Design, DesignEnv
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.episode import Design
 from rlnas.errors import InputError
 from rlnas.files import typed
 from rlnas.files.typed import Damaged

@@ -14,7 +14,7 @@ from rlnas.agents.training.best_design import BestDesign
 from rlnas.agents.training.state import Section, check_empty, split
 from rlnas.designs.database import DesignDatabase, DesignRecord
 from rlnas.envs.actions import OPERATIONS
-from rlnas.envs.design_env import Design
+from rlnas.envs.episode import Design
 from rlnas.files.typed import whole
 from rlnas.nn.architecture import layers_of
 from rlnas.progress import progress
