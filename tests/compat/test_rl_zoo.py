@@ -23,7 +23,7 @@ from rl_zoo3.utils import ALGOS  # noqa: E402
 for place, limit in zip(PLACES, LIMITS, strict=True):
     place.TimeLimit = limit  # type: ignore[misc]
 
-FOLDER = Path(str(files("rlnas.agents") / "hyperparameters"))
+FOLDER = Path(str(files("rlnas.agents") / "rl_zoo"))
 ALGORITHMS = sorted(path.stem for path in FOLDER.glob("*.yml"))
 TRAINED = ["rlnas/TabularDigits-v0", "rlnas/Digits-v0"]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from rlnas.agents.cli.jobs import JobOptions
+from rlnas.agents.cli.job_options import JobOptions
 from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.option_types import IN_HELP, Option
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlnas.agents.cli.commands.benchmark.card import write_card
-from rlnas.agents.cli.jobs import JobOptions
+from rlnas.agents.cli.job_options import JobOptions
 from rlnas.agents.option_types import Option
 from rlnas.tabular.grid import GRID, Grid
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlnas.agents.cli.jobs import JobOptions
+from rlnas.agents.cli.job_options import JobOptions
 
 
 @dataclass(frozen=True)

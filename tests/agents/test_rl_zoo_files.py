@@ -11,7 +11,7 @@ from rlnas.agents.config import TrainConfig
 from rlnas.agents.experiments.reference_scores import _ON_POLICY
 from rlnas.agents.training.model import ppo_arguments
 
-FOLDER = Path(agents.__path__[0]) / "hyperparameters"
+FOLDER = Path(agents.__path__[0]) / "rl_zoo"
 DEFAULTS = TrainConfig()
 
 
