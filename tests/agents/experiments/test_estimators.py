@@ -13,7 +13,6 @@ from rlnas.agents.experiments.estimators import (
     final_accuracy,
     kendall,
     neighbours,
-    plot,
     rebuilt,
     spearman,
     study,
@@ -22,6 +21,7 @@ from rlnas.agents.experiments.estimators import (
     weight_bins,
     within_bins,
 )
+from rlnas.agents.experiments.estimators_report import draw, plot
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
@@ -240,6 +240,6 @@ def test_the_picture_is_saved(rows, tmp_path):
 
 def test_the_picture_has_a_line_for_every_estimator(rows):
     _, axes = plots.figure()
-    estimators.draw(rows, "spearman", axes)
+    draw(rows, "spearman", axes)
     labels = axes.get_legend_handles_labels()[1]
     assert sorted(labels) == sorted({row["estimator"].partition(",")[0] for row in rows})
