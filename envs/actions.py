@@ -58,7 +58,7 @@ class Shape(NamedTuple):
 
 
 @compiled
-def _shape(sizes, counts, limit):
+def _shape(sizes: np.ndarray, counts: np.ndarray, limit: int) -> Shape:
     """The shape of a network that may have `limit` connections."""
     into = counts.sum(axis=1)
     into[0] = into.sum()
@@ -88,7 +88,7 @@ class Tools(NamedTuple):
 
 
 @compiled
-def _none_rule(shape, layer, factor):
+def _none_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     return 0, True
 
 
@@ -100,7 +100,7 @@ def _none(network: SparseNetwork, layer: int, amount: int, tools: Tools) -> Spar
 
 
 @compiled
-def _add_connections_rule(shape, layer, factor):
+def _add_connections_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     absent = -shape.into[layer]
     for reader in range(1, shape.sizes.size):
         if layer in (0, reader):
@@ -119,7 +119,7 @@ def _add_connections(
 
 
 @compiled
-def _remove_connections_rule(shape, layer, factor):
+def _remove_connections_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     amount = _share(1 - 1 / factor, shape.into[layer])
     left = shape.into[0] - amount
     return amount, amount < shape.into[layer] and left >= shape.sizes[-1]
@@ -135,7 +135,7 @@ def _remove_connections(
 
 
 @compiled
-def _add_neurons_rule(shape, layer, factor):
+def _add_neurons_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     width = shape.sizes[layer]
     amount = _share(factor - 1, width)
     fan_in, fan_out = mean_fans(shape.counts, layer, width)
@@ -151,7 +151,7 @@ def _add_neurons(network: SparseNetwork, layer: int, amount: int, tools: Tools) 
 
 
 @compiled
-def _remove_neurons_rule(shape, layer, factor):
+def _remove_neurons_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     amount = _share(1 - 1 / factor, shape.sizes[layer])
     return amount, amount < shape.sizes[layer]
 
@@ -164,7 +164,7 @@ def _remove_neurons(network: SparseNetwork, layer: int, amount: int, tools: Tool
 
 
 @compiled
-def _add_layer_rule(shape, layer, factor):
+def _add_layer_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     width, connections = shape.sizes[layer - 1], shape.sizes[layer - 1]
     fits = shape.sizes.size - 2 < MAX_DEPTH
     if layer == 1:
@@ -183,7 +183,7 @@ def _add_layer(network: SparseNetwork, layer: int, amount: int, tools: Tools) ->
 
 
 @compiled
-def _remove_layer_rule(shape, layer, factor):
+def _remove_layer_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     return 0, True
 
 
@@ -192,7 +192,7 @@ def _remove_layer(network: SparseNetwork, layer: int, amount: int, tools: Tools)
 
 
 @compiled
-def _share(share, count):
+def _share(share: float, count: int) -> int:
     return max(1, int(np.rint(share * count)))
 
 
@@ -284,7 +284,16 @@ def _rules(network: SparseNetwork) -> tuple[np.ndarray, np.ndarray]:
 
 
 @compiled
-def _judge(codes, slots, factors, sizes, counts, limit, amounts, legal):
+def _judge(
+    codes: np.ndarray,
+    slots: np.ndarray,
+    factors: np.ndarray,
+    sizes: np.ndarray,
+    counts: np.ndarray,
+    limit: int,
+    amounts: np.ndarray,
+    legal: np.ndarray,
+) -> None:
     """Apply the rule of its operation to every action whose layer the network has.
 
     Args:

@@ -24,10 +24,9 @@ from rlnas.envs.validation import (
     check_seed,
     check_under_way,
 )
-from rlnas.errors import InputError
+from rlnas.errors import EditError, InputError
 from rlnas.nn import edits
 from rlnas.nn.architecture import check_architecture
-from rlnas.nn.edits import EditError
 from rlnas.nn.gradients import GRADIENT_SAMPLE_SIZE, sample_gradients
 from rlnas.nn.initialization import new_network, random_network
 from rlnas.nn.network import SparseNetwork

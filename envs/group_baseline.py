@@ -46,7 +46,8 @@ class SeededEpisodes(gym.Wrapper):
         generator, actions, seeds = fields(state, "generator", "actions", "seeds")
         self.seeds = np.random.Generator(restored_generator(seeds))
         own = {"generator": generator, "actions": actions}
-        return self.env.get_wrapper_attr("restore")(own)
+        replayed: Replayed = self.env.get_wrapper_attr("restore")(own)
+        return replayed
 
 
 class SharedEpisodes(VecEnvWrapper):

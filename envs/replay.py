@@ -146,7 +146,7 @@ class ReplayableVecEnv(ThreadedVecEnv):
 
 
 def _restore(env: gym.Env, moment: Moment) -> Replayed:
-    replayed = env.get_wrapper_attr("restore")(moment.state)
+    replayed: Replayed = env.get_wrapper_attr("restore")(moment.state)
     if moment.best is not None:
         env.get_wrapper_attr("restore_best")(moment.best)
     return replayed

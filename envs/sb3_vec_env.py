@@ -37,13 +37,13 @@ class ThreadedVecEnv(DummyVecEnv):
         """Finish the step: observations, rewards, dones, infos; over episodes are reset."""
         # The slowest of the last step first, so that no thread waits long for the others.
         order = np.argsort(-self.seconds, kind="stable").tolist()
-        infos: list[dict] = [{}] * self.num_envs
+        infos: list[dict[str, Any]] = [{}] * self.num_envs
         steps = [partial(self._step_one, index) for index in order]
         for index, info in zip(order, in_threads(self.pool, steps), strict=True):
             infos[index] = info
         return self._obs_from_buf(), np.copy(self.buf_rews), np.copy(self.buf_dones), infos
 
-    def _step_one(self, index: int) -> dict:
+    def _step_one(self, index: int) -> dict[str, Any]:
         began = perf_counter()
         env = self.envs[index]
         observation, reward, terminated, truncated, info = env.step(self.actions[index])

@@ -87,4 +87,5 @@ def reachable(grid: Grid, start: Architecture, steps: int) -> np.ndarray:
     numbers, actions = np.nonzero(successors >= 0)
     edges = numbers, successors[numbers, actions]
     graph = csr_array((np.ones(len(numbers)), edges), shape=(len(successors),) * 2)
-    return shortest_path(graph, unweighted=True, indices=grid.number(start)) <= steps
+    distances: np.ndarray = shortest_path(graph, unweighted=True, indices=grid.number(start))
+    return distances <= steps

@@ -17,7 +17,7 @@ from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Record, Table
 
 # Without fast math, unlike the kernels: scores are to the bit those that NumPy gives.
-compiled: Any = compile_loops()
+compiled = compile_loops()
 
 
 class EpisodeFeatures(NamedTuple):
@@ -243,7 +243,7 @@ def make_rules(table: Table, epochs: int | None = None) -> Rules:
     )
 
 
-def _features(table: Table, columns: Record) -> np.ndarray:
+def _features(table: Table, columns: Record[np.ndarray]) -> np.ndarray:
     """float32 `[architectures, features]`: `_STATIC` and `_SLOT` of every hidden layer."""
     grid, places = table.grid, table.grid.indices
     present = places[..., 0] >= 0
@@ -329,7 +329,16 @@ def advance(
 
 
 @compiled
-def _begin(results, features, front, params, noise, chosen, states, observations):
+def _begin(
+    results: np.ndarray,
+    features: np.ndarray,
+    front: np.ndarray,
+    params: np.ndarray,
+    noise: np.ndarray,
+    chosen: np.ndarray,
+    states: np.ndarray,
+    observations: np.ndarray,
+) -> None:
     fixed = params[0]
     low, high = fixed.low_penalty, fixed.high_penalty
     mean = results.shape[0] - 1
@@ -365,17 +374,17 @@ def _begin(results, features, front, params, noise, chosen, states, observations
 
 @compiled
 def _advance(
-    successors,
-    operations,
-    results,
-    features,
-    params,
-    noise,
-    actions,
-    moving,
-    states,
-    observations,
-):
+    successors: np.ndarray,
+    operations: np.ndarray,
+    results: np.ndarray,
+    features: np.ndarray,
+    params: np.ndarray,
+    noise: np.ndarray,
+    actions: np.ndarray,
+    moving: np.ndarray,
+    states: np.ndarray,
+    observations: np.ndarray,
+) -> None:
     fixed = params[0]
     mean = results.shape[0] - 1
     # Two short loops, in which the processor can fetch for several environments at once.
@@ -406,7 +415,9 @@ def _advance(
 
 
 @compiled
-def _evaluate(results, features, fixed, state, observation):
+def _evaluate(
+    results: np.ndarray, features: np.ndarray, fixed: Any, state: Any, observation: np.ndarray
+) -> None:
     """Look the present architecture up, and observe all but what the last step changed."""
     # Fields are read once: for all the compiler knows, observations are in the same memory.
     architecture, seed, penalty = state.architecture, state.seed, state.penalty
@@ -425,5 +436,5 @@ def _evaluate(results, features, fixed, state, observation):
 
 
 @compiled
-def _clip(value):
+def _clip(value: float) -> float:
     return min(max(value, -1.0), 1.0)

@@ -234,7 +234,8 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
 
     def action_masks(self) -> np.ndarray:
         """Bool `[actions]`: which actions are legal now (the format of sb3-contrib)."""
-        return self.rules.legal[self.state.architecture].astype(bool)
+        masks: np.ndarray = self.rules.legal[self.state.architecture].astype(bool)
+        return masks
 
     def best_reachable(self) -> tuple[Architecture, float]:
         """The architecture with the highest mean score that the episode can still end with.

@@ -194,7 +194,8 @@ class TabularVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def action_masks(self) -> np.ndarray:
         """Bool `[num_envs, actions]`: which actions are legal now."""
         self._check_begun()
-        return self.rules.legal[self._states["architecture"]].astype(bool)
+        masks: np.ndarray = self.rules.legal[self._states["architecture"]].astype(bool)
+        return masks
 
     def best_reachable(self) -> list[tuple[Architecture, float]]:
         """See `TabularEnv.best_reachable`; one result for each environment."""

@@ -105,16 +105,18 @@ class _RayTasks(ParallelBackendBase):
         self.references: set[Any] = set()
         return self.effective_n_jobs(n_jobs)
 
-    def submit(self, func: Callable[[], Any], callback: Callable[[Future], Any]) -> Future:
+    def submit(
+        self, func: Callable[[], Any], callback: Callable[[Future[Any]], Any]
+    ) -> Future[Any]:
         """Start a batch; the callback is called once it has ended."""
         reference = self.task.remote(func)
         self.references.add(reference)
-        future: Future = reference.future()
+        future: Future[Any] = reference.future()
         future.add_done_callback(lambda _: self.references.discard(reference))
         future.add_done_callback(callback)
         return future
 
-    def retrieve_result_callback(self, out: Future) -> Any:
+    def retrieve_result_callback(self, out: Future[Any]) -> Any:
         """What a batch has given; its exception is raised as if it were raised here."""
         from ray.exceptions import RayTaskError
 

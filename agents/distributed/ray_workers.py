@@ -149,7 +149,8 @@ class WorkerPool:
 
         for attempt in range(ATTEMPTS):
             try:
-                return self.ray.get(reference, timeout=self.patience * 2**attempt)
+                answer: Answer = self.ray.get(reference, timeout=self.patience * 2**attempt)
+                return answer
             except RayTaskError as error:
                 raise error.cause from error
             except RayError as error:  # also where there was no answer in time
@@ -215,7 +216,7 @@ class Worker:
         """An attribute of each environment."""
         return self._answer(self.envs.get_attr(name))
 
-    def env_method(self, name: str, arguments: tuple, named: dict[str, Any]) -> Answer:
+    def env_method(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Answer:
         """The result of a method of each environment."""
         return self._answer(self.envs.env_method(name, *arguments, **named))
 

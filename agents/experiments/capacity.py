@@ -179,11 +179,13 @@ class Fit:
 
 def _logarithm(errors: np.ndarray) -> np.ndarray:
     """Of the mean over seeds, which may be no error at all."""
-    return np.log2(np.maximum(errors.mean(axis=1), 1e-4))
+    logarithms: np.ndarray = np.log2(np.maximum(errors.mean(axis=1), 1e-4))
+    return logarithms
 
 
 def _shape(row: Row, deep: bool) -> float:
-    return row["depth"] if deep else -np.log2(row["density"])
+    shape: float = row["depth"] if deep else -np.log2(row["density"])
+    return shape
 
 
 def _explained(columns: np.ndarray, target: np.ndarray) -> float:

@@ -200,7 +200,8 @@ def _check_extras(methods: tuple[str, ...]) -> None:
 def strategy(method: str) -> Strategy:
     """The function of a method's name."""
     module, function = METHODS[method].split(":")
-    return getattr(import_module(module), function)
+    search: Strategy = getattr(import_module(module), function)
+    return search
 
 
 def run(task: SearchTask, method: str, seed: int) -> Result:

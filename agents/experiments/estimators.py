@@ -131,14 +131,16 @@ def study(
 def final_accuracy(table: Table) -> np.ndarray:
     """float64 `[architectures]`: mean final test accuracy of the seeds that are not observed."""
     others = np.delete(table.test_correct[..., -1], OBSERVED_SEED, axis=1)
-    return others.mean(axis=1) / table.n_test
+    accuracy: np.ndarray = others.mean(axis=1) / table.n_test
+    return accuracy
 
 
 def weight_bins(active_weights: np.ndarray, bins: int = WEIGHT_BINS) -> np.ndarray:
     """Int `[architectures]`: which of `bins` log-spaced ranges the active weights are in."""
     logs = np.log(active_weights)
     edges = np.linspace(logs.min(), logs.max(), bins + 1)
-    return np.digitize(logs, edges[1:-1])
+    numbers: np.ndarray = np.digitize(logs, edges[1:-1])
+    return numbers
 
 
 # --- the estimates ---

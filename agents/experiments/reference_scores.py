@@ -161,7 +161,8 @@ def _learn(algorithm: Any, task: Task, seed: int, **hyperparameters: Any) -> Any
 
 
 def _masks(env: gym.Env) -> np.ndarray:
-    return env.action_masks()  # type: ignore[attr-defined]
+    masks: np.ndarray = env.action_masks()  # type: ignore[attr-defined]
+    return masks
 
 
 def measure(task: Task, strategy: str, seed: int) -> dict[str, float]:

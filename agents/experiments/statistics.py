@@ -104,4 +104,5 @@ def performance_profile(values: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
         float64 `[n]`.
     """
     runs, levels = np.asarray(values, float), np.asarray(thresholds, float)
-    return (runs[:, None] > levels).mean(axis=0)
+    shares: np.ndarray = (runs[:, None] > levels).mean(axis=0)
+    return shares

@@ -20,10 +20,9 @@ from rlnas.data import datasets, synthetic
 from rlnas.data.datasets import Dataset
 from rlnas.envs.actions import NO_OP
 from rlnas.envs.design_env import DesignEnv
-from rlnas.errors import InputError
+from rlnas.errors import EditError, InputError
 from rlnas.files.json_schema import NUMBER, SHARE, WHOLE, record
 from rlnas.jobs import Call, own_folder, run_all
-from rlnas.nn.edits import EditError
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate
 from rlnas.scoring import REFERENCE_WIDTH, reference_weights, score

@@ -18,7 +18,10 @@ FILE = "config.json"
 COMMAND, DATA = "command", "data"
 """Keys beside the settings: the command that made the run, the origin of each data set."""
 
-COMMANDS: dict[str, type[EpisodesConfig]] = {"train": TrainConfig, "evolve": EvolveConfig}
+COMMANDS: dict[str, type[TrainConfig] | type[EvolveConfig]] = {
+    "train": TrainConfig,
+    "evolve": EvolveConfig,
+}
 
 EPISODE_SETTINGS = ("width", "density", "episode_steps", "batches_per_step")
 """Settings of the episodes, apart from the data sets and the penalty."""
@@ -122,7 +125,7 @@ def check_data(run: Path, data: Iterable[Dataset]) -> None:
             )
 
 
-def _read(run: Path) -> tuple[Any, list[dict[str, Any]]]:
+def _read(run: Path) -> tuple[TrainConfig | EvolveConfig, list[dict[str, Any]]]:
     """The settings of a run, and the origins of its data."""
     path = run / FILE
     values = read_json(path)

@@ -70,7 +70,8 @@ class BudgetedEnv(gym.Wrapper):
 
     def action_masks(self) -> np.ndarray:
         """Bool `[actions]`: which actions are legal now."""
-        return self.env.get_wrapper_attr("action_masks")()
+        masks: np.ndarray = self.env.get_wrapper_attr("action_masks")()
+        return masks
 
     @property
     def current_design(self) -> SparseNetwork | Architecture:

@@ -68,7 +68,8 @@ def exploration_rate(share: float) -> float:
     """Epsilon when a share of the budget is spent, which may exceed 1 after the last evaluation."""
     epsilons, counts = zip(*EXPLORATION, strict=True)
     ends = np.cumsum(counts)
-    return epsilons[int(np.searchsorted(ends[:-1], share * ends[-1], side="right"))]
+    epsilon: float = epsilons[int(np.searchsorted(ends[:-1], share * ends[-1], side="right"))]
+    return epsilon
 
 
 def play_epsilon_greedy(

@@ -104,7 +104,8 @@ class Problem:
         if not self.tabular:
             for _ in range(self.episode_steps):
                 info = self.env.step(NO_OP)[4]
-        return info["score"]
+        score: float = info["score"]
+        return score
 
 
 def final_score(env: gym.Env, policy: Policy, seed: int | None = None) -> float:
@@ -122,7 +123,8 @@ def final_score(env: gym.Env, policy: Policy, seed: int | None = None) -> float:
         BudgetSpent: the budget was spent before the episode ended.
     """
     *_, last = steps_of_episode(env, policy, seed)
-    return last.info["score"]
+    score: float = last.info["score"]
+    return score
 
 
 Strategy = Callable[[Problem], None]

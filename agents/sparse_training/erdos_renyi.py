@@ -75,7 +75,7 @@ def erdos_renyi_counts(layer_sizes: tuple[int, ...], active_weights: int) -> np.
     knots = np.sort([0, *(pairs / sums)])
     totals = np.minimum(pairs, knots[:, None] * sums).sum(axis=1)
     expected = np.minimum(pairs, np.interp(active_weights, totals, knots) * sums)
-    counts = expected.astype(np.int64)
+    counts: np.ndarray = expected.astype(np.int64)
     counts[largest(expected - counts, active_weights - counts.sum())] += 1
     return counts
 
@@ -83,6 +83,6 @@ def erdos_renyi_counts(layer_sizes: tuple[int, ...], active_weights: int) -> np.
 def inactive_pairs(network: SparseNetwork) -> np.ndarray:
     """Bool `[rows, units]`: the pairs of units in consecutive layers without a connection."""
     layers = network.unit_layers
-    inactive = layers[network.n_inputs :, None] == layers + 1
+    inactive: np.ndarray = layers[network.n_inputs :, None] == layers + 1
     inactive[network.targets - network.n_inputs, network.indices] = False
     return inactive

@@ -21,7 +21,8 @@ from rlnas.validation import whole
 
 def magnitude(network: SparseNetwork) -> np.ndarray:
     """float32 `[connections]`: absolute value of each averaged weight."""
-    return np.abs(network.connections[EMA])
+    magnitudes: np.ndarray = np.abs(network.connections[EMA])
+    return magnitudes
 
 
 def magnitude_pruning(

@@ -61,7 +61,8 @@ def drop_fraction(batch: int, end: int) -> float:
         batch: Number of batches before the update.
         end: Number of batches after which nothing is replaced any more.
     """
-    return ALPHA / 2 * (1 + np.cos(np.pi * batch / end))
+    share: float = ALPHA / 2 * (1 + np.cos(np.pi * batch / end))
+    return share
 
 
 def rewire(network: SparseNetwork, gradients: np.ndarray, fraction: float) -> SparseNetwork:

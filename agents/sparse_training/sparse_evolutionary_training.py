@@ -78,7 +78,7 @@ def nearest_zero(weights: np.ndarray) -> np.ndarray:
         Bool `[n]`: the share `ZETA` of the positive weights, the same share of the negative
         weights, both rounded down, and all zeros.
     """
-    near = weights == 0
+    near: np.ndarray = weights == 0
     for side in (np.flatnonzero(weights > 0), np.flatnonzero(weights < 0)):
         near[side[largest(-np.abs(weights[side]), int(ZETA * side.size))]] = True
     return near

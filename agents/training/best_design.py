@@ -106,7 +106,8 @@ class BestDesign(BaseCallback):
 
 
 def _score(design: Design) -> float:
-    return design.info["score"]
+    score: float = design.info["score"]
+    return score
 
 
 def _checked_design(network: SparseNetwork, facts: Any, env: DesignEnv) -> Design:

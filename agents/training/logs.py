@@ -72,7 +72,7 @@ class Table(KVWriter):
         self.file = self.path.open("a", encoding="utf-8", newline="")
         self.writer = self._writer(self.file)
 
-    def _writer(self, file: TextIO) -> csv.DictWriter:
+    def _writer(self, file: TextIO) -> "csv.DictWriter[str]":  # quoted before Python 3.12
         return csv.DictWriter(file, self.columns, restval="", lineterminator="\n")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, TypedDict
 
 from rlnas.errors import InputError
 from rlnas.validation import is_whole
@@ -48,7 +48,14 @@ def check_architecture(
     return tuple((int(width), float(density)) for width, density in layers)
 
 
-def layers_of(info: Mapping[str, Any]) -> dict[str, list]:
+class Layers(TypedDict):
+    """The layers that a network has."""
+
+    layer_sizes: list[int]  # with the inputs and the outputs
+    layer_densities: list[float]  # of the layers behind the inputs
+
+
+def layers_of(info: Mapping[str, Any]) -> Layers:
     """`layer_sizes` and `layer_densities` of a network, from the info of a step.
 
     The info has one entry for every layer that a network can have; layers that the network does not

@@ -74,7 +74,8 @@ def saliency(network: SparseNetwork) -> np.ndarray:
     moments, as at initialisation, connections are ordered by magnitude.
     """
     state = network.connections
-    return state[EMA] ** 2 * np.sqrt(state[SECOND_MOMENT] + _NO_MOMENT)
+    growth: np.ndarray = state[EMA] ** 2 * np.sqrt(state[SECOND_MOMENT] + _NO_MOMENT)
+    return growth
 
 
 def remove_connections(

@@ -11,6 +11,7 @@ from rlnas.errors import InputError
 from rlnas.nn import kernels
 from rlnas.nn.kernels import compiled
 from rlnas.nn.network import VALUE, SparseNetwork
+from rlnas.nn.structure import Index
 from rlnas.nn.training import raw_samples, scratch
 
 GRADIENT_SAMPLE_SIZE = 256
@@ -80,7 +81,8 @@ class GradientSample:
     @cached_property
     def means(self) -> np.ndarray:
         """float32 `[units]`: mean activation of each unit."""
-        return self.activations.mean(axis=1)
+        means: np.ndarray = self.activations.mean(axis=1)
+        return means
 
 
 def sample_gradients(
@@ -110,7 +112,9 @@ def sample_gradients(
 
 
 @compiled
-def correlate(deltas, activations, stops, gradient):
+def correlate(
+    deltas: np.ndarray, activations: np.ndarray, stops: np.ndarray, gradient: np.ndarray
+) -> None:
     """Gradient of every possible connection: sum of delta times activation over the samples.
 
     An inactive connection has the gradient that it would have at weight zero (Evci et al. 2020,
@@ -158,7 +162,16 @@ def correlate(deltas, activations, stops, gradient):
 
 
 @compiled
-def summarize(gradient, activations, starts, index, inactive, active, firing, dead):
+def summarize(
+    gradient: np.ndarray,
+    activations: np.ndarray,
+    starts: np.ndarray,
+    index: Index,
+    inactive: np.ndarray,
+    active: np.ndarray,
+    firing: np.ndarray,
+    dead: np.ndarray,
+) -> None:
     """Compute the statistics of each layer but the inputs; see `LayerSummary`.
 
     Args:

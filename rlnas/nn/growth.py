@@ -160,7 +160,9 @@ def _largest_of_each(values: np.ndarray, count: int) -> np.ndarray:
 
 
 @compile_loops()  # without fast math: adds in the order of the connections on every machine
-def _add_weighted(sources, weights, activations, sums):
+def _add_weighted(
+    sources: np.ndarray, weights: np.ndarray, activations: np.ndarray, sums: np.ndarray
+) -> None:
     """Add up what new neurons receive from their sources, without bias.
 
     Args:

@@ -17,18 +17,20 @@ from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
 _log = logging.getLogger("rlnas")
 
+Loops = TypeVar("Loops", bound=Callable[..., Any])
+
 _FLOORS = ("rlnas", "rlnas.envs", "rlnas.agents")
 """Packages, each of which imports from itself and those before it only."""
 
 
-def compile_loops(fastmath: Iterable[str] = ()) -> Callable[[Callable[..., Any]], Any]:
+def compile_loops(fastmath: Iterable[str] = ()) -> Callable[[Loops], Loops]:
     """A decorator for functions over arrays, which then release the interpreter lock.
 
     What is compiled is kept beside the source file, or in the user's cache, or in
@@ -39,15 +41,16 @@ def compile_loops(fastmath: Iterable[str] = ()) -> Callable[[Callable[..., Any]]
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
 
-    def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(**options)(function)
+    def decorate(function: Loops) -> Loops:
+        dispatcher: Any = numba.njit(**options)(function)
         try:
             dispatcher._cache = _Cache(function)  # as `cache=True` does, with another class
         except RuntimeError as error:
             if "cannot cache" not in str(error):
                 raise
             _warn()
-        return dispatcher
+        compiled: Loops = dispatcher  # takes and returns the same
+        return compiled
 
     return decorate
 

@@ -12,18 +12,19 @@ import math
 import threading
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from rlnas.nn.jit import compile_loops
 from rlnas.nn.simd import FASTMATH, LANES, TILE, backward_row, forward_row, gather_block
+from rlnas.nn.structure import Index
 
 _LINE = 16  # numbers of four bytes in a cache line
 
-compiled: Any = compile_loops(FASTMATH)
-"""Decorator of the loops; the result is a Numba dispatcher, which has no useful type."""
+compiled = compile_loops(FASTMATH)
+"""Decorator of the loops."""
 
 # exp(r) on |r| <= log(2)/2: Taylor coefficients, relative error below 2e-7 in float32.
 _LOG2E = np.float32(1.4426950408889634)
@@ -137,17 +138,24 @@ def scratch(inputs: int, rows: int, connections: int) -> Scratch:
 
 
 @compiled
-def _exp(x):
+def _exp(x: np.float32) -> np.float32:
     """e**x for x <= 0 in float32, in a form that LLVM can vectorise (no library call)."""
     x = max(x, _EXP_MIN)
     n = np.floor(x * _LOG2E + np.float32(0.5))
     r = x - n * _LN2_HIGH - n * _LN2_LOW
     p = _ONE + r * (_ONE + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
-    return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+    y: np.float32 = p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return y
 
 
 @compiled
-def gather(samples, chosen, blocks, lanes, activations):
+def gather(
+    samples: Samples,
+    chosen: np.ndarray,
+    blocks: np.ndarray,
+    lanes: np.ndarray,
+    activations: np.ndarray,
+) -> None:
     """Copy the features of a tile, standardised and transposed, into `activations[:features]`.
 
     Args:
@@ -174,7 +182,12 @@ def gather(samples, chosen, blocks, lanes, activations):
 
 
 @compiled
-def forward(index, weights, biases, activations):
+def forward(
+    index: Index,
+    weights: np.ndarray,
+    biases: np.ndarray,
+    activations: np.ndarray,
+) -> None:
     """Compute the activations of all hidden (ReLU) and output (linear) units of a tile.
 
     Args:
@@ -198,7 +211,15 @@ def forward(index, weights, biases, activations):
 
 
 @compiled
-def cross_entropy(logits, labels, n, share, delta, highest, total):
+def cross_entropy(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    n: int,
+    share: float,
+    delta: np.ndarray,
+    highest: np.ndarray,
+    total: np.ndarray,
+) -> tuple[float, int]:
     """Softmax cross-entropy and its gradient.
 
     Args:
@@ -247,7 +268,14 @@ def cross_entropy(logits, labels, n, share, delta, highest, total):
 
 
 @compiled
-def backward(index, weights, activations, deltas, gradient, bias_gradient):
+def backward(
+    index: Index,
+    weights: np.ndarray,
+    activations: np.ndarray,
+    deltas: np.ndarray,
+    gradient: np.ndarray,
+    bias_gradient: np.ndarray,
+) -> None:
     """Add the gradients of a tile, in one pass from the outputs down.
 
     Args:
@@ -280,7 +308,14 @@ def backward(index, weights, activations, deltas, gradient, bias_gradient):
 
 
 @compiled
-def adamw(state, gradient, step, rate, adam, ema_rate):
+def adamw(
+    state: np.ndarray,
+    gradient: np.ndarray,
+    step: int,
+    rate: float,
+    adam: Adam,
+    ema_rate: float,
+) -> None:
     """One step of Adam with decoupled weight decay, and of the moving average of the values.
 
     Kingma & Ba 2015, algorithm 1; decay as in Loshchilov & Hutter 2019, algorithm 2.
@@ -318,7 +353,19 @@ def adamw(state, gradient, step, rate, adam, ema_rate):
 
 
 @compiled
-def train(samples, order, index, connections, units, step, rates, ema_rates, adam, scratch, losses):
+def train(
+    samples: Samples,
+    order: np.ndarray,
+    index: Index,
+    connections: np.ndarray,
+    units: np.ndarray,
+    step: int,
+    rates: np.ndarray,
+    ema_rates: np.ndarray,
+    adam: Adam,
+    scratch: Scratch,
+    losses: np.ndarray,
+) -> int:
     """Train on many batches in one call.
 
     Args:
@@ -360,7 +407,15 @@ def train(samples, order, index, connections, units, step, rates, ema_rates, ada
 
 
 @compiled
-def _forward_tile(samples, chosen, index, weights, biases, scratch, batch):
+def _forward_tile(
+    samples: Samples,
+    chosen: np.ndarray,
+    index: Index,
+    weights: np.ndarray,
+    biases: np.ndarray,
+    scratch: Scratch,
+    batch: int,
+) -> tuple[float, int]:
     """Run a tile forward and compute the deltas of the outputs; returns as `cross_entropy`."""
     outputs = index.n_inputs + index.n_hidden
     gather(samples, chosen, index.blocks, scratch.lanes, scratch.activations)
@@ -379,7 +434,15 @@ def _forward_tile(samples, chosen, index, weights, biases, scratch, batch):
 
 
 @compiled
-def _forward_backward_tile(samples, chosen, index, weights, biases, scratch, batch):
+def _forward_backward_tile(
+    samples: Samples,
+    chosen: np.ndarray,
+    index: Index,
+    weights: np.ndarray,
+    biases: np.ndarray,
+    scratch: Scratch,
+    batch: int,
+) -> tuple[float, int]:
     """Run a tile forward and backward, and add its gradients; returns as `cross_entropy`."""
     loss, correct = _forward_tile(samples, chosen, index, weights, biases, scratch, batch)
     backward(
@@ -394,7 +457,14 @@ def _forward_backward_tile(samples, chosen, index, weights, biases, scratch, bat
 
 
 @compiled
-def evaluate(samples, chosen, index, weights, biases, scratch):
+def evaluate(
+    samples: Samples,
+    chosen: np.ndarray,
+    index: Index,
+    weights: np.ndarray,
+    biases: np.ndarray,
+    scratch: Scratch,
+) -> tuple[float, int]:
     """Run samples forward.
 
     Args:
@@ -419,7 +489,16 @@ def evaluate(samples, chosen, index, weights, biases, scratch):
 
 
 @compiled
-def forward_backward(samples, chosen, index, weights, biases, scratch, activations, deltas):
+def forward_backward(
+    samples: Samples,
+    chosen: np.ndarray,
+    index: Index,
+    weights: np.ndarray,
+    biases: np.ndarray,
+    scratch: Scratch,
+    activations: np.ndarray,
+    deltas: np.ndarray,
+) -> None:
     """Run samples forward and backward, and keep the activations and deltas of all units.
 
     Args:

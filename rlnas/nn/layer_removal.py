@@ -12,6 +12,7 @@ from rlnas.nn.gradients import GradientSample
 from rlnas.nn.kernels import compiled
 from rlnas.nn.network import VALUE, SparseNetwork, from_coordinates
 from rlnas.nn.rewiring import BOTH, prune_dead_units, smallest, without_units
+from rlnas.nn.structure import Index
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,9 @@ def _slopes(network: SparseNetwork, sample: GradientSample, layer: int) -> np.nd
     after = sample.activations[start:stop] - sample.means[start:stop, None]
     variance = (before**2).sum(axis=1)
     covariance = (before * after).sum(axis=1)
-    return np.divide(covariance, variance, out=np.zeros(stop - start), where=variance > 0)
+    slopes = np.zeros(stop - start)
+    np.divide(covariance, variance, out=slopes, where=variance > 0)
+    return slopes
 
 
 def _fold_means(
@@ -152,7 +155,9 @@ def _merge(
 
 
 @compiled
-def _pre_activations(index, weights, first, activations, sums):
+def _pre_activations(
+    index: Index, weights: np.ndarray, first: int, activations: np.ndarray, sums: np.ndarray
+) -> None:
     """Add up what units receive from their sources, without bias.
 
     Args:
@@ -172,7 +177,9 @@ def _pre_activations(index, weights, first, activations, sums):
 
 
 @compiled
-def _add_bypasses(index, weights, slopes, start, bypass):
+def _add_bypasses(
+    index: Index, weights: np.ndarray, slopes: np.ndarray, start: int, bypass: np.ndarray
+) -> None:
     """Add up the weights of the bypasses of a layer, as if its neurons were straight lines.
 
     Args:

@@ -83,7 +83,8 @@ def sum_of_losses(losses: ArrayLike, last: int | None = None) -> np.ndarray:
     curve = np.asarray(losses, np.float64)
     batches = curve.shape[-1]
     last = batches if last is None else whole("number of last losses", last, 1, batches)
-    return curve[..., batches - last :].sum(axis=-1)
+    sums: np.ndarray = curve[..., batches - last :].sum(axis=-1)
+    return sums
 
 
 def sum_of_training_losses(
@@ -231,7 +232,8 @@ def connection_sensitivity(
     Cost, arguments and errors: see `gradient_norm`.
     """
     gradient = _gradient(network, dataset, samples)
-    return np.abs(gradient * network.connections[VALUE])
+    sensitivity: np.ndarray = np.abs(gradient * network.connections[VALUE])
+    return sensitivity
 
 
 def snip(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> float:
@@ -292,7 +294,10 @@ def _gradient(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> 
     """float64 `[connections]`: d(mean loss)/d(weight)."""
     check_fit(network, dataset)
     gradients = sample_gradients(network, dataset, samples).gradients
-    return gradients[network.targets - network.n_inputs, network.indices].astype(np.float64)
+    active: np.ndarray = gradients[network.targets - network.n_inputs, network.indices].astype(
+        np.float64
+    )
+    return active
 
 
 def _forward_backward(

@@ -16,7 +16,7 @@ def typical_fans(network: SparseNetwork, layer: int) -> tuple[int, int]:
 
 
 @compiled
-def mean_fans(counts, layer, width):
+def mean_fans(counts: np.ndarray, layer: int, width: int) -> tuple[int, int]:
     """As `typical_fans`, from the `block_counts` of a network and the width of the layer."""
     fan_in = int(np.rint(counts[layer].sum() / width))
     fan_out = int(np.rint(counts[:, layer].sum() / width))

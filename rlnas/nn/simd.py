@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.typing import Signature
+from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
 TILE = 64
@@ -91,7 +91,16 @@ def forward_row(
     return signature, generate
 
 
-def plain_forward_row(weights, columns, first, last, activations, row, bias, floor):
+def plain_forward_row(
+    weights: np.ndarray,
+    columns: np.ndarray,
+    first: int,
+    last: int,
+    activations: np.ndarray,
+    row: int,
+    bias: np.float32,
+    floor: np.float32,
+) -> None:
     """The same as `forward_row` in plain Python, as its meaning and as a reference for tests."""
     total = np.full(TILE, bias)
     for k in range(first, last):
@@ -210,8 +219,18 @@ def backward_row(
 
 
 def plain_backward_row(
-    weights, columns, first, middle, last, activations, deltas, row, inputs, gate, gradient
-):
+    weights: np.ndarray,
+    columns: np.ndarray,
+    first: int,
+    middle: int,
+    last: int,
+    activations: np.ndarray,
+    deltas: np.ndarray,
+    row: int,
+    inputs: int,
+    gate: np.float32,
+    gradient: np.ndarray,
+) -> np.float32:
     """The same as `backward_row` in plain Python, as its meaning and as a reference for tests."""
     delta = np.where(activations[inputs + row] <= gate, 0, deltas[row])
     deltas[row] = delta
@@ -219,7 +238,8 @@ def plain_backward_row(
         gradient[k] += (delta * activations[columns[k]]).sum()
     for k in range(middle, last):
         deltas[columns[k] - inputs] += weights[k] * delta
-    return delta.sum()
+    total: np.float32 = delta.sum()
+    return total
 
 
 @intrinsic
@@ -279,7 +299,15 @@ def gather_block(
     return signature, generate
 
 
-def plain_gather_block(features, samples, first, column, mean, scale, activations):
+def plain_gather_block(
+    features: np.ndarray,
+    samples: np.ndarray,
+    first: int,
+    column: int,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    activations: np.ndarray,
+) -> None:
     """The same as `gather_block` in plain Python, as its meaning and as a reference for tests."""
     for i in range(column, column + LANES):
         for j in range(first, first + LANES):

@@ -7,7 +7,7 @@ import numpy as np
 
 from rlnas.data.arrays import MAX_FEATURES
 from rlnas.errors import InputError
-from rlnas.nn.kernels import compiled
+from rlnas.nn.jit import compile_loops
 
 BLOCK = 8  # inputs gathered together, as many as `rlnas.nn.simd.LANES`
 MAX_UNITS = 2**31 - 1  # units are int32
@@ -49,8 +49,8 @@ def count_connections(starts: np.ndarray, indptr: np.ndarray, indices: np.ndarra
     return counts
 
 
-@compiled
-def _count(starts, indptr, indices, counts):
+@compile_loops()
+def _count(starts: np.ndarray, indptr: np.ndarray, indices: np.ndarray, counts: Counts) -> None:
     layer = 1
     for row in range(indptr.size - 1):
         while starts[1] + row >= starts[layer + 1]:
