@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from rlnas.agents.option_types import Option
 from rlnas.errors import InputError
-from rlnas.validation import PlainIntegers, check_share, is_whole, whole
+from rlnas.validation import PlainIntegers, check_choice, check_share, is_whole, whole
 
 SHIPPED = Path(__file__).parent / "shipped" / "controller"
 """A trained controller that comes with rlnas."""
@@ -165,6 +165,8 @@ class TrainConfig(EpisodesConfig):
         """Raise `InputError` for values that cannot be used."""
         super().check()
         check_of_ray(self, WORKERS[1:])
+        for name, choices in _CHOICES.items():
+            check_choice(_option(name), getattr(self, name), choices)
         counts = (
             "total_timesteps",
             "num_envs",
@@ -214,6 +216,14 @@ class TrainConfig(EpisodesConfig):
     def folder(self) -> Path:
         """`run_dir` or its default."""
         return self.folder_for(self.algorithm)
+
+
+_CHOICES = {
+    name: get_args(hint)
+    for name, hint in get_type_hints(TrainConfig).items()
+    if get_origin(hint) is Literal
+}
+"""Settings with a few possible values, and these."""
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     | `action_mask` | int8 `[39]` |
 
     A vector environment has one array for each entry, with a row for each environment.
-    `rlnas.nn.architecture.layers_of(info)` lists only the layers that the network has. The
+    `rlnas.layers_of(info)` lists only the layers that the network has. The
     attribute `words` has texts: the name of the data set (`dataset`) and the last action without
     and with its layer and amount (`operation`, `action`).
 

@@ -1,5 +1,6 @@
 # The public names of the core and of the environments, and where they are.
 
+from . import agents as agents
 from .data.datasets import Dataset as Dataset, load_dataset as load_dataset
 from .data.preprocessing import Preprocessing as Preprocessing
 from .designs.database import DesignDatabase as DesignDatabase, DesignRecord as DesignRecord
@@ -28,7 +29,7 @@ from .export.inference import Inference as Inference, for_inference as for_infer
 from .export.torch_module import from_torch as from_torch, to_torch as to_torch
 from .markdown import markdown_table as markdown_table
 from .network_views import draw_network as draw_network
-from .nn.architecture import Architecture as Architecture
+from .nn.architecture import Architecture as Architecture, layers_of as layers_of
 from .nn.edits import (
     add_connections as add_connections,
     add_layer as add_layer,

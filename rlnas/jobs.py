@@ -105,7 +105,9 @@ def own_folder(folder: Path, task: dict[str, Any]) -> None:
     """
     path = folder / "task.json"
     if not path.is_file():
-        if folder.exists() and not (folder.is_dir() and holds_nothing(folder)):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"cannot write to {folder}: it is no folder, choose another")
+        if folder.is_dir() and not holds_nothing(folder):
             raise InputError(
                 f"{folder} is not empty and holds no results to go on from: give another folder"
             )

@@ -74,6 +74,8 @@ def design(
         InputError: The policy, the data set or the folder cannot be used.
     """
     check_seed(seed)
+    if isinstance(dataset, list):
+        raise InputError("a design is for one data set: give them one after the other")
     run = Path(policy)
     trained = load_policy(run)
     make = thorough_env if thorough else partial(env_like, middle=True)

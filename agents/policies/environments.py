@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.agents.config import EpisodesConfig
+from rlnas.agents.config import SHIPPED, EpisodesConfig
 from rlnas.agents.policies.run_config import read_config
 from rlnas.data.datasets import Dataset, Source
 from rlnas.data.synthetic import FAMILIES
@@ -40,7 +40,7 @@ def make_env(config: EpisodesConfig, data: Iterable[Dataset], **arguments: Any) 
 
 
 def env_like(
-    run: Path,
+    run: str | Path = SHIPPED,
     dataset: Source | list[Source] | None = None,
     penalty: float | None = None,
     data_dir: Path | None = None,
@@ -50,7 +50,7 @@ def env_like(
     """The environment that a policy was trained in, on another data set or penalty if asked.
 
     Args:
-        run: folder of the training.
+        run: run folder of the training; by default that of the policy that comes with rlnas.
         dataset: data set; by default that of the training.
         penalty: penalty; by default that of the training.
         data_dir: folder with IDX files; by default that of the training.
@@ -61,7 +61,7 @@ def env_like(
     Raises:
         InputError: `config.json` is missing or damaged, or a value cannot be used.
     """
-    config = read_config(run)
+    config = read_config(Path(run))
     if dataset is None:
         first = config.dataset[0]
         dataset = FAMILIES.get(first, [first])[0] if middle else list(config.dataset)

@@ -15,7 +15,7 @@ from gymnasium import spaces
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from rlnas.agents.config import plausible_net_arch
+from rlnas.agents.config import SHIPPED, plausible_net_arch
 from rlnas.agents.policies.feature_extractors import EXTRACTORS, policy_arguments
 from rlnas.envs.actions import ACTIONS, NO_OP
 from rlnas.envs.observations import OBSERVATION_NAMES
@@ -120,11 +120,11 @@ class TrainedPolicy:
         return int(action)
 
 
-def load_policy(folder: str | Path, deterministic: bool = True) -> Policy:
+def load_policy(folder: str | Path = SHIPPED, deterministic: bool = True) -> Policy:
     """Read what `save_policy` or `save_edit_sequence` wrote.
 
     Args:
-        folder: a run folder.
+        folder: a run folder; by default that of the policy that comes with rlnas.
         deterministic: take the most probable action instead of drawing one.
 
     Raises:

@@ -54,17 +54,17 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     return folder
 
 
-def resume(folder: Path, progress_bar: bool = True, **where: Any) -> Path:
+def resume(folder: str | Path, progress_bar: bool = True, **where: Any) -> Path:
     """Go on with a training that was cut short, from its last checkpoint.
 
     What comes out is, bit for bit, what would have come out without the interruption, but for the
     clock.
 
     Args:
-        folder: of the run.
-        progress_bar: show one.
-        **where: the settings of `rlnas.agents.config.WORKERS`, by default their defaults: where a
-            training went on so far does not matter.
+        folder: Run folder of the training.
+        progress_bar: Show progress.
+        **where: The settings `workers`, `num_workers` and `address` of `TrainConfig`, by default
+            their defaults; where the training ran before does not matter.
 
     Returns:
         The run folder.
@@ -74,6 +74,7 @@ def resume(folder: Path, progress_bar: bool = True, **where: Any) -> Path:
             is working on; or all checkpoints are damaged.
         Paused: as `train`.
     """
+    folder = Path(folder)
     default = {name: getattr(TrainConfig, name) for name in WORKERS}
     config = replace(read_train_config(folder), **{**default, **where})
     config.check()

@@ -41,7 +41,7 @@ def save_design(
     preprocessing: Preprocessing,
     record: Mapping[str, object],
 ) -> None:
-    """Write a design.
+    """Write a design; one that is in the folder is replaced.
 
     Args:
         folder: Folder of the design; it is created if it does not exist.
@@ -50,13 +50,19 @@ def save_design(
         record: What is known about the design, see `SavedRecord`; versions and hashes are added.
 
     Raises:
-        InputError: If a file cannot be written.
+        InputError: If the record lacks a fact or has one of another form, or a file cannot be
+            written.
     """
     folder = Path(folder)
+    facts = {"format": FORMAT, **record, "versions": versions()}
+    digests = dict.fromkeys((NETWORK, PREPROCESSING), "0" * 64)  # until the files are written
+    try:
+        check_schema({**facts, "files_sha256": digests}, SCHEMA)
+    except ValueError as error:
+        raise InputError(f"the record of a design cannot be saved: {error}") from error
     network.save(folder / NETWORK)
     write_json(folder / PREPROCESSING, preprocessing.as_json())
-    facts = {"versions": versions(), "files_sha256": _digests(folder)}
-    write_json(folder / RECORD, {"format": FORMAT, **record, **facts})
+    write_json(folder / RECORD, {**facts, "files_sha256": _digests(folder)})
 
 
 def load_design(folder: str | Path) -> SavedDesign:

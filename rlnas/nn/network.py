@@ -34,7 +34,7 @@ exponential moving average (EMA) of the values."""
 MAX_STEPS = 2**53
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class SparseNetwork:
     """A sparse ReLU network with linear outputs, and the state of its optimiser.
 
@@ -62,6 +62,10 @@ class SparseNetwork:
     def __post_init__(self) -> None:
         self.layer_sizes = wholes("layer sizes", self.layer_sizes)
         self.steps = whole("steps", self.steps, 0, MAX_STEPS)
+
+    def __repr__(self) -> str:
+        sizes = "-".join(map(str, self.layer_sizes))
+        return f"<SparseNetwork {sizes}, {self.active_weights:,} active weights>"
 
     @property
     def n_inputs(self) -> int:

@@ -72,7 +72,9 @@ def test_a_training_with_integers_of_numpy_is_the_same_on_disk():
     assert json.dumps(as_json(found)) == json.dumps(as_json(truth))
 
 
-@pytest.mark.parametrize("name", ["num_envs", "rollout_steps", "epochs", "seed", "group"])
+@pytest.mark.parametrize(
+    "name", ["num_envs", "rollout_steps", "epochs", "seed", "episode_group_size"]
+)
 @pytest.mark.parametrize("value", [2.0, "2", True])
 def test_a_setting_that_is_no_whole_number_is_refused(name, value):
     option = "--" + name.replace("_", "-")

@@ -172,7 +172,7 @@ def test_the_test_samples_are_looked_at_once(run, tmp_path, monkeypatch):
         looks.append(samples is data.test)
         return evaluation_metrics(network, data, samples)
 
-    monkeypatch.setattr(module, "metrics_of", watched)
+    monkeypatch.setattr(module, "evaluation_metrics", watched)
     make_design(run, tmp_path / "out")
     assert looks == [True]
 

@@ -406,5 +406,5 @@ def test_a_damaged_result_is_reported(task, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_reported(task, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"cannot write .*choose another folder"):
+    with pytest.raises(InputError, match=r"cannot write to .*: it is no folder, choose another"):
         compared(task, tmp_path / "file")

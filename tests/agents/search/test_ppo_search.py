@@ -26,7 +26,7 @@ either = pytest.mark.parametrize("make", [make, tabular], ids=["live", "tabular"
 def smooth_table() -> Table:
     """Accuracy grows with every layer and with every step up in its width and density."""
     table = random_table()
-    sizes = (SMALL_GRID.notches + 1).sum(axis=(1, 2))
+    sizes = (SMALL_GRID.indices + 1).sum(axis=(1, 2))
     correct = np.round(36 * sizes / sizes.max())[:, None, None]
     shape = table.val_correct.shape
     return replace(table, val_correct=np.broadcast_to(correct, shape).astype(np.uint16))

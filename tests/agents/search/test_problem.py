@@ -59,9 +59,9 @@ def counter(monkeypatch) -> Counter:
     counter = Counter()
     train = design_env.train
 
-    def trained(network: Any, data: Any, batches: np.ndarray, **named: Any) -> Any:
+    def trained(network: Any, data: Any, batches: np.ndarray, *rest: Any) -> Any:
         counter.count(len(batches))
-        return train(network, data, batches, **named)
+        return train(network, data, batches, *rest)
 
     monkeypatch.setattr(design_env, "train", trained)
     for name in ("reset", "step"):
