@@ -19,7 +19,12 @@ from tests.snippets import ROOT, run
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 TUTORIAL = DOCS / "tutorial.md"
-WITH_CODE = [TUTORIAL, *sorted((DOCS / "extend").glob("*.md")), *(DOCS / "reference").glob("*.md")]
+WITH_CODE = [
+    TUTORIAL,
+    DOCS / "export.md",
+    *sorted((DOCS / "extend").glob("*.md")),
+    *(DOCS / "reference").glob("*.md"),
+]
 """Pages whose Python runs, block by block; other tests run that of other pages."""
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -66,6 +71,56 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
         assert target.is_file(), link
         assert target.is_relative_to(ROOT), link
         assert not anchor or anchor in anchors(target), link
+
+
+FLOORS = "agents|benchmarks|docs|envs|examples|rlnas|tests"
+
+
+def paths(text: str) -> set[str]:
+    """The paths in backticks; ids of environments and paths with a `NAME` to fill in are none."""
+    found = re.findall(rf"`((?:{FLOORS})/[^`\s]*)`", text)
+    return {path for path in found if not re.search(r"^rlnas/\w+-v\d+$|NAME|\*", path)}
+
+
+def names_in_files(text: str) -> list[tuple[str, str]]:
+    """Names and paths of "`NAME` in `path`"; several names have commas or "and" between them."""
+    name, between = r"`[\w.]+`", r"(?:,\s+|\s+and\s+|\s+or\s+)"
+    said = rf"({name}(?:{between}{name})*)\s+in\s+`((?:{FLOORS})/[\w./]+)`"
+    return [
+        (each, path)
+        for names, path in re.findall(said, text)
+        for each in re.findall(r"`([\w.]+)`", names)
+    ]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [ROOT / "CONTRIBUTING.md", *(page for page in PAGES if DOCS / "log" not in page.parents)],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_every_path_in_backticks_exists(page):
+    for path in paths(page.read_text()):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "extend").glob("*.md")), ids=lambda page: page.stem)
+def test_the_guides_name_what_is_in_the_files(page):
+    for name, path in names_in_files(page.read_text()):
+        assert re.search(rf"\b{re.escape(name)}\b", (ROOT / path).read_text()), f"{name} in {path}"
+
+
+def test_a_path_or_name_that_is_gone_would_be_seen():
+    assert paths("`envs/a.py`, `envs/NAME.py` and `rlnas/Digits-v0` in `tests/`") == {
+        "envs/a.py",
+        "tests/",
+    }
+    assert names_in_files("the `A`,\n`b_c` and\n`D` in\n`envs/x.py`, `e` of `envs/y.py`") == [
+        ("A", "envs/x.py"),
+        ("b_c", "envs/x.py"),
+        ("D", "envs/x.py"),
+    ]
+    guides = (page.read_text() for page in (DOCS / "extend").glob("*.md"))
+    assert sum(len(names_in_files(text)) for text in guides) >= 20
 
 
 def test_every_page_is_in_the_navigation_once():
