@@ -15,10 +15,8 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.data import idx
-from rlnas.data.datasets import load_dataset
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
-from rlnas.designs.saved import load_design, save_design
-from rlnas.nn.initialization import random_network
+from rlnas.designs.saved import load_design
 from tests.agents.helpers import files_in
 from tests.core.tiny_idx import CONTENTS, OTHER_CONTENTS, SET, store
 
@@ -633,8 +631,7 @@ def test_evaluate_refuses_what_is_no_design_or_for_other_data(design, run, tmp_p
     refused(["evaluate", run, "--dataset", "wine"], capsys, "holds no design")
     refused(["evaluate", design, "--dataset", "digits"], capsys, "'digits' has 64 features")
     refused(["evaluate", design, "--dataset", "iris"], capsys, "unknown data set")
-    network = random_network((13, 4, 3), 0.5, np.random.default_rng(0))
-    save_design(tmp_path, network, load_dataset("wine").preprocessing, {})
-    path = tmp_path / "network.safetensors"
+    broken = Path(shutil.copytree(design, tmp_path / "broken"))
+    path = broken / "network.safetensors"
     path.write_bytes(path.read_bytes()[:-4])
-    refused(["evaluate", tmp_path, "--dataset", "wine"], capsys, "is damaged")
+    refused(["evaluate", broken, "--dataset", "wine"], capsys, "is damaged")

@@ -21,6 +21,7 @@ from rlnas.agents.policies.policy import load_policy
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design, save_design
 from rlnas.errors import InputError
+from rlnas.files.json_files import read_json, write_json
 from tests.agents.helpers import TINY
 
 TITLES = ["Learning curves", "The design", "Edit by edit", "Accuracy against weights"]
@@ -223,11 +224,11 @@ def test_a_damaged_design_is_refused(designed, tmp_path):
     "changes", [{"history": [{"score": 1}]}, {"history": 3}, {"test_accuracy": None}]
 )
 def test_a_design_with_another_record_is_refused(changes, designed, tmp_path):
-    network, preprocessing, record = load_design(designed)
-    record.pop("format")
-    save_design(tmp_path, network, preprocessing, {**record, **changes})
+    folder = Path(shutil.copytree(designed, tmp_path / "design"))
+    record = read_json(folder / "design.json")
+    write_json(folder / "design.json", {**record, **changes})
     with pytest.raises(InputError, match="damaged"):
-        write_report(tmp_path)
+        write_report(folder)
 
 
 def test_a_design_that_claims_endless_training_is_compared_with_a_bounded_one(

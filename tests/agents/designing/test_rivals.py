@@ -26,7 +26,7 @@ def test_a_dense_network_has_as_many_weights_and_as_many_batches(monkeypatch):
         made.append(network)
         return {"test_accuracy": 0.5, "balanced_accuracy": 0.5}
 
-    monkeypatch.setattr(module, "metrics_of", spy)
+    monkeypatch.setattr(module, "evaluation_metrics", spy)
     monkeypatch.setattr(module, "_fitted", lambda *arguments: None)
     rivals(NETWORK, RECORD, DIGITS)
     assert made[-1].layer_sizes == (64, 12, 10)

@@ -100,7 +100,12 @@ def test_a_folder_of_another_data_set_is_refused(made):
 def test_what_cannot_be_used_is_refused_before_anything_is_written(
     changes, message, runs, tmp_path
 ):
-    settings = {"source": "wine", "policy": runs["maskable_ppo"], "out": tmp_path / "out"}
+    settings = {
+        "source": "wine",
+        "penalties": (0.1,),
+        "policy": runs["maskable_ppo"],
+        "out": tmp_path / "out",
+    }
     with pytest.raises(InputError, match=message):
         frontier(**{**settings, **changes}, progress_bar=False)
     assert not (tmp_path / "out").exists()
