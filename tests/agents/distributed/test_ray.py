@@ -29,7 +29,7 @@ from tests.agents.training.test_kills import KILLS, without_clock
 from tests.agents.training.test_resume import cut, results
 
 ray = pytest.importorskip("ray")
-pytestmark = [*QUIET, pytest.mark.ray]
+pytestmark = [*QUIET, pytest.mark.ray, pytest.mark.slow]
 
 ON_RAY: dict[str, Any] = {"workers": "ray", "num_workers": 2}
 

@@ -16,7 +16,7 @@ from tests.agents.helpers import tiny
 from tests.agents.training.test_resume import results
 
 ray = pytest.importorskip("ray")
-pytestmark = [*QUIET, pytest.mark.ray]
+pytestmark = [*QUIET, pytest.mark.ray, pytest.mark.slow]
 
 SOON = {
     "initial_delay_ms": "0",

@@ -20,6 +20,8 @@ from tests.agents.helpers import tiny
 from tests.agents.training.test_kills import command
 from tests.agents.training.test_resume import results
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("limit", [20_000, 300_000])
 def test_train_raises_one_input_error_on_a_full_disk_and_can_be_resumed(limit, tmp_path, runs):

@@ -18,6 +18,8 @@ import pytest
 from tests.agents.helpers import files_in
 from tests.agents.training.test_resume import results
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("RLNAS_KILLS", "0"))
 """Of each command; 0 for one of those that take the least time."""
 

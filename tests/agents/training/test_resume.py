@@ -29,6 +29,8 @@ from rlnas.files.folders import locked
 from rlnas.files.typed import Damaged
 from tests.agents.helpers import progress_of, tiny
 
+pytestmark = pytest.mark.slow
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "maskable_ppo": {},
     "ppo": {"algorithm": "ppo"},
