@@ -14,15 +14,15 @@ from rlnas.errors import InputError
 from rlnas.validation import PlainIntegers, check_choice, check_share, is_whole, whole
 
 SHIPPED = Path(__file__).parent / "shipped" / "controller"
-"""A trained controller that comes with rlnas."""
+"""Run folder of the trained controller that comes with rlnas."""
 
 SHIPPED_EDIT_SEQUENCE = SHIPPED.with_name("edit_sequence")
-"""The edit sequence that was evolved as its rival, in the same episodes."""
+"""Run folder of the edit sequence that was evolved as its rival, in the same episodes."""
 
 MAX_LAYERS, MAX_UNITS = 8, 4096  # limits of the policy network
 
 WORKERS = ("workers", "num_workers", "address")
-"""Settings of `TrainConfig` that say where work is done; they do not influence the result."""
+"""Settings of `TrainConfig` for where environments run; they do not influence the result."""
 
 MAX_SEED = 2**32 - 1  # NumPy's limit
 
@@ -36,7 +36,7 @@ def plausible_net_arch(net_arch: Iterable[Any]) -> bool:
 
 
 def check_seed(seed: int) -> None:
-    """Raise `InputError` for a seed that NumPy would not take."""
+    """Raise `InputError` for a seed that NumPy does not accept."""
     whole("--seed", seed, 0, MAX_SEED)
 
 
@@ -84,7 +84,7 @@ class EpisodesConfig(PlainIntegers):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.dataset, str):  # as one is tempted to write
+        if isinstance(self.dataset, str):  # a single name is a likely mistake
             object.__setattr__(self, "dataset", (self.dataset,))
 
     def check(self) -> None:
@@ -223,7 +223,7 @@ _CHOICES = {
     for name, hint in get_type_hints(TrainConfig).items()
     if get_origin(hint) is Literal
 }
-"""Settings with a few possible values, and these."""
+"""Settings with a fixed set of values, and these values."""
 
 
 @dataclass(frozen=True)

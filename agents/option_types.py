@@ -7,7 +7,7 @@ import tyro
 T = TypeVar("T")
 
 IN_HELP = tyro.conf.arg(help_behavior_hint="")
-"""Of a setting whose help says in words what happens by default."""
+"""Marks a setting whose help text describes its default in words."""
 
 Option = Annotated[T | None, IN_HELP]
-"""A setting that need not be given, such as `Option[int]`."""
+"""Type of an optional setting, such as `Option[int]`."""

@@ -1,4 +1,4 @@
-"""Designing with a trained policy: episodes, final training, the one look at the test set."""
+"""Designing with a trained policy: episodes, final training and a single test."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -25,11 +25,11 @@ from rlnas.progress import progress
 from rlnas.validation import is_whole, whole
 
 FINAL_EPOCHS = 20
-"""Passes of the final training over training and validation samples, for every data set."""
+"""Number of passes of the final training over the training and validation samples."""
 
 
 class Designed(NamedTuple):
-    """What `design` made.
+    """The result of `design`.
 
     Attributes:
         folder: Folder of the design.
@@ -96,16 +96,16 @@ def design(
 def design_and_train(
     env: DesignEnv, policy: Policy, seed: int, progress_bar: bool = False
 ) -> tuple[SparseNetwork, dict[str, Any]]:
-    """The best design of one episode, trained to the end and tested once.
+    """Play one episode, train its best design to the end and test it once.
 
     Args:
-        env: of one data set.
-        policy: that designs.
-        seed: of the episode and of the final training.
-        progress_bar: show one of the episode, then one of the final training.
+        env: Environment with one data set.
+        policy: Policy that chooses the edits.
+        seed: Seed of the episode and of the final training.
+        progress_bar: Show the progress of the episode, then that of the final training.
 
     Returns:
-        The trained network, and what is known of it, JSON values.
+        The trained network, and its record as JSON values.
     """
     seed = whole("seed", seed)
     chosen, history = play_episode(env, policy, seed, progress_bar)
@@ -134,7 +134,7 @@ def train_and_test(
     """Train a network in place on training and validation samples, then test it once.
 
     Returns:
-        What `rlnas.agents.designing.evaluation.evaluation_metrics` gives.
+        The metrics of `rlnas.agents.designing.evaluation.evaluation_metrics` on the test samples.
     """
     epochs, seed = whole("epochs", epochs), whole("seed", seed)
     with progress(progress_bar, total=epochs, unit="epoch", desc="final training") as bar:

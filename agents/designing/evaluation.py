@@ -1,4 +1,4 @@
-"""Testing and exporting a design on disk: on its own data's held-out samples, or on other data."""
+"""Testing and exporting a saved design, with its own held-out samples or with other data."""
 
 import logging
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ from rlnas.nn.architecture import layers_of
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate, predict
 
-_SHOWN = 3  # columns that a warning names
-_DRAWN = 200  # samples to choose a self-test from, where there are no real ones
+_SHOWN = 3  # number of columns that a warning names
+_DRAWN = 200  # number of random samples for a self-test if there are no real samples
 _log = logging.getLogger("rlnas")
 
 
@@ -30,10 +30,10 @@ class EvaluationSamples(NamedTuple):
     """Samples that a design is tested on.
 
     Attributes:
-        raw: as they were given.
-        data: the same, by the design's preprocessing.
-        rows: int32 `[n]`, which of them.
-        own: whether they are the held-out samples of the data that the design was made with.
+        raw: The data before preprocessing.
+        data: The data after the design's preprocessing.
+        rows: Row numbers of the test samples, int32 `[n]`.
+        own: Whether they are the held-out samples of the data that the design was made with.
     """
 
     raw: RawData
@@ -43,11 +43,11 @@ class EvaluationSamples(NamedTuple):
 
 
 class ExportedDesign(NamedTuple):
-    """What `export_design` wrote.
+    """The result of `export_design`.
 
     Attributes:
         folder: Folder of the files.
-        facts: What `rlnas.export.formats.export_network` returns, and perhaps `test_accuracy`.
+        facts: Result of `rlnas.export.formats.export_network`, with `test_accuracy` if measured.
     """
 
     folder: Path
@@ -61,17 +61,17 @@ def design_facts(design: Design) -> dict[str, Any]:
 
 
 def evaluation_metrics(network: SparseNetwork, data: Dataset, rows: np.ndarray) -> dict[str, Any]:
-    """How good a network is on some samples, as JSON values.
+    """Measure a network on some samples.
 
     Args:
-        network: the network.
-        data: where the samples are.
-        rows: int32 `[n]`.
+        network: The network.
+        data: Data set that contains the samples.
+        rows: Row numbers of the samples, int32 `[n]`.
 
     Returns:
-        `test_accuracy`, `test_loss`, `balanced_accuracy` (mean of the recalls), `recalls` by
-        class name (None where a class has no sample), and `majority_accuracy`, that of always
-        answering the most frequent class.
+        JSON values: `test_accuracy`, `test_loss`, `balanced_accuracy` (the mean of the recalls),
+        `recalls` by class name (None if a class has no sample), and `majority_accuracy` (the
+        accuracy of always answering the most frequent class).
     """
     found = evaluate(network, data, rows)
     labels = data.labels[rows]
@@ -87,10 +87,10 @@ def evaluation_metrics(network: SparseNetwork, data: Dataset, rows: np.ndarray) 
 
 
 def majority_warning(results: Mapping[str, Any]) -> str | None:
-    """One line if a design is no better than always giving the same answer; None if it is.
+    """A one-line warning if a design is no better than always giving the same answer, else None.
 
     Args:
-        results: what `evaluation_metrics` gives.
+        results: Result of `evaluation_metrics`.
     """
     if results["test_accuracy"] > results["majority_accuracy"] or results["test_accuracy"] == 1:
         return None
@@ -103,18 +103,19 @@ def majority_warning(results: Mapping[str, Any]) -> str | None:
 def evaluation_samples(
     design: SavedDesign, source: Source | None = None, data_dir: Path | None = None
 ) -> EvaluationSamples:
-    """The samples to test a design on, by its own preprocessing.
+    """Load the samples for testing a design and apply its preprocessing.
 
-    Of the data that it was made with (known by their fingerprint) these are the held-out samples,
-    of any other data all of them; a warning says where their ranges are far from training.
+    If the data are those that the design was made with (recognised by their fingerprint), only the
+    held-out samples are used; otherwise all samples are used, and a warning names the features
+    whose ranges are far from those of training.
 
     Args:
-        design: from disk.
-        source: the data; by default those that it was made with.
-        data_dir: as for `rlnas.data.datasets.load_dataset`.
+        design: The saved design.
+        source: The data; by default the data that the design was made with.
+        data_dir: Folder with IDX files, searched first.
 
     Raises:
-        InputError: the data cannot be read, do not fit the design, or are not what they were.
+        InputError: The data cannot be read, do not fit the design, or have changed.
     """
     record = design.record
     made_with = record["source"]
@@ -145,10 +146,10 @@ def evaluation_samples(
 
 
 def describe_best_design(run: Path) -> str:
-    """One line on the best design that a training has seen, in its folder `best`.
+    """Describe in one line the best design of a training, which is in its folder `best`.
 
     Raises:
-        InputError: the design is damaged.
+        InputError: The design is damaged.
     """
     record = load_design(run / "best").record
     return (
@@ -160,10 +161,10 @@ def describe_best_design(run: Path) -> str:
 
 
 def original_data(design: SavedDesign, data_dir: Path | None = None) -> Dataset:
-    """The data that a design was made with, as they were then.
+    """Load the data that a design was made with.
 
     Raises:
-        InputError: they are gone, or not what they were.
+        InputError: The data are missing or have changed.
     """
     return evaluation_samples(design, None, data_dir).data
 
@@ -179,10 +180,11 @@ def evaluate_design(
         data_dir: Folder with IDX files, searched first.
 
     Returns:
-        What `evaluation_metrics` gives, `active_weights`, `samples` (how many), and `data` (which).
+        The metrics of `evaluation_metrics`, `active_weights`, the number of `samples`, and a
+        description of the `data`.
 
     Raises:
-        InputError: the design is damaged, or the data cannot be used, see `evaluation_samples`.
+        InputError: The design is damaged, or the data cannot be used (see `evaluation_samples`).
     """
     design = load_design(folder)
     samples = evaluation_samples(design, dataset, data_dir)
@@ -219,11 +221,11 @@ def export_design(
         data_dir: Folder with IDX files, searched first.
 
     Returns:
-        The folder, and what `export_network` returns with `test_accuracy`, if it was measured.
+        The folder, and the result of `export_network`, with `test_accuracy` if it was measured.
 
     Raises:
-        InputError: the name cannot be used, the design is damaged, data that were asked for cannot
-            be used, the folder cannot be written to, or a package is missing.
+        InputError: The name cannot be used, the design is damaged, the given data cannot be used,
+            the folder cannot be written to, or a package is missing.
     """
     if name is not None:
         check_name(name)
@@ -252,7 +254,7 @@ def export_design(
 
 
 def _source(made_with: SourceRecord) -> Source:
-    """Where a design's own data should be."""
+    """The source of the data that a design was made with."""
     if "name" in made_with:
         return str(made_with["name"])
     if "absolute" in made_with:

@@ -1,4 +1,4 @@
-"""A design of the archive of a training, made again: its episode is played up to it."""
+"""Rebuilding a design from the archive of a training by replaying its episode up to the design."""
 
 from pathlib import Path
 
@@ -21,19 +21,19 @@ _NUMBERS = {str(action): number for number, action in enumerate(ACTIONS)}
 
 
 def save_recorded_design(run: Path, design: DesignRecord, folder: Path) -> None:
-    """Write a design of a training, which kept only its facts, as a folder of its own.
+    """Rebuild a design of which a training kept only the facts, and write it to a folder.
 
-    Episodes are deterministic: played again from the same state of the generator, with the same
-    actions, they give the same network to the bit.
+    Episodes are deterministic: a replay from the same generator state with the same actions gives
+    the same network, bit for bit.
 
     Args:
-        run: folder of the training.
-        design: one of its archive.
-        folder: for the design; made if it does not exist.
+        run: Run folder of the training.
+        design: A design of the archive of the training.
+        folder: Folder for the design; created if it does not exist.
 
     Raises:
-        InputError: the run is damaged, its data are not what they were, other versions of the
-            libraries give other bits, or the folder cannot be written to.
+        InputError: The run is damaged, its data have changed, the replay gives another network
+            (for example with other versions of the libraries), or the folder cannot be written to.
     """
     config = read_train_config(run)
     data = datasets.load_datasets(list(config.dataset), config.data_dir)

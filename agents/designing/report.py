@@ -38,12 +38,12 @@ _CURVES = {
     "design/best_score": "best seen",
     "design/active_weights": "mean of the finished designs",
 }
-"""What is drawn of `progress.csv`, the second to the last against the first; and its names."""
+"""Columns of `progress.csv` that are drawn against the first one, and their labels."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: text, then a picture (PNG as base64) and a table if there are any."""
+    """A part of the page: text, an optional picture (PNG as base64) and an optional table."""
 
     title: str
     text: str
@@ -66,16 +66,16 @@ def write_report(
         The file.
 
     Raises:
-        InputError: The folder is neither, or something in it is damaged.
+        InputError: The folder is neither a run nor a design, or a file in it is damaged.
     """
     folder = Path(folder)
     try:
         title, facts, notes, sections = _content(folder, data_dir)
     except InputError:
         raise
-    except KeyError as error:  # a record need not have everything that is drawn
+    except KeyError as error:  # a record may lack facts that are drawn
         raise InputError(f"{folder} is damaged: it lacks {error}") from error
-    except ValueError as error:  # of a date
+    except ValueError as error:  # a date is malformed
         raise InputError(f"{folder} is damaged: {error}") from error
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
@@ -133,7 +133,7 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
 
 
 def _worth(record: Mapping[str, Any], looks: int) -> str:
-    """The accuracy of the best design of a training, and what it is worth."""
+    """The accuracy of the best design of a training, and how it was measured."""
     chosen = f"{record['val_accuracy']:.2%} on validation samples, the best of {looks:,} looks"
     if "test_accuracy" not in record:
         return f"{chosen} at them: on others it is lower"
@@ -151,7 +151,7 @@ def _of_design(folder: Path, data_dir: Path | None) -> Page:
 
 
 def _facts(design: SavedDesign) -> dict[str, Any]:
-    """What the head of a design's page says of it; one of a training has no seed of its own."""
+    """The facts at the head of a design's page; a design of a training has no seed of its own."""
     network, preprocessing, record = design
     inference = for_inference(network, preprocessing)
     small, whole = (footprint(inference, quantized).flash for quantized in (True, False))
@@ -177,7 +177,7 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
 
 
 def _progress(path: Path) -> list[dict[str, float]]:
-    """The columns of `_CURVES` in the rows that have all of them."""
+    """Read the columns of `_CURVES` from the rows that have values for all of them."""
     if not path.is_file():
         return []
     with open_regular(path) as file, TextIOWrapper(file, "utf-8", newline="") as text:
@@ -189,7 +189,7 @@ def _progress(path: Path) -> list[dict[str, float]]:
             ]
         except (csv.Error, ValueError) as error:
             raise InputError(f"{path} is damaged: {error}") from error
-    if not all(abs(value) <= LARGEST for row in rows for value in row.values()):  # nor NaN
+    if not all(abs(value) <= LARGEST for row in rows for value in row.values()):  # rejects NaN too
         raise InputError(f"{path} is damaged: a number is not finite, or too large")
     return rows
 
@@ -252,7 +252,8 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
     other.set_yscale("log")
     other.set_ylabel("active weights", color="tab:red")
     axes.grid(alpha=0.3)
-    best = max(range(len(steps)), key=lambda number: steps[number]["score"])  # the first of equals
+    # `max` returns the first of several equal scores.
+    best = max(range(len(steps)), key=lambda number: steps[number]["score"])
     rows = [
         {
             "kind": "best" if number == best else "" if step["applied"] else "refused",
@@ -293,7 +294,7 @@ def _tradeoff(archive: DesignDatabase, best: DesignRecord) -> Section:
 
 
 def _comparison(design: SavedDesign, data_dir: Path | None) -> Section:
-    """The design beside rivals, on the samples that it was judged on."""
+    """A table of the design and its rivals, measured on the same samples."""
     title = "Against rivals"
     network, _, record = design
     try:
@@ -318,7 +319,7 @@ def _comparison(design: SavedDesign, data_dir: Path | None) -> Section:
 
 
 def _classes(record: Mapping[str, Any]) -> Section:
-    """How many of each class are recognised."""
+    """A table of the recall of each class."""
     text = f"Balanced accuracy, the mean over classes, is {record['balanced_accuracy']:.2%}."
     if (warning := majority_warning(record)) is not None:
         text = f"This design is {warning}. {text}"

@@ -1,4 +1,4 @@
-"""Rivals of a design: what else fits the same samples, with as much training where that counts."""
+"""Rivals of a design: other models that are fitted to the same samples."""
 
 import warnings
 from collections.abc import Callable
@@ -19,18 +19,19 @@ from rlnas.nn.training import Batches, train
 SEED = 0
 
 MOST_BATCHES = 100_000
-"""That a rival is trained for: a file may claim any number, and thorough designs have some ten
-thousand."""
+"""Maximum number of training batches of a rival.
+
+The record of a design may claim any number; thorough designs have about ten thousand."""
 
 
 class Rival(NamedTuple):
-    """What was fitted, and how good it is on the samples that the design was judged on.
+    """A fitted model, measured on the same samples as the design.
 
     Attributes:
-        name: what it is.
-        size: how large it is, such as "720 weights".
-        accuracy: share of correct predictions.
-        balanced_accuracy: mean of the recalls of the classes.
+        name: Kind of model.
+        size: Size of the model, such as "720 weights".
+        accuracy: Share of correct predictions.
+        balanced_accuracy: Mean of the recalls of the classes.
     """
 
     name: str
@@ -42,14 +43,16 @@ class Rival(NamedTuple):
 def rivals(network: SparseNetwork, record: SavedRecord, data: Dataset) -> list[Rival]:
     """Fit rivals on the samples that a design was trained on.
 
-    A dense network of about as many weights has the same number of training batches. Logistic
-    regression and, on tables, gradient boosting are scikit-learn's, as they come.
+    A dense network with about as many weights is trained for the same number of batches. Logistic
+    regression and, for data that are not images, gradient boosting are those of scikit-learn with
+    default settings.
 
     Args:
-        network: the design.
-        record: what is known of it; with `batches` it has been trained to the end, on the
-            validation samples too, and with `test_accuracy` the test samples are judged by.
-        data: what it was designed for.
+        network: The network of the design.
+        record: Record of the design. If it has `batches`, the design was also trained on the
+            validation samples; if it has `test_accuracy`, rivals are measured on the test samples,
+            otherwise on the validation samples.
+        data: Data set that the design was made for.
     """
     finished = "batches" in record
     rows = np.concatenate([data.train, data.validation]) if finished else data.train
@@ -62,7 +65,7 @@ def rivals(network: SparseNetwork, record: SavedRecord, data: Dataset) -> list[R
 
 
 def _dense(network: SparseNetwork, record: SavedRecord, data: Dataset, judged: np.ndarray) -> Rival:
-    """A dense network with one hidden layer, as in the design's episode and final training."""
+    """Train a dense network with one hidden layer for as many batches as the design."""
     width = max(1, round(network.active_weights / (data.n_features + data.n_classes)))
     rng = np.random.default_rng(SEED)
     dense = random_network((data.n_features, width, data.n_classes), 1.0, rng)
@@ -87,7 +90,7 @@ def _fitted(
     rows: np.ndarray,
     judged: np.ndarray,
 ) -> Rival:
-    with threadpool_limits(1):  # beside other work, threads that wait for one another take minutes
+    with threadpool_limits(1):  # when the machine is busy, waiting threads take minutes
         model, size = fit(data.standardize(rows), data.labels[rows])
     labels, predicted = data.labels[judged], model.predict(data.standardize(judged))
     accuracy = float(np.mean(predicted == labels))
@@ -101,7 +104,7 @@ def _logistic_regression(features: np.ndarray, labels: np.ndarray) -> tuple[Any,
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression()
-    with warnings.catch_warnings():  # more iterations change its predictions hardly at all
+    with warnings.catch_warnings():  # more iterations hardly change its predictions
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(features, labels)
     return model, f"{model.coef_.size:,} weights"

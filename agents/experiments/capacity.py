@@ -1,7 +1,8 @@
-"""Is capacity the number of weights? Sparse against dense networks of several widths and depths.
+"""Study of whether capacity is the number of weights, with sparse and dense networks.
 
-The studies of Tessera & Rosman 2019: test accuracy over active weights, of random sparse networks
-that are trained as they are, with one hidden layer (`width`) or with one to four (`depth`).
+It repeats the studies of Tessera & Rosman 2019, which plot test accuracy against active weights.
+Random sparse networks with a fixed mask are trained, with one hidden layer (`width`) or with one
+to four hidden layers (`depth`).
 """
 
 import csv
@@ -32,25 +33,27 @@ DENSITIES = (1.0, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32)
 WIDTH_STUDY: tuple[Architecture, ...] = tuple(
     ((width, density),) for width, density in product(WIDTHS, DENSITIES)
 )
-"""One hidden layer."""
+"""Architectures with one hidden layer."""
 
 DEPTH_STUDY: tuple[Architecture, ...] = tuple(
     ((width, density),) * depth
     for depth, width, density in product((1, 2, 3, 4), (16, 48, 144), (1.0, 1 / 4, 1 / 16))
 )
-"""Hidden layers of the same width and density."""
+"""Architectures whose hidden layers all have the same width and density."""
 
 MIN_BATCHES = 3000
-"""Of a training, which are more than `FINAL_EPOCHS` of a small data set; it starts untrained."""
+"""Minimum number of training batches of a network.
+
+`FINAL_EPOCHS` of a small data set are fewer, which is too short for an untrained network."""
 
 RANGES = 3
-"""Parts of equally many architectures, from the smallest to the largest, that are looked at."""
+"""Number of size ranges that are fitted separately, with equally many architectures in each."""
 
 RESAMPLES = 1000
 
 Row = dict[str, Any]
-"""A trained network: `depth`, `width`, `density`, `seed`, `active_weights`, `test_accuracy`,
-`test_loss`."""
+"""A trained network with the keys `depth`, `width`, `density`, `seed`, `active_weights`,
+`test_accuracy` and `test_loss`."""
 
 _RESULT = record(active_weights=WHOLE, test_accuracy=SHARE, test_loss=POSITIVE)
 
@@ -67,7 +70,7 @@ def capacity_study(
 ) -> str:
     """Train every architecture with every seed; write a data file, a table and a plot.
 
-    Each network is a file in the folder `runs` of `out`, so that the same call again continues an
+    Each network is a file in the folder `runs` of `out`, so that repeating the call continues an
     interrupted study.
 
     Args:
@@ -83,7 +86,7 @@ def capacity_study(
         The table, as Markdown.
 
     Raises:
-        InputError: a value cannot be used, the folder holds something else, or a result in it is
+        InputError: A value cannot be used, the folder holds something else, or a result in it is
             damaged.
     """
     check_count("seeds", seeds)
@@ -131,7 +134,7 @@ def _train(
 
 
 def by_architecture(rows: Sequence[Row]) -> dict[tuple[int, int, float], list[Row]]:
-    """The rows of each `(depth, width, density)`."""
+    """Group the rows by `(depth, width, density)`."""
     found: dict[tuple[int, int, float], list[Row]] = {}
     for row in rows:
         found.setdefault((row["depth"], row["width"], row["density"]), []).append(row)
@@ -139,20 +142,21 @@ def by_architecture(rows: Sequence[Row]) -> dict[tuple[int, int, float], list[Ro
 
 
 class Fit:
-    """What the weights, and the shape at equal weights, tell of the test error.
+    """A fit of the test error by the number of weights and by the shape at equal weights.
 
-    The logarithm of an architecture's mean test error is fitted by least squares: by a quadratic
-    of the logarithm of its active weights, with and without a linear term for its shape.
+    The logarithm of an architecture's mean test error is fitted by least squares with a quadratic
+    function of the logarithm of its active weights, with and without a linear term for its shape.
 
     Args:
-        rows: of architectures with the same seeds.
-        deep: the shape is the number of hidden layers; else how often the density was halved.
+        rows: Rows of architectures that all have the same seeds.
+        deep: Whether the shape is the number of hidden layers; otherwise it is the number of times
+            the density was halved.
 
     Attributes:
-        weights_alone: share of the variance that the weights explain (R squared).
-        with_shape: the same with the shape.
-        factor: what the error is multiplied by when the shape grows by one (one more layer, or
-            half the density and twice the width) at the same weights.
+        weights_alone: Share of the variance that the weights explain (R squared).
+        with_shape: Share of the variance that the weights and the shape explain (R squared).
+        factor: Factor by which the error changes when the shape grows by one (one more layer, or
+            half the density and twice the width) at equal weights, with its interval.
     """
 
     def __init__(self, rows: Sequence[Row], deep: bool):
@@ -178,7 +182,7 @@ class Fit:
 
 
 def _logarithm(errors: np.ndarray) -> np.ndarray:
-    """Of the mean over seeds, which may be no error at all."""
+    """The binary logarithm of the mean error over seeds, which is clipped because it may be 0."""
     logarithms: np.ndarray = np.log2(np.maximum(errors.mean(axis=1), 1e-4))
     return logarithms
 
@@ -190,13 +194,13 @@ def _shape(row: Row, deep: bool) -> float:
 
 def _explained(columns: np.ndarray, target: np.ndarray) -> float:
     if np.ptp(target) == 0:
-        return 1.0  # there is nothing to explain
+        return 1.0  # there is no variance to explain
     residual = target - columns @ np.linalg.lstsq(columns, target, rcond=None)[0]
     return float(1 - residual.var() / target.var())
 
 
 def ranges(rows: Sequence[Row]) -> list[list[Row]]:
-    """The rows in `RANGES` parts with as many architectures, by active weights."""
+    """Split the rows by active weights into `RANGES` parts with equally many architectures."""
     groups = sorted(by_architecture(rows).values(), key=lambda some: some[0]["active_weights"])
     parts = np.array_split(np.arange(len(groups)), RANGES)
     return [[row for number in part for row in groups[number]] for part in parts]
@@ -206,7 +210,7 @@ _COLUMNS = ("hidden layers", "width", "density", "active weights", "test accurac
 
 
 def to_markdown(rows: Sequence[Row], dataset: str, deep: bool) -> str:
-    """The fits of all architectures and of each range, and every architecture, as Markdown."""
+    """Markdown tables of the fits (all architectures and each range) and of all architectures."""
     what = "one more hidden layer" if deep else "half the density"
     n_seeds = 1 + max(row["seed"] for row in rows)
     question = (
@@ -247,7 +251,7 @@ def to_markdown(rows: Sequence[Row], dataset: str, deep: bool) -> str:
 
 
 def plot(rows: Sequence[Row], dataset: str, deep: bool) -> Any:
-    """Test accuracy against active weights, a line for each density or depth, with intervals."""
+    """Plot test accuracy against active weights: a line with intervals per density or depth."""
     drawn, axes = plots.figure(8, 5.5)
     shapes = sorted({_shape(row, deep) for row in rows})
     for shape in shapes:

@@ -1,4 +1,4 @@
-"""The comparison of search strategies: the same problem, budget and seeds for all."""
+"""Comparison of search strategies on the same problem, with the same budget and the same seeds."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -47,29 +47,29 @@ METHODS = {
     "tpe": "rlnas.agents.search.optuna_search:tpe",
     "nsga2": "rlnas.agents.search.optuna_search:nsga2",
 }
-"""Where each search strategy is; imported when it is used, since some need extras."""
+"""Module and function of each search strategy; imported on use, since some need extras."""
 
 LIVE_ONLY = ("shipped_controller", "evolved_designs", "shipped_edit_sequence")
-"""Strategies that were trained in live environments, and cannot read what tables show."""
+"""Strategies that were trained in live environments and cannot read the observations of tables."""
 
 Result = dict[str, Any]
-"""What `run` returns."""
+"""The result of one search; `run` describes its keys."""
 
 POINTS = 60
-"""Of a curve of the best score against the budget."""
+"""Number of points in a curve of the best score against the budget."""
 
 
 @dataclass(frozen=True)
 class SearchTask(PlainIntegers):
-    """What is searched.
+    """A search problem and its budget.
 
     Attributes:
-        name: a data set, or a table if `tabular`.
-        tabular: look designs up instead of training them.
-        penalty: what the reference number of weights costs, in accuracy.
-        budget: training batches; look-ups if tabular.
-        data_dir: where IDX files are looked for.
-        fingerprint: of the data set or table, if it may not be another one.
+        name: Name of a data set, or of a table if `tabular`.
+        tabular: Whether designs are looked up in a table instead of being trained.
+        penalty: Price of the reference number of weights, in accuracy.
+        budget: Number of training batches, or of look-ups if `tabular`.
+        data_dir: Folder with IDX files, searched first.
+        fingerprint: Fingerprint that the data set or table must have; None accepts any.
     """
 
     name: str
@@ -80,10 +80,10 @@ class SearchTask(PlainIntegers):
     fingerprint: str | None = None
 
     def load(self) -> Dataset | Table:
-        """The data set or the table.
+        """Load the data set or the table.
 
         Raises:
-            InputError: it cannot be loaded, or is another one by now.
+            InputError: It cannot be loaded, or its content has changed.
         """
         found: Dataset | Table
         if self.tabular:
@@ -96,17 +96,17 @@ class SearchTask(PlainIntegers):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Keys of `METHODS` that can search it."""
+        """Keys of the `METHODS` that can search this task."""
         return tuple(name for name in METHODS if not (self.tabular and name in LIVE_ONLY))
 
     def problem(self, seed: int) -> Problem:
-        """The problem that a strategy searches with a seed."""
+        """The problem that a strategy searches with the given seed."""
         kind: Callable[..., DesignEnv | TabularEnv] = TabularEnv if self.tabular else DesignEnv
         return Problem(partial(kind, self.load(), penalty=self.penalty), self.budget, seed)
 
     @property
     def form(self) -> Schema:
-        """Of a result."""
+        """The schema of a result."""
         return record(
             **dict.fromkeys(("active_weights", "evaluations", "seconds"), POSITIVE),
             **dict.fromkeys(("test_accuracy", "hypervolume"), SHARE),
@@ -124,26 +124,26 @@ def compare(
     n_jobs: int = -1,
     progress_bar: bool = True,
 ) -> dict[str, list[Result]]:
-    """Let every method search with every seed.
+    """Run every method with every seed.
 
-    Each result is a file in `out / "runs"`, so that the same call again goes on where the last one
-    ended; `out / "results.json"` holds all. The work runs in joblib's current backend.
+    Each result is a file in `out / "runs"`, so that repeating the call continues an interrupted
+    comparison; `out / "results.json"` holds all results. The work runs in joblib's current backend.
 
     Args:
-        task: what is searched.
-        out: folder for the results.
-        methods: keys of `METHODS`; by default all that can search the task.
-        n_seeds: from 0.
-        n_jobs: workers; -1 for as many as there are processors.
-        progress_bar: show one.
+        task: The search problem and its budget.
+        out: Folder for the results.
+        methods: Keys of `METHODS`; by default all methods that can search the task.
+        n_seeds: Number of seeds, counted from 0.
+        n_jobs: Number of workers; -1 for one per processor.
+        progress_bar: Show progress.
 
     Returns:
-        For each method, the result of each seed.
+        The results of each method, one for each seed.
 
     Raises:
-        InputError: a method or the task is unknown, or the folder is another task's or cannot be
-            written to, or a result in it is damaged. A file of other content under the name of the
-            same data set or table makes it another task.
+        InputError: A method or the task is unknown, the folder belongs to another task or cannot
+            be written to, or a result in it is damaged. A data set or table with the same name but
+            different content is another task.
     """
     methods = task.methods if methods is None else methods
     for method in methods or [None]:
@@ -159,7 +159,7 @@ def compare(
     n_seeds = check_count("seeds", n_seeds)
     check_count("budget", task.budget)
     task = replace(task, fingerprint=task.load().fingerprint)
-    task.problem(0)  # refuses what cannot be searched before anything is written
+    task.problem(0)  # raises for unusable settings before anything is written
     key = {
         "data_sha256": task.fingerprint,
         "tabular": task.tabular,
@@ -186,7 +186,7 @@ def compare(
 
 
 def _check_extras(methods: tuple[str, ...]) -> None:
-    """Raise `InputError` if a library that is needed is not installed."""
+    """Raise `InputError` if a required library is not installed."""
     try:
         import_module("moocore")
         for method in methods:
@@ -198,20 +198,23 @@ def _check_extras(methods: tuple[str, ...]) -> None:
 
 
 def strategy(method: str) -> Strategy:
-    """The function of a method's name."""
+    """Import the search function of a method."""
     module, function = METHODS[method].split(":")
     search: Strategy = getattr(import_module(module), function)
     return search
 
 
 def run(task: SearchTask, method: str, seed: int) -> Result:
-    """One search.
+    """Run one search.
 
     Returns:
-        `curve`, float `[POINTS]`, the best score when each of `budgets` was spent. Of the design
-        with the best score: `score`, `active_weights`, `test_accuracy`, `test_score`, in which
-        that stands in for validation accuracy, and in a table `regret`, by mean validation
-        accuracy. `hypervolume` of all designs, the number of `evaluations`, and `seconds`.
+        `curve`: float `[POINTS]`, the best score after spending each of `budgets`.
+        `score`, `active_weights`, `test_accuracy`: Results of the design with the best score.
+        `test_score`: The score of that design, computed from its test accuracy.
+        `regret`: For tables only, its regret by mean validation accuracy.
+        `hypervolume`: The hypervolume of all designs.
+        `evaluations`: Number of evaluated designs.
+        `seconds`: Duration of the search.
     """
     torch.set_num_threads(1)
     began = perf_counter()
@@ -228,17 +231,22 @@ def run(task: SearchTask, method: str, seed: int) -> Result:
 
 
 def budgets(budget: int) -> np.ndarray:
-    """float64 `[POINTS]`: the places of a curve, from a hundredth of the budget on."""
+    """The budgets at which a curve is sampled, float64 `[POINTS]`.
+
+    They are spaced logarithmically from a hundredth of the budget to the whole budget.
+    """
     return np.geomspace(budget / 100, budget, POINTS)
 
 
 def best_so_far(history: SearchHistory, budget: int, places: np.ndarray) -> np.ndarray:
-    """The best score when each of some budgets was spent; at first, the first score.
+    """The best score after spending each of several budgets, float64 `[n]`.
+
+    Before the first evaluation is complete, this is the first score.
 
     Args:
-        history: of a search.
-        budget: of the search; the last evaluation may have cost more.
-        places: float64 `[n]`.
+        history: History of a search.
+        budget: Budget of the search; the last evaluation may have exceeded it.
+        places: Budgets at which the best score is read, float64 `[n]`.
     """
     best = np.maximum.accumulate(history.scores)
     paid = [min(each.cumulative_cost, budget) for each in history.evaluations]
@@ -246,11 +254,13 @@ def best_so_far(history: SearchHistory, budget: int, places: np.ndarray) -> np.n
 
 
 def hypervolume(history: SearchHistory, reference: int) -> float:
-    """Area that the designs dominate of validation error against relative weights, both up to 1.
+    """The area dominated by the designs, with validation error and relative weights as axes.
+
+    Both axes end at 1.
 
     Args:
-        history: of a search.
-        reference: the weights that count as 1.
+        history: History of a search.
+        reference: Number of weights that counts as 1.
     """
     from moocore import hypervolume as area
 
@@ -259,9 +269,9 @@ def hypervolume(history: SearchHistory, reference: int) -> float:
 
 
 def _facts_of_best(task: SearchTask, history: SearchHistory) -> tuple[dict[str, float], int]:
-    """What the history does not hold of its best design, and the task's reference weights."""
+    """Facts of the best design that its history lacks, and the task's reference weights."""
     best = history.best
-    assert best is not None  # a search evaluates something
+    assert best is not None  # a search evaluates at least one design
     data = task.load()
     if isinstance(data, Dataset):
         assert isinstance(best, SparseNetwork)

@@ -1,4 +1,4 @@
-"""The report of a comparison: a table, a plot, and the same in TensorBoard."""
+"""The report of a comparison: a table, a plot, and curves for TensorBoard."""
 
 from pathlib import Path
 from shutil import rmtree
@@ -25,16 +25,16 @@ COLUMNS = {
     "regret": "regret",
     "hypervolume": "hypervolume",
 }
-"""Results that the table has, where there are any, and what it calls them."""
+"""Keys of the results in the table, as far as they exist, and the headings of their columns."""
 
 
 def write_report(task: SearchTask, results: dict[str, list[Result]], out: Path) -> str:
     """Write `comparison.md`, `comparison.png` and `tensorboard/`.
 
     Args:
-        task: what was searched.
-        results: what `rlnas.agents.experiments.compare.compare` returns.
-        out: folder to write to.
+        task: The search problem and its budget.
+        results: Results of `rlnas.agents.experiments.compare.compare`.
+        out: Folder for the report.
 
     Returns:
         The table, as Markdown.
@@ -55,7 +55,7 @@ def write_report(task: SearchTask, results: dict[str, list[Result]], out: Path) 
 
 
 def to_markdown(task: SearchTask, results: dict[str, list[Result]]) -> str:
-    """A table with a row for each method, the best first."""
+    """A Markdown table with a row for each method, the best first."""
     unit = "look-ups" if task.tabular else "training batches"
     n_seeds = max(len(runs) for runs in results.values())
     columns = {
@@ -87,7 +87,7 @@ def to_markdown(task: SearchTask, results: dict[str, list[Result]]) -> str:
 
 
 def plot(task: SearchTask, results: dict[str, list[Result]]) -> Any:
-    """Four plots: scores, the best score against the budget, profiles, improvement."""
+    """Draw four plots: scores, the best score against the budget, profiles, improvement."""
     drawn, (scores, curves, profiles, wins) = plots.figure(20, 5, columns=4)
     methods = sorted(results, key=lambda method: _middle(results[method], "score"))
     colours = {method: colormaps["tab20"](k) for k, method in enumerate(results)}
@@ -105,7 +105,8 @@ def plot(task: SearchTask, results: dict[str, list[Result]]) -> Any:
             plots.draw_interval(_improvement(results, method), place, wins, color=colour)
     for axes in (scores, wins):
         axes.set_yticks(range(len(methods)), methods)
-        axes.set_ylim(-0.5, len(methods) - 0.5)  # the same rows, though the controller has no win
+        # Align the rows of both plots, although one has no row for the controller.
+        axes.set_ylim(-0.5, len(methods) - 0.5)
         axes.grid(alpha=0.3)
     plots.score_axis(scores, intervals=5)
     scores.set_xlabel("best score found")
@@ -124,7 +125,7 @@ def plot(task: SearchTask, results: dict[str, list[Result]]) -> Any:
 
 
 def interquartile_curve(runs: list[Result]) -> np.ndarray:
-    """float64 `[POINTS]`: interquartile mean of the runs' curves at each budget."""
+    """Interquartile mean of the runs' curves at each budget, float64 `[POINTS]`."""
     curves = np.array([run["curve"] for run in runs])
     return np.array([interquartile_mean(scores) for scores in curves.T])
 

@@ -1,10 +1,10 @@
-"""How well cheap estimates rank the architectures of a `Table`, against what they cost.
+"""Study of how well cheap estimates rank the architectures of a `Table`, and what they cost.
 
-An estimate comes from one training or one initial network of each architecture, that of the
-table's seed 0, and is judged by its rank correlation with the mean final test accuracy of all other
-seeds. Since most estimates grow with the network, and larger networks are better, they are also
-judged among architectures of about equal active weights; the number of weights itself is the
-baseline to beat. Costs are in training batches, by the rules of `rlnas.nn.proxies`.
+An estimate is made from one training or one initial network of each architecture, with the table's
+seed 0. It is judged by its rank correlation with the mean final test accuracy of all other seeds.
+Most estimates grow with the network, and larger networks are better; estimates are therefore also
+judged among architectures with about equally many active weights. The baseline is the number of
+weights itself. Costs are in training batches, by the rules of `rlnas.nn.proxies`.
 """
 
 from collections.abc import Callable
@@ -28,22 +28,22 @@ from rlnas.tabular.table import Table
 from rlnas.validation import whole
 
 OBSERVED_SEED = 0
-"""The seed of the table that estimates are made from; the others are the truth."""
+"""The seed of the table from which estimates are made; the other seeds are the ground truth."""
 
 WEIGHT_BINS = 8
 RESAMPLES = 500
 FORWARD = 1 / 3
-"""Cost of a forward pass in forward and backward passes."""
+"""Cost of a forward pass, as a fraction of a forward and backward pass."""
 
 Statistic = Callable[[np.ndarray, np.ndarray], float]
 
 
 class Estimate(NamedTuple):
-    """What one estimator says of some architectures; the higher, the better they should be."""
+    """Values of one estimator for some architectures; a higher value predicts a better one."""
 
-    name: str  # the estimator, then after a comma how far it goes
+    name: str  # the estimator, then after a comma its length of training
     cost: float  # training batches per architecture
-    numbers: np.ndarray  # int [n], of the architectures
+    numbers: np.ndarray  # int [n], numbers of the architectures
     values: np.ndarray  # float64 [n]
 
 
@@ -83,26 +83,29 @@ def estimator_study(
 def study(
     table: Table, dataset: Dataset, sample: int = 500, seed: int = 0, progress_bar: bool = True
 ) -> list[dict[str, Any]]:
-    """Rank correlation of every estimator with final accuracy.
+    """Compute the rank correlation of every estimator with final accuracy.
 
-    What the table holds is read from it for all architectures. Zero-cost scores and weight
-    inheritance are computed for a random sample. A parent is counted as free: a search has
-    trained it already.
+    Estimates that the table contains are read for all architectures. Zero-cost scores and weight
+    inheritance are computed for a random sample. The training of a parent counts as free, since a
+    search has already trained it.
 
     Args:
-        table: with at least two seeds and two architectures.
-        dataset: the one the table was made on.
-        sample: architectures to draw; all if there are fewer.
-        seed: of the sample, of the choice of parents and of the bootstrap.
-        progress_bar: show one.
+        table: A table with at least two seeds and two architectures.
+        dataset: The data set that the table was made on.
+        sample: Number of architectures to draw; all if there are fewer.
+        seed: Seed of the sample, of the choice of parents and of the bootstrap.
+        progress_bar: Show progress.
 
     Returns:
-        A row for each estimator: `estimator`, `cost` (training batches), `architectures` (how
-        many), `spearman`, `kendall`, both also `_at_fixed_weights`, and `_low` and `_high` of
-        both Spearman correlations, the ends of their 95 % bootstrap intervals over architectures.
+        A row for each estimator with its name `estimator`, its `cost` (training batches), the
+        number of `architectures`, and the correlations `spearman`, `kendall`,
+        `spearman_at_fixed_weights` and `kendall_at_fixed_weights`. Both Spearman correlations also
+        have the suffixes `_low` and `_high`: the ends of the 95 % bootstrap interval over
+        architectures.
 
     Raises:
-        InputError: the table is too small or of another data set, or the sample is.
+        InputError: The table or the sample is too small, or the table was made on another data
+            set.
     """
     _check(table, dataset)
     sample, seed = whole("sample", sample, 2), whole("seed", seed)
@@ -129,14 +132,19 @@ def study(
 
 
 def final_accuracy(table: Table) -> np.ndarray:
-    """float64 `[architectures]`: mean final test accuracy of the seeds that are not observed."""
+    """Mean final test accuracy over the seeds that are not observed, float64 `[architectures]`."""
     others = np.delete(table.test_correct[..., -1], OBSERVED_SEED, axis=1)
     accuracy: np.ndarray = others.mean(axis=1) / table.n_test
     return accuracy
 
 
 def weight_bins(active_weights: np.ndarray, bins: int = WEIGHT_BINS) -> np.ndarray:
-    """Int `[architectures]`: which of `bins` log-spaced ranges the active weights are in."""
+    """Number of the range that contains the active weights, int `[architectures]`.
+
+    Args:
+        active_weights: Active weights of each architecture, `[architectures]`.
+        bins: Number of ranges, spaced logarithmically.
+    """
     logs = np.log(active_weights)
     edges = np.linspace(logs.min(), logs.max(), bins + 1)
     numbers: np.ndarray = np.digitize(logs, edges[1:-1])
@@ -147,11 +155,11 @@ def weight_bins(active_weights: np.ndarray, bins: int = WEIGHT_BINS) -> np.ndarr
 
 
 def tabulated(table: Table, dataset: Dataset) -> list[Estimate]:
-    """The estimates of all architectures that can be read from the table.
+    """Read from the table all estimates that it contains, for all architectures.
 
-    These are the number of weights, at no cost; and after each epoch count validation accuracy,
-    (minus) the sum of training losses up to there and since the epoch count before, and the
-    final accuracy that `rlnas.nn.proxies.extrapolate` predicts.
+    The number of weights costs nothing. After each epoch count, the estimates are the validation
+    accuracy, the negative sum of training losses from the start and from the previous epoch count,
+    and the final accuracy that `rlnas.nn.proxies.extrapolate` predicts.
     """
     every = np.arange(len(table))
     per_epoch, validation = _costs(dataset)
@@ -185,19 +193,19 @@ def measured(
     rng: np.random.Generator,
     progress_bar: bool = True,
 ) -> list[Estimate]:
-    """The estimates that need the networks themselves, and their weights as the baseline.
+    """Compute the estimates that need the networks, and their weights as the baseline.
 
-    Zero-cost scores on the first training batch, at initialisation; and validation accuracy after
-    one epoch and after the table's first epoch count, both from scratch and from the weights
-    inherited from a neighbour on the grid, which is drawn from those that `neighbours` lists and
+    Zero-cost scores are computed at initialisation on the first training batch. Validation accuracy
+    is measured after one epoch and after the table's first epoch count, both from scratch and from
+    weights inherited from a neighbour on the grid. The neighbour is drawn from `neighbours` and
     trained to the end.
 
     Args:
-        table: tells the grid and how long parents are trained.
-        dataset: the one the table was made on.
-        numbers: int `[n]`, of the architectures.
-        rng: source of randomness.
-        progress_bar: show one.
+        table: Table with the grid and the training length of parents.
+        dataset: The data set that the table was made on.
+        numbers: Numbers of the architectures, int `[n]`.
+        rng: Source of randomness.
+        progress_bar: Show progress.
     """
     per_epoch, validation = _costs(dataset)
     lengths = sorted({1, table.epochs[0]})
@@ -239,7 +247,7 @@ def measured(
 
 
 def rebuilt(table: Table, dataset: Dataset, number: int) -> tuple[SparseNetwork, Batches]:
-    """The initial network of the observed seed, as the table's builder made it, and its batches."""
+    """The initial network and the batches of the observed seed, exactly as in the table."""
     rng = np.random.default_rng((OBSERVED_SEED, number))
     network = new_network(
         table.grid.architectures[number], dataset.n_features, dataset.n_classes, rng
@@ -255,10 +263,10 @@ def trained(table: Table, dataset: Dataset, number: int) -> SparseNetwork:
 
 
 def neighbours(grid: Grid, number: int) -> np.ndarray:
-    """Int `[n]`: the other architectures that are the fewest notches away.
+    """Numbers of the nearest other architectures on the grid, int `[n]`.
 
-    These are one notch of one layer away, except from a linear classifier, which has no notch: its
-    only neighbour is the smallest network with one hidden layer.
+    They differ by one notch in one layer. A linear classifier has no notch: its only neighbour is
+    the smallest network with one hidden layer.
     """
     places = grid.indices.astype(np.int64)
     distances = np.abs(places - places[number]).sum(axis=(1, 2))
@@ -266,7 +274,7 @@ def neighbours(grid: Grid, number: int) -> np.ndarray:
 
 
 def _costs(dataset: Dataset) -> tuple[int, float]:
-    """Batches in an epoch, and what one look at the validation samples costs."""
+    """Number of batches in an epoch, and cost of one evaluation on the validation samples."""
     size = Batches(dataset.train, np.random.default_rng(0)).batch_size
     return max(1, dataset.train.size // size), FORWARD * dataset.validation.size / size
 
@@ -275,12 +283,12 @@ def _costs(dataset: Dataset) -> tuple[int, float]:
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation of float `[n]` each; 0 if one is constant and ranks nothing."""
+    """Spearman's rank correlation of two arrays, float `[n]`; 0 if either is constant."""
     return _or_zero(stats.spearmanr, a, b)
 
 
 def kendall(a: np.ndarray, b: np.ndarray) -> float:
-    """Kendall's tau-b of float `[n]` each; 0 if one is constant and ranks nothing."""
+    """Kendall's tau-b of two arrays, float `[n]`; 0 if either is constant."""
     return _or_zero(stats.kendalltau, a, b)
 
 
@@ -291,13 +299,13 @@ def _or_zero(correlation: Callable[..., Any], a: np.ndarray, b: np.ndarray) -> f
 
 
 def within_bins(statistic: Statistic, a: np.ndarray, b: np.ndarray, bins: np.ndarray) -> float:
-    """Mean of a statistic over bins, weighted by how many are in each; 0 if there is no pair.
+    """Mean of a statistic over bins, weighted by their sizes; 0 if no bin has two members.
 
     Args:
-        statistic: of the two arrays.
-        a: float `[n]`.
-        b: float `[n]`.
-        bins: int `[n]`; bins with one member have nothing to rank and do not count.
+        statistic: Statistic of the members of a bin in both arrays.
+        a: First array, float `[n]`.
+        b: Second array, float `[n]`.
+        bins: Bin of each element, int `[n]`; bins with a single member are ignored.
     """
     groups = [np.flatnonzero(bins == bin) for bin in np.unique(bins)]
     groups = [group for group in groups if group.size > 1]
@@ -310,13 +318,13 @@ def within_bins(statistic: Statistic, a: np.ndarray, b: np.ndarray, bins: np.nda
 def agreement(
     values: np.ndarray, accuracy: np.ndarray, bins: np.ndarray, rng: np.random.Generator
 ) -> dict[str, float]:
-    """How well an estimate ranks: the correlations of a row of `study`.
+    """Compute the correlations in a row of `study`.
 
     Args:
-        values: float64 `[n]`, the estimate of each architecture.
-        accuracy: float64 `[n]`, what it is judged by.
-        bins: int `[n]`, of the number of weights.
-        rng: source of the bootstrap samples.
+        values: Estimate of each architecture, float64 `[n]`.
+        accuracy: Final accuracy of each architecture, float64 `[n]`.
+        bins: Bin of the active weights of each architecture, int `[n]`.
+        rng: Source of the bootstrap samples.
     """
 
     def both(chosen: np.ndarray | slice) -> tuple[float, float]:
@@ -343,7 +351,7 @@ def _counted(epochs: int) -> str:
 
 
 def _check(table: Table, dataset: Dataset) -> None:
-    """Raise `InputError` unless there is something to judge, and the data set to do it on."""
+    """Raise `InputError` if the table is too small or was made on another data set."""
     if table.n_seeds < 2 or len(table) < 2:
         raise InputError(
             f"a table of {len(table)} architectures and {table.n_seeds} seeds cannot be studied: "

@@ -12,9 +12,9 @@ from rlnas.markdown import markdown_table
 
 
 def to_markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows of `rlnas.agents.experiments.estimators.study` as a Markdown table, sorted by cost.
+    """Format the rows of `rlnas.agents.experiments.estimators.study` as a Markdown table.
 
-    Spearman correlations have their 95 % bootstrap intervals.
+    Rows are sorted by cost. Spearman correlations are shown with their 95 % bootstrap intervals.
     """
     lines = []
     for row in sorted(rows, key=lambda row: row["cost"]):
@@ -34,11 +34,11 @@ def to_markdown(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def plot(rows: Sequence[dict[str, Any]], path: str | Path) -> None:
-    """Save a picture of Spearman correlation against cost, overall and at fixed weights.
+    """Save a plot of Spearman correlation against cost, overall and at fixed weights.
 
     Args:
-        rows: what `study` returns.
-        path: of the PNG file.
+        rows: Rows of `rlnas.agents.experiments.estimators.study`.
+        path: PNG file to write.
     """
     picture, (overall, fixed) = plots.figure(11, 5, columns=2)
     fixed.sharey(overall)
@@ -55,9 +55,9 @@ def draw(rows: Sequence[dict[str, Any]], key: str, axes: Any) -> None:
     """Draw one correlation against cost, a line for each estimator, with intervals.
 
     Args:
-        rows: what `study` returns.
-        key: `spearman` or `spearman_at_fixed_weights`.
-        axes: a matplotlib `Axes`.
+        rows: Rows of `rlnas.agents.experiments.estimators.study`.
+        key: Either `spearman` or `spearman_at_fixed_weights`.
+        axes: A matplotlib `Axes`.
     """
     estimators: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -67,7 +67,7 @@ def draw(rows: Sequence[dict[str, Any]], key: str, axes: Any) -> None:
             np.array([point[column] for point in points])
             for column in ("cost", key, f"{key}_low", f"{key}_high")
         )
-        if not cost.all():  # no place on a logarithmic axis
+        if not cost.all():  # a cost of 0 has no place on a logarithmic axis
             axes.axhline(middle[0], color="0.3", linestyle="--", label=name)
             continue
         ends = plots.whiskers(middle, low, high)

@@ -1,4 +1,4 @@
-"""The frontier: test accuracy against active weights of thorough designs, and of their rivals."""
+"""The frontier: test accuracy against active weights, for thorough designs and their rivals."""
 
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +29,7 @@ RIVALS: dict[str, Callable[..., SparseNetwork]] = {
     name: partial(SPARSE_TRAINERS[name], hyperparameters=LONG_TRAINING)
     for name in ("magnitude_pruning", "saliency_pruning", "rigl")
 }
-"""Fixed schedules that end with the weights that the controller chose."""
+"""Sparse trainings that end with the number of weights that the controller chose."""
 
 _RESULT = json_schema.record(
     active_weights=json_schema.WHOLE,
@@ -51,7 +51,7 @@ def frontier(
 ) -> list[dict[str, Any]]:
     """Design for every penalty and seed; train each design and its rivals to the end; test once.
 
-    Each combination is a file in the folder `runs` of `out`, so that the same call again continues
+    Each combination is a file in the folder `runs` of `out`, so that repeating the call continues
     an interrupted experiment; the designs are in the folder `designs`, in folders of the same
     names.
 
@@ -66,18 +66,18 @@ def frontier(
         progress_bar: Show progress.
 
     Returns:
-        For each combination `penalty`, `seed`, and of the controller and each of `RIVALS`, in
-        `methods`: `active_weights`, `test_accuracy` and `test_loss`.
+        For each combination `penalty`, `seed` and `methods`, which maps the controller and each of
+        `RIVALS` to its `active_weights`, `test_accuracy` and `test_loss`.
 
     Raises:
-        InputError: a value cannot be used, the folder holds something else, or a result in it is
+        InputError: A value cannot be used, the folder holds something else, or a result in it is
             damaged.
     """
     check_count("seeds", seeds)
     if not penalties:
         raise InputError("no penalty: expected at least one number")
     data = datasets.load_dataset(source, data_dir=data_dir)
-    for penalty in penalties:  # refuses what cannot be used before anything is written
+    for penalty in penalties:  # raises for unusable penalties before anything is written
         thorough_env(policy, data, penalty)
     task: dict[str, Any] = {"policy": fingerprint(policy), "data_sha256": data.fingerprint}
     own_folder(out, {"dataset": source, **task})

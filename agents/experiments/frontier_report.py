@@ -1,4 +1,4 @@
-"""The report of a frontier: tables by penalty and by budget, a plot with published results."""
+"""The report of a frontier: tables by penalty and by budget, and a plot with published results."""
 
 import csv
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from rlnas.files.json_files import write_json
 from rlnas.markdown import markdown_table
 
 BUDGETS = (60_000, 13_000, 5_000, 4_000, 3_069, 1_000)
-"""Active weights at which published results are compared with."""
+"""Numbers of active weights at which designs are compared with published results."""
 
 PUBLISHED = Path(__file__).with_name("published.csv")
-"""Results of others with fully connected networks, and where they are from; biases not counted."""
+"""Published results with fully connected networks, and their sources; biases are not counted."""
 
 
 def write_report(combinations: Sequence[dict[str, Any]], dataset: str, out: Path) -> str:
     """Write `frontier.md`, `frontier.png` and `results.json`.
 
     Args:
-        combinations: what `rlnas.agents.experiments.frontier.frontier` returns.
-        dataset: the name that `PUBLISHED` may know.
-        out: folder to write to.
+        combinations: Results of `rlnas.agents.experiments.frontier.frontier`.
+        dataset: Name of the data set, by which `PUBLISHED` is filtered.
+        out: Folder for the report.
 
     Returns:
         The tables, as Markdown.
@@ -41,28 +41,35 @@ def write_report(combinations: Sequence[dict[str, Any]], dataset: str, out: Path
 
 
 def by_penalty(combinations: Sequence[dict[str, Any]]) -> dict[float, list[dict[str, Any]]]:
-    """The combinations of each penalty, the lowest first."""
+    """Group the combinations by penalty, the lowest first."""
     penalties = sorted({each["penalty"] for each in combinations})
     return {p: [each for each in combinations if each["penalty"] == p] for p in penalties}
 
 
 def published(dataset: str) -> list[dict[str, str]]:
-    """For a data set `method`, `active_weights`, `test_error` in per cent, and `source`."""
+    """Published results for a data set.
+
+    Returns:
+        Rows with `method`, `active_weights`, `test_error` (in per cent) and `source`.
+    """
     with open(PUBLISHED, newline="") as file:
         return [row for row in csv.DictReader(file) if row["dataset"] == dataset]
 
 
 def mean(combinations: Sequence[dict[str, Any]], method: str, key: str) -> Interval:
-    """Mean over seeds of one result of one method, with its 95 % bootstrap interval."""
+    """Mean over seeds of one result of a method, with its 95 % bootstrap interval."""
     return trimmed_mean_interval([each["methods"][method][key] for each in combinations], trim=0)
 
 
 def within(
     points: dict[float, list[dict[str, Any]]], budget: float
 ) -> tuple[float, list[dict[str, Any]]] | None:
-    """The penalty whose designs have the most weights on average within a budget, and its designs.
+    """Find the penalty whose designs have the highest mean number of weights within a budget.
 
-    Test results have no say in it. None if there is no such penalty.
+    The choice does not depend on test results.
+
+    Returns:
+        The penalty and its designs, or None if no penalty is within the budget.
     """
     sizes = {p: mean(some, CONTROLLER, "active_weights").value for p, some in points.items()}
     fitting = {p: size for p, size in sizes.items() if size <= budget}
@@ -107,7 +114,7 @@ def _methods(points: dict[float, list[dict[str, Any]]]) -> list[str]:
 
 
 def plot(points: dict[float, list[dict[str, Any]]], others: list[dict[str, str]]) -> Any:
-    """Test error and test loss against active weights, of all methods and of published results."""
+    """Plot test error and loss against active weights, for all methods and published results."""
     drawn, (errors, losses) = plots.figure(14, 6, columns=2)
     for axes in (errors, losses):
         axes.set_xscale("log")

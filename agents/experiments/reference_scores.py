@@ -29,27 +29,27 @@ from rlnas.markdown import markdown_table
 from rlnas.validation import check_count
 
 EPISODES = 50
-"""Episodes that a strategy is judged by, for each seed; or 1 where all episodes are alike."""
+"""Number of test episodes of a strategy for each seed; 1 is enough where all are identical."""
 
 FIRST_EPISODE = 10_000
-"""Seed of the first of these; training uses seeds far from it."""
+"""Seed of the first test episode; training uses seeds far from it."""
 
 ENVIRONMENTS = 16
-"""Environments that a learner steps at once."""
+"""Number of environments that a learner steps at the same time."""
 
 Chooser = Callable[[gym.Env, np.ndarray], int]
-"""Takes an environment and its observation, gives an action."""
+"""A function that takes an environment and its observation and returns an action."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """An environment, with arguments, that strategies are compared in.
+    """An environment with arguments, in which strategies are compared.
 
     Attributes:
-        title: for tables.
-        name: its id.
-        steps: that a learner may take.
-        arguments: by keyword.
+        title: Title in tables and plots.
+        name: Gymnasium id of the environment.
+        steps: Number of training steps of a learner.
+        arguments: Keyword arguments of the environment.
     """
 
     title: str
@@ -58,15 +58,15 @@ class Task:
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def make(self) -> gym.Env:
-        """The environment, without wrappers."""
+        """Make the environment without wrappers."""
         return gym.make(self.name, **self.arguments).unwrapped
 
     def make_many(self, n: int) -> VecEnv:
-        """Many of them for Stable-Baselines3."""
+        """Make a vector environment of `n` environments for Stable-Baselines3."""
         first = self.make()
         if isinstance(first, TabularEnv):
             return TabularVecEnv(n, table=first.table, **self.arguments)
-        return ThreadedVecEnv([self.make] * n, num_threads=1)  # seeds run side by side already
+        return ThreadedVecEnv([self.make] * n, num_threads=1)  # seeds already run in parallel
 
 
 _VARIED = {"penalty": (0.02, 1.0)}
@@ -79,17 +79,17 @@ TASKS = {
     "tabular-mnist-varied": Task("TabularMNIST, varied", "rlnas/TabularMNIST-v0", 100_000, _VARIED),
     "digits": Task("Digits (live)", "rlnas/Digits-v0", 32_000),
 }
-"""The tasks; in varied ones the penalty is drawn at every reset."""
+"""The tasks; varied tasks draw the penalty at every reset."""
 
 
 def random_actions(task: Task, seed: int) -> Chooser:
-    """Any legal action."""
+    """Choose a random legal action."""
     rng = np.random.default_rng(seed)
     return lambda env, observation: int(rng.choice(np.flatnonzero(_masks(env))))
 
 
 def greedy(task: Task, seed: int) -> Chooser:
-    """The legal action after which the score is highest; all are tried on copies."""
+    """Try all legal actions on copies and choose the one with the highest score."""
 
     def choose(env: gym.Env, observation: np.ndarray) -> int:
         legal = np.flatnonzero(_masks(env))
@@ -100,13 +100,13 @@ def greedy(task: Task, seed: int) -> Chooser:
 
 
 def ppo(task: Task, seed: int) -> Chooser:
-    """PPO of Stable-Baselines3, which may choose illegal actions."""
+    """Train PPO of Stable-Baselines3, which may choose illegal actions."""
     model = _learn(PPO, task, seed, **_ON_POLICY)
     return lambda env, observation: int(model.predict(observation, deterministic=True)[0])
 
 
 def maskable_ppo(task: Task, seed: int) -> Chooser:
-    """MaskablePPO of sb3-contrib."""
+    """Train MaskablePPO of sb3-contrib."""
     model = _learn(MaskablePPO, task, seed, **_ON_POLICY)
     return lambda env, observation: int(
         model.predict(observation, action_masks=_masks(env), deterministic=True)[0]
@@ -114,7 +114,7 @@ def maskable_ppo(task: Task, seed: int) -> Chooser:
 
 
 def dqn(task: Task, seed: int) -> Chooser:
-    """DQN of Stable-Baselines3, which may choose illegal actions."""
+    """Train DQN of Stable-Baselines3, which may choose illegal actions."""
     model = _learn(
         DQN,
         task,
@@ -123,7 +123,7 @@ def dqn(task: Task, seed: int) -> Chooser:
         buffer_size=100_000,
         learning_starts=2_000,
         batch_size=128,
-        train_freq=1,  # a step of all environments
+        train_freq=1,  # one step of every environment
         gradient_steps=2,
         target_update_interval=1_000,
         exploration_fraction=0.4,
@@ -140,16 +140,16 @@ STRATEGIES: dict[str, Callable[[Task, int], Chooser]] = {
     "maskable_ppo": maskable_ppo,
     "dqn": dqn,
 }
-"""The strategies; those that learn take `Task.steps` steps for it."""
+"""The strategies; learners are trained for `Task.steps` steps."""
 
 _ON_POLICY = {
     **ppo_arguments(TrainConfig()),
     "learning_rate": lambda left: TrainConfig.learning_rate * left,
-    # Twice as many environments as in `rlnas train`, which share about as long a rollout.
+    # There are twice as many environments as in `rlnas train`, for a rollout of about equal size.
     "n_steps": 80,
     "batch_size": 256,
 }
-"""The hyperparameters of `rlnas train`, but for the shape of a rollout."""
+"""The hyperparameters of `rlnas train`, except for the shape of a rollout."""
 
 
 def _learn(algorithm: Any, task: Task, seed: int, **hyperparameters: Any) -> Any:
@@ -166,11 +166,11 @@ def _masks(env: gym.Env) -> np.ndarray:
 
 
 def measure(task: Task, strategy: str, seed: int) -> dict[str, float]:
-    """Train a strategy and judge it.
+    """Train a strategy and test it on fresh episodes.
 
     Returns:
-        Means over fresh episodes: the score of the final design; its regret, and the regret
-        against the best within reach, where the optimum is known.
+        Means over the episodes: `score` of the final design and, for tables, its `regret`, the
+        `optimum` of the table, and the best score that is `reachable` from the start.
     """
     torch.set_num_threads(1)
     choose = STRATEGIES[strategy](task, seed)
@@ -178,7 +178,7 @@ def measure(task: Task, strategy: str, seed: int) -> dict[str, float]:
     one = isinstance(env, TabularEnv) and not env.settings.random and strategy != "random"
     results: dict[str, list[float]] = {}
     for episode in range(1 if one else EPISODES):
-        # Random actions differ by their own seed; the episodes are the same for all.
+        # All strategies play the same episodes; random actions have a seed of their own.
         steps = steps_of_episode(env, lambda shown, _: choose(env, shown), FIRST_EPISODE + episode)
         next(steps)
         reachable = env.best_reachable()[1] if isinstance(env, TabularEnv) else None
@@ -201,21 +201,21 @@ def reference_scores(
 ) -> str:
     """Measure every strategy in every task with every seed; write a table and a plot.
 
-    Each result is a file in `out / "runs"`, so that the same call again goes on where the last one
-    ended.
+    Each result is a file in `out / "runs"`, so that repeating the call continues an interrupted
+    measurement.
 
     Args:
-        out: folder; receives `reference_scores.md` and `reference_scores.png`.
-        tasks: keys of `TASKS`.
-        n_seeds: from 0.
-        n_jobs: workers; -1 for as many as there are processors.
-        progress_bar: show one.
+        out: Folder for `reference_scores.md` and `reference_scores.png`.
+        tasks: Keys of `TASKS`.
+        n_seeds: Number of seeds, counted from 0.
+        n_jobs: Number of workers; -1 for one per processor.
+        progress_bar: Show progress.
 
     Returns:
         The tables, as Markdown.
 
     Raises:
-        InputError: a task is unknown, there is no seed, or the folder cannot be written to.
+        InputError: A task is unknown, there is no seed, or the folder cannot be written to.
     """
     if unknown := sorted(set(tasks) - set(TASKS)):
         raise InputError(f"unknown tasks {unknown}: expected some of {', '.join(TASKS)}")
@@ -242,7 +242,7 @@ def reference_scores(
 
 
 def _known(task: Task) -> tuple[dict[str, Any], Schema]:
-    """What results of a task depend on but for strategy and seed, and what they look like."""
+    """The key of a task's results, without strategy and seed, and their schema."""
     env: Any = task.make()
     tabular = isinstance(env, TabularEnv)
     content = [each.fingerprint for each in ([env.table] if tabular else env.datasets)]
@@ -255,7 +255,7 @@ _Results = dict[tuple[str, str], list[dict[str, float]]]
 
 
 def _summary(results: _Results, task: str) -> dict[str, dict[str, Interval]]:
-    """For each strategy, the estimate of each result over seeds."""
+    """Interquartile mean over seeds, with its interval, of each result of each strategy."""
     return {
         strategy: {name: trimmed_mean_interval([run[name] for run in runs]) for name in runs[0]}
         for (where, strategy), runs in results.items()
@@ -264,7 +264,7 @@ def _summary(results: _Results, task: str) -> dict[str, dict[str, Interval]]:
 
 
 def _section(task: Task, summary: dict[str, dict[str, Interval]], n_seeds: int) -> str:
-    """One task's table, as Markdown."""
+    """The heading and the table of one task, as Markdown."""
     arguments = "".join(f", {key}={value!r}" for key, value in task.arguments.items())
     known = "regret" in summary["random"]
     heading = (
@@ -284,7 +284,7 @@ def _section(task: Task, summary: dict[str, dict[str, Interval]], n_seeds: int) 
 
 
 def _plot(results: _Results, tasks: tuple[str, ...]) -> bytes:
-    """PNG: interquartile mean and interval of the score of every strategy, a column per task."""
+    """A PNG with the interquartile mean score and interval of every strategy, a column per task."""
     drawn, columns = plots.figure(2.6 * len(tasks) + 1, 2.6, columns=len(tasks))
     for axes, task in zip(columns, tasks, strict=True):
         summary = _summary(results, task)

@@ -1,6 +1,7 @@
 """Summaries of a few runs: interquartile means, improvement, profiles, bootstrap intervals.
 
-After Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice".
+The methods follow Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical
+Precipice".
 """
 
 from typing import NamedTuple
@@ -13,7 +14,7 @@ CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
-    """A statistic and the interval around it."""
+    """A statistic with its confidence interval."""
 
     value: float
     low: float
@@ -24,10 +25,10 @@ class Interval(NamedTuple):
 
 
 def interquartile_mean(values: ArrayLike) -> float:
-    """Mean of the middle half.
+    """Mean of the middle half of the values.
 
     Args:
-        values: float `[runs]`, one for each seed.
+        values: One value for each run, float `[runs]`.
     """
     return float(trim_mean(np.asarray(values, float), 0.25))
 
@@ -38,12 +39,13 @@ def trimmed_mean_interval(
     """A trimmed mean, by default the interquartile mean, with its 95 % bootstrap interval.
 
     Args:
-        values: float `[runs]`, one value for each run.
+        values: One value for each run, float `[runs]`.
         resamples: Number of bootstrap resamples; they are seeded.
         trim: Share of the runs that is left out at either end; 0 for the plain mean.
 
     Returns:
-        Percentile bootstrap interval; of no width for a single run or equal values.
+        The mean with its percentile bootstrap interval, which has no width for a single run or for
+        equal values.
     """
     data = np.asarray(values, float)
     middle = float(trim_mean(data, trim))
@@ -61,17 +63,17 @@ def trimmed_mean_interval(
 
 
 def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> Interval:
-    """How likely a run of one method is better than a run of another; ties count half.
+    """Probability that a run of one method is better than a run of another; ties count half.
 
-    Agarwal et al. 2021, section 4.3, for one task; the Mann-Whitney statistic.
+    This is the Mann-Whitney statistic of Agarwal et al. 2021, section 4.3, for one task.
 
     Args:
-        ours: float `[runs]`, one for each seed.
-        theirs: the same; there need not be as many.
+        ours: One value for each run of the first method, float `[runs]`.
+        theirs: One value for each run of the second method, float `[other runs]`.
 
     Returns:
-        The probability, with its 95 % percentile bootstrap interval over the runs of both; one of
-        no width if there is a single run.
+        The probability with its 95 % percentile bootstrap interval over the runs of both methods,
+        which has no width if either has a single run.
     """
 
     def better(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
@@ -97,11 +99,11 @@ def performance_profile(values: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
     """Share of the runs above each threshold (Agarwal et al. 2021, section 4.2).
 
     Args:
-        values: float `[runs]`.
-        thresholds: float `[n]`.
+        values: One value for each run, float `[runs]`.
+        thresholds: Thresholds, float `[n]`.
 
     Returns:
-        float64 `[n]`.
+        Share of the runs above each threshold, float64 `[n]`.
     """
     runs, levels = np.asarray(values, float), np.asarray(thresholds, float)
     shares: np.ndarray = (runs[:, None] > levels).mean(axis=0)

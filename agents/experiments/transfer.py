@@ -1,4 +1,4 @@
-"""Amortised design: one training run on data a policy has never seen, against fixed schedules."""
+"""Amortised design: policies on data sets that they have never seen, against sparse trainings."""
 
 from collections.abc import Callable
 from functools import partial
@@ -30,7 +30,7 @@ from rlnas.validation import check_count
 
 NO_EDITS = "no_edits"
 FIXED = (CONTROLLER, NO_EDITS, *SPARSE_TRAINERS)
-"""Methods that are always there."""
+"""Methods that are part of every comparison."""
 
 _DESIGN = record(
     score=NUMBER, test_score=NUMBER, val_accuracy=SHARE, test_accuracy=SHARE, active_weights=WHOLE
@@ -50,7 +50,7 @@ def transfer(
 ) -> list[dict[str, Any]]:
     """Design once for every data set, penalty and seed, by every method.
 
-    Each combination is a file in the folder `runs` of `out`, so that the same call again continues
+    Each combination is a file in the folder `runs` of `out`, so that repeating the call continues
     an interrupted experiment.
 
     Args:
@@ -68,7 +68,7 @@ def transfer(
         returns.
 
     Raises:
-        InputError: a value cannot be used, the folder is another comparison's, or a result in it
+        InputError: A value cannot be used, the folder is another comparison's, or a result in it
             is damaged.
     """
     if not policies:
@@ -78,7 +78,7 @@ def transfer(
         raise InputError(f"the rivals {names} need names of their own, other than {list(FIXED)}")
     check_count("seeds", seeds)
     members = [member for name in sources for member in synthetic.FAMILIES.get(name, (name,))]
-    prints = {  # refuses what cannot be designed for before anything is written
+    prints = {  # raises for unusable data before anything is written
         source: datasets.load_dataset(source, data_dir=data_dir).fingerprint for source in members
     }
     for penalty in penalties:
@@ -129,26 +129,28 @@ def _design(
 def design_once(
     env: DesignEnv, seed: int, policies: dict[str, Policy]
 ) -> dict[str, dict[str, float]]:
-    """One design by each policy and by each of `SPARSE_TRAINERS`, after the same training batches.
+    """Design with each policy and each of `SPARSE_TRAINERS`, with equally many training batches.
 
     Args:
-        env: the task, of one data set and one penalty.
-        seed: of the episodes and the schedules.
-        policies: by name; the schedules end with the weights that the first one chose, in a
-            network of one hidden layer of the reference width.
+        env: The environment, with one data set and one penalty.
+        seed: Seed of the episodes and of the sparse trainings.
+        policies: Policies by name. A sparse training ends with the number of weights that the
+            first policy chose, in a network with one hidden layer of the reference width.
 
     Returns:
-        For each method `score`, `val_accuracy`, `test_accuracy`, `test_score` (of test accuracy)
-        and `active_weights`: of a policy's design with the best score of the episode, which is
-        what `rlnas design` keeps, and of a schedule's network after the last batch. `score` is
-        therefore a little flattering to policies; `test_score` is not.
+        For each method `score`, `val_accuracy`, `test_accuracy`, `test_score` (the score computed
+        from test accuracy) and `active_weights`. For a policy, these describe the design with the
+        best score of the episode, which `rlnas design` keeps too; for a sparse training, the
+        network after the last batch. `score` is therefore slightly biased in favour of policies;
+        `test_score` is not.
     """
     networks: dict[str, SparseNetwork] = {}
     for name, policy in policies.items():
         networks[name] = play_episode(env, policy, seed)[0].network
     data, batches = env.dataset, (env.episode_steps + 1) * env.evaluation_cost
     sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
-    count = min(next(iter(networks.values())).active_weights, env.reference)  # dense, at most
+    # A sparse training cannot have more weights than its dense network.
+    count = min(next(iter(networks.values())).active_weights, env.reference)
     for name, train in SPARSE_TRAINERS.items():
         networks[name] = train_with_at_least(count, partial(train, sizes), data, batches, seed)
     return {name: score_network(network, data, env.penalty) for name, network in networks.items()}
@@ -161,7 +163,15 @@ def train_with_at_least(
     batches: int,
     seed: int,
 ) -> SparseNetwork:
-    """What a schedule gives with so many weights; with one more where it finds no such network."""
+    """Run a sparse training that ends with `count` weights, or with the next possible number.
+
+    Args:
+        count: Number of weights; increased by one as long as the training raises `EditError`.
+        train: A sparse training without its layer sizes.
+        data: The data set.
+        batches: Number of training batches.
+        seed: Seed of each attempt.
+    """
     while True:
         try:
             return train(count, data, batches, np.random.default_rng(seed))
@@ -170,7 +180,7 @@ def train_with_at_least(
 
 
 def score_network(network: SparseNetwork, data: Dataset, penalty: float) -> dict[str, float]:
-    """What `design_once` tells of a network: scores, accuracies and active weights."""
+    """The scores, accuracies and active weights of a network, as `design_once` returns them."""
     reference = reference_weights(data.n_features, data.n_classes)
     val, test = (evaluate(network, data, split).accuracy for split in (data.validation, data.test))
     weights = network.active_weights

@@ -19,8 +19,8 @@ def write_report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
     """Write `transfer.md`, `transfer.png` and `results.json`.
 
     Args:
-        combinations: what `rlnas.agents.experiments.transfer.transfer` returns.
-        out: folder to write to.
+        combinations: Results of `rlnas.agents.experiments.transfer.transfer`.
+        out: Folder for the report.
 
     Returns:
         The tables, as Markdown.
@@ -34,7 +34,7 @@ def write_report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
 
 
 def by_task(combinations: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The combinations of each data set; the tasks of a generated family together."""
+    """Group the combinations by data set; the tasks of a generated family form one group."""
     tasks: dict[str, list[dict[str, Any]]] = {}
     for each in combinations:
         name = each["dataset"]
@@ -44,18 +44,18 @@ def by_task(combinations: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, 
 
 
 def values(combinations: Sequence[dict[str, Any]], method: str, key: str) -> np.ndarray:
-    """float64 `[combinations]`: one result of one method."""
+    """One result of a method for all combinations, float64 `[combinations]`."""
     return np.array([each["designs"][method][key] for each in combinations])
 
 
 def difference(combinations: Sequence[dict[str, Any]], method: str) -> Interval:
-    """What the controller's test score is better by, combination by combination."""
+    """Interquartile mean of the controller's test score minus a method's, pair by pair."""
     ours, theirs = (values(combinations, name, "test_score") for name in (CONTROLLER, method))
     return trimmed_mean_interval(ours - theirs)
 
 
 def summary(combinations: Sequence[dict[str, Any]]) -> str:
-    """What the controller is better by, over all penalties and seeds of each task."""
+    """A Markdown table of the controller's advantage over each method, for each task."""
     tasks = by_task(combinations)
     heads = [f"{name} ({len(some)} pairs)" for name, some in tasks.items()]
     rivals = [method for method in combinations[0]["designs"] if method != CONTROLLER]
@@ -69,7 +69,7 @@ def summary(combinations: Sequence[dict[str, Any]]) -> str:
 
 
 def _section(name: str, combinations: list[dict[str, Any]]) -> str:
-    """The tables of one task, one for each penalty."""
+    """The Markdown tables of one task, one for each penalty."""
     blocks = []
     for penalty in sorted({each["penalty"] for each in combinations}):
         some = [each for each in combinations if each["penalty"] == penalty]
@@ -89,7 +89,7 @@ def _section(name: str, combinations: list[dict[str, Any]]) -> str:
 
 
 def verdict(combinations: Sequence[dict[str, Any]]) -> str:
-    """On how many data sets the controller's mean test score is above that of every rival."""
+    """A sentence with the number of data sets on which the controller beats every rival."""
     names = sorted({each["dataset"] for each in combinations})
     wins = []
     for name in names:
@@ -103,7 +103,7 @@ def verdict(combinations: Sequence[dict[str, Any]]) -> str:
 
 
 def plot(combinations: Sequence[dict[str, Any]]) -> Any:
-    """A plot for each task: how much better the controller is than each method."""
+    """Draw a plot for each task with the controller's advantage over each method."""
     tasks = by_task(combinations)
     drawn, columns = plots.figure(4 * len(tasks) + 1, 3.2, columns=len(tasks))
     for axes, (name, some) in zip(columns, tasks.items(), strict=True):
