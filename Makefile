@@ -21,7 +21,7 @@ demo: setup  ## train a controller on digits, let it design a network, show the 
 TESTS ?=
 
 test: setup  ## all tests; TESTS='-m "not slow"' for some; which lines they run is in build/coverage
-	$(BIN)/python -m pytest -q -n auto --dist loadfile --cov --cov-report=html:build/coverage $(TESTS)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=html:build/coverage $(TESTS)
 	$(BIN)/python -m coverage report --format=total | sed 's/.*/coverage: &%/'
 
 LIBRARIES := build/libraries-env
