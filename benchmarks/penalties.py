@@ -14,10 +14,17 @@ import joblib
 import numpy as np
 import tyro
 from moocore import hypervolume
-from resumable import claim, trained
+from resumable import claim
 from threadpoolctl import threadpool_limits
 
-from rlnas.agents import TrainConfig, env_like, load_policy, play_episode, trimmed_mean_interval
+from rlnas.agents import (
+    TrainConfig,
+    env_like,
+    load_policy,
+    play_episode,
+    train_once,
+    trimmed_mean_interval,
+)
 
 FIRST_EPISODE = 10_000
 """Seed of the first fresh episode; training uses seeds near its own."""
@@ -49,7 +56,7 @@ def run(config: TrainConfig, penalties: tuple[float, ...], episodes: int) -> dic
         the final designs.
     """
     with threadpool_limits(1):
-        folder = trained(config)
+        folder = train_once(config)
         policy, designs = load_policy(folder), {}
         for penalty in penalties:
             env, found = env_like(folder, penalty=penalty), []

@@ -1,4 +1,4 @@
-"""Trainings in the folder of an experiment, where the same command continues what was stopped."""
+"""The folder of an experiment, whose trainings the same command continues after a stop."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rlnas import DesignEnv
-from rlnas.agents import TrainConfig, resume, train
+from rlnas.agents import TrainConfig
 
 
 def claim(folder: Path, config: TrainConfig) -> None:
@@ -25,13 +25,3 @@ def claim(folder: Path, config: TrainConfig) -> None:
         path.write_text(text)
     elif path.read_text() != text:
         sys.exit(f"{folder} holds trainings of other settings or data: give another folder")
-
-
-def trained(config: TrainConfig) -> Path:
-    """The run folder of a training, which is carried out or resumed if it is not complete."""
-    folder = config.folder
-    if (folder / "policy.zip").is_file():  # is written last
-        return folder
-    if (folder / "config.json").is_file():  # is written first
-        return resume(folder, progress_bar=False)
-    return train(config, progress_bar=False)

@@ -15,7 +15,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import tyro
-from resumable import claim, trained
+from resumable import claim
 from threadpoolctl import threadpool_limits
 
 from rlnas import DesignEnv, evaluate, score
@@ -26,6 +26,7 @@ from rlnas.agents import (
     load_policy,
     play_episode,
     random_policy,
+    train_once,
     trimmed_mean_interval,
 )
 
@@ -58,7 +59,7 @@ def run(config: TrainConfig, episodes: int) -> tuple[np.ndarray, np.ndarray]:
         of each rollout of the training.
     """
     with threadpool_limits(1):
-        folder = trained(config)
+        folder = train_once(config)
         with (folder / "progress.csv").open() as file:
             curve = [float(row["design/score"]) for row in csv.DictReader(file)]
         return play(env_like(folder), load_policy(folder), episodes), np.array(curve)

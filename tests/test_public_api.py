@@ -28,7 +28,7 @@ sample_gradients save_design score to_torch train
 AGENTS = """
 Designed EvolveConfig Interval Policy RayVecEnv SPARSE_TRAINERS SearchTask SparseTrainer TrainConfig
 compare design env_like evaluate_design evaluate_policy evolve export_design load_policy
-play_episode random_policy resume train trimmed_mean_interval write_report
+play_episode random_policy resume train train_once trimmed_mean_interval write_report
 """
 """The public names of `rlnas.agents`."""
 

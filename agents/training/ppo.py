@@ -94,10 +94,16 @@ def resume(folder: str | Path, progress_bar: bool = True, **where: Any) -> Path:
 
 
 def train_once(config: TrainConfig) -> Path:
-    """The run folder of a training; it is carried out, or resumed, if it has not ended yet.
+    """Train, resume an interrupted training, or do nothing if it has ended.
+
+    Args:
+        config: Settings of the training.
+
+    Returns:
+        The run folder.
 
     Raises:
-        InputError: as for `train`; also for a folder that holds something else.
+        InputError: As for `train`, or the folder holds something else.
     """
     folder = config.folder
     if _ended(folder):
