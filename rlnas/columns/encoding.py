@@ -1,0 +1,243 @@
+"""`Encoding`: the rules that turn the columns of a table into features, as data.
+
+A value goes two steps. It is *coded* as one number: a number stays as it is, a date becomes days
+since 1970-01-01, a boolean 0 or 1, a category its place in a list, and what is missing NaN. Then
+the *features* of a row are computed from its codes by arithmetic alone, so that every export can
+do the same.
+"""
+
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from functools import cached_property
+from math import isfinite, nan
+from typing import Any, Literal, TypedDict, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlnas.errors import InputError
+
+Kind = Literal["number", "boolean", "date", "category"]
+"""What the values of a column are."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+NAMELESS = "column {}"
+"""Name of a column that has none, by its place from 0."""
+
+
+class Test(IntEnum):
+    """How a feature is computed from the code of a column."""
+
+    VALUE = 0
+    """The code; the operand replaces a missing one."""
+    MISSING = 1
+    """1 where the code is missing, otherwise 0."""
+    IS = 2
+    """1 where the code is the operand, otherwise 0."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column and how its values are coded.
+
+    Attributes:
+        name: Name of the column.
+        kind: What its values are.
+        categories: Of a category, the text of each code, from 0.
+        other: Whether the code after the last category stands for all other texts; if not, they
+            count as missing.
+        date_format: Of a date, how it is written, as for `datetime.strptime`; "" for ISO 8601.
+    """
+
+    name: str
+    kind: Kind
+    categories: tuple[str, ...] = ()
+    other: bool = False
+    date_format: str = ""
+
+    @property
+    def n_codes(self) -> int:
+        """Number of codes of a category."""
+        return len(self.categories) + self.other
+
+    def text(self, code: int) -> str:
+        """What a code of a category stands for."""
+        return self.categories[code] if code < len(self.categories) else "(other)"
+
+    def recode(self, before: "Column", codes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Codes of another column with the same name as codes of this one.
+
+        Args:
+            before: The other column, of the same kind.
+            codes: Its codes, float64 `[rows]`.
+        """
+        if self.kind != "category" or before.categories == self.categories:
+            return codes
+        places = {text: float(place) for place, text in enumerate(self.categories)}
+        unknown = float(len(self.categories)) if self.other else nan
+        table = np.array([places.get(text, unknown) for text in before.categories] + [nan])
+        return table[np.where(np.isnan(codes), -1, codes).astype(np.intp)]
+
+
+class ColumnRecord(TypedDict):
+    """A `Column` as JSON values."""
+
+    name: str
+    kind: Kind
+    categories: tuple[str, ...]
+    other: bool
+    date_format: str
+
+
+class EncodingRecord(TypedDict):
+    """An `Encoding` as JSON values; a missing operand is None."""
+
+    columns: list[ColumnRecord]
+    named: bool
+    target: str | None
+    ignored: dict[str, str]
+    features: list[tuple[int, str, float | None]]
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """How codes of columns become features.
+
+    Attributes:
+        columns: The columns that features are made of, in the order of the table.
+        named: Whether columns are found by name, otherwise by place.
+        target: Name of the column of classes; None if it has none.
+        ignored: Columns of the table that no feature is made of, and the reason for each.
+        source: Number of the column that each feature reads, int32 `[n_features]`.
+        test: A `Test` for each feature, uint8 `[n_features]`.
+        operand: See `Test`, float64 `[n_features]`; NaN if there is none.
+    """
+
+    columns: tuple[Column, ...]
+    named: bool
+    target: str | None
+    ignored: dict[str, str]
+    source: NDArray[np.int32]
+    test: NDArray[np.uint8]
+    operand: NDArray[np.float64]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return self.source.size
+
+    @cached_property
+    def feature_names(self) -> tuple[str, ...]:
+        """A name for each feature, such as "age", "age is missing" or "colour = red"."""
+        names = []
+        for source, test, operand in zip(self.source, self.test, self.operand, strict=True):
+            column = self.columns[source]
+            ending = {
+                Test.VALUE: "",
+                Test.MISSING: " is missing",
+                Test.IS: f" = {column.text(int(operand))}" if test == Test.IS else "",
+            }
+            names.append(column.name + ending[Test(test)])
+        return tuple(names)
+
+    def features(self, codes: NDArray[Any]) -> NDArray[np.float64]:
+        """Features of rows.
+
+        Args:
+            codes: Codes of the columns, float64 `[rows, columns]`, NaN for what is missing.
+
+        Returns:
+            The features, float64 `[rows, n_features]`; NaN where a code is missing that has no
+            replacement.
+        """
+        found = features_of(codes, self.source, self.test, self.operand)
+        return np.ascontiguousarray(found)
+
+    def as_json(self) -> EncodingRecord:
+        """Everything as JSON values."""
+        operands = [None if np.isnan(value) else value for value in self.operand.tolist()]
+        names = [Test(test).name.lower() for test in self.test]
+        return {
+            "columns": [ColumnRecord(**asdict(column)) for column in self.columns],
+            "named": self.named,
+            "target": self.target,
+            "ignored": self.ignored,
+            "features": list(zip(self.source.tolist(), names, operands, strict=True)),
+        }
+
+    @classmethod
+    def from_json(cls, values: Any) -> "Encoding":
+        """The encoding that `as_json` described.
+
+        Raises:
+            InputError: If the values describe no encoding.
+        """
+        try:
+            columns = tuple(_column(each) for each in values["columns"])
+            features = [_feature(columns, *each) for each in values["features"]]
+            if not features:
+                raise ValueError("it has no features")
+            source, test, operand = zip(*features, strict=True)
+            target, ignored = values["target"], values["ignored"]
+            if not isinstance(values["named"], bool) or not isinstance(target, str | None):
+                raise TypeError("it says not whether columns have names, or what the target is")
+            if not all(isinstance(text, str) for item in ignored.items() for text in item):
+                raise TypeError("it ignores columns without a reason")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"no encoding of columns: {error}") from error
+        return cls(
+            columns,
+            values["named"],
+            target,
+            ignored,
+            np.array(source, np.int32),
+            np.array(test, np.uint8),
+            np.array(operand, np.float64),
+        )
+
+
+def features_of(
+    codes: NDArray[Any], source: NDArray[Any], test: NDArray[Any], operand: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Features of rows.
+
+    Args:
+        codes: Codes of the columns, float64 `[rows, columns]`, NaN for what is missing.
+        source: Number of the column that each feature reads, `[features]`.
+        test: A `Test` for each feature, `[features]`.
+        operand: See `Test`, `[features]`.
+
+    Returns:
+        The features, float64 `[rows, features]`.
+    """
+    read = np.asarray(codes, np.float64)[:, source]
+    missing = np.isnan(read)
+    value = np.where(missing, operand, read)
+    return np.where(test == Test.VALUE, value, np.where(test == Test.IS, read == operand, missing))
+
+
+def _column(values: Any) -> Column:
+    texts = values["categories"]
+    made = Column(**{**values, "categories": tuple(texts)})
+    plain = all(isinstance(text, str) for text in (made.name, made.date_format, *texts))
+    if not plain or made.kind not in KINDS or not isinstance(made.other, bool):
+        raise ValueError(f"column {made.name!r} is not described as one")
+    if (made.kind == "category") != bool(texts) or len(set(texts)) != len(texts):
+        raise ValueError(f"column {made.name!r} has no or equal categories")
+    return made
+
+
+def _feature(columns: tuple[Column, ...], source: Any, name: Any, operand: Any) -> Any:
+    """Column, test and operand of a feature, checked."""
+    test = Test[name.upper()]
+    column = columns[source] if type(source) is int and source >= 0 else None
+    wanted = column is not None and (operand is None) == (test == Test.MISSING)
+    if column is None or not wanted or (operand is not None and not isfinite(operand)):
+        raise ValueError("a feature has no column, or a wrong operand")
+    category = column.kind == "category"
+    if (test == Test.IS) > category or (test == Test.VALUE and category):
+        raise ValueError(f"a feature of {column.name!r} does not suit its kind")
+    if test == Test.IS and operand not in range(column.n_codes):
+        raise ValueError(f"a feature of {column.name!r} tests for a code that it has not")
+    return source, test, nan if operand is None else operand
