@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from functools import cached_property
 from math import isfinite, nan
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ NAMELESS = "column {}"
 """Name of a column that has none, by its place from 0."""
 
 
-class Test(IntEnum):
+class Rule(IntEnum):
     """How a feature is computed from the code of a column."""
 
     VALUE = 0
@@ -47,14 +47,17 @@ class Column:
         categories: Of a category, the text of each code, from 0.
         other: Whether the code after the last category stands for all other texts; if not, they
             count as missing.
-        date_format: Of a date, how it is written, as for `datetime.strptime`; "" for ISO 8601.
+        written: Of a date, how it is written as text, as for `datetime.strptime`; "" for ISO 8601.
+            Of a number, one of `rlnas.columns.values.NUMBER_STYLES`.
+        lenient: Of a number, whether other texts count as missing; if not, they are errors.
     """
 
     name: str
     kind: Kind
     categories: tuple[str, ...] = ()
     other: bool = False
-    date_format: str = ""
+    written: str = ""
+    lenient: bool = False
 
     @property
     def n_codes(self) -> int:
@@ -87,7 +90,8 @@ class ColumnRecord(TypedDict):
     kind: Kind
     categories: tuple[str, ...]
     other: bool
-    date_format: str
+    written: str
+    lenient: bool
 
 
 class EncodingRecord(TypedDict):
@@ -110,8 +114,8 @@ class Encoding:
         target: Name of the column of classes; None if it has none.
         ignored: Columns of the table that no feature is made of, and the reason for each.
         source: Number of the column that each feature reads, int32 `[n_features]`.
-        test: A `Test` for each feature, uint8 `[n_features]`.
-        operand: See `Test`, float64 `[n_features]`; NaN if there is none.
+        rule: A `Rule` for each feature, uint8 `[n_features]`.
+        operand: See `Rule`, float64 `[n_features]`; NaN if there is none.
     """
 
     columns: tuple[Column, ...]
@@ -119,7 +123,7 @@ class Encoding:
     target: str | None
     ignored: dict[str, str]
     source: NDArray[np.int32]
-    test: NDArray[np.uint8]
+    rule: NDArray[np.uint8]
     operand: NDArray[np.float64]
 
     @property
@@ -131,14 +135,14 @@ class Encoding:
     def feature_names(self) -> tuple[str, ...]:
         """A name for each feature, such as "age", "age is missing" or "colour = red"."""
         names = []
-        for source, test, operand in zip(self.source, self.test, self.operand, strict=True):
+        for source, rule, operand in zip(self.source, self.rule, self.operand, strict=True):
             column = self.columns[source]
             ending = {
-                Test.VALUE: "",
-                Test.MISSING: " is missing",
-                Test.IS: f" = {column.text(int(operand))}" if test == Test.IS else "",
+                Rule.VALUE: "",
+                Rule.MISSING: " is missing",
+                Rule.IS: f" = {column.text(int(operand))}" if rule == Rule.IS else "",
             }
-            names.append(column.name + ending[Test(test)])
+            names.append(column.name + ending[Rule(rule)])
         return tuple(names)
 
     def features(self, codes: NDArray[Any]) -> NDArray[np.float64]:
@@ -151,15 +155,40 @@ class Encoding:
             The features, float64 `[rows, n_features]`; NaN where a code is missing that has no
             replacement.
         """
-        found = features_of(codes, self.source, self.test, self.operand)
+        found = features_of(codes, self.source, self.rule, self.operand)
         return np.ascontiguousarray(found)
+
+    def random_codes(
+        self,
+        count: int,
+        low: NDArray[np.float64],
+        high: NDArray[np.float64],
+        rng: np.random.Generator,
+    ) -> NDArray[np.float64]:
+        """Random codes, float64 `[count, columns]`: numbers in a range, any category.
+
+        Args:
+            count: Number of rows.
+            low: Smallest value of each feature, `[n_features]`.
+            high: Largest value of each feature, `[n_features]`.
+            rng: Source of randomness.
+        """
+        codes = np.zeros((count, len(self.columns)))
+        for place, column in enumerate(self.columns):
+            if column.kind == "category":
+                codes[:, place] = rng.integers(column.n_codes, size=count)
+        for feature in np.flatnonzero(self.rule == Rule.VALUE):
+            drawn = rng.uniform(low[feature], high[feature], count)
+            whole = self.columns[self.source[feature]].kind == "boolean"
+            codes[:, self.source[feature]] = drawn.round() if whole else drawn
+        return codes
 
     def as_json(self) -> EncodingRecord:
         """Everything as JSON values."""
         operands = [None if np.isnan(value) else value for value in self.operand.tolist()]
-        names = [Test(test).name.lower() for test in self.test]
+        names = [Rule(rule).name.lower() for rule in self.rule]
         return {
-            "columns": [ColumnRecord(**asdict(column)) for column in self.columns],
+            "columns": [cast("ColumnRecord", asdict(column)) for column in self.columns],
             "named": self.named,
             "target": self.target,
             "ignored": self.ignored,
@@ -178,7 +207,7 @@ class Encoding:
             features = [_feature(columns, *each) for each in values["features"]]
             if not features:
                 raise ValueError("it has no features")
-            source, test, operand = zip(*features, strict=True)
+            source, rule, operand = zip(*features, strict=True)
             target, ignored = values["target"], values["ignored"]
             if not isinstance(values["named"], bool) or not isinstance(target, str | None):
                 raise TypeError("it says not whether columns have names, or what the target is")
@@ -192,21 +221,21 @@ class Encoding:
             target,
             ignored,
             np.array(source, np.int32),
-            np.array(test, np.uint8),
+            np.array(rule, np.uint8),
             np.array(operand, np.float64),
         )
 
 
 def features_of(
-    codes: NDArray[Any], source: NDArray[Any], test: NDArray[Any], operand: NDArray[Any]
+    codes: NDArray[Any], source: NDArray[Any], rule: NDArray[Any], operand: NDArray[Any]
 ) -> NDArray[np.float64]:
     """Features of rows.
 
     Args:
         codes: Codes of the columns, float64 `[rows, columns]`, NaN for what is missing.
         source: Number of the column that each feature reads, `[features]`.
-        test: A `Test` for each feature, `[features]`.
-        operand: See `Test`, `[features]`.
+        rule: A `Rule` for each feature, `[features]`.
+        operand: See `Rule`, `[features]`.
 
     Returns:
         The features, float64 `[rows, features]`.
@@ -214,14 +243,15 @@ def features_of(
     read = np.asarray(codes, np.float64)[:, source]
     missing = np.isnan(read)
     value = np.where(missing, operand, read)
-    return np.where(test == Test.VALUE, value, np.where(test == Test.IS, read == operand, missing))
+    return np.where(rule == Rule.VALUE, value, np.where(rule == Rule.IS, read == operand, missing))
 
 
 def _column(values: Any) -> Column:
     texts = values["categories"]
     made = Column(**{**values, "categories": tuple(texts)})
-    plain = all(isinstance(text, str) for text in (made.name, made.date_format, *texts))
-    if not plain or made.kind not in KINDS or not isinstance(made.other, bool):
+    plain = all(isinstance(text, str) for text in (made.name, made.written, *texts))
+    flags = type(made.other) is type(made.lenient) is bool
+    if not (plain and flags and made.kind in KINDS):
         raise ValueError(f"column {made.name!r} is not described as one")
     if (made.kind == "category") != bool(texts) or len(set(texts)) != len(texts):
         raise ValueError(f"column {made.name!r} has no or equal categories")
@@ -229,15 +259,15 @@ def _column(values: Any) -> Column:
 
 
 def _feature(columns: tuple[Column, ...], source: Any, name: Any, operand: Any) -> Any:
-    """Column, test and operand of a feature, checked."""
-    test = Test[name.upper()]
+    """Column, rule and operand of a feature, checked."""
+    rule = Rule[name.upper()]
     column = columns[source] if type(source) is int and source >= 0 else None
-    wanted = column is not None and (operand is None) == (test == Test.MISSING)
+    wanted = column is not None and (operand is None) == (rule == Rule.MISSING)
     if column is None or not wanted or (operand is not None and not isfinite(operand)):
         raise ValueError("a feature has no column, or a wrong operand")
     category = column.kind == "category"
-    if (test == Test.IS) > category or (test == Test.VALUE and category):
+    if (rule == Rule.IS) > category or (rule == Rule.VALUE and category):
         raise ValueError(f"a feature of {column.name!r} does not suit its kind")
-    if test == Test.IS and operand not in range(column.n_codes):
+    if rule == Rule.IS and operand not in range(column.n_codes):
         raise ValueError(f"a feature of {column.name!r} tests for a code that it has not")
-    return source, test, nan if operand is None else operand
+    return source, rule, nan if operand is None else operand

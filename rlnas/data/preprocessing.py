@@ -1,4 +1,4 @@
-"""`Preprocessing`: from raw features to the inputs of a network, from its outputs to classes."""
+"""`Preprocessing`: from raw samples to the inputs of a network, from its outputs to classes."""
 
 import logging
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from rlnas.columns.encoding import Encoding, EncodingRecord
 from rlnas.errors import InputError
 from rlnas.read_only import ReadOnlyArrays
 
@@ -35,24 +36,28 @@ class PreprocessingRecord(TypedDict):
     pixels: bool
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...] | None
+    encoding: EncodingRecord | None
 
 
 @dataclass(frozen=True, eq=False)
 class Preprocessing(ReadOnlyArrays):
-    """How raw features are standardized, and what features and classes are called.
+    """How raw samples become standardized features, and what features and classes are called.
 
-    An input of a network is `(float32(feature - offset) - mean) * scale`. The offset is zero except
-    for columns such as 1e8 + N(0, 1), which float32 cannot resolve: it is their mean.
+    The raw samples of a table are codes of its columns, of which its encoding makes features; other
+    raw samples are features. An input of a network is `(float32(feature - offset) - mean) * scale`.
+    The offset is zero except for columns such as 1e8 + N(0, 1), which float32 cannot resolve: it is
+    their mean.
 
     Attributes:
         offset: Subtracted in double precision, float64 `[n_features]`.
         mean: Mean of `feature - offset` over the training samples, float32 `[n_features]`.
         scale: Reciprocal of the standard deviation, float32 `[n_features]`, positive and finite.
-        low: Smallest raw value in the training samples, float64 `[n_features]`.
-        high: Largest raw value in the training samples, float64 `[n_features]`.
+        low: Smallest feature in the training samples, float64 `[n_features]`.
+        high: Largest feature in the training samples, float64 `[n_features]`.
         pixels: Whether all features share one scale.
         class_names: The name of each class.
         feature_names: The name of each feature; None if features have no names.
+        encoding: How features are made of the columns of a table; None if raw samples are features.
     """
 
     offset: NDArray[np.float64]
@@ -63,6 +68,7 @@ class Preprocessing(ReadOnlyArrays):
     pixels: bool
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...] | None = None
+    encoding: Encoding | None = None
 
     @property
     def n_features(self) -> int:
@@ -74,18 +80,29 @@ class Preprocessing(ReadOnlyArrays):
         """Number of classes."""
         return len(self.class_names)
 
-    def stored(self, raw: NDArray[Any]) -> NDArray[Any]:
-        """Raw samples as a `Dataset` stores them: uint8, or float32 minus the offset.
+    @property
+    def n_columns(self) -> int:
+        """Number of values of a raw sample."""
+        return self.n_features if self.encoding is None else len(self.encoding.columns)
+
+    def features(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Features of raw samples, uint8 or float64 `[samples, n_features]`.
 
         Args:
-            raw: Samples, uint8 or float64 `[samples, n_features]`.
+            raw: Samples, uint8 or float64 `[samples, n_columns]`.
+        """
+        return raw if self.encoding is None else self.encoding.features(raw)
+
+    def stored(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Raw samples as a `Dataset` stores them: features as uint8, or float32 minus the offset.
+
+        Args:
+            raw: Samples, uint8 or float64 `[samples, n_columns]`.
 
         Returns:
-            The samples, uint8 or float32, C-contiguous; `(stored - mean) * scale` are the inputs.
+            The features, uint8 or float32, C-contiguous; `(stored - mean) * scale` are the inputs.
         """
-        if raw.dtype == np.uint8:
-            return raw
-        return np.ascontiguousarray(raw - self.offset if self.offset.any() else raw, np.float32)
+        return _stored(self.features(raw), self.offset)
 
     def check_names(self, names: Sequence[str] | None) -> None:
         """Raise `InputError` if features have other names or another order.
@@ -114,11 +131,12 @@ class Preprocessing(ReadOnlyArrays):
         than 50 times wider, or (of at least 10 rows) 50 times narrower, but not constant.
 
         Args:
-            raw: Samples, `[samples, n_features]`.
+            raw: Samples, `[samples, n_columns]`.
 
         Returns:
             One text for each such column: its name, its range, and its range in training.
         """
+        raw = self.features(raw)
         low, high = raw.min(axis=0).astype(float), raw.max(axis=0).astype(float)
         median = np.median(raw, axis=0)
         width, usual = high - low, self.high - self.low
@@ -134,9 +152,11 @@ class Preprocessing(ReadOnlyArrays):
         ]
 
     def random_samples(self, count: int) -> NDArray[np.float64]:
-        """Random samples in the ranges of training, `[count, n_features]`, the same every time."""
+        """Random raw samples in the ranges of training, `[count, n_columns]`, always the same."""
         rng = np.random.default_rng(0)
-        return rng.uniform(self.low, self.high, (count, self.n_features))
+        if self.encoding is None:
+            return rng.uniform(self.low, self.high, (count, self.n_features))
+        return self.encoding.random_codes(count, self.low, self.high, rng)
 
     def name(self, column: int) -> str:
         """Name of a feature in messages."""
@@ -153,6 +173,7 @@ class Preprocessing(ReadOnlyArrays):
             "pixels": self.pixels,
             "class_names": self.class_names,
             "feature_names": self.feature_names,
+            "encoding": None if self.encoding is None else self.encoding.as_json(),
         }
 
     @classmethod
@@ -169,12 +190,13 @@ class Preprocessing(ReadOnlyArrays):
                     name: np.array(_numbers(values[name]), kind)
                     for name, kind in {**types, "high": float}.items()
                 }
-            names = values["feature_names"]
+            names, encoding = values["feature_names"], values["encoding"]
             made = cls(
                 **arrays,
                 pixels=values["pixels"],
                 class_names=_texts(values["class_names"]),
                 feature_names=None if names is None else _texts(names),
+                encoding=None if encoding is None else Encoding.from_json(encoding),
             )
             made._check()
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -191,6 +213,8 @@ class Preprocessing(ReadOnlyArrays):
             raise ValueError("it lacks class names, or says not whether features are pixels")
         if self.feature_names is not None and len(self.feature_names) != self.n_features:
             raise ValueError("there are more or fewer names than features")
+        if self.encoding is not None and self.encoding.feature_names != self.feature_names:
+            raise ValueError("its features are not those of its encoding")
 
 
 def fit(
@@ -199,6 +223,7 @@ def fit(
     pixels: bool | None,
     class_names: tuple[str, ...],
     feature_names: tuple[str, ...] | None,
+    encoding: Encoding | None = None,
 ) -> tuple[Preprocessing, NDArray[Any]]:
     """Fit a preprocessing to training samples.
 
@@ -207,11 +232,12 @@ def fit(
     means, so that pixels that are rarely on are not amplified.
 
     Args:
-        raw: Samples of all splits, uint8 or float64 `[samples, n_features]`.
+        raw: Features of all splits, uint8 or float64 `[samples, n_features]`.
         train: Indices of the training samples, int32 `[n]`.
         pixels: Whether features are pixels; None if uint8 features that are a square image are.
         class_names: See `Preprocessing`.
         feature_names: See `Preprocessing`.
+        encoding: How the features were made of columns of a table; None if they were not.
 
     Returns:
         The preprocessing, and all samples as `Preprocessing.stored` returns them.
@@ -225,7 +251,7 @@ def fit(
     zeros = np.zeros(raw.shape[1], np.float32)
     offset = zeros.astype(float) if raw.dtype == np.uint8 else _offset(raw, train, low, high)
     made = Preprocessing(offset, zeros, zeros, low, high, pixels, class_names, feature_names)
-    stored = made.stored(raw)
+    stored = _stored(raw, offset)
     mean, variance = _moments(stored, train)
     if pixels:
         variance = np.full_like(variance, variance.mean())
@@ -242,9 +268,16 @@ def fit(
             "%s varies, but by too little for its size, and counts as constant: rescale it, or "
             "subtract what all of its values have in common", made.name(int(column))
         )  # fmt: skip
-    facts = low, high, pixels, class_names, feature_names
+    facts = low, high, pixels, class_names, feature_names, encoding
     made = Preprocessing(offset, mean.astype(np.float32), scale.astype(np.float32), *facts)
     return made, stored
+
+
+def _stored(features: NDArray[Any], offset: NDArray[np.float64]) -> NDArray[Any]:
+    """Features as uint8, or as float32 minus the offset."""
+    if features.dtype == np.uint8:
+        return features
+    return np.ascontiguousarray(features - offset if offset.any() else features, np.float32)
 
 
 def is_image(n_features: int) -> bool:

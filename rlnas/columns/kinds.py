@@ -1,0 +1,177 @@
+"""What the columns of a table hold: numbers, booleans, dates or categories, and their codes."""
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlnas.columns.encoding import Column
+from rlnas.columns.frame import Frame
+from rlnas.columns.values import (
+    BadValue,
+    as_texts,
+    codes_of,
+    date_format,
+    number_style,
+    parse_number,
+)
+from rlnas.errors import InputError
+
+MOSTLY = 0.9
+"""A column whose texts are numbers in this share of the rows, but not in all, is an error."""
+
+EMPTY = "it has no values"
+"""Why a column without a value is not used."""
+
+
+class CodedTable(NamedTuple):
+    """A table as numbers.
+
+    Attributes:
+        columns: The columns with values, their categories in alphabetical order.
+        codes: Their codes, float64 `[rows, columns]`, NaN for what is missing.
+        ignored: The other columns, and the reason for each.
+    """
+
+    columns: tuple[Column, ...]
+    codes: NDArray[np.float64]
+    ignored: dict[str, str]
+
+
+def code_table(
+    frame: Frame, categorical: Collection[str] = (), numeric: Collection[str] = ()
+) -> CodedTable:
+    """Find out what each column holds, and code it.
+
+    Args:
+        frame: The table, without the target.
+        categorical: Names of columns that hold categories, whatever they look like.
+        numeric: Names of columns that hold numbers; other texts in them count as missing.
+
+    Raises:
+        InputError: If a name is unknown or in both lists, a column mixes numbers and texts, or a
+            number is infinite.
+    """
+    for name in (*categorical, *numeric):
+        frame.check_column(name)
+        if name in categorical and name in numeric:
+            raise InputError(f"column {name!r} is given as categorical and as numeric: choose one")
+    columns, codes, ignored = [], [], {}
+    for name, values in frame.columns.items():
+        texts = values if values.dtype == object else None
+        if (values == None).all() if texts is not None else _missing(values).all():  # noqa: E711
+            ignored[name] = EMPTY
+            continue
+        if name in categorical:
+            column = _category(name, values)
+        elif name in numeric:
+            style = "" if texts is None else number_style(_present(texts))
+            column = Column(name, "number", written=style, lenient=True)
+        else:
+            column = _column(frame, name, values)
+        columns.append(column)
+        codes.append(code_column(frame, column, values))
+    table = np.column_stack(codes) if codes else np.empty((frame.n_rows, 0))
+    return CodedTable(tuple(columns), table, ignored)
+
+
+def code_column(frame: Frame, column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
+    """Codes of a column of a table, float64 `[rows]`.
+
+    Raises:
+        InputError: If there is a value that the column cannot have; the message names its place.
+    """
+    try:
+        return codes_of(column, values)
+    except BadValue as bad:
+        raise InputError(
+            f"{frame.name} has {bad.value!r} in {frame.place(column.name, bad.row)}, expected "
+            f"{bad.expected}: mend the value, or leave it empty if it is not known"
+        ) from None
+
+
+def code_like(frame: Frame, columns: tuple[Column, ...], named: bool) -> NDArray[np.float64]:
+    """Codes of a table by columns that are known from another one.
+
+    Args:
+        frame: The table; it may have more columns if they have names.
+        columns: The known columns.
+        named: Whether they are found by name, otherwise by place.
+
+    Returns:
+        The codes, float64 `[rows, columns]`.
+
+    Raises:
+        InputError: If a column is missing, or has a value that it cannot have.
+    """
+    given = frame.columns
+    if named and frame.named:
+        absent = [column.name for column in columns if column.name not in given]
+        if absent:
+            more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+            raise InputError(
+                f"{frame.name} has no column {absent[0]!r}{more}, which the design reads: it has "
+                f"{_listed(list(given))}"
+            )
+        values = [given[column.name] for column in columns]
+    else:
+        if len(given) != len(columns):
+            raise InputError(
+                f"{frame.name} has {len(given)} columns, expected the {len(columns)} that the "
+                f"design reads: {_listed([column.name for column in columns])}"
+            )
+        values = list(given.values())
+    names = list(given) if not (named and frame.named) else [column.name for column in columns]
+    coded = [
+        code_column(frame.named_as(column.name, name), column, each)
+        for column, name, each in zip(columns, names, values, strict=True)
+    ]
+    return np.column_stack(coded) if coded else np.empty((frame.n_rows, 0))
+
+
+def _listed(names: list[str], most: int = 8) -> str:
+    more = f", ... ({len(names) - most} more)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
+
+
+def _present(texts: NDArray[Any]) -> list[str]:
+    return [text for text in dict.fromkeys(texts.tolist()) if text is not None]
+
+
+def _category(name: str, values: NDArray[Any]) -> Column:
+    texts = _present(as_texts(values))
+    numbers = [parse_number(text) for text in texts]
+    if None not in numbers:  # 2 before 10
+        texts = [text for _, text in sorted(zip(numbers, texts, strict=True))]
+        return Column(name, "category", tuple(texts))
+    return Column(name, "category", tuple(sorted(texts)))
+
+
+def _column(frame: Frame, name: str, values: NDArray[Any]) -> Column:
+    """The column that some values, not all missing, look like."""
+    if values.dtype != object:
+        return Column(name, {"b": "boolean", "M": "date"}.get(values.dtype.kind, "number"))
+    texts = _present(values)
+    style = number_style(texts)
+    numbers = {text: parse_number(text, style) is not None for text in texts}
+    if all(numbers.values()):
+        return Column(name, "number", written=style)
+    if {text.lower() for text in texts} <= {"true", "false"}:
+        return Column(name, "boolean")
+    if (written := date_format(texts)) is not None:
+        return Column(name, "date", written=written)
+    rows = [text for text in values.tolist() if text is not None]
+    count = sum(numbers[text] for text in rows)
+    if count >= MOSTLY * len(rows):
+        row = next(k for k, text in enumerate(values.tolist()) if text and not numbers[text])
+        raise InputError(
+            f"{frame.name} has {values[row]!r} in {frame.place(name, row)}, where {count:,} of "
+            f"{len(rows):,} values are numbers: mend it, or say what the column holds (numeric, "
+            "then other texts count as missing, or categorical)"
+        )
+    return _category(name, values)
