@@ -54,8 +54,8 @@ def fit_encoding(
     Returns:
         The encoding; it has no feature if no column varies.
     """
-    ignored, kept, features = dict(ignored), [], list[_Feature]()
-    seen: dict[bytes, str] = {}
+    ignored, seen = dict(ignored), dict[bytes, str]()
+    kept, features = list[Column](), list[_Feature]()
     for column, full in zip(columns, codes.T, strict=True):
         fitted = _fit_column(column, full[train]) if column.kind == "category" else column
         if fitted is None:

@@ -1,18 +1,19 @@
 """What the columns of a table hold: numbers, booleans, dates or categories, and their codes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.encoding import Column
+from rlnas.columns.encoding import Column, Kind
 from rlnas.columns.frame import Frame
 from rlnas.columns.values import (
     BadValue,
     as_texts,
     codes_of,
     date_format,
+    in_order,
     number_style,
     parse_number,
 )
@@ -53,40 +54,44 @@ def code_table(
         InputError: If a name is unknown or in both lists, a column mixes numbers and texts, or a
             number is infinite.
     """
-    for name in (*categorical, *numeric):
-        frame.check_column(name)
-        if name in categorical and name in numeric:
+    frame.check_names([*categorical, *numeric])
+    for name in categorical:
+        if name in numeric:
             raise InputError(f"column {name!r} is given as categorical and as numeric: choose one")
     columns, codes, ignored = [], [], {}
     for name, values in frame.columns.items():
-        texts = values if values.dtype == object else None
-        if (values == None).all() if texts is not None else _missing(values).all():  # noqa: E711
+        if _is_empty(values):
             ignored[name] = EMPTY
             continue
         if name in categorical:
             column = _category(name, values)
         elif name in numeric:
-            style = "" if texts is None else number_style(_present(texts))
+            style = number_style(_present(values)) if values.dtype == object else ""
             column = Column(name, "number", written=style, lenient=True)
         else:
             column = _column(frame, name, values)
         columns.append(column)
-        codes.append(code_column(frame, column, values))
+        codes.append(code_column(frame, name, column))
     table = np.column_stack(codes) if codes else np.empty((frame.n_rows, 0))
     return CodedTable(tuple(columns), table, ignored)
 
 
-def code_column(frame: Frame, column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
+def code_column(frame: Frame, name: str, column: Column) -> NDArray[np.float64]:
     """Codes of a column of a table, float64 `[rows]`.
+
+    Args:
+        frame: The table.
+        name: Name of the column in the table.
+        column: How it is coded.
 
     Raises:
         InputError: If there is a value that the column cannot have; the message names its place.
     """
     try:
-        return codes_of(column, values)
+        return codes_of(column, frame.columns[name])
     except BadValue as bad:
         raise InputError(
-            f"{frame.name} has {bad.value!r} in {frame.place(column.name, bad.row)}, expected "
+            f"{frame.name} has {bad.value!r} in {frame.place(name, bad.row)}, expected "
             f"{bad.expected}: mend the value, or leave it empty if it is not known"
         ) from None
 
@@ -105,38 +110,30 @@ def code_like(frame: Frame, columns: tuple[Column, ...], named: bool) -> NDArray
     Raises:
         InputError: If a column is missing, or has a value that it cannot have.
     """
-    given = frame.columns
     if named and frame.named:
-        absent = [column.name for column in columns if column.name not in given]
-        if absent:
-            more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-            raise InputError(
-                f"{frame.name} has no column {absent[0]!r}{more}, which the design reads: it has "
-                f"{_listed(list(given))}"
-            )
-        values = [given[column.name] for column in columns]
+        names = [column.name for column in columns]
+        frame.check_names(names)
     else:
-        if len(given) != len(columns):
+        names = list(frame.columns)
+        if len(names) != len(columns):
             raise InputError(
-                f"{frame.name} has {len(given)} columns, expected the {len(columns)} that the "
-                f"design reads: {_listed([column.name for column in columns])}"
+                f"{frame.name} has {len(names)} columns, expected {len(columns)}: "
+                f"{listed([column.name for column in columns])}"
             )
-        values = list(given.values())
-    names = list(given) if not (named and frame.named) else [column.name for column in columns]
-    coded = [
-        code_column(frame.named_as(column.name, name), column, each)
-        for column, name, each in zip(columns, names, values, strict=True)
-    ]
+    coded = [code_column(frame, *pair) for pair in zip(names, columns, strict=True)]
     return np.column_stack(coded) if coded else np.empty((frame.n_rows, 0))
 
 
-def _listed(names: list[str], most: int = 8) -> str:
-    more = f", ... ({len(names) - most} more)" if len(names) > most else ""
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """The first of some names, and how many there are more."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
-def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
+def _is_empty(values: NDArray[Any]) -> bool:
+    if values.dtype == object:
+        return all(value is None for value in values.tolist())
+    return bool(np.isnat(values).all() if values.dtype.kind == "M" else np.isnan(values).all())
 
 
 def _present(texts: NDArray[Any]) -> list[str]:
@@ -144,18 +141,14 @@ def _present(texts: NDArray[Any]) -> list[str]:
 
 
 def _category(name: str, values: NDArray[Any]) -> Column:
-    texts = _present(as_texts(values))
-    numbers = [parse_number(text) for text in texts]
-    if None not in numbers:  # 2 before 10
-        texts = [text for _, text in sorted(zip(numbers, texts, strict=True))]
-        return Column(name, "category", tuple(texts))
-    return Column(name, "category", tuple(sorted(texts)))
+    return Column(name, "category", tuple(in_order(_present(as_texts(values)))))
 
 
 def _column(frame: Frame, name: str, values: NDArray[Any]) -> Column:
     """The column that some values, not all missing, look like."""
     if values.dtype != object:
-        return Column(name, {"b": "boolean", "M": "date"}.get(values.dtype.kind, "number"))
+        kinds: dict[str, Kind] = {"b": "boolean", "M": "date"}
+        return Column(name, kinds.get(values.dtype.kind, "number"))
     texts = _present(values)
     style = number_style(texts)
     numbers = {text: parse_number(text, style) is not None for text in texts}

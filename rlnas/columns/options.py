@@ -1,6 +1,7 @@
 """`TableOptions`: what a user says about the columns of a table."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
@@ -37,13 +38,18 @@ class TableOptions:
     """
 
     target: str | None = None
-    drop: tuple[str, ...] = ()
-    categorical: tuple[str, ...] = ()
-    numeric: tuple[str, ...] = ()
+    drop: Sequence[str] = ()
+    categorical: Sequence[str] = ()
+    numeric: Sequence[str] = ()
     groups: str | None = None
     time_column: str | None = None
     validation_file: str | os.PathLike[str] | None = None
     test_file: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("drop", "categorical", "numeric"):
+            names = getattr(self, name)
+            object.__setattr__(self, name, (names,) if isinstance(names, str) else tuple(names))
 
     def as_json(self) -> TableRecord:
         """What was said, as JSON values."""
@@ -58,3 +64,7 @@ class TableOptions:
         """The options that `as_json` described."""
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
         return cls(**values)  # type: ignore[arg-type]
+
+
+NOTHING_SAID = TableOptions()
+"""The options where nothing is said about a table."""

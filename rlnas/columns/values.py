@@ -99,6 +99,14 @@ def parse_date(text: str, written: str = "") -> float | None:
     return None
 
 
+def in_order(texts: Iterable[str]) -> list[str]:
+    """Texts in the order of their numbers if all are numbers, otherwise in alphabetical order."""
+    numbers = {text: parse_number(text) for text in texts}
+    if None in numbers.values():
+        return sorted(numbers)
+    return sorted(numbers, key=lambda text: (numbers[text], text))
+
+
 def number_style(texts: Iterable[str]) -> str:
     """The style in which most of the different texts are numbers; the plain one if in doubt."""
     known = [text for text in texts if "," in text]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rlnas.columns.reading import read_frame
 from rlnas.errors import InputError
 
 MAX_FEATURES = 2**20
@@ -45,11 +46,39 @@ def check_pair(
     Raises:
         InputError: If either cannot be used, or they differ in length.
     """
-    features, labels = _features(x, f"X{suffix}"), _labels(y, f"y{suffix}")
+    features, labels = check_features(x, f"X{suffix}"), _labels(y, f"y{suffix}")
     if len(features) != len(labels):
         counts = f"X{suffix} has {len(features)} samples but y{suffix} {len(labels)} labels"
         raise InputError(f"{counts}: give one label for each sample")
     return features, labels
+
+
+def is_plain(x: Any) -> bool:
+    """Whether samples are an array of numbers without a gap, and not a data frame."""
+    if hasattr(x, "columns") or hasattr(x, "toarray") or isinstance(x, np.ma.MaskedArray):
+        return False
+    try:
+        values = np.asarray(x)
+    except (ValueError, TypeError, RuntimeError):
+        return False
+    return values.dtype.kind in "biuf" and not np.isnan(values).any()
+
+
+def as_column(y: Any) -> NDArray[Any]:
+    """Classes as values of a column, see `rlnas.columns.frame.Frame.columns`.
+
+    Args:
+        y: Classes `[samples]` or `[samples, 1]`, of any type that a column of a table may have.
+
+    Raises:
+        InputError: If y has another shape or type.
+    """
+    values = _array(y, "y", None if hasattr(y, "dtype") or hasattr(y, "__array__") else object)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise InputError(f"y has shape {values.shape}, expected [samples]: one class a sample")
+    return next(iter(read_frame(values[:, None]).columns.values()))
 
 
 def column_names(x: object) -> tuple[str, ...] | None:
@@ -76,8 +105,16 @@ def count_classes(labels: NDArray[np.int32]) -> int:
     return len(classes)
 
 
-def _features(x: ArrayLike, name: str) -> NDArray[Any]:
-    """Check X and return it C-contiguous, as uint8 or float64."""
+def check_features(x: ArrayLike, name: str = "X") -> NDArray[Any]:
+    """Check samples and return them C-contiguous, as uint8 or float64 `[samples, features]`.
+
+    Args:
+        x: See `check_pair`.
+        name: Name in messages.
+
+    Raises:
+        InputError: If they cannot be used.
+    """
     raw = _numbers(x, name, _how_to_make_a_number)
     if raw.ndim != 2:
         advice = f"{name}.reshape(len({name}), -1) makes images so"

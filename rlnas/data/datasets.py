@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
@@ -11,10 +12,11 @@ from typing import Annotated, Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.data import idx, synthetic
+from rlnas.columns.options import NOTHING_SAID, TableOptions
+from rlnas.data import idx, sources, synthetic
 from rlnas.data.arrays import count_classes
 from rlnas.data.preprocessing import Preprocessing, fit
-from rlnas.data.sources import EMBEDDED, NAMES, Arrays, RawData, SourceRecord, read
+from rlnas.data.sources import EMBEDDED, RawData, SourceRecord, is_name, read
 from rlnas.data.splits import split
 from rlnas.errors import InputError
 from rlnas.files.json_schema import TEXT
@@ -135,11 +137,23 @@ class Dataset(ReadOnlyArrays):
         return self  # nothing in it can change
 
 
-Source = str | os.PathLike[str] | Arrays | RawData | Dataset
+Source = sources.Source | Dataset
 """Anything that `load_dataset` can load."""
 
 
-def load_dataset(source: Source, *, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
+def load_dataset(
+    source: Source,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    target: str | None = None,
+    drop: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+    numeric: Sequence[str] = (),
+    groups: str | None = None,
+    time_column: str | None = None,
+    validation_file: str | os.PathLike[str] | None = None,
+    test_file: str | os.PathLike[str] | None = None,
+) -> Dataset:
     """Load, check, split and standardize a data set.
 
     The splits are the same in every run and independent of any other seed: 60 % train, 20 %
@@ -147,7 +161,10 @@ def load_dataset(source: Source, *, data_dir: str | os.PathLike[str] | None = No
     given for validation or test are used for that. MNIST and Fashion-MNIST keep their official
     test set; 10,000 of the official 60,000 training images are for validation.
 
-    uint8 features stay uint8 (digits is stored so); every other numeric type becomes float32.
+    The columns of a table may hold numbers, booleans, dates and texts, with gaps; the rules that
+    make features of them are fitted to the training samples
+    (`rlnas.columns.fitting.fit_encoding`). In arrays of numbers, every column is a feature: uint8
+    stays uint8 (digits is stored so), every other type becomes float32.
     `rlnas.data.preprocessing.fit` describes how features are standardized.
 
     Arrays are copied. A named data set is loaded once in a process and then shared.
@@ -155,21 +172,46 @@ def load_dataset(source: Source, *, data_dir: str | os.PathLike[str] | None = No
     Args:
         source: A source of `rlnas.data.sources.read`, or a `Dataset`, which is returned unchanged.
         data_dir: Where to look first for MNIST and Fashion-MNIST, see `rlnas.data.idx.read`.
+        target: Of a table, the column of the classes.
+        drop: Columns that are not used.
+        categorical: Columns of categories, whatever they look like.
+        numeric: Columns of numbers; other texts in them count as missing.
+        groups: Column of groups: all rows of one are in the same split. It is no feature.
+        time_column: Column by which rows are split: the latest ones for the test, those before
+            them for validation. It is no feature.
+        validation_file: Table of the rows for validation.
+        test_file: Table of the rows for the test.
 
     Returns:
         The data set.
 
     Raises:
-        InputError: If the source cannot be read, y does not number at least two classes without
-            gaps, or fewer than `rlnas.data.splits.MIN_TRAIN_SAMPLES` samples are left for training.
+        InputError: If the source cannot be read, there are fewer than two classes, or fewer than
+            `rlnas.data.splits.MIN_TRAIN_SAMPLES` samples are left for training.
     """
+    options = TableOptions(
+        target=target,
+        drop=drop,
+        categorical=categorical,
+        numeric=numeric,
+        groups=groups,
+        time_column=time_column,
+        validation_file=validation_file,
+        test_file=test_file,
+    )
+    return _load(source, data_dir, options)
+
+
+def _load(
+    source: Source, data_dir: str | os.PathLike[str] | None, options: TableOptions
+) -> Dataset:
     if isinstance(source, Dataset):
         return source
     if isinstance(source, str) and source in idx.SETS and data_dir is not None:
         return _load_named(source, Path(os.path.expanduser(data_dir)).resolve())
-    if isinstance(source, str) and (source in NAMES or source.startswith(synthetic.PREFIXES)):
+    if isinstance(source, str) and is_name(source) and options == NOTHING_SAID:
         return _load_named(source, None)
-    return prepare(read(source, data_dir))
+    return prepare(read(source, data_dir, options))
 
 
 def prepare(raw: RawData) -> Dataset:
@@ -184,8 +226,22 @@ def prepare(raw: RawData) -> Dataset:
     names = raw.class_names or tuple(str(k) for k in range(n_classes))
     if len(names) != n_classes:
         raise InputError(f"there are {len(names)} class names but {n_classes} classes in y")
-    train, validation, test = split(raw.labels, raw.n_validation, raw.n_test, raw.held_out)
-    preprocessing, stored = fit(raw.features, train, raw.pixels, names, raw.feature_names)
+    table = raw.table
+    train, validation, test = split(
+        raw.labels,
+        raw.n_validation,
+        raw.n_test,
+        raw.held_out,
+        without_test=raw.without_test,
+        groups=None if table is None else table.groups,
+        times=None if table is None else table.times,
+    )
+    if table is None:
+        preprocessing, stored = fit(raw.features, train, raw.pixels, names, raw.feature_names)
+    else:
+        rules = table.fit(raw.features, train)
+        made = rules.features(table.recode(raw.features, rules))
+        preprocessing, stored = fit(made, train, False, names, rules.feature_names, rules)
     features = stored.copy() if stored is raw.features else stored
     rows = train, validation, test
     return Dataset(raw.name, raw.source, features, raw.labels, *rows, preprocessing, raw.sha256)
@@ -201,11 +257,11 @@ def as_test_set(raw: RawData, preprocessing: Preprocessing) -> Dataset:
     Raises:
         InputError: If the number, names or order of the columns, or the classes, are different.
     """
-    n_features = raw.features.shape[1]
-    if n_features != preprocessing.n_features:
+    n_columns = raw.features.shape[1]
+    if n_columns != preprocessing.n_columns:
         raise InputError(
-            f"data set '{raw.name}' has {n_features} features, the network reads "
-            f"{preprocessing.n_features}: give the columns that it was designed for, in order"
+            f"data set '{raw.name}' has {n_columns} features, the network reads "
+            f"{preprocessing.n_columns}: give the columns that it was designed for, in order"
         )
     preprocessing.check_names(raw.feature_names)
     if raw.class_names is not None and raw.class_names != preprocessing.class_names:
@@ -227,7 +283,9 @@ def as_test_set(raw: RawData, preprocessing: Preprocessing) -> Dataset:
 
 
 def load_datasets(
-    source: Source | list[Source], data_dir: str | os.PathLike[str] | None = None
+    source: Source | list[Source],
+    data_dir: str | os.PathLike[str] | None = None,
+    options: TableOptions = NOTHING_SAID,
 ) -> list[Dataset]:
     """Load one data set, a list of them, or the families among them.
 
@@ -235,6 +293,7 @@ def load_datasets(
         source: A source of `load_dataset`, or a name in `rlnas.data.synthetic.FAMILIES`, or a list
             of these.
         data_dir: See `load_dataset`.
+        options: What is said about the columns of tables.
 
     Returns:
         The data sets; where different data have the same name, the beginning of their fingerprint
@@ -250,7 +309,7 @@ def load_datasets(
     for each in given:
         family = synthetic.FAMILIES.get(each) if isinstance(each, str) else None
         members += [each] if family is None else family
-    return _with_distinct_names([load_dataset(member, data_dir=data_dir) for member in members])
+    return _with_distinct_names([_load(member, data_dir, options) for member in members])
 
 
 def load_unchanged(

@@ -1,4 +1,4 @@
-"""Sources of samples: a name, an `.npz` file or arrays; read and checked, not yet split.
+"""Sources of samples: a name, a file, a data frame or arrays; read and checked, not yet split.
 
 The names in `NAMES` are scikit-learn's copies of three UCI data sets (digits: Alpaydin and Kaynak;
 wine: Aeberhard and Forina; breast_cancer: Wolberg, Street and Mangasarian), and MNIST and
@@ -13,14 +13,20 @@ import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rlnas.columns.encoding import Encoding
+from rlnas.columns.frame import Frame
+from rlnas.columns.options import NOTHING_SAID, TableOptions, TableRecord
+from rlnas.columns.reading import is_table_path, read_frame
+from rlnas.columns.target import classes_of
 from rlnas.data import idx, synthetic
-from rlnas.data.arrays import check_pair, column_names
+from rlnas.data.arrays import as_column, check_features, check_pair, is_plain
 from rlnas.data.npz import names_of, read_arrays
+from rlnas.data.tables import RawTable, code_rows, code_samples
 from rlnas.errors import InputError
 from rlnas.files.json_schema import COUNT, TEXT, list_of
 from rlnas.files.reading import open_regular
@@ -29,8 +35,17 @@ EMBEDDED = ("digits", "wine", "breast_cancer")
 NAMES: tuple[str, ...] = (*EMBEDDED, *idx.SETS)
 """Names of the data sets."""
 
-Arrays = tuple[ArrayLike, ArrayLike]
-"""`(X, y)`: samples `[samples, features]` and labels `[samples]`, whole numbers from 0."""
+
+class DataFrame(Protocol):
+    """A data frame of pandas, polars or another library."""
+
+    @property
+    def columns(self) -> Any:
+        """Names of the columns."""
+
+
+Arrays = tuple[Any, ArrayLike]
+"""`(X, y)`: samples `[samples, features]`, an array or a data frame, and classes `[samples]`."""
 
 _log = logging.getLogger("rlnas")
 
@@ -45,13 +60,15 @@ class SourceRecord(TypedDict, total=False):
         name: Name of a data set, see `read`.
         path: Path of a file, as it was given.
         absolute: Absolute path of the file.
-        arrays: Numbers of samples and features of arrays that were given.
+        arrays: Numbers of samples and columns of arrays or of a data frame that were given.
+        table: What was said about the columns of a table.
     """
 
     name: Annotated[str, TEXT]
     path: Annotated[str, TEXT]
     absolute: Annotated[str, TEXT]
     arrays: Annotated[list[int], list_of(COUNT, 2)]
+    table: Annotated[TableRecord, {"additionalProperties": False}]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +78,8 @@ class RawData:
     Attributes:
         name: Name of the data set in tables and file names.
         source: Where the samples come from.
-        features: The samples, uint8 or float64 `[samples, n_features]`, C-contiguous.
+        features: The samples, uint8 or float64 `[samples, n_features]`, C-contiguous; of a table,
+            the codes of its columns, NaN for what is missing.
         labels: The class of each sample, from 0, int32 `[samples]`.
         n_validation: Number of samples given for validation.
         n_test: Number of samples given for the test.
@@ -69,6 +87,8 @@ class RawData:
         feature_names: The name of each feature; None if there are no names.
         class_names: The name of each class; None if there are no names.
         pixels: Whether features are pixels; None if that is to be inferred from the data.
+        table: What the columns of a table are; None if the samples are features.
+        without_test: Whether no samples are held out for the test.
     """
 
     name: str
@@ -81,61 +101,165 @@ class RawData:
     feature_names: tuple[str, ...] | None = None
     class_names: tuple[str, ...] | None = None
     pixels: bool | None = None
+    table: RawTable | None = None
+    without_test: bool = False
 
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the features row by row, then the labels, in hexadecimal.
 
         uint8 features are hashed unchanged, others as little-endian float64; labels as
-        little-endian int32.
+        little-endian int32. Of a table, what its codes and classes mean follows.
         """
         found = hashlib.sha256()
         as_they_are = self.features.dtype == np.uint8
         for part in np.array_split(self.features, len(self.features) // 4096 + 1):
             found.update((part if as_they_are else part.astype("<f8")).tobytes())
         found.update(self.labels.astype("<i4").tobytes())
+        if self.table is not None:
+            found.update(self.table.as_bytes() + repr(self.class_names).encode())
         return found.hexdigest()
 
 
-Source = str | os.PathLike[str] | Arrays | RawData
+Source = str | os.PathLike[str] | Arrays | RawData | DataFrame
 """Anything that `read` can read."""
 
 
-def read(source: Source, data_dir: str | os.PathLike[str] | None = None) -> RawData:
+def read(
+    source: Source,
+    data_dir: str | os.PathLike[str] | None = None,
+    options: TableOptions = NOTHING_SAID,
+) -> RawData:
     """Read and check samples.
 
     Args:
         source: One of `NAMES`; ``synthetic:SEED``, ``varied:SEED``, ``images:SEED`` or
-            ``heldout:SEED``, see `rlnas.data.synthetic.generate`; the path of an ``.npz`` file; a
-            tuple ``(X, y)`` with X `[samples, features]` and y `[samples]`, whole numbers from 0;
-            or `RawData`, which is returned unchanged. An ``.npz`` file holds the arrays ``X`` and
-            ``y`` and, if wanted, ``X_val`` and ``y_val``, ``X_test`` and ``y_test``,
-            ``feature_names``, ``class_names``, and ``pixels`` (whether features are pixels, which
-            share one scale; by default square images of uint8 are taken for pixels).
+            ``heldout:SEED``, see `rlnas.data.synthetic.generate`; the path of a table
+            (`rlnas.columns.reading.read_frame`) or a data frame, whose target the options name; the
+            path of an ``.npz`` file; a tuple ``(X, y)`` with X `[samples, features]`, an array or a
+            data frame, and the classes y `[samples]`; or `RawData`, which is returned unchanged.
+            An ``.npz`` file holds the arrays ``X`` and ``y``, whole numbers from 0, and, if wanted,
+            ``X_val`` and ``y_val``, ``X_test`` and ``y_test``, ``feature_names``, ``class_names``,
+            and ``pixels`` (whether features are pixels, which share one scale; by default square
+            images of uint8 are taken for pixels).
         data_dir: Where to look first for MNIST and Fashion-MNIST, see `rlnas.data.idx.read`.
+        options: What is said about the columns of a table.
 
     Raises:
         InputError: If the source or its seed is unknown, its file is missing or damaged, X is not
-            a non-empty two-dimensional numeric array of finite values, y does not hold whole
-            numbers from 0, or the two differ in length.
+            a non-empty table, a value cannot be used, or X and y differ in length.
     """
     if isinstance(source, RawData):
         return source
     if isinstance(source, tuple) and len(source) == 2:
-        features, labels = check_pair(*source)
-        names = column_names(source[0])
-        shape = list(features.shape)
-        return RawData("arrays", {"arrays": shape}, features, labels, feature_names=names)
+        return _read_pair(*source, options)
     if isinstance(source, str | os.PathLike):
         text = os.fspath(source)
-        if text in NAMES or text.startswith(synthetic.PREFIXES):
+        if is_table_path(text):
+            return _read_table(text, options)
+        if options != NOTHING_SAID:
+            raise InputError(f"{text} is no table: target and other options are for its columns")
+        if is_name(text):
             return _read_named(text, data_dir)
         if text.endswith(".npz"):
             return _read_npz(text)
         raise InputError(_unknown(text))
+    if hasattr(source, "columns"):
+        frame = read_frame(source)
+        record: SourceRecord = {"arrays": [frame.n_rows, len(frame.columns)]}
+        return _of_table(frame, None, options, record)
     raise InputError(
-        f"cannot load a data set from {type(source).__name__}: expected a name, the path of an "
-        ".npz file, a tuple (X, y) or a Dataset"
+        f"cannot load a data set from {type(source).__name__}: expected a name, the path of a "
+        "table or an .npz file, a data frame, a tuple (X, y) or a Dataset"
+    )
+
+
+def is_name(text: str) -> bool:
+    """Whether a text names a data set, in contrast to a file."""
+    return text in NAMES or text.startswith(synthetic.PREFIXES)
+
+
+def read_like(
+    source: Source,
+    encoding: Encoding,
+    class_names: tuple[str, ...],
+) -> RawData:
+    """Read a table by the rules of a design that was made for another one like it.
+
+    Args:
+        source: The path of a table, a data frame, or a tuple ``(X, y)``.
+        encoding: The encoding of the design.
+        class_names: The classes of the design.
+
+    Returns:
+        The samples; their features are codes as the encoding has them.
+
+    Raises:
+        InputError: If the source is no table, a column is missing, or a value cannot be coded.
+    """
+    labels = None
+    record: SourceRecord
+    if isinstance(source, tuple) and len(source) == 2:
+        frame, labels = read_frame(source[0]), as_column(source[1])
+        _check_lengths(frame.n_rows, labels.size)
+        record = {"arrays": [frame.n_rows, len(frame.columns)]}
+    elif isinstance(source, str | os.PathLike):
+        frame, record = read_frame(source), _record_of(os.fspath(source))
+    else:
+        frame = read_frame(source)
+        record = {"arrays": [frame.n_rows, len(frame.columns)]}
+    codes, numbered = code_rows(frame, labels, encoding, class_names)
+    return RawData(frame.name, record, codes, numbered, class_names=class_names)
+
+
+def _read_pair(x: Any, y: Any, options: TableOptions) -> RawData:
+    """Arrays of numbers as features, everything else as a table."""
+    record: SourceRecord
+    labels = as_column(y)
+    if options == NOTHING_SAID and is_plain(x):
+        features = check_features(x)
+        _check_lengths(len(features), labels.size)
+        numbered, names = classes_of(labels, lambda row: f"y, row {row}")
+        record = {"arrays": list(features.shape)}
+        return RawData("arrays", record, features, numbered, class_names=names)
+    frame = read_frame(x)
+    record = {"arrays": [frame.n_rows, len(frame.columns)]}
+    _check_lengths(frame.n_rows, labels.size)
+    return _of_table(frame, labels, options, record)
+
+
+def _check_lengths(n_samples: int, n_labels: int) -> None:
+    if n_samples != n_labels:
+        raise InputError(
+            f"X has {n_samples} samples but y {n_labels} labels: give one label for each sample"
+        )
+
+
+def _read_table(text: str, options: TableOptions) -> RawData:
+    record = _record_of(text)
+    return _of_table(read_frame(text), None, options, record)
+
+
+def _record_of(text: str) -> SourceRecord:
+    return {"path": text, "absolute": str(Path(os.path.expanduser(text)).resolve())}
+
+
+def _of_table(
+    frame: Frame, labels: NDArray[Any] | None, options: TableOptions, record: SourceRecord
+) -> RawData:
+    paths = options.validation_file, options.test_file
+    others = [None if path is None else read_frame(path) for path in paths]
+    coded = code_samples(frame, labels, options, *others)
+    said = options.as_json()
+    return RawData(
+        frame.name,
+        {**record, "table": said} if said else record,
+        coded.codes,
+        coded.labels,
+        coded.n_validation,
+        coded.n_test,
+        class_names=coded.class_names,
+        table=coded.table,
     )
 
 
@@ -144,7 +268,7 @@ def _unknown(text: str) -> str:
     hint = f" (did you mean {close[0]}?)" if close else ""
     return (
         f"unknown data set {text!r}{hint}: expected {', '.join(NAMES)}, synthetic:SEED, or "
-        "the path of an .npz file; where tasks are drawn, "
+        "the path of a table (.csv, .tsv, .parquet) or an .npz file; where tasks are drawn, "
         f"one of {', '.join(synthetic.FAMILIES)} too"
     )
 

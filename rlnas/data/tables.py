@@ -1,0 +1,252 @@
+"""Tables of named columns as raw samples: codes of their columns, classes, and what splits them."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlnas.columns.encoding import Column, Encoding
+from rlnas.columns.fitting import fit_encoding
+from rlnas.columns.frame import Frame
+from rlnas.columns.kinds import EMPTY, code_like, code_table
+from rlnas.columns.options import TableOptions
+from rlnas.columns.target import classes_like, classes_of
+from rlnas.columns.values import as_texts
+from rlnas.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class RawTable:
+    """What the columns of raw samples are; the samples themselves are codes of these columns.
+
+    Attributes:
+        columns: The columns, with all of their categories.
+        ignored: Columns that are not used, and the reason for each.
+        named: Whether columns have names.
+        target: Name of the column of classes; None if it has none.
+        groups: Group of each sample that is to be split, from 0, int `[samples]`; None without.
+        times: Time of each sample that is to be split, float64 `[samples]`; None without.
+    """
+
+    columns: tuple[Column, ...]
+    ignored: dict[str, str]
+    named: bool
+    target: str | None
+    groups: NDArray[np.intp] | None = None
+    times: NDArray[np.float64] | None = None
+
+    def as_bytes(self) -> bytes:
+        """What the codes mean, for a fingerprint."""
+        columns = [asdict(column) for column in self.columns]
+        return json.dumps([columns, self.target], ensure_ascii=True).encode()
+
+    def fit(self, codes: NDArray[np.float64], train: NDArray[np.int32]) -> Encoding:
+        """Fit the rules to training samples.
+
+        Args:
+            codes: Codes of all samples, float64 `[samples, columns]`.
+            train: Numbers of the training samples.
+
+        Raises:
+            InputError: If no column varies in the training samples.
+        """
+        rules = fit_encoding(
+            self.columns, codes, train, self.ignored, named=self.named, target=self.target
+        )
+        if not rules.n_features:
+            reasons = "; ".join(f"{name!r}: {why}" for name, why in rules.ignored.items())
+            raise InputError(f"no column is left to learn from: {reasons}")
+        return rules
+
+    def recode(self, codes: NDArray[np.float64], encoding: Encoding) -> NDArray[np.float64]:
+        """Codes as an encoding that was fitted to them has them, float64 `[samples, columns]`."""
+        places = {column.name: place for place, column in enumerate(self.columns)}
+        return np.column_stack(
+            [
+                fitted.recode(self.columns[places[fitted.name]], codes[:, places[fitted.name]])
+                for fitted in encoding.columns
+            ]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class CodedSamples:
+    """Coded samples with their classes: for training, then validation, then test.
+
+    Attributes:
+        table: What the columns are.
+        codes: float64 `[samples, columns]`.
+        labels: The class of each sample, from 0, int32 `[samples]`.
+        class_names: The name of each class.
+        n_validation: Number of samples for validation, after those to split.
+        n_test: Number of samples for the test, at the end.
+    """
+
+    table: RawTable
+    codes: NDArray[np.float64]
+    labels: NDArray[np.int32]
+    class_names: tuple[str, ...]
+    n_validation: int
+    n_test: int
+
+
+def code_samples(
+    frame: Frame,
+    labels: NDArray[Any] | None,
+    options: TableOptions,
+    validation: Frame | None = None,
+    test: Frame | None = None,
+) -> CodedSamples:
+    """Find out what each column of a table holds, and make codes of it.
+
+    Args:
+        frame: The table.
+        labels: The classes of its rows, as values of a column; None if the target is a column.
+        options: What is said about the columns.
+        validation: Rows for validation, with the same columns.
+        test: Rows for the test, with the same columns.
+
+    Raises:
+        InputError: If a column is unknown or used twice, the target is missing in some rows, a
+            column mixes numbers and texts, or no column is left.
+    """
+    _check_options(frame, options, with_target=labels is None)
+    others = [each for each in (validation, test) if each is not None]
+    if labels is None:
+        target = str(options.target)
+        numbered, names = classes_of(
+            frame.columns[target], lambda row: f"{frame.name}, {frame.place(target, row)}"
+        )
+        parts = [numbered, *(_classes_of_other(each, target, names) for each in others)]
+    else:
+        numbered, names = classes_of(labels, lambda row: f"y, row {row}")
+        parts = [numbered]
+    aside = [each for each in (options.target, options.groups, options.time_column) if each]
+    table, codes = _code([frame, *others], [*aside, *options.drop], options)
+    ignored = {**dict.fromkeys(options.drop, "it is to be left out"), **table.ignored}
+    if options.groups:
+        table = replace(table, groups=_groups(frame, options.groups))
+        ignored[options.groups] = "it is for the groups"
+    if options.time_column:
+        table = replace(table, times=_times(frame, options.time_column))
+        ignored[options.time_column] = "it is for the split by time"
+    held_out = [0 if each is None else each.n_rows for each in (validation, test)]
+    return CodedSamples(
+        replace(table, ignored=ignored, target=options.target),
+        np.concatenate(codes),
+        np.concatenate(parts),
+        names,
+        *held_out,
+    )
+
+
+def code_rows(
+    frame: Frame, labels: NDArray[Any] | None, encoding: Encoding, class_names: tuple[str, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Codes and classes of a table for a design that was made for another one like it.
+
+    Args:
+        frame: The table.
+        labels: The classes of its rows; None if they are in the column of the design's target.
+        encoding: The encoding of the design.
+        class_names: The classes of the design.
+
+    Returns:
+        The codes, float64 `[rows, columns]`, and the classes, int32 `[rows]`.
+
+    Raises:
+        InputError: If a column is missing, or a value cannot be coded.
+    """
+    if labels is None:
+        if encoding.target is None:
+            raise InputError(f"{frame.name} has no classes: give (X, y), as the design was made")
+        frame.check_names([encoding.target])
+        target = encoding.target
+        numbered = _classes_of_other(frame, target, class_names)
+        frame = frame.without([target])
+    else:
+        numbered = classes_like(labels, class_names, lambda row: f"y, row {row}")
+    return code_like(frame, encoding.columns, encoding.named), numbered
+
+
+def _check_options(frame: Frame, options: TableOptions, with_target: bool) -> None:
+    uses = {
+        "target": [options.target] if options.target else [],
+        "drop": options.drop,
+        "groups": [options.groups] if options.groups else [],
+        "time_column": [options.time_column] if options.time_column else [],
+    }
+    if not frame.n_rows:
+        raise InputError(f"{frame.name} has no rows: give samples")
+    if with_target and not options.target:
+        last = list(frame.columns)[-1]
+        raise InputError(
+            f"{frame.name} has {len(frame.columns)} columns: say which one is to be predicted, "
+            f"such as --target {last!r} (in Python, target={last!r})"
+        )
+    used: dict[str, str] = {}
+    for use, names in uses.items():
+        frame.check_names(names)
+        for name in names:
+            if name in used:
+                raise InputError(f"column {name!r} is given as {used[name]} and as {use}")
+            used[name] = use
+    if options.groups and options.time_column:
+        raise InputError("groups and time_column: rows are split by one of them, give one")
+    if not set(frame.columns) - set(used):
+        raise InputError(f"no column of {frame.name} is left to learn from")
+
+
+def _code(
+    frames: list[Frame], aside: list[str], options: TableOptions
+) -> tuple[RawTable, list[NDArray[np.float64]]]:
+    """The columns of the first frame, and the codes of all of them."""
+    first = frames[0].without(aside)
+    found = code_table(first, options.categorical, options.numeric)
+    if not found.columns:
+        raise InputError(f"no column of {first.name} has a value: {EMPTY}")
+    columns = list(found.columns)
+    for frame in frames[1:]:
+        frame.check_names([column.name for column in columns])
+        for place, column in enumerate(columns):
+            if column.kind == "category":
+                more = dict.fromkeys(as_texts(frame.columns[column.name]).tolist())
+                known = dict.fromkeys([*column.categories, *more])
+                texts = tuple(text for text in known if text is not None)
+                columns[place] = replace(column, categories=texts)
+    table = RawTable(tuple(columns), found.ignored, first.named, None)
+    codes = [found.codes, *(code_like(each, table.columns, named=True) for each in frames[1:])]
+    return table, codes
+
+
+def _classes_of_other(frame: Frame, target: str, names: tuple[str, ...]) -> NDArray[np.int32]:
+    frame.check_names([target])
+    place = lambda row: f"{frame.name}, {frame.place(target, row)}"  # noqa: E731
+    return classes_like(frame.columns[target], names, place)
+
+
+def _groups(frame: Frame, name: str) -> NDArray[np.intp]:
+    texts = as_texts(frame.columns[name])
+    _check_present(frame, name, texts == None)  # noqa: E711
+    found: NDArray[np.intp] = np.unique(texts.astype(str), return_inverse=True)[1]
+    return found
+
+
+def _times(frame: Frame, name: str) -> NDArray[np.float64]:
+    found = code_table(frame.select([name]))
+    if not found.columns or found.columns[0].kind not in ("date", "number"):
+        kind = found.columns[0].kind if found.columns else "nothing"
+        raise InputError(f"column {name!r} holds {kind}: expected dates or numbers to split by")
+    times: NDArray[np.float64] = found.codes[:, 0]
+    _check_present(frame, name, np.isnan(times))
+    return times
+
+
+def _check_present(frame: Frame, name: str, missing: NDArray[np.bool_]) -> None:
+    if missing.any():
+        row = int(missing.argmax())
+        raise InputError(
+            f"{frame.name} has nothing in {frame.place(name, row)}: rows cannot be split without it"
+        )
