@@ -1,0 +1,1 @@
+"""Tables of named columns: read from files and data frames, and turned into numbers."""
