@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -11,7 +12,7 @@ from typing import Annotated, Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.data import idx, synthetic
+from rlnas.data import idx, keel, synthetic
 from rlnas.data.arrays import count_classes
 from rlnas.data.preprocessing import Preprocessing, fit
 from rlnas.data.sources import EMBEDDED, NAMES, Arrays, RawData, SourceRecord, read
@@ -282,15 +283,19 @@ def _with_distinct_names(data: list[Dataset]) -> list[Dataset]:
 
 
 def locations(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
-    """Where each named data set comes from on this computer, or how to get it.
+    """Where each named data set, and the KEEL collection, is on this computer, or how to get it.
 
     Args:
         data_dir: See `load_dataset`.
     """
     found = dict.fromkeys(EMBEDDED, "embedded in scikit-learn")
-    for name in idx.SETS:
+    searches: dict[str, Callable[[str | os.PathLike[str] | None], Path]] = {
+        **{name: partial(idx.find, idx_set) for name, idx_set in idx.SETS.items()},
+        keel.FOLDER: keel.find_folder,
+    }
+    for name, find in searches.items():
         try:
-            found[name] = str(idx.find(idx.SETS[name], data_dir))
+            found[name] = str(find(data_dir))
         except InputError:
             found[name] = f"not on this computer: run `rlnas data fetch {name}`"
     return found
