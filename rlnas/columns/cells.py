@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 MISSING = frozenset(
     (
-        *("", "?", "NULL", "null", "None", "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "#N/A N/A"),
+        *("", "?", "NULL", "null", "None", "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "#N/A N/A", "<null>"),
         *("NaN", "nan", "-NaN", "-nan", "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN"),
     )
 )
-"""Texts that stand for a missing value: those of `pandas.read_csv`, and ``?``, usual at UCI.
+"""Texts that stand for a missing value: those of `pandas.read_csv`, ``?``, usual at UCI, and
+``<null>``, usual at KEEL.
 
 A lone ``-`` or ``.`` is none of them: both occur as categories, such as the class ``-``.
 """

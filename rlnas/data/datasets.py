@@ -2,9 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.columns.options import NOTHING_SAID, TableOptions
-from rlnas.data import idx, sources, synthetic
+from rlnas.data import idx, keel, sources, synthetic
 from rlnas.data.arrays import count_classes
 from rlnas.data.preprocessing import Preprocessing, fit
 from rlnas.data.sources import EMBEDDED, RawData, SourceRecord, is_name, read
@@ -341,15 +341,19 @@ def _with_distinct_names(data: list[Dataset]) -> list[Dataset]:
 
 
 def locations(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
-    """Where each named data set comes from on this computer, or how to get it.
+    """Where each named data set, and the KEEL collection, is on this computer, or how to get it.
 
     Args:
         data_dir: See `load_dataset`.
     """
     found = dict.fromkeys(EMBEDDED, "embedded in scikit-learn")
-    for name in idx.SETS:
+    searches: dict[str, Callable[[str | os.PathLike[str] | None], Path]] = {
+        **{name: partial(idx.find, idx_set) for name, idx_set in idx.SETS.items()},
+        keel.FOLDER: keel.find_folder,
+    }
+    for name, find in searches.items():
         try:
-            found[name] = str(idx.find(idx.SETS[name], data_dir))
+            found[name] = str(find(data_dir))
         except InputError:
             found[name] = f"not on this computer: run `rlnas data fetch {name}`"
     return found

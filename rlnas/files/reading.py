@@ -1,14 +1,15 @@
 """Safe reading of files from untrusted sources."""
 
+import hashlib
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from rlnas.errors import InputError
 
 
-def open_regular(path: str | Path) -> IO[bytes]:
+def open_regular(path: str | Path) -> BufferedReader:
     """Open a regular file for reading; pipes and devices, which could block, are refused.
 
     Raises:
@@ -39,5 +40,18 @@ def read_bytes(path: str | Path) -> bytes:
     with open_regular(path) as file:
         try:
             return file.read()
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 of a regular file in hexadecimal, in bounded memory.
+
+    Raises:
+        InputError: If the file does not exist, is not a regular file, or cannot be read.
+    """
+    with open_regular(path) as file:
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror}") from error

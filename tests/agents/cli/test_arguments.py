@@ -54,7 +54,7 @@ WHOLE = [
         ("benchmark --quiet bild --help", "unknown command 'benchmark bild': did you mean build?"),
         ("study xyz", "unknown command 'study xyz': expected estimators, width, depth"),
         ("study --quiet", "no command after 'rlnas study': expected estimators, width, depth"),
-        ("data fetch x", "'x' is not an IDX data set: expected mnist or fashion_mnist"),
+        ("data fetch x", "'x' is nothing to fetch: expected mnist, fashion_mnist, keel"),
     ],
 )
 def test_a_mistyped_command_is_told_the_one_that_is_meant(words, told, capsys):

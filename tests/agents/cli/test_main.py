@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rlnas.agents.cli.main import main
-from rlnas.data import idx
+from rlnas.data import idx, keel
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import load_design
 from tests.agents.helpers import files_in
@@ -293,7 +293,7 @@ def test_evaluate_policy_of_scores_without_spread_prints_no_standard_errors(
 def test_data_list_names_every_data_set_and_its_place(real_data_dir, capsys):
     assert call("data", "list", "--data-dir", real_data_dir) == 0
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert list(lines) == ["digits", "wine", "breast_cancer", "mnist", "fashion_mnist"]
+    assert list(lines) == ["digits", "wine", "breast_cancer", "mnist", "fashion_mnist", "keel"]
     assert lines["digits"] == "embedded in scikit-learn"
     assert Path(lines["mnist"]) == real_data_dir / "mnist"
 
@@ -301,6 +301,14 @@ def test_data_list_names_every_data_set_and_its_place(real_data_dir, capsys):
 def test_data_list_says_how_to_get_what_is_absent(tmp_path, tiny_sets, capsys):
     assert call("data", "list", "--data-dir", tmp_path / "absent") == 0
     assert "run `rlnas data fetch mnist`" in capsys.readouterr().out
+
+
+def test_data_list_keel_has_a_line_for_every_table(capsys):
+    assert call("data", "list", "--keel") == 0
+    header, *lines = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert header == ["table", "rows", "features", "classes", "split"]
+    assert [line[0] for line in lines] == [f"keel:{name}" for name in keel.names()]
+    assert ["keel:vowel", "990", "13", "11", "development"] in lines
 
 
 @pytest.mark.parametrize(
@@ -315,8 +323,8 @@ def test_data_list_says_how_to_get_what_is_absent(tmp_path, tiny_sets, capsys):
         (["export"], ("DESIGN", "--format", "--out", "--dataset", "--data-dir")),
         (["evaluate-policy"], ("--policy", "--episodes", "--seed", "--dataset")),
         (["data"], ("list", "fetch")),
-        (["data", "list"], ("--data-dir",)),
-        (["data", "fetch"], ("mnist", "fashion_mnist", "--data-dir")),
+        (["data", "list"], ("--data-dir", "--keel")),
+        (["data", "fetch"], ("mnist", "fashion_mnist", "keel", "--data-dir")),
     ],
     ids=lambda value: " ".join(value),
 )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from rlnas.data import datasets, idx, splits as splitting
+from rlnas.data import datasets, idx, keel, splits as splitting
 from rlnas.data.arrays import MAX_FEATURES
 from rlnas.data.datasets import Dataset, load_dataset, load_datasets, locations
 from rlnas.data.sources import NAMES
@@ -536,7 +536,11 @@ def test_places_list_location_or_fetch_command_of_each_data_set(cache, tmp_path)
         "breast_cancer": "embedded in scikit-learn",
         "mnist": str(folder),
         "fashion_mnist": "not on this computer: run `rlnas data fetch fashion_mnist`",
+        "keel": "not on this computer: run `rlnas data fetch keel`",
     }
+    for name in keel.names():
+        store(tmp_path / "data" / "keel", {f"{name}.csv": b""})
+    assert locations(tmp_path / "data")["keel"] == str(tmp_path / "data" / "keel")
 
 
 @pytest.mark.parametrize("seed", range(40))

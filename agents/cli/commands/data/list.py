@@ -11,11 +11,25 @@ class DataList:
     """Name the data sets, and say where each comes from."""
 
     data_dir: Option[Path] = None
-    """Folder with IDX files, searched first."""
+    """Folder with data sets, searched first."""
+    keel: bool = False
+    """Name the KEEL tables instead, on this computer or not, with their sizes and splits."""
 
     def run(self, shown: bool) -> None:
         """Print a line for each data set."""
+        if self.keel:
+            _print_keel()
+            return
         from rlnas.data.datasets import locations
 
         for name, place in locations(self.data_dir).items():
             print(f"{name:<15} {place}")
+
+
+def _print_keel() -> None:
+    from rlnas.data.keel import PREFIX, TABLES, split_of
+
+    print(f"{'table':<37} {'rows':>6} {'features':>8} {'classes':>7} split")
+    for name, table in TABLES.items():
+        sizes = f"{table.rows:>6} {table.features:>8} {table.classes:>7}"
+        print(f"{PREFIX + name:<37} {sizes} {split_of(name)}")
