@@ -7,11 +7,17 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from rlnas.agents.option_types import Option
+import tyro
+
+from rlnas.agents.option_types import DATASETS, Option
+from rlnas.agents.table_settings import TableSettings
 from rlnas.errors import InputError
 from rlnas.validation import PlainIntegers, check_choice, check_share, is_whole, whole
+
+if TYPE_CHECKING:
+    from rlnas.data.datasets import Dataset
 
 SHIPPED = Path(__file__).parent / "shipped" / "controller"
 """Run folder of the trained controller that comes with rlnas."""
@@ -59,12 +65,12 @@ def check_of_ray(config: Any, names: Iterable[str]) -> None:
 
 
 @dataclass(frozen=True)
-class EpisodesConfig(PlainIntegers):
+class EpisodesConfig(TableSettings, PlainIntegers):
     """Settings of the episodes to learn from, and the folder for the result."""
 
-    dataset: tuple[str, ...] = ("digits",)
-    """Data sets: names, or .npz files with arrays X and y. With several, or a family such as
-    "mixed", each episode draws one."""
+    dataset: Annotated[tuple[str, ...], tyro.conf.Positional, DATASETS] = ("digits",)
+    """Data sets: names, tables (.csv, .tsv, .parquet), or .npz files with arrays X and y. With
+    several, or a family such as "mixed", each episode draws one."""
     seed: int = 0
     """Seed of all random numbers."""
     run_dir: Option[Path] = None
@@ -79,13 +85,21 @@ class EpisodesConfig(PlainIntegers):
     """Number of hidden neurons at the start; or LOW HIGH, drawn for each episode."""
     density: tuple[float, ...] = (0.2,)
     """Share of active weights at the start; or LOW HIGH, drawn for each episode."""
-    data_dir: Option[Path] = None
-    """Folder with IDX files, searched before all others."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.dataset, str):  # a single name is a likely mistake
             object.__setattr__(self, "dataset", (self.dataset,))
+
+    def load(self) -> "list[Dataset]":
+        """Load the data sets.
+
+        Raises:
+            InputError: One of them cannot be loaded.
+        """
+        from rlnas.data.datasets import load_datasets
+
+        return load_datasets(list(self.dataset), self.data_dir, self.options)
 
     def check(self) -> None:
         """Raise `InputError` for values that cannot be used."""

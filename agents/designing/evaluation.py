@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from rlnas.columns.encoding import Encoding
+from rlnas.columns.options import TableOptions
 from rlnas.data.datasets import Dataset, as_test_set, prepare
-from rlnas.data.sources import RawData, Source, SourceRecord, read
+from rlnas.data.sources import RawData, Source, SourceRecord, read, read_like
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.envs.episode import Design
 from rlnas.errors import InputError
@@ -30,7 +33,7 @@ class EvaluationSamples(NamedTuple):
     """Samples that a design is tested on.
 
     Attributes:
-        raw: The data before preprocessing.
+        raw: The data before preprocessing; of a table, codes by the encoding of the design.
         data: The data after the design's preprocessing.
         rows: Row numbers of the test samples, int32 `[n]`.
         own: Whether they are the held-out samples of the data that the design was made with.
@@ -118,10 +121,18 @@ def evaluation_samples(
         InputError: The data cannot be read, do not fit the design, or have changed.
     """
     record = design.record
-    made_with = record["source"]
-    raw = read(_source(made_with) if source is None else source, data_dir)
+    made_with, encoding = record["source"], design.preprocessing.encoding
+    options = TableOptions.from_json(made_with.get("table", {}))
+    if source is None:
+        raw = read(_source(made_with), data_dir, options)
+    elif encoding is None:
+        raw = read(source, data_dir)
+    else:
+        raw = _read_table(design, encoding, source, data_dir, options)
     if raw.sha256 == record["samples_sha256"]:
         data = prepare(raw)
+        if raw.table is not None and encoding is not None:
+            raw = replace(raw, features=raw.table.recode(raw.features, encoding))
         if data.split_sha256 != record["split_sha256"]:
             raise InputError(
                 f"'{raw.name}' has the samples that the design was made with, but holds out others "
@@ -143,6 +154,24 @@ def evaluation_samples(
             "units?", len(far), data.n_features, "; ".join(far[:_SHOWN]), more
         )  # fmt: skip
     return EvaluationSamples(raw, data, data.test, own=False)
+
+
+def _read_table(
+    design: SavedDesign,
+    encoding: Encoding,
+    source: Source,
+    data_dir: Path | None,
+    options: TableOptions,
+) -> RawData:
+    """Read a table as when the design was made if it is the same one, else by the design's rules."""
+    try:
+        raw = read(source, data_dir, options)
+    except InputError:  # then it is another one, whose faults are told below
+        pass
+    else:
+        if raw.sha256 == design.record["samples_sha256"]:
+            return raw
+    return read_like(source, encoding, design.preprocessing.class_names, data_dir)
 
 
 def describe_best_design(run: Path) -> str:

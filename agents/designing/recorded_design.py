@@ -7,7 +7,6 @@ import numpy as np
 from rlnas.agents.designing.evaluation import design_facts
 from rlnas.agents.policies.environments import make_env
 from rlnas.agents.policies.run_config import check_data, read_train_config
-from rlnas.data import datasets
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import save_design
 from rlnas.envs.actions import ACTIONS
@@ -36,7 +35,7 @@ def save_recorded_design(run: Path, design: DesignRecord, folder: Path) -> None:
             (for example with other versions of the libraries), or the folder cannot be written to.
     """
     config = read_train_config(run)
-    data = datasets.load_datasets(list(config.dataset), config.data_dir)
+    data = config.load()
     check_data(run, data)
     archive = DesignDatabase(run / FILE)
     episode = archive.episode(design, config.num_envs, config.episode_steps)

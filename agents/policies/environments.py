@@ -1,6 +1,7 @@
 """The environments of a run: those that its policy was trained in, and others like them."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ def env_like(
     config = read_config(Path(run))
     if dataset is None:
         first = config.dataset[0]
-        dataset = FAMILIES.get(first, [first])[0] if middle else list(config.dataset)
+        names = FAMILIES.get(first, [first])[:1] if middle else config.dataset
+        dataset = [*replace(config, dataset=tuple(names)).load()]
     settings = _episode_arguments(config, _middle if middle else _range)
     if penalty is not None:
         settings["penalty"] = penalty

@@ -9,7 +9,6 @@ from rlnas.agents.policies.policy import save_edit_sequence
 from rlnas.agents.policies.run_config import write_config
 from rlnas.agents.search.evolve_sequence import evolve_sequence
 from rlnas.agents.search.problem import Problem
-from rlnas.data import datasets
 from rlnas.files.folders import result_folder
 from rlnas.progress import progress
 
@@ -30,7 +29,7 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
         InputError: a value, the data set or the folder cannot be used.
     """
     config.check()
-    data = datasets.load_datasets(list(config.dataset), config.data_dir)
+    data = config.load()
     make = partial(make_env, config, data)
     make()  # raises InputError for bad settings, before there is a folder or a progress bar
     with (

@@ -14,7 +14,6 @@ from rlnas.agents.policies.policy import check_start, start_from
 from rlnas.agents.policies.run_config import as_json, check_data, read_train_config, write_config
 from rlnas.agents.training.checkpoint import FOLDER, checkpoints, read
 from rlnas.agents.training.run import TrainingRun, new_run
-from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files.folders import LOCK, locked, new_folder
@@ -43,7 +42,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     config.check()
     if config.start is not None:
         check_start(config.start, config.algorithm, list(config.net_arch), config.features)
-    data = datasets.load_datasets(list(config.dataset), config.data_dir)
+    data = config.load()
     # Checks the other values, before anything is written.
     make_env(config, data, reward=config.reward)
     folder = new_folder(config.folder)
@@ -80,7 +79,7 @@ def resume(folder: str | Path, progress_bar: bool = True, **where: Any) -> Path:
     config.check()
     if _ended(folder):
         raise InputError(f"the training in {folder} has ended: there is nothing to resume")
-    data = datasets.load_datasets(list(config.dataset), config.data_dir)
+    data = config.load()
     check_data(folder, data)
     with locked(folder):
         if checkpoints(folder):

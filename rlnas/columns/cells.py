@@ -8,7 +8,21 @@ from numpy.typing import NDArray
 
 MISSING = frozenset(
     (
-        *("", "?", "NULL", "null", "None", "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "#N/A N/A", "<null>"),
+        *(
+            "",
+            "?",
+            "NULL",
+            "null",
+            "None",
+            "NA",
+            "N/A",
+            "n/a",
+            "<NA>",
+            "#NA",
+            "#N/A",
+            "#N/A N/A",
+            "<null>",
+        ),
         *("NaN", "nan", "-NaN", "-nan", "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN"),
     )
 )

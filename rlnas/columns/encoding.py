@@ -48,7 +48,7 @@ class Column:
         other: Whether the code after the last category stands for all other texts; if not, they
             count as missing.
         written: Of a date, how it is written as text, as for `datetime.strptime`; "" for ISO 8601.
-            Of a number, one of `rlnas.columns.values.NUMBER_STYLES`.
+            Of a number, one of `rlnas.columns.codes.NUMBER_STYLES`.
         lenient: Of a number, whether other texts count as missing; if not, they are errors.
     """
 

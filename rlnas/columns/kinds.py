@@ -1,5 +1,6 @@
 """What the columns of a table hold: numbers, booleans, dates or categories, and their codes."""
 
+import logging
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from rlnas.columns.encoding import Column, Kind
 from rlnas.columns.frame import Frame
-from rlnas.columns.values import (
+from rlnas.columns.codes import (
     BadValue,
     as_texts,
     codes_of,
@@ -18,6 +19,8 @@ from rlnas.columns.values import (
     parse_number,
 )
 from rlnas.errors import InputError
+
+_log = logging.getLogger("rlnas")
 
 MOSTLY = 0.9
 """A column whose texts are numbers in this share of the rows, but not in all, is an error."""
@@ -121,7 +124,21 @@ def code_like(frame: Frame, columns: tuple[Column, ...], named: bool) -> NDArray
                 f"{listed([column.name for column in columns])}"
             )
     coded = [code_column(frame, *pair) for pair in zip(names, columns, strict=True)]
+    for name, column in zip(names, columns, strict=True):
+        _warn_of_unknown(frame, name, column)
     return np.column_stack(coded) if coded else np.empty((frame.n_rows, 0))
+
+
+def _warn_of_unknown(frame: Frame, name: str, column: Column) -> None:
+    """Log which categories of a column are not known."""
+    if column.kind == "category":
+        texts = _present(as_texts(frame.columns[name]))
+        if unknown := sorted(set(texts) - set(column.categories)):
+            meaning = "as one category" if column.other else "as missing"
+            _log.warning(
+                "%s: column %r has values that are not known and count %s: %s",
+                frame.name, name, meaning, listed(unknown, 3),
+            )  # fmt: skip
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

@@ -1,5 +1,6 @@
 """`Dataset`: samples split for training, validation and test, ready for the compiled loops."""
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.columns.options import NOTHING_SAID, TableOptions
+from rlnas.columns.suspicion import suspicions
 from rlnas.data import idx, keel, sources, synthetic
 from rlnas.data.arrays import count_classes
 from rlnas.data.preprocessing import Preprocessing, fit
@@ -21,6 +23,8 @@ from rlnas.data.splits import split
 from rlnas.errors import InputError
 from rlnas.files.json_schema import TEXT
 from rlnas.read_only import ReadOnlyArrays
+
+_log = logging.getLogger("rlnas")
 
 Sha256 = Annotated[str, {"type": "string", "pattern": "^[0-9a-f]{64}$"}]
 """A SHA-256 in hexadecimal."""
@@ -240,6 +244,8 @@ def prepare(raw: RawData) -> Dataset:
         preprocessing, stored = fit(raw.features, train, raw.pixels, names, raw.feature_names)
     else:
         rules = table.fit(raw.features, train)
+        for sentence in suspicions(table.columns, raw.features, raw.labels):
+            _log.warning("%s: %s", raw.name, sentence)
         made = rules.features(table.recode(raw.features, rules))
         preprocessing, stored = fit(made, train, False, names, rules.feature_names, rules)
     features = stored.copy() if stored is raw.features else stored

@@ -104,6 +104,17 @@ class Preprocessing(ReadOnlyArrays):
         """
         return _stored(self.features(raw), self.offset)
 
+    def standardized(self, raw: NDArray[Any]) -> NDArray[np.float32]:
+        """Inputs of a network for raw samples, float32 `[samples, n_features]`.
+
+        Args:
+            raw: Samples, uint8 or float64 `[samples, n_columns]`.
+        """
+        inputs: NDArray[np.float32] = self.stored(raw).astype(np.float32)
+        inputs -= self.mean
+        inputs *= self.scale
+        return inputs
+
     def check_names(self, names: Sequence[str] | None) -> None:
         """Raise `InputError` if features have other names or another order.
 

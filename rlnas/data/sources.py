@@ -134,9 +134,9 @@ def read(
 
     Args:
         source: One of `NAMES`; ``keel:NAME``, see `rlnas.data.keel`; ``synthetic:SEED``,
-            ``varied:SEED``, ``images:SEED`` or ``heldout:SEED``, see `rlnas.data.synthetic.generate`; the path of a table
-            (`rlnas.columns.reading.read_frame`) or a data frame, whose target the options name; the
-            path of an ``.npz`` file; a tuple ``(X, y)`` with X `[samples, features]`, an array or a
+            ``varied:SEED``, ``images:SEED`` or ``heldout:SEED``, see
+            `rlnas.data.synthetic.generate`; the path of a table (`rlnas.columns.reading.read_frame`)
+            or a data frame, whose target the options name; the path of an ``.npz`` file; a tuple ``(X, y)`` with X `[samples, features]`, an array or a
             data frame, and the classes y `[samples]`; or `RawData`, which is returned unchanged.
             An ``.npz`` file holds the arrays ``X`` and ``y``, whole numbers from 0, and, if wanted,
             ``X_val`` and ``y_val``, ``X_test`` and ``y_test``, ``feature_names``, ``class_names``,
@@ -185,13 +185,15 @@ def read_like(
     source: Source,
     encoding: Encoding,
     class_names: tuple[str, ...],
+    data_dir: str | os.PathLike[str] | None = None,
 ) -> RawData:
     """Read a table by the rules of a design that was made for another one like it.
 
     Args:
-        source: The path of a table, a data frame, or a tuple ``(X, y)``.
+        source: The path of a table, ``keel:NAME``, a data frame, or a tuple ``(X, y)``.
         encoding: The encoding of the design.
         class_names: The classes of the design.
+        data_dir: See `read`.
 
     Returns:
         The samples; their features are codes as the encoding has them.
@@ -205,6 +207,8 @@ def read_like(
         frame, labels = read_frame(source[0]), as_column(source[1])
         _check_lengths(frame.n_rows, labels.size)
         record = {"arrays": [frame.n_rows, len(frame.columns)]}
+    elif isinstance(source, str) and source.startswith(keel.PREFIX):
+        frame, record = _keel_frame(source, data_dir), {"name": source}
     elif isinstance(source, str | os.PathLike):
         frame, record = read_frame(source), _record_of(os.fspath(source))
     else:
@@ -245,9 +249,13 @@ def _read_table(text: str, options: TableOptions) -> RawData:
 def _read_keel(
     text: str, data_dir: str | os.PathLike[str] | None, options: TableOptions
 ) -> RawData:
-    frame = read_frame(keel.find(text.removeprefix(keel.PREFIX), data_dir))
+    frame = _keel_frame(text, data_dir)
     said = replace(options, target=options.target or keel.TARGET)
     return replace(_of_table(frame, None, said, {"name": text}), name=text)
+
+
+def _keel_frame(text: str, data_dir: str | os.PathLike[str] | None) -> Frame:
+    return read_frame(keel.find(text.removeprefix(keel.PREFIX), data_dir))
 
 
 def _record_of(text: str) -> SourceRecord:

@@ -13,7 +13,7 @@ from rlnas.columns.frame import Frame
 from rlnas.columns.kinds import EMPTY, code_like, code_table
 from rlnas.columns.options import TableOptions
 from rlnas.columns.target import classes_like, classes_of
-from rlnas.columns.values import as_texts
+from rlnas.columns.codes import as_texts
 from rlnas.errors import InputError
 
 

@@ -4,21 +4,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import tyro
+
 from rlnas.agents.cli.printing import architecture, print_classes
 from rlnas.agents.config import SHIPPED
-from rlnas.agents.option_types import IN_HELP, Option
+from rlnas.agents.option_types import DATASET, IN_HELP, Option
+from rlnas.agents.table_settings import TableSettings
 from rlnas.validation import PlainIntegers
 
 
 @dataclass(frozen=True)
-class Design(PlainIntegers):
+class Design(TableSettings, PlainIntegers):
     """Design a network with a trained policy, train it to the end, and test it once."""
 
+    dataset: Annotated[str | None, tyro.conf.Positional, DATASET] = None
+    """Table (.csv, .tsv, .parquet), name of a data set, or .npz file of arrays X and y; by default
+    the first data set that the policy was trained on."""
     policy: Annotated[Path, IN_HELP] = SHIPPED
     """Run folder of `rlnas train`; by default the policy that comes with rlnas."""
-    dataset: Option[str] = None
-    """Name, or .npz file of arrays X and y; by default the first data set that the policy was
-    trained on."""
     out: Option[Path] = None
     """Folder for the design; by default designs/<dataset>-<seed>."""
     seed: int = 0
@@ -30,14 +33,12 @@ class Design(PlainIntegers):
     thorough: bool = False
     """Start from 300 dense neurons, make 40 edits, and train for an epoch after each: better
     designs in about ten times the time."""
-    data_dir: Option[Path] = None
-    """Folder with IDX files, searched first."""
 
     def run(self, shown: bool) -> None:
         """Design, then print the design beside the network that its episode began with."""
         from rlnas.agents.designing.design import design
 
-        made = design(**vars(self), progress_bar=shown)
+        made = design(**self.with_data(), progress_bar=shown)
         print_design(made.record, made.folder)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from rlnas.agents.cli.printing import print_classes
-from rlnas.agents.option_types import Option
+from rlnas.agents.option_types import DATASET, Option
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,9 @@ class Evaluate:
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DESIGN")]
     """Folder made by `rlnas design`."""
-    dataset: Option[str] = None
-    """Name, or .npz file of arrays X and y; by default the data that the design was made with."""
+    dataset: Annotated[str | None, tyro.conf.Positional, DATASET] = None
+    """Table (.csv, .tsv, .parquet), name of a data set, or .npz file of arrays X and y; by default
+    the data that the design was made with."""
     json: bool = False
     """Print one JSON object."""
     data_dir: Option[Path] = None

@@ -5,33 +5,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import tyro
+
 from rlnas.agents.config import SHIPPED
-from rlnas.agents.option_types import IN_HELP, Option
+from rlnas.agents.option_types import DATASET, IN_HELP, Option
+from rlnas.agents.table_settings import TableSettings
 from rlnas.validation import PlainIntegers
 
 
 @dataclass(frozen=True)
-class EvaluatePolicy(PlainIntegers):
+class EvaluatePolicy(TableSettings, PlainIntegers):
     """Compare a trained policy with random legal actions over fresh episodes."""
 
+    dataset: Annotated[str | None, tyro.conf.Positional, DATASET] = None
+    """Table (.csv, .tsv, .parquet), name of a data set, or .npz file of arrays X and y; by default
+    what the policy was trained on."""
     policy: Annotated[Path, IN_HELP] = SHIPPED
     """Run folder of `rlnas train`; by default the policy that comes with rlnas."""
-    dataset: Option[str] = None
-    """Name, or .npz file of arrays X and y; by default what the policy was trained on."""
     episodes: int = 10
     """Number of episodes of each policy, on the same seeds."""
     seed: int = 10_000
     """Seed of the first episode; training uses seeds near its own, far from this one."""
     penalty: Option[float] = None
     """Price of the reference number of weights, in accuracy; by default as in the training."""
-    data_dir: Option[Path] = None
-    """Folder with IDX files, searched first."""
 
     def run(self, shown: bool) -> None:
         """Play the episodes and print the scores."""
         from rlnas.agents.designing.design import evaluate_policy
 
-        print_scores(evaluate_policy(**vars(self), progress_bar=shown))
+        print_scores(evaluate_policy(**self.with_data(), progress_bar=shown))
 
 
 def print_scores(scores: dict[str, list[float]]) -> None:

@@ -1,7 +1,7 @@
 """Codes of the values of one column: numbers, booleans, dates and categories."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import isinf, nan
 from typing import Any
 
@@ -97,6 +97,11 @@ def parse_date(text: str, written: str = "") -> float | None:
         found = found if found.tzinfo else found.replace(tzinfo=UTC)
         return (found - _EPOCH).total_seconds() / _DAY
     return None
+
+
+def day_as_text(days: float) -> str:
+    """The date of a code, in ISO 8601."""
+    return (_EPOCH + timedelta(days=days)).date().isoformat()
 
 
 def in_order(texts: Iterable[str]) -> list[str]:

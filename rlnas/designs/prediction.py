@@ -1,0 +1,107 @@
+"""Predicting with a design: from raw samples to the probabilities of the classes."""
+
+import logging
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlnas.columns.kinds import code_like
+from rlnas.columns.reading import read_frame
+from rlnas.data.arrays import check_features
+from rlnas.data.preprocessing import Preprocessing
+from rlnas.designs.saved import SavedDesign
+from rlnas.errors import InputError
+from rlnas.nn.network import EMA, SparseNetwork
+from rlnas.nn.scipy_forward import forward
+
+_log = logging.getLogger("rlnas")
+_AT_ONCE = 4096  # samples
+
+
+class Prediction(NamedTuple):
+    """What a design predicts for some samples.
+
+    Attributes:
+        classes: The name of the most probable class of each sample, str `[samples]`.
+        probabilities: Probabilities of the classes, float32 `[samples, n_classes]`; rows add up to
+            1.
+    """
+
+    classes: NDArray[np.str_]
+    probabilities: NDArray[np.float32]
+
+
+def predict_samples(design: SavedDesign, samples: Any) -> Prediction:
+    """Predict the classes of samples.
+
+    Args:
+        design: The design.
+        samples: For a design that was made for a table, the path of a table or a data frame with
+            the columns that it was made for, in any order and perhaps with others, or an array of
+            these columns in their order; otherwise an array `[samples, n_features]`.
+
+    Raises:
+        InputError: If a column is missing, or a value cannot be used.
+    """
+    preprocessing = design.preprocessing
+    raw = raw_samples(samples, preprocessing)
+    if len(raw) and (far := preprocessing.far_columns(raw)):
+        _log.warning(
+            "%d of %d features have ranges far from those of training (%s): have they the same "
+            "units?", len(far), preprocessing.n_features, "; ".join(far[:3]),
+        )  # fmt: skip
+    found = probabilities(design.network, preprocessing, raw)
+    names = np.array(preprocessing.class_names)
+    return Prediction(names[found.argmax(axis=1)], found)
+
+
+def raw_samples(samples: Any, preprocessing: Preprocessing) -> NDArray[Any]:
+    """Samples as a preprocessing takes them: codes of a table, or features.
+
+    Args:
+        samples: See `predict_samples`.
+        preprocessing: That of the design.
+
+    Returns:
+        uint8 or float64 `[samples, n_columns]`.
+
+    Raises:
+        InputError: If a column is missing, or a value cannot be used.
+    """
+    encoding = preprocessing.encoding
+    if encoding is not None:
+        return code_like(read_frame(samples), encoding.columns, encoding.named)
+    raw = check_features(samples)
+    if raw.shape[1] != preprocessing.n_features:
+        raise InputError(
+            f"X has {raw.shape[1]} features, the design reads {preprocessing.n_features}"
+        )
+    return raw
+
+
+def probabilities(
+    network: SparseNetwork, preprocessing: Preprocessing, raw: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Probabilities of the classes: the softmax of the outputs of the averaged network.
+
+    Args:
+        network: The network.
+        preprocessing: Makes its inputs of raw samples.
+        raw: Result of `raw_samples`.
+
+    Returns:
+        float32 `[samples, n_classes]`.
+    """
+    weights, biases = network.connections[EMA], network.units[EMA]
+    found = np.empty((len(raw), network.n_outputs), np.float32)
+    for start in range(0, len(raw), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        inputs = preprocessing.standardized(raw[rows]).T
+        units = forward(
+            network.layer_sizes, network.indptr, network.indices, weights, biases, inputs
+        )
+        logits = units[-network.n_outputs :].T
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        found[rows] = powers / powers.sum(axis=1, keepdims=True)
+    return found
