@@ -1,10 +1,15 @@
 """Cells: which texts stand for a missing value, which values are numbers, how errors show them."""
 
 from collections.abc import Sequence
+from decimal import Decimal
+from math import nan
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rlnas.errors import InputError
 
 MISSING = frozenset(
     (
@@ -52,3 +57,48 @@ def texts(cells: Sequence[str]) -> NDArray[Any]:
     if not MISSING.isdisjoint(stripped):
         stripped = [None if text in MISSING else text for text in stripped]
     return np.fromiter(stripped, object, len(cells))
+
+
+def as_array(x: Any, name: str, dtype: Any = None) -> NDArray[Any]:
+    """`x` as an array.
+
+    Args:
+        x: Any object.
+        name: What it is called in messages.
+        dtype: Type of the array; by default the one that NumPy finds.
+
+    Raises:
+        InputError: If it is ragged, or NumPy can make no array of it.
+    """
+    try:
+        return np.asarray(x, dtype)
+    except (ValueError, TypeError, RuntimeError) as error:
+        if "inhomogeneous" in str(error):
+            advice = "give as many values for every sample"
+            raise InputError(f"{name} is ragged, its rows differ in length: {advice}") from None
+        raise InputError(f"{name} is not an array: {error}") from None
+
+
+def stands_for_missing(kind: type) -> bool:
+    """Whether every value of this type represents a missing one."""
+    return kind is type(None) or kind.__name__ in ("NAType", "NaTType")  # the last two of pandas
+
+
+def is_number(kind: type) -> bool:
+    """Whether values of this type are real numbers."""
+    return issubclass(kind, Real | Decimal | np.bool_) and not issubclass(kind, np.timedelta64)
+
+
+def as_float(value: Any) -> float:
+    """The value as a float; NaN if it is missing or beyond float64."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return nan
+
+
+def shown(value: object) -> str:
+    """The type and the beginning of a value, in one line."""
+    kind = "text" if isinstance(value, str | bytes) else type(value).__name__
+    text = str(value)
+    return f"the {kind} {text if len(text) <= 40 else text[:37] + '...'!r}"

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.encoding import Column, Encoding
 from rlnas.columns.codes import day_as_text
+from rlnas.columns.encoding import Column, Encoding
 
 _SHOWN = 4  # categories
 

@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.encoding import Column, Kind
-from rlnas.columns.frame import Frame
 from rlnas.columns.codes import (
     BadValue,
     as_texts,
@@ -18,6 +16,8 @@ from rlnas.columns.codes import (
     number_style,
     parse_number,
 )
+from rlnas.columns.encoding import Column, Kind
+from rlnas.columns.frame import Frame
 from rlnas.errors import InputError
 
 _log = logging.getLogger("rlnas")

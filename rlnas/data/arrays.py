@@ -2,22 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, time, timedelta
-from decimal import Decimal
 from math import nan
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rlnas.columns.cells import EXACT, as_array, as_float, is_number, shown, stands_for_missing
+from rlnas.columns.frame import MAX_FEATURES
 from rlnas.columns.reading import read_frame
 from rlnas.errors import InputError
 
-MAX_FEATURES = 2**20
-"""Largest number of features; a network needs some dozens of bytes for each."""
-
 _LARGEST = 1e37  # magnitudes up to here stay finite in float32 sums and differences
-_EXACT = 2**53  # whole numbers up to here are exact in float64
 _SAMPLES_PER_CLASS = 3  # on average, so that each of the three splits can have one
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 
@@ -73,7 +69,7 @@ def as_column(y: Any) -> NDArray[Any]:
     Raises:
         InputError: If y has another shape or type.
     """
-    values = _array(y, "y", None if hasattr(y, "dtype") or hasattr(y, "__array__") else object)
+    values = as_array(y, "y", None if hasattr(y, "dtype") or hasattr(y, "__array__") else object)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
@@ -126,7 +122,7 @@ def check_features(x: ArrayLike, name: str = "X") -> NDArray[Any]:
         raise InputError(f"{name} has {raw.shape[1]:,} features, {most}")
     if raw.dtype == np.uint8:
         return np.ascontiguousarray(raw)
-    if raw.dtype.kind in "iu" and max(abs(int(raw.min())), abs(int(raw.max()))) > _EXACT:
+    if raw.dtype.kind in "iu" and max(abs(int(raw.min())), abs(int(raw.max()))) > EXACT:
         raise InputError(
             f"{name} has whole numbers beyond 2^53, which are not told apart as floats: subtract "
             "what they have in common, or leave such columns out"
@@ -189,30 +185,20 @@ def _numbers(x: Any, name: str, advise: Advise) -> NDArray[Any]:
     if isinstance(x, np.ma.MaskedArray):
         x = np.ma.filled(x.astype(object), nan)
     if not (hasattr(x, "columns") and hasattr(x, "dtypes")):
-        values = _array(x, name)
+        values = as_array(x, name)
         if values.dtype.kind in "US" and not isinstance(x, np.ndarray):
-            values = _array(x, name, object)  # one text in a list makes texts of all its numbers
+            values = as_array(x, name, object)  # one text in a list makes texts of all its numbers
         return _plain(values, name, None, advise)
     # Column by column, as an array of columns of several types would be one of objects.
     cells = getattr(x, "iloc", x)  # of pandas, where polars has `x[:, 0]`
     labels: Sequence[str | int] = column_names(x) or range(x.shape[1])
     columns = [
-        _plain(_array(cells[:, i], name), name, label, advise) for i, label in enumerate(labels)
+        _plain(as_array(cells[:, i], name), name, label, advise) for i, label in enumerate(labels)
     ]
     if not columns:
         return np.empty(x.shape)
     alike = len({column.dtype for column in columns}) == 1
     return np.stack(columns, axis=1, dtype=None if alike else np.float64, casting="unsafe")
-
-
-def _array(x: Any, name: str, dtype: Any = None) -> NDArray[Any]:
-    try:
-        return np.asarray(x, dtype)
-    except (ValueError, TypeError, RuntimeError) as error:
-        if "inhomogeneous" in str(error):
-            advice = "give as many values for every sample"
-            raise InputError(f"{name} is ragged, its rows differ in length: {advice}") from None
-        raise InputError(f"{name} is not an array: {error}") from None
 
 
 def _plain(
@@ -237,37 +223,19 @@ def _plain(
             f"numpy.lib.recfunctions.structured_to_unstructured({name}) makes columns of its fields"
         )
     if values.ndim == 0:
-        raise InputError(f"{name} is {_shown(values[()])}: expected an array")
-    wrong = {kind for kind in set(map(type, values.flat)) if not _is_numeric(kind)}
+        raise InputError(f"{name} is {shown(values[()])}: expected an array")
+    wrong = {
+        kind
+        for kind in set(map(type, values.flat))
+        if not (is_number(kind) or stands_for_missing(kind))
+    }
     if wrong:
         index, value = next(cell for cell in np.ndenumerate(values) if type(cell[1]) in wrong)
         place = _place(*index) if column is None else _place(*index, column)
         raise InputError(
-            f"{name} has {_shown(value)} in {place}, expected a number: {advise(value)}"
+            f"{name} has {shown(value)} in {place}, expected a number: {advise(value)}"
         )
-    return np.array([_as_float(value) for value in values.flat], np.float64).reshape(values.shape)
-
-
-def _is_numeric(kind: type) -> bool:
-    """Whether values of this type are real numbers, or represent a missing value."""
-    if kind is type(None) or kind.__name__ in ("NAType", "NaTType"):  # the last two of pandas
-        return True
-    return issubclass(kind, Real | Decimal | np.bool_) and not issubclass(kind, np.timedelta64)
-
-
-def _as_float(value: Any) -> float:
-    """The value as a float; NaN if it is missing or beyond float64."""
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return nan
-
-
-def _shown(value: object) -> str:
-    """The type and the beginning of a value, in one line."""
-    kind = "text" if isinstance(value, str | bytes) else type(value).__name__
-    text = str(value)
-    return f"the {kind} {text if len(text) <= 40 else text[:37] + '...'!r}"
+    return np.array([as_float(value) for value in values.flat], np.float64).reshape(values.shape)
 
 
 def _how_to_make_a_number(value: object) -> str:

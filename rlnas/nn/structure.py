@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlnas.data.arrays import MAX_FEATURES
+from rlnas.columns.frame import MAX_FEATURES
 from rlnas.errors import InputError
 from rlnas.nn.jit import compile_loops
 

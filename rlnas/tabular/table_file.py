@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.data.arrays import MAX_FEATURES
+from rlnas.columns.frame import MAX_FEATURES
 from rlnas.data.npz import read_arrays, write_arrays
 from rlnas.errors import InputError
 from rlnas.files import typed

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
+from rlnas.columns.frame import MAX_FEATURES
 from rlnas.data import datasets, idx, keel, splits as splitting
-from rlnas.data.arrays import MAX_FEATURES
 from rlnas.data.datasets import Dataset, load_dataset, load_datasets, locations
 from rlnas.data.sources import NAMES
 from rlnas.data.splits import MIN_TRAIN_SAMPLES
