@@ -17,6 +17,7 @@ from rlnas.agents.cli.commands.benchmark.build import BenchmarkBuild
 from rlnas.agents.cli.commands.benchmark.card import BenchmarkCard
 from rlnas.agents.cli.commands.benchmark.scores import BenchmarkScores
 from rlnas.agents.cli.commands.compare import Compare
+from rlnas.agents.cli.commands.data.describe import DataDescribe
 from rlnas.agents.cli.commands.data.fetch import DataFetch
 from rlnas.agents.cli.commands.data.list import DataList
 from rlnas.agents.cli.commands.design import Design
@@ -27,6 +28,7 @@ from rlnas.agents.cli.commands.evolve import Evolve
 from rlnas.agents.cli.commands.export import Export
 from rlnas.agents.cli.commands.frontier import Frontier
 from rlnas.agents.cli.commands.play import Play
+from rlnas.agents.cli.commands.predict import Predict
 from rlnas.agents.cli.commands.report import Report
 from rlnas.agents.cli.commands.study.capacity import StudyDepth, StudyWidth
 from rlnas.agents.cli.commands.study.estimators import StudyEstimators
@@ -35,7 +37,7 @@ from rlnas.agents.cli.commands.transfer import Transfer
 from rlnas.errors import InputError
 
 GROUPS = {
-    "data": "Name data sets, download one.",
+    "data": "Name data sets, download one, describe a table.",
     "benchmark": "Build tables and their data cards, measure reference scores.",
     "study": "Studies with a table and a plot.",
 }
@@ -45,13 +47,14 @@ COMMANDS: dict[str, Any] = {
     "train": Train,
     "evolve": Evolve,
     "design": Design,
+    "predict": Predict,
     "evaluate": Evaluate,
     "designs": Designs,
     "report": Report,
     "export": Export,
     "play": Play,
     "evaluate-policy": EvaluatePolicy,
-    "data": {"list": DataList, "fetch": DataFetch},
+    "data": {"describe": DataDescribe, "list": DataList, "fetch": DataFetch},
     "benchmark": {"build": BenchmarkBuild, "card": BenchmarkCard, "scores": BenchmarkScores},
     "study": {"estimators": StudyEstimators, "width": StudyWidth, "depth": StudyDepth},
     "compare": Compare,

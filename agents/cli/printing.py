@@ -1,7 +1,10 @@
 """What several commands print."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rlnas.data.datasets import Dataset
 
 
 def print_classes(result: dict[str, Any]) -> None:
@@ -18,6 +21,26 @@ def print_classes(result: dict[str, Any]) -> None:
     print(f"recall of each class: {', '.join(shown)}")
     if (warning := majority_warning(result)) is not None:
         print(f"this design is {warning}")
+
+
+def print_columns(data: "Dataset") -> None:
+    """Print what was understood of each column of a table; nothing for other data."""
+    from rich.table import Table
+
+    from rlnas.columns.description import summaries
+    from rlnas.files.plain_text import plain, plain_console
+
+    rules = data.preprocessing
+    if rules.encoding is None:
+        return
+    counts = f"{len(data.labels):,} rows, {data.n_classes} classes"
+    table = Table(title=plain(f"{data.name}: {counts} of {rules.encoding.target!r}"))
+    for name in ("column", "kind", "values", "missing", "use"):
+        table.add_column(name, justify="right" if name == "missing" else "left")
+    for each in summaries(rules.encoding, rules.low, rules.high):
+        missing = "" if not each.missing else f"{each.missing:.1%}"
+        table.add_row(plain(each.name), each.kind, plain(each.values), missing, plain(each.use))
+    plain_console().print(table)
 
 
 def architecture(layer_sizes: Iterable[int]) -> str:

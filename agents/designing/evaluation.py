@@ -163,7 +163,7 @@ def _read_table(
     data_dir: Path | None,
     options: TableOptions,
 ) -> RawData:
-    """Read a table as when the design was made if it is the same one, else by the design's rules."""
+    """Read a table as when the design was made if it is that one, else by the design's rules."""
     try:
         raw = read(source, data_dir, options)
     except InputError:  # then it is another one, whose faults are told below

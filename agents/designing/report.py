@@ -17,7 +17,8 @@ from rlnas import network_views, plots
 from rlnas.agents.designing.evaluation import majority_warning, original_data
 from rlnas.agents.designing.rivals import rivals
 from rlnas.agents.policies.run_config import read_train_config
-from rlnas.data.preprocessing import is_image
+from rlnas.columns.description import summaries
+from rlnas.data.preprocessing import Preprocessing, is_image
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.errors import InputError
@@ -144,10 +145,31 @@ def _of_design(folder: Path, data_dir: Path | None) -> Page:
     design = load_design(folder)
     record = design.record
     sections = _design_sections(design.network, record, record.get("history", []))
+    sections += _columns(design.preprocessing)
     if "recalls" in record:
         sections.append(_classes(record))
     sections.append(_comparison(design, data_dir))
     return plain(f"Design {folder.name}"), _facts(design), [], sections
+
+
+def _columns(rules: Preprocessing) -> list[Section]:
+    """What was understood of the columns of a table; nothing for other data."""
+    if rules.encoding is None:
+        return []
+    described = summaries(rules.encoding, rules.low, rules.high)
+    rows = [
+        (plain(each.name), each.kind, plain(each.values), f"{each.missing:.1%}", plain(each.use))
+        for each in described
+    ]
+    return [
+        Section(
+            "Columns",
+            "What the columns of the table hold, and what was made of them. Ranges and shares are "
+            "those of the training rows, to which all rules were fitted.",
+            columns=("column", "kind", "values", "missing", "use"),
+            rows=[{"kind": "", "cells": row} for row in rows],
+        )
+    ]
 
 
 def _facts(design: SavedDesign) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.columns.codes import day_as_text
-from rlnas.columns.encoding import Column, Encoding
+from rlnas.columns.encoding import Column, Encoding, Rule
 
 _SHOWN = 4  # categories
 
@@ -16,58 +16,50 @@ class ColumnSummary(NamedTuple):
 
     Attributes:
         name: Its name.
-        kind: What its values are.
-        values: Some of its values, or their range.
-        missing: Share of the rows in which it has no value; None if that is not known.
+        kind: What its values are; "" if it is not used.
+        values: Some of its values, or their range in the training rows.
+        missing: Share of the training rows in which it has no value.
         use: Number of features that are made of it, or why none is.
     """
 
     name: str
     kind: str
     values: str
-    missing: float | None
+    missing: float
     use: str
 
 
 def summaries(
-    encoding: Encoding,
-    columns: tuple[Column, ...] = (),
-    codes: NDArray[np.float64] | None = None,
+    encoding: Encoding, low: NDArray[np.float64], high: NDArray[np.float64]
 ) -> list[ColumnSummary]:
     """Describe all columns of a table, the used ones first.
 
     Args:
         encoding: The rules that were fitted.
-        columns: The columns as they were found; by default nothing is said about their values.
-        codes: Their codes, float64 `[rows, columns]`.
+        low: Smallest value of each feature in the training rows, `[n_features]`.
+        high: Largest value of each feature in the training rows, `[n_features]`.
     """
-    found = {column.name: place for place, column in enumerate(columns)}
-    made = np.bincount(encoding.source, minlength=len(encoding.columns))
-    described = []
-    for column, count in zip(encoding.columns, made.tolist(), strict=True):
-        values = None if codes is None else codes[:, found[column.name]]
-        use = f"{count} feature{'s' if count > 1 else ''}"
-        described.append(_summary(column, values, use))
-    for name, reason in encoding.ignored.items():
-        if codes is not None and name in found:
-            described.append(_summary(columns[found[name]], codes[:, found[name]], reason))
-        else:
-            described.append(ColumnSummary(name, "", "", None, reason))
-    return described
+    counts = np.bincount(encoding.source, minlength=len(encoding.columns)).tolist()
+    plain = np.flatnonzero(encoding.rule == Rule.VALUE).tolist()
+    ends = {int(encoding.source[k]): (float(low[k]), float(high[k])) for k in plain}
+    used = [
+        ColumnSummary(
+            column.name,
+            column.kind,
+            _values(column, ends.get(place)),
+            column.missing,
+            f"{counts[place]} feature{'s' if counts[place] > 1 else ''}",
+        )
+        for place, column in enumerate(encoding.columns)
+    ]
+    return used + [ColumnSummary(name, "", "", 0.0, why) for name, why in encoding.ignored.items()]
 
 
-def _summary(column: Column, values: NDArray[np.float64] | None, use: str) -> ColumnSummary:
-    missing = None if values is None else float(np.isnan(values).mean())
+def _values(column: Column, ends: tuple[float, float] | None) -> str:
     if column.kind == "category":
-        more = len(column.categories) - _SHOWN
-        shown = ", ".join(column.categories[:_SHOWN])
-        text = shown + (f" and {more} more" if more > 0 else "")
-    elif values is None or column.kind == "boolean":
-        text = ""
-    else:
-        text = " to ".join(_shown(column, of(values)) for of in (np.nanmin, np.nanmax))
-    return ColumnSummary(column.name, column.kind, text, missing, use)
-
-
-def _shown(column: Column, value: float) -> str:
-    return day_as_text(value) if column.kind == "date" else f"{value:.6g}"
+        more = column.n_codes - _SHOWN
+        shown = ", ".join(map(column.text, range(min(column.n_codes, _SHOWN))))
+        return shown + (f" and {more} more" if more > 0 else "")
+    if column.kind == "boolean" or ends is None:
+        return ""
+    return " to ".join(day_as_text(x) if column.kind == "date" else f"{x:.6g}" for x in ends)

@@ -50,6 +50,7 @@ class Column:
         written: Of a date, how it is written as text, as for `datetime.strptime`; "" for ISO 8601.
             Of a number, one of `rlnas.columns.codes.NUMBER_STYLES`.
         lenient: Of a number, whether other texts count as missing; if not, they are errors.
+        missing: Share of the training rows in which it has no value.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Column:
     other: bool = False
     written: str = ""
     lenient: bool = False
+    missing: float = 0.0
 
     @property
     def n_codes(self) -> int:
@@ -92,6 +94,7 @@ class ColumnRecord(TypedDict):
     other: bool
     written: str
     lenient: bool
+    missing: float
 
 
 class EncodingRecord(TypedDict):
@@ -251,7 +254,7 @@ def _column(values: Any) -> Column:
     made = Column(**{**values, "categories": tuple(texts)})
     plain = all(isinstance(text, str) for text in (made.name, made.written, *texts))
     flags = type(made.other) is type(made.lenient) is bool
-    if not (plain and flags and made.kind in KINDS):
+    if not (plain and flags and made.kind in KINDS and 0 <= made.missing <= 1):
         raise ValueError(f"column {made.name!r} is not described as one")
     if (made.kind == "category") != bool(texts) or len(set(texts)) != len(texts):
         raise ValueError(f"column {made.name!r} has no or equal categories")

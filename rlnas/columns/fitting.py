@@ -76,7 +76,7 @@ def fit_encoding(
             seen[key] = column.name
             found.append((len(kept), rule, operand))
         if found:
-            kept.append(fitted)
+            kept.append(replace(fitted, missing=float(np.isnan(full[train]).mean())))
             features += found
         else:
             ignored[column.name] = CONSTANT if repeats is None else LIKE.format(repeats)

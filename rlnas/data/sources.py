@@ -135,8 +135,9 @@ def read(
     Args:
         source: One of `NAMES`; ``keel:NAME``, see `rlnas.data.keel`; ``synthetic:SEED``,
             ``varied:SEED``, ``images:SEED`` or ``heldout:SEED``, see
-            `rlnas.data.synthetic.generate`; the path of a table (`rlnas.columns.reading.read_frame`)
-            or a data frame, whose target the options name; the path of an ``.npz`` file; a tuple ``(X, y)`` with X `[samples, features]`, an array or a
+            `rlnas.data.synthetic.generate`; the path of a table
+            (`rlnas.columns.reading.read_frame`) or a data frame, whose target the options name; the
+            path of an ``.npz`` file; a tuple ``(X, y)`` with X `[samples, features]`, an array or a
             data frame, and the classes y `[samples]`; or `RawData`, which is returned unchanged.
             An ``.npz`` file holds the arrays ``X`` and ``y``, whole numbers from 0, and, if wanted,
             ``X_val`` and ``y_val``, ``X_test`` and ``y_test``, ``feature_names``, ``class_names``,

@@ -36,9 +36,14 @@ class Design(TableSettings, PlainIntegers):
 
     def run(self, shown: bool) -> None:
         """Design, then print the design beside the network that its episode began with."""
+        from rlnas.agents.cli.printing import print_columns
         from rlnas.agents.designing.design import design
+        from rlnas.data.datasets import Dataset
 
-        made = design(**self.with_data(), progress_bar=shown)
+        arguments = self.with_data()
+        if isinstance(arguments["dataset"], Dataset):
+            print_columns(arguments["dataset"])
+        made = design(**arguments, progress_bar=shown)
         print_design(made.record, made.folder)
 
 

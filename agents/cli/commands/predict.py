@@ -1,0 +1,64 @@
+"""`rlnas predict`."""
+
+import csv
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from rlnas.agents.option_types import Option
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Predict the classes of new rows with a design, as CSV: one line for each row."""
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DESIGN")]
+    """Folder made by `rlnas design`."""
+    rows: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ROWS")]
+    """Table (.csv, .tsv, .parquet) with the columns that the design was made for, in any order;
+    others are not used. For a design that was made for arrays, an .npz file with X."""
+    out: Option[Path] = None
+    """File for the predictions; by default they are printed."""
+    proba: bool = False
+    """Add the probability of each class."""
+
+    def run(self, shown: bool) -> None:
+        """Predict, and print or write the predictions."""
+        from rlnas.designs.prediction import predict_samples
+        from rlnas.designs.saved import load_design
+        from rlnas.files.atomic import replace_file
+
+        design = load_design(self.folder)
+        encoding = design.preprocessing.encoding
+        found = predict_samples(design, _samples(self.rows))
+        names = design.preprocessing.class_names if self.proba else ()
+        target = (encoding.target if encoding else None) or "class"
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([target, *(f"probability of {name}" for name in names)])
+        for name, shares in zip(found.classes, found.probabilities, strict=True):
+            writer.writerow([name, *(f"{share:.6f}" for share in shares[: len(names)])])
+        if self.out is None:
+            sys.stdout.write(stream.getvalue())
+        else:
+            replace_file(self.out, stream.getvalue().encode())
+            print(f"{len(found.classes):,} predictions in {self.out}")
+
+
+def _samples(rows: str) -> object:
+    """The array X of an .npz file; other paths as they are."""
+    from rlnas.data.npz import read_arrays
+    from rlnas.errors import InputError
+    from rlnas.files.reading import open_regular
+
+    if not rows.endswith(".npz"):
+        return rows
+    with open_regular(Path(rows)) as stream:
+        try:
+            return read_arrays(stream, ["X"])["X"]
+        except (ValueError, KeyError) as error:
+            raise InputError(f"{rows} has no array X: {error}") from None
