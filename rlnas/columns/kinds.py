@@ -99,13 +99,16 @@ def code_column(frame: Frame, name: str, column: Column) -> NDArray[np.float64]:
         ) from None
 
 
-def code_like(frame: Frame, columns: tuple[Column, ...], named: bool) -> NDArray[np.float64]:
+def code_like(
+    frame: Frame, columns: tuple[Column, ...], table: Sequence[str], named: bool
+) -> NDArray[np.float64]:
     """Codes of a table by columns that are known from another one.
 
     Args:
         frame: The table; it may have more columns if they have names.
         columns: The known columns.
-        named: Whether they are found by name, otherwise by place.
+        table: Names of all columns of the other table, of which these are some.
+        named: Whether columns are found by name, otherwise by place.
 
     Returns:
         The codes, float64 `[rows, columns]`.
@@ -113,16 +116,16 @@ def code_like(frame: Frame, columns: tuple[Column, ...], named: bool) -> NDArray
     Raises:
         InputError: If a column is missing, or has a value that it cannot have.
     """
+    names = [column.name for column in columns]
     if named and frame.named:
-        names = [column.name for column in columns]
         frame.check_names(names)
+    elif len(frame.columns) != len(table):
+        raise InputError(
+            f"{frame.name} has {len(frame.columns)} columns, expected {len(table)}: {listed(table)}"
+        )
     else:
-        names = list(frame.columns)
-        if len(names) != len(columns):
-            raise InputError(
-                f"{frame.name} has {len(names)} columns, expected {len(columns)}: "
-                f"{listed([column.name for column in columns])}"
-            )
+        own = dict(zip(table, frame.columns, strict=True))
+        names = [own[name] for name in names]
     coded = [code_column(frame, *pair) for pair in zip(names, columns, strict=True)]
     for name, column in zip(names, columns, strict=True):
         _warn_of_unknown(frame, name, column)

@@ -26,7 +26,7 @@ from rlnas.columns.target import classes_of
 from rlnas.data import idx, keel, synthetic
 from rlnas.data.arrays import as_column, check_features, check_pair, is_plain
 from rlnas.data.npz import names_of, read_arrays
-from rlnas.data.tables import RawTable, code_rows, code_samples
+from rlnas.data.tables import Classes, RawTable, code_rows, code_samples
 from rlnas.errors import InputError
 from rlnas.files.json_schema import COUNT, TEXT, list_of
 from rlnas.files.reading import open_regular
@@ -170,7 +170,7 @@ def read(
     if hasattr(source, "columns"):
         frame = read_frame(source)
         record: SourceRecord = {"arrays": [frame.n_rows, len(frame.columns)]}
-        return _of_table(frame, None, options, record)
+        return of_table(frame, None, options, record)
     raise InputError(
         f"cannot load a data set from {type(source).__name__}: expected a name, the path of a "
         "table or an .npz file, a data frame, a tuple (X, y) or a Dataset"
@@ -232,7 +232,7 @@ def _read_pair(x: Any, y: Any, options: TableOptions) -> RawData:
     frame = read_frame(x)
     record = {"arrays": [frame.n_rows, len(frame.columns)]}
     _check_lengths(frame.n_rows, labels.size)
-    return _of_table(frame, labels, options, record)
+    return of_table(frame, classes_of(labels, lambda row: f"y, row {row}"), options, record)
 
 
 def _check_lengths(n_samples: int, n_labels: int) -> None:
@@ -244,7 +244,7 @@ def _check_lengths(n_samples: int, n_labels: int) -> None:
 
 def _read_table(text: str, options: TableOptions) -> RawData:
     record = _record_of(text)
-    return _of_table(read_frame(text), None, options, record)
+    return of_table(read_frame(text), None, options, record)
 
 
 def _read_keel(
@@ -252,7 +252,7 @@ def _read_keel(
 ) -> RawData:
     frame = _keel_frame(text, data_dir)
     said = replace(options, target=options.target or keel.TARGET)
-    return replace(_of_table(frame, None, said, {"name": text}), name=text)
+    return replace(of_table(frame, None, said, {"name": text}), name=text)
 
 
 def _keel_frame(text: str, data_dir: str | os.PathLike[str] | None) -> Frame:
@@ -263,12 +263,23 @@ def _record_of(text: str) -> SourceRecord:
     return {"path": text, "absolute": str(Path(os.path.expanduser(text)).resolve())}
 
 
-def _of_table(
-    frame: Frame, labels: NDArray[Any] | None, options: TableOptions, record: SourceRecord
+def of_table(
+    frame: Frame, classes: Classes | None, options: TableOptions, record: SourceRecord
 ) -> RawData:
+    """Make raw samples of a table.
+
+    Args:
+        frame: The table.
+        classes: The classes of its rows; None if the target is one of its columns.
+        options: What is said about its columns.
+        record: Where it comes from.
+
+    Raises:
+        InputError: See `rlnas.data.tables.code_samples`.
+    """
     paths = options.validation_file, options.test_file
     others = [None if path is None else read_frame(path) for path in paths]
-    coded = code_samples(frame, labels, options, *others)
+    coded = code_samples(frame, classes, options, *others)
     said = options.as_json()
     return RawData(
         frame.name,

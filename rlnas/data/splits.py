@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from rlnas.errors import InputError
 
-MIN_TRAIN_SAMPLES = 32
-"""Smallest number of training samples, which is a batch; fewer are refused."""
+MIN_TRAIN_SAMPLES = 4
+"""Smallest number of training samples; fewer are refused."""
 
 Rows = NDArray[np.int32]
 
@@ -70,8 +70,8 @@ def split(
     n_train = n_given - to_test - to_validation
     if n_train < MIN_TRAIN_SAMPLES:
         raise InputError(
-            f"{n_train} of {n_given} samples would be left for training, fewer than the smallest "
-            f"batch of {MIN_TRAIN_SAMPLES}: give more samples"
+            f"{n_train} of {n_given} samples would be left for training, expected at least "
+            f"{MIN_TRAIN_SAMPLES}: give more samples"
         )
     if to_test:
         rest, test = hold_out(rest, size=to_test)

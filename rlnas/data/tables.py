@@ -24,6 +24,7 @@ class RawTable:
     Attributes:
         columns: The columns, with all of their categories.
         ignored: Columns that are not used, and the reason for each.
+        names: Names of all columns but the target.
         named: Whether columns have names.
         target: Name of the column of classes; None if it has none.
         groups: Group of each sample that is to be split, from 0, int `[samples]`; None without.
@@ -32,6 +33,7 @@ class RawTable:
 
     columns: tuple[Column, ...]
     ignored: dict[str, str]
+    names: tuple[str, ...]
     named: bool
     target: str | None
     groups: NDArray[np.intp] | None = None
@@ -53,7 +55,13 @@ class RawTable:
             InputError: If no column varies in the training samples.
         """
         rules = fit_encoding(
-            self.columns, codes, train, self.ignored, named=self.named, target=self.target
+            self.columns,
+            codes,
+            train,
+            self.ignored,
+            table=self.names,
+            named=self.named,
+            target=self.target,
         )
         if not rules.n_features:
             reasons = "; ".join(f"{name!r}: {why}" for name, why in rules.ignored.items())
@@ -69,6 +77,10 @@ class RawTable:
                 for fitted in encoding.columns
             ]
         )
+
+
+Classes = tuple[NDArray[np.int32], tuple[str, ...]]
+"""The class of each sample, from 0, and the names of the classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +106,7 @@ class CodedSamples:
 
 def code_samples(
     frame: Frame,
-    labels: NDArray[Any] | None,
+    classes: Classes | None,
     options: TableOptions,
     validation: Frame | None = None,
     test: Frame | None = None,
@@ -103,7 +115,7 @@ def code_samples(
 
     Args:
         frame: The table.
-        labels: The classes of its rows, as values of a column; None if the target is a column.
+        classes: The classes of its rows, see `classes_of`; None if the target is a column.
         options: What is said about the columns.
         validation: Rows for validation, with the same columns.
         test: Rows for the test, with the same columns.
@@ -112,16 +124,16 @@ def code_samples(
         InputError: If a column is unknown or used twice, the target is missing in some rows, a
             column mixes numbers and texts, or no column is left.
     """
-    _check_options(frame, options, with_target=labels is None)
+    _check_options(frame, options, with_target=classes is None)
     others = [each for each in (validation, test) if each is not None]
-    if labels is None:
+    if classes is None:
         target = str(options.target)
         numbered, names = classes_of(
             frame.columns[target], lambda row: f"{frame.name}, {frame.place(target, row)}"
         )
         parts = [numbered, *(_classes_of_other(each, target, names) for each in others)]
     else:
-        numbered, names = classes_of(labels, lambda row: f"y, row {row}")
+        numbered, names = classes
         parts = [numbered]
     aside = [each for each in (options.target, options.groups, options.time_column) if each]
     table, codes = _code([frame, *others], [*aside, *options.drop], options)
@@ -133,8 +145,14 @@ def code_samples(
         table = replace(table, times=_times(frame, options.time_column))
         ignored[options.time_column] = "it is for the split by time"
     held_out = [0 if each is None else each.n_rows for each in (validation, test)]
+    table = replace(
+        table,
+        ignored=ignored,
+        names=tuple(name for name in frame.columns if name != options.target),
+        target=options.target,
+    )
     return CodedSamples(
-        replace(table, ignored=ignored, target=options.target),
+        table,
         np.concatenate(codes),
         np.concatenate(parts),
         names,
@@ -168,7 +186,7 @@ def code_rows(
         frame = frame.without([target])
     else:
         numbered = classes_like(labels, class_names, lambda row: f"y, row {row}")
-    return code_like(frame, encoding.columns, encoding.named), numbered
+    return code_like(frame, encoding.columns, encoding.table, encoding.named), numbered
 
 
 def _check_options(frame: Frame, options: TableOptions, with_target: bool) -> None:
@@ -216,8 +234,10 @@ def _code(
                 known = dict.fromkeys([*column.categories, *more])
                 texts = tuple(text for text in known if text is not None)
                 columns[place] = replace(column, categories=texts)
-    table = RawTable(tuple(columns), found.ignored, first.named, None)
-    codes = [found.codes, *(code_like(each, table.columns, named=True) for each in frames[1:])]
+    names = tuple(first.columns)
+    table = RawTable(tuple(columns), found.ignored, names, first.named, None)
+    others = [frame.select(names) for frame in frames[1:]]
+    codes = [found.codes, *(code_like(each, table.columns, names, True) for each in others)]
     return table, codes
 
 

@@ -71,7 +71,10 @@ def raw_samples(samples: Any, preprocessing: Preprocessing) -> NDArray[Any]:
     """
     encoding = preprocessing.encoding
     if encoding is not None:
-        return code_like(read_frame(samples), encoding.columns, encoding.named)
+        frame = read_frame(samples)
+        if encoding.target in frame.columns:
+            frame = frame.without([encoding.target])
+        return code_like(frame, encoding.columns, encoding.table, encoding.named)
     raw = check_features(samples)
     if raw.shape[1] != preprocessing.n_features:
         raise InputError(
