@@ -5,14 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from rlnas.agents.config import SHIPPED, check_seed, stem
 from rlnas.agents.designing.evaluation import design_facts, evaluation_metrics
+from rlnas.agents.designing.finish import finish
 from rlnas.agents.policies.environments import env_like, thorough_env
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
-from rlnas.data.datasets import Dataset, Source
+from rlnas.data.datasets import Source
 from rlnas.designs.saved import save_design
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.episode import Design
@@ -20,12 +19,8 @@ from rlnas.errors import InputError
 from rlnas.files.folders import result_folder
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import final_training
 from rlnas.progress import progress
 from rlnas.validation import is_whole, whole
-
-FINAL_EPOCHS = 20
-"""Number of passes of the final training over the training and validation samples."""
 
 
 class Designed(NamedTuple):
@@ -107,41 +102,39 @@ def design_and_train(
     Returns:
         The trained network, and its record as JSON values.
     """
-    seed = whole("seed", seed)
+    seed, data = whole("seed", seed), env.dataset
     chosen, history = play_episode(env, policy, seed, progress_bar)
     network = chosen.network.copy()
-    test = train_and_test(network, env.dataset, seed, progress_bar)
-    record = {
+    finish(network, data, seed, progress_bar)
+    test = evaluation_metrics(network, data, data.test)
+    return network, {**design_record(env, chosen, history, network, seed), **test}
+
+
+def design_record(
+    env: DesignEnv,
+    chosen: Design,
+    history: list[dict[str, Any]],
+    network: SparseNetwork,
+    seed: int,
+) -> dict[str, Any]:
+    """What is known about a design without the test samples, as JSON values.
+
+    Args:
+        env: Environment of the episode.
+        chosen: Best design of the episode.
+        history: Infos of its reset and of every step.
+        network: The design after the final training.
+        seed: Seed of the episode and of the final training.
+    """
+    return {
         **design_facts(chosen),
         **env.dataset.origin,
         "reference": env.reference,
-        **test,
         "seed": seed,
         "batches": {"episode": chosen.network.steps, "all": network.steps},
         "initial": design_facts(Design(chosen.network, history[0])),
         "history": [_step_of(info) for info in history],
     }
-    return network, record
-
-
-def train_and_test(
-    network: SparseNetwork,
-    data: Dataset,
-    seed: int,
-    progress_bar: bool = False,
-    epochs: int = FINAL_EPOCHS,
-) -> dict[str, Any]:
-    """Train a network in place on training and validation samples, then test it once.
-
-    Returns:
-        The metrics of `rlnas.agents.designing.evaluation.evaluation_metrics` on the test samples.
-    """
-    epochs, seed = whole("epochs", epochs), whole("seed", seed)
-    with progress(progress_bar, total=epochs, unit="epoch", desc="final training") as bar:
-        for result in final_training(network, data, epochs, np.random.default_rng(seed)):
-            bar.set_postfix_str(f"loss {result.loss:.4f}", refresh=False)
-            bar.update()
-    return evaluation_metrics(network, data, data.test)
 
 
 def evaluate_policy(

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from rlnas.agents.designing.design import train_and_test
 from rlnas.agents.designing.evaluation import evaluation_metrics
+from rlnas.agents.designing.finish import train_and_test
 from rlnas.data.datasets import Dataset
 from rlnas.designs.record import SavedRecord
 from rlnas.metrics import balanced_accuracy, recalls

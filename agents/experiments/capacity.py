@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from rlnas import plots
-from rlnas.agents.designing.design import FINAL_EPOCHS, train_and_test
+from rlnas.agents.designing.finish import FINAL_EPOCHS, train_and_test
 from rlnas.agents.experiments.statistics import CONFIDENCE, Interval, trimmed_mean_interval
 from rlnas.data import datasets
 from rlnas.files.atomic import replace_file

@@ -16,7 +16,8 @@ from rlnas.agents.cli.commands.evaluate_policy import EvaluatePolicy
 from rlnas.agents.cli.commands.play import Play
 from rlnas.agents.cli.commands.study.capacity import StudyWidth
 from rlnas.agents.config import EvolveConfig, TrainConfig
-from rlnas.agents.designing.design import design_and_train, train_and_test
+from rlnas.agents.designing.design import design_and_train
+from rlnas.agents.designing.finish import train_and_test
 from rlnas.agents.experiments.compare import SearchTask
 from rlnas.agents.policies.episode import random_policy
 from rlnas.agents.policies.run_config import as_json

@@ -1,0 +1,223 @@
+"""`CompactClassifier`: designing as an estimator of scikit-learn."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from rlnas.agents.config import SHIPPED
+from rlnas.agents.designing.design import design_record
+from rlnas.agents.designing.finish import finish
+from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.episode import play_episode
+from rlnas.agents.policies.policy import load_policy
+from rlnas.columns.options import TableOptions
+from rlnas.columns.reading import read_frame
+from rlnas.data.datasets import Dataset, prepare
+from rlnas.data.sources import SourceRecord, of_table
+from rlnas.designs.prediction import probabilities, raw_samples
+from rlnas.designs.saved import load_design, save_design
+from rlnas.errors import InputError
+from rlnas.export.formats import export_network
+from rlnas.export.inference import for_inference
+from rlnas.validation import check_count, check_share
+
+_SEEDS = 2**31
+_SELF_TEST = 200  # random samples
+
+
+class CompactClassifier(ClassifierMixin, BaseEstimator):
+    """A compact network, designed for the data it is fitted to.
+
+    A policy designs networks in one or more episodes, in which a part of the samples is for
+    validation; the design with the best score, accuracy less the price of its weights, is then
+    trained on all samples. Data frames may have numbers, booleans, dates and texts, with gaps;
+    arrays may have gaps (NaN).
+
+    Args:
+        penalty: Price of the reference number of weights, in accuracy; a higher price asks for
+            fewer weights.
+        validation: Share of the samples for validation, between 0 and 1.
+        n_episodes: Number of episodes, of which the best design is taken.
+        policy: Run folder of `rlnas train`; by default the policy that comes with rlnas.
+        categorical: Names of columns that hold categories, whatever they look like; of an array,
+            their numbers from 0.
+        random_state: Seed of the episodes and of the training.
+
+    Attributes:
+        classes_: The classes, in order `[n_classes]`.
+        n_features_in_: Number of columns seen by `fit`.
+        feature_names_in_: Names of these columns `[n_features_in_]`, if all are strings.
+        design_: The network, a `rlnas.SparseNetwork`.
+        preprocessing_: How its inputs are made of samples, a `rlnas.Preprocessing`.
+        score_: Score of the design on the validation samples.
+        history_: The designs of the best episode, dictionaries of JSON values.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> from rlnas import CompactClassifier
+        >>> X, y = load_iris(return_X_y=True, as_frame=True)
+        >>> classifier = CompactClassifier().fit(X, y)
+        >>> classifier.predict(X[:2])
+        array([0, 0])
+    """
+
+    def __init__(
+        self,
+        *,
+        penalty: float = 0.1,
+        validation: float = 0.2,
+        n_episodes: int = 1,
+        policy: str | Path | None = None,
+        categorical: tuple[str | int, ...] = (),
+        random_state: int | np.random.RandomState | None = 0,
+    ):
+        self.penalty = penalty
+        self.validation = validation
+        self.n_episodes = n_episodes
+        self.policy = policy
+        self.categorical = categorical
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: ArrayLike) -> Self:
+        """Design a network and train it.
+
+        Args:
+            X: Samples, an array or a data frame `[samples, columns]`.
+            y: Their classes `[samples]`.
+
+        Raises:
+            InputError: If an argument or a value cannot be used.
+        """
+        if y is None:
+            raise InputError("fit requires y to be passed, but the target y is None")
+        samples = self._checked(X, reset=True)
+        y = column_or_1d(check_array(y, ensure_2d=False, dtype=None), warn=True)
+        check_classification_targets(y)
+        check_consistent_length(samples, y)
+        self.classes_, numbered = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise InputError("y has one class: there is nothing to learn, give at least two")
+        data = self._dataset(samples, numbered.astype(np.int32))
+        policy = SHIPPED if self.policy is None else self.policy
+        env, chooses = env_like(policy, data, self.penalty, middle=True), load_policy(policy)
+        seed = int(check_random_state(self.random_state).randint(_SEEDS))
+        n_episodes = check_count("n_episodes", self.n_episodes)
+        found = [play_episode(env, chooses, seed + k) for k in range(n_episodes)]
+        chosen, history = max(found, key=lambda episode: float(episode[0].info["score"]))
+        network = chosen.network.copy()
+        finish(network, data, seed)
+        self.design_, self.preprocessing_ = network, data.preprocessing
+        self.record_ = design_record(env, chosen, history, network, seed)
+        self.score_, self.history_ = self.record_["score"], self.record_["history"]
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The most probable class of each sample.
+
+        Args:
+            X: Samples `[samples, columns]`, with the columns that `fit` saw.
+        """
+        check_is_fitted(self)
+        found: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return found
+
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
+        """Probabilities of the classes, float32 `[samples, n_classes]`.
+
+        Args:
+            X: See `predict`.
+        """
+        check_is_fitted(self)
+        raw = raw_samples(self._checked(X, reset=False), self.preprocessing_)
+        return probabilities(self.design_, self.preprocessing_, raw)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the design to a folder, as `rlnas design` does.
+
+        Raises:
+            InputError: If a file cannot be written.
+        """
+        check_is_fitted(self)
+        save_design(folder, self.design_, self.preprocessing_, self.record_)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a design as a fitted classifier.
+
+        Classes are whole numbers if all of their names are, otherwise texts.
+
+        Args:
+            folder: Folder of `save` or of `rlnas design`.
+
+        Raises:
+            InputError: If there is no design, or it is damaged.
+        """
+        network, preprocessing, record = load_design(folder)
+        made = cls(penalty=record.get("penalty", 0.1), random_state=record.get("seed", 0))
+        made.design_, made.preprocessing_, made.record_ = network, preprocessing, {**record}
+        made.score_, made.history_ = record.get("score"), record.get("history", [])
+        names = np.array(preprocessing.class_names)
+        whole = all(name.lstrip("-").isdecimal() for name in preprocessing.class_names)
+        made.classes_ = names.astype(int) if whole else names
+        encoding = preprocessing.encoding
+        made.n_features_in_ = preprocessing.n_features if encoding is None else len(encoding.table)
+        if encoding is not None and encoding.named:
+            made.feature_names_in_ = np.array(encoding.table, object)
+        return made
+
+    def export(self, format: str, folder: str | Path, name: str = "design") -> dict[str, Any]:
+        """Export the network, see `rlnas.export_network`.
+
+        Args:
+            format: One of `rlnas.export.formats.FORMATS`.
+            folder: Folder of the files.
+            name: Name of the files and C symbols.
+
+        Returns:
+            Facts about the export.
+
+        Raises:
+            InputError: If the folder cannot be written to, or a package is missing.
+        """
+        check_is_fitted(self)
+        inference = for_inference(self.design_, self.preprocessing_)
+        samples = self.preprocessing_.random_samples(_SELF_TEST)
+        return {**export_network(inference, format, Path(folder), name, samples)}
+
+    def _checked(self, samples: Any, reset: bool) -> Any:
+        """Samples that scikit-learn accepts, with their number and names of columns noted."""
+        if hasattr(samples, "columns"):
+            return validate_data(self, samples, reset=reset, skip_check_array=True)
+        return validate_data(self, samples, reset=reset, dtype=None, ensure_all_finite="allow-nan")
+
+    def _dataset(self, samples: Any, numbered: NDArray[np.int32]) -> Dataset:
+        """The data set to design for, with samples for validation but none for a test."""
+        names = tuple(str(each) for each in self.classes_.tolist())
+        share = check_share("validation", self.validation)
+        frame = read_frame(samples)
+        known = list(frame.columns)
+        categorical = [k if isinstance(k, str) else known[k] for k in self.categorical]
+        record: SourceRecord = {"arrays": [frame.n_rows, len(known)]}
+        raw = of_table(frame, (numbered, names), TableOptions(categorical=categorical), record)
+        held_out = max(1, round(share * len(numbered)))
+        return prepare(replace(raw, without_test=True, held_out=held_out))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags
