@@ -99,6 +99,9 @@ def as_float(value: Any) -> float:
 
 def shown(value: object) -> str:
     """The type and the beginning of a value, in one line."""
-    kind = "text" if isinstance(value, str | bytes) else type(value).__name__
-    text = str(value)
+    kind = "text" if isinstance(value, str) else type(value).__name__
+    try:
+        text = str(value)
+    except ValueError:  # an integer of thousands of digits
+        return f"the {kind} of more digits than Python prints"
     return f"the {kind} {text if len(text) <= 40 else text[:37] + '...'!r}"

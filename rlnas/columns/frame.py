@@ -107,27 +107,27 @@ def position_names(count: int) -> list[str]:
     return [f"column_{k}" for k in range(1, count + 1)]
 
 
-def unique_names(names: Sequence[str], where: str) -> Sequence[str]:
-    """The names, after a check that no two columns share one.
+def column_names(labels: Sequence[Any], where: str) -> list[str]:
+    """Names for columns: their labels as text, without blanks around, or else by position.
 
     Args:
-        names: Names of columns.
-        where: What has the columns, for the message.
+        labels: The label of each column, any values; empty texts are no labels.
+        where: What has the columns, for messages.
 
     Raises:
-        InputError: If two columns have the same name.
+        InputError: If two columns would have the same name, or there are too many columns.
     """
-    if len(set(names)) == len(names):
-        return names
+    check_count(len(labels), where)
+    by_position = position_names(len(labels))
+    names = [str(label).strip() or by_position[k] for k, label in enumerate(labels)]
     first: dict[str, int] = {}
     for k, name in enumerate(names, 1):
-        if name in first:
+        if first.setdefault(name, k) != k:
             raise InputError(
                 f"{where}: columns {first[name]} and {k} are both called {name!r}: "
                 "give each column a name of its own"
             )
-        first[name] = k
-    raise AssertionError("a name occurs twice")
+    return names
 
 
 def check_count(count: int, where: str) -> None:

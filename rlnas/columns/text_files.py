@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rlnas.columns.cells import texts
 from rlnas.columns.dialect import find_separator, has_header
-from rlnas.columns.frame import Frame, check_count, position_names, unique_names
+from rlnas.columns.frame import Frame, check_count, column_names, position_names
 from rlnas.errors import InputError
 from rlnas.files.reading import open_regular
 
@@ -205,11 +205,8 @@ def _names(fields: list[str], where: str) -> list[str]:
         fields: The fields of the header.
         where: File and line of the header, for messages.
     """
-    by_position = position_names(len(fields))
-    stripped = [field.strip() for field in fields]
-    names = [name or other for name, other in zip(stripped, by_position, strict=True)]
-    unique_names(names, where)
-    if made := [name for name, given in zip(names, stripped, strict=True) if not given]:
+    names = column_names(fields, where)
+    if made := [name for name, field in zip(names, fields, strict=True) if not field.strip()]:
         more = f" and {len(made) - 1:,} more" if len(made) > 1 else ""
         _log.warning("%s: columns without a name are called %s%s", where, made[0], more)
     return names

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rlnas.columns.frame import MAX_FEATURES, Frame, check_count, unique_names
+from rlnas.columns.frame import MAX_FEATURES, Frame, check_count, column_names
 from rlnas.errors import InputError
 
 FRAME = Frame(
@@ -57,10 +57,19 @@ def test_unknown_column_that_resembles_none_is_refused_with_some_names():
         wide.select(["zzz"])
 
 
-def test_names_that_two_columns_share_and_too_many_columns_are_refused():
-    assert unique_names(["a", "b"], "x") == ["a", "b"]
-    with pytest.raises(InputError, match="x: columns 2 and 4 are both called 'b'"):
-        unique_names(["a", "b", "c", "b", "a"], "x")
+def test_labels_of_any_type_become_names():
+    assert column_names([" age ", 7, "", ("a", 1), None], "x") == [
+        *("age", "7", "column_3", "('a', 1)", "None")
+    ]
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "c", "b"], ["a", "1", "c", 1], ["a", "b", "", "b "]])
+def test_columns_that_would_share_a_name_are_refused(labels):
+    with pytest.raises(InputError, match=r"x: columns 2 and 4 are both called '[b1]'"):
+        column_names(labels, "x")
+
+
+def test_more_columns_than_a_network_takes_are_refused():
     check_count(MAX_FEATURES, "x")
     with pytest.raises(InputError, match="x has 1,048,577 columns, expected at most 1,048,576"):
         check_count(MAX_FEATURES + 1, "x")

@@ -337,7 +337,12 @@ def test_whatever_the_cells_a_quoted_table_is_read_back(path, rows, separator, e
 def test_what_pandas_writes_is_read_back(path, rows, separator, encoding):
     pandas = pytest.importorskip("pandas")
     names = [f"name {k}" for k in range(len(rows[0]))]
-    pandas.DataFrame(rows, columns=names).to_csv(path, sep=separator, encoding=encoding)
+    pandas.DataFrame(rows, columns=names).to_csv(
+        path,
+        sep=separator,
+        encoding=encoding,
+        lineterminator="\r\n",  # else it quotes no "\r"
+    )
     found = cells(read_text(path))
     assert found.pop("column_1") == [str(k) for k in range(len(rows))]
     assert found == expected(rows, names)
