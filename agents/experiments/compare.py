@@ -1,7 +1,7 @@
 """Comparison of search strategies on the same problem, with the same budget and the same seeds."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from itertools import product
@@ -14,6 +14,7 @@ import torch
 
 from rlnas.agents.search.history import SearchHistory
 from rlnas.agents.search.problem import Problem, Strategy, search
+from rlnas.columns.options import TableOptions, TableRecord
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
 from rlnas.envs.design_env import DesignEnv
@@ -70,6 +71,8 @@ class SearchTask(PlainIntegers):
         budget: Number of training batches, or of look-ups if `tabular`.
         data_dir: Folder with IDX files, searched first.
         fingerprint: Fingerprint that the data set or table must have; None accepts any.
+        columns: What is said about the columns of a table of samples, see
+            `rlnas.columns.options.TableOptions.as_json`.
     """
 
     name: str
@@ -78,6 +81,7 @@ class SearchTask(PlainIntegers):
     budget: int
     data_dir: str | None = None
     fingerprint: str | None = None
+    columns: TableRecord = field(default_factory=TableRecord)
 
     def load(self) -> Dataset | Table:
         """Load the data set or the table.
@@ -89,7 +93,8 @@ class SearchTask(PlainIntegers):
         if self.tabular:
             found = Table.load(self.name)
         else:
-            found = datasets.load_dataset(self.name, data_dir=self.data_dir)
+            options = TableOptions.from_json(self.columns)
+            found = datasets.load_dataset(self.name, data_dir=self.data_dir, **vars(options))
         if self.fingerprint not in (None, found.fingerprint):
             raise InputError(f"{self.name} was changed in the meantime: compare again")
         return found

@@ -16,6 +16,7 @@ from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
 from rlnas.agents.policies.run_config import episode_settings
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
+from rlnas.columns.options import NOTHING_SAID, TableOptions
 from rlnas.data import datasets, synthetic
 from rlnas.data.datasets import Dataset
 from rlnas.envs.actions import NO_OP
@@ -46,6 +47,7 @@ def transfer(
     seeds: int = 5,
     jobs: int = -1,
     data_dir: Path | None = None,
+    table: TableOptions = NOTHING_SAID,
     progress_bar: bool = True,
 ) -> list[dict[str, Any]]:
     """Design once for every data set, penalty and seed, by every method.
@@ -61,6 +63,7 @@ def transfer(
         seeds: Number of designs for each data set and penalty.
         jobs: Number of workers; -1 for one per processor.
         data_dir: Folder with IDX files, searched first.
+        table: What is said about the columns of tables.
         progress_bar: Show progress.
 
     Returns:
@@ -79,7 +82,8 @@ def transfer(
     check_count("seeds", seeds)
     members = [member for name in sources for member in synthetic.FAMILIES.get(name, (name,))]
     prints = {  # raises for unusable data before anything is written
-        source: datasets.load_dataset(source, data_dir=data_dir).fingerprint for source in members
+        source: datasets.load_dataset(source, data_dir=data_dir, **vars(table)).fingerprint
+        for source in members
     }
     for penalty in penalties:
         env_like(policies[0], "wine", penalty)
@@ -98,7 +102,7 @@ def transfer(
                 "penalty": penalty,
                 "seed": seed,
             },
-            (policies, source, prints[source], penalty, seed, data_dir),
+            (policies, source, prints[source], penalty, seed, data_dir, table),
             form,
         )
         for source, penalty, seed in everything
@@ -117,12 +121,13 @@ def _design(
     penalty: float,
     seed: int,
     data_dir: Path | None,
+    table: TableOptions,
 ) -> dict[str, dict[str, float]]:
     torch.set_num_threads(1)
     first, *others = runs
     policies: dict[str, Policy] = {CONTROLLER: load_policy(first), NO_EDITS: lambda *_: NO_OP}
     policies |= {run.name: load_policy(run) for run in others}
-    data = datasets.load_unchanged(source, content, data_dir)
+    data = datasets.load_unchanged(source, content, data_dir, table)
     return design_once(env_like(first, data, penalty, data_dir, middle=True), seed, policies)
 
 

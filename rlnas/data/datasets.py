@@ -319,7 +319,10 @@ def load_datasets(
 
 
 def load_unchanged(
-    source: Source, fingerprint: str, data_dir: str | os.PathLike[str] | None = None
+    source: Source,
+    fingerprint: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    options: TableOptions = NOTHING_SAID,
 ) -> Dataset:
     """Load a data set again, perhaps in another process or hours later.
 
@@ -327,11 +330,12 @@ def load_unchanged(
         source: See `load_dataset`.
         fingerprint: Fingerprint of the data set when it was first loaded.
         data_dir: See `load_dataset`.
+        options: What is said about the columns of a table.
 
     Raises:
         InputError: If the data set cannot be loaded, or has another fingerprint.
     """
-    found = load_dataset(source, data_dir=data_dir)
+    found = _load(source, data_dir, options)
     if found.fingerprint != fingerprint:
         raise InputError(f"{source} was changed in the meantime: give the same command again")
     return found

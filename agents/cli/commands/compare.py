@@ -5,10 +5,11 @@ from pathlib import Path
 
 from rlnas.agents.cli.job_options import JobOptions
 from rlnas.agents.option_types import Option
+from rlnas.agents.table_settings import TableSettings
 
 
 @dataclass(frozen=True)
-class Compare(JobOptions):
+class Compare(TableSettings, JobOptions):
     """Compare search strategies on the same task with the same budget.
 
     The same command again continues an interrupted comparison.
@@ -17,7 +18,7 @@ class Compare(JobOptions):
     out: Path
     """Folder for the table, the plot and the results."""
     dataset: str = "digits"
-    """Name, or .npz file of arrays X and y."""
+    """Table (.csv, .tsv, .parquet), name of a data set, or .npz file of arrays X and y."""
     table: Option[str] = None
     """Look designs up in this table (digits, mnist, or a path) instead of training them."""
     methods: tuple[str, ...] = ("all",)
@@ -28,8 +29,6 @@ class Compare(JobOptions):
     """Number of training batches that a search may spend; look-ups in a table."""
     penalty: float = 0.1
     """Price of the reference number of weights, in accuracy."""
-    data_dir: Option[Path] = None
-    """Folder with IDX files, searched first."""
 
     def run(self, shown: bool) -> None:
         """Run the searches, then print the table."""
@@ -42,6 +41,7 @@ class Compare(JobOptions):
             self.penalty,
             self.budget,
             None if self.data_dir is None else str(self.data_dir),
+            columns=self.options.as_json(),
         )
         methods = task.methods if self.methods == ("all",) else self.methods
         with self.placed():

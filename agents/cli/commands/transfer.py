@@ -6,11 +6,12 @@ from typing import Annotated
 
 from rlnas.agents.cli.job_options import JobOptions
 from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
-from rlnas.agents.option_types import IN_HELP, Option
+from rlnas.agents.option_types import IN_HELP
+from rlnas.agents.table_settings import TableSettings
 
 
 @dataclass(frozen=True)
-class Transfer(JobOptions):
+class Transfer(TableSettings, JobOptions):
     """Design for data that a policy has never seen, against sparse trainings and fixed sequences.
 
     The same command again continues an interrupted experiment.
@@ -22,13 +23,11 @@ class Transfer(JobOptions):
     """Run folders: the policy, then its rivals, such as one of `rlnas evolve`; by default the
     policy and the edit sequence that come with rlnas."""
     datasets: tuple[str, ...] = ("mixed_held_out", "mnist", "fashion_mnist")
-    """Names, families of names, or .npz files."""
+    """Tables (.csv, .tsv, .parquet), names, families of names, or .npz files."""
     penalties: tuple[float, ...] = (0.03, 0.1, 0.3)
     """Prices of the reference number of weights, in accuracy."""
     seeds: int = 5
     """Number of designs for each data set and penalty."""
-    data_dir: Option[Path] = None
-    """Folder with IDX files, searched first."""
 
     def run(self, shown: bool) -> None:
         """Run the experiment, then print the tables."""
@@ -44,6 +43,7 @@ class Transfer(JobOptions):
                 seeds=self.seeds,
                 jobs=self.jobs,
                 data_dir=self.data_dir,
+                table=self.options,
                 progress_bar=shown,
             )
         print(write_report(results, self.out))
