@@ -5,6 +5,7 @@ from .agents.estimator import CompactClassifier as CompactClassifier
 from .data.datasets import Dataset as Dataset, load_dataset as load_dataset
 from .data.preprocessing import Preprocessing as Preprocessing
 from .designs.database import DesignDatabase as DesignDatabase, DesignRecord as DesignRecord
+from .designs.prediction import Prediction as Prediction, predict_samples as predict_samples
 from .designs.saved import (
     SavedDesign as SavedDesign,
     load_design as load_design,
