@@ -3,11 +3,13 @@
 `make fuzz` mutates 10,000 files for each reader (`RLNAS_FUZZ`).
 """
 
+import gzip
 import os
 import resource
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from rlnas.agents.policies.policy import load_policy
 from rlnas.agents.policies.run_config import read_train_config
 from rlnas.agents.training.checkpoint import FOLDER
 from rlnas.agents.training.ppo import restored, train
+from rlnas.columns.reading import read_frame
 from rlnas.data import datasets, idx
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
@@ -107,6 +110,18 @@ def read_checkpoint(folder: Path) -> Any:
         return found.model
 
 
+def store_people(folder: Path) -> None:
+    """Store a table with texts, quotes, numbers, dates and missing values in every format."""
+    polars = pytest.importorskip("polars")
+    days = [date(2026, 1, 1 + k % 28) for k in range(80)]
+    names = ["Ann", 'Bo "B", jr.', "Zoë\nZ", None] * 20
+    people = {"name": names, "age": [*range(79), None], "day": days, "tall": [True, False] * 40}
+    frame = polars.DataFrame(people)
+    frame.write_csv(folder / "people.csv")
+    (folder / "people.csv.gz").write_bytes(gzip.compress((folder / "people.csv").read_bytes()))
+    frame.write_parquet(folder / "people.parquet")
+
+
 READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "network": ("best/network.safetensors", read_network),
     "design": ("best/design.json", lambda folder: load_design(folder / "best")),
@@ -116,6 +131,9 @@ READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "archive": (FILE, lambda folder: DesignDatabase(folder / FILE).best(limit=10**6)),
     "table": ("table.npz", lambda folder: Table.load(folder / "table.npz")),
     "data set": ("data.npz", read_npz),
+    "text": ("people.csv", lambda folder: read_frame(folder / "people.csv")),
+    "compressed text": ("people.csv.gz", lambda folder: read_frame(folder / "people.csv.gz")),
+    "parquet": ("people.parquet", lambda folder: read_frame(folder / "people.parquet")),
     "idx": (f"idx/{IMAGES}.gz", read_idx),
     "report": ("design/design.json", lambda folder: write_report(folder / "design")),
     "checkpoint": (f"{FOLDER}/000000000128.checkpoint", read_checkpoint),
@@ -130,6 +148,7 @@ def folder(run, tmp_path_factory) -> Path:
     random_table().save(whole / "table.npz")
     rng = np.random.default_rng(0)
     np.savez(whole / "data.npz", X=rng.normal(size=(80, 5)), y=rng.integers(3, size=80))
+    store_people(whole)
     store(whole / "idx", compress=True)
     design(run, "wine", whole / "design", progress_bar=False)
     for path in sorted((whole / FOLDER).iterdir()):

@@ -32,8 +32,11 @@ def read_parquet(path: str | Path) -> Frame:
         reader = _reader(path)
         try:
             table = reader(file)
-        except Exception as error:  # each library raises many kinds
-            reason = (str(error) or type(error).__name__).splitlines()[0]
+        except BaseException as error:  # each library raises many kinds
+            # Where Rust code fails an assertion, polars raises what is no Exception.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            reason = " ".join(str(error).split())[:100] or type(error).__name__
             raise InputError(f"{path} is damaged or no Parquet file: {reason}") from error
     return read_object(table, path.stem)
 

@@ -55,6 +55,24 @@ def test_damaged_parquet_is_refused(file):
             read_frame(file)
 
 
+def test_a_panic_of_rust_is_an_error_and_an_interrupt_is_none(file, monkeypatch):
+    class PanicException(BaseException):  # as polars has it
+        pass
+
+    def fail(error: type[BaseException]) -> None:
+        def read(stream):
+            raise error("out of range,\nand more")
+
+        monkeypatch.setattr(parquet, "_reader", lambda path: read)
+
+    fail(PanicException)
+    with pytest.raises(InputError, match=r"people.parquet is damaged .*: out of range, and more"):
+        read_frame(file)
+    fail(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        read_frame(file)
+
+
 def test_value_in_parquet_that_cannot_be_used_is_named_by_the_file(tmp_path):
     polars = pytest.importorskip("polars")
     polars.DataFrame({"a": [[1, 2]]}).write_parquet(tmp_path / "lists.pq")
