@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from rlnas.data import idx, synthetic
 from rlnas.data.arrays import count_classes
+from rlnas.data.embedded import EMBEDDED
 from rlnas.data.preprocessing import Preprocessing, fit
-from rlnas.data.sources import EMBEDDED, NAMES, Arrays, RawData, SourceRecord, read
+from rlnas.data.sources import NAMES, Arrays, RawData, SourceRecord, read
 from rlnas.data.splits import split
 from rlnas.errors import InputError
 from rlnas.files.json_schema import TEXT
