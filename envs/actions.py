@@ -60,8 +60,11 @@ class Shape(NamedTuple):
 @compiled
 def _shape(sizes: np.ndarray, counts: np.ndarray, limit: int) -> Shape:
     """The shape of a network that may have `limit` connections."""
-    into = counts.sum(axis=1)
-    into[0] = into.sum()
+    into = np.zeros_like(sizes)
+    for layer in range(1, sizes.size):
+        for source in range(layer):
+            into[layer] += counts[layer, source]
+        into[0] += into[layer]
     return Shape(sizes, counts, into, limit - into[0])
 
 
@@ -101,10 +104,11 @@ def _none(network: SparseNetwork, layer: int, amount: int, tools: Tools) -> Spar
 
 @compiled
 def _add_connections_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
-    absent = -shape.into[layer]
+    absent, before = -shape.into[layer], 0
     for reader in range(1, shape.sizes.size):
+        before += shape.sizes[reader - 1]
         if layer in (0, reader):
-            absent += shape.sizes[:reader].sum() * shape.sizes[reader]
+            absent += before * shape.sizes[reader]
     amount = _share(factor - 1, shape.into[layer])
     return amount, amount <= min(shape.room, absent)
 

@@ -65,6 +65,16 @@ inference = rlnas.for_inference(design.network, design.preprocessing)
 print(inference.logits(np.zeros((2, 13))).shape, len(rlnas.Table.load("digits")))
 """
 
+DESIGNING = """
+import sys
+from rlnas.agents.cli.main import main
+
+main(["design", "--quiet", "--dataset", "breast_cancer", "--out", sys.argv[1]])
+main(["evaluate", sys.argv[1]])
+heavy = "torch stable_baselines3 sb3_contrib sklearn scipy.linalg scipy.sparse matplotlib pandas"
+print([name for name in heavy.split() if name in sys.modules])
+"""
+
 
 @pytest.mark.parametrize(("module", "names"), [(rlnas, CORE), (rlnas.agents, AGENTS)])
 def test_public_names_are_those_of_the_list_and_can_be_loaded(module, names):
@@ -81,6 +91,15 @@ def test_importing_both_packages_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_designing_and_evaluating_load_nothing_heavy(tmp_path):
+    # Compiles what is not cached: that loads SciPy's linear algebra.
+    made = rlnas.agents.design(dataset="breast_cancer", out=tmp_path / "a", progress_bar=False)
+    command = [sys.executable, "-c", DESIGNING, str(tmp_path / "b")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert f"active weights     {made.record['active_weights']:,}" in done.stdout
 
 
 def test_unknown_name_is_an_attribute_error():

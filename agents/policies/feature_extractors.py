@@ -1,6 +1,7 @@
-"""Feature extractors: which entries of an observation a policy reads, and in which form."""
+"""The feature extractors of `rlnas.agents.policies.features` for training, in PyTorch."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -8,20 +9,14 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor
 from torch import nn
 
-from rlnas.envs.observations import OBSERVATION_NAMES, SLOT_NAMES
-
-BLIND = ("progress",)
-"""All that a blind policy reads: it can learn nothing but a fixed sequence of edits."""
-
-_ABSOLUTE = ("classes", "features", "samples", "size", "_connections", "_fan_in")
-
-RELATIVE = tuple(
-    name
-    for name in OBSERVATION_NAMES
-    if not name.endswith(_ABSOLUTE) or name.startswith(("relative", "last"))
+from rlnas.agents.policies.features import (
+    COLUMNS,
+    ENCODER_SIZES,
+    N_GLOBAL,
+    N_PER_SLOT,
+    SLOTS,
+    features_dim,
 )
-"""All entries but those about the size of the task. Unseen data may have sizes far outside the
-range of the training, and a policy could identify its training tasks by them."""
 
 
 class Selection(BaseFeaturesExtractor):
@@ -29,15 +24,15 @@ class Selection(BaseFeaturesExtractor):
 
     Args:
         observation_space: the observation space of `DesignEnv`.
-        names: names of the entries, from `OBSERVATION_NAMES`.
+        features: a key of `rlnas.agents.policies.features.COLUMNS`.
     """
 
-    def __init__(self, observation_space: spaces.Box, names: Sequence[str]):
-        super().__init__(observation_space, features_dim=len(names))
-        self.columns = [OBSERVATION_NAMES.index(name) for name in names]
+    def __init__(self, observation_space: spaces.Box, features: str):
+        super().__init__(observation_space, features_dim(features))
+        self.columns = COLUMNS[features]
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
-        """float32 `[batch, len(names)]`."""
+        """float32 `[batch, features_dim]`."""
         return observations[:, self.columns]
 
 
@@ -46,25 +41,17 @@ class SlotEncoder(BaseFeaturesExtractor):
 
     Args:
         observation_space: the observation space of `DesignEnv`.
-        width: length of a layer's code.
     """
 
-    def __init__(self, observation_space: spaces.Box, width: int = 16):
-        starts = [OBSERVATION_NAMES.index(f"{slot}_present") for slot in SLOT_NAMES]
-        self.n_global, n_slots = starts[0], len(starts)
-        self.n_entries = (len(OBSERVATION_NAMES) - self.n_global) // n_slots
-        super().__init__(observation_space, features_dim=self.n_global + n_slots * width)
-        self.encoder = nn.Sequential(
-            nn.Linear(self.n_entries + self.n_global, 2 * width),
-            nn.Tanh(),
-            nn.Linear(2 * width, width),
-            nn.Tanh(),
-        )
+    def __init__(self, observation_space: spaces.Box):
+        super().__init__(observation_space, features_dim(SLOTS))
+        layers = [(nn.Linear(*sizes), nn.Tanh()) for sizes in pairwise(ENCODER_SIZES)]
+        self.encoder = nn.Sequential(*(module for layer in layers for module in layer))
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         """float32 `[batch, features_dim]`."""
-        whole, slots = observations[:, : self.n_global], observations[:, self.n_global :]
-        slots = slots.unflatten(1, (-1, self.n_entries))
+        whole, slots = observations[:, :N_GLOBAL], observations[:, N_GLOBAL:]
+        slots = slots.unflatten(1, (-1, N_PER_SLOT))
         seen = torch.cat([slots, whole[:, None].expand(-1, slots.shape[1], -1)], dim=2)
         return torch.cat([whole, self.encoder(seen).flatten(1)], dim=1)
 
@@ -72,8 +59,8 @@ class SlotEncoder(BaseFeaturesExtractor):
 EXTRACTORS: dict[str, tuple[type[BaseFeaturesExtractor], dict[str, Any]]] = {
     "flat": (FlattenExtractor, {}),
     "slots": (SlotEncoder, {}),
-    "relative": (Selection, {"names": RELATIVE}),
-    "blind": (Selection, {"names": BLIND}),
+    "relative": (Selection, {"features": "relative"}),
+    "blind": (Selection, {"features": "blind"}),
 }
 """Class and arguments of each choice of `TrainConfig.features`."""
 

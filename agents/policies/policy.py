@@ -8,29 +8,34 @@ beside them is an export that rlnas never reads. A fixed sequence of edits is a 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from gymnasium import spaces
-from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
-from stable_baselines3.common.policies import ActorCriticPolicy
 
 from rlnas.agents.config import SHIPPED, plausible_net_arch
-from rlnas.agents.policies.feature_extractors import EXTRACTORS, policy_arguments
+from rlnas.agents.policies.features import FEATURES
+from rlnas.agents.policies.network import PolicyNetwork, check_tensors, policy_network
 from rlnas.envs.actions import ACTIONS, NO_OP
 from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import read_json, write_json
 from rlnas.files.reading import read_bytes
+from rlnas.files.typed import Damaged
+
+if TYPE_CHECKING:  # it imports PyTorch, which takes a second, and acting does without
+    from stable_baselines3.common.policies import ActorCriticPolicy
 
 FORMAT = "rlnas-policy-1"
-OPEN_LOOP = "open_loop"
+MASKED, OPEN_LOOP = "maskable_ppo", "open_loop"
+ALGORITHMS = (MASKED, "ppo")
+"""Algorithms that train a network."""
+
 Policy = Callable[[np.ndarray, np.ndarray], int]
 """Takes an observation and the mask of legal actions, returns the number of an action."""
 
-POLICY_CLASSES = {"ppo": ActorCriticPolicy, "maskable_ppo": MaskableActorCriticPolicy}
-
+_ILLEGAL = np.float32(-1e8)
+"""What sb3-contrib replaces the logits of illegal actions by."""
 
 _PROGRESS = OBSERVATION_NAMES.index("progress")
 
@@ -45,7 +50,7 @@ def layout() -> dict[str, list[str]]:
 
 def save_policy(
     folder: str | Path,
-    policy: ActorCriticPolicy,
+    policy: "ActorCriticPolicy",
     algorithm: str,
     net_arch: list[int],
     features: str,
@@ -54,15 +59,14 @@ def save_policy(
 
     Args:
         folder: folder to write to.
-        policy: an SB3 policy of the class that `POLICY_CLASSES` names.
-        algorithm: a key of `POLICY_CLASSES`.
+        policy: the policy of a model of Stable-Baselines3 or sb3-contrib, on the processor.
+        algorithm: one of `ALGORITHMS`.
         net_arch: units in the hidden layers of the policy and of the value network.
-        features: a key of `rlnas.agents.policies.feature_extractors.EXTRACTORS`.
+        features: one of `rlnas.agents.policies.features.FEATURES`.
     """
-    from safetensors.torch import save
+    from safetensors.numpy import save
 
-    # A shared encoder is there under three names, which safetensors would refuse.
-    tensors = {name: value.clone() for name, value in policy.state_dict().items()}
+    tensors = {name: value.contiguous().numpy() for name, value in policy.state_dict().items()}
     replace_file(Path(folder) / "policy.safetensors", save(tensors))
     choices = {"algorithm": algorithm, "net_arch": net_arch, "features": features}
     record = {"format": FORMAT, **choices, **layout()}
@@ -103,96 +107,56 @@ class TrainedPolicy:
     """A trained policy network.
 
     Args:
-        policy: an SB3 policy.
-        masked: whether it takes action masks.
-        deterministic: take the most probable action instead of drawing one.
+        network: the network.
+        masked: whether illegal actions are never taken.
+        rng: generator to draw actions with; by default the most probable action is taken.
     """
 
-    def __init__(self, policy: ActorCriticPolicy, masked: bool, deterministic: bool = True):
-        self.policy = policy
+    def __init__(
+        self, network: PolicyNetwork, masked: bool, rng: np.random.Generator | None = None
+    ):
+        self.network = network
         self.masked = masked
-        self.deterministic = deterministic
+        self.rng = rng
 
     def __call__(self, observation: np.ndarray, mask: np.ndarray) -> int:
         """The action to take."""
-        masks: dict[str, Any] = {"action_masks": mask} if self.masked else {}
-        action, _ = self.policy.predict(observation, deterministic=self.deterministic, **masks)
-        return int(action)
+        logits = self.network.logits(observation)
+        if self.masked:
+            logits = np.where(mask, logits, _ILLEGAL)
+        if self.rng is not None:  # the largest after this noise is a draw from the softmax
+            logits = logits + self.rng.gumbel(size=logits.size)
+        return int(logits.argmax())
 
 
-def load_policy(folder: str | Path = SHIPPED, deterministic: bool = True) -> Policy:
+def load_policy(folder: str | Path = SHIPPED, rng: np.random.Generator | None = None) -> Policy:
     """Read what `save_policy` or `save_edit_sequence` wrote.
 
     Args:
         folder: a run folder; by default that of the policy that comes with rlnas.
-        deterministic: take the most probable action instead of drawing one.
+        rng: generator to draw actions with, by their probabilities; by default the most probable
+            action is taken. A sequence of edits draws nothing.
 
     Raises:
         InputError: there is no policy, a file is damaged, or the policy was trained for other
             observations or actions than this version has.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     folder = Path(folder)
-    if not (folder / "policy.json").is_file():
-        raise InputError(f"{folder} holds no policy: expected a run folder of `rlnas train`")
-    record: Any = read_json(folder / "policy.json")
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise InputError(f"{folder / 'policy.json'} is not a policy of this version of rlnas")
-    for key, ours in layout().items():
-        if record.get(key) != ours:
-            raise InputError(
-                f"the policy in {folder} was trained for other {key} than this version of rlnas "
-                "has: train it again, or use the version it was trained with"
-            )
+    record = _read_record(folder)
     if record.get("algorithm") == OPEN_LOOP:
         return _load_edit_sequence(folder, record.get("edits"))
-    choices: list[Any] = [record.get(key) for key in ("algorithm", "net_arch", "features")]
-    algorithm, net_arch, features = choices
-    known = algorithm in list(POLICY_CLASSES) and features in list(EXTRACTORS)
-    if not (known and isinstance(net_arch, list) and plausible_net_arch(net_arch)):
-        raise InputError(f"{folder / 'policy.json'} is damaged: unknown algorithm or network")
-    policy = POLICY_CLASSES[algorithm](
-        spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32),
-        spaces.Discrete(len(ACTIONS)),
-        lr_schedule=lambda _: 0.0,
-        **policy_arguments(net_arch, features),
-    )
-    try:
-        tensors = load(read_bytes(folder / "policy.safetensors"))
-        policy.load_state_dict(tensors)
-    except (SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{folder / 'policy.safetensors'} is damaged: {reason}") from error
-    if not all(bool(value.isfinite().all()) for value in tensors.values()):
-        raise InputError(f"{folder / 'policy.safetensors'} is damaged: not all weights are finite")
-    policy.set_training_mode(False)
-    return TrainedPolicy(policy, algorithm == "maskable_ppo", deterministic)
+    tensors = _read_weights(folder, record)
+    network = policy_network(tensors, record["net_arch"], record["features"])
+    return TrainedPolicy(network, record["algorithm"] == MASKED, rng)
 
 
-def check_start(folder: str | Path, algorithm: str, net_arch: list[int], features: str) -> None:
-    """Raise `InputError` unless a folder holds a policy that `start_from` can take.
+def read_weights(folder: str | Path) -> dict[str, np.ndarray]:
+    """The tensors of a trained policy, by their names in Stable-Baselines3.
 
-    Args:
-        folder: run folder of the trained policy.
-        algorithm: algorithm of the policy to be trained, as for `save_policy`.
-        net_arch: its hidden layers.
-        features: its feature extractor.
+    Raises:
+        InputError: as for `load_policy`, or the policy is a sequence of edits.
     """
-    load_policy(folder)
-    record = read_json(Path(folder) / "policy.json")
-    ours = {"algorithm": algorithm, "net_arch": net_arch, "features": features}
-    theirs = {key: record.get(key) for key in ours}
-    if ours != theirs:
-        raise InputError(f"cannot go on from {folder}: it has {theirs}, this training {ours}")
-
-
-def start_from(folder: str | Path, policy: ActorCriticPolicy) -> None:
-    """Copy the weights of a trained policy, which `check_start` has accepted, to a new one."""
-    trained = load_policy(folder)
-    assert isinstance(trained, TrainedPolicy)
-    policy.load_state_dict(trained.policy.state_dict())
+    return _read_weights(Path(folder), _read_record(Path(folder)))
 
 
 def fingerprint(folder: str | Path) -> str:
@@ -207,6 +171,44 @@ def fingerprint(folder: str | Path) -> str:
     if weights.is_file():
         found.update(read_bytes(weights))
     return found.hexdigest()
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    """`policy.json`, which is of this version and for the same observations and actions."""
+    if not (folder / "policy.json").is_file():
+        raise InputError(f"{folder} holds no policy: expected a run folder of `rlnas train`")
+    record: Any = read_json(folder / "policy.json")
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise InputError(f"{folder / 'policy.json'} is not a policy of this version of rlnas")
+    for key, ours in layout().items():
+        if record.get(key) != ours:
+            raise InputError(
+                f"the policy in {folder} was trained for other {key} than this version of rlnas "
+                "has: train it again, or use the version it was trained with"
+            )
+    return record
+
+
+def _read_weights(folder: Path, record: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The tensors of the network that `policy.json` describes."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    choices: list[Any] = [record.get(key) for key in ("algorithm", "net_arch", "features")]
+    algorithm, net_arch, features = choices
+    known = algorithm in ALGORITHMS and features in FEATURES
+    if not (known and isinstance(net_arch, list) and plausible_net_arch(net_arch)):
+        raise InputError(f"{folder / 'policy.json'} is damaged: unknown algorithm or network")
+    path = folder / "policy.safetensors"
+    content = read_bytes(path)
+    try:
+        tensors = load(content)
+        check_tensors(tensors, net_arch, features)
+    except KeyError as error:
+        raise InputError(f"{path} is damaged: expected float32, found {error}") from error
+    except (SafetensorError, Damaged) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+    return tensors
 
 
 def _load_edit_sequence(folder: Path, names: Any) -> EditSequence:

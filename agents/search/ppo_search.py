@@ -1,9 +1,9 @@
 """The controller of rlnas as a search strategy: it is trained on the problem, within the budget."""
 
+import numpy as np
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.policies.policy import TrainedPolicy
 from rlnas.agents.search.budgeted_env import StartFromBest
 from rlnas.agents.search.problem import Problem, final_score
 from rlnas.agents.training.model import new_model
@@ -46,6 +46,10 @@ def ppo_search(problem: Problem) -> None:
     model = new_model(config, DummyVecEnv([make] * num_envs))
     if steps:
         model.learn(steps)
-    env, policy = make(), TrainedPolicy(model.policy, masked=True)
+
+    def policy(observation: np.ndarray, mask: np.ndarray) -> int:
+        return int(model.predict(observation, action_masks=mask, deterministic=True)[0])
+
+    env = make()
     while True:  # rounding leaves a rest of the budget
         final_score(env, policy)

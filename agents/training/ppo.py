@@ -10,10 +10,10 @@ from typing import Any
 
 from rlnas.agents.config import WORKERS, TrainConfig
 from rlnas.agents.policies.environments import make_env
-from rlnas.agents.policies.policy import check_start, start_from
 from rlnas.agents.policies.run_config import as_json, check_data, read_train_config, write_config
 from rlnas.agents.training.checkpoint import FOLDER, checkpoints, read
 from rlnas.agents.training.run import TrainingRun, new_run
+from rlnas.agents.training.start import check_start, start_from
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files.folders import LOCK, locked, new_folder

@@ -17,8 +17,9 @@ from rlnas.columns.options import NOTHING_SAID, TableOptions
 from rlnas.columns.suspicion import suspicions
 from rlnas.data import idx, keel, sources, synthetic
 from rlnas.data.arrays import count_classes
+from rlnas.data.embedded import EMBEDDED
 from rlnas.data.preprocessing import Preprocessing, fit
-from rlnas.data.sources import EMBEDDED, RawData, SourceRecord, is_name, read
+from rlnas.data.sources import RawData, SourceRecord, is_name, read
 from rlnas.data.splits import split
 from rlnas.errors import InputError
 from rlnas.files.json_schema import TEXT

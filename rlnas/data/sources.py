@@ -25,13 +25,13 @@ from rlnas.columns.reading import is_table_path, read_frame
 from rlnas.columns.target import classes_of
 from rlnas.data import idx, keel, synthetic
 from rlnas.data.arrays import as_column, check_features, check_pair, is_plain
+from rlnas.data.embedded import EMBEDDED, read_samples
 from rlnas.data.npz import names_of, read_arrays
 from rlnas.data.tables import Classes, RawTable, code_rows, code_samples
 from rlnas.errors import InputError
 from rlnas.files.json_schema import COUNT, TEXT, list_of
 from rlnas.files.reading import open_regular
 
-EMBEDDED = ("digits", "wine", "breast_cancer")
 NAMES: tuple[str, ...] = (*EMBEDDED, *idx.SETS)
 """Names of the data sets."""
 
@@ -313,17 +313,13 @@ def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> RawData:
         return RawData(name, source, *check_pair(*pair), **facts, class_names=class_names)
     if name.startswith(synthetic.PREFIXES):
         return RawData(name, source, *check_pair(*synthetic.generate(name)))
-    import sklearn.datasets  # here, since its import takes 1 s
-
-    bunch = getattr(sklearn.datasets, f"load_{name}")()
-    digits = name == "digits"
-    features = bunch.data.astype(np.uint8) if digits else bunch.data
+    data = EMBEDDED[name]
     return RawData(
         name,
         source,
-        *check_pair(features, bunch.target),
-        feature_names=None if digits else tuple(map(str, bunch.feature_names)),
-        class_names=tuple(map(str, bunch.target_names)),
+        *check_pair(*read_samples(data)),
+        feature_names=data.feature_names,
+        class_names=data.class_names,
     )
 
 

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.runtime.nrt import rtsys
 
 _log = logging.getLogger("rlnas")
 
@@ -35,6 +36,9 @@ def compile_loops(fastmath: Iterable[str] = ()) -> Callable[[Loops], Loops]:
 
     What is compiled is kept beside the source file, or in the user's cache, or in
     `NUMBA_CACHE_DIR`; where none can be written to, it is compiled anew in every process.
+
+    Write sums and the like as loops: `values.sum()` comes from a module of Numba that compiled code
+    imports when it is loaded, and SciPy's linear algebra with it, which takes 0.2 s.
 
     Args:
         fastmath: LLVM's flags for floating-point operations.
@@ -70,6 +74,14 @@ class _Cache(FunctionCache):
     """Keeps what a function was compiled to, and removes what it was before its sources changed."""
 
     _impl_class = _Names
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        # Numba's own method first imports everything that it can compile, SciPy's linear algebra
+        # included, which takes longer than a short training. Compiling imports that anyway;
+        # compiled code needs only the memory management.
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         super().save_overload(sig, data)

@@ -18,9 +18,11 @@ def typical_fans(network: SparseNetwork, layer: int) -> tuple[int, int]:
 @compiled
 def mean_fans(counts: np.ndarray, layer: int, width: int) -> tuple[int, int]:
     """As `typical_fans`, from the `block_counts` of a network and the width of the layer."""
-    fan_in = int(np.rint(counts[layer].sum() / width))
-    fan_out = int(np.rint(counts[:, layer].sum() / width))
-    return max(1, fan_in), max(1, fan_out)
+    into = out = 0
+    for other in range(len(counts)):
+        into += counts[layer, other]
+        out += counts[other, layer]
+    return max(1, int(np.rint(into / width))), max(1, int(np.rint(out / width)))
 
 
 def prune_dead_units(network: SparseNetwork) -> SparseNetwork:

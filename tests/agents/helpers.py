@@ -4,10 +4,21 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from gymnasium import spaces
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+from stable_baselines3.common.policies import ActorCriticPolicy
+
 from rlnas.agents.config import TrainConfig
+from rlnas.agents.policies.feature_extractors import policy_arguments
 from rlnas.files.folders import LOCK
 
-ALGORITHMS = ("maskable_ppo", "ppo")
+POLICY_CLASSES: dict[str, Any] = {
+    "maskable_ppo": MaskableActorCriticPolicy,
+    "ppo": ActorCriticPolicy,
+}
+ALGORITHMS = tuple(POLICY_CLASSES)
 
 TINY: dict[str, Any] = {
     "dataset": ("wine",),
@@ -27,6 +38,20 @@ TINY: dict[str, Any] = {
 def tiny(folder: Path, **settings: Any) -> TrainConfig:
     """A training run that writes to a folder."""
     return TrainConfig(run_dir=folder, **{**TINY, **settings})
+
+
+def new_policy(algorithm: str, net_arch: list[int], features: str = "flat", seed: int = 0) -> Any:
+    """An untrained policy of Stable-Baselines3, whose actions depend on what it sees."""
+    torch.manual_seed(seed)
+    policy = POLICY_CLASSES[algorithm](
+        spaces.Box(-1, 1, (78,), np.float32),
+        spaces.Discrete(39),
+        lr_schedule=lambda _: 1e-3,
+        **policy_arguments(net_arch, features),
+    )
+    with torch.no_grad():  # Stable-Baselines3 begins with tiny ones
+        policy.action_net.weight.normal_()
+    return policy
 
 
 def files_in(folder: Path) -> dict[str, bytes]:

@@ -1,11 +1,15 @@
 """What policies read of an observation."""
 
+from typing import get_args, get_type_hints
+
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
 
-from rlnas.agents.policies.feature_extractors import BLIND, EXTRACTORS, RELATIVE, SlotEncoder
+from rlnas.agents.config import TrainConfig
+from rlnas.agents.policies.feature_extractors import EXTRACTORS, SlotEncoder
+from rlnas.agents.policies.features import BLIND, FEATURES, RELATIVE
 from rlnas.envs.observations import OBSERVATION_NAMES, SLOT_NAMES
 
 SPACE = spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32)
@@ -22,6 +26,12 @@ def extract(name: str, observations: torch.Tensor) -> torch.Tensor:
     extractor, arguments = EXTRACTORS[name]
     with torch.no_grad():
         return extractor(SPACE, **arguments)(observations)
+
+
+def test_every_choice_of_features_has_an_extractor():
+    assert (
+        set(EXTRACTORS) == set(FEATURES) == set(get_args(get_type_hints(TrainConfig)["features"]))
+    )
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)

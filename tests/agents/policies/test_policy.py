@@ -9,32 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gymnasium import spaces
 from safetensors.torch import load_file, save_file
 
-from rlnas.agents.policies.feature_extractors import EXTRACTORS, policy_arguments
+from rlnas.agents.policies.features import FEATURES
 from rlnas.agents.policies.policy import (
-    POLICY_CLASSES,
     EditSequence,
     TrainedPolicy,
     fingerprint,
     load_policy,
+    read_weights,
     save_edit_sequence,
     save_policy,
 )
 from rlnas.errors import InputError
-from tests.agents.helpers import ALGORITHMS, files_in
-
-
-def new_policy(algorithm: str, net_arch: list[int], features: str = "flat") -> Any:
-    """An untrained policy."""
-    torch.manual_seed(0)
-    return POLICY_CLASSES[algorithm](
-        spaces.Box(-1, 1, (78,), np.float32),
-        spaces.Discrete(39),
-        lr_schedule=lambda _: 1e-3,
-        **policy_arguments(net_arch, features),
-    )
+from tests.agents.helpers import ALGORITHMS, files_in, new_policy
 
 
 def cases(n: int = 50) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -60,13 +48,11 @@ def copy(run, tmp_path) -> Path:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("net_arch", [[8], [64, 64], [], [5, 4, 3]])
-@pytest.mark.parametrize("features", EXTRACTORS)
+@pytest.mark.parametrize("features", FEATURES)
 def test_loaded_policy_takes_the_same_actions_as_the_saved_one(
     algorithm, net_arch, features, tmp_path
 ):
     policy = new_policy(algorithm, net_arch, features)
-    with torch.no_grad():
-        policy.action_net.weight.normal_()  # so that actions depend on what is seen
     save_policy(tmp_path, policy, algorithm, net_arch, features)
     again = load_policy(tmp_path)
     expected = []
@@ -78,11 +64,12 @@ def test_loaded_policy_takes_the_same_actions_as_the_saved_one(
 
 
 def test_save_policy_preserves_every_weight_bit_for_bit(tmp_path):
-    policy = new_policy("ppo", [8])
-    save_policy(tmp_path, policy, "ppo", [8], "flat")
-    again = load_policy(tmp_path).policy.state_dict()
-    assert again.keys() == policy.state_dict().keys()
-    assert all(torch.equal(again[name], value) for name, value in policy.state_dict().items())
+    policy = new_policy("ppo", [8], "slots")
+    save_policy(tmp_path, policy, "ppo", [8], "slots")
+    again, expected = read_weights(tmp_path), policy.state_dict()
+    assert again.keys() == expected.keys()
+    assert all(again[name].tobytes() == expected[name].numpy().tobytes() for name in expected)
+    assert {value.dtype for value in again.values()} == {np.dtype(np.float32)}
 
 
 def test_save_policy_is_deterministic(tmp_path):
@@ -94,18 +81,33 @@ def test_save_policy_is_deterministic(tmp_path):
 
 def test_masked_policy_takes_only_legal_actions(tmp_path):
     save_policy(tmp_path, new_policy("maskable_ppo", [8]), "maskable_ppo", [8], "flat")
-    for deterministic in (True, False):
-        controller = load_policy(tmp_path, deterministic=deterministic)
+    for rng in (None, np.random.default_rng(0)):
+        controller = load_policy(tmp_path, rng)
         assert all(mask[controller(observation, mask)] for observation, mask in cases())
 
 
-def test_policy_draws_actions_unless_deterministic(tmp_path):
-    save_policy(tmp_path, new_policy("maskable_ppo", [8]), "maskable_ppo", [8], "flat")
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_actions_are_drawn_with_their_probabilities(algorithm, tmp_path):
+    policy = new_policy(algorithm, [8])
+    save_policy(tmp_path, policy, algorithm, [8], "flat")
     observation, mask = cases()[0]
-    torch.manual_seed(0)
-    drawn = {load_policy(tmp_path, deterministic=False)(observation, mask) for _ in range(30)}
-    assert len(drawn) > 3
-    assert len({load_policy(tmp_path)(observation, mask) for _ in range(3)}) == 1
+    masks = {"action_masks": mask} if algorithm == "maskable_ppo" else {}
+    with torch.no_grad():
+        given = policy.get_distribution(torch.from_numpy(observation)[None], **masks)
+    expected = given.distribution.probs[0].numpy()
+    draws = 3000
+    drawing = load_policy(tmp_path, np.random.default_rng(0))
+    counts = np.bincount([drawing(observation, mask) for _ in range(draws)], minlength=39)
+    error = 5 * np.sqrt(expected * (1 - expected) / draws)  # five standard errors
+    assert (np.abs(counts / draws - expected) <= error + 1e-9).all()
+    assert np.count_nonzero(counts) > 3
+
+
+def test_equal_generators_draw_equal_actions(run):
+    first, second, other = (
+        choices(load_policy(run, np.random.default_rng(seed))) for seed in (0, 0, 1)
+    )
+    assert first == second != other
 
 
 def test_actions_are_plain_integers(run):
@@ -263,14 +265,25 @@ def test_load_policy_refuses_weights_that_are_not_finite(copy, value):
         load_policy(copy)
 
 
-def test_load_policy_refuses_missing_and_unknown_tensors(copy):
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"more": torch.zeros(1)}, r"no policy has arrays \['more'\]"),
+        ({"action_net.bias": None}, "array 'action_net.bias' is missing"),
+        ({"value_net.weight": None}, "array 'value_net.weight' is missing"),
+        ({"action_net.bias": torch.zeros(1)}, r"float32 \(1,\): expected float32 \(39,\)"),
+        ({"action_net.bias": torch.zeros(39, 1)}, r"float32 \(39, 1\): expected float32 \(39,\)"),
+        ({"action_net.bias": torch.zeros(39).double()}, r"float64 \(39,\): expected float32"),
+        ({"action_net.bias": torch.zeros(39).int()}, r"int32 \(39,\): expected float32"),
+        ({"action_net.bias": torch.zeros(39).bfloat16()}, "expected float32, found 'BF16'"),
+        ({"two\nlines": torch.zeros(1)}, r"no policy has arrays \['two\\nlines'\]"),
+    ],
+)
+def test_load_policy_refuses_tensors_of_no_such_policy(changes, message, copy):
     tensors = load_file(copy / "policy.safetensors")
-    save_file({**tensors, "more": torch.zeros(1)}, copy / "policy.safetensors")
-    with pytest.raises(InputError, match="is damaged"):
-        load_policy(copy)
-    del tensors["action_net.bias"]
-    save_file(tensors, copy / "policy.safetensors")
-    with pytest.raises(InputError, match="is damaged"):
+    kept = {name: value for name, value in {**tensors, **changes}.items() if value is not None}
+    save_file(kept, copy / "policy.safetensors")
+    with pytest.raises(InputError, match=rf"policy\.safetensors is damaged: .*{message}"):
         load_policy(copy)
 
 

@@ -39,6 +39,25 @@ for _ in range(2):
     del sys.modules["rlnas.caller"], sys.modules["rlnas.callee"]
 """
 
+ALLOCATING = """
+import sys
+
+import numba
+import numpy as np
+from rlnas.nn.jit import compile_loops
+
+@compile_loops()
+def counted(n):
+    values = np.empty(n)
+    for k in range(n):
+        values[k] = k
+    return values
+
+print(counted(3), bool(counted.stats.cache_hits), "scipy.linalg" in sys.modules)
+if counted.stats.cache_hits:
+    print(numba.njit(lambda a: a @ a)(np.eye(3))[2], counted(4))
+"""
+
 SCRIPT = """
 import numpy as np
 import rlnas.nn.network
@@ -101,6 +120,15 @@ def test_numba_cache_dir_sets_the_cache_folder(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert list((tmp_path / "cache").rglob("*.nbi"))
+
+
+def test_cached_code_runs_without_what_only_compiling_needs_which_still_works_after(tmp_path):
+    package = copied(tmp_path)
+    for cached in (False, True):
+        done = run(package, ALLOCATING, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+        assert done.returncode == 0, done.stderr
+        lines = [f"[0. 1. 2.] {cached} {not cached}", "[0. 0. 1.] [0. 1. 2. 3.]"]
+        assert done.stdout.splitlines() == lines[: 1 + cached]
 
 
 # --- a change of the sources ---
