@@ -144,7 +144,7 @@ def evaluation_samples(
         raise InputError(
             f"{made_with.get('path') or raw.name} does not hold the data that the design was made "
             "with (other SHA-256: other samples, or columns in another order): put them back, or "
-            "save new samples under another name and give it with --dataset"
+            "save new samples under another name and give that path"
         )
     data = as_test_set(raw, design.preprocessing)
     if far := design.preprocessing.far_columns(raw.features[data.test]):
@@ -291,8 +291,8 @@ def _source(made_with: SourceRecord) -> Source:
         there = next((place for place in places if place.is_file()), None)
         if there is None:
             raise InputError(
-                f"the data that it was made with are no longer at {places[0]}: give them, or "
-                "others, with --dataset"
+                f"the data that it was made with are no longer at {places[0]}: give the path "
+                "where they are, or other data"
             )
         return there
-    raise InputError("it was designed for arrays: give data with --dataset")
+    raise InputError("it was designed for arrays: give the data to use")

@@ -70,7 +70,7 @@ def test_higher_penalty_gives_smaller_designs():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "folder"), [([], "digits-0"), (["--dataset", "wine"], "wine-0")]
+    ("arguments", "folder"), [([], "digits-0"), (["wine"], "wine-0")]
 )
 def test_design_works_without_options(arguments, folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
