@@ -80,7 +80,7 @@ def design(
     trained = load_policy(run)
     make = thorough_env if thorough else partial(env_like, middle=True)
     env = make(run, dataset, penalty, data_dir)
-    name = stem(env.dataset.name if dataset is None else dataset)
+    name = stem(env.dataset.name if dataset is None or isinstance(dataset, Dataset) else dataset)
     folder = Path("designs") / f"{name}-{seed}" if out is None else Path(out)
     with result_folder(folder) as results:
         network, record = design_and_train(env, trained, seed, progress_bar)

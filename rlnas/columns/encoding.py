@@ -22,9 +22,6 @@ Kind = Literal["number", "boolean", "date", "category"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-NAMELESS = "column {}"
-"""Name of a column that has none, by its place from 0."""
-
 
 class Rule(IntEnum):
     """How a feature is computed from the code of a column."""
@@ -101,6 +98,7 @@ class EncodingRecord(TypedDict):
     """An `Encoding` as JSON values; a missing operand is None."""
 
     columns: list[ColumnRecord]
+    table: tuple[str, ...]
     named: bool
     target: str | None
     ignored: dict[str, str]
@@ -113,7 +111,8 @@ class Encoding:
 
     Attributes:
         columns: The columns that features are made of, in the order of the table.
-        named: Whether columns are found by name, otherwise by place.
+        table: Names of all columns of the table but the target, in order.
+        named: Whether these are names; if not, columns are found by their places.
         target: Name of the column of classes; None if it has none.
         ignored: Columns of the table that no feature is made of, and the reason for each.
         source: Number of the column that each feature reads, int32 `[n_features]`.
@@ -122,6 +121,7 @@ class Encoding:
     """
 
     columns: tuple[Column, ...]
+    table: tuple[str, ...]
     named: bool
     target: str | None
     ignored: dict[str, str]
@@ -192,6 +192,7 @@ class Encoding:
         names = [Rule(rule).name.lower() for rule in self.rule]
         return {
             "columns": [cast("ColumnRecord", asdict(column)) for column in self.columns],
+            "table": self.table,
             "named": self.named,
             "target": self.target,
             "ignored": self.ignored,
@@ -211,15 +212,22 @@ class Encoding:
             if not features:
                 raise ValueError("it has no features")
             source, rule, operand = zip(*features, strict=True)
-            target, ignored = values["target"], values["ignored"]
+            target, ignored, table = values["target"], values["ignored"], tuple(values["table"])
+            if not {column.name for column in columns} <= set(table):
+                raise ValueError("a column is not in its table")
+            if not all(isinstance(name, str) for name in table) or len({*table}) < len(table):
+                raise ValueError("its table has columns without names of their own")
             if not isinstance(values["named"], bool) or not isinstance(target, str | None):
                 raise TypeError("it says not whether columns have names, or what the target is")
             if not all(isinstance(text, str) for item in ignored.items() for text in item):
                 raise TypeError("it ignores columns without a reason")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if len({column.name for column in columns}) < len(columns):
+                raise ValueError("two columns have the same name")
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(f"no encoding of columns: {error}") from error
         return cls(
             columns,
+            table,
             values["named"],
             target,
             ignored,

@@ -32,6 +32,7 @@ def fit_encoding(
     train: NDArray[np.int32],
     ignored: dict[str, str],
     *,
+    table: tuple[str, ...],
     named: bool,
     target: str | None = None,
 ) -> Encoding:
@@ -48,7 +49,8 @@ def fit_encoding(
         codes: Codes of all rows, float64 `[rows, columns]`.
         train: Numbers of the training rows, int32 `[n_train]`.
         ignored: Columns that were left out before, and the reasons.
-        named: Whether columns have names.
+        table: Names of all columns but the target.
+        named: Whether these are names.
         target: Name of the column of classes.
 
     Returns:
@@ -83,6 +85,7 @@ def fit_encoding(
     source, rules, operands = zip(*features, strict=True) if features else ((), (), ())
     return Encoding(
         tuple(kept),
+        table,
         named,
         target,
         ignored,

@@ -11,7 +11,7 @@ from rlnas.columns.codes import as_texts
 from rlnas.columns.encoding import Column, Encoding
 from rlnas.columns.fitting import fit_encoding
 from rlnas.columns.frame import Frame
-from rlnas.columns.kinds import EMPTY, code_like, code_table
+from rlnas.columns.kinds import code_for, code_like, code_table
 from rlnas.columns.options import TableOptions
 from rlnas.columns.target import classes_like, classes_of
 from rlnas.errors import InputError
@@ -24,6 +24,7 @@ class RawTable:
     Attributes:
         columns: The columns, with all of their categories.
         ignored: Columns that are not used, and the reason for each.
+        names: Names of all columns but the target.
         named: Whether columns have names.
         target: Name of the column of classes; None if it has none.
         groups: Group of each sample that is to be split, from 0, int `[samples]`; None without.
@@ -32,6 +33,7 @@ class RawTable:
 
     columns: tuple[Column, ...]
     ignored: dict[str, str]
+    names: tuple[str, ...]
     named: bool
     target: str | None
     groups: NDArray[np.intp] | None = None
@@ -53,7 +55,13 @@ class RawTable:
             InputError: If no column varies in the training samples.
         """
         rules = fit_encoding(
-            self.columns, codes, train, self.ignored, named=self.named, target=self.target
+            self.columns,
+            codes,
+            train,
+            self.ignored,
+            table=self.names,
+            named=self.named,
+            target=self.target,
         )
         if not rules.n_features:
             reasons = "; ".join(f"{name!r}: {why}" for name, why in rules.ignored.items())
@@ -69,6 +77,10 @@ class RawTable:
                 for fitted in encoding.columns
             ]
         )
+
+
+Classes = tuple[NDArray[np.int32], tuple[str, ...]]
+"""The class of each sample, from 0, and the names of the classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +106,7 @@ class CodedSamples:
 
 def code_samples(
     frame: Frame,
-    labels: NDArray[Any] | None,
+    classes: Classes | None,
     options: TableOptions,
     validation: Frame | None = None,
     test: Frame | None = None,
@@ -103,7 +115,7 @@ def code_samples(
 
     Args:
         frame: The table.
-        labels: The classes of its rows, as values of a column; None if the target is a column.
+        classes: The classes of its rows, see `classes_of`; None if the target is a column.
         options: What is said about the columns.
         validation: Rows for validation, with the same columns.
         test: Rows for the test, with the same columns.
@@ -112,16 +124,18 @@ def code_samples(
         InputError: If a column is unknown or used twice, the target is missing in some rows, a
             column mixes numbers and texts, or no column is left.
     """
-    _check_options(frame, options, with_target=labels is None)
+    _check_options(frame, options, with_classes=classes is not None)
     others = [each for each in (validation, test) if each is not None]
-    if labels is None:
+    if classes is None:
         target = str(options.target)
         numbered, names = classes_of(
-            frame.columns[target], lambda row: f"{frame.name}, {frame.place(target, row)}"
+            frame.columns[target],
+            f"column {target!r} of {frame.name}",
+            lambda row: f"{frame.name}, {frame.place(target, row)}",
         )
         parts = [numbered, *(_classes_of_other(each, target, names) for each in others)]
     else:
-        numbered, names = classes_of(labels, lambda row: f"y, row {row}")
+        numbered, names = classes
         parts = [numbered]
     aside = [each for each in (options.target, options.groups, options.time_column) if each]
     table, codes = _code([frame, *others], [*aside, *options.drop], options)
@@ -133,8 +147,14 @@ def code_samples(
         table = replace(table, times=_times(frame, options.time_column))
         ignored[options.time_column] = "it is for the split by time"
     held_out = [0 if each is None else each.n_rows for each in (validation, test)]
+    table = replace(
+        table,
+        ignored=ignored,
+        names=tuple(name for name in frame.columns if name != options.target),
+        target=options.target,
+    )
     return CodedSamples(
-        replace(table, ignored=ignored, target=options.target),
+        table,
         np.concatenate(codes),
         np.concatenate(parts),
         names,
@@ -165,13 +185,12 @@ def code_rows(
         frame.check_names([encoding.target])
         target = encoding.target
         numbered = _classes_of_other(frame, target, class_names)
-        frame = frame.without([target])
     else:
         numbered = classes_like(labels, class_names, lambda row: f"y, row {row}")
-    return code_like(frame, encoding.columns, encoding.named), numbered
+    return code_for(frame, encoding), numbered
 
 
-def _check_options(frame: Frame, options: TableOptions, with_target: bool) -> None:
+def _check_options(frame: Frame, options: TableOptions, with_classes: bool) -> None:
     uses = {
         "target": [options.target] if options.target else [],
         "drop": options.drop,
@@ -180,7 +199,12 @@ def _check_options(frame: Frame, options: TableOptions, with_target: bool) -> No
     }
     if not frame.n_rows:
         raise InputError(f"{frame.name} has no rows: give samples")
-    if with_target and not options.target:
+    if with_classes and (options.target or options.validation_file or options.test_file):
+        raise InputError(
+            "target, validation_file and test_file are for tables with a column of classes, but y "
+            "is given: leave them out, or give one table with that column"
+        )
+    if not with_classes and not options.target:
         last = list(frame.columns)[-1]
         raise InputError(
             f"{frame.name} has {len(frame.columns)} columns: say which one is to be predicted, "
@@ -191,8 +215,19 @@ def _check_options(frame: Frame, options: TableOptions, with_target: bool) -> No
         frame.check_names(names)
         for name in names:
             if name in used:
-                raise InputError(f"column {name!r} is given as {used[name]} and as {use}")
+                twice = f"as {used[name]} and as {use}" if used[name] != use else f"twice as {use}"
+                raise InputError(f"column {name!r} is given {twice}: choose one")
             used[name] = use
+    held = {"categorical": options.categorical, "numeric": options.numeric}
+    for use, names in held.items():
+        frame.check_names(names)
+        for name in names:
+            if name in used:
+                raise InputError(
+                    f"column {name!r} is given as {used[name]} and as {use}: choose one"
+                )
+    if both := sorted(set(options.categorical) & set(options.numeric)):
+        raise InputError(f"column {both[0]!r} is given as categorical and as numeric: choose one")
     if options.groups and options.time_column:
         raise InputError("groups and time_column: rows are split by one of them, give one")
     if not set(frame.columns) - set(used):
@@ -206,7 +241,7 @@ def _code(
     first = frames[0].without(aside)
     found = code_table(first, options.categorical, options.numeric)
     if not found.columns:
-        raise InputError(f"no column of {first.name} has a value: {EMPTY}")
+        raise InputError(f"no column of {first.name} has a value: give values to learn from")
     columns = list(found.columns)
     for frame in frames[1:]:
         frame.check_names([column.name for column in columns])
@@ -216,8 +251,10 @@ def _code(
                 known = dict.fromkeys([*column.categories, *more])
                 texts = tuple(text for text in known if text is not None)
                 columns[place] = replace(column, categories=texts)
-    table = RawTable(tuple(columns), found.ignored, first.named, None)
-    codes = [found.codes, *(code_like(each, table.columns, named=True) for each in frames[1:])]
+    names = tuple(first.columns)
+    table = RawTable(tuple(columns), found.ignored, names, first.named, None)
+    others = [frame.select(names) for frame in frames[1:]]
+    codes = [found.codes, *(code_like(each, table.columns, names, True) for each in others)]
     return table, codes
 
 
