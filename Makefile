@@ -14,7 +14,7 @@ setup: .venv/installed
 
 demo: setup  ## train a controller on digits, let it design a network, show the result
 	rm -rf $(RUN)
-	$(BIN)/rlnas train --dataset digits --total-timesteps 30000 --run-dir $(RUN)
+	$(BIN)/rlnas train digits --total-timesteps 30000 --run-dir $(RUN)
 	$(BIN)/rlnas design --policy $(RUN) --out $(RUN)/design
 	@echo "watch the training: $(BIN)/tensorboard --logdir $(RUN)/tensorboard"
 
@@ -81,7 +81,7 @@ bench-env: setup  ## steps per second of the environments, and where the time go
 bench-tabular: setup  ## steps and look-ups per second of the tabular environments
 	$(BIN)/python benchmarks/tabular.py
 
-TASKS := --dataset mixed varied images --penalty 0.01 1 --width 38 152 --density 1
+TASKS := mixed varied images --penalty 0.01 1 --width 38 152 --density 1
 POLICY := --num-envs 16 --batch-size 400 --features relative
 SHIPPED := agents/shipped
 

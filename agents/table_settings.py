@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from rlnas.agents.option_types import Option
+from rlnas.agents.option_types import IN_HELP, Option
 from rlnas.columns.options import NOTHING_SAID, TableOptions
 from rlnas.errors import InputError
+
+Names = Annotated[tuple[str, ...], IN_HELP]
+"""Names of columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,11 +21,11 @@ class TableSettings:
 
     target: Option[str] = None
     """Of a table: column of the classes."""
-    drop: tuple[str, ...] = ()
+    drop: Names = ()
     """Of a table: columns that are not used."""
-    categorical: tuple[str, ...] = ()
+    categorical: Names = ()
     """Of a table: columns of categories, whatever they look like."""
-    numeric: tuple[str, ...] = ()
+    numeric: Names = ()
     """Of a table: columns of numbers; other texts in them count as missing."""
     groups: Option[str] = None
     """Of a table: column of groups, of which each stays in one split. It is no feature."""
@@ -49,12 +52,14 @@ class TableSettings:
             InputError: Options about a table are given without one, or it cannot be loaded.
         """
         from rlnas.columns.reading import is_table_path
+        from rlnas.data import keel
         from rlnas.data.datasets import load_dataset
 
         others = {key: value for key, value in vars(self).items() if key not in self.about_table()}
         source = others["dataset"]
         if source is None and self.options != NOTHING_SAID:
             raise InputError("options about columns are given, but no table: name one")
-        if source is not None and (is_table_path(source) or self.options != NOTHING_SAID):
+        table = source is not None and (is_table_path(source) or source.startswith(keel.PREFIX))
+        if table or self.options != NOTHING_SAID:
             others["dataset"] = load_dataset(source, data_dir=self.data_dir, **self.about_table())
         return others

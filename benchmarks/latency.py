@@ -1,6 +1,6 @@
 """Time to classify one sample with a design: exported C code, onnxruntime and PyTorch.
 
-    rlnas design --dataset mnist --out designs/mnist
+    rlnas design mnist --out designs/mnist
     python benchmarks/latency.py designs/mnist
 
 Each runs on one thread, and classifies one sample at a time.

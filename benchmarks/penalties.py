@@ -1,6 +1,6 @@
 """One policy for all penalties, against one policy for each.
 
-    python benchmarks/penalties.py --out runs/penalties --train.dataset digits
+    python benchmarks/penalties.py digits --out runs/penalties
 
 One policy for all penalties is trained for as many steps as each of the others, another one for as
 many as all the others together. The same command again continues where the last one was stopped.

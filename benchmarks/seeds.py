@@ -1,7 +1,7 @@
 r"""Does a controller learn with every seed? Trains one for each, and tells them from random edits.
 
-    python benchmarks/seeds.py --out runs/seeds-digits --train.dataset digits
-    python benchmarks/seeds.py --out runs/seeds-mixed --train.dataset mixed --train.num-envs 16 \
+    python benchmarks/seeds.py digits --out runs/seeds-digits
+    python benchmarks/seeds.py mixed --out runs/seeds-mixed --train.num-envs 16 \
         --train.batch-size 400 --train.episode-group-size 8 --train.gae-lambda 0.8 \
         --train.entropy 0.005 --train.total-timesteps 120000
 

@@ -11,7 +11,7 @@ from rlnas.agents.designing.finish import finish
 from rlnas.agents.policies.environments import env_like, thorough_env
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
-from rlnas.data.datasets import Source
+from rlnas.data.datasets import Dataset, Source
 from rlnas.designs.saved import save_design
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.episode import Design
@@ -75,7 +75,7 @@ def design(
     trained = load_policy(run)
     make = thorough_env if thorough else partial(env_like, middle=True)
     env = make(run, dataset, penalty, data_dir)
-    name = stem(env.dataset.name if dataset is None else dataset)
+    name = stem(env.dataset.name if dataset is None or isinstance(dataset, Dataset) else dataset)
     folder = Path("designs") / f"{name}-{seed}" if out is None else Path(out)
     with result_folder(folder) as results:
         network, record = design_and_train(env, trained, seed, progress_bar)

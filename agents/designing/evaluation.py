@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rlnas.columns.encoding import Encoding
 from rlnas.columns.options import TableOptions
 from rlnas.data.datasets import Dataset, as_test_set, prepare
 from rlnas.data.sources import RawData, Source, SourceRecord, read, read_like
@@ -125,10 +124,8 @@ def evaluation_samples(
     options = TableOptions.from_json(made_with.get("table", {}))
     if source is None:
         raw = read(_source(made_with), data_dir, options)
-    elif encoding is None:
-        raw = read(source, data_dir)
     else:
-        raw = _read_table(design, encoding, source, data_dir, options)
+        raw = _read(design, source, data_dir, options)
     if raw.sha256 == record["samples_sha256"]:
         data = prepare(raw)
         if raw.table is not None and encoding is not None:
@@ -144,7 +141,7 @@ def evaluation_samples(
         raise InputError(
             f"{made_with.get('path') or raw.name} does not hold the data that the design was made "
             "with (other SHA-256: other samples, or columns in another order): put them back, or "
-            "save new samples under another name and give it with --dataset"
+            "save new samples under another name and give that path"
         )
     data = as_test_set(raw, design.preprocessing)
     if far := design.preprocessing.far_columns(raw.features[data.test]):
@@ -156,21 +153,19 @@ def evaluation_samples(
     return EvaluationSamples(raw, data, data.test, own=False)
 
 
-def _read_table(
-    design: SavedDesign,
-    encoding: Encoding,
-    source: Source,
-    data_dir: Path | None,
-    options: TableOptions,
+def _read(
+    design: SavedDesign, source: Source, data_dir: Path | None, options: TableOptions
 ) -> RawData:
-    """Read a table as when the design was made if it is that one, else by the design's rules."""
-    try:
-        raw = read(source, data_dir, options)
-    except InputError:  # then it is another one, whose faults are told below
-        pass
-    else:
-        if raw.sha256 == design.record["samples_sha256"]:
-            return raw
+    """Read samples as when the design was made if they are those, else by the design's rules."""
+    encoding = design.preprocessing.encoding
+    if encoding is not None or isinstance(source, tuple):
+        try:
+            raw = read(source, data_dir, options)
+        except InputError:  # then they are others, whose faults are told below
+            pass
+        else:
+            if raw.sha256 == design.record["samples_sha256"]:
+                return raw
     return read_like(source, encoding, design.preprocessing.class_names, data_dir)
 
 
@@ -291,8 +286,8 @@ def _source(made_with: SourceRecord) -> Source:
         there = next((place for place in places if place.is_file()), None)
         if there is None:
             raise InputError(
-                f"the data that it was made with are no longer at {places[0]}: give them, or "
-                "others, with --dataset"
+                f"the data that it was made with are no longer at {places[0]}: give the path "
+                "where they are, or other data"
             )
         return there
-    raise InputError("it was designed for arrays: give data with --dataset")
+    raise InputError("it was designed for arrays: give the data to use")

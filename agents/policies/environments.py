@@ -66,7 +66,8 @@ def env_like(
     if dataset is None:
         first = config.dataset[0]
         names = FAMILIES.get(first, [first])[:1] if middle else config.dataset
-        dataset = [*replace(config, dataset=tuple(names)).load()]
+        where = data_dir or config.data_dir
+        dataset = [*replace(config, dataset=tuple(names), data_dir=where).load()]
     settings = _episode_arguments(config, _middle if middle else _range)
     if penalty is not None:
         settings["penalty"] = penalty

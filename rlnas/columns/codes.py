@@ -1,8 +1,9 @@
 """Codes of the values of one column: numbers, booleans, dates and categories."""
 
+import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from math import isinf, nan
+from datetime import UTC, datetime
+from math import isfinite, isinf, nan
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ NUMBER_STYLES = {
     "1,234.5": lambda text: text.replace(",", ""),
     "1.234,5": lambda text: text.replace(".", "").replace(",", "."),
 }
-"""How numbers are written, in the order in which they are tried, and Python's notation of each."""
+"""How the numbers of a column are written, all alike, and Python's notation of each."""
 
 DATE_FORMATS = ("", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%b %d, %Y")
 """How dates are written, in the order in which they are tried; "" is ISO 8601."""
 
 _TIMES = ("", " %H:%M", " %H:%M:%S")
+_LIKE_A_DATE = re.compile(r"\d{1,4}([-/.])\d\d?\1\d{1,4}(?!\d)|[A-Za-z]{3} \d\d?, \d{4}", re.ASCII)
+_EXAMPLE = datetime(2026, 12, 31)  # of which no other order of its parts is a date
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400  # seconds
 _LARGEST = 1e37  # as for all samples: float32 sums stay finite
@@ -56,7 +59,16 @@ def codes_of(column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
     Raises:
         BadValue: If there is a value that the column cannot have.
     """
+    if is_empty(values):
+        return np.full(len(values), nan)
     return _CODERS[column.kind](column, values)
+
+
+def is_empty(values: NDArray[Any]) -> bool:
+    """Whether all values of a column are missing."""
+    if values.dtype == object:
+        return all(value is None for value in values.tolist())
+    return bool(np.isnat(values).all() if values.dtype.kind == "M" else np.isnan(values).all())
 
 
 def as_texts(values: NDArray[Any]) -> Texts:
@@ -71,17 +83,32 @@ def as_texts(values: NDArray[Any]) -> Texts:
     return np.array([_number_as_text(value) for value in values.tolist()], object)
 
 
-def parse_number(text: str, written: str = "") -> float | None:
-    """The number that a text is, perhaps infinite; None if it is none.
+def parse_number(text: str) -> float | None:
+    """The number that a text is in any of `NUMBER_STYLES`, perhaps infinite; None if it is none."""
+    found = (_parse_number(text, style) for style in NUMBER_STYLES)
+    return next((number for number in found if number is not None), None)
+
+
+def parse_numbers(texts: Texts, style: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The numbers that the texts of a column are.
 
     Args:
-        text: The text.
-        written: The style that is tried first, one of `NUMBER_STYLES`.
+        texts: The texts, `[rows]`.
+        style: How they are written, one of `NUMBER_STYLES`.
+
+    Returns:
+        The numbers, float64 `[rows]`, NaN where there is none; and where a text is no number, bool
+        `[rows]`.
     """
-    if "_" in text or not text.isascii():  # which Python accepts
-        return None
-    found = (_parse_number(text, style) for style in (written, *NUMBER_STYLES))
-    return next((number for number in found if number is not None), None)
+    cells = texts.tolist()
+    if not style and (found := _plain_numbers(cells)) is not None:
+        return found, np.zeros(len(cells), np.bool_)
+    table: dict[str | None, float | None] = {None: nan}
+    table |= {text: _parse_number(text, style) for text in set(cells) - {None}}
+    wrong = np.array([table[text] is None for text in cells], np.bool_)
+    numbers = np.array([table[text] for text in cells], object)
+    numbers[wrong] = nan
+    return numbers.astype(np.float64), wrong
 
 
 def parse_date(text: str, written: str = "") -> float | None:
@@ -101,42 +128,73 @@ def parse_date(text: str, written: str = "") -> float | None:
 
 def day_as_text(days: float) -> str:
     """The date of a code, in ISO 8601."""
-    return (_EPOCH + timedelta(days=days)).date().isoformat()
+    return str(np.datetime64(int(days // 1), "D"))
 
 
 def in_order(texts: Iterable[str]) -> list[str]:
     """Texts in the order of their numbers if all are numbers, otherwise in alphabetical order."""
     numbers = {text: parse_number(text) for text in texts}
-    if None in numbers.values():
+    if any(number is None or not isfinite(number) for number in numbers.values()):
         return sorted(numbers)
     return sorted(numbers, key=lambda text: (numbers[text], text))
 
 
 def number_style(texts: Iterable[str]) -> str:
-    """The style in which most of the different texts are numbers; the plain one if in doubt."""
+    """The style in which most of the texts with a comma are numbers.
+
+    The plain one if there are none; that with points for fractions if in doubt, as 1,234 leaves it.
+    """
     known = [text for text in texts if "," in text]
-    styles = NUMBER_STYLES if known else [""]
-    return max(styles, key=lambda style: sum(_parse_number(t, style) is not None for t in known))
+    return max(NUMBER_STYLES, key=lambda style: _count(known, style)) if known else ""
 
 
-def date_format(texts: Iterable[str]) -> str | None:
-    """The first of `DATE_FORMATS` that all texts have; None if there is none."""
+def in_doubt(texts: Iterable[str]) -> str | None:
+    """A text with a comma that may be for thousands or for a fraction if all such texts may."""
+    known = [text for text in texts if "," in text]
+    counts = {_count(known, style) for style in NUMBER_STYLES if style}
+    return known[0] if known and counts == {len(known)} else None
+
+
+def date_formats(texts: Iterable[str]) -> dict[str, int]:
+    """The `DATE_FORMATS` that texts have, and how many of the different texts have each.
+
+    Empty if hardly any text looks like a date. 2026 and 20261126 are numbers.
+    """
     known = set(texts)
-    if not known or not all(any(mark in text for mark in "-/. ") for text in known):
-        return None  # 2026 and 20261126 are numbers
-    fits = (
-        all(parse_date(text, written) is not None for text in known) for written in DATE_FORMATS
-    )
-    return next((written for written, fit in zip(DATE_FORMATS, fits, strict=True) if fit), None)
+    if 2 * sum(_LIKE_A_DATE.match(text) is not None for text in known) <= len(known):
+        return {}
+    counts = {
+        written: sum(parse_date(text, written) is not None for text in known)
+        for written in DATE_FORMATS
+    }
+    return {written: count for written, count in counts.items() if count}
+
+
+def _plain_numbers(cells: list[str | None]) -> NDArray[np.float64] | None:
+    """The numbers of texts, NaN for None; None if a text is no number as Python writes it."""
+    joined = "".join(cell for cell in cells if cell)
+    if "_" in joined or not joined.isascii():  # which Python accepts
+        return None
+    try:
+        return np.array([nan if cell is None else float(cell) for cell in cells], np.float64)
+    except ValueError:
+        return None
+
+
+def _count(texts: list[str], style: str) -> int:
+    return sum(_parse_number(text, style) is not None for text in texts)
 
 
 def _parse_number(text: str, style: str) -> float | None:
     """The number that a text is in a style; None if it is none, or its marks are misplaced."""
+    if "_" in text or not text.isascii():  # which Python accepts
+        return None
     digits = text.lstrip("+-")
     mark = "," if style == "1,234.5" else "."
     if style and mark in digits:  # groups of three, the first not zero
         first, *groups = digits.split("." if style == "1,234.5" else ",")[0].split(mark)
-        if first.startswith("0") or not groups or any(len(group) != 3 for group in groups):
+        threes = all(len(group) == 3 and group.isdigit() for group in groups)
+        if first.startswith("0") or not groups or not threes:
             return None
     try:
         return float(NUMBER_STYLES[style](text))
@@ -146,32 +204,44 @@ def _parse_number(text: str, style: str) -> float | None:
 
 def _numbers(column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
     if values.dtype.kind == "M":
-        raise BadValue(0, str(values[0]), "a number")
-    if values.dtype == object:
-        other = nan if column.lenient else None
-
-        def number(text: str) -> float | None:
-            found = parse_number(text, column.written)
-            return other if found is None else found
-
-        values = _mapped(values, number, "a number")
-    found = values.astype(np.float64)
+        row = _first(~np.isnat(values))
+        raise BadValue(row, str(values[row]), "a number")
+    found = _as_numbers(column, values) if values.dtype == object else values.astype(np.float64)
     far = np.flatnonzero(np.abs(found) > _LARGEST)
     if far.size:
-        value = found[far[0]]
+        value = float(found[far[0]])
         raise BadValue(int(far[0]), value, "a finite number" if isinf(value) else "below 1e37")
     return found
+
+
+def _as_numbers(column: Column, texts: Texts) -> NDArray[np.float64]:
+    """The numbers of texts, in the style of the column or, if it does not fit, in their own."""
+    found, wrong = parse_numbers(texts, column.written)
+    if wrong.any():
+        style = number_style(text for text in dict.fromkeys(texts.tolist()) if text is not None)
+        other, still = parse_numbers(texts, style)
+        if still.sum() < wrong.sum():
+            found, wrong = other, still
+    if wrong.any() and not column.lenient:
+        raise BadValue(_first(wrong), texts[_first(wrong)], "a number")
+    return found
+
+
+def _first(where: NDArray[np.bool_]) -> int:
+    """Number of the first row where something holds."""
+    return int(where.argmax())
 
 
 def _booleans(_column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
     if values.dtype == object:
         return _mapped(values, lambda text: _TRUTH.get(text.lower()), "true or false")
     if values.dtype.kind == "M":
-        raise BadValue(0, str(values[0]), "true or false")
+        row = _first(~np.isnat(values))
+        raise BadValue(row, str(values[row]), "true or false")
     found = values.astype(np.float64)
     wrong = np.flatnonzero(~(np.isnan(found) | (found == 0) | (found == 1)))
     if wrong.size:
-        raise BadValue(int(wrong[0]), found[wrong[0]], "true or false")
+        raise BadValue(int(wrong[0]), float(found[wrong[0]]), "true or false")
     return found
 
 
@@ -179,14 +249,15 @@ def _dates(column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
     if values.dtype.kind == "M":
         days = values.astype("datetime64[us]").astype(np.int64) / (_DAY * 1e6)
         return np.where(np.isnat(values), nan, days)
+    example = f"a date such as {_EXAMPLE.strftime(column.written or '%Y-%m-%d')}"
     if values.dtype != object:
-        raise BadValue(0, values[0], "a date")
+        row = _first(~np.isnan(values))
+        raise BadValue(row, values[row].item(), example)
 
     def date(text: str) -> float | None:
         found = (parse_date(text, written) for written in (column.written, ""))
         return next((days for days in found if days is not None), None)
 
-    example = f"a date such as {_EPOCH.strftime(column.written or '%Y-%m-%d')}"
     return _mapped(values, date, example)
 
 

@@ -22,9 +22,6 @@ Kind = Literal["number", "boolean", "date", "category"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-NAMELESS = "column {}"
-"""Name of a column that has none, by its place from 0."""
-
 
 class Rule(IntEnum):
     """How a feature is computed from the code of a column."""
@@ -218,11 +215,15 @@ class Encoding:
             target, ignored, table = values["target"], values["ignored"], tuple(values["table"])
             if not {column.name for column in columns} <= set(table):
                 raise ValueError("a column is not in its table")
+            if not all(isinstance(name, str) for name in table) or len({*table}) < len(table):
+                raise ValueError("its table has columns without names of their own")
             if not isinstance(values["named"], bool) or not isinstance(target, str | None):
                 raise TypeError("it says not whether columns have names, or what the target is")
             if not all(isinstance(text, str) for item in ignored.items() for text in item):
                 raise TypeError("it ignores columns without a reason")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if len({column.name for column in columns}) < len(columns):
+                raise ValueError("two columns have the same name")
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(f"no encoding of columns: {error}") from error
         return cls(
             columns,

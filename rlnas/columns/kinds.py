@@ -11,19 +11,24 @@ from rlnas.columns.codes import (
     BadValue,
     as_texts,
     codes_of,
-    date_format,
+    date_formats,
+    in_doubt,
     in_order,
+    is_empty,
     number_style,
-    parse_number,
+    parse_date,
+    parse_numbers,
 )
-from rlnas.columns.encoding import Column, Kind
+from rlnas.columns.encoding import Column, Encoding, Kind
 from rlnas.columns.frame import Frame
 from rlnas.errors import InputError
 
 _log = logging.getLogger("rlnas")
+_MONTH_FIRST = {"%d/%m/%Y": "%m/%d/%Y"}  # which the first may be mistaken for
 
 MOSTLY = 0.9
-"""A column whose texts are numbers in this share of the rows, but not in all, is an error."""
+"""A column whose texts are numbers, or dates, in this share of the rows but not in all is an error.
+"""
 
 EMPTY = "it has no values"
 """Why a column without a value is not used."""
@@ -54,16 +59,12 @@ def code_table(
         numeric: Names of columns that hold numbers; other texts in them count as missing.
 
     Raises:
-        InputError: If a name is unknown or in both lists, a column mixes numbers and texts, or a
-            number is infinite.
+        InputError: If a column mixes numbers and texts, or dates that are written in several ways,
+            or a number is infinite.
     """
-    frame.check_names([*categorical, *numeric])
-    for name in categorical:
-        if name in numeric:
-            raise InputError(f"column {name!r} is given as categorical and as numeric: choose one")
     columns, codes, ignored = [], [], {}
     for name, values in frame.columns.items():
-        if _is_empty(values):
+        if is_empty(values):
             ignored[name] = EMPTY
             continue
         if name in categorical:
@@ -129,7 +130,18 @@ def code_like(
     coded = [code_column(frame, *pair) for pair in zip(names, columns, strict=True)]
     for name, column in zip(names, columns, strict=True):
         _warn_of_unknown(frame, name, column)
-    return np.column_stack(coded) if coded else np.empty((frame.n_rows, 0))
+    return np.column_stack(coded)
+
+
+def code_for(frame: Frame, encoding: Encoding) -> NDArray[np.float64]:
+    """Codes of a table by an encoding that was fitted to another one; see `code_like`.
+
+    The column of classes may be among those of the table, and is not read.
+    """
+    target = encoding.target
+    if target in frame.columns and (frame.named or len(frame.columns) > len(encoding.table)):
+        frame = frame.without([target])
+    return code_like(frame, encoding.columns, encoding.table, encoding.named)
 
 
 def _warn_of_unknown(frame: Frame, name: str, column: Column) -> None:
@@ -150,12 +162,6 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _is_empty(values: NDArray[Any]) -> bool:
-    if values.dtype == object:
-        return all(value is None for value in values.tolist())
-    return bool(np.isnat(values).all() if values.dtype.kind == "M" else np.isnan(values).all())
-
-
 def _present(texts: NDArray[Any]) -> list[str]:
     return [text for text in dict.fromkeys(texts.tolist()) if text is not None]
 
@@ -171,20 +177,60 @@ def _column(frame: Frame, name: str, values: NDArray[Any]) -> Column:
         return Column(name, kinds.get(values.dtype.kind, "number"))
     texts = _present(values)
     style = number_style(texts)
-    numbers = {text: parse_number(text, style) is not None for text in texts}
-    if all(numbers.values()):
+    wrong = parse_numbers(values, style)[1]
+    if not wrong.any():
+        if (doubtful := in_doubt(texts)) is not None:
+            _log.warning(
+                "%s: column %r: %s is read as %s: write fractions with a point if they are some",
+                frame.name, name, doubtful, doubtful.replace(",", ""),
+            )  # fmt: skip
         return Column(name, "number", written=style)
     if {text.lower() for text in texts} <= {"true", "false"}:
         return Column(name, "boolean")
-    if (written := date_format(texts)) is not None:
+    if wrong.sum() <= (1 - MOSTLY) * _count(values):
+        raise _mixed(frame, name, wrong, "numbers")
+    return _date(frame, name, texts) or _category(name, values)
+
+
+def _date(frame: Frame, name: str, texts: list[str]) -> Column | None:
+    """The column that different texts are if they are dates.
+
+    Raises:
+        InputError: If nearly all rows have dates, but some none, or one that is written otherwise.
+    """
+    counts = date_formats(texts)
+    if not counts:
+        return None
+    written = max(counts, key=lambda each: counts[each])
+    if counts[written] == len(texts):
+        if counts[written] == counts.get(_MONTH_FIRST.get(written, "")):
+            _log.warning(
+                "%s: column %r: the first number of %s is taken for the day, not the month",
+                frame.name, name, texts[0],
+            )  # fmt: skip
         return Column(name, "date", written=written)
-    rows = [text for text in values.tolist() if text is not None]
-    count = sum(numbers[text] for text in rows)
-    if count >= MOSTLY * len(rows):
-        row = next(k for k, text in enumerate(values.tolist()) if text and not numbers[text])
-        raise InputError(
-            f"{frame.name} has {values[row]!r} in {frame.place(name, row)}, where {count:,} of "
-            f"{len(rows):,} values are numbers: mend it, or say what the column holds (numeric, "
-            "then other texts count as missing, or categorical)"
-        )
-    return _category(name, values)
+    values = frame.columns[name]
+    alike = {text for text in texts if parse_date(text, written) is not None}
+    dates = {text for text in texts if any(parse_date(text, each) is not None for each in counts)}
+    present = [text for text in values.tolist() if text is not None]
+    if sum(text in dates for text in present) >= MOSTLY * len(present):
+        odd = np.array([text is not None and text not in alike for text in values.tolist()])
+        example = next(text for text in texts if text in alike)
+        raise _mixed(frame, name, odd, f"dates such as {example}")
+    return None
+
+
+def _mixed(frame: Frame, name: str, odd: NDArray[np.bool_], what: str) -> InputError:
+    """The error that some rows of a column hold something else than the others."""
+    values, row = frame.columns[name], int(odd.argmax())
+    count = _count(values)
+    return InputError(
+        f"{frame.name} has {values[row]!r} in {frame.place(name, row)}, where "
+        f"{count - odd.sum():,} of {count:,} values are {what}: mend it, or say what the column "
+        "holds (numeric, then other texts count as missing, or categorical)"
+    )
+
+
+def _count(texts: NDArray[Any]) -> int:
+    """Number of texts that are not missing."""
+    return int((texts != None).sum())  # noqa: E711

@@ -1,6 +1,7 @@
 """The column that is to be predicted: classes, numbered from 0, and their names."""
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,14 @@ Place = Callable[[int], str]
 """Where the value of a row is, for messages."""
 
 
-def classes_of(values: NDArray[Any], place: Place) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+def classes_of(
+    values: NDArray[Any], what: str, place: Place
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Number the classes of a column.
 
     Args:
         values: The values of the column, `[rows]`, as in `rlnas.columns.frame.Frame.columns`.
+        what: What the column is called in messages.
         place: Where the value of a row is, for messages.
 
     Returns:
@@ -39,7 +43,11 @@ def classes_of(values: NDArray[Any], place: Place) -> tuple[NDArray[np.int32], t
         )
     names = list(dict.fromkeys(texts.tolist()))
     numbers = [parse_number(name) for name in names]
-    broken = [name for number, name in zip(numbers, names, strict=True) if (number or 0) % 1]
+    broken = [
+        name
+        for number, name in zip(numbers, names, strict=True)
+        if number is not None and isfinite(number) and not number.is_integer()
+    ]
     if broken and None not in numbers:
         row = texts.tolist().index(broken[0])
         raise InputError(
@@ -47,7 +55,7 @@ def classes_of(values: NDArray[Any], place: Place) -> tuple[NDArray[np.int32], t
             "(regression), which rlnas cannot do yet; expected classes"
         )
     names = in_order(names)
-    check_not_a_quantity(len(names), len(texts), place(0))
+    check_not_a_quantity(len(names), len(texts), what)
     numbered = {name: number for number, name in enumerate(names)}
     return np.array([numbered[text] for text in texts.tolist()], np.int32), tuple(names)
 
@@ -76,7 +84,7 @@ def check_not_a_quantity(n_classes: int, n_samples: int, where: str) -> None:
     """Raise `InputError` if nearly every sample has a class of its own."""
     if n_classes > 2 and n_classes * SAMPLES_PER_CLASS > n_samples:
         raise InputError(
-            f"{where}: {n_classes} classes in {n_samples} samples, fewer than {SAMPLES_PER_CLASS} "
-            "samples a class: if it is a number to predict (regression), rlnas cannot do that yet; "
-            "if they are classes, merge or leave out rare ones"
+            f"{where} has {n_classes} classes in {n_samples} samples, fewer than "
+            f"{SAMPLES_PER_CLASS} samples a class: if it is a number to predict (regression), rlnas "
+            "cannot do that yet; if they are classes, merge or leave out rare ones"
         )

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from rlnas.columns.cells import EXACT, as_array, as_float, is_number, shown, stands_for_missing
 from rlnas.columns.frame import MAX_FEATURES
 from rlnas.columns.reading import read_frame
+from rlnas.columns.target import check_not_a_quantity
 from rlnas.errors import InputError
 
 _LARGEST = 1e37  # magnitudes up to here stay finite in float32 sums and differences
-_SAMPLES_PER_CLASS = 3  # on average, so that each of the three splits can have one
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 
 Advise = Callable[[object], str]
@@ -91,7 +91,7 @@ def count_classes(labels: NDArray[np.int32]) -> int:
             every sample has a class of its own.
     """
     classes = np.unique(labels)
-    _check_not_a_quantity(classes.size, labels.size, "y")
+    check_not_a_quantity(classes.size, labels.size, "y")
     gaps = np.flatnonzero(classes != np.arange(len(classes)))
     if len(gaps):
         gap = f"y has no sample of class {gaps[0]} but labels up to {classes[-1]}"
@@ -163,19 +163,9 @@ def _labels(y: ArrayLike, name: str) -> NDArray[np.int32]:
     if missing.any():
         row = missing.argmax()
         raise InputError(f"{name} has no label in row {row} (NaN): leave such samples out")
-    _check_not_a_quantity(np.unique(values).size, values.size, name)
+    check_not_a_quantity(np.unique(values).size, values.size, name)
     label = f"{name} has the label {raw[bad[0]]} in row {bad[0]}"
     raise InputError(f"{label}, expected whole numbers from 0: {advice}")
-
-
-def _check_not_a_quantity(n_classes: int, n_samples: int, name: str) -> None:
-    """Raise `InputError` if nearly every sample has a class of its own."""
-    if n_classes > 2 and n_classes * _SAMPLES_PER_CLASS > n_samples:
-        raise InputError(
-            f"{name} has {n_classes} classes in {n_samples} samples, fewer than "
-            f"{_SAMPLES_PER_CLASS} samples a class: if it is a number to predict (regression), "
-            "rlnas cannot do that yet; if they are classes, merge or leave out rare ones"
-        )
 
 
 def _numbers(x: Any, name: str, advise: Advise) -> NDArray[Any]:

@@ -19,7 +19,13 @@ from rlnas.data import idx, keel, sources, synthetic
 from rlnas.data.arrays import count_classes
 from rlnas.data.embedded import EMBEDDED
 from rlnas.data.preprocessing import Preprocessing, fit
-from rlnas.data.sources import RawData, SourceRecord, is_name, read
+from rlnas.data.sources import (
+    RawData,
+    SourceRecord,
+    check_nothing_said,
+    is_name,
+    read,
+)
 from rlnas.data.splits import split
 from rlnas.errors import InputError
 from rlnas.files.json_schema import TEXT
@@ -211,6 +217,7 @@ def _load(
     source: Source, data_dir: str | os.PathLike[str] | None, options: TableOptions
 ) -> Dataset:
     if isinstance(source, Dataset):
+        check_nothing_said(source.name, options)
         return source
     if isinstance(source, str) and source in idx.SETS and data_dir is not None:
         return _load_named(source, Path(os.path.expanduser(data_dir)).resolve())

@@ -18,13 +18,14 @@ from typing import Annotated, Any, Protocol, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rlnas.columns.codes import as_texts
 from rlnas.columns.encoding import Encoding
 from rlnas.columns.frame import Frame
 from rlnas.columns.options import NOTHING_SAID, TableOptions, TableRecord
 from rlnas.columns.reading import is_table_path, read_frame
-from rlnas.columns.target import classes_of
+from rlnas.columns.target import classes_like, classes_of
 from rlnas.data import idx, keel, synthetic
-from rlnas.data.arrays import as_column, check_features, check_pair, is_plain
+from rlnas.data.arrays import as_column, check_features, check_pair, column_names, is_plain
 from rlnas.data.embedded import EMBEDDED, read_samples
 from rlnas.data.npz import names_of, read_arrays
 from rlnas.data.tables import Classes, RawTable, code_rows, code_samples
@@ -151,6 +152,7 @@ def read(
             a non-empty table, a value cannot be used, or X and y differ in length.
     """
     if isinstance(source, RawData):
+        check_nothing_said(source.name, options)
         return source
     if isinstance(source, tuple) and len(source) == 2:
         return _read_pair(*source, options)
@@ -160,13 +162,12 @@ def read(
             return _read_table(text, options)
         if text.startswith(keel.PREFIX):
             return _read_keel(text, data_dir, options)
-        if options != NOTHING_SAID:
-            raise InputError(f"{text} is no table: target and other options are for its columns")
+        if not is_name(text) and not text.endswith(".npz"):
+            raise InputError(_unknown(text))
+        check_nothing_said(text, options)
         if is_name(text):
             return _read_named(text, data_dir)
-        if text.endswith(".npz"):
-            return _read_npz(text)
-        raise InputError(_unknown(text))
+        return _read_npz(text)
     if hasattr(source, "columns"):
         frame = read_frame(source)
         record: SourceRecord = {"arrays": [frame.n_rows, len(frame.columns)]}
@@ -177,6 +178,15 @@ def read(
     )
 
 
+def check_nothing_said(name: str, options: TableOptions) -> None:
+    """Raise `InputError` if something is said about the columns of data that are no table."""
+    if options != NOTHING_SAID:
+        said = ", ".join(options.as_json())
+        raise InputError(
+            f"{name} is no table of columns, which {said} would be about: leave it out"
+        )
+
+
 def is_name(text: str) -> bool:
     """Whether a text names a data set, in contrast to a file."""
     return text in NAMES or text.startswith((*synthetic.PREFIXES, keel.PREFIX))
@@ -184,26 +194,32 @@ def is_name(text: str) -> bool:
 
 def read_like(
     source: Source,
-    encoding: Encoding,
+    encoding: Encoding | None,
     class_names: tuple[str, ...],
     data_dir: str | os.PathLike[str] | None = None,
 ) -> RawData:
-    """Read a table by the rules of a design that was made for another one like it.
+    """Read samples by the rules of a design that was made for others like them.
 
     Args:
-        source: The path of a table, ``keel:NAME``, a data frame, or a tuple ``(X, y)``.
-        encoding: The encoding of the design.
+        source: If the design was made for a table, the path of one, ``keel:NAME``, a data frame, or
+            a tuple ``(X, y)``; otherwise such a tuple, or a source of `read` that is no table.
+        encoding: The encoding of the design; None if it was not made for a table.
         class_names: The classes of the design.
         data_dir: See `read`.
 
     Returns:
-        The samples; their features are codes as the encoding has them.
+        The samples; of a table, their features are codes as the encoding has them.
 
     Raises:
-        InputError: If the source is no table, a column is missing, or a value cannot be coded.
+        InputError: If the source cannot be read, a column or class is unknown, or a value cannot be
+            used.
     """
+    if encoding is None:
+        return _arrays_like(source, class_names, data_dir)
     labels = None
     record: SourceRecord
+    if isinstance(source, RawData):
+        raise InputError(f"{source.name} is no table of columns, for which the design was made")
     if isinstance(source, tuple) and len(source) == 2:
         frame, labels = read_frame(source[0]), as_column(source[1])
         _check_lengths(frame.n_rows, labels.size)
@@ -211,12 +227,50 @@ def read_like(
     elif isinstance(source, str) and source.startswith(keel.PREFIX):
         frame, record = _keel_frame(source, data_dir), {"name": source}
     elif isinstance(source, str | os.PathLike):
+        _check_is_table(os.fspath(source))
         frame, record = read_frame(source), _record_of(os.fspath(source))
     else:
         frame = read_frame(source)
         record = {"arrays": [frame.n_rows, len(frame.columns)]}
     codes, numbered = code_rows(frame, labels, encoding, class_names)
-    return RawData(frame.name, record, codes, numbered, class_names=class_names)
+    name = source if isinstance(source, str) and "name" in record else frame.name
+    return RawData(name, record, codes, numbered, class_names=class_names)
+
+
+def _arrays_like(
+    source: Source, class_names: tuple[str, ...], data_dir: str | os.PathLike[str] | None
+) -> RawData:
+    if not (isinstance(source, tuple) and len(source) == 2):
+        text = source if isinstance(source, str | os.PathLike) else ""
+        if is_table_path(os.fspath(text)) or hasattr(source, "columns"):
+            what = f"tables such as {text}" if text else "tables"
+            raise InputError(
+                f"the design was made for arrays, not for {what}: give (X, y), or an .npz file of "
+                "them"
+            )
+        return read(source, data_dir)
+    features, labels = check_features(source[0]), as_column(source[1])
+    _check_lengths(len(features), labels.size)
+    numbers = labels.dtype == np.float64 and not {*as_texts(labels).tolist()} & {*class_names}
+    if numbers:
+        _, numbered = check_pair(features, labels)
+    else:
+        numbered = classes_like(labels, class_names, lambda row: f"y, row {row}")
+    return RawData(
+        "arrays",
+        {"arrays": list(features.shape)},
+        features,
+        numbered,
+        feature_names=column_names(source[0]),
+    )
+
+
+def _check_is_table(text: str) -> None:
+    if not is_table_path(text):
+        raise InputError(
+            f"{text} is no table by its name, for which the design was made: give one with the "
+            "same columns (.csv, .tsv, .parquet)"
+        )
 
 
 def _read_pair(x: Any, y: Any, options: TableOptions) -> RawData:
@@ -226,13 +280,13 @@ def _read_pair(x: Any, y: Any, options: TableOptions) -> RawData:
     if options == NOTHING_SAID and is_plain(x):
         features = check_features(x)
         _check_lengths(len(features), labels.size)
-        numbered, names = classes_of(labels, lambda row: f"y, row {row}")
+        numbered, names = classes_of(labels, "y", lambda row: f"y, row {row}")
         record = {"arrays": list(features.shape)}
         return RawData("arrays", record, features, numbered, class_names=names)
     frame = read_frame(x)
     record = {"arrays": [frame.n_rows, len(frame.columns)]}
     _check_lengths(frame.n_rows, labels.size)
-    return of_table(frame, classes_of(labels, lambda row: f"y, row {row}"), options, record)
+    return of_table(frame, classes_of(labels, "y", lambda row: f"y, row {row}"), options, record)
 
 
 def _check_lengths(n_samples: int, n_labels: int) -> None:
@@ -260,7 +314,11 @@ def _keel_frame(text: str, data_dir: str | os.PathLike[str] | None) -> Frame:
 
 
 def _record_of(text: str) -> SourceRecord:
-    return {"path": text, "absolute": str(Path(os.path.expanduser(text)).resolve())}
+    return {"path": text, "absolute": str(_absolute(text))}
+
+
+def _absolute(path: str | os.PathLike[str] | None) -> Path | None:
+    return None if path is None else Path(os.path.expanduser(path)).resolve()
 
 
 def of_table(
@@ -280,7 +338,9 @@ def of_table(
     paths = options.validation_file, options.test_file
     others = [None if path is None else read_frame(path) for path in paths]
     coded = code_samples(frame, classes, options, *others)
-    said = options.as_json()
+    said = replace(
+        options, validation_file=_absolute(paths[0]), test_file=_absolute(paths[1])
+    ).as_json()
     return RawData(
         frame.name,
         {**record, "table": said} if said else record,

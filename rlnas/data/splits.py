@@ -73,6 +73,8 @@ def split(
             f"{n_train} of {n_given} samples would be left for training, expected at least "
             f"{MIN_TRAIN_SAMPLES}: give more samples"
         )
+    if groups is None and times is None and to_test + to_validation:
+        _warn_of_single(labels[:n_given])
     if to_test:
         rest, test = hold_out(rest, size=to_test)
     if to_validation:
@@ -82,7 +84,20 @@ def split(
             f"{len(rest)} samples would be left for training, since groups are held out whole: "
             "give samples of more groups"
         )
+    if absent := np.setdiff1d(labels[:n_given], labels[rest]).size:
+        _log.warning(
+            "%d classes have no sample for training, so that they cannot be learned", absent
+        )
     return rest, validation, test
+
+
+def _warn_of_single(labels: NDArray[np.int32]) -> None:
+    """Log how many classes have one sample."""
+    if single := int((np.unique(labels, return_counts=True)[1] == 1).sum()):
+        _log.warning(
+            "%d classes have a single sample, which is for training: no test tells how well they "
+            "are recognised", single
+        )  # fmt: skip
 
 
 def _hold_out_groups(rows: Rows, groups: NDArray[np.intp], size: int) -> tuple[Rows, Rows]:

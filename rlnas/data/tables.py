@@ -11,7 +11,7 @@ from rlnas.columns.codes import as_texts
 from rlnas.columns.encoding import Column, Encoding
 from rlnas.columns.fitting import fit_encoding
 from rlnas.columns.frame import Frame
-from rlnas.columns.kinds import EMPTY, code_like, code_table
+from rlnas.columns.kinds import code_for, code_like, code_table
 from rlnas.columns.options import TableOptions
 from rlnas.columns.target import classes_like, classes_of
 from rlnas.errors import InputError
@@ -124,12 +124,14 @@ def code_samples(
         InputError: If a column is unknown or used twice, the target is missing in some rows, a
             column mixes numbers and texts, or no column is left.
     """
-    _check_options(frame, options, with_target=classes is None)
+    _check_options(frame, options, with_classes=classes is not None)
     others = [each for each in (validation, test) if each is not None]
     if classes is None:
         target = str(options.target)
         numbered, names = classes_of(
-            frame.columns[target], lambda row: f"{frame.name}, {frame.place(target, row)}"
+            frame.columns[target],
+            f"column {target!r} of {frame.name}",
+            lambda row: f"{frame.name}, {frame.place(target, row)}",
         )
         parts = [numbered, *(_classes_of_other(each, target, names) for each in others)]
     else:
@@ -183,13 +185,12 @@ def code_rows(
         frame.check_names([encoding.target])
         target = encoding.target
         numbered = _classes_of_other(frame, target, class_names)
-        frame = frame.without([target])
     else:
         numbered = classes_like(labels, class_names, lambda row: f"y, row {row}")
-    return code_like(frame, encoding.columns, encoding.table, encoding.named), numbered
+    return code_for(frame, encoding), numbered
 
 
-def _check_options(frame: Frame, options: TableOptions, with_target: bool) -> None:
+def _check_options(frame: Frame, options: TableOptions, with_classes: bool) -> None:
     uses = {
         "target": [options.target] if options.target else [],
         "drop": options.drop,
@@ -198,7 +199,12 @@ def _check_options(frame: Frame, options: TableOptions, with_target: bool) -> No
     }
     if not frame.n_rows:
         raise InputError(f"{frame.name} has no rows: give samples")
-    if with_target and not options.target:
+    if with_classes and (options.target or options.validation_file or options.test_file):
+        raise InputError(
+            "target, validation_file and test_file are for tables with a column of classes, but y "
+            "is given: leave them out, or give one table with that column"
+        )
+    if not with_classes and not options.target:
         last = list(frame.columns)[-1]
         raise InputError(
             f"{frame.name} has {len(frame.columns)} columns: say which one is to be predicted, "
@@ -209,8 +215,19 @@ def _check_options(frame: Frame, options: TableOptions, with_target: bool) -> No
         frame.check_names(names)
         for name in names:
             if name in used:
-                raise InputError(f"column {name!r} is given as {used[name]} and as {use}")
+                twice = f"as {used[name]} and as {use}" if used[name] != use else f"twice as {use}"
+                raise InputError(f"column {name!r} is given {twice}: choose one")
             used[name] = use
+    held = {"categorical": options.categorical, "numeric": options.numeric}
+    for use, names in held.items():
+        frame.check_names(names)
+        for name in names:
+            if name in used:
+                raise InputError(
+                    f"column {name!r} is given as {used[name]} and as {use}: choose one"
+                )
+    if both := sorted(set(options.categorical) & set(options.numeric)):
+        raise InputError(f"column {both[0]!r} is given as categorical and as numeric: choose one")
     if options.groups and options.time_column:
         raise InputError("groups and time_column: rows are split by one of them, give one")
     if not set(frame.columns) - set(used):
@@ -224,7 +241,7 @@ def _code(
     first = frames[0].without(aside)
     found = code_table(first, options.categorical, options.numeric)
     if not found.columns:
-        raise InputError(f"no column of {first.name} has a value: {EMPTY}")
+        raise InputError(f"no column of {first.name} has a value: give values to learn from")
     columns = list(found.columns)
     for frame in frames[1:]:
         frame.check_names([column.name for column in columns])

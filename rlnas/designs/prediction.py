@@ -1,14 +1,15 @@
 """Predicting with a design: from raw samples to the probabilities of the classes."""
 
 import logging
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.kinds import code_like
+from rlnas.columns.kinds import code_for
 from rlnas.columns.reading import read_frame
-from rlnas.data.arrays import check_features
+from rlnas.data.arrays import check_features, column_names
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.designs.saved import SavedDesign
 from rlnas.errors import InputError
@@ -39,7 +40,8 @@ def predict_samples(design: SavedDesign, samples: Any) -> Prediction:
         design: The design.
         samples: For a design that was made for a table, the path of a table or a data frame with
             the columns that it was made for, in any order and perhaps with others, or an array of
-            these columns in their order; otherwise an array `[samples, n_features]`.
+            all of its columns in their order; otherwise an array or a data frame of numbers
+            `[samples, n_features]`.
 
     Raises:
         InputError: If a column is missing, or a value cannot be used.
@@ -71,11 +73,14 @@ def raw_samples(samples: Any, preprocessing: Preprocessing) -> NDArray[Any]:
     """
     encoding = preprocessing.encoding
     if encoding is not None:
-        frame = read_frame(samples)
-        if encoding.target in frame.columns:
-            frame = frame.without([encoding.target])
-        return code_like(frame, encoding.columns, encoding.table, encoding.named)
+        return code_for(read_frame(samples), encoding)
+    if isinstance(samples, str | os.PathLike):
+        raise InputError(
+            f"the design was made for arrays, not for tables such as {samples}: give an array, on "
+            "the command line as X in an .npz file"
+        )
     raw = check_features(samples)
+    preprocessing.check_names(column_names(samples))
     if raw.shape[1] != preprocessing.n_features:
         raise InputError(
             f"X has {raw.shape[1]} features, the design reads {preprocessing.n_features}"

@@ -118,4 +118,4 @@ def _digests(folder: Path) -> dict[str, str]:
 
 def _made_anew(record: dict[str, Any]) -> str:
     known = [f"--{name} {record[name]}" for name in ("penalty", "seed") if name in record]
-    return " ".join(["make it anew: `rlnas design` with the same --dataset,", *known])
+    return " ".join(["make it anew: `rlnas design` with the same data,", *known])

@@ -19,7 +19,7 @@ import tyro
 
 from rlnas.agents.training.checkpoint import checkpoints
 
-TRAIN = ("--dataset", "mixed", "varied", "images", "--num-envs", "8", "--penalty", "0.01", "1")
+TRAIN = ("mixed", "varied", "images", "--num-envs", "8", "--penalty", "0.01", "1")
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def main(soak: Soak) -> None:
             "-m",
             "rlnas.agents.cli.main",
             "train",
+            *TRAIN,
             "--run-dir",
             str(run),
-            *TRAIN,
         ]
         training = subprocess.Popen(
             [*command, "--total-timesteps", "1000000000"],

@@ -57,7 +57,7 @@ def call(*arguments: str | Path) -> int:
 
 
 def test_train_design_evaluate_as_processes(tmp_path):
-    trained = rlnas("train", "--dataset", "wine", *TINY, folder=tmp_path)
+    trained = rlnas("train", "wine", *TINY, folder=tmp_path)
     assert trained.returncode == 0, trained.stderr
     best = load_design(tmp_path / "runs" / "wine-maskable_ppo-0" / "best").record
     assert trained.stdout.splitlines() == [
@@ -74,7 +74,7 @@ def test_train_design_evaluate_as_processes(tmp_path):
     designed = rlnas("design", "--policy", policy, "--out", "design", folder=tmp_path)
     assert designed.returncode == 0, designed.stderr
     assert designed.stdout.splitlines()[-1] == "design in design"
-    evaluated = rlnas("evaluate", "design", "--dataset", "wine", "--json", folder=tmp_path)
+    evaluated = rlnas("evaluate", "design", "wine", "--json", folder=tmp_path)
     assert evaluated.returncode == 0, evaluated.stderr
     assert evaluated.stderr == ""
     result = json.loads(evaluated.stdout)
@@ -184,7 +184,7 @@ def test_designs_refuses_what_is_no_run(design, run, capsys):
 def test_train_writes_where_it_is_told(tmp_path, capsys):
     out = tmp_path / "deep" / "run"
     code = call(
-        "train", "--dataset", "wine", "breast_cancer", "--penalty", "0.05", "0.5", *TINY,
+        "train", "wine", "breast_cancer", "--penalty", "0.05", "0.5", *TINY,
         "--algorithm", "ppo", "--seed", "3", "--reward", "score", "--run-dir", out, "--quiet",
     )  # fmt: skip
     assert code == 0
@@ -246,7 +246,7 @@ def test_the_default_folder_of_a_design_is_named_after_its_data_set(
 
 
 def test_evaluate_prints_a_line_for_every_number(design, capsys):
-    assert call("evaluate", design, "--dataset", "wine") == 0
+    assert call("evaluate", design, "wine") == 0
     record = load_design(design).record
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0][:2] == ["36", "samples"]
@@ -261,7 +261,7 @@ def test_evaluate_prints_a_line_for_every_number(design, capsys):
 
 
 def test_evaluate_json_is_one_object_and_nothing_else(design, capsys):
-    assert call("evaluate", design, "--dataset", "wine", "--json") == 0
+    assert call("evaluate", design, "wine", "--json") == 0
     printed = capsys.readouterr()
     assert printed.err == ""
     assert len(printed.out.splitlines()) == 1
@@ -315,14 +315,22 @@ def test_data_list_keel_has_a_line_for_every_table(capsys):
     ("command", "options"),
     [
         ([], COMMANDS),
-        (["train"], ("--dataset", "--total-timesteps", "--penalty", "--run-dir", "--algorithm")),
-        (["design"], ("--policy", "--out", "--dataset", "--seed", "--penalty", "--data-dir")),
-        (["evaluate"], ("DESIGN", "--dataset", "--json", "--data-dir")),
+        (
+            ["train"],
+            ("DATASET", "--target", "--total-timesteps", "--penalty", "--run-dir", "--algorithm"),
+        ),
+        (
+            ["design"],
+            ("DATASET", "--target", "--policy", "--out", "--seed", "--penalty", "--data-dir"),
+        ),
+        (["predict"], ("DESIGN", "ROWS", "--out", "--proba")),
+        (["evaluate"], ("DESIGN", "DATASET", "--json", "--data-dir")),
         (["designs"], ("RUN_DIR", "--max-weights", "--dataset", "--limit", "--front", "--json")),
         (["play"], ("--dataset", "--penalty", "--seed", "--policy")),
         (["export"], ("DESIGN", "--format", "--out", "--dataset", "--data-dir")),
-        (["evaluate-policy"], ("--policy", "--episodes", "--seed", "--dataset")),
-        (["data"], ("list", "fetch")),
+        (["evaluate-policy"], ("DATASET", "--policy", "--episodes", "--seed")),
+        (["data"], ("describe", "list", "fetch")),
+        (["data", "describe"], ("TABLE", "--target", "--drop", "--time-column")),
         (["data", "list"], ("--data-dir", "--keel")),
         (["data", "fetch"], ("mnist", "fashion_mnist", "keel", "--data-dir")),
     ],
@@ -343,7 +351,7 @@ def test_every_option_of_train_is_explained(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     shown = capsys.readouterr().out
-    for name in TrainConfig.__dataclass_fields__:
+    for name in TrainConfig.__dataclass_fields__.keys() - {"dataset"}:
         assert f"--{name.replace('_', '-')}" in shown
 
 
@@ -410,7 +418,7 @@ def refused(arguments: list[str | Path], capsys: Any, message: str) -> None:
 
 
 def train_on(dataset: str | Path, out: Path, *options: str | Path) -> list[str | Path]:
-    return ["train", *TINY, "--dataset", dataset, "--run-dir", out, *options]
+    return ["train", dataset, *TINY, "--run-dir", out, *options]
 
 
 def assert_train_refuses(
@@ -515,7 +523,7 @@ def test_arrays_that_cannot_be_used_are_refused(tmp_path, capsys, x, y, message)
 @pytest.mark.parametrize("y", [X[:, 0], np.arange(100)])
 def test_no_network_is_designed_for_a_number_to_predict(tmp_path, capsys, y):
     np.savez(tmp_path / "mine.npz", X=X, y=y)
-    arguments = ["design", "--dataset", tmp_path / "mine.npz", "--out", tmp_path / "design"]
+    arguments = ["design", tmp_path / "mine.npz", "--out", tmp_path / "design"]
     refused(arguments, capsys, "number to predict .regression.")
     assert not (tmp_path / "design").exists()
 
@@ -612,7 +620,7 @@ def test_a_policy_that_cannot_be_used_is_refused(
     ("options", "message"),
     [
         (["--penalty", "-2"], "penalty -2.0 is out of range"),
-        (["--dataset", "iris"], "unknown data set 'iris'"),
+        (["iris"], "unknown data set 'iris'"),
         (["--seed", "-5"], "--seed -5"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -620,9 +628,9 @@ def test_a_policy_that_cannot_be_used_is_refused(
 def test_design_and_evaluate_policy_refuse_what_train_refuses(
     run, tmp_path, capsys, options, message
 ):
-    refused(["design", "--policy", run, "--out", tmp_path / "out", *options], capsys, message)
+    refused(["design", *options, "--policy", run, "--out", tmp_path / "out"], capsys, message)
     assert not (tmp_path / "out").exists()
-    refused(["evaluate-policy", "--policy", run, *options], capsys, message)
+    refused(["evaluate-policy", *options, "--policy", run], capsys, message)
 
 
 def test_resume_is_told_where_there_is_no_training(tmp_path, capsys):
@@ -636,10 +644,10 @@ def test_evaluate_policy_refuses_a_single_episode(run, capsys):
 
 
 def test_evaluate_refuses_what_is_no_design_or_for_other_data(design, run, tmp_path, capsys):
-    refused(["evaluate", run, "--dataset", "wine"], capsys, "holds no design")
-    refused(["evaluate", design, "--dataset", "digits"], capsys, "'digits' has 64 features")
-    refused(["evaluate", design, "--dataset", "iris"], capsys, "unknown data set")
+    refused(["evaluate", run, "wine"], capsys, "holds no design")
+    refused(["evaluate", design, "digits"], capsys, "'digits' has 64 features")
+    refused(["evaluate", design, "iris"], capsys, "unknown data set")
     broken = Path(shutil.copytree(design, tmp_path / "broken"))
     path = broken / "network.safetensors"
     path.write_bytes(path.read_bytes()[:-4])
-    refused(["evaluate", broken, "--dataset", "wine"], capsys, "is damaged")
+    refused(["evaluate", broken, "wine"], capsys, "is damaged")

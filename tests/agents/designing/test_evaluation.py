@@ -133,7 +133,7 @@ def test_the_same_samples_that_hold_out_others_are_refused(made, tmp_path):
 def test_a_design_for_arrays_is_complete_but_for_the_arrays(run, tmp_path):
     record = design(run, (RAW, LABELS), tmp_path / "design", progress_bar=False).record
     assert (record["dataset"], record["source"]) == ("arrays", {"arrays": [178, 13]})
-    with pytest.raises(InputError, match="designed for arrays: give data with --dataset"):
+    with pytest.raises(InputError, match="designed for arrays: give the data to use"):
         evaluated(tmp_path / "design")
     assert evaluated(tmp_path / "design", save(tmp_path / "a.npz", RAW))["samples"] == 36
 
@@ -187,7 +187,7 @@ def test_a_design_no_better_than_one_answer_says_so_everywhere(run, tmp_path, ca
     rng = np.random.default_rng(0)
     data = save(tmp_path / "rare.npz", rng.normal(size=(600, 5)), np.arange(600) % 30 == 0)
     out = tmp_path / "design"
-    arguments = ["--policy", str(run), "--dataset", str(data), "--out", str(out)]
+    arguments = [str(data), "--policy", str(run), "--out", str(out)]
     assert main(["design", *arguments, "--penalty", "3"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "no better than always answering the most frequent class" in shown

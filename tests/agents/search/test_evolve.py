@@ -74,7 +74,7 @@ def test_assess_and_design_take_a_schedule_as_a_policy(evolved, tmp_path, capsys
 def test_command_names_folder_after_task_by_default(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     budget = str(40 * (STEPS + 1) * 25)
-    arguments = ["--dataset", "wine", "--episode-steps", str(STEPS), "--budget", budget]
+    arguments = ["wine", "--episode-steps", str(STEPS), "--budget", budget]
     assert main(["evolve", *arguments, "--seed", "3"]) == 0
     folder = Path("runs/wine-evolution-3")
     assert capsys.readouterr().out == f"edit sequence in {folder}\n"

@@ -94,9 +94,9 @@ COMMANDS: dict[str, Callable[[Path], list[str]]] = {
 
 
 ONE_RESULT: dict[str, Callable[[Path], list[str]]] = {
-    "design": lambda out: command("design", "--dataset", "wine", "--out", out),
+    "design": lambda out: command("design", "wine", "--out", out),
     "evolve": lambda out: command(
-        *("evolve", "--dataset", "wine", "--budget", 20_000, "--run-dir", out),
+        *("evolve", "wine", "--budget", 20_000, "--run-dir", out),
     ),
     "export": lambda out: command(
         *("export", out.parent / "design", "--format", "c", "--out", out)
@@ -134,7 +134,7 @@ def test_killed_and_repeated_command_writes_the_same_files(name, tmp_path):
 def test_killed_and_resumed_training_gives_the_same_bits(tmp_path):
     def make(run: Path) -> list[str]:
         return command(
-            *("train", "--run-dir", run, "--dataset", "wine", "--total-timesteps", 1000),
+            *("train", "wine", "--run-dir", run, "--total-timesteps", 1000),
             *(
                 "--num-envs",
                 4,

@@ -227,11 +227,12 @@ def test_splits_of_digits_never_change():
     ]
 
 
-def test_class_with_a_single_sample_does_not_prevent_loading(caplog):
+def test_sample_that_is_alone_in_its_class_is_for_training(caplog):
     data = load_dataset((X, with_value(Y, 0, 3)))
     assert data.n_classes == 4
     assert [len(s) for s in splits(data)] == [60, 20, 20]
-    assert "not stratified" in caplog.text
+    assert 0 in data.train
+    assert "single sample" in caplog.text
 
 
 def test_more_classes_than_samples_in_split_can_be_loaded():
