@@ -24,7 +24,6 @@ from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
 from rlnas.columns.options import TableOptions
-from rlnas.columns.reading import read_frame
 from rlnas.data.datasets import Dataset, prepare
 from rlnas.data.sources import SourceRecord, of_table
 from rlnas.designs.prediction import probabilities, raw_samples
@@ -32,6 +31,7 @@ from rlnas.designs.saved import load_design, save_design
 from rlnas.errors import InputError
 from rlnas.export.formats import export_network
 from rlnas.export.inference import for_inference
+from rlnas.frames.reading import read_frame
 from rlnas.validation import check_count, check_share
 
 _SEEDS = 2**31

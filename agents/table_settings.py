@@ -51,9 +51,9 @@ class TableSettings:
         Raises:
             InputError: Options about a table are given without one, or it cannot be loaded.
         """
-        from rlnas.columns.reading import is_table_path
         from rlnas.data import keel
         from rlnas.data.datasets import load_dataset
+        from rlnas.frames.reading import is_table_path
 
         others = {key: value for key, value in vars(self).items() if key not in self.about_table()}
         source = others["dataset"]

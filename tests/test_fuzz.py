@@ -24,11 +24,11 @@ from rlnas.agents.policies.policy import load_policy
 from rlnas.agents.policies.run_config import read_train_config
 from rlnas.agents.training.checkpoint import FOLDER
 from rlnas.agents.training.ppo import restored, train
-from rlnas.columns.reading import read_frame
 from rlnas.data import datasets, idx
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
 from rlnas.errors import InputError
+from rlnas.frames.reading import read_frame
 from rlnas.tabular.table import Table
 from tests.agents.helpers import tiny
 from tests.core.tables import random_table

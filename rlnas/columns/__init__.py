@@ -1,1 +1,1 @@
-"""Tables of named columns, as people have them, and the rules that make features of them."""
+"""The rules that make features of the columns of a table, and classes of its target."""

@@ -51,7 +51,7 @@ def codes_of(column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
 
     Args:
         column: The column.
-        values: Its values, `[rows]`, as in `rlnas.columns.frame.Frame.columns`.
+        values: Its values, `[rows]`, as in `rlnas.frames.frame.Frame.columns`.
 
     Returns:
         The codes, float64 `[rows]`, NaN for what is missing.

@@ -20,8 +20,8 @@ from rlnas.columns.codes import (
     parse_numbers,
 )
 from rlnas.columns.encoding import Column, Encoding, Kind
-from rlnas.columns.frame import Frame
 from rlnas.errors import InputError
+from rlnas.frames.frame import Frame
 
 _log = logging.getLogger("rlnas")
 _MONTH_FIRST = {"%d/%m/%Y": "%m/%d/%Y"}  # which the first may be mistaken for

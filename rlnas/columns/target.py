@@ -23,7 +23,7 @@ def classes_of(
     """Number the classes of a column.
 
     Args:
-        values: The values of the column, `[rows]`, as in `rlnas.columns.frame.Frame.columns`.
+        values: The values of the column, `[rows]`, as in `rlnas.frames.frame.Frame.columns`.
         what: What the column is called in messages.
         place: Where the value of a row is, for messages.
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rlnas.columns.cells import EXACT, as_array, as_float, is_number, shown, stands_for_missing
-from rlnas.columns.frame import MAX_FEATURES
-from rlnas.columns.reading import read_frame
 from rlnas.columns.target import check_not_a_quantity
 from rlnas.errors import InputError
+from rlnas.frames.cells import EXACT, as_array, as_float, is_number, shown, stands_for_missing
+from rlnas.frames.frame import MAX_FEATURES
+from rlnas.frames.reading import read_frame
 
 _LARGEST = 1e37  # magnitudes up to here stay finite in float32 sums and differences
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
@@ -61,7 +61,7 @@ def is_plain(x: Any) -> bool:
 
 
 def as_column(y: Any) -> NDArray[Any]:
-    """Classes as values of a column, see `rlnas.columns.frame.Frame.columns`.
+    """Classes as values of a column, see `rlnas.frames.frame.Frame.columns`.
 
     Args:
         y: Classes `[samples]` or `[samples, 1]`, of any type that a column of a table may have.

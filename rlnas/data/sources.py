@@ -20,9 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlnas.columns.codes import as_texts
 from rlnas.columns.encoding import Encoding
-from rlnas.columns.frame import Frame
 from rlnas.columns.options import NOTHING_SAID, TableOptions, TableRecord
-from rlnas.columns.reading import is_table_path, read_frame
 from rlnas.columns.target import classes_like, classes_of
 from rlnas.data import idx, keel, synthetic
 from rlnas.data.arrays import as_column, check_features, check_pair, column_names, is_plain
@@ -32,6 +30,8 @@ from rlnas.data.tables import Classes, RawTable, code_rows, code_samples
 from rlnas.errors import InputError
 from rlnas.files.json_schema import COUNT, TEXT, list_of
 from rlnas.files.reading import open_regular
+from rlnas.frames.frame import Frame
+from rlnas.frames.reading import is_table_path, read_frame
 
 NAMES: tuple[str, ...] = (*EMBEDDED, *idx.SETS)
 """Names of the data sets."""
@@ -137,7 +137,7 @@ def read(
         source: One of `NAMES`; ``keel:NAME``, see `rlnas.data.keel`; ``synthetic:SEED``,
             ``varied:SEED``, ``images:SEED`` or ``heldout:SEED``, see
             `rlnas.data.synthetic.generate`; the path of a table
-            (`rlnas.columns.reading.read_frame`) or a data frame, whose target the options name; the
+            (`rlnas.frames.reading.read_frame`) or a data frame, whose target the options name; the
             path of an ``.npz`` file; a tuple ``(X, y)`` with X `[samples, features]`, an array or a
             data frame, and the classes y `[samples]`; or `RawData`, which is returned unchanged.
             An ``.npz`` file holds the arrays ``X`` and ``y``, whole numbers from 0, and, if wanted,

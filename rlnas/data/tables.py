@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from rlnas.columns.codes import as_texts
 from rlnas.columns.encoding import Column, Encoding
 from rlnas.columns.fitting import fit_encoding
-from rlnas.columns.frame import Frame
 from rlnas.columns.kinds import code_for, code_like, code_table
 from rlnas.columns.options import TableOptions
 from rlnas.columns.target import classes_like, classes_of
 from rlnas.errors import InputError
+from rlnas.frames.frame import Frame
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.columns.kinds import code_for
-from rlnas.columns.reading import read_frame
 from rlnas.data.arrays import check_features, column_names
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.designs.saved import SavedDesign
 from rlnas.errors import InputError
+from rlnas.frames.reading import read_frame
 from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.nn.scipy_forward import forward
 

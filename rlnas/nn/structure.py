@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlnas.columns.frame import MAX_FEATURES
 from rlnas.errors import InputError
+from rlnas.frames.frame import MAX_FEATURES
 from rlnas.nn.jit import compile_loops
 
 BLOCK = 8  # inputs gathered together, as many as `rlnas.nn.simd.LANES`

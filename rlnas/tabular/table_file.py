@@ -7,12 +7,12 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.frame import MAX_FEATURES
 from rlnas.data.npz import read_arrays, write_arrays
 from rlnas.errors import InputError
 from rlnas.files import typed
 from rlnas.files.json_files import parse_json
 from rlnas.files.reading import open_regular
+from rlnas.frames.frame import MAX_FEATURES
 from rlnas.tabular.grid import Grid
 
 FORMAT = "rlnas-table-1"

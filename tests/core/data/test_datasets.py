@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from rlnas.columns.frame import MAX_FEATURES
 from rlnas.data import datasets, idx, keel, splits as splitting
 from rlnas.data.datasets import Dataset, load_dataset, load_datasets, locations
 from rlnas.data.sources import NAMES
 from rlnas.data.splits import MIN_TRAIN_SAMPLES
 from rlnas.data.synthetic import FAMILIES, HELD_OUT_FAMILY, TRAINING_FAMILY
 from rlnas.errors import InputError
+from rlnas.frames.frame import MAX_FEATURES
 from tests.core.tiny_idx import store
 
 RANDOM = np.random.default_rng(0)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from rlnas.columns.frame import MAX_FEATURES, Frame, check_count, column_names
 from rlnas.errors import InputError
+from rlnas.frames.frame import MAX_FEATURES, Frame, check_count, column_names
 
 FRAME = Frame(
     "people",

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from rlnas.columns import parquet
-from rlnas.columns.objects import read_object
-from rlnas.columns.reading import is_table_path, read_frame
 from rlnas.errors import InputError
+from rlnas.frames.objects import read_object
+from rlnas.frames.reading import is_table_path, read_frame
 
 COLUMNS = {
     "age": [31, None, 7],

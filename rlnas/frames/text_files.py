@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.cells import texts
-from rlnas.columns.dialect import find_separator, has_header
-from rlnas.columns.frame import Frame, check_count, column_names, position_names
 from rlnas.errors import InputError
 from rlnas.files.reading import open_regular
+from rlnas.frames.cells import texts
+from rlnas.frames.dialect import find_separator, has_header
+from rlnas.frames.frame import Frame, check_count, column_names, position_names
 
 Block = tuple[list[list[str]], list[int]]
 """Rows of fields, and the line in which each begins."""
@@ -43,14 +43,14 @@ def read_text(path: str | Path) -> Frame:
 
     The encoding is UTF-8, or UTF-16 if the file begins with its byte order mark; anything else is
     read as Windows-1252 or Latin-1. Fields are separated by commas, semicolons, tabs or ``|``, see
-    `rlnas.columns.dialect.find_separator`. They may be quoted, with ``""`` for a quote, and then
+    `rlnas.frames.dialect.find_separator`. They may be quoted, with ``""`` for a quote, and then
     contain line ends. Empty lines are skipped.
 
     The first row has the names of the columns, unless it looks like values, see
-    `rlnas.columns.dialect.has_header`. Columns without a name, such as the first one where pandas
+    `rlnas.frames.dialect.has_header`. Columns without a name, such as the first one where pandas
     writes its index, are called ``column_1`` and so on by their position.
 
-    Blanks around fields are removed. Fields in `rlnas.columns.cells.MISSING` become None.
+    Blanks around fields are removed. Fields in `rlnas.frames.cells.MISSING` become None.
 
     Warnings are logged about a guessed encoding, a missing header and missing names.
 

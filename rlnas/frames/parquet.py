@@ -6,10 +6,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
-from rlnas.columns.frame import Frame
-from rlnas.columns.objects import read_object
 from rlnas.errors import InputError
 from rlnas.files.reading import open_regular
+from rlnas.frames.frame import Frame
+from rlnas.frames.objects import read_object
 
 _READERS = {"polars": ("polars", "read_parquet"), "pyarrow": ("pyarrow.parquet", "read_table")}
 """The function that reads a file, by library."""
@@ -18,7 +18,7 @@ _READERS = {"polars": ("polars", "read_parquet"), "pyarrow": ("pyarrow.parquet",
 def read_parquet(path: str | Path) -> Frame:
     """Read a table from a Parquet file.
 
-    `rlnas.columns.values.typed` says what values become.
+    `rlnas.frames.values.typed` says what values become.
 
     Args:
         path: Path of the file.

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from rlnas.columns.cells import MISSING
-from rlnas.columns.frame import MAX_FEATURES, Frame
-from rlnas.columns.text_files import read_text
 from rlnas.errors import InputError
+from rlnas.frames.cells import MISSING
+from rlnas.frames.frame import MAX_FEATURES, Frame
+from rlnas.frames.text_files import read_text
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.cells import EXACT, as_float, is_number, shown, stands_for_missing, texts
 from rlnas.errors import InputError
+from rlnas.frames.cells import EXACT, as_float, is_number, shown, stands_for_missing, texts
 
 Column = NDArray[Any]
 
@@ -22,7 +22,7 @@ Convert = Callable[[Column, Place], Column]
 
 
 def typed(values: Column, place: Place) -> Column:
-    """A column of one of the types of `rlnas.columns.frame.Frame`.
+    """A column of one of the types of `rlnas.frames.frame.Frame`.
 
     Numbers become float64, dates and moments datetime64[us] in UTC, where moments without a time
     zone are taken for UTC. Texts are treated as those of files are, so that a table means the same

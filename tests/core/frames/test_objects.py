@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.sparse import csr_array
 
-from rlnas.columns.cells import MISSING
-from rlnas.columns.frame import MAX_FEATURES, Frame
-from rlnas.columns.objects import read_object
 from rlnas.errors import InputError
+from rlnas.frames.cells import MISSING
+from rlnas.frames.frame import MAX_FEATURES, Frame
+from rlnas.frames.objects import read_object
 
 NAN = float("nan")
 DAY = np.datetime64("2020-05-17T00:00:00", "us")
@@ -381,7 +381,7 @@ def test_empty_data_frames_are_refused(data_frame):
 
 def test_no_data_frame_library_is_imported_for_arrays_and_lists():
     code = (
-        "import sys, numpy; from rlnas.columns.reading import read_frame;"
+        "import sys, numpy; from rlnas.frames.reading import read_frame;"
         "read_frame(numpy.eye(2)); read_frame([[1, 'a']]); read_frame({'a': [1]});"
         "print([name for name in ('narwhals', 'pandas', 'polars') if name in sys.modules])"
     )

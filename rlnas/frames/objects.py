@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.cells import as_array, shown
-from rlnas.columns.frame import Frame, check_count, column_names, position_names
-from rlnas.columns.values import Column, Place, as_objects, typed, typed_except
 from rlnas.errors import InputError
+from rlnas.frames.cells import as_array, shown
+from rlnas.frames.frame import Frame, check_count, column_names, position_names
+from rlnas.frames.values import Column, Place, as_objects, typed, typed_except
 
 if TYPE_CHECKING:
     import narwhals.stable.v2 as nw
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def read_object(x: Any, name: str = "") -> Frame:
     """Read a table from a Python object.
 
-    `rlnas.columns.values.typed` says what values become. Names that are no strings become strings.
+    `rlnas.frames.values.typed` says what values become. Names that are no strings become strings.
 
     Args:
         x: A data frame or a series of any library that narwhals knows, such as pandas, polars and
@@ -94,7 +94,7 @@ def _of_array(x: NDArray[Any], name: str) -> Frame:
 
 
 def _typed_list(values: Any, place: Place) -> Column:
-    """A column of any sequence of values, see `rlnas.columns.values.typed`."""
+    """A column of any sequence of values, see `rlnas.frames.values.typed`."""
     if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
         raise InputError(f"{place(0)}: {shown(values)} is all there is, expected a list of values")
     if isinstance(values, np.ndarray) and values.ndim == 1:

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from rlnas.columns.frame import Frame
-from rlnas.columns.objects import read_object
-from rlnas.columns.parquet import read_parquet
-from rlnas.columns.text_files import read_text
 from rlnas.errors import InputError
+from rlnas.frames.frame import Frame
+from rlnas.frames.objects import read_object
+from rlnas.frames.parquet import read_parquet
+from rlnas.frames.text_files import read_text
 
 _TEXT = (".csv", ".tsv", ".txt", ".data", ".dat")
 _PACKED = tuple(f"{suffix}.gz" for suffix in _TEXT)
@@ -24,8 +24,8 @@ def read_frame(source: Any) -> Frame:
     """Read a table of named columns.
 
     Args:
-        source: Path of a text file, see `rlnas.columns.text_files.read_text`, or of a Parquet
-            file; the suffix tells which. Or an object, see `rlnas.columns.objects.read_object`. Or
+        source: Path of a text file, see `rlnas.frames.text_files.read_text`, or of a Parquet
+            file; the suffix tells which. Or an object, see `rlnas.frames.objects.read_object`. Or
             a `Frame`, which is returned unchanged.
 
     Raises:
