@@ -85,6 +85,6 @@ def check_not_a_quantity(n_classes: int, n_samples: int, where: str) -> None:
     if n_classes > 2 and n_classes * SAMPLES_PER_CLASS > n_samples:
         raise InputError(
             f"{where} has {n_classes} classes in {n_samples} samples, fewer than "
-            f"{SAMPLES_PER_CLASS} samples a class: if it is a number to predict (regression), rlnas "
-            "cannot do that yet; if they are classes, merge or leave out rare ones"
+            f"{SAMPLES_PER_CLASS} samples a class: if it is a number to predict (regression), "
+            "rlnas cannot do that yet; if they are classes, merge or leave out rare ones"
         )

@@ -13,22 +13,9 @@ from rlnas.errors import InputError
 
 MISSING = frozenset(
     (
-        *(
-            "",
-            "?",
-            "NULL",
-            "null",
-            "None",
-            "NA",
-            "N/A",
-            "n/a",
-            "<NA>",
-            "#NA",
-            "#N/A",
-            "#N/A N/A",
-            "<null>",
-        ),
-        *("NaN", "nan", "-NaN", "-nan", "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN"),
+        *("", "?", "<null>", "NULL", "null", "None", "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A"),
+        *("#N/A N/A", "NaN", "nan", "-NaN", "-nan"),
+        *("1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN"),
     )
 )
 """Texts that stand for a missing value: those of `pandas.read_csv`, ``?``, usual at UCI, and

@@ -56,12 +56,12 @@ def test_cells_that_stand_for_a_missing_value_are_none(read):
     assert cells(read("a,b\n" + "".join(f"{text},1\n" for text in kept)))["a"] == kept
 
 
-def test_missing_values_are_those_of_pandas_and_a_question_mark(tmp_path):
+def test_missing_values_are_those_of_pandas_and_of_uci_and_keel(tmp_path):
     pandas = pytest.importorskip("pandas")
     texts = [*sorted(MISSING), "-", ".", "--", "none", "missing", "NAN", "Nan", "na"]
     path = tmp_path / "table.csv"
     path.write_text("a,b\n" + "".join(f"{text},1\n" for text in texts))
-    theirs = pandas.read_csv(path)["a"].isna() | (np.array(texts) == "?")
+    theirs = pandas.read_csv(path)["a"].isna() | np.isin(texts, ["?", "<null>"])
     ours = [cell is None for cell in read_text(path).columns["a"]]
     assert ours == theirs.tolist()
 
