@@ -13,6 +13,9 @@ from rlnas.nn.network import SparseNetwork
 from tests.core.reference import skip_network
 
 CLASSES = 3
+FAR = 1e8
+"""Offset of numbers and dates that float32 does not tell apart."""
+
 Feature = tuple[int, Rule, float]
 
 
@@ -41,13 +44,14 @@ def case_of(encoding: Encoding, seed: int, far: bool = False, rows: int = 20) ->
     Args:
         encoding: The rules.
         seed: Seed of the random numbers.
-        far: Whether some features have an offset.
+        far: Whether some features have an offset, numbers and dates `FAR`.
         rows: Number of rows.
     """
     rng = np.random.default_rng(seed)
     n = encoding.n_features
     value = encoding.rule == Rule.VALUE
-    offset = np.where(rng.random(n) < 0.5, np.where(value, 1e8, 0.5), 0) if far else np.zeros(n)
+    wide = np.array([column.kind in ("number", "date") for column in encoding.columns])
+    offset = np.where(value & wide[encoding.source], FAR, 0.5) * (far & (rng.random(n) < 0.7))
     codes = np.zeros((rows, len(encoding.columns)))
     for place, column in enumerate(encoding.columns):
         if column.kind == "category":
@@ -103,7 +107,7 @@ def features_of_column(place: int, column: Column) -> st.SearchStrategy[Feature]
     if column.kind == "category":
         code = st.integers(0, column.n_codes - 1).map(float)
         return missing | st.tuples(st.just(place), st.just(Rule.IS), code)
-    operands = [0.0, 1.0, nan] if column.kind == "boolean" else [0.1, -7.25, 1e8, nan]
+    operands = [0.0, 1.0, nan] if column.kind == "boolean" else [0.1, -7.25, FAR, nan]
     return missing | st.tuples(st.just(place), st.just(Rule.VALUE), st.sampled_from(operands))
 
 
