@@ -61,7 +61,7 @@ For a row of a table, given as a ${name}_row, which has the columns that the net
  * NaN.""")
 
 ROW = Template("""\
-/* The columns of a row that the network reads. */
+/* The columns of a row that the network reads; all have to be set. */
 typedef struct {
 ${members}
 } ${name}_row;

@@ -107,7 +107,7 @@ def features_of_column(place: int, column: Column) -> st.SearchStrategy[Feature]
     if column.kind == "category":
         code = st.integers(0, column.n_codes - 1).map(float)
         return missing | st.tuples(st.just(place), st.just(Rule.IS), code)
-    operands = [0.0, 1.0, nan] if column.kind == "boolean" else [0.1, -7.25, FAR, nan]
+    operands = [0.0, 1.0, nan] if column.kind == "boolean" else [0.1, -7.25, FAR + 3.25, nan]
     return missing | st.tuples(st.just(place), st.just(Rule.VALUE), st.sampled_from(operands))
 
 

@@ -20,7 +20,7 @@ from tests.core.export.tables import Case, case_of, cases, encoding_of
 from tests.core.export.test_export_features import dense
 from tests.core.reference import dense as dense_network, dense_logits
 
-EXAMPLES = {"c": 6, "c-int8": 6, "torch": 3}
+EXAMPLES = {"c": 8, "c-int8": 8, "torch": 3}
 """Cases for a format; those that a compiler works on are slow."""
 
 
