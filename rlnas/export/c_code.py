@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rlnas.columns.encoding import Encoding, Rule
 from rlnas.errors import InputError
-from rlnas.export import c_templates
-from rlnas.export.c_names import string_literal
+from rlnas.export import c_table, c_templates
+from rlnas.export.c_names import number_literal, string_literal
 from rlnas.export.inference import Inference
 from rlnas.files.atomic import replace_file
 
@@ -42,7 +43,7 @@ def write_c(
     inference: Inference,
     folder: Path,
     name: str,
-    features: np.ndarray,
+    raw: np.ndarray,
     quantized: bool = False,
 ) -> tuple[list[str], Footprint]:
     """Write `NAME.c`, `NAME.h` and, if a sample is clear enough, the self-test `NAME_test.c`.
@@ -51,7 +52,7 @@ def write_c(
         inference: The network.
         folder: Folder of the files; it is created if it does not exist.
         name: Prefix of every symbol, macro and file name; see `rlnas.export.c_names.check_name`.
-        features: Raw samples `[samples, n_features]`, of which the self-test has one per class.
+        raw: Raw samples `[samples, n_columns]`, of which the self-test has some.
         quantized: Whether to store weights as int8 with one float32 step per unit; activations
             stay float32.
 
@@ -61,8 +62,9 @@ def write_c(
     Raises:
         InputError: If the network is too large for 16-bit indices.
     """
-    units = sum(inference.layer_sizes)
-    for count, what in ((units, "units"), (inference.n_features, "features")):
+    units, encoding = sum(inference.layer_sizes), inference.encoding
+    n_features = inference.n_features if encoding is None else encoding.n_features
+    for count, what in ((units, "units"), (n_features, "features")):
         if count > 2**16:
             raise InputError(
                 f"{count} {what} are too many for C code with 16-bit indices: at most 65536"
@@ -71,12 +73,16 @@ def write_c(
     if quantized:
         inference = dequantize(inference)
     precise, macro = "offsets" in arrays, name.upper()
-    samples = clear_samples(inference, features)
+    samples = clear_samples(inference, raw)
     words = {"name": name, "NAME": macro, "feature": "double" if precise else "float"}
     words["memory"] = c_templates.MEMORY.substitute(words)
+    if encoding is None:
+        words |= _on_features(words, samples)
+    else:
+        words |= c_table.on_rows(inference, encoding, words, samples)
     header = c_templates.HEADER.substitute(
         words,
-        features=inference.n_features,
+        features=n_features,
         precision=c_templates.PRECISION if precise else "",
         classes=inference.layer_sizes[-1],
         class_names=",\n        ".join(map(string_literal, inference.class_names)),
@@ -89,7 +95,7 @@ def write_c(
         inputs=inference.layer_sizes[0],
         rows=inference.biases.size,
         hidden=inference.biases.size - inference.layer_sizes[-1],
-        limit=_number("float", inference.limit),
+        limit=number_literal("float", inference.limit),
         constants=_constants(name, arrays),
         remaining=f"(float)(feature - {offset})" if precise else "feature",
         weight=arrays["weights"][0],
@@ -99,12 +105,9 @@ def write_c(
     files = {f"{name}.c": source, f"{name}.h": header}
     if len(samples):
         expected = inference.logits(samples).argmax(axis=1)
-        tested = {
-            "samples": (words["feature"], samples.ravel()),
-            "expected": ("uint16_t", expected),
-        }
+        constants = _constants(name, {"expected": ("uint16_t", expected)})
         files[f"{name}_test.c"] = c_templates.SELF_TEST.substitute(
-            words, samples=len(samples), constants=_constants(name, tested)
+            words, samples=len(samples), expected=constants
         )
     for file, text in files.items():
         replace_file(folder / file, text.encode())
@@ -140,29 +143,71 @@ def dequantize(inference: Inference) -> Inference:
     return replace(inference, weights=codes * steps[inference.rows])
 
 
-def clear_samples(inference: Inference, features: np.ndarray) -> np.ndarray:
+def clear_samples(inference: Inference, raw: np.ndarray) -> np.ndarray:
     """For each predicted class, up to `SAMPLES`, the sample with the largest margin.
+
+    For a table further ones follow, up to `SAMPLES`, if they have gaps or categories that those
+    before them have not.
 
     Args:
         inference: The network.
-        features: Raw samples `[samples, n_features]`; those that are not finite are left out.
+        raw: Raw samples `[samples, n_columns]`; those with features that are not finite are left
+            out.
 
     Returns:
-        The samples `[chosen, n_features]` in `inference.dtype`, none with a margin below `CLEAR`.
+        The samples `[chosen, n_columns]` in `inference.dtype`, none with a margin below `CLEAR`.
     """
-    features = features[np.isfinite(features).all(axis=1)].astype(inference.dtype)
-    logits = inference.logits(features)
+    encoding = inference.encoding
+    raw = raw.astype(inference.dtype)
+    raw = raw[np.isfinite(raw if encoding is None else encoding.features(raw)).all(axis=1)]
+    logits = inference.logits(raw)
     second, first = np.partition(logits, -2, axis=1)[:, -2:].T
     margins = first - second
     margins[margins <= CLEAR * np.abs(logits).max(axis=1)] = 0
     classes = logits.argmax(axis=1)
     best = [np.argmax(np.where(classes == k, margins, -1)) for k in np.unique(classes)]
-    return features[[row for row in best if margins[row] > 0][:SAMPLES]]
+    chosen = [row for row in best if margins[row] > 0][:SAMPLES]
+    return raw[chosen if encoding is None else _with_more(chosen, encoding, raw, margins > 0)]
+
+
+def _with_more(
+    chosen: list[np.intp], encoding: Encoding, raw: np.ndarray, clear: np.ndarray
+) -> list[np.intp]:
+    """Rows, and further clear ones with the most gaps and categories that are new."""
+    flags = encoding.features(raw)[:, encoding.rule == Rule.IS] == 1
+    shown = np.hstack([flags, np.isnan(raw[:, np.unique(encoding.source)])]) & clear[:, None]
+    while chosen and len(chosen) < SAMPLES:
+        new = (shown & ~shown[chosen].any(axis=0)).sum(axis=1)
+        if not new.any():
+            break
+        chosen = [*chosen, new.argmax()]
+    return chosen
+
+
+def _on_features(words: dict[str, str], samples: np.ndarray) -> dict[str, str]:
+    """The parts of the code that differ if raw samples are features."""
+    name, macro = words["name"], words["NAME"]
+    return {
+        "intro": c_templates.FEATURES_INTRODUCTION,
+        "origin": " as it is in the data set",
+        "table": "",
+        "place": f"{macro}_READ_uint16_t(&{name}_inputs[row])",
+        "encode": "",
+        "includes": "#include <stddef.h>\n#include <stdint.h>",
+        "counter": ", k",
+        "load": c_templates.LOAD_FEATURES.substitute(words),
+        "samples_given": _constants(name, {"samples": (words["feature"], samples.ravel())}),
+    }
 
 
 def _arrays(inference: Inference, quantized: bool) -> dict[str, tuple[str, np.ndarray]]:
     """The constants of the code by name, each with its C type, which is a key of `_BYTES`."""
-    arrays: dict[str, tuple[str, np.ndarray]] = {"inputs": ("uint16_t", inference.inputs)}
+    arrays: dict[str, tuple[str, np.ndarray]] = {}
+    encoding = inference.encoding
+    if encoding is None:
+        arrays["inputs"] = ("uint16_t", inference.inputs)
+    elif (tests := encoding.rule == Rule.IS).any():
+        arrays["codes"] = ("uint16_t", encoding.operand[tests])
     if inference.dtype == np.float64:
         arrays["offsets"] = ("double", inference.offset)
     arrays |= {
@@ -206,17 +251,8 @@ def _constants(name: str, arrays: dict[str, tuple[str, np.ndarray]]) -> str:
     """The definitions of constant arrays."""
     definitions = []
     for suffix, (kind, values) in arrays.items():
-        shown = [_number(kind, value) for value in values]
+        shown = [number_literal(kind, value) for value in values]
         lines = [", ".join(shown[k : k + _PER_LINE]) for k in range(0, len(shown), _PER_LINE)]
         begin = f"static const {kind} {name}_{suffix}[{values.size}] {name.upper()}_FLASH"
         definitions.append(begin + " = {\n    " + ",\n    ".join(lines) + "\n};")
     return "\n\n".join(definitions)
-
-
-def _number(kind: str, value: float) -> str:
-    """A literal of a C type; floats are hexadecimal, which is exact."""
-    if kind not in ("float", "double"):
-        return str(int(value))
-    # C99 has hexadecimal floats, so that the compiler reads the very same bits
-    digits, exponent = float(value).hex().split("p")
-    return f"{digits.rstrip('0').rstrip('.')}p{exponent}" + ("f" if kind == "float" else "")

@@ -5,9 +5,7 @@ from string import Template
 HEADER = Template("""\
 /* A sparse feed-forward network, made by rlnas.
  *
- * Features are given as they are in the data set, not standardised. Those that no connection reads
- * have no influence. Where one that is read is NaN, there is no answer: the class is -1, every
- * logit is NaN. An infinite one counts as a very large one. A compiler that is told that there are
+ * ${intro} An infinite one counts as a very large one. A compiler that is told that there are
  * no NaNs (-ffast-math) does not find them. */
 #ifndef ${NAME}_H
 #define ${NAME}_H
@@ -19,9 +17,9 @@ HEADER = Template("""\
 extern "C" {
 #endif
 
-/* A feature as it is in the data set${precision}. */
+/* A feature${origin}${precision}. */
 typedef ${feature} ${name}_feature;
-
+${table}
 /* The class with the largest logit, from 0, or -1. */
 int ${name}_classify(const ${name}_feature features[${NAME}_FEATURES]);
 
@@ -45,6 +43,61 @@ ${declaration}
 #endif
 
 #endif
+""")
+
+FEATURES_INTRODUCTION = """\
+Features are given as they are in the data set, not standardised. Those that no connection reads
+ * have no influence. Where one that is read is NaN, there is no answer: the class is -1, every
+ * logit is NaN."""
+
+ROWS_INTRODUCTION = Template("""\
+For a row of a table, given as a ${name}_row, which has the columns that the network reads:
+ *
+ *     ${name}_feature features[${NAME}_FEATURES];
+ *     ${name}_encode(&row, features);
+ *     answer = ${name}_classify(features);
+ *
+ * Where a feature is NaN, there is no answer: the class is -1, every logit is
+ * NaN.""")
+
+ROW = Template("""\
+/* The columns of a row that the network reads; all have to be set. */
+typedef struct {
+${members}
+} ${name}_row;
+
+/* Make the features of a row. */
+void ${name}_encode(const ${name}_row *row, ${name}_feature features[${NAME}_FEATURES]);
+""")
+
+CODE = Template("""\
+/* The place of a text among others; if it is not there -1 for 0 and \"\", otherwise `other`. */
+static inline int ${name}_code(const char *text, const char *const texts[], int count, int other) {
+    int k;
+    for (k = 0; text && k < count; k++) {
+        const char *a = text, *b = texts[k];
+        while (*a && *a == *b) {
+            a++;
+            b++;
+        }
+        if (*a == *b) {
+            return k;
+        }
+    }
+    return text && *text ? other : -1;
+}
+""")
+
+FROM_TEXT = Template("""\
+/* The value of ${title} that a text in UTF-8 means, compared byte by byte. One that is not listed
+ * gives ${other}; 0 and "" give
+ * ${missing}. Texts take memory only where this is called. */
+static inline ${kind} ${name}_${member}_from_text(const char *text) {
+    static const char *const texts[${count}] = {
+        ${texts}
+    };
+    return (${kind})${name}_code(text, texts, ${count}, ${other});
+}
 """)
 
 PRECISION = ", in double precision: float does not tell all values apart"
@@ -90,14 +143,14 @@ enum { ${NAME}_INPUTS = ${inputs}, ${NAME}_ROWS = ${rows}, ${NAME}_HIDDEN = ${hi
 #define ${NAME}_LIMIT ${limit}
 
 ${constants}
-
+${encode}
 /* Compute all units; 0 if an input is NaN. */
 static int ${name}_run(const ${name}_feature features[],
     float units[${NAME}_INPUTS + ${NAME}_ROWS]) {
     size_t k = 0;
     int row;
     for (row = 0; row < ${NAME}_INPUTS; row++) {
-        const ${name}_feature feature = features[${NAME}_READ_uint16_t(&${name}_inputs[row])];
+        const ${name}_feature feature = features[${place}];
         const float input = (${remaining} - ${NAME}_READ_float(&${name}_means[row])) *
             ${NAME}_READ_float(&${name}_scales[row]);
         if (input != input) {
@@ -147,12 +200,29 @@ void ${name}_logits(const ${name}_feature features[${NAME}_FEATURES],
 int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]) {
     int row;
     for (row = 0; row < ${NAME}_INPUTS; row++) {
-        const ${name}_feature feature = features[${NAME}_READ_uint16_t(&${name}_inputs[row])];
+        const ${name}_feature feature = features[${place}];
         if (!(feature >= -${largest} && feature <= ${largest})) {
             return 0;
         }
     }
     return 1;
+}
+""")
+
+FLAGS = Template("""
+/* Features that are 1 if a value has a certain code, else 0. */
+static void ${name}_flags(int value, const uint16_t codes[], ${name}_feature features[],
+    int count) {
+    int k;
+    for (k = 0; k < count; k++) {
+        features[k] = value == (int)${NAME}_READ_uint16_t(&codes[k]) ? 1.0f : 0.0f;
+    }
+}
+""")
+
+ENCODE = Template("""${flags}
+void ${name}_encode(const ${name}_row *row, ${name}_feature features[${NAME}_FEATURES]) {
+    ${statements}
 }
 """)
 
@@ -163,23 +233,21 @@ SELF_TEST = Template("""\
  * On a device: compile with -D${NAME}_NO_MAIN and call ${name}_self_test(). */
 #include "${name}.h"
 
-#include <stddef.h>
-#include <stdint.h>
+${includes}
 
 ${memory}
 
 enum { ${NAME}_SAMPLES = ${samples} };
 
-${constants}
+${samples_given}
+
+${expected}
 
 int ${name}_self_test(void) {
     ${name}_feature features[${NAME}_FEATURES];
-    int wrong = 0, sample, k;
+    int wrong = 0, sample${counter};
     for (sample = 0; sample < ${NAME}_SAMPLES; sample++) {
-        for (k = 0; k < ${NAME}_FEATURES; k++) {
-            const size_t place = (size_t)sample * ${NAME}_FEATURES + (size_t)k;
-            features[k] = ${NAME}_READ_${feature}(&${name}_samples[place]);
-        }
+${load}
         wrong += ${name}_classify(features) !=
             (int)${NAME}_READ_uint16_t(&${name}_expected[sample]);
     }
@@ -196,3 +264,18 @@ int main(void) {
 }
 #endif
 """)
+
+LOAD_FEATURES = Template("""\
+        for (k = 0; k < ${NAME}_FEATURES; k++) {
+            const size_t place = (size_t)sample * ${NAME}_FEATURES + (size_t)k;
+            features[k] = ${NAME}_READ_${feature}(&${name}_samples[place]);
+        }""")
+
+LOAD_ROW = Template("""\
+        ${name}_row row;
+#if defined(__AVR__)
+        memcpy_P(&row, &${name}_samples[sample], sizeof row);
+#else
+        row = ${name}_samples[sample];
+#endif
+        ${name}_encode(&row, features);""")

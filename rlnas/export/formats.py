@@ -1,5 +1,6 @@
 """Exports of a network: one function for all formats."""
 
+import json
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -9,9 +10,11 @@ from rlnas.data.npz import write_arrays
 from rlnas.errors import InputError
 from rlnas.export.c_code import dequantize, write_c
 from rlnas.export.c_names import check_name
+from rlnas.export.column_facts import table_facts
 from rlnas.export.inference import Inference
 from rlnas.export.onnx_model import write_onnx
 from rlnas.files.atomic import replace_file
+from rlnas.files.json_files import write_json
 
 FORMATS = ("c", "c-int8", "npz", "onnx", "safetensors", "torch")
 """Formats of exports."""
@@ -32,9 +35,12 @@ class Exported(TypedDict):
 
 
 def export_network(
-    inference: Inference, form: str, folder: Path, name: str, features: np.ndarray
+    inference: Inference, form: str, folder: Path, name: str, raw: np.ndarray
 ) -> Exported:
-    """Write a network in a format that runs elsewhere, on raw features.
+    """Write a network in a format that runs elsewhere, on raw samples.
+
+    For a table, `NAME_columns.json` tells what the codes of a raw sample mean, see
+    `rlnas.export.column_facts`.
 
     Args:
         inference: The network, see `rlnas.export.inference.for_inference`.
@@ -42,7 +48,7 @@ def export_network(
         folder: Folder of the files; it is created if it does not exist.
         name: Name of the files, and prefix of all symbols of C code, so that several networks can
             be in one program; see `rlnas.export.c_names.check_name`.
-        features: Raw samples `[samples, n_features]`, among which the self-test of C code chooses.
+        raw: Raw samples `[samples, n_columns]`, among which the self-test of C code chooses.
 
     Returns:
         What was written.
@@ -51,27 +57,31 @@ def export_network(
         InputError: If the format is unknown, the name cannot be used, or a package is missing.
     """
     check_name(name)
+    exported: Exported = {"files": []}
     match form:
         case "c" | "c-int8":
-            files, footprint = write_c(inference, folder, name, features, form == "c-int8")
-            return {"files": files, "flash": footprint.flash, "ram": footprint.ram}
+            files, footprint = write_c(inference, folder, name, raw, form == "c-int8")
+            exported = {"files": files, "flash": footprint.flash, "ram": footprint.ram}
         case "onnx":
-            file = f"{name}.onnx"
+            exported["files"].append(file := f"{name}.onnx")
             write_onnx(inference, folder / file)
         case "npz":
-            file = f"{name}.npz"
+            exported["files"].append(file := f"{name}.npz")
             write_arrays(folder / file, inference.arrays())
         case "safetensors":
-            file = f"{name}.safetensors"
+            exported["files"].append(file := f"{name}.safetensors")
             _write_safetensors(inference, folder / file)
         case "torch":
             from rlnas.export.torch_module import save_program
 
-            file = f"{name}.pt2"
+            exported["files"].append(file := f"{name}.pt2")
             save_program(inference, folder / file)
         case _:
             raise InputError(f"unknown format '{form}': expected one of {', '.join(FORMATS)}")
-    return {"files": [file]}
+    if inference.encoding is not None:
+        exported["files"].append(file := f"{name}_columns.json")
+        write_json(folder / file, table_facts(inference.encoding))
+    return exported
 
 
 def as_exported(inference: Inference, form: str) -> Inference:
@@ -83,4 +93,8 @@ def _write_safetensors(inference: Inference, path: Path) -> None:
     from safetensors.numpy import save
 
     arrays = {name: np.ascontiguousarray(array) for name, array in inference.arrays().items()}
-    replace_file(path, save(arrays, metadata={"format": "rlnas-inference-1"}))
+    metadata = {"format": "rlnas-inference-1"}
+    if inference.encoding is not None:
+        columns = json.dumps(table_facts(inference.encoding))
+        metadata = {"format": "rlnas-table-inference-1", "columns": columns}
+    replace_file(path, save(arrays, metadata=metadata))

@@ -1,16 +1,18 @@
-"""`Inference`: a trained network that maps raw features to logits, from which exports are made.
+"""`Inference`: a trained network that maps raw samples to logits, from which exports are made.
 
 Inputs without a connection are left out, as are weights of zero and units that nothing reads. All
-exports follow one rule (docs/export.md): an input is
+exports follow one rule (docs/export.md): features are made of the columns of a table by the rules
+of an `Encoding`, or are given; an input is
 `clip((float32(feature - offset) - mean) * scale, -limit, limit)`, and if a feature that is read is
 NaN, all logits are NaN.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
 
+from rlnas.columns.encoding import Encoding
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.errors import EditError, InputError
 from rlnas.nn.network import EMA, SparseNetwork
@@ -26,13 +28,13 @@ _NEAREST = 1e4  # a limit below this could cut off samples
 
 @dataclass(frozen=True, eq=False)
 class Inference:
-    """A sparse ReLU network on raw features.
+    """A sparse ReLU network on raw samples.
 
     Units are numbered in order: inputs that are read, each hidden layer, outputs. Row `r` is
     the unit `layer_sizes[0] + r`; its sources are units of any earlier layer.
 
     Attributes:
-        n_features: Number of features of a sample.
+        n_features: Number of features of a sample, read or not.
         inputs: Numbers of the features that are read, ascending, int32 `[inputs]`.
         offset: Subtracted from a feature in double precision, float64 `[inputs]`; it is zero unless
             float32 cannot resolve the values of the feature.
@@ -44,6 +46,8 @@ class Inference:
         weights: Weights of the connections, float32 `[connections]`.
         biases: Biases of the units, float32 `[rows]`.
         class_names: Names of the outputs.
+        encoding: How the features that are read, in the order of the inputs, are made of the codes
+            of columns; None if raw samples are features.
     """
 
     n_features: int
@@ -57,10 +61,16 @@ class Inference:
     weights: np.ndarray
     biases: np.ndarray
     class_names: tuple[str, ...]
+    encoding: Encoding | None = None
+
+    @property
+    def n_columns(self) -> int:
+        """Number of values of a raw sample: its features, or the columns of a table."""
+        return self.n_features if self.encoding is None else len(self.encoding.columns)
 
     @property
     def dtype(self) -> type[np.float32] | type[np.float64]:
-        """Type of the features: float64 if a feature that is read has an offset, else float32."""
+        """Type of raw samples: float64 if a feature that is read has an offset, else float32."""
         return np.float64 if self.offset.any() else np.float32
 
     @property
@@ -87,18 +97,26 @@ class Inference:
         """The row that each connection belongs to, int64 `[connections]`."""
         return np.repeat(np.arange(self.biases.size), np.diff(self.indptr))
 
-    def logits(self, features: np.ndarray) -> np.ndarray:
+    def features(self, raw: np.ndarray) -> np.ndarray:
+        """The features that are read, `[samples, inputs]`.
+
+        Args:
+            raw: Raw samples `[samples, n_columns]`.
+        """
+        return raw[:, self.inputs] if self.encoding is None else self.encoding.features(raw)
+
+    def logits(self, raw: np.ndarray) -> np.ndarray:
         """The logits, computed with NumPy and SciPy.
 
         Args:
-            features: Raw samples `[samples, n_features]`.
+            raw: Raw samples `[samples, n_columns]`: features, or codes of columns.
 
         Returns:
             The logits, float32 `[samples, outputs]`; all NaN for a sample in which a feature that
             is read is NaN, otherwise finite.
         """
         with np.errstate(over="ignore"):  # what is infinite in float32 is cut off
-            remaining = (features[:, self.inputs] - self.offset).astype(np.float32)
+            remaining = (self.features(raw) - self.offset).astype(np.float32)
             standardized = (remaining - self.mean) * self.scale
         limit = self.limit
         units = self._units(standardized.clip(-limit, limit).T, self.weights, self.biases)
@@ -111,10 +129,18 @@ class Inference:
         return forward(self.layer_sizes, self.indptr, self.indices, weights, biases, inputs)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All numbers as arrays, by attribute; single numbers have shape `[1]`."""
+        """All numbers as arrays, by name (docs/export.md); single numbers have shape `[1]`."""
+        if self.encoding is None:
+            first = {"n_features": np.array([self.n_features], np.int32), "inputs": self.inputs}
+        else:
+            first = {
+                "n_columns": np.array([self.n_columns], np.int32),
+                "source": self.encoding.source,
+                "rule": self.encoding.rule,
+                "operand": self.encoding.operand,
+            }
         return {
-            "n_features": np.array([self.n_features], np.int32),
-            "inputs": self.inputs,
+            **first,
             "offset": self.offset,
             "mean": self.mean,
             "scale": self.scale,
@@ -128,7 +154,7 @@ class Inference:
 
 
 def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Inference:
-    """Prepare a network for raw features, with its averaged weights.
+    """Prepare a network for raw samples, with its averaged weights.
 
     Args:
         network: The network.
@@ -153,6 +179,10 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         raise InputError("nothing to export: no connection comes from an input")
     place = np.arange(network.n_units) - (network.n_inputs - inputs.size)
     place[inputs] = np.arange(inputs.size)
+    encoding = preprocessing.encoding
+    if encoding is not None:
+        rules = {name: getattr(encoding, name)[inputs] for name in ("source", "rule", "operand")}
+        encoding = replace(encoding, **rules)
     inference = Inference(
         n_features=network.n_inputs,
         inputs=inputs,
@@ -165,6 +195,7 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         weights=network.connections[EMA],
         biases=network.units[EMA],
         class_names=preprocessing.class_names,
+        encoding=encoding,
     )
     if not inference.limit >= _NEAREST:  # also when it is NaN
         raise InputError("nothing to export: weights so large that outputs are not finite numbers")

@@ -1,12 +1,15 @@
-"""A network as an ONNX model that maps raw features to logits."""
+"""A network as an ONNX model that maps raw samples to logits."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rlnas.columns.encoding import Rule
 from rlnas.errors import InputError
+from rlnas.export.column_facts import table_facts
 from rlnas.export.inference import Inference
 from rlnas.files.atomic import replace_file
 
@@ -19,8 +22,10 @@ IR_VERSION = 8
 def write_onnx(inference: Inference, path: Path) -> None:
     """Write the model: input `features` `[batch, n_features]`, output `logits`.
 
-    Features have the type `inference.dtype`, logits are float32. ONNX runtimes support no sparse
-    product, so that a layer is a dense product with the units that it reads.
+    For a table the input is `codes` `[batch, n_columns]`, and the metadata have a key `columns`,
+    JSON that tells what they mean, see `rlnas.export.column_facts`. Inputs have the type
+    `inference.dtype`, logits are float32. ONNX runtimes support no sparse product, so that a layer
+    is a dense product with the units that it reads.
 
     Args:
         inference: The network.
@@ -44,8 +49,22 @@ def write_onnx(inference: Inference, path: Path) -> None:
         nodes.append(helper.make_node(operator, inputs, [output], output, **attributes))
         return output
 
-    inputs = constant("inputs", inference.inputs.astype(np.int64))
-    units = apply("Gather", ["features", inputs], "read", axis=1)
+    encoding = inference.encoding
+    if encoding is None:
+        inputs = constant("inputs", inference.inputs.astype(np.int64))
+        units = apply("Gather", ["features", inputs], "read", axis=1)
+    else:
+        source = constant("source", encoding.source.astype(np.int64))
+        codes = apply("Gather", ["codes", source], "codes_read", axis=1)
+        operand = constant("operand", encoding.operand.astype(inference.dtype))
+        missing = apply("IsNaN", [codes], "missing")
+        equal = apply("Equal", [codes, operand], "equal")
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(inference.dtype))
+        units = apply("Where", [missing, operand, codes], "values")
+        for rule, flag in ((Rule.MISSING, missing), (Rule.IS, equal)):
+            number = apply("Cast", [flag], f"{flag}_as_number", to=kind)
+            chosen = constant(f"is_{rule.name.lower()}", encoding.rule == rule)
+            units = apply("Where", [chosen, number, units], f"with_{flag}")
     if inference.dtype == np.float64:
         units = apply("Sub", [units, constant("offset", inference.offset)], "difference")
         units = apply("Cast", [units], "remaining", to=TensorProto.FLOAT)
@@ -78,7 +97,7 @@ def write_onnx(inference: Inference, path: Path) -> None:
             hidden = apply("Relu", [apply("Gemm", layer, f"sums_{k}")], f"hidden_{k}")
             units = apply("Concat", [units, hidden], f"units_{k}", axis=1)
     shapes = {
-        "features": (inference.dtype, inference.n_features),
+        "features" if encoding is None else "codes": (inference.dtype, inference.n_columns),
         "logits": (np.float32, inference.layer_sizes[-1]),
     }
     ends = [
@@ -94,5 +113,7 @@ def write_onnx(inference: Inference, path: Path) -> None:
         ir_version=IR_VERSION,
         producer_name="rlnas",
     )
+    if encoding is not None:
+        helper.set_model_props(model, {"columns": json.dumps(table_facts(encoding))})
     checker.check_model(model)
     replace_file(path, model.SerializeToString())

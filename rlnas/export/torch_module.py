@@ -1,6 +1,8 @@
 """Conversion of networks to PyTorch modules and back."""
 
 import io
+import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from rlnas.columns.encoding import Encoding, Rule
 from rlnas.errors import EditError, InputError
+from rlnas.export.column_facts import table_facts
 from rlnas.export.inference import Inference
 from rlnas.files.atomic import replace_file
 from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_coordinates
@@ -85,14 +89,56 @@ class OnFeatures(torch.nn.Module):
         return logits.masked_fill(standardized.isnan().any(dim=1, keepdim=True), torch.nan)
 
 
+class OnCodes(torch.nn.Module):
+    """A network as a module that maps codes of the columns of a table to logits.
+
+    Args:
+        inference: The network.
+        encoding: How the features that it reads are made of the codes.
+    """
+
+    def __init__(self, inference: Inference, encoding: Encoding):
+        super().__init__()
+        buffers = {
+            "source": encoding.source.copy(),
+            "operand": encoding.operand.astype(inference.dtype),
+            "is_value": encoding.rule == Rule.VALUE,
+            "is_missing": encoding.rule == Rule.MISSING,
+        }
+        for name, array in buffers.items():
+            self.register_buffer(name, torch.from_numpy(array))
+        every = np.arange(encoding.n_features, dtype=np.int32)
+        self.network = OnFeatures(replace(inference, inputs=every, encoding=None))
+
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
+        """Map `[batch, columns]` in `inference.dtype` to float32 logits `[batch, outputs]`."""
+        read, operand = codes.index_select(1, self.get_buffer("source")), self.get_buffer("operand")
+        missing = read.isnan()
+        value = torch.where(missing, operand, read)
+        flag = torch.where(self.get_buffer("is_missing"), missing, read == operand)
+        features = torch.where(self.get_buffer("is_value"), value, flag.to(read.dtype))
+        logits: torch.Tensor = self.network(features)
+        return logits
+
+
 def save_program(inference: Inference, path: Path) -> None:
-    """Write `OnFeatures` as a `torch.export` program that takes batches of any size."""
-    module = OnFeatures(inference).eval()
-    example = torch.from_numpy(np.zeros((2, inference.n_features), inference.dtype))
+    """Write `OnFeatures` as a `torch.export` program that takes batches of any size.
+
+    For a table it is `OnCodes`, and an extra file `columns.json` tells what the codes mean, see
+    `rlnas.export.column_facts`.
+    """
+    encoding, extra = inference.encoding, dict[str, str]()
+    if encoding is None:
+        module: torch.nn.Module = OnFeatures(inference)
+    else:
+        module = OnCodes(inference, encoding)
+        extra["columns.json"] = json.dumps(table_facts(encoding))
+    module.eval()
+    example = torch.from_numpy(np.zeros((2, inference.n_columns), inference.dtype))
     batch = torch.export.Dim("batch")
     program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},))
     buffer = io.BytesIO()
-    torch.export.save(program, buffer)
+    torch.export.save(program, buffer, extra_files=extra)
     replace_file(path, buffer.getvalue())
 
 

@@ -1,6 +1,7 @@
 """Running what was exported: each format by whatever others would run it with."""
 
 import ctypes
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -30,13 +31,39 @@ def pointer(array: np.ndarray) -> ctypes.c_void_p:
 def c_logits(folder: Path, features: np.ndarray, inference: Inference) -> np.ndarray:
     """Outputs of the C code in a folder; its classes have to be those of its outputs."""
     code = compiled(folder)
-    rows = np.ascontiguousarray(features, inference.dtype)
+    if inference.encoding is None:
+        rows = np.ascontiguousarray(features, inference.dtype)
+    else:
+        rows = c_features(code, folder, features, inference)
     outputs = np.zeros((len(rows), inference.layer_sizes[-1]), np.float32)
     for row, output in zip(rows, outputs, strict=True):
         code.network_logits(pointer(row), pointer(output))
         expected = -1 if np.isnan(output).any() else output.argmax()
         assert code.network_classify(pointer(row)) == expected
     return outputs
+
+
+def c_features(
+    code: ctypes.CDLL, folder: Path, codes: np.ndarray, inference: Inference
+) -> np.ndarray:
+    """Features that the C code in a folder makes of rows of codes."""
+    types = {"float": ctypes.c_float, "double": ctypes.c_double, "signed char": ctypes.c_byte}
+    body = re.search(r"typedef struct {\n(.*?)\n}", (folder / "network.h").read_text(), re.S)[1]
+    members = re.findall(r"^    (.+?) (\w+);", body, re.M)
+    read = np.unique(inference.encoding.source)
+    assert len(members) == len(read)
+
+    class Row(ctypes.Structure):
+        _fields_ = [(name, types.get(kind, ctypes.c_int)) for kind, name in members]
+
+    features = np.zeros((len(codes), inference.layer_sizes[0]), inference.dtype)
+    for each, output in zip(codes[:, read].tolist(), features, strict=True):
+        values = [
+            value if kind in ("float", "double") else -1 if value != value else int(value)
+            for (kind, _), value in zip(members, each, strict=True)
+        ]
+        code.network_encode(ctypes.byref(Row(*values)), pointer(output))
+    return features
 
 
 def logits_of(form: str, folder: Path, features: np.ndarray, inference: Inference) -> np.ndarray:
@@ -47,7 +74,7 @@ def logits_of(form: str, folder: Path, features: np.ndarray, inference: Inferenc
             return c_logits(folder, features, inference)
         case "onnx":
             session = onnxruntime.InferenceSession(folder / "network.onnx")
-            return session.run(["logits"], {"features": features})[0]
+            return session.run(["logits"], {session.get_inputs()[0].name: features})[0]
         case "torch":
             program = torch.export.load(folder / "network.pt2").module()
             return program(torch.from_numpy(features)).detach().numpy()
@@ -57,6 +84,11 @@ def logits_of(form: str, folder: Path, features: np.ndarray, inference: Inferenc
             arrays = load_file(folder / "network.safetensors")
     assert arrays.pop("limit") == [inference.limit]
     sizes = tuple(arrays.pop("layer_sizes").tolist())
-    n_features = int(arrays.pop("n_features")[0])
-    read = replace(inference, n_features=n_features, layer_sizes=sizes, **arrays)
+    if inference.encoding is None:
+        arrays["n_features"] = int(arrays["n_features"][0])
+    else:
+        assert arrays.pop("n_columns") == [features.shape[1]]
+        rules = {name: arrays.pop(name) for name in ("source", "rule", "operand")}
+        arrays["encoding"] = replace(inference.encoding, **rules)
+    read = replace(inference, layer_sizes=sizes, **arrays)
     return read.logits(features)

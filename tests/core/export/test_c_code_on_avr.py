@@ -13,6 +13,7 @@ from rlnas.export.c_code import AVR_FLASH, Footprint, dequantize, write_c
 from rlnas.export.inference import Inference, for_inference
 from rlnas.nn.initialization import random_network
 from tests.core.export.exported import STRICT
+from tests.core.export.test_table_exports import CASE
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("avr-gcc", "avr-size", "simavr"))),
@@ -122,6 +123,76 @@ def test_classes_equal_python_classes(quantized, tmp_path):
     assert 20 in inference.inputs
     unknown = chr(ord("a") - 1)
     assert "".join(f"{k}1" for k in classes) + f"{unknown}00" in done.stdout + done.stderr
+
+
+ROWS_MAIN = """
+#include <avr/interrupt.h>
+#include <avr/io.h>
+#include <avr/sleep.h>
+#include "shop.h"
+static void put(char c) {
+    while (!(UCSR0A & (1 << UDRE0))) {
+    }
+    UDR0 = (unsigned char)c;
+}
+int main(void) {
+    shop_row row;
+    shop_feature features[SHOP_FEATURES];
+    UCSR0B = 1 << TXEN0;
+    ROWS
+    put((char)('0' + shop_self_test()));
+    put((char)('0' + shop_colour_from_text("red")));
+    put('\\n');
+    while (!(UCSR0A & (1 << UDRE0))) {
+    }
+    cli();
+    sleep_enable();
+    sleep_cpu();
+    return 0;
+}
+"""
+ROW = """
+    {
+        const volatile shop_row given = { VALUES };
+        row = given;
+        shop_encode(&row, features);
+        put((char)('0' + shop_classify(features)));
+    }"""
+
+
+def in_c(codes: list[float]) -> str:
+    """A row of `CASE` without its last column, which is not read."""
+    age, since, *flags = codes[:5]
+    numbers = ["(0.0f / 0.0f)" if value != value else f"{value!r}f" for value in (age, since)]
+    kinds = ["signed char", "enum shop_colour", "enum shop_size"]
+    whole = [-1 if value != value else int(value) for value in flags]
+    return ", ".join([*numbers, *(f"({k}){v}" for k, v in zip(kinds, whole, strict=True))])
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+def test_rows_of_a_table_get_python_classes_and_constants_stay_in_flash(quantized, tmp_path):
+    _, footprint = write_c(CASE.inference, tmp_path, "shop", CASE.codes, quantized)
+    logits = (dequantize(CASE.inference) if quantized else CASE.inference).logits(CASE.codes)
+    second, first = np.sort(logits, axis=1)[:, -2:].T
+    rows = np.flatnonzero(first - second > 1e-3)
+    assert np.isnan(CASE.codes[rows]).any(axis=0).all()
+    program = "".join(ROW.replace("VALUES", in_c(row)) for row in CASE.codes[rows].tolist())
+    (tmp_path / "main.c").write_text(ROWS_MAIN.replace("ROWS", program))
+    options = [f"-mmcu={MCU}", *STRICT, "-Os", "-DSHOP_NO_MAIN", "-o", "shop.elf"]
+    sources = ["main.c", "shop.c", "shop_test.c"]
+    subprocess.run(["avr-gcc", *options, *sources], check=True, cwd=tmp_path)
+    run = ["simavr", "-m", MCU, "-f", "16000000", tmp_path / "shop.elf"]
+    done = subprocess.run(run, check=True, capture_output=True, text=True, timeout=60)
+    classes = logits[rows].argmax(axis=1)
+    assert len(set(classes)) == 3
+    assert "".join(map(str, classes)) + "00" in done.stdout + done.stderr
+    subprocess.run(
+        ["avr-gcc", *options[:-2], "-c", "shop.c", "shop_test.c"], check=True, cwd=tmp_path
+    )
+    for part in ("shop.o", "shop_test.o"):
+        assert sections(tmp_path / part).get(".data", 0) == 0
+        assert sections(tmp_path / part).get(".rodata", 0) == 0
+    assert footprint.flash == sections(tmp_path / "shop.o")[".progmem.data"]
 
 
 def test_unsupported_avr_code_fails_to_compile(tmp_path):
