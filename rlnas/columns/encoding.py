@@ -168,7 +168,7 @@ class Encoding:
         high: NDArray[np.float64],
         rng: np.random.Generator,
     ) -> NDArray[np.float64]:
-        """Random codes, float64 `[count, columns]`: numbers in a range, any category.
+        """Random codes, float64 `[count, columns]`: numbers in a range, any category, gaps.
 
         Args:
             count: Number of rows.
@@ -184,7 +184,8 @@ class Encoding:
             drawn = rng.uniform(low[feature], high[feature], count)
             whole = self.columns[self.source[feature]].kind == "boolean"
             codes[:, self.source[feature]] = drawn.round() if whole else drawn
-        return codes
+        gaps = rng.random(codes.shape) < [column.missing for column in self.columns]
+        return np.where(gaps, nan, codes)
 
     def as_json(self) -> EncodingRecord:
         """Everything as JSON values."""
