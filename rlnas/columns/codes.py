@@ -172,11 +172,12 @@ def date_formats(texts: Iterable[str]) -> dict[str, int]:
 
 def _plain_numbers(cells: list[str | None]) -> NDArray[np.float64] | None:
     """The numbers of texts, NaN for None; None if a text is no number as Python writes it."""
-    joined = "".join(cell for cell in cells if cell)
+    joined = "".join(filter(None, cells))
     if "_" in joined or not joined.isascii():  # which Python accepts
         return None
+    present = [nan if cell is None else cell for cell in cells] if None in cells else cells
     try:
-        return np.array([nan if cell is None else float(cell) for cell in cells], np.float64)
+        return np.fromiter(map(float, present), np.float64, len(cells))  # type: ignore[arg-type]
     except ValueError:
         return None
 
