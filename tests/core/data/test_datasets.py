@@ -435,7 +435,7 @@ BAD_ARRAYS = {
     "two NaN labels": (X, with_value(Y, [4, 9], np.nan, float), "y, row 4 and 1 more has no class"),
     "one-hot labels": (X, np.eye(3)[Y], r"y has shape \(100, 3\), expected \[samples\]"),
     "one class": (X, Y * 0, "y has only one class"),
-    "few samples": (X[: FEWEST - 1], Y[: FEWEST - 1], f"of {FEWEST - 1} samples would be left"),
+    "few samples": (X[: FEWEST - 1], Y[: FEWEST - 1] % 2, f"of {FEWEST - 1} samples would be left"),
 }
 
 
