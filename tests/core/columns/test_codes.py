@@ -86,7 +86,7 @@ def test_the_style_of_a_column_is_that_of_most_texts_with_a_comma(column, style)
         "1.23.4",
         "1.5,3.2",
         "٣",
-        "１",
+        "\uff11",
         "0x10",
         "1 2",
     ],

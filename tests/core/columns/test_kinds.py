@@ -207,10 +207,8 @@ def test_columns_without_names_are_found_by_their_places_with_or_without_the_cla
 def test_a_table_without_names_has_the_places_of_one_with_names():
     frame = frame_of(**TABLE)
     encoding = encoding_of(frame, drop=("city",))
-    arrays = Frame(
-        "arrays", dict(zip(("column_1", "column_2", "column_3"), frame.columns.values(), strict=True)),
-        False, None,
-    )  # fmt: skip
+    names = ("column_1", "column_2", "column_3")
+    arrays = Frame("arrays", dict(zip(names, frame.columns.values(), strict=True)), False, None)
     np.testing.assert_array_equal(code_for(arrays, encoding), code_for(frame, encoding))
 
 
