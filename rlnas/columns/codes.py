@@ -9,14 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.encoding import Column
-
-NUMBER_STYLES = {
-    "": lambda text: text,
-    "1,234.5": lambda text: text.replace(",", ""),
-    "1.234,5": lambda text: text.replace(".", "").replace(",", "."),
-}
-"""How the numbers of a column are written, all alike, and Python's notation of each."""
+from rlnas.columns.encoding import NUMBER_STYLES, Column
 
 DATE_FORMATS = ("", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%b %d, %Y")
 """How dates are written, in the order in which they are tried; "" is ISO 8601."""
@@ -158,10 +151,10 @@ def in_doubt(texts: Iterable[str]) -> str | None:
 def date_formats(texts: Iterable[str]) -> dict[str, int]:
     """The `DATE_FORMATS` that texts have, and how many of the different texts have each.
 
-    Empty if hardly any text looks like a date. 2026 and 20261126 are numbers.
+    Empty if fewer than half of them look like dates. 2026 and 20261126 are numbers.
     """
     known = set(texts)
-    if 2 * sum(_LIKE_A_DATE.match(text) is not None for text in known) <= len(known):
+    if 2 * sum(_LIKE_A_DATE.match(text) is not None for text in known) < len(known):
         return {}
     counts = {
         written: sum(parse_date(text, written) is not None for text in known)
@@ -172,11 +165,12 @@ def date_formats(texts: Iterable[str]) -> dict[str, int]:
 
 def _plain_numbers(cells: list[str | None]) -> NDArray[np.float64] | None:
     """The numbers of texts, NaN for None; None if a text is no number as Python writes it."""
-    joined = "".join(cell for cell in cells if cell)
+    joined = "".join(filter(None, cells))
     if "_" in joined or not joined.isascii():  # which Python accepts
         return None
+    present = [nan if cell is None else cell for cell in cells] if None in cells else cells
     try:
-        return np.array([nan if cell is None else float(cell) for cell in cells], np.float64)
+        return np.fromiter(map(float, present), np.float64, len(cells))  # type: ignore[arg-type]
     except ValueError:
         return None
 

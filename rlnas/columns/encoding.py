@@ -6,6 +6,7 @@ the *features* of a row are computed from its codes by arithmetic alone, so that
 do the same.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -21,6 +22,13 @@ Kind = Literal["number", "boolean", "date", "category"]
 """What the values of a column are."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+NUMBER_STYLES: dict[str, Callable[[str], str]] = {
+    "": lambda text: text,
+    "1,234.5": lambda text: text.replace(",", ""),
+    "1.234,5": lambda text: text.replace(".", "").replace(",", "."),
+}
+"""How the numbers of a column are written, all alike, and Python's notation of each."""
 
 
 class Rule(IntEnum):
@@ -45,7 +53,7 @@ class Column:
         other: Whether the code after the last category stands for all other texts; if not, they
             count as missing.
         written: Of a date, how it is written as text, as for `datetime.strptime`; "" for ISO 8601.
-            Of a number, one of `rlnas.columns.codes.NUMBER_STYLES`.
+            Of a number, one of `NUMBER_STYLES`.
         lenient: Of a number, whether other texts count as missing; if not, they are errors.
         missing: Share of the training rows in which it has no value.
     """
@@ -265,6 +273,8 @@ def _column(values: Any) -> Column:
     flags = type(made.other) is type(made.lenient) is bool
     if not (plain and flags and made.kind in KINDS and 0 <= made.missing <= 1):
         raise ValueError(f"column {made.name!r} is not described as one")
+    if made.kind == "number" and made.written not in NUMBER_STYLES:
+        raise ValueError(f"column {made.name!r} has numbers in no known notation")
     if (made.kind == "category") != bool(texts) or len(set(texts)) != len(texts):
         raise ValueError(f"column {made.name!r} has no or equal categories")
     return made
@@ -273,7 +283,8 @@ def _column(values: Any) -> Column:
 def _feature(columns: tuple[Column, ...], source: Any, name: Any, operand: Any) -> Any:
     """Column, rule and operand of a feature, checked."""
     rule = Rule[name.upper()]
-    column = columns[source] if type(source) is int and source >= 0 else None
+    there = type(source) is int and 0 <= source < len(columns)
+    column = columns[source] if there else None
     wanted = column is not None and (operand is None) == (rule == Rule.MISSING)
     if column is None or not wanted or (operand is not None and not isfinite(operand)):
         raise ValueError("a feature has no column, or a wrong operand")

@@ -73,26 +73,29 @@ def code_table(
             style = number_style(_present(values)) if values.dtype == object else ""
             column = Column(name, "number", written=style, lenient=True)
         else:
-            column = _column(frame, name, values)
+            column, values = _column(frame, name, values)
         columns.append(column)
-        codes.append(code_column(frame, name, column))
+        codes.append(code_column(frame, name, column, values))
     table = np.column_stack(codes) if codes else np.empty((frame.n_rows, 0))
     return CodedTable(tuple(columns), table, ignored)
 
 
-def code_column(frame: Frame, name: str, column: Column) -> NDArray[np.float64]:
+def code_column(
+    frame: Frame, name: str, column: Column, values: NDArray[Any] | None = None
+) -> NDArray[np.float64]:
     """Codes of a column of a table, float64 `[rows]`.
 
     Args:
         frame: The table.
         name: Name of the column in the table.
         column: How it is coded.
+        values: Its values; by default those of the table.
 
     Raises:
         InputError: If there is a value that the column cannot have; the message names its place.
     """
     try:
-        return codes_of(column, frame.columns[name])
+        return codes_of(column, frame.columns[name] if values is None else values)
     except BadValue as bad:
         raise InputError(
             f"{frame.name} has {bad.value!r} in {frame.place(name, bad.row)}, expected "
@@ -170,26 +173,26 @@ def _category(name: str, values: NDArray[Any]) -> Column:
     return Column(name, "category", tuple(in_order(_present(as_texts(values)))))
 
 
-def _column(frame: Frame, name: str, values: NDArray[Any]) -> Column:
-    """The column that some values, not all missing, look like."""
+def _column(frame: Frame, name: str, values: NDArray[Any]) -> tuple[Column, NDArray[Any]]:
+    """The column that some values, not all missing, look like; numbers instead of their texts."""
     if values.dtype != object:
         kinds: dict[str, Kind] = {"b": "boolean", "M": "date"}
-        return Column(name, kinds.get(values.dtype.kind, "number"))
+        return Column(name, kinds.get(values.dtype.kind, "number")), values
     texts = _present(values)
     style = number_style(texts)
-    wrong = parse_numbers(values, style)[1]
+    numbers, wrong = parse_numbers(values, style)
     if not wrong.any():
         if (doubtful := in_doubt(texts)) is not None:
             _log.warning(
                 "%s: column %r: %s is read as %s: write fractions with a point if they are some",
                 frame.name, name, doubtful, doubtful.replace(",", ""),
             )  # fmt: skip
-        return Column(name, "number", written=style)
+        return Column(name, "number", written=style), numbers
     if {text.lower() for text in texts} <= {"true", "false"}:
-        return Column(name, "boolean")
+        return Column(name, "boolean"), values
     if wrong.sum() <= (1 - MOSTLY) * _count(values):
         raise _mixed(frame, name, wrong, "numbers")
-    return _date(frame, name, texts) or _category(name, values)
+    return _date(frame, name, texts) or _category(name, values), values
 
 
 def _date(frame: Frame, name: str, texts: list[str]) -> Column | None:

@@ -6,8 +6,8 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from rlnas.frames import parquet
 from rlnas.errors import InputError
+from rlnas.frames import parquet
 from rlnas.frames.objects import read_object
 from rlnas.frames.reading import is_table_path, read_frame
 

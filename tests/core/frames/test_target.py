@@ -1,0 +1,94 @@
+"""Classes: numbered in order whatever their type; what is no class is told with its place."""
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from sklearn.preprocessing import LabelEncoder
+
+from rlnas.columns.target import classes_like, classes_of
+from rlnas.errors import InputError
+
+
+def place(row: int) -> str:
+    return f"people, line {row + 2}, column 'kind'"
+
+
+def classes(values: object) -> tuple[list[int], tuple[str, ...]]:
+    numbered, names = classes_of(np.array(values), "column 'kind' of people", place)
+    assert numbered.dtype == np.int32
+    return numbered.tolist(), names
+
+
+def texts(*values: str | None) -> np.ndarray:
+    return np.array(values, object)
+
+
+@given(st.lists(st.sampled_from(["low", "high", "Mid", "mid", "ä", "x y"]), min_size=20))
+def test_texts_are_numbered_as_scikit_learn_does(values):
+    encoder = LabelEncoder()
+    truth = encoder.fit_transform(values)
+    found, names = classes(texts(*values))
+    assert found == truth.tolist()
+    assert list(names) == encoder.classes_.tolist()
+
+
+@given(st.lists(st.integers(-3, 3), min_size=30))
+def test_whole_numbers_are_numbered_in_their_order_as_texts_too(values):
+    truth, names = np.unique(values, return_inverse=True)[::-1]
+    for given_ in (np.array(values, float), texts(*map(str, values))):
+        found, found_names = classes(given_)
+        assert found == truth.tolist()
+        assert found_names == tuple(map(str, names.tolist()))
+
+
+def test_booleans_are_false_then_true():
+    assert classes([True, False, True]) == ([1, 0, 1], ("False", "True"))
+
+
+def test_names_are_as_they_are_written():
+    assert classes(texts(*["01", "1.0", "2"] * 3))[1] == ("01", "1.0", "2")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (texts("a", None, "b"), "people, line 3, column 'kind' has no class: fill it in"),
+        (texts("a", None, None, None), "line 3, column 'kind' and 2 more has no class"),
+        (np.array([0.0, 1, np.nan]), "line 4, column 'kind' has no class"),
+        (np.array(["NaT", "2026-01-01"], "M8[D]"), "line 2, column 'kind' has no class"),
+        (np.array([1, 2.5, 3]), "line 3, column 'kind' has the value 2.5: .*regression"),
+        (texts("1", "2,5", "3"), "line 3, column 'kind' has the value 2,5: .*regression"),
+        (np.arange(90.0), "column 'kind' of people has 90 classes in 90 samples, fewer than 3"),
+        (texts(*(f"n{k}" for k in range(9))), "column 'kind' of people has 9 classes in 9 sampl"),
+    ],
+)  # fmt: skip
+def test_what_is_no_column_of_classes_is_told_with_its_place(values, message):
+    with pytest.raises(InputError, match=message) as caught:
+        classes_of(values, "column 'kind' of people", place)
+    assert "\n" not in str(caught.value)
+
+
+def test_fractions_among_texts_are_classes():
+    assert classes(texts(*["1.5", "2.5", "high"] * 3))[1] == ("1.5", "2.5", "high")
+
+
+def test_infinity_is_a_class_as_any_text_is():
+    assert classes(texts("inf", "1", "inf", "2", "1", "2", "1", "2", "1"))[1] == ("1", "2", "inf")
+
+
+def test_other_rows_are_numbered_as_the_first():
+    names = ("blue", "green", "red")
+    assert classes_like(texts("red", "blue"), names, place).tolist() == [2, 0]
+    assert classes_like(np.array([2.0, 1]), ("1", "2"), place).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (texts("red", "pink"), "line 3, column 'kind' has the class 'pink', expected one of blue,"),
+        (texts("red", None), "line 3, column 'kind' has no class, expected one of"),
+    ],
+)
+def test_an_unknown_class_is_told_with_its_place(values, message):
+    with pytest.raises(InputError, match=message):
+        classes_like(values, ("blue", "green", "red"), place)
