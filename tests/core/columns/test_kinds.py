@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from rlnas.columns.encoding import Encoding, Rule
-from rlnas.columns.frame import Frame
 from rlnas.columns.kinds import EMPTY, CodedTable, code_for, code_table
 from rlnas.errors import InputError
+from rlnas.frames.frame import Frame
 
 nan = float("nan")
 
