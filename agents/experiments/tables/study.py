@@ -146,7 +146,8 @@ def study_tables(
     form = record(reference=WHOLE, fitted=list_of(_FITTED))
     calls = [
         Call(
-            f"{job.source}-{job.split}-{job.method}",
+            f"{job.source}-{job.split}-{job.method}"
+            + ("" if job.penalty is None else f"-{job.penalty:g}"),
             job.key(policy),
             (job, policy, data_dir),
             form,
@@ -187,10 +188,7 @@ def _jobs(
 
 def _fit(job: Job, policy: Path, data_dir: Path | None) -> dict[str, Any]:
     torch.set_num_threads(1)
-    raw = _read(job.source, data_dir)
-    if raw.sha256 != job.samples:
-        raise InputError(f"{job.source} was changed in the meantime: give the same command again")
-    data = prepare(reordered(raw, job.split))
+    data = prepare(reordered(_read(job.source, job.samples, data_dir), job.split))
     fitted: list[Fitted]
     if job.method in MODELS:
         fitted = [fit_model(job.method, data, job.split)]
@@ -205,6 +203,9 @@ def _fit(job: Job, policy: Path, data_dir: Path | None) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=2)
-def _read(source: str, data_dir: Path | None) -> RawData:
-    """A table, which a worker reads once for all of its jobs in a row."""
-    return read(source, data_dir)
+def _read(source: str, samples: str, data_dir: Path | None) -> RawData:
+    """A table with the given samples, which a worker reads once for many jobs."""
+    raw = read(source, data_dir)
+    if raw.sha256 != samples:
+        raise InputError(f"{source} was changed in the meantime: give the same command again")
+    return raw
