@@ -17,6 +17,9 @@ MLP_WEIGHTS = 8_500
 LARGE = 5_000
 """Number of samples from which fewer settings are tried."""
 
+TREES, ROUNDS, EPOCHS = 300, 300, 400
+"""Number of trees of a forest; most rounds of boosting and most epochs, a third if large."""
+
 _PATIENCE = 10
 """Epochs without a smaller validation loss after which early stopping gives up, at least."""
 
@@ -84,12 +87,12 @@ def _logistic_regression(data: Dataset, seed: int) -> Iterable[Tuned]:
 
 
 def _random_forest(data: Dataset, seed: int) -> Iterable[Tuned]:
-    """300 trees with several sizes of the smallest leaf."""
+    """A forest with several sizes of the smallest leaf."""
     from sklearn.ensemble import RandomForestClassifier
 
     leaves = (1, 3) if _is_large(data) else (1, 2, 4, 8)
     return _each_fitted(
-        [RandomForestClassifier(300, min_samples_leaf=n, random_state=seed) for n in leaves], data
+        [RandomForestClassifier(TREES, min_samples_leaf=n, random_state=seed) for n in leaves], data
     )
 
 
@@ -97,11 +100,11 @@ def _gradient_boosting(data: Dataset, seed: int) -> Iterable[Tuned]:
     """Boosted trees: several learning rates and sizes, and for each the best number of rounds."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    rates, leaves, rounds = (0.03, 0.1, 0.3), (4, 31), 300
-    if _is_large(data):
-        rates, leaves, rounds = (0.2,), (15, 31), 100
+    large = _is_large(data)
+    settings = product((0.2,), (15, 31)) if large else product((0.03, 0.1, 0.3), (4, 31))
+    rounds = ROUNDS // 3 if large else ROUNDS
     val_x, val_y = _samples(data, data.validation)
-    for rate, most in product(rates, leaves):
+    for rate, most in settings:
         model = HistGradientBoostingClassifier(
             learning_rate=rate, max_leaf_nodes=most, max_iter=rounds, early_stopping=False,
             random_state=seed,
@@ -118,12 +121,12 @@ def _mlp(data: Dataset, seed: int) -> Iterable[Tuned]:
     """One hidden layer: several learning rates and decays, and for each early stopping."""
     from sklearn.neural_network import MLPClassifier
 
-    rates, decays, epochs = (1e-3, 3e-3, 1e-2), (1e-4, 1e-1), 400
-    if _is_large(data):
-        rates, decays, epochs = (3e-3,), (1e-4, 1e-2), 100
+    large = _is_large(data)
+    settings = product((3e-3,), (1e-4, 1e-2)) if large else product((1e-3, 3e-3, 1e-2), (1e-4, 0.1))
+    epochs = EPOCHS // 3 if large else EPOCHS
     n_outputs = 1 if data.n_classes == 2 else data.n_classes
     width = max(1, round(MLP_WEIGHTS / (data.n_features + n_outputs)))
-    for rate, decay in product(rates, decays):
+    for rate, decay in settings:
         model = MLPClassifier(
             (width,), learning_rate_init=rate, alpha=decay, random_state=seed,
             batch_size=min(128, data.train.size),

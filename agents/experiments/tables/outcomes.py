@@ -179,6 +179,11 @@ def difference(
     return by_origin(ours, lambda row: 100 * (getattr(row, key) - theirs[row[:4]]))
 
 
+def mean_weights(rows: Rows) -> float:
+    """Geometric mean of the weights, averaged as `by_origin` does."""
+    return float(np.exp(mean_over(by_origin(rows, lambda row: float(np.log(row.weights)))).value))
+
+
 def ratio_of_weights(rows: Rows, rival: str, penalty: float | None = None) -> float:
     """Geometric mean over origins of the design's weights over a rival's."""
     theirs = {row[:4]: row.weights for row in of_method(rows, rival, penalty)}

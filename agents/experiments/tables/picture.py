@@ -14,6 +14,7 @@ from rlnas.agents.experiments.tables.outcomes import (
     by_origin,
     difference,
     mean_over,
+    mean_weights,
     of_method,
 )
 from rlnas.agents.experiments.tables.study import DENSE, PRUNINGS
@@ -73,8 +74,7 @@ def _draw_levels(points: Mapping[str, list[Rows]], axes: Any) -> None:
         if not curve[0][0].weights:
             axes.axhline(value[0], label=name, **_STYLES[name])
             continue
-        logs = [mean_over(by_origin(some, lambda row: np.log(row.weights))) for some in curve]
-        places = np.exp([each.value for each in logs])
+        places = [mean_weights(some) for some in curve]
         ends = plots.whiskers(value, low, high)
         axes.errorbar(places, value, yerr=ends, ms=4, capsize=2, label=name, **_STYLES[name])
     axes.set_xscale("log")
@@ -89,10 +89,14 @@ def _draw_differences(rows: Rows, axes: Any) -> None:
     for place, rival in enumerate(RIVALS):
         found = difference(rows, rival)
         axes.plot(list(found.values()), [place] * len(found), "o", ms=4, alpha=0.4, color="0.4")
-        plots.draw_interval(mean_over(found), place + 0.2, axes, color="crimson")
+        plots.draw_interval(mean_over(found), place - 0.2, axes, color="crimson")
     axes.set_yticks(range(len(RIVALS)), RIVALS, parse_math=False)
-    axes.set_xscale("symlog", linthresh=1)
+    axes.invert_yaxis()
     axes.axvline(0, color="0.5", linestyle=":")
-    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xscale("symlog", linthresh=1)
+    low, high = axes.get_xlim()
+    ends = [sign * size for sign in (-1, 1) for size in (0.5, 1, 2, 5, 10, 20, 50)]
+    axes.set_xticks([0, *(end for end in ends if low <= end <= high)])
+    axes.xaxis.set_major_formatter("{x:+g}")
     axes.set_xlabel("points of test score by which the design is better (dots: origins)")
     axes.grid(alpha=0.3)

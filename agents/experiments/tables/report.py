@@ -22,6 +22,7 @@ from rlnas.agents.experiments.tables.outcomes import (
     counts,
     difference,
     mean_over,
+    mean_weights,
     of_method,
     outcomes,
     ratio_of_weights,
@@ -120,9 +121,9 @@ def levels(study: Mapping[str, Any], rows: Rows) -> str:
     for penalty in study["penalties"]:
         for method in (DESIGN, *RIVALS):
             some = of_method(rows, method, penalty)
-            weights = np.exp(mean_over(by_origin(some, lambda row: np.log(row.weights))).value)
             value, accuracy = _mean(some, "score"), _mean(some, "accuracy")
-            lines.append([f"{penalty:g}", method, f"{value:.4f}", f"{accuracy:.2%}", _few(weights)])
+            reached = f"{value:.4f}", f"{accuracy:.2%}", f"{mean_weights(some):,.0f}"
+            lines.append([f"{penalty:g}", method, *reached])
     heads = ("penalty", "method", "test score", "test accuracy", "weights (geometric mean)")
     return markdown_table(heads, lines)
 
@@ -176,7 +177,3 @@ def _of_counts(found: Mapping[str, float]) -> str:
 
 def _counted(number: int, word: str) -> str:
     return f"{number} {word}{'s' * (number != 1)}"
-
-
-def _few(weights: float) -> str:
-    return f"{weights:,.0f}"
