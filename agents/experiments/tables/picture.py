@@ -97,6 +97,6 @@ def _draw_differences(rows: Rows, axes: Any) -> None:
     low, high = axes.get_xlim()
     ends = [sign * size for sign in (-1, 1) for size in (0.5, 1, 2, 5, 10, 20, 50)]
     axes.set_xticks([0, *(end for end in ends if low <= end <= high)])
-    axes.xaxis.set_major_formatter("{x:+g}")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("points of test score by which the design is better (dots: origins)")
     axes.grid(alpha=0.3)

@@ -56,9 +56,10 @@ def write_report(study: Mapping[str, Any], out: Path) -> str:
 def to_markdown(study: Mapping[str, Any], rows: Rows) -> str:
     """All tables of the report."""
     tables, origins = {row.table for row in rows}, {row.origin for row in rows}
+    kind = "table" if study["split"] is None else f"{study['split']} table"
     n_splits = 1 + max(row.split for row in rows)
     about = (
-        f"{_counted(len(tables), 'table')} of {_counted(len(origins), 'origin')}, "
+        f"{_counted(len(tables), kind)} of {_counted(len(origins), 'origin')}, "
         f"{_counted(n_splits, 'split')} of the rows of each, policy `{study['policy']}`. Means "
         "over the splits and penalties of a table, then over the tables of an origin, then over "
         "origins, with 95 % bootstrap intervals over origins."

@@ -110,12 +110,13 @@ def study_tables(
         progress_bar: Show progress.
 
     Returns:
-        `policy`: the name of its folder. `price`: the geometric middle of the penalties that it was
-        trained with, the default of `rlnas design`. `penalties`. `results`: for each table, split,
-        method and, for policies, penalty, a record of `table`, `origin`, `split`, `method`,
-        `penalty` (None if nothing depends on it), `reference` (weights that cost the penalty), and
-        as `fitted` a list of what `rlnas.agents.experiments.tables.networks.Fitted` describes: one
-        for each of `SHARES` or `WIDTHS`, or a single one.
+        `split`: None for given sources. `policy`: the name of its folder. `price`: the geometric
+        middle of the penalties that it was trained with, the default of `rlnas design`.
+        `penalties`. `results`: for each table, split, method and, for policies, penalty, a record
+        of `table`, `origin`, `split`, `method`, `penalty` (None if nothing depends on it),
+        `reference` (weights that cost the penalty), and as `fitted` a list of what
+        `rlnas.agents.experiments.tables.networks.Fitted` describes: one for each of `SHARES` or
+        `WIDTHS`, or a single one.
 
     Raises:
         InputError: A value cannot be used, the folder holds something else, or a result in it is
@@ -167,6 +168,7 @@ def study_tables(
         for job, one in zip(wanted, made, strict=True)
     ]
     return {
+        "split": split if tables is None else None,
         "policy": policy.name,
         "price": price,
         "penalties": list(dict.fromkeys(penalties)),

@@ -427,7 +427,8 @@ def made_up(penalties: tuple[float, ...] = (0.1, 1.0)) -> dict[str, Any]:
                 weights = 8500 if method == "mlp" else None
                 better = 0.2 if (table == "b") == (k == 2) else 0.0
                 add(method, [fitted(0.9, base + better * (k > 0), weights)], None)
-    return {"policy": "made_up", "price": 0.1, "penalties": list(penalties), "results": results}
+    facts = {"split": "test", "policy": "made_up", "price": 0.1, "penalties": list(penalties)}
+    return {**facts, "results": results}
 
 
 def test_variants_of_an_origin_count_once():
@@ -498,6 +499,12 @@ def test_the_report_has_each_comparison_in_every_table(studied):
     for rival in ACCURATE:
         assert f"\n| {rival} |" in text
     assert f"{difference(rows, 'random')[found['results'][0]['origin']]:+.2f}" in text
+
+
+def test_the_report_says_which_tables_it_is_about():
+    found = made_up()
+    text = to_markdown(found, outcomes(found))
+    assert text.startswith("3 test tables of 2 origins, 2 splits of the rows of each, policy `made")
 
 
 def test_the_report_tells_which_share_is_best():
