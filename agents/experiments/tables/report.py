@@ -117,16 +117,21 @@ def accuracies(study: Mapping[str, Any], rows: Rows) -> str:
 
 
 def levels(study: Mapping[str, Any], rows: Rows) -> str:
-    """Mean test score, test accuracy and weights of each method at each penalty."""
+    """What each method reaches at each penalty, and how the design compares with it there."""
     lines = []
     for penalty in study["penalties"]:
         for method in (DESIGN, *RIVALS):
-            some = of_method(rows, method, penalty)
+            some, compared = of_method(rows, method, penalty), ["", "", ""]
             value, accuracy = _mean(some, "score"), _mean(some, "accuracy")
-            reached = f"{value:.4f}", f"{accuracy:.2%}", f"{mean_weights(some):,.0f}"
-            lines.append([f"{penalty:g}", method, *reached])
+            reached = [f"{value:.4f}", f"{accuracy:.2%}", f"{mean_weights(some):,.0f}"]
+            if method != DESIGN:
+                found = difference(rows, method, penalty)
+                ratio = f"{ratio_of_weights(rows, method, penalty):.2f}"
+                compared = [f"{mean_over(found):+.2f}", _of_counts(found), ratio]
+            lines.append([f"{penalty:g}", method, *reached, *compared])
     heads = ("penalty", "method", "test score", "test accuracy", "weights (geometric mean)")
-    return markdown_table(heads, lines)
+    more = ("design better by", "better / tie / worse", "weights, ours / theirs")
+    return markdown_table([*heads, *more], lines)
 
 
 def shares(study: Mapping[str, Any]) -> str:
