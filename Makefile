@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer tables compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -100,6 +100,12 @@ controller: setup  ## train the controller that comes with rlnas, evolve its riv
 transfer: setup  ## one design for data never seen, the controller against fixed schedules: 10 minutes
 	$(BIN)/rlnas transfer --out runs/transfer
 	cp runs/transfer/transfer.md runs/transfer/transfer.png docs
+	$(BIN)/python docs/insert.py
+
+tables: setup  ## designs for the KEEL test tables against what practitioners use: 40 minutes
+	$(BIN)/rlnas study tables --split test --out runs/tables
+	mkdir -p docs/tables
+	cp runs/tables/tables.md runs/tables/tables.csv runs/tables/tables.png docs/tables
 	$(BIN)/python docs/insert.py
 
 compare: setup  ## search strategies with the same budget, on tables, digits and MNIST: two to three hours

@@ -38,6 +38,15 @@ NAMES = {
     "rigl": "RigL",
     "set": "SET",
     "snip": "SNIP",
+    "one_pruning": "one pruning",
+    "seven_prunings": "seven prunings",
+    "dense_widths": "dense widths",
+    "logistic_regression": "logistic regression",
+    "remove_all": "remove all",
+    "best_of_three": "the best of the three, in hindsight",
+    "mlp": "multilayer perceptron",
+    "gradient_boosting": "gradient boosting",
+    "random_forest": "random forest",
 }
 """What prose calls data sets and methods; the others have their own names there as well."""
 
@@ -219,6 +228,19 @@ def estimates() -> str:
     )
 
 
+def on_tables(number: int) -> str:
+    """A table of the study over tables, with its methods as prose calls them."""
+    rows = tables("docs/tables/tables.md")[number]
+    key = next(iter(rows[0]))
+    return markdown([row | {key: NAMES.get(row[key], row[key])} for row in rows])
+
+
+def scores_on_tables() -> str:
+    """What the study over tables is about, and its scores."""
+    about, *_ = whole("docs/tables/tables.md").partition("\n\n")
+    return f"{about} Points of test score:\n\n{on_tables(0)}"
+
+
 def whole(path: str) -> str:
     """All of a file."""
     return (ROOT / path).read_text()
@@ -241,6 +263,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "docs/capacity.md": {"fits": fits},
     "docs/estimators.md": {"estimators": estimates},
+    "docs/tables.md": {"scores": scores_on_tables, "accuracies": partial(on_tables, 1)},
     "docs/reference_scores.md": {
         "live": partial(whole, "docs/reference_scores/live.md"),
         "tables": partial(whole, "docs/reference_scores/tables.md"),

@@ -32,6 +32,7 @@ from rlnas.agents.cli.commands.predict import Predict
 from rlnas.agents.cli.commands.report import Report
 from rlnas.agents.cli.commands.study.capacity import StudyDepth, StudyWidth
 from rlnas.agents.cli.commands.study.estimators import StudyEstimators
+from rlnas.agents.cli.commands.study.tables import StudyTables
 from rlnas.agents.cli.commands.train import Train
 from rlnas.agents.cli.commands.transfer import Transfer
 from rlnas.errors import InputError
@@ -56,7 +57,12 @@ COMMANDS: dict[str, Any] = {
     "evaluate-policy": EvaluatePolicy,
     "data": {"describe": DataDescribe, "list": DataList, "fetch": DataFetch},
     "benchmark": {"build": BenchmarkBuild, "card": BenchmarkCard, "scores": BenchmarkScores},
-    "study": {"estimators": StudyEstimators, "width": StudyWidth, "depth": StudyDepth},
+    "study": {
+        "estimators": StudyEstimators,
+        "width": StudyWidth,
+        "depth": StudyDepth,
+        "tables": StudyTables,
+    },
     "compare": Compare,
     "transfer": Transfer,
     "frontier": Frontier,

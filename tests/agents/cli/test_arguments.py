@@ -23,6 +23,7 @@ from rlnas.agents.cli.commands.frontier import Frontier
 from rlnas.agents.cli.commands.report import Report
 from rlnas.agents.cli.commands.study.capacity import StudyWidth
 from rlnas.agents.cli.commands.study.estimators import StudyEstimators
+from rlnas.agents.cli.commands.study.tables import StudyTables
 from rlnas.agents.cli.commands.train import Train
 from rlnas.agents.cli.commands.transfer import Transfer
 from rlnas.agents.cli.main import main
@@ -33,6 +34,7 @@ from rlnas.agents.designing.report import write_report
 from rlnas.agents.experiments.capacity import capacity_study
 from rlnas.agents.experiments.estimators import estimator_study
 from rlnas.agents.experiments.frontier import frontier
+from rlnas.agents.experiments.tables.study import study_tables
 from rlnas.agents.experiments.transfer import transfer
 from rlnas.tabular.builder import build_table
 from tests.snippets import ROOT
@@ -52,8 +54,11 @@ WHOLE = [
         ("--quiet desing --seed 3", "unknown command 'desing': did you mean design?"),
         ("data fech mnist", "unknown command 'data fech': did you mean fetch?"),
         ("benchmark --quiet bild --help", "unknown command 'benchmark bild': did you mean build?"),
-        ("study xyz", "unknown command 'study xyz': expected estimators, width, depth"),
-        ("study --quiet", "no command after 'rlnas study': expected estimators, width, depth"),
+        ("study xyz", "unknown command 'study xyz': expected estimators, width, depth, tables"),
+        (
+            "study --quiet",
+            "no command after 'rlnas study': expected estimators, width, depth, tables",
+        ),
         ("data fetch x", "'x' is nothing to fetch: expected mnist, fashion_mnist, keel"),
     ],
 )
@@ -155,6 +160,7 @@ def test_version_imports_nothing_heavy():
         (Frontier, frontier),
         (StudyEstimators, estimator_study),
         (StudyWidth, capacity_study),
+        (StudyTables, study_tables),
         (BenchmarkBuild, build_table),
     ],
 )

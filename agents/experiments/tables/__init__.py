@@ -1,0 +1,1 @@
+"""The study of designs over many real tables, against what practitioners use."""

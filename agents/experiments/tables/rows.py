@@ -1,0 +1,42 @@
+"""The tables of the study: which ones, what they come from, and other splits of their rows."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from rlnas.data import keel
+from rlnas.data.sources import RawData
+
+
+def tables_of(split: keel.Split) -> tuple[str, ...]:
+    """The sources of all KEEL tables in a split.
+
+    Raises:
+        InputError: The split is unknown.
+    """
+    return tuple(keel.PREFIX + name for name in keel.names(split))
+
+
+def origin_of(source: str) -> str:
+    """The original data that a table was made from; any other source is its own origin."""
+    return keel.base(source.removeprefix(keel.PREFIX)) if is_keel(source) else source
+
+
+def is_keel(source: str) -> bool:
+    """Whether a source is a KEEL table."""
+    return source.startswith(keel.PREFIX)
+
+
+def reordered(raw: RawData, seed: int) -> RawData:
+    """The same samples in another order, which `rlnas.data.datasets.prepare` splits differently.
+
+    Args:
+        raw: The samples; those that were given for validation or the test stay where they are.
+        seed: Seed of the order; 0 for the order as it is.
+    """
+    if seed == 0:
+        return raw
+    n_given = len(raw.labels) - raw.n_validation - raw.n_test
+    order = np.arange(len(raw.labels))
+    order[:n_given] = np.random.default_rng(seed).permutation(n_given)
+    return replace(raw, features=raw.features[order], labels=raw.labels[order])
