@@ -7,7 +7,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from rlnas.agents.designing.design import train_and_test
+from rlnas.agents.designing.finish import train_and_test
 from rlnas.agents.experiments.transfer import train_with_at_least
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import EditSequence, Policy, load_policy
