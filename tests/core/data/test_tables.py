@@ -350,7 +350,7 @@ REFUSED: dict[str, tuple[pd.DataFrame, dict[str, Any], str]] = {
     "no class": (with_cell(7, "species", None), {}, "line 9, column 'species' has no class"),
     "one class": (penguins().assign(species="Adelie"), {}, "only one class"),
     "fractions to predict": (
-        penguins().assign(mass=0.5), {"target": "mass"}, "line 2, column 'mass' has the value 0.5: it"
+        penguins().assign(mass=0.5), {"target": "mass"}, "line 2, column 'mass' has the value 0.5"
     ),
     "a number to predict": (
         penguins().assign(species=np.arange(N)), {}, "column 'species' of .* 200 classes in 200"
