@@ -69,9 +69,7 @@ def test_higher_penalty_gives_smaller_designs():
     assert weights[0] > 1.5 * weights[1]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "folder"), [([], "digits-0"), (["wine"], "wine-0")]
-)
+@pytest.mark.parametrize(("arguments", "folder"), [([], "digits-0"), (["wine"], "wine-0")])
 def test_design_works_without_options(arguments, folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["design", *arguments]) == 0
