@@ -146,7 +146,7 @@ def test_class_names_with_separators_are_quoted(run, tmp_path, capsys):
     capsys.readouterr()
     assert call("predict", out, table, "--proba") == 0
     printed = list(csv.reader(io.StringIO(capsys.readouterr().out)))
-    assert printed[0][1] == 'probability of a, "b"'
+    assert printed[0][3] == 'probability of a, "b"'
     assert {len(row) for row in printed} == {4}
     assert 'a, "b"' in {row[0] for row in printed}
 
