@@ -139,8 +139,8 @@ def _moment(text: str, written: str) -> datetime | None:
         return None
     parts = found.groupdict()
     month = _MONTHS.index(parts["b"].title()) + 1 if "b" in parts else int(parts["m"])
-    clock = (int(parts[name] or 0) for name in "HMS")
-    return datetime(int(parts["Y"]), month, int(parts["d"]), *clock)
+    hour, minute, second = (int(parts[name] or 0) for name in "HMS")
+    return datetime(int(parts["Y"]), month, int(parts["d"]), hour, minute, second)
 
 
 def day_as_text(days: float) -> str:
