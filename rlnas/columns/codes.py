@@ -9,12 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.encoding import NUMBER_STYLES, Column
+from rlnas.columns.encoding import DATE_FORMATS, NUMBER_STYLES, Column
 
-DATE_FORMATS = ("", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%b %d, %Y")
-"""How dates are written, in the order in which they are tried; "" is ISO 8601."""
-
-_TIMES = ("", " %H:%M", " %H:%M:%S")
+_PARTS = {"%d": r"(?P<d>\d\d?)", "%m": r"(?P<m>\d\d?)", "%Y": r"(?P<Y>\d{4})"}
+_PARTS["%b"] = r"(?P<b>[A-Za-z]{3})"
+_TIME = r"(?: (?P<H>\d\d?):(?P<M>\d\d)(?::(?P<S>\d\d))?)?"
+_PATTERNS = {  # strptime would take ten times as long
+    written: re.compile(
+        re.sub("%[a-zA-Z]", lambda part: _PARTS[part[0]], written.replace(".", r"\.")) + _TIME,
+        re.ASCII,
+    )
+    for written in DATE_FORMATS
+}
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LIKE_A_DATE = re.compile(r"\d{1,4}([-/.])\d\d?\1\d{1,4}(?!\d)|[A-Za-z]{3} \d\d?, \d{4}", re.ASCII)
 _EXAMPLE = datetime(2026, 12, 31)  # of which no other order of its parts is a date
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -105,18 +112,35 @@ def parse_numbers(texts: Texts, style: str) -> tuple[NDArray[np.float64], NDArra
 
 
 def parse_date(text: str, written: str = "") -> float | None:
-    """Days since 1970-01-01, in UTC, of a date and perhaps time; None if the text is none."""
-    for ending in _TIMES if written else ("",):
-        try:
-            if written:
-                found = datetime.strptime(text, written + ending)
-            else:
-                found = datetime.fromisoformat(text)
-        except ValueError:
-            continue
-        found = found if found.tzinfo else found.replace(tzinfo=UTC)
-        return (found - _EPOCH).total_seconds() / _DAY
-    return None
+    """Days since 1970-01-01, in UTC, of a date and perhaps time; None if the text is none.
+
+    Args:
+        text: The text.
+        written: How it is written, one of `DATE_FORMATS`.
+    """
+    try:
+        found = _moment(text, written) if written else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if found is None:
+        return None
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return (found - _EPOCH).total_seconds() / _DAY
+
+
+def _moment(text: str, written: str) -> datetime | None:
+    """The moment that a text is in a format, None if it has another form; not yet in a time zone.
+
+    Raises:
+        ValueError: If there is no such day or time.
+    """
+    found = _PATTERNS[written].fullmatch(text)
+    if found is None:
+        return None
+    parts = found.groupdict()
+    month = _MONTHS.index(parts["b"].title()) + 1 if "b" in parts else int(parts["m"])
+    hour, minute, second = (int(parts[name] or 0) for name in "HMS")
+    return datetime(int(parts["Y"]), month, int(parts["d"]), hour, minute, second)
 
 
 def day_as_text(days: float) -> str:
@@ -126,10 +150,14 @@ def day_as_text(days: float) -> str:
 
 def in_order(texts: Iterable[str]) -> list[str]:
     """Texts in the order of their numbers if all are numbers, otherwise in alphabetical order."""
-    numbers = {text: parse_number(text) for text in texts}
-    if any(number is None or not isfinite(number) for number in numbers.values()):
-        return sorted(numbers)
-    return sorted(numbers, key=lambda text: (numbers[text], text))
+    texts = list(texts)
+    numbers = {}
+    for text in texts:
+        number = parse_number(text)
+        if number is None or not isfinite(number):
+            return sorted(texts)
+        numbers[text] = number
+    return sorted(texts, key=lambda text: (numbers[text], text))
 
 
 def number_style(texts: Iterable[str]) -> str:

@@ -30,6 +30,12 @@ NUMBER_STYLES: dict[str, Callable[[str], str]] = {
 }
 """How the numbers of a column are written, all alike, and Python's notation of each."""
 
+DATE_FORMATS = ("", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%b %d, %Y")
+"""How the dates of a column are written, perhaps with a time after them; "" is ISO 8601.
+
+Of several that fit, the first is taken.
+"""
+
 
 class Rule(IntEnum):
     """How a feature is computed from the code of a column."""
@@ -52,8 +58,8 @@ class Column:
         categories: Of a category, the text of each code, from 0.
         other: Whether the code after the last category stands for all other texts; if not, they
             count as missing.
-        written: Of a date, how it is written as text, as for `datetime.strptime`; "" for ISO 8601.
-            Of a number, one of `NUMBER_STYLES`.
+        written: How it is written as text: of a number one of `NUMBER_STYLES`, of a date one of
+            `DATE_FORMATS`.
         lenient: Of a number, whether other texts count as missing; if not, they are errors.
         missing: Share of the training rows in which it has no value.
     """
@@ -273,8 +279,9 @@ def _column(values: Any) -> Column:
     flags = type(made.other) is type(made.lenient) is bool
     if not (plain and flags and made.kind in KINDS and 0 <= made.missing <= 1):
         raise ValueError(f"column {made.name!r} is not described as one")
-    if made.kind == "number" and made.written not in NUMBER_STYLES:
-        raise ValueError(f"column {made.name!r} has numbers in no known notation")
+    notations = {"number": NUMBER_STYLES, "date": DATE_FORMATS}.get(made.kind, ("",))
+    if made.written not in notations:
+        raise ValueError(f"column {made.name!r} has values in no known notation")
     if (made.kind == "category") != bool(texts) or len(set(texts)) != len(texts):
         raise ValueError(f"column {made.name!r} has no or equal categories")
     return made

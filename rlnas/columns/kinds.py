@@ -24,7 +24,7 @@ from rlnas.errors import InputError
 from rlnas.frames.frame import Frame
 
 _log = logging.getLogger("rlnas")
-_MONTH_FIRST = {"%d/%m/%Y": "%m/%d/%Y"}  # which the first may be mistaken for
+_DAY_FIRST, _MONTH_FIRST = "%d/%m/%Y", "%m/%d/%Y"
 
 MOSTLY = 0.9
 """A column whose texts are numbers, or dates, in this share of the rows but not in all is an error.
@@ -206,7 +206,7 @@ def _date(frame: Frame, name: str, texts: list[str]) -> Column | None:
         return None
     written = max(counts, key=lambda each: counts[each])
     if counts[written] == len(texts):
-        if counts[written] == counts.get(_MONTH_FIRST.get(written, "")):
+        if written == _DAY_FIRST and counts.get(_MONTH_FIRST) == len(texts):
             _log.warning(
                 "%s: column %r: the first number of %s is taken for the day, not the month",
                 frame.name, name, texts[0],

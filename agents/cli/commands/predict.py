@@ -59,6 +59,9 @@ def _samples(rows: str) -> object:
         return rows
     with open_regular(Path(rows)) as stream:
         try:
-            return read_arrays(stream, ["X"])["X"]
-        except (ValueError, KeyError) as error:
-            raise InputError(f"{rows} has no array X: {error}") from None
+            arrays = read_arrays(stream, ["X"])
+        except ValueError as error:
+            raise InputError(f"{rows} is damaged or no .npz file of arrays: {error}") from None
+    if "X" not in arrays:
+        raise InputError(f"{rows} has no array X: save the samples as X")
+    return arrays["X"]

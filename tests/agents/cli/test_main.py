@@ -505,7 +505,7 @@ def with_value(array: np.ndarray, value: Any) -> np.ndarray:
         (X, Y * 2, "y has no sample of class 1 but labels up to 4"),
         (X, np.array(["a", "b"] * 50), "y has the text 'a' in row 0, expected a number"),
         (X, Y * 0, "y has only one class"),
-        (X[:20], Y[:20], "12 of 20 samples would be left for training"),
+        (X[:5], Y[:5] % 2, "3 of 5 samples would be left for training"),
         (X, Y[:-1], "X has 100 samples but y 99 labels"),
         (X[:-1], Y, "X has 99 samples but y 100 labels"),
         (X[:, 0], Y, r"X has shape \(100,\), expected \[samples, features\]"),

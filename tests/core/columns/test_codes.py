@@ -20,7 +20,7 @@ from rlnas.columns.codes import (
     parse_number,
     parse_numbers,
 )
-from rlnas.columns.encoding import NUMBER_STYLES, Column
+from rlnas.columns.encoding import DATE_FORMATS, NUMBER_STYLES, Column
 
 NUMBER, DATE = Column("x", "number"), Column("x", "date")
 BOOLEAN = Column("x", "boolean")
@@ -168,6 +168,14 @@ def test_iso_dates_are_days_since_1970_as_pandas_counts_them(moments, between):
     np.testing.assert_array_equal(codes_of(DATE, ours), codes_of(DATE, written))
 
 
+@given(DATES, st.sampled_from(DATE_FORMATS[1:]), st.sampled_from(["", " %H:%M", " %H:%M:%S"]))
+def test_dates_are_read_as_strptime_reads_them(moment, written, time):
+    text = moment.strftime(written + time)
+    truth = datetime.strptime(text, written + time).replace(tzinfo=UTC)
+    assert parse_date(text, written) == truth.timestamp() / 86_400
+    assert parse_date(f"{text} ", written) is None
+
+
 @pytest.mark.parametrize(
     ("text", "written", "truth"),
     [
@@ -178,6 +186,7 @@ def test_iso_dates_are_days_since_1970_as_pandas_counts_them(moments, between):
         ("2026/11/26", "%Y/%m/%d", "2026-11-26"),
         ("26-11-2026", "%d-%m-%Y", "2026-11-26"),
         ("Nov 26, 2026", "%b %d, %Y", "2026-11-26"),
+        ("may 6, 2026", "%b %d, %Y", "2026-05-06"),
         ("2026-11-26T00:00:00+02:00", "", "2026-11-25 22:00"),
         ("2026-11-26T00:00:00Z", "", "2026-11-26"),
         ("0001-01-01", "", None),
@@ -195,7 +204,18 @@ def test_usual_ways_to_write_a_date_are_found_and_read(text, written, truth):
 
 
 @pytest.mark.parametrize(
-    "text", ["2026", "20261126", "12.05", "1.2.3.4", "red-1-2", "10:30", "2026-13-45", "1/2"]
+    "text",
+    [
+        "2026",
+        "20261126",
+        "12.05",
+        "1.2.3.4",
+        "red-1-2",
+        "10:30",
+        "2026-13-45",
+        "1/2",
+        "Nix 1, 2026",
+    ],
 )
 def test_numbers_versions_and_times_are_no_dates(text):
     assert date_formats([text]) == {}

@@ -224,6 +224,14 @@ DAMAGED = {
     "number style that is none": {
         **record(), "columns": [{**asdict(SIZE), "written": "1 234"}, *record()["columns"][1:]],
     },
+    "date format that is none": {
+        **record(), "columns": [
+            {**asdict(SIZE), "kind": "date", "written": "%x"}, *record()["columns"][1:]
+        ],
+    },
+    "notation of a boolean": {
+        **record(), "columns": [*record()["columns"][:2], {**asdict(SMOKES), "written": "1,234.5"}],
+    },
     "unknown rule": {**record(), "features": [[0, "log", 0.0]]},
     "rule of a number": {**record(), "features": [[0, 1, 0.0]]},
     "short feature": {**record(), "features": [[0, "value"]]},

@@ -138,6 +138,8 @@ def test_dates_that_have_two_meanings_are_read_day_first_with_a_warning(caplog):
     )
     assert "column 'x': the first number of 01/02/2026 is taken for the day" in caplog.text
     caplog.clear()
+    table_of("2026-02-01", "2026-04-03")
+    table_of("1.2.2026", "3.4.2026")
     table_of("01/02/2026", "13/04/2026")
     table_of("01/02/2026", "04/13/2026")
     assert caplog.text == ""
