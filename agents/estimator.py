@@ -18,8 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from rlnas.agents.config import SHIPPED
-from rlnas.agents.designing.design import design_record
-from rlnas.agents.designing.finish import finish
+from rlnas.agents.designing.design import trained_to_the_end
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
@@ -117,10 +116,8 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
         n_episodes = check_count("n_episodes", self.n_episodes)
         found = [play_episode(env, chooses, seed + k) for k in range(n_episodes)]
         chosen, history = max(found, key=lambda episode: float(episode[0].info["score"]))
-        network = chosen.network.copy()
-        finish(network, data, seed)
-        self.design_, self.preprocessing_ = network, data.preprocessing
-        self.record_ = design_record(env, chosen, history, network, seed)
+        self.design_, self.record_ = trained_to_the_end(env, chosen, history, seed)
+        self.preprocessing_ = data.preprocessing
         self.score_, self.history_ = self.record_["score"], self.record_["history"]
         return self
 

@@ -152,7 +152,7 @@ def main() -> None:
     console.print(table)
     print(f"import rlnas: {start_up('import rlnas'):.2f} s")
     for name in ("Digits", "MNIST"):
-        made = f"import gymnasium, rlnas; env = gymnasium.make('rlnas/{name}-v0')"
+        made = f"import gymnasium, rlnas; env = gymnasium.make('rlnas/{name}-v1')"
         first = start_up(made + "; env.reset(seed=0); env.step(0)")
         print(f"to the first step of {name}, imports included, no torch: {first:.2f} s")
     command = [sys.executable, __file__, "--memory"]

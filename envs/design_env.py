@@ -165,6 +165,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     * `render_mode`: `"ansi"` (a text table) or `"rgb_array"` (a picture of the network).
 
     ## Version History
+    * v1: networks are trained with a learning rate of 1e-2, in v0 2e-3.
     * v0: first version.
     """
 

@@ -64,6 +64,7 @@ class MODesignEnv(_TwoObjectives, DesignEnv):
     observation and in the info.
 
     ## Version History
+    * v1: networks are trained with a learning rate of 1e-2, in v0 2e-3.
     * v0: first version.
     """
 

@@ -20,7 +20,7 @@ def register() -> None:
     """Register every environment with Gymnasium."""
     for name, dataset in DATASETS.items():
         gym.register(
-            f"rlnas/{name}-v0",
+            f"rlnas/{name}-v1",
             entry_point="rlnas.envs.design_env:DesignEnv",
             vector_entry_point="rlnas.envs.design_vector_env:DesignVectorEnv",
             kwargs={} if dataset is None else {"dataset": dataset},
@@ -35,7 +35,7 @@ def register() -> None:
         )
     # Gymnasium's checker would refuse a reward vector.
     gym.register(
-        "rlnas/MODigits-v0",
+        "rlnas/MODigits-v1",
         entry_point="rlnas.envs.multi_objective:MODesignEnv",
         vector_entry_point="rlnas.envs.multi_objective:MODesignVectorEnv",
         disable_env_checker=True,

@@ -26,7 +26,7 @@ each_kind = pytest.mark.parametrize("kind", [OURS, SYNC], ids=["vector_entry_poi
 
 
 def vector(name: str, num_envs: int, kind: dict[str, Any]) -> gym.vector.VectorEnv:
-    arguments = short(name) if name == "rlnas/Digits-v0" else {}
+    arguments = short(name) if name == "rlnas/Digits-v1" else {}
     return RecordEpisodeStatistics(gym.make_vec(name, num_envs=num_envs, **kind, **arguments))
 
 
@@ -42,7 +42,7 @@ def trained(name: str, kind: dict[str, Any], num_envs: int, updates: int, steps:
     reason="Gymnasium before 1.4 leaves first rewards out of returns in mode SAME_STEP",
 )
 @each_kind
-@pytest.mark.parametrize("name", ["rlnas/TabularDigits-v0", "rlnas/Digits-v0"])
+@pytest.mark.parametrize("name", ["rlnas/TabularDigits-v0", "rlnas/Digits-v1"])
 def test_losses_are_finite_and_logged_returns_are_sums_of_rewards(name, kind):
     history = trained(name, kind, num_envs=4, updates=2, steps=40)
     assert np.isfinite(history.losses).all()

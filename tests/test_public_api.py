@@ -52,7 +52,7 @@ import gymnasium
 import numpy as np
 import rlnas
 
-for name in ("rlnas/Digits-v0", "rlnas/TabularDigits-v0"):
+for name in ("rlnas/Digits-v1", "rlnas/TabularDigits-v0"):
     env = gymnasium.make(name)
     env.reset(seed=0)
     env.step(1)

@@ -110,7 +110,7 @@ def test_the_guides_name_what_is_in_the_files(page):
 
 
 def test_a_path_or_name_that_is_gone_would_be_seen():
-    assert paths("`envs/a.py`, `envs/NAME.py` and `rlnas/Digits-v0` in `tests/`") == {
+    assert paths("`envs/a.py`, `envs/NAME.py` and `rlnas/Digits-v1` in `tests/`") == {
         "envs/a.py",
         "tests/",
     }

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from rlnas.agents.config import SHIPPED, check_seed, stem
 from rlnas.agents.designing.evaluation import design_facts, evaluation_metrics
-from rlnas.agents.designing.finish import finish
+from rlnas.agents.designing.finish import BRIEF_BATCHES, best_of, candidates, finish
 from rlnas.agents.policies.environments import env_like, thorough_env
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
@@ -50,8 +50,9 @@ def design(
 ) -> Designed:
     """Design a network with a trained policy, train it to the end, and test it once.
 
-    The design with the best score of one episode is trained on the training and validation
-    samples (`rlnas.nn.training.final_training`), then tested once and written to a folder.
+    The design with the best score of one episode and a linear network are each trained briefly; the
+    better one on the validation samples is trained to the end on training and validation samples
+    (`rlnas.agents.designing.finish`), then tested once and written to a folder.
 
     Args:
         policy: Run folder of a training; by default the policy that comes with rlnas.
@@ -103,38 +104,53 @@ def design_and_train(
         The trained network, and its record as JSON values.
     """
     seed, data = whole("seed", seed), env.dataset
-    chosen, history = play_episode(env, policy, seed, progress_bar)
-    network = chosen.network.copy()
-    finish(network, data, seed, progress_bar)
-    test = evaluation_metrics(network, data, data.test)
-    return network, {**design_record(env, chosen, history, network, seed), **test}
+    episode = play_episode(env, policy, seed, progress_bar)
+    network, record = trained_to_the_end(env, *episode, seed, progress_bar)
+    return network, {**record, **evaluation_metrics(network, data, data.test)}
 
 
-def design_record(
+def trained_to_the_end(
     env: DesignEnv,
     chosen: Design,
     history: list[dict[str, Any]],
-    network: SparseNetwork,
     seed: int,
-) -> dict[str, Any]:
-    """What is known about a design without the test samples, as JSON values.
+    progress_bar: bool = False,
+) -> tuple[SparseNetwork, dict[str, Any]]:
+    """Train the best design of an episode to the end, or a linear network if that is better.
 
     Args:
         env: Environment of the episode.
         chosen: Best design of the episode.
         history: Infos of its reset and of every step.
-        network: The design after the final training.
-        seed: Seed of the episode and of the final training.
+        seed: Seed of the training.
+        progress_bar: Show progress.
+
+    Returns:
+        The trained network, and what is known about it without the test samples, as JSON values.
     """
-    return {
+    data = env.dataset
+    compared = candidates(chosen.network, data, chosen.info["penalty"], seed)
+    best = best_of(compared)
+    network = best.network
+    record = {
         **design_facts(chosen),
-        **env.dataset.origin,
+        "score": best.score,
+        "val_accuracy": best.validation.accuracy,
+        "val_loss": best.validation.loss,
+        "active_weights": network.active_weights,
+        "density": network.density,
+        "layer_sizes": [*network.layer_sizes],
+        "layer_densities": [*network.layer_densities],
+        **data.origin,
         "reference": env.reference,
+        "linear": best is not compared[0],
         "seed": seed,
-        "batches": {"episode": chosen.network.steps, "all": network.steps},
         "initial": design_facts(Design(chosen.network, history[0])),
         "history": [_step_of(info) for info in history],
     }
+    before = network.steps - BRIEF_BATCHES
+    finish(network, data, seed, progress_bar)
+    return network, {**record, "batches": {"episode": before, "all": network.steps}}
 
 
 def evaluate_policy(

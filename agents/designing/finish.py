@@ -1,50 +1,132 @@
-"""The final training of a designed network."""
+"""The end of a design: the best design of an episode or a linear network, trained to the end."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rlnas.agents.designing.evaluation import evaluation_metrics
 from rlnas.data.datasets import Dataset
+from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import final_training
+from rlnas.nn.training import (
+    DEFAULT_HYPERPARAMETERS,
+    Evaluation,
+    annealed_training,
+    evaluate,
+)
 from rlnas.progress import progress
+from rlnas.scoring import reference_weights, score
 from rlnas.validation import whole
 
-FINAL_EPOCHS = 20
-"""Number of passes of the final training over the training and validation samples."""
+BRIEF_BATCHES = 500
+"""Number of batches of the training before networks are compared."""
+
+FINAL_BATCHES, FINAL_EPOCHS = 1000, 20
+"""The final training has as many batches, or as many epochs if these are more."""
+
+LOSS_WEIGHT = 0.1
+"""Share of the validation loss in the comparison, which tells networks of equal accuracy apart."""
 
 
-def finish(
-    network: SparseNetwork,
-    data: Dataset,
-    seed: int,
-    progress_bar: bool = False,
-    epochs: int = FINAL_EPOCHS,
-) -> None:
-    """Train a network in place on training and validation samples.
+class Candidate(NamedTuple):
+    """A network after its brief training.
+
+    Attributes:
+        network: The network.
+        validation: Its accuracy and loss on the validation samples.
+        score: See `rlnas.scoring.score`.
+    """
+
+    network: SparseNetwork
+    validation: Evaluation
+    score: float
+
+
+def candidates(network: SparseNetwork, data: Dataset, penalty: float, seed: int) -> list[Candidate]:
+    """Train the best design of an episode and a dense linear network briefly.
 
     Args:
-        network: A designed network; training starts at its weights.
+        network: The design; it is not changed.
+        data: The data set; its test samples are not read.
+        penalty: Price of the reference number of weights, in accuracy.
+        seed: Seed of the linear network and of the order of the samples.
+
+    Returns:
+        The design, then the linear network.
+    """
+    return [
+        brief_training(each, data, penalty, np.random.default_rng(whole("seed", seed)))
+        for each in (network.copy(), linear_network(data, seed))
+    ]
+
+
+def linear_network(data: Dataset, seed: int) -> SparseNetwork:
+    """A dense network without hidden layers, not yet trained.
+
+    Args:
+        data: The data set.
+        seed: Seed of its weights.
+    """
+    rng = np.random.default_rng(whole("seed", seed))
+    return random_network((data.n_features, data.n_classes), 1.0, rng)
+
+
+def brief_training(
+    network: SparseNetwork, data: Dataset, penalty: float, rng: np.random.Generator
+) -> Candidate:
+    """Train a network in place on the training samples, and evaluate it on those for validation."""
+    for _ in annealed_training(network, data, data.train, BRIEF_BATCHES, rng):
+        pass
+    found = evaluate(network, data, data.validation)
+    reference = reference_weights(data.n_features, data.n_classes)
+    return Candidate(
+        network, found, score(found.accuracy, network.active_weights, penalty, reference)
+    )
+
+
+def best_of(found: Sequence[Candidate]) -> Candidate:
+    """The candidate with the largest `merit`, the first of equals."""
+    return max(found, key=lambda each: merit(each.score, each.validation.loss))
+
+
+def merit(score: float, loss: float) -> float:
+    """What networks are compared by after their brief training.
+
+    Args:
+        score: Score on the validation samples.
+        loss: Loss on them.
+    """
+    return score - LOSS_WEIGHT * loss
+
+
+def finish(network: SparseNetwork, data: Dataset, seed: int, progress_bar: bool = False) -> None:
+    """Train a network in place to the end, on training and validation samples.
+
+    Args:
+        network: A network after its brief training.
         data: The data set; its test samples are not read.
         seed: Seed of the order of the samples.
         progress_bar: Show progress.
-        epochs: Number of passes over the samples.
     """
-    epochs, seed = whole("epochs", epochs), whole("seed", seed)
-    with progress(progress_bar, total=epochs, unit="epoch", desc="final training") as bar:
-        for result in final_training(network, data, epochs, np.random.default_rng(seed)):
+    rng = np.random.default_rng(whole("seed", seed))
+    samples = np.concatenate([data.train, data.validation])
+    per_epoch = max(1, samples.size // DEFAULT_HYPERPARAMETERS.batch_size)
+    batches = max(FINAL_BATCHES, FINAL_EPOCHS * per_epoch)
+    with progress(progress_bar, total=batches, unit="batch", desc="final training") as bar:
+        before = network.steps
+        for result in annealed_training(network, data, samples, batches, rng):
             bar.set_postfix_str(f"loss {result.loss:.4f}", refresh=False)
-            bar.update()
+            bar.update(network.steps - before)
+            before = network.steps
 
 
-def train_and_test(
-    network: SparseNetwork, data: Dataset, seed: int, epochs: int = FINAL_EPOCHS
-) -> dict[str, Any]:
-    """Train a network in place as `finish` does, then test it once.
+def train_and_test(network: SparseNetwork, data: Dataset, seed: int) -> dict[str, Any]:
+    """Train a network in place as long as a design is after its episode, then test it once.
 
     Returns:
         The metrics of `rlnas.agents.designing.evaluation.evaluation_metrics` on the test samples.
     """
-    finish(network, data, seed, epochs=epochs)
+    brief_training(network, data, 0.0, np.random.default_rng(whole("seed", seed)))
+    finish(network, data, seed)
     return evaluation_metrics(network, data, data.test)

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from rlnas import plots
-from rlnas.agents.designing.finish import FINAL_EPOCHS, train_and_test
+from rlnas.agents.designing.evaluation import evaluation_metrics
+from rlnas.agents.designing.finish import FINAL_EPOCHS
 from rlnas.agents.experiments.statistics import CONFIDENCE, Interval, trimmed_mean_interval
 from rlnas.data import datasets
 from rlnas.files.atomic import replace_file
@@ -25,7 +26,7 @@ from rlnas.jobs import Call, own_folder, run_all
 from rlnas.markdown import markdown_table
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
-from rlnas.nn.training import LONG_TRAINING
+from rlnas.nn.training import LONG_TRAINING, final_training
 from rlnas.validation import check_count
 
 WIDTHS = (4, 8, 16, 32, 64, 128, 256)
@@ -125,7 +126,9 @@ def _train(
     network = new_network(architecture, data.n_features, data.n_classes, rng)
     per_epoch = (data.train.size + data.validation.size) // LONG_TRAINING.batch_size
     epochs = max(FINAL_EPOCHS, MIN_BATCHES // max(1, per_epoch))
-    test = train_and_test(network, data, seed, epochs=epochs)
+    for _ in final_training(network, data, epochs, np.random.default_rng(seed)):
+        pass
+    test = evaluation_metrics(network, data, data.test)
     return {
         "active_weights": network.active_weights,
         "test_accuracy": test["test_accuracy"],

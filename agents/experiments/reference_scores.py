@@ -77,7 +77,7 @@ TASKS = {
     ),
     "tabular-mnist": Task("TabularMNIST", "rlnas/TabularMNIST-v0", 100_000),
     "tabular-mnist-varied": Task("TabularMNIST, varied", "rlnas/TabularMNIST-v0", 100_000, _VARIED),
-    "digits": Task("Digits (live)", "rlnas/Digits-v0", 32_000),
+    "digits": Task("Digits (live)", "rlnas/Digits-v1", 32_000),
 }
 """The tasks; varied tasks draw the penalty at every reset."""
 

@@ -19,7 +19,7 @@ TRAINING_FAMILY: tuple[str, ...] = (
     "breast_cancer",
     *(f"{_TRAINING}{seed}" for seed in range(32)),
 )
-"""The tasks that `rlnas/Mixed-v0` draws from."""
+"""The tasks that `rlnas/Mixed-v1` draws from."""
 
 VARIED_FAMILY: tuple[str, ...] = tuple(f"{_VARIED}{seed}" for seed in range(256))
 """Larger tasks to train on, on which a linear classifier does badly."""

@@ -74,6 +74,8 @@ class SavedRecord(_Measured, Origin, total=False):
         seed: Seed of the episode.
         policy: The policy that made the design.
         thorough: Whether the episode was a long one.
+        linear: Whether it is the linear network that the best design of the episode was compared
+            with.
         created: Date and time.
         batches: Training batches spent.
         balanced_accuracy: Mean of the recalls.
@@ -92,6 +94,7 @@ class SavedRecord(_Measured, Origin, total=False):
     seed: Annotated[int, WHOLE]
     policy: Annotated[PolicyRecord, _CLOSED]
     thorough: Annotated[bool, FLAG]
+    linear: Annotated[bool, FLAG]
     created: Annotated[str, TEXT]
     batches: Annotated[BatchesRecord, _CLOSED]
     balanced_accuracy: Annotated[float, SHARE]

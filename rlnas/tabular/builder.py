@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
@@ -16,11 +17,14 @@ from rlnas.files.json_schema import Schema, list_of, record
 from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
-from rlnas.nn.training import Batches, evaluate, train
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, evaluate, train
 from rlnas.tabular.grid import GRID, Grid
 from rlnas.tabular.table import Table
 from rlnas.tabular.table_file import ARRAYS
 from rlnas.validation import is_whole, plain, whole
+
+TABLE_HYPERPARAMETERS = replace(DEFAULT_HYPERPARAMETERS, learning_rate=2e-3)
+"""Hyperparameters of the networks in tables, the same in all versions so that tables compare."""
 
 CHUNK = 128
 """Architectures that one job trains: some seconds of work, and what a kill may lose."""
@@ -172,7 +176,7 @@ def measure(
     epochs: tuple[int, ...],
     rng: np.random.Generator,
 ) -> tuple[list[list[int]], list[list[float]], int]:
-    """Train one network from scratch with the hyperparameters that all of rlnas uses.
+    """Train one network from scratch with `TABLE_HYPERPARAMETERS`.
 
     Args:
         architecture: `(width, density)` of each hidden layer.
@@ -189,7 +193,8 @@ def measure(
     per_epoch = max(1, dataset.train.size // batches.batch_size)
     correct, losses, done = [], [], 0
     for count in epochs:
-        training = train(network, dataset, batches.take((count - done) * per_epoch))
+        order = batches.take((count - done) * per_epoch)
+        training = train(network, dataset, order, TABLE_HYPERPARAMETERS)
         done = count
         validation = evaluate(network, dataset, dataset.validation)
         test = evaluate(network, dataset, dataset.test)

@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from rlnas import plots
 from rlnas.markdown import markdown_table
 from rlnas.nn.architecture import Architecture
-from rlnas.nn.training import DEFAULT_HYPERPARAMETERS
+from rlnas.tabular.builder import TABLE_HYPERPARAMETERS
 from rlnas.tabular.table import Table
 
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -17,7 +17,7 @@ PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 def data_card(table: Table) -> str:
     """The data card of a table as Markdown."""
-    h = DEFAULT_HYPERPARAMETERS
+    h = TABLE_HYPERPARAMETERS
     grid = table.grid
     widths = ", ".join(map(str, grid.widths))
     densities = ", ".join(f"{density:g}" for density in grid.densities)
@@ -35,7 +35,7 @@ def data_card(table: Table) -> str:
         "at least one source and has at least one reader). The output layer is dense. Which "
         "connections exist is drawn at random once and never changes.",
         "## Training",
-        "As everywhere in rlnas (`rlnas.nn.training`), the same for every architecture: AdamW, "
+        "The same for every architecture: AdamW, "
         f"learning rate {h.learning_rate:g} throughout, batches of {h.batch_size}, weight decay "
         f"{h.weight_decay:g}. Validation and test results are those of exponentially averaged "
         f"weights (factor {h.ema_decay:g} a batch); the training loss is that of the weights "

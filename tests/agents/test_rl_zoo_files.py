@@ -31,7 +31,7 @@ def test_zoo_hyperparameters_of_ppo_equal_the_defaults_of_train(algorithm):
 
 
 def test_zoo_trains_ppo_on_digits_as_long_and_with_the_same_network_as_train():
-    entry = entries("ppo")["rlnas/Digits-v0"]
+    entry = entries("ppo")["rlnas/Digits-v1"]
     assert entry["n_timesteps"] == DEFAULTS.total_timesteps
     assert entry["policy_kwargs"] == f"dict(net_arch={list(DEFAULTS.net_arch)})"
 

@@ -24,7 +24,7 @@ def test_the_checker_finds_no_fault(scalar):
 
 
 def test_ids_of_every_kind_are_there():
-    assert {"rlnas/TabularDigits-v0", "rlnas/Digits-v0", "rlnas/MODigits-v0"} <= set(IDS)
+    assert {"rlnas/TabularDigits-v0", "rlnas/Digits-v1", "rlnas/MODigits-v1"} <= set(IDS)
 
 
 # --- wrappers ---
@@ -242,7 +242,7 @@ def test_vector_works_with_normalization_and_episode_statistics(scalar):
     vector.close()
 
 
-@pytest.mark.parametrize("name", ["rlnas/TabularDigits-v0", "rlnas/Digits-v0"])
+@pytest.mark.parametrize("name", ["rlnas/TabularDigits-v0", "rlnas/Digits-v1"])
 def test_processes_give_what_one_process_gives(name):
     vectors = [
         gym.make_vec(name, NUM_ENVS, vectorization_mode=kind, **short(name))

@@ -19,7 +19,7 @@ from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 from rlnas.envs.sb3_vec_env import TabularVecEnv
 from tests.compat.helpers import make, short
 
-NAMES = ["rlnas/TabularDigits-v0", "rlnas/Digits-v0"]
+NAMES = ["rlnas/TabularDigits-v0", "rlnas/Digits-v1"]
 STEPS = 200
 
 ON_POLICY: dict[str, Any] = {"n_steps": 16}

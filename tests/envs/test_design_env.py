@@ -35,7 +35,7 @@ OTHER_TASK = replace(
     random_dataset(np.random.default_rng(9), features=9, classes=4, samples=200), name="other"
 )
 NONE, ADD_ALL, REMOVE_HALF, ADD_LAYER_3, REMOVE_LAYER_1 = 0, 1, 12, 35, 36
-REAL = ("rlnas/MNIST-v0", "rlnas/FashionMNIST-v0")
+REAL = ("rlnas/MNIST-v1", "rlnas/FashionMNIST-v1")
 
 
 def entry(observation: np.ndarray, name: str) -> float:
@@ -45,12 +45,12 @@ def entry(observation: np.ndarray, name: str) -> float:
 # --- as the libraries expect ---
 
 
-@pytest.mark.parametrize("name", ["rlnas/Design-v0", "rlnas/Digits-v0"])
+@pytest.mark.parametrize("name", ["rlnas/Design-v1", "rlnas/Digits-v1"])
 def test_gymnasium_finds_no_fault(name):
     gymnasium_check(gym.make(name).unwrapped)  # unwrapped, so that every render mode is tried
 
 
-@pytest.mark.parametrize("name", ["rlnas/Design-v0", "rlnas/Digits-v0"])
+@pytest.mark.parametrize("name", ["rlnas/Design-v1", "rlnas/Digits-v1"])
 def test_stable_baselines3_finds_no_fault(name):
     sb3_check(gym.make(name))
 
@@ -63,7 +63,7 @@ def test_checkers_find_no_fault_with_images(name, real_data_dir):
 
 
 def test_make_vec_steps_and_restarts_environments():
-    vector = gym.make_vec("rlnas/Digits-v0", num_envs=2, episode_steps=3)
+    vector = gym.make_vec("rlnas/Digits-v1", num_envs=2, episode_steps=3)
     vector.action_space.seed(0)
     observations, infos = vector.reset(seed=0)
     assert observations.shape == (2, 78)
@@ -82,14 +82,14 @@ print(*(name for name in ("torch", "rlnas.envs", "rlnas.agents") if name in sys.
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     ids, loaded = run.stdout.split("\n")[:2]
     assert ids.split() == [
-        "rlnas/Design-v0",
-        "rlnas/Digits-v0",
-        "rlnas/FashionMNIST-v0",
-        "rlnas/MNIST-v0",
-        "rlnas/MODigits-v0",
+        "rlnas/Design-v1",
+        "rlnas/Digits-v1",
+        "rlnas/FashionMNIST-v1",
+        "rlnas/MNIST-v1",
+        "rlnas/MODigits-v1",
         "rlnas/MOTabularDigits-v0",
-        "rlnas/Mixed-v0",
-        "rlnas/MixedHeldOut-v0",
+        "rlnas/Mixed-v1",
+        "rlnas/MixedHeldOut-v1",
         "rlnas/TabularDigits-v0",
         "rlnas/TabularMNIST-v0",
     ]
@@ -97,14 +97,14 @@ print(*(name for name in ("torch", "rlnas.envs", "rlnas.agents") if name in sys.
 
 
 def test_a_spec_survives_json():
-    env = gym.make("rlnas/Design-v0", dataset="wine", penalty=(0.1, 0.5), episode_steps=3)
+    env = gym.make("rlnas/Design-v1", dataset="wine", penalty=(0.1, 0.5), episode_steps=3)
     assert env.spec is not None
     again = gym.make(gym.envs.registration.EnvSpec.from_json(env.spec.to_json()))
     assert bits(episode(again, seed=1)) == bits(episode(env, seed=1))
-    assert json.loads(env.spec.to_json())["id"] == "rlnas/Design-v0"
+    assert json.loads(env.spec.to_json())["id"] == "rlnas/Design-v1"
 
 
-@pytest.mark.parametrize("name", ["rlnas/Digits-v0", "rlnas/Design-v0"])
+@pytest.mark.parametrize("name", ["rlnas/Digits-v1", "rlnas/Design-v1"])
 def test_the_default_task_is_digits(name):
     env = gym.make(name)
     env.reset(seed=0)
@@ -570,7 +570,7 @@ def test_hyperparameters_that_cannot_be_used_are_refused(value, message):
 
 def test_a_spec_with_hyperparameters_survives_json():
     wanted = Hyperparameters(learning_rate=1e-2, weight_decay=0.3)
-    env = gym.make("rlnas/Design-v0", dataset="wine", episode_steps=2, hyperparameters=wanted)
+    env = gym.make("rlnas/Design-v1", dataset="wine", episode_steps=2, hyperparameters=wanted)
     assert env.spec is not None
     again = gym.make(gym.envs.registration.EnvSpec.from_json(env.spec.to_json()))
     assert again.unwrapped.hyperparameters == wanted  # type: ignore[attr-defined]

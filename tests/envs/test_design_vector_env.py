@@ -34,7 +34,7 @@ def ours():
 
     def make(mode: AutoresetMode = AutoresetMode.NEXT_STEP, **settings: Any) -> DesignVectorEnv:
         vector = gym.make_vec(
-            "rlnas/Digits-v0",
+            "rlnas/Digits-v1",
             vectorization_mode="vector_entry_point",
             autoreset_mode=mode,
             **{"num_envs": N, "num_threads": 2, **WINE, **settings},
@@ -180,7 +180,7 @@ def test_neither_importing_nor_using_it_imports_torch():
     code = """
 import sys, gymnasium, numpy, rlnas
 vector = gymnasium.make_vec(
-    "rlnas/Digits-v0", num_envs=2, vectorization_mode="vector_entry_point",
+    "rlnas/Digits-v1", num_envs=2, vectorization_mode="vector_entry_point",
     dataset="wine", batches_per_step=1,
 )
 vector.reset(seed=0)

@@ -1,4 +1,4 @@
-"""`rlnas/Mixed-v0` and `rlnas/MixedHeldOut-v0`: every episode on a task of its family."""
+"""`rlnas/Mixed-v1` and `rlnas/MixedHeldOut-v1`: every episode on a task of its family."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check
 from rlnas.data.synthetic import HELD_OUT_FAMILY, TRAINING_FAMILY
 from tests.envs.helpers import bits, episode
 
-MIXED, HELD_OUT = "rlnas/Mixed-v0", "rlnas/MixedHeldOut-v0"
+MIXED, HELD_OUT = "rlnas/Mixed-v1", "rlnas/MixedHeldOut-v1"
 BOTH = pytest.mark.parametrize("name", [MIXED, HELD_OUT])
 
 
@@ -47,7 +47,7 @@ def test_held_out_episodes_draw_no_task_of_the_training_family():
 
 @BOTH
 def test_spaces_are_those_of_a_single_data_set(name):
-    env, digits = gym.make(name), gym.make("rlnas/Digits-v0")
+    env, digits = gym.make(name), gym.make("rlnas/Digits-v1")
     assert env.observation_space == digits.observation_space
     assert env.action_space == digits.action_space
 
@@ -55,7 +55,7 @@ def test_spaces_are_those_of_a_single_data_set(name):
 def test_observations_of_every_task_are_in_space_and_differ():
     seen = set()
     for task in (*TRAINING_FAMILY, *HELD_OUT_FAMILY):
-        env = gym.make("rlnas/Design-v0", dataset=task, batches_per_step=1)
+        env = gym.make("rlnas/Design-v1", dataset=task, batches_per_step=1)
         observation, _ = env.reset(seed=0)
         assert env.observation_space.contains(observation)
         seen.add(observation.tobytes())

@@ -27,7 +27,7 @@ TABLE = random_table(GRID, seed=5, n_validation=12)
 """13 architectures of random results, 13 actions; so few samples that accuracies are equal."""
 
 SHORT: dict[str, dict[str, Any]] = {
-    "rlnas/MODigits-v0": {"dataset": "wine", "episode_steps": 5, "batches_per_step": 1},
+    "rlnas/MODigits-v1": {"dataset": "wine", "episode_steps": 5, "batches_per_step": 1},
     "rlnas/MOTabularDigits-v0": {"episode_steps": 8},
 }
 SCALAR = {name: name.replace("MO", "") for name in SHORT}

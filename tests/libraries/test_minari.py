@@ -14,7 +14,7 @@ from tests.envs.helpers import play
 pytestmark = pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
 
 
-@pytest.mark.parametrize("name", ["rlnas/TabularDigits-v0", "rlnas/Digits-v0"])
+@pytest.mark.parametrize("name", ["rlnas/TabularDigits-v0", "rlnas/Digits-v1"])
 def test_infos_on_disk_are_those_of_the_episodes(name, tmp_path, monkeypatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     env = minari.DataCollector(make(name), record_infos=True)

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Nested TransformedEnvs are:UserW
 N = 3
 STEPS = 12
 
-each_name = pytest.mark.parametrize("name", ["rlnas/TabularDigits-v0", "rlnas/Digits-v0"])
+each_name = pytest.mark.parametrize("name", ["rlnas/TabularDigits-v0", "rlnas/Digits-v1"])
 
 
 def single(name: str) -> gym.Env:
@@ -129,7 +129,7 @@ def test_a_vector_that_resets_in_the_next_step_is_refused(name):
 
 
 def test_an_id_with_its_prefix_runs_in_processes_of_torchrl():
-    name = "rlnas/Digits-v0"
+    name = "rlnas/Digits-v1"
     env = GymEnv(f"rlnas:{name}", num_envs=2, **short(name))
     rollout = env.rollout(STEPS, break_when_any_done=False)
     assert rollout["next", "terminated"].sum() == 2 * STEPS // 4

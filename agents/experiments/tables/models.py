@@ -53,6 +53,7 @@ def fit_model(name: str, data: Dataset, seed: int) -> Fitted:
         right = model.predict(x) == y
     return {
         "val_accuracy": judged.accuracy,
+        "val_loss": -judged.minus_loss,
         "test_accuracy": float(np.mean(right)),
         "active_weights": weights_of(model),
     }

@@ -7,7 +7,13 @@ from typing import TypedDict
 
 import numpy as np
 
-from rlnas.agents.designing.finish import train_and_test
+from rlnas.agents.designing.finish import (
+    Candidate,
+    brief_training,
+    candidates,
+    finish,
+    linear_network,
+)
 from rlnas.agents.experiments.transfer import train_with_at_least
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import EditSequence, Policy, load_policy
@@ -43,33 +49,45 @@ class Fitted(TypedDict):
 
     Attributes:
         val_accuracy: Accuracy on the validation samples before they were learned from.
+        val_loss: Mean cross-entropy on them.
         test_accuracy: Accuracy on the test samples, of the fitted model.
         active_weights: Number of weights; None for trees.
     """
 
     val_accuracy: float
+    val_loss: float
     test_accuracy: float
     active_weights: int | None
 
 
-def finish(network: SparseNetwork, data: Dataset, seed: int) -> Fitted:
-    """Train a copy of a network to the end, as `rlnas design` does, and test it once."""
-    trained = network.copy()
-    test = train_and_test(trained, data, seed)
+def finished(network: SparseNetwork, data: Dataset, seed: int) -> Fitted:
+    """Train a network in place as long as a design is after its episode, and test it once."""
+    rng = np.random.default_rng(seed)
+    return tested(brief_training(network, data, 0.0, rng), data, seed)
+
+
+def tested(candidate: Candidate, data: Dataset, seed: int) -> Fitted:
+    """Train a network after its brief training to the end, in place, and test it once."""
+    finish(candidate.network, data, seed)
     return {
-        "val_accuracy": evaluate(network, data, data.validation).accuracy,
-        "test_accuracy": test["test_accuracy"],
-        "active_weights": trained.active_weights,
+        "val_accuracy": candidate.validation.accuracy,
+        "val_loss": candidate.validation.loss,
+        "test_accuracy": evaluate(candidate.network, data, data.test).accuracy,
+        "active_weights": candidate.network.active_weights,
     }
 
 
-def by_policy(env: DesignEnv, policy: Policy, seed: int) -> Fitted:
-    """Play one episode and finish its best design."""
-    return finish(play_episode(env, policy, seed)[0].network, env.dataset, seed)
+def by_policy(env: DesignEnv, policy: Policy, seed: int) -> list[Fitted]:
+    """Play one episode: its best design, and the linear network that it is compared with."""
+    chosen = play_episode(env, policy, seed)[0]
+    found = candidates(chosen.network, env.dataset, chosen.info["penalty"], seed)
+    return [tested(each, env.dataset, seed) for each in found]
 
 
 def prunings(env: DesignEnv, seed: int) -> list[Fitted]:
     """Prune a dense network of the reference width by saliency to each of `SHARES`, and finish it.
+
+    The last one is a linear network.
 
     Args:
         env: Environment with one data set; every pruning has as many batches as its episode.
@@ -79,14 +97,17 @@ def prunings(env: DesignEnv, seed: int) -> list[Fitted]:
     sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
     prune = partial(SPARSE_TRAINERS["saliency_pruning"], sizes)
     counts = [max(1, round(share * env.reference)) for share in SHARES]
-    return [
-        finish(train_with_at_least(count, prune, data, batches, seed), data, seed)
+    found = [
+        finished(train_with_at_least(count, prune, data, batches, seed), data, seed)
         for count in counts
     ]
+    return [*found, finished(linear_network(data, seed), data, seed)]
 
 
 def dense_networks(env: DesignEnv, seed: int) -> list[Fitted]:
     """Train a dense network of each of `WIDTHS`, and finish it.
+
+    The last one is a linear network.
 
     Args:
         env: Environment with one data set; every training has as many batches as its episode.
@@ -96,8 +117,8 @@ def dense_networks(env: DesignEnv, seed: int) -> list[Fitted]:
     found = []
     for width in WIDTHS:
         sizes, rng = (data.n_features, width, data.n_classes), np.random.default_rng(seed)
-        found.append(finish(dense_training(sizes, 0, data, batches, rng), data, seed))
-    return found
+        found.append(finished(dense_training(sizes, 0, data, batches, rng), data, seed))
+    return [*found, finished(linear_network(data, seed), data, seed)]
 
 
 def episode_batches(env: DesignEnv) -> int:

@@ -5,18 +5,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rlnas.agents.designing.finish import merit
 from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
 from rlnas.agents.experiments.tables.networks import DESIGN, RANDOM, REMOVE_ALL, SHARES, Fitted
 from rlnas.agents.experiments.tables.study import DENSE, PRUNINGS
 from rlnas.scoring import score
 
 ONE_PRUNING, SEVEN_PRUNINGS, DENSE_WIDTHS = "one_pruning", "seven_prunings", "dense_widths"
+PRUNINGS_OR_LINEAR, WIDTHS_OR_LINEAR = "prunings_or_linear", "widths_or_linear"
+EPISODE = "episode"
+"""The best design of the episode, where the design may be a linear network instead."""
 
 RIVALS = (
     ONE_PRUNING,
     SEVEN_PRUNINGS,
+    PRUNINGS_OR_LINEAR,
     DENSE_WIDTHS,
+    WIDTHS_OR_LINEAR,
     "logistic_regression",
+    EPISODE,
     REMOVE_ALL,
     RANDOM,
 )
@@ -98,21 +105,26 @@ def _offers(result: Mapping[str, Any], penalty: float) -> dict[str, Fitted]:
     """The models that a result offers at a penalty, by the method that chooses them."""
     fitted: list[Fitted] = result["fitted"]
 
-    def best() -> Fitted:
-        """The model with the best validation score."""
+    def best(some: Sequence[Fitted]) -> Fitted:
+        """The model that is best in validation, as a design is chosen."""
+        place = penalty, result["reference"]
         return max(
-            fitted,
-            key=lambda one: score(
-                one["val_accuracy"], one["active_weights"] or 0, penalty, result["reference"]
+            some,
+            key=lambda one: merit(
+                score(one["val_accuracy"], one["active_weights"] or 0, *place), one["val_loss"]
             ),
         )
 
     if result["method"] == PRUNINGS:
-        one = fitted[SHARES.index(share_at(penalty))]
-        return {ONE_PRUNING: one, SEVEN_PRUNINGS: best()}
+        *pruned, _linear = fitted
+        one = pruned[SHARES.index(share_at(penalty))]
+        return {ONE_PRUNING: one, SEVEN_PRUNINGS: best(pruned), PRUNINGS_OR_LINEAR: best(fitted)}
     if result["method"] == DENSE:
-        return {DENSE_WIDTHS: best()}
-    return {result["method"]: fitted[0]}
+        *dense, _linear = fitted
+        return {DENSE_WIDTHS: best(dense), WIDTHS_OR_LINEAR: best(fitted)}
+    if result["method"] == DESIGN:
+        return {DESIGN: best(fitted), EPISODE: fitted[0]}
+    return {result["method"]: best(fitted)}
 
 
 def _best_in_hindsight(rows: Rows) -> list[Outcome]:

@@ -27,7 +27,7 @@ from rlnas.data import keel
 from rlnas.data.datasets import prepare
 from rlnas.data.sources import RawData, read
 from rlnas.errors import InputError
-from rlnas.files.json_schema import SHARE, WHOLE, list_of, record
+from rlnas.files.json_schema import NUMBER, SHARE, WHOLE, list_of, record
 from rlnas.jobs import Call, own_folder, run_all
 from rlnas.progress import progress
 from rlnas.scoring import reference_weights
@@ -40,6 +40,7 @@ METHODS = (*POLICIES, PRUNINGS, DENSE, *MODELS)
 
 _FITTED = record(
     val_accuracy=SHARE,
+    val_loss=NUMBER,
     test_accuracy=SHARE,
     active_weights={"anyOf": [WHOLE, {"type": "null"}]},
 )
@@ -116,7 +117,7 @@ def study_tables(
         of `table`, `origin`, `split`, `method`, `penalty` (None if nothing depends on it),
         `reference` (weights that cost the penalty), and as `fitted` a list of what
         `rlnas.agents.experiments.tables.networks.Fitted` describes: one for each of `SHARES` or
-        `WIDTHS`, or a single one.
+        `WIDTHS`, or the best design of an episode, then a linear network; or a single model.
 
     Raises:
         InputError: A value cannot be used, the folder holds something else, or a result in it is
@@ -198,7 +199,7 @@ def _fit(job: Job, policy: Path, data_dir: Path | None) -> dict[str, Any]:
         env = env_like(policy, data, job.penalty, middle=True)
         if job.method in POLICIES:
             chosen = POLICIES[job.method](policy, job.split)
-            fitted = [by_policy(env, chosen, job.split)]
+            fitted = by_policy(env, chosen, job.split)
         else:
             fitted = {PRUNINGS: prunings, DENSE: dense_networks}[job.method](env, job.split)
     return {"reference": reference_weights(data.n_features, data.n_classes), "fitted": fitted}

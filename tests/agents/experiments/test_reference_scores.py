@@ -19,7 +19,7 @@ from tests.agents.helpers import files_in
 
 SHORT = Task("short", "rlnas/TabularDigits-v0", 32, {"episode_steps": 3, "start": "random"})
 LIVE = Task(
-    "live", "rlnas/Design-v0", 32, {"dataset": "wine", "episode_steps": 2, "batches_per_step": 1}
+    "live", "rlnas/Design-v1", 32, {"dataset": "wine", "episode_steps": 2, "batches_per_step": 1}
 )
 
 

@@ -510,7 +510,7 @@ def test_train_refuses_a_folder_with_files_and_leaves_them_alone(tmp_path):
 
 
 def test_stock_ppo_trains_on_the_registered_environment():
-    env = gym.make("rlnas/Digits-v0")
+    env = gym.make("rlnas/Digits-v1")
     model = PPO("MlpPolicy", env, n_steps=64, batch_size=32, n_epochs=2, device="cpu", seed=0)
     before = model.policy.state_dict()["action_net.weight"].clone()
     model.learn(192)
@@ -519,7 +519,7 @@ def test_stock_ppo_trains_on_the_registered_environment():
 
 
 def test_stock_ppo_trains_on_stock_vectors_of_it():
-    env = make_vec_env("rlnas/Digits-v0", n_envs=2, env_kwargs={"episode_steps": 5})
+    env = make_vec_env("rlnas/Digits-v1", n_envs=2, env_kwargs={"episode_steps": 5})
     model = PPO("MlpPolicy", env, n_steps=32, batch_size=32, n_epochs=1, device="cpu", seed=0)
     model.learn(128)
     assert len(model.ep_info_buffer or ()) == 2 * (64 // 5)

@@ -89,7 +89,7 @@ print(hashlib.sha256(b"".join(a.tobytes() for n in {names} for a in generate(n))
     ids=["training", "held out", "varied", "images"],
 )
 def test_problems_of_a_family_never_change(names, labels, spread):
-    """Else scores on `rlnas/Mixed-v0` are no longer comparable: a change needs a new version.
+    """Else scores on `rlnas/Mixed-v1` are no longer comparable: a change needs a new version.
 
     Features may differ in their last bits between processors, so their spread stands for them. A
     failure after nothing but an update means that scikit-learn makes other problems now.
