@@ -28,6 +28,12 @@ FINAL_BATCHES, FINAL_EPOCHS = 1000, 20
 LOSS_WEIGHT = 0.1
 """Share of the validation loss in the comparison, which tells networks of equal accuracy apart."""
 
+LINEAR_WAS_BETTER = (
+    "a linear network (without hidden layers): on the validation samples it was better than the "
+    "best network of the episode"
+)
+"""What is told about a design if the linear network was chosen."""
+
 
 class Candidate(NamedTuple):
     """A network after its brief training.

@@ -15,6 +15,7 @@ import numpy as np
 
 from rlnas import network_views, plots
 from rlnas.agents.designing.evaluation import majority_warning, original_data
+from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
 from rlnas.agents.designing.rivals import rivals
 from rlnas.agents.policies.run_config import read_train_config
 from rlnas.columns.description import summaries
@@ -186,6 +187,8 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
         "size": f"{network.active_weights:,} weights; as C code {whole:,} bytes, {small:,} with "
         "int8 weights",
     }
+    if record.get("linear"):
+        facts["chosen"] = LINEAR_WAS_BETTER
     if "looks" in record:
         facts["accuracy"] = _worth(record, record["looks"])
     if "seed" in record:

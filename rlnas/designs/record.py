@@ -47,7 +47,7 @@ class PolicyRecord(TypedDict):
 
 
 class BatchesRecord(TypedDict):
-    """Training batches spent in the episode of a design, and in all episodes."""
+    """Training batches that the network of a design had in the episode, and altogether."""
 
     episode: Annotated[int, WHOLE]
     all: Annotated[int, WHOLE]
@@ -77,7 +77,7 @@ class SavedRecord(_Measured, Origin, total=False):
         linear: Whether it is the linear network that the best design of the episode was compared
             with.
         created: Date and time.
-        batches: Training batches spent.
+        batches: Training batches of the network; a linear network had none in the episode.
         balanced_accuracy: Mean of the recalls.
         majority_accuracy: Accuracy of always predicting the most frequent class.
         recalls: Share of each class that was predicted correctly; None for a class without samples.

@@ -56,6 +56,7 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
     """
     from rich.table import Table
 
+    from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
     from rlnas.files.plain_text import plain, plain_console
 
     initial = record["initial"]
@@ -81,5 +82,7 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
     row("test loss", "test_loss", "{:.4f}")
     row("balanced accuracy (test)", "balanced_accuracy", "{:.2%}")
     plain_console().print(table)
+    if record["linear"]:
+        print(LINEAR_WAS_BETTER)
     print_classes(record)
     print(f"design in {folder}")

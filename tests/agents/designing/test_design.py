@@ -13,6 +13,7 @@ import torch
 from rlnas.agents.designing import design as module, evaluation
 from rlnas.agents.designing.design import design, evaluate_policy
 from rlnas.agents.designing.evaluation import evaluation_metrics, export_design
+from rlnas.agents.designing.finish import BRIEF_BATCHES, FINAL_BATCHES, Candidate
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import fingerprint
 from rlnas.agents.training.ppo import train
@@ -90,7 +91,8 @@ def test_the_test_result_can_be_recomputed_in_torch(designed):
     assert record["test_accuracy"] == pytest.approx(accuracy, abs=1e-9)
     loss = torch.nn.functional.cross_entropy(logits, labels).item()
     assert record["test_loss"] == pytest.approx(loss, rel=1e-4)
-    assert accuracy > record["val_accuracy"] + 0.1, "final training goes on from the episode"
+    best = max(step["val_accuracy"] for step in record["history"])
+    assert accuracy > best + 0.1, "the training goes on after the episode"
 
 
 def test_the_history_has_the_start_and_every_step(designed):
@@ -114,11 +116,35 @@ def test_the_history_has_the_start_and_every_step(designed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_design_with_the_best_score_of_the_episode_is_taken(run, tmp_path, seed):
+def test_the_design_with_the_best_score_of_the_episode_is_taken(run, tmp_path, seed, monkeypatch):
+    monkeypatch.setattr(module, "best_of", lambda found: found[0])
     record = make_design(run, tmp_path / "out", seed=seed)
     best = max(record["history"], key=lambda step: step["score"])
-    for key in ("score", "val_accuracy", "active_weights", "layer_sizes"):
+    for key in ("active_weights", "layer_sizes"):
         assert record[key] == best[key]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_record_tells_of_the_candidate_that_was_chosen(run, tmp_path, monkeypatch, place):
+    seen: list[Candidate] = []
+
+    def noted(found: list[Candidate]) -> Candidate:
+        # Copies, as the chosen one is trained on.
+        seen.extend(each._replace(network=each.network.copy()) for each in found)
+        return found[place]
+
+    monkeypatch.setattr(module, "best_of", noted)
+    record = make_design(run, tmp_path / "out")
+    network, chosen = load_design(tmp_path / "out").network, seen[place]
+    assert record["linear"] is (place == 1)
+    assert (record["val_accuracy"], record["val_loss"]) == chosen.validation
+    assert record["score"] == chosen.score
+    for name in ("active_weights", "density", "layer_sizes", "layer_densities"):
+        value = getattr(network, name)
+        assert value == getattr(chosen.network, name)
+        assert record[name] == (list(value) if isinstance(value, tuple) else value)
+    assert network.steps == record["batches"]["all"] == chosen.network.steps + FINAL_BATCHES
+    assert record["batches"]["episode"] == chosen.network.steps - BRIEF_BATCHES
 
 
 def test_the_data_set_of_the_training_is_the_default(run, tmp_path):
@@ -184,14 +210,14 @@ def doubling(folder: Path) -> Any:
 
 def test_final_training_starts_from_the_best_design_of_the_episode(run, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "load_policy", doubling)
+    monkeypatch.setattr(module, "best_of", lambda found: found[0])
     make_design(run, tmp_path / "out", penalty=5.0)
     network, _, record = load_design(tmp_path / "out")
     scores = [step["score"] for step in record["history"]]
     best = int(np.argmax(scores))
     assert best < 4, "at this price doubling does not pay to the end"
     assert network.active_weights == record["history"][best]["active_weights"]
-    per_epoch = (107 + 35) // 107  # training and validation samples of wine; batches of 107
-    assert network.steps == 5 * (1 + best) + module.FINAL_EPOCHS * per_epoch
+    assert network.steps == 5 * (1 + best) + BRIEF_BATCHES + FINAL_BATCHES
 
 
 def test_a_second_design_for_a_folder_is_refused_while_the_first_is_made(

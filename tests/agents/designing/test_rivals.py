@@ -11,7 +11,7 @@ from rlnas.nn.initialization import random_network
 
 DIGITS, WINE = load_dataset("digits"), load_dataset("wine")
 NETWORK = random_network((64, 12, 10), 1.0, np.random.default_rng(0))
-RECORD = {"test_accuracy": 0.9, "batches": {"episode": 250, "all": 470}}
+RECORD = {"test_accuracy": 0.9, "batches": {"episode": 250, "all": 1750}}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_a_dense_network_has_as_many_weights_and_as_many_batches(monkeypatch):
     rivals(NETWORK, RECORD, DIGITS)
     assert made[-1].layer_sizes == (64, 12, 10)
     assert made[-1].active_weights == 12 * 74
-    assert made[-1].steps == 470  # 250, and 20 epochs of 11 batches
+    assert made[-1].steps == 1750  # 250, 500 before the comparison, and 1,000 to the end
 
 
 def test_of_a_design_that_was_not_trained_to_the_end_the_steps_count(monkeypatch):
@@ -58,7 +58,7 @@ def test_logistic_regression_is_that_of_scikit_learn_on_all_samples_but_the_test
 def test_tables_have_gradient_boosting_with_its_size_and_images_do_not(of_digits):
     assert "gradient boosting" not in of_digits
     network = random_network((13, 4, 3), 1.0, np.random.default_rng(0))
-    record = {"test_accuracy": 0.9, "batches": {"episode": 5, "all": 25}}
+    record = {"test_accuracy": 0.9, "batches": {"episode": 5, "all": 1505}}
     *_, boosting = rivals(network, record, WINE)
     assert boosting.name == "gradient boosting"
     trees, nodes = (int(part.split()[0].replace(",", "")) for part in boosting.size.split(", "))
