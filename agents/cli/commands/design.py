@@ -15,7 +15,10 @@ from rlnas.validation import PlainIntegers
 
 @dataclass(frozen=True)
 class Design(TableSettings, PlainIntegers):
-    """Design a network with a trained policy, train it to the end, and test it once."""
+    """Design a network with a trained policy, train it to the end, and test it once.
+
+    Where a linear network does better on the validation samples, it is the design.
+    """
 
     dataset: Annotated[str | None, tyro.conf.Positional, DATASET] = None
     """Table (.csv, .tsv, .parquet), name of a data set, or .npz file of arrays X and y; by default
@@ -83,6 +86,6 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
     row("balanced accuracy (test)", "balanced_accuracy", "{:.2%}")
     plain_console().print(table)
     if record["linear"]:
-        print(LINEAR_WAS_BETTER)
+        print(f"the design is {LINEAR_WAS_BETTER}")
     print_classes(record)
     print(f"design in {folder}")

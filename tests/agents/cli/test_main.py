@@ -216,6 +216,22 @@ def test_design_prints_a_table_of_the_start_and_the_result(run, tmp_path, capsys
     ):
         assert text in shown
     assert "architecture" not in record, "what is printed is not what is kept"
+    assert ("the design is a linear network" in shown) is record["linear"]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_design_says_whether_the_linear_network_was_better(
+    place, run, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("rlnas.agents.designing.design.best_of", lambda found: found[place])
+    assert call("design", "--policy", run, "--out", tmp_path / "d") == 0
+    line = (
+        "the design is a linear network (without hidden layers): on the validation samples it was "
+        "better than the best network of the episode"
+    )
+    shown = capsys.readouterr().out.splitlines()
+    assert (line in shown) is (place == 1)
+    assert any("13-3 " in row for row in shown) is (place == 1)
 
 
 @pytest.mark.parametrize("quiet", [False, True])
@@ -233,7 +249,7 @@ def test_design_shows_progress_on_a_terminal_unless_it_is_quiet(
         last = json.loads((tmp_path / "d" / "design.json").read_text())["history"][-1]
         now = f"{last['val_accuracy']:.2%} with {last['active_weights']:,} weights"
         assert re.search(rf"designing: 100%.* 4/4 .*{now}", printed.err)
-        assert re.search(r"final training: 100%.* 20/20 ", printed.err)
+        assert re.search(r"final training: 100%.* 1000/1000 ", printed.err)
 
 
 def test_the_default_folder_of_a_design_is_named_after_its_data_set(

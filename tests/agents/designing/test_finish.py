@@ -1,4 +1,4 @@
-"""The end of a design: how long it trains, on which rows, and whether a linear network is better."""
+"""The end of a design: its length, the rows that it reads, and when a linear network is better."""
 
 import ctypes
 import subprocess
