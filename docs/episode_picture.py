@@ -34,7 +34,7 @@ def picture(history: list[dict[str, Any]]) -> Figure:
         axes.tick_params(length=2)
     accuracies = [100 * step["val_accuracy"] for step in history]
     left.plot(accuracies, steps, "o-", color=ACCURACY, markersize=3, linewidth=1)
-    left.set(xlabel="validation\naccuracy, %", xlim=(75, 100), xticks=(80, 90, 100))
+    left.set(xlabel="validation\naccuracy, %", xlim=(90, 100), xticks=(90, 95, 100))
     left.set_ylim(len(history) - 0.5, -0.5)
     left.set_yticks(steps, [f"{edit}  {step}" for step, edit in enumerate(edits)])
     weights = [step["active_weights"] for step in history]
