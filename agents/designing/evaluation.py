@@ -11,6 +11,7 @@ import numpy as np
 from rlnas.columns.options import TableOptions
 from rlnas.data.datasets import Dataset, as_test_set, prepare
 from rlnas.data.sources import RawData, Source, SourceRecord, read, read_like
+from rlnas.designs.prediction import warn_of_far
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.envs.episode import Design
 from rlnas.errors import InputError
@@ -23,7 +24,6 @@ from rlnas.nn.architecture import layers_of
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate, predict
 
-_SHOWN = 3  # number of columns that a warning names
 _DRAWN = 200  # number of random samples for a self-test if there are no real samples
 _log = logging.getLogger("rlnas")
 
@@ -144,12 +144,7 @@ def evaluation_samples(
             "save new samples under another name and give that path"
         )
     data = as_test_set(raw, design.preprocessing)
-    if far := design.preprocessing.far_columns(raw.features[data.test]):
-        more = f"; and {len(far) - _SHOWN} more" if len(far) > _SHOWN else ""
-        _log.warning(
-            "%d of %d features have ranges far from those of training (%s%s): have they the same "
-            "units?", len(far), data.n_features, "; ".join(far[:_SHOWN]), more
-        )  # fmt: skip
+    warn_of_far(design.preprocessing, raw.features)
     return EvaluationSamples(raw, data, data.test, own=False)
 
 

@@ -219,7 +219,8 @@ def _load(
     if isinstance(source, Dataset):
         check_nothing_said(source.name, options)
         return source
-    if isinstance(source, str) and source in idx.SETS and data_dir is not None:
+    looked_for = isinstance(source, str) and (source in idx.SETS or source.startswith(keel.PREFIX))
+    if looked_for and data_dir is not None and options == NOTHING_SAID:
         return _load_named(source, Path(os.path.expanduser(data_dir)).resolve())
     if isinstance(source, str) and is_name(source) and options == NOTHING_SAID:
         return _load_named(source, None)

@@ -227,7 +227,6 @@ def read_like(
     elif isinstance(source, str) and source.startswith(keel.PREFIX):
         frame, record = _keel_frame(source, data_dir), {"name": source}
     elif isinstance(source, str | os.PathLike):
-        _check_is_table(os.fspath(source))
         frame, record = read_frame(source), _record_of(os.fspath(source))
     else:
         frame = read_frame(source)
@@ -263,14 +262,6 @@ def _arrays_like(
         numbered,
         feature_names=column_names(source[0]),
     )
-
-
-def _check_is_table(text: str) -> None:
-    if not is_table_path(text):
-        raise InputError(
-            f"{text} is no table by its name, for which the design was made: give one with the "
-            "same columns (.csv, .tsv, .parquet)"
-        )
 
 
 def _read_pair(x: Any, y: Any, options: TableOptions) -> RawData:

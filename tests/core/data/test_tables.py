@@ -1,5 +1,6 @@
 """Tables as data sets: rules from training rows, splits by group and time, what is refused."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from rlnas.columns.options import TableOptions
+from rlnas.data import keel
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.data.sources import read, read_like
@@ -163,6 +165,33 @@ def test_preprocessing_of_a_table_survives_json(csv):
     rules = load(csv).preprocessing
     found = Preprocessing.from_json(json.loads(json.dumps(rules.as_json())))
     assert found.as_json() == rules.as_json()
+
+
+@pytest.fixture
+def tiny_keel(tmp_path, monkeypatch) -> Path:
+    """A data root with one table, and none elsewhere."""
+    table = penguins()[["mass", "colony", "species"]].rename(columns={"species": "class"})
+    (tmp_path / "root" / "keel").mkdir(parents=True)
+    content = write(tmp_path / "root" / "keel" / "tiny.csv", table).read_bytes()
+    known = keel.KeelTable("tiny", "balanced", N, 2, 3, hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(keel, "TABLES", {"tiny": known})
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "none"))
+    monkeypatch.delenv("RLNAS_DATA_DIR", raising=False)
+    return tmp_path / "root"
+
+
+def test_a_table_of_a_collection_is_known_by_name_and_its_target_too(tiny_keel):
+    data = load_dataset("keel:tiny", data_dir=tiny_keel)
+    assert data.name == "keel:tiny"
+    assert data.source == {"name": "keel:tiny", "table": {"target": "class"}}
+    assert data.preprocessing.feature_names == ("mass", "mass is missing", "colony")
+    assert load_dataset("keel:tiny", data_dir=tiny_keel, drop=["colony"]).n_features == 2
+    rules = data.preprocessing
+    raw = read_like("keel:tiny", rules.encoding, rules.class_names, tiny_keel)
+    assert raw.name == "keel:tiny"
+    np.testing.assert_array_equal(rules.stored(raw.features), data.features)
+    with pytest.raises(InputError, match="keel:tiny is not on this computer"):
+        load_dataset("keel:tiny", data_dir=tiny_keel / "elsewhere")
 
 
 # --- rules come from training rows ---
