@@ -7,20 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.codes import (
-    BadValue,
-    as_texts,
-    codes_of,
-    date_formats,
-    in_doubt,
-    in_order,
-    is_empty,
-    number_style,
-    parse_date,
-    parse_numbers,
-)
+from rlnas.columns.codes import BadValue, as_texts, codes_of, is_empty
+from rlnas.columns.dates import date_formats, parse_date
 from rlnas.columns.encoding import Column, Encoding, Kind
 from rlnas.columns.frame import Frame
+from rlnas.columns.numbers import in_doubt, in_order, number_style, parse_numbers
 from rlnas.errors import InputError
 
 _log = logging.getLogger("rlnas")

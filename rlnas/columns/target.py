@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.codes import as_texts, in_order, parse_number
+from rlnas.columns.codes import as_texts
+from rlnas.columns.numbers import in_order, parse_number
 from rlnas.errors import InputError
 
 SAMPLES_PER_CLASS = 3
@@ -85,6 +86,6 @@ def check_not_a_quantity(n_classes: int, n_samples: int, where: str) -> None:
     if n_classes > 2 and n_classes * SAMPLES_PER_CLASS > n_samples:
         raise InputError(
             f"{where} has {n_classes} classes in {n_samples} samples, fewer than "
-            f"{SAMPLES_PER_CLASS} samples a class: if it is a number to predict (regression), rlnas cannot do that yet; "
-            "if they are classes, merge or leave out rare ones"
+            f"{SAMPLES_PER_CLASS} samples a class: if it is a number to predict (regression), "
+            "rlnas cannot do that yet; if they are classes, merge or leave out rare ones"
         )

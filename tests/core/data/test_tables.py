@@ -14,8 +14,9 @@ from rlnas.columns.options import TableOptions
 from rlnas.data import keel
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.data.preprocessing import Preprocessing
-from rlnas.data.sources import read, read_like
+from rlnas.data.sources import read
 from rlnas.data.splits import split
+from rlnas.designs.reading import read_like
 from rlnas.errors import InputError
 
 N = 200
@@ -187,7 +188,7 @@ def test_a_table_of_a_collection_is_known_by_name_and_its_target_too(tiny_keel):
     assert data.preprocessing.feature_names == ("mass", "mass is missing", "colony")
     assert load_dataset("keel:tiny", data_dir=tiny_keel, drop=["colony"]).n_features == 2
     rules = data.preprocessing
-    raw = read_like("keel:tiny", rules.encoding, rules.class_names, tiny_keel)
+    raw = read_like("keel:tiny", rules, tiny_keel)
     assert raw.name == "keel:tiny"
     np.testing.assert_array_equal(rules.stored(raw.features), data.features)
     with pytest.raises(InputError, match="keel:tiny is not on this computer"):
@@ -215,7 +216,7 @@ def test_codes_of_new_rows_give_the_features_of_the_data_set(seed):
     data = load(table)
     rules = data.preprocessing
     shuffled = table[list(np.random.default_rng(seed).permutation(table.columns))]
-    raw = read_like(shuffled.assign(more=1), rules.encoding, rules.class_names)
+    raw = read_like(shuffled.assign(more=1), rules)
     np.testing.assert_array_equal(rules.stored(raw.features), data.features)
     np.testing.assert_array_equal(raw.labels, data.labels)
 
@@ -324,9 +325,7 @@ def test_a_table_without_a_header_may_have_a_validation_file_without_one(tmp_pat
     )
     assert data.preprocessing.feature_names == ("column_1", "column_1 is missing", "column_2")
     assert len(data.validation) == N
-    raw = read_like(
-        tmp_path / "later.csv", data.preprocessing.encoding, data.preprocessing.class_names
-    )
+    raw = read_like(tmp_path / "later.csv", data.preprocessing)
     np.testing.assert_array_equal(
         data.preprocessing.stored(raw.features), data.features[data.validation]
     )
