@@ -23,6 +23,7 @@ from rlnas.nn.initialization import new_network
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import Batches, train
 from rlnas.progress import progress
+from rlnas.tabular.builder import TABLE_HYPERPARAMETERS
 from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Table
 from rlnas.validation import whole
@@ -233,7 +234,7 @@ def measured(
         for origin in (network, proxies.inherit(network, parent)):
             for epochs in lengths:
                 few = order[: epochs * per_epoch]
-                row.append(proxies.accuracy_after(origin, dataset, few))
+                row.append(proxies.accuracy_after(origin, dataset, few, TABLE_HYPERPARAMETERS))
         rows.append(row)
     columns = np.array(rows).T
     weights = table.active_weights[numbers, OBSERVED_SEED].astype(np.float64)
@@ -258,7 +259,8 @@ def rebuilt(table: Table, dataset: Dataset, number: int) -> tuple[SparseNetwork,
 def trained(table: Table, dataset: Dataset, number: int) -> SparseNetwork:
     """The network of the observed seed at the end of its training."""
     network, batches = rebuilt(table, dataset, number)
-    train(network, dataset, batches.take(table.epochs[-1] * _costs(dataset)[0]))
+    order = batches.take(table.epochs[-1] * _costs(dataset)[0])
+    train(network, dataset, order, TABLE_HYPERPARAMETERS)
     return network
 
 

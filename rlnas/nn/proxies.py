@@ -13,7 +13,13 @@ from rlnas.errors import InputError
 from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.scipy_forward import forward, layer_matrices
-from rlnas.nn.training import check_fit, evaluate, train
+from rlnas.nn.training import (
+    DEFAULT_HYPERPARAMETERS,
+    Hyperparameters,
+    check_fit,
+    evaluate,
+    train,
+)
 from rlnas.validation import whole
 
 _INHERITED = [[VALUE], [EMA]]
@@ -23,7 +29,12 @@ _EIGENVALUE_FLOOR = 1e-5
 # --- training for a few batches ---
 
 
-def accuracy_after(network: SparseNetwork, dataset: Dataset, order: np.ndarray) -> float:
+def accuracy_after(
+    network: SparseNetwork,
+    dataset: Dataset,
+    order: np.ndarray,
+    hyperparameters: Hyperparameters = DEFAULT_HYPERPARAMETERS,
+) -> float:
     """Validation accuracy of the averaged weights after a few batches.
 
     Early stopping as an estimate, as in Zoph & Le 2017 and EcoNAS (Zhou et al. 2020). At a constant
@@ -36,12 +47,13 @@ def accuracy_after(network: SparseNetwork, dataset: Dataset, order: np.ndarray) 
             `inherit`.
         dataset: The data set; its test samples are not read.
         order: int32 `[batches, batch]`, the samples of each batch, at least one batch.
+        hyperparameters: Settings of the optimiser.
 
     Raises:
         InputError: there is no batch, or the network does not fit the data set.
     """
     trained = network.copy()
-    train(trained, dataset, order)
+    train(trained, dataset, order, hyperparameters)
     return evaluate(trained, dataset, dataset.validation).accuracy
 
 

@@ -268,7 +268,7 @@ def annealed_training(
     Yields:
         Training accuracy and loss of the last batches.
     """
-    batches = whole("batches", batches)
+    batches, at_once = whole("batches", batches), whole("at_once", at_once, 1)
     settings = hyperparameters or final_hyperparameters(samples.size)
     stream = Batches(samples, rng, settings.batch_size)
     rates = settings.learning_rate * 0.5 * (1 + np.cos(np.pi * np.arange(batches) / batches))

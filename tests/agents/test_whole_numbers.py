@@ -118,9 +118,9 @@ def test_a_finished_design_takes_integers_of_numpy():
     assert run(np.int64) == run(int)
 
 
-def test_final_epochs_and_seed_may_be_integers_of_numpy():
+def test_the_seed_of_a_training_to_the_end_may_be_an_integer_of_numpy():
     def run(n: Number) -> Any:
         network = random_network((6, 5, 3), 1.0, np.random.default_rng(0))
-        return train_and_test(network, DATA, n(2), epochs=n(3)), bits(network)
+        return train_and_test(network, DATA, n(2)), bits(network)
 
     assert run(np.uint8) == run(int)

@@ -16,7 +16,7 @@ from rlnas.nn.architecture import check_architecture
 from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.initialization import new_network, random_network
 from rlnas.nn.network import SparseNetwork, from_coordinates
-from rlnas.nn.training import Batches, final_training
+from rlnas.nn.training import Batches, annealed_training, final_training
 from rlnas.scoring import reference_weights
 from rlnas.tabular.builder import build_table, measure
 from rlnas.tabular.grid import Grid
@@ -41,6 +41,12 @@ def rng() -> np.random.Generator:
 def trained(n: Number) -> list[Any]:
     network = NETWORK.copy()
     return [*final_training(network, DATA, n(2), rng()), bits(network)]
+
+
+def annealed(n: Number) -> list[Any]:
+    network, rows = NETWORK.copy(), DATA.train
+    parts = annealed_training(network, DATA, rows, n(3), rng(), at_once=n(2))
+    return [*parts, bits(network)]
 
 
 def made(n: Number) -> Any:
@@ -69,6 +75,7 @@ CASES: dict[str, Callable[[Number], Any]] = {
     "add_layer": lambda n: bits(edits.add_layer(NETWORK, PROBE, n(2), rng())),
     "remove_layer": lambda n: bits(edits.remove_layer(NETWORK, PROBE, n(2))),
     "Batches.take": lambda n: Batches(DATA.train, rng()).take(n(200)).tobytes(),
+    "annealed_training": annealed,
     "final_training": trained,
     "sum_of_losses": lambda n: proxies.sum_of_losses(LOSSES, n(3)).item(),
     "reference_weights": lambda n: reference_weights(n(200), n(100)),

@@ -106,11 +106,11 @@ def test_a_study_writes_data_a_table_and_a_plot(studied):
 def test_small_data_sets_are_trained_on_for_enough_batches(tmp_path, monkeypatch):
     seen = []
 
-    def spy(network, data, seed, epochs):
+    def spy(network, data, epochs, rng):
         seen.append(epochs)
         raise InterruptedError
 
-    monkeypatch.setattr(module, "train_and_test", spy)
+    monkeypatch.setattr(module, "final_training", spy)
     with pytest.raises(InterruptedError):
         capacity_study("width", tmp_path / "out", jobs=1, progress_bar=False)
     assert seen == [3000 // 11]

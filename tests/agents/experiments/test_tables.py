@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,12 @@ from sklearn.linear_model import LogisticRegression
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.designing.design import design_and_train
+from rlnas.agents.designing.finish import (
+    BRIEF_BATCHES,
+    FINAL_BATCHES,
+    brief_training,
+    linear_network,
+)
 from rlnas.agents.experiments.tables import models, networks, outcomes as module, study
 from rlnas.agents.experiments.tables.models import MODELS, fit_model, judge
 from rlnas.agents.experiments.tables.networks import SHARES, WIDTHS, dense_networks, prunings
@@ -40,6 +47,7 @@ from rlnas.data.sources import read
 from rlnas.errors import InputError
 from rlnas.nn.training import evaluate
 from tests.agents.helpers import files_in
+from tests.core.reference import bits
 
 
 def small_table(folder: Path, name: str, classes: int) -> str:
@@ -169,36 +177,54 @@ def test_prunings_and_dense_networks_have_their_sizes_and_the_batches_of_an_epis
 ):
     env = env_like(run, three, 0.1, middle=True)
     steps, asked = [], []
-    finish, dense = networks.finish, networks.dense_training
+    finished, dense = networks.finished, networks.dense_training
 
     def noted(network: Any, data: Any, seed: int) -> Any:
         steps.append(network.steps)
-        return finish(network, data, seed)
+        return finished(network, data, seed)
 
     def counted(sizes: Any, count: int, data: Any, batches: int, rng: Any) -> Any:
         asked.append(batches)
         return dense(sizes, count, data, batches, rng)
 
-    monkeypatch.setattr(networks, "finish", noted)
+    monkeypatch.setattr(networks, "finished", noted)
     monkeypatch.setattr(networks, "dense_training", counted)
-    pruned, whole = prunings(env, 0), dense_networks(env, 0)
+    (*pruned, linear), (*whole, again) = prunings(env, 0), dense_networks(env, 0)
     reference = 76 * (2 + 3)
     for share, one in zip(SHARES, pruned, strict=True):
         assert 0 <= one["active_weights"] - round(share * reference) <= 3
     assert [one["active_weights"] for one in whole] == [width * (2 + 3) for width in WIDTHS]
+    assert linear == again
+    assert linear["active_weights"] == 2 * 3
+    assert [steps.pop(place) for place in (len(SHARES), -1)] == [0, 0], "the linear networks"
     (batches,) = {*steps}
     _, history = play_episode(env, load_policy(run), 0)
     assert batches == env.current_design.steps == env.evaluation_cost * len(history)
     assert asked == [batches] * len(WIDTHS)
 
 
-def test_the_finish_trains_a_copy_on_training_and_validation_samples(run, three):
-    network = play_episode(env_like(run, three, 0.1, middle=True), load_policy(run), 0)[0].network
-    before = network.copy()
-    found = networks.finish(network, three, 0)
-    np.testing.assert_array_equal(network.connections, before.connections)
-    assert found["val_accuracy"] == evaluate(network, three, three.validation).accuracy
-    assert found["active_weights"] == network.active_weights
+def test_networks_are_judged_before_they_learn_from_the_validation_samples(run, three):
+    start = play_episode(env_like(run, three, 0.1, middle=True), load_policy(run), 0)[0].network
+    labels = three.labels.copy()
+    labels[three.validation] = (labels[three.validation] + 1) % 3
+    briefly, to_the_end, mistaught = start.copy(), start.copy(), start.copy()
+    brief_training(briefly, three, 0.0, np.random.default_rng(0))
+    found = networks.finished(to_the_end, three, 0)
+    judged = evaluate(briefly, three, three.validation)
+    assert (found["val_accuracy"], found["val_loss"]) == judged
+    assert found["test_accuracy"] == evaluate(to_the_end, three, three.test).accuracy
+    assert found["active_weights"] == start.active_weights
+    networks.finished(mistaught, replace(three, labels=labels), 0)
+    assert bits(mistaught) != bits(to_the_end), "the end of the training reads those samples"
+    assert to_the_end.steps - start.steps == BRIEF_BATCHES + FINAL_BATCHES
+
+
+def test_a_policy_offers_its_design_and_the_linear_network_of_the_other_methods(run, three):
+    env = env_like(run, three, 0.1, middle=True)
+    design, linear = networks.by_policy(env, load_policy(run), 0)
+    chosen = play_episode(env, load_policy(run), 0)[0].network
+    assert design == networks.finished(chosen.copy(), three, 0)
+    assert linear == networks.finished(linear_network(three, 0), three, 0)
 
 
 # --- models ---
@@ -233,6 +259,7 @@ def test_logistic_regression_is_the_best_in_validation_refitted_with_it(three):
     found = fit_model("logistic_regression", three, 0)
     assert found == {
         "val_accuracy": best[0],
+        "val_loss": pytest.approx(-best[1]),
         "test_accuracy": expected,
         "active_weights": 2 * 3,
     }
@@ -310,7 +337,8 @@ def test_every_method_is_fitted_to_every_split_of_every_table(studied, sources):
     keys = [(r["table"], r["split"], r["method"], r["penalty"]) for r in found["results"]]
     assert set(keys) == expected
     assert len(keys) == len(expected)
-    lengths = {"prunings": len(SHARES), "dense_networks": len(WIDTHS)}
+    lengths = {"prunings": len(SHARES) + 1, "dense_networks": len(WIDTHS) + 1}
+    lengths |= dict.fromkeys(networks.POLICIES, 2)
     for result in found["results"]:
         assert len(result["fitted"]) == lengths.get(result["method"], 1)
 
@@ -322,9 +350,12 @@ def test_the_design_is_that_of_the_command_design(studied, sources):
         if result["method"] == "design" and result["split"] == 0:
             env = env_like(run, result["table"], result["penalty"], middle=True)
             _, record = design_and_train(env, load_policy(run), 0)
-            keys = ("test_accuracy", "active_weights")
-            (one,) = result["fitted"]
+            keys = ("val_accuracy", "val_loss", "test_accuracy", "active_weights")
+            one = result["fitted"][record["linear"]]
             assert {key: one[key] for key in keys} == {key: record[key] for key in keys}
+            (row,) = outcomes({**found, "results": [result]})[:1]
+            assert (row.method, row.weights) == ("design", record["active_weights"])
+            assert row.accuracy == record["test_accuracy"]
             assert result["reference"] == record["reference"]
     default = env_like(run, sources[0], middle=True).penalty_range[0]
     assert found["price"] == default
@@ -396,8 +427,9 @@ def test_bad_values_are_refused_before_anything_is_written(
 # --- outcomes: means and choices ---
 
 
-def fitted(val: float, test: float, weights: int | None) -> dict[str, Any]:
-    return {"val_accuracy": val, "test_accuracy": test, "active_weights": weights}
+def fitted(val: float, test: float, weights: int | None, loss: float = 0.5) -> dict[str, Any]:
+    facts = {"val_accuracy": val, "val_loss": loss, "test_accuracy": test}
+    return {**facts, "active_weights": weights}
 
 
 def made_up(penalties: tuple[float, ...] = (0.1, 1.0)) -> dict[str, Any]:
@@ -406,6 +438,7 @@ def made_up(penalties: tuple[float, ...] = (0.1, 1.0)) -> dict[str, Any]:
     for table, origin, more in (("a1", "a", 0.0), ("a2", "a", 0.02), ("b", "b", 0.1)):
         for split in range(2):
             base = 0.6 + more + 0.01 * split
+            linear = fitted(0.1, 0.1, 6)  # of no use for these tables
             place = {"table": table, "origin": origin, "split": split, "reference": 100}
 
             def add(method: str, some: list[Any], penalty: float | None, place=place) -> None:
@@ -413,15 +446,13 @@ def made_up(penalties: tuple[float, ...] = (0.1, 1.0)) -> dict[str, Any]:
                 results.append({**place, **facts})
 
             for penalty in penalties:
-                add("design", [fitted(base, base, 10)], penalty)
-                add("remove_all", [fitted(base, base - 0.05, 5)], penalty)
-                add("random", [fitted(base, base - 0.1, 20)], penalty)
-            add("prunings", [fitted(base + 0.01 * k, base, 5 * k + 5) for k in range(7)], None)
-            add(
-                "dense_networks",
-                [fitted(base, base - 0.01 * k, 4 * k + 4) for k in range(12)],
-                None,
-            )
+                add("design", [fitted(base, base, 10), linear], penalty)
+                add("remove_all", [fitted(base, base - 0.05, 5), linear], penalty)
+                add("random", [fitted(base, base - 0.1, 20), linear], penalty)
+            pruned = [fitted(base + 0.01 * k, base, 5 * k + 5) for k in range(7)]
+            add("prunings", [*pruned, linear], None)
+            dense = [fitted(base, base - 0.01 * k, 4 * k + 4) for k in range(12)]
+            add("dense_networks", [*dense, linear], None)
             add("logistic_regression", [fitted(base, base + more, 40)], None)
             for k, method in enumerate(ACCURATE):
                 weights = 8500 if method == "mlp" else None
@@ -465,6 +496,29 @@ def test_sizes_are_chosen_by_validation_score_or_by_the_known_share():
         place = SHARES.index(share_at(penalty))
         found = of_method(rows, "one_pruning", penalty)
         assert {row.weights for row in found} == {5 * place + 5}
+
+
+def test_every_network_may_be_a_linear_one_if_that_is_better_in_validation():
+    found = made_up((0.1,))
+    for result in found["results"]:
+        if len(result["fitted"]) > 1:
+            result["fitted"][-1] = fitted(0.99, 0.95, 3)
+    weights = {row.method: row.weights for row in outcomes(found)}
+    linear = ("design", "remove_all", "random", "prunings_or_linear", "widths_or_linear")
+    assert {method for method, count in weights.items() if count == 3} == set(linear)
+    others = ("episode", "seven_prunings", "dense_widths")
+    assert [weights[method] for method in others] == [10, 35, 4]
+
+
+@pytest.mark.parametrize(("loss", "weights"), [(0.4, 10), (0.6, 6)])
+def test_a_tenth_of_the_loss_is_taken_from_the_score_that_networks_are_chosen_by(loss, weights):
+    found = made_up((0.0,))
+    for result in found["results"]:
+        if result["method"] == "design":
+            ours = result["fitted"][0]
+            ours["val_loss"] = loss
+            result["fitted"][1] = fitted(ours["val_accuracy"], 0.5, 6)
+    assert {row.weights for row in of_method(outcomes(found), "design")} == {weights}
 
 
 def test_the_share_is_that_of_the_nearest_price(monkeypatch):

@@ -10,7 +10,13 @@ from rlnas.errors import InputError
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
-from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, LONG_TRAINING, Batches, Hyperparameters
+from rlnas.nn.training import (
+    DEFAULT_HYPERPARAMETERS,
+    LONG_TRAINING,
+    Batches,
+    Hyperparameters,
+    final_hyperparameters,
+)
 from tests.core.reference import bits, network_of, random_dataset, skip_network
 
 DTYPES = (np.uint8, np.float32)
@@ -203,12 +209,11 @@ def test_final_training_never_reads_the_test_rows(features, dtype):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """The order and the learning rates of every call of `train`."""
+    """The order, the settings and the learning rates of every call of `train`."""
     calls, train = [], training.train
 
     def record(network, dataset, order, hyperparameters, learning_rates):
-        assert hyperparameters == LONG_TRAINING
-        calls.append((order, learning_rates))
+        calls.append((order, hyperparameters, learning_rates))
         return train(network, dataset, order, hyperparameters, learning_rates)
 
     monkeypatch.setattr(training, "train", record)
@@ -233,7 +238,7 @@ def test_weight_decay_alone_shrinks_weights_that_have_no_gradient():
 def test_the_learning_rate_of_final_training_falls_to_zero_along_half_a_cosine(calls, epochs):
     data = DATA[np.uint8]
     list(training.final_training(network(), data, epochs, np.random.default_rng(0)))
-    rates = np.concatenate([rates for _, rates in calls])
+    rates = np.concatenate([rates for *_, rates in calls])
     n = epochs * (240 // 128)
     assert rates.size == n
     assert rates[0] == DEFAULT_HYPERPARAMETERS.learning_rate
@@ -245,12 +250,58 @@ def test_the_learning_rate_of_final_training_falls_to_zero_along_half_a_cosine(c
         assert rates[n // 4] == pytest.approx(rates[0] * (1 + np.sqrt(0.5)) / 2, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("n_samples", "decay"),
+    [(1, 1.0), (299, 1.0), (300, 1.0), (400, 0.75), (1200, 0.25), (3000, 0.1), (70_000, 0.1)],
+)
+def test_few_samples_have_a_large_weight_decay_in_final_training(n_samples, decay):
+    found = final_hyperparameters(n_samples)
+    assert found == replace(LONG_TRAINING, weight_decay=found.weight_decay)
+    assert found.weight_decay == pytest.approx(decay, rel=1e-12)
+
+
+def test_the_weight_decay_of_final_training_follows_the_samples_that_are_trained_on(calls):
+    data = random_dataset(np.random.default_rng(1), samples=1000)
+    list(training.final_training(network(), data, 1, np.random.default_rng(0)))
+    list(training.annealed_training(network(), data, data.train, 3, np.random.default_rng(0)))
+    given = replace(LONG_TRAINING, weight_decay=0.4)
+    list(training.final_training(network(), data, 1, np.random.default_rng(0), given))
+    assert (data.train.size, data.validation.size) == (600, 200)
+    assert [settings.weight_decay for _, settings, _ in calls] == [300 / 800, 300 / 600, 0.4]
+
+
+@pytest.mark.parametrize("batches", [1, 7, 20, 33])
+def test_annealed_training_has_the_batches_asked_for_and_reads_no_other_samples(calls, batches):
+    data = random_dataset(np.random.default_rng(1), samples=1000)
+    one, some = network(), data.train[:300]
+    found = training.annealed_training(
+        one, data, some, batches, np.random.default_rng(0), at_once=10
+    )
+    sizes = [10] * (batches // 10) + [batches % 10] * (batches % 10 > 0)
+    assert len(list(found)) == len(sizes)
+    assert [len(order) for order, *_ in calls] == sizes
+    assert one.steps == batches
+    assert np.isin(np.concatenate([order.ravel() for order, *_ in calls]), some).all()
+    rates = np.concatenate([rates for *_, rates in calls])
+    expected = 0.005 + 0.005 * np.cos(np.pi * np.arange(batches) / batches)
+    np.testing.assert_allclose(rates, expected, rtol=1e-12)
+
+
+def test_how_often_annealed_training_reports_does_not_change_the_network():
+    data, found = DATA[np.uint8], []
+    for at_once in (1, 4, 100):
+        one, rng = network(), np.random.default_rng(0)
+        list(training.annealed_training(one, data, data.train, 10, rng, at_once=at_once))
+        found.append(bits(one))
+    assert found[0] == found[1] == found[2]
+
+
 def test_final_training_passes_over_training_and_validation_samples(calls):
     data = random_dataset(np.random.default_rng(1), samples=1000)
     epochs = list(training.final_training(network(), data, 5, np.random.default_rng(0)))
     assert len(epochs) == 5
     seen, counts = np.unique(
-        np.concatenate([order.ravel() for order, _ in calls]), return_counts=True
+        np.concatenate([order.ravel() for order, *_ in calls]), return_counts=True
     )
     np.testing.assert_array_equal(seen, np.sort(np.concatenate([data.train, data.validation])))
     assert counts.min() >= 4
