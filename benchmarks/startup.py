@@ -2,9 +2,10 @@
 
     python benchmarks/startup.py
 
-A design of breast_cancer and of a CSV file of 1,000 rows and 20 columns, the test of the second, and
-its predictions; all with the policy that comes with rlnas, and with compiled functions cached. The share of
-imports is measured by Python itself (`-X importtime`), in other runs than the seconds.
+A design of breast_cancer, a design of a CSV file of 1,000 rows and 20 columns, the test of that
+design, and its predictions; all with the policy that comes with rlnas, and with compiled functions
+cached. The share of imports is measured by Python itself (`-X importtime`), in other runs than the
+seconds.
 """
 
 import re
