@@ -69,7 +69,7 @@ DESIGNING = """
 import sys
 from rlnas.agents.cli.main import main
 
-main(["design", "--quiet", "--dataset", "breast_cancer", "--out", sys.argv[1]])
+main(["design", "--quiet", "--out", sys.argv[1]])
 main(["evaluate", sys.argv[1]])
 heavy = "torch stable_baselines3 sb3_contrib sklearn scipy.linalg scipy.sparse matplotlib pandas"
 print([name for name in heavy.split() if name in sys.modules])
@@ -95,7 +95,7 @@ def test_importing_both_packages_loads_nothing_heavy():
 
 def test_designing_and_evaluating_load_nothing_heavy(tmp_path):
     # Compiles what is not cached: that loads SciPy's linear algebra.
-    made = rlnas.agents.design(dataset="breast_cancer", out=tmp_path / "a", progress_bar=False)
+    made = rlnas.agents.design(out=tmp_path / "a", progress_bar=False)
     command = [sys.executable, "-c", DESIGNING, str(tmp_path / "b")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

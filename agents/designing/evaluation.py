@@ -10,7 +10,9 @@ import numpy as np
 
 from rlnas.columns.options import TableOptions
 from rlnas.data.datasets import Dataset, as_test_set, prepare
-from rlnas.data.sources import RawData, Source, SourceRecord, read, read_like
+from rlnas.data.sources import RawData, Source, SourceRecord, read
+from rlnas.designs.prediction import warn_of_far
+from rlnas.designs.reading import read_like
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.envs.episode import Design
 from rlnas.errors import InputError
@@ -23,7 +25,6 @@ from rlnas.nn.architecture import layers_of
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate, predict
 
-_SHOWN = 3  # number of columns that a warning names
 _DRAWN = 200  # number of random samples for a self-test if there are no real samples
 _log = logging.getLogger("rlnas")
 
@@ -144,12 +145,7 @@ def evaluation_samples(
             "save new samples under another name and give that path"
         )
     data = as_test_set(raw, design.preprocessing)
-    if far := design.preprocessing.far_columns(raw.features[data.test]):
-        more = f"; and {len(far) - _SHOWN} more" if len(far) > _SHOWN else ""
-        _log.warning(
-            "%d of %d features have ranges far from those of training (%s%s): have they the same "
-            "units?", len(far), data.n_features, "; ".join(far[:_SHOWN]), more
-        )  # fmt: skip
+    warn_of_far(design.preprocessing, raw.features)
     return EvaluationSamples(raw, data, data.test, own=False)
 
 
@@ -157,8 +153,7 @@ def _read(
     design: SavedDesign, source: Source, data_dir: Path | None, options: TableOptions
 ) -> RawData:
     """Read samples as when the design was made if they are those, else by the design's rules."""
-    encoding = design.preprocessing.encoding
-    if encoding is not None or isinstance(source, tuple):
+    if design.preprocessing.encoding is not None or isinstance(source, tuple):
         try:
             raw = read(source, data_dir, options)
         except InputError:  # then they are others, whose faults are told below
@@ -166,7 +161,7 @@ def _read(
         else:
             if raw.sha256 == design.record["samples_sha256"]:
                 return raw
-    return read_like(source, encoding, design.preprocessing.class_names, data_dir)
+    return read_like(source, design.preprocessing, data_dir)
 
 
 def describe_best_design(run: Path) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.codes import day_as_text
+from rlnas.columns.dates import day_as_text
 from rlnas.columns.encoding import Column, Encoding, Rule
 
 _SHOWN = 4  # categories

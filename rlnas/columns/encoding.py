@@ -6,7 +6,6 @@ the *features* of a row are computed from its codes by arithmetic alone, so that
 do the same.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -16,25 +15,14 @@ from typing import Any, Literal, TypedDict, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from rlnas.columns.dates import DATE_FORMATS
+from rlnas.columns.numbers import NUMBER_STYLES
 from rlnas.errors import InputError
 
 Kind = Literal["number", "boolean", "date", "category"]
 """What the values of a column are."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-
-NUMBER_STYLES: dict[str, Callable[[str], str]] = {
-    "": lambda text: text,
-    "1,234.5": lambda text: text.replace(",", ""),
-    "1.234,5": lambda text: text.replace(".", "").replace(",", "."),
-}
-"""How the numbers of a column are written, all alike, and Python's notation of each."""
-
-DATE_FORMATS = ("", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%b %d, %Y")
-"""How the dates of a column are written, perhaps with a time after them; "" is ISO 8601.
-
-Of several that fit, the first is taken.
-"""
 
 
 class Rule(IntEnum):

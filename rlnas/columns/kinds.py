@@ -7,18 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.codes import (
-    BadValue,
-    as_texts,
-    codes_of,
-    date_formats,
-    in_doubt,
-    in_order,
-    is_empty,
-    number_style,
-    parse_date,
-    parse_numbers,
-)
+from rlnas.columns import numbers
+from rlnas.columns.codes import BadValue, as_texts, codes_of, is_empty
+from rlnas.columns.dates import date_formats, parse_date
 from rlnas.columns.encoding import Column, Encoding, Kind
 from rlnas.errors import InputError
 from rlnas.frames.frame import Frame
@@ -70,7 +61,7 @@ def code_table(
         if name in categorical:
             column = _category(name, values)
         elif name in numeric:
-            style = number_style(_present(values)) if values.dtype == object else ""
+            style = numbers.number_style(_present(values)) if values.dtype == object else ""
             column = Column(name, "number", written=style, lenient=True)
         else:
             column, values = _column(frame, name, values)
@@ -170,7 +161,7 @@ def _present(texts: NDArray[Any]) -> list[str]:
 
 
 def _category(name: str, values: NDArray[Any]) -> Column:
-    return Column(name, "category", tuple(in_order(_present(as_texts(values)))))
+    return Column(name, "category", tuple(numbers.in_order(_present(as_texts(values)))))
 
 
 def _column(frame: Frame, name: str, values: NDArray[Any]) -> tuple[Column, NDArray[Any]]:
@@ -179,15 +170,15 @@ def _column(frame: Frame, name: str, values: NDArray[Any]) -> tuple[Column, NDAr
         kinds: dict[str, Kind] = {"b": "boolean", "M": "date"}
         return Column(name, kinds.get(values.dtype.kind, "number")), values
     texts = _present(values)
-    style = number_style(texts)
-    numbers, wrong = parse_numbers(values, style)
+    style = numbers.number_style(texts)
+    found, wrong = numbers.parse_numbers(values, style)
     if not wrong.any():
-        if (doubtful := in_doubt(texts)) is not None:
+        if (doubtful := numbers.in_doubt(texts)) is not None:
             _log.warning(
                 "%s: column %r: %s is read as %s: write fractions with a point if they are some",
                 frame.name, name, doubtful, doubtful.replace(",", ""),
             )  # fmt: skip
-        return Column(name, "number", written=style), numbers
+        return Column(name, "number", written=style), found
     if {text.lower() for text in texts} <= {"true", "false"}:
         return Column(name, "boolean"), values
     if wrong.sum() <= (1 - MOSTLY) * _count(values):

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.codes import as_texts, in_order, parse_number
+from rlnas.columns.codes import as_texts
+from rlnas.columns.numbers import in_order, parse_number
 from rlnas.errors import InputError
 
 SAMPLES_PER_CLASS = 3

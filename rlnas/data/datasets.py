@@ -219,9 +219,9 @@ def _load(
     if isinstance(source, Dataset):
         check_nothing_said(source.name, options)
         return source
-    if isinstance(source, str) and source in idx.SETS and data_dir is not None:
-        return _load_named(source, Path(os.path.expanduser(data_dir)).resolve())
     if isinstance(source, str) and is_name(source) and options == NOTHING_SAID:
+        if data_dir is not None and (source in idx.SETS or source.startswith(keel.PREFIX)):
+            return _load_named(source, Path(os.path.expanduser(data_dir)).resolve())
         return _load_named(source, None)
     return prepare(read(source, data_dir, options))
 

@@ -18,15 +18,13 @@ from typing import Annotated, Any, Protocol, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rlnas.columns.codes import as_texts
-from rlnas.columns.encoding import Encoding
 from rlnas.columns.options import NOTHING_SAID, TableOptions, TableRecord
-from rlnas.columns.target import classes_like, classes_of
+from rlnas.columns.target import classes_of
 from rlnas.data import idx, keel, synthetic
-from rlnas.data.arrays import as_column, check_features, check_pair, column_names, is_plain
+from rlnas.data.arrays import as_column, check_features, check_pair, is_plain
 from rlnas.data.embedded import EMBEDDED, read_samples
 from rlnas.data.npz import names_of, read_arrays
-from rlnas.data.tables import Classes, RawTable, code_rows, code_samples
+from rlnas.data.tables import Classes, RawTable, code_samples
 from rlnas.errors import InputError
 from rlnas.files.json_schema import COUNT, TEXT, list_of
 from rlnas.files.reading import open_regular
@@ -192,104 +190,24 @@ def is_name(text: str) -> bool:
     return text in NAMES or text.startswith((*synthetic.PREFIXES, keel.PREFIX))
 
 
-def read_like(
-    source: Source,
-    encoding: Encoding | None,
-    class_names: tuple[str, ...],
-    data_dir: str | os.PathLike[str] | None = None,
-) -> RawData:
-    """Read samples by the rules of a design that was made for others like them.
-
-    Args:
-        source: If the design was made for a table, the path of one, ``keel:NAME``, a data frame, or
-            a tuple ``(X, y)``; otherwise such a tuple, or a source of `read` that is no table.
-        encoding: The encoding of the design; None if it was not made for a table.
-        class_names: The classes of the design.
-        data_dir: See `read`.
-
-    Returns:
-        The samples; of a table, their features are codes as the encoding has them.
-
-    Raises:
-        InputError: If the source cannot be read, a column or class is unknown, or a value cannot be
-            used.
-    """
-    if encoding is None:
-        return _arrays_like(source, class_names, data_dir)
-    labels = None
-    record: SourceRecord
-    if isinstance(source, RawData):
-        raise InputError(f"{source.name} is no table of columns, for which the design was made")
-    if isinstance(source, tuple) and len(source) == 2:
-        frame, labels = read_frame(source[0]), as_column(source[1])
-        _check_lengths(frame.n_rows, labels.size)
-        record = {"arrays": [frame.n_rows, len(frame.columns)]}
-    elif isinstance(source, str) and source.startswith(keel.PREFIX):
-        frame, record = _keel_frame(source, data_dir), {"name": source}
-    elif isinstance(source, str | os.PathLike):
-        _check_is_table(os.fspath(source))
-        frame, record = read_frame(source), _record_of(os.fspath(source))
-    else:
-        frame = read_frame(source)
-        record = {"arrays": [frame.n_rows, len(frame.columns)]}
-    codes, numbered = code_rows(frame, labels, encoding, class_names)
-    name = source if isinstance(source, str) and "name" in record else frame.name
-    return RawData(name, record, codes, numbered, class_names=class_names)
-
-
-def _arrays_like(
-    source: Source, class_names: tuple[str, ...], data_dir: str | os.PathLike[str] | None
-) -> RawData:
-    if not (isinstance(source, tuple) and len(source) == 2):
-        text = source if isinstance(source, str | os.PathLike) else ""
-        if is_table_path(os.fspath(text)) or hasattr(source, "columns"):
-            what = f"tables such as {text}" if text else "tables"
-            raise InputError(
-                f"the design was made for arrays, not for {what}: give (X, y), or an .npz file of "
-                "them"
-            )
-        return read(source, data_dir)
-    features, labels = check_features(source[0]), as_column(source[1])
-    _check_lengths(len(features), labels.size)
-    numbers = labels.dtype == np.float64 and not {*as_texts(labels).tolist()} & {*class_names}
-    if numbers:
-        _, numbered = check_pair(features, labels)
-    else:
-        numbered = classes_like(labels, class_names, lambda row: f"y, row {row}")
-    return RawData(
-        "arrays",
-        {"arrays": list(features.shape)},
-        features,
-        numbered,
-        feature_names=column_names(source[0]),
-    )
-
-
-def _check_is_table(text: str) -> None:
-    if not is_table_path(text):
-        raise InputError(
-            f"{text} is no table by its name, for which the design was made: give one with the "
-            "same columns (.csv, .tsv, .parquet)"
-        )
-
-
 def _read_pair(x: Any, y: Any, options: TableOptions) -> RawData:
     """Arrays of numbers as features, everything else as a table."""
     record: SourceRecord
     labels = as_column(y)
     if options == NOTHING_SAID and is_plain(x):
         features = check_features(x)
-        _check_lengths(len(features), labels.size)
+        check_lengths(len(features), labels.size)
         numbered, names = classes_of(labels, "y", lambda row: f"y, row {row}")
         record = {"arrays": list(features.shape)}
         return RawData("arrays", record, features, numbered, class_names=names)
     frame = read_frame(x)
     record = {"arrays": [frame.n_rows, len(frame.columns)]}
-    _check_lengths(frame.n_rows, labels.size)
+    check_lengths(frame.n_rows, labels.size)
     return of_table(frame, classes_of(labels, "y", lambda row: f"y, row {row}"), options, record)
 
 
-def _check_lengths(n_samples: int, n_labels: int) -> None:
+def check_lengths(n_samples: int, n_labels: int) -> None:
+    """Raise `InputError` if there are more or fewer labels than samples."""
     if n_samples != n_labels:
         raise InputError(
             f"X has {n_samples} samples but y {n_labels} labels: give one label for each sample"
@@ -297,23 +215,25 @@ def _check_lengths(n_samples: int, n_labels: int) -> None:
 
 
 def _read_table(text: str, options: TableOptions) -> RawData:
-    record = _record_of(text)
+    record = record_of(text)
     return of_table(read_frame(text), None, options, record)
 
 
 def _read_keel(
     text: str, data_dir: str | os.PathLike[str] | None, options: TableOptions
 ) -> RawData:
-    frame = _keel_frame(text, data_dir)
+    frame = keel_frame(text, data_dir)
     said = replace(options, target=options.target or keel.TARGET)
     return replace(of_table(frame, None, said, {"name": text}), name=text)
 
 
-def _keel_frame(text: str, data_dir: str | os.PathLike[str] | None) -> Frame:
+def keel_frame(text: str, data_dir: str | os.PathLike[str] | None) -> Frame:
+    """Read the table of a name such as ``keel:iris``."""
     return read_frame(keel.find(text.removeprefix(keel.PREFIX), data_dir))
 
 
-def _record_of(text: str) -> SourceRecord:
+def record_of(text: str) -> SourceRecord:
+    """What is noted of the path of a file."""
     return {"path": text, "absolute": str(_absolute(text))}
 
 

@@ -18,6 +18,7 @@ from rlnas.nn.scipy_forward import forward
 
 _log = logging.getLogger("rlnas")
 _AT_ONCE = 4096  # samples
+_SHOWN = 3  # features that a warning names
 
 
 class Prediction(NamedTuple):
@@ -48,14 +49,25 @@ def predict_samples(design: SavedDesign, samples: Any) -> Prediction:
     """
     preprocessing = design.preprocessing
     raw = raw_samples(samples, preprocessing)
-    if len(raw) and (far := preprocessing.far_columns(raw)):
-        _log.warning(
-            "%d of %d features have ranges far from those of training (%s): have they the same "
-            "units?", len(far), preprocessing.n_features, "; ".join(far[:3]),
-        )  # fmt: skip
+    warn_of_far(preprocessing, raw)
     found = probabilities(design.network, preprocessing, raw)
     names = np.array(preprocessing.class_names)
     return Prediction(names[found.argmax(axis=1)], found)
+
+
+def warn_of_far(preprocessing: Preprocessing, raw: NDArray[Any]) -> None:
+    """Log which features have ranges far from those of the training samples.
+
+    Args:
+        preprocessing: That of the design.
+        raw: Raw samples, `[samples, n_columns]`; at least one.
+    """
+    if far := preprocessing.far_columns(raw):
+        more = f"; and {len(far) - _SHOWN} more" if len(far) > _SHOWN else ""
+        _log.warning(
+            "%d of %d features have ranges far from those of training (%s%s): have they the same "
+            "units?", len(far), preprocessing.n_features, "; ".join(far[:_SHOWN]), more
+        )  # fmt: skip
 
 
 def raw_samples(samples: Any, preprocessing: Preprocessing) -> NDArray[Any]:

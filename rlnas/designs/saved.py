@@ -107,7 +107,7 @@ def load_design(folder: str | Path) -> SavedDesign:
 
 def versions() -> dict[str, str]:
     """Versions of the software that the bits of a result depend on, by package."""
-    names = ("rlnas", "numpy", "numba", "torch")
+    names = ("rlnas", "numpy", "numba")
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 

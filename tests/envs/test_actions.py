@@ -77,7 +77,8 @@ def trained(network: SparseNetwork, seed: int = 0) -> tuple[SparseNetwork, Gradi
     """A network after a few batches of the task, and its probe."""
     network = network.copy()
     rng = np.random.default_rng(seed)
-    training.train(network, TASK, training.Batches(TASK.train, rng).take(10))
+    slowly = training.Hyperparameters(learning_rate=2e-3)  # so that no unit dies
+    training.train(network, TASK, training.Batches(TASK.train, rng).take(10), slowly)
     return network, sample_gradients(network, TASK, TASK.train[:64])
 
 

@@ -8,19 +8,16 @@ import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
-from rlnas.columns.codes import (
-    BadValue,
-    as_texts,
-    codes_of,
-    date_formats,
-    day_as_text,
+from rlnas.columns.codes import BadValue, as_texts, codes_of
+from rlnas.columns.dates import DATE_FORMATS, date_formats, day_as_text, parse_date
+from rlnas.columns.encoding import Column
+from rlnas.columns.numbers import (
+    NUMBER_STYLES,
     in_order,
     number_style,
-    parse_date,
     parse_number,
     parse_numbers,
 )
-from rlnas.columns.encoding import DATE_FORMATS, NUMBER_STYLES, Column
 
 NUMBER, DATE = Column("x", "number"), Column("x", "date")
 BOOLEAN = Column("x", "boolean")

@@ -1,5 +1,6 @@
 """Tables as data sets: rules from training rows, splits by group and time, what is refused."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from rlnas.columns.options import TableOptions
+from rlnas.data import keel
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.data.preprocessing import Preprocessing
-from rlnas.data.sources import read, read_like
+from rlnas.data.sources import read
 from rlnas.data.splits import split
+from rlnas.designs.reading import read_like
 from rlnas.errors import InputError
 
 N = 200
@@ -165,6 +168,33 @@ def test_preprocessing_of_a_table_survives_json(csv):
     assert found.as_json() == rules.as_json()
 
 
+@pytest.fixture
+def tiny_keel(tmp_path, monkeypatch) -> Path:
+    """A data root with one table, and none elsewhere."""
+    table = penguins()[["mass", "colony", "species"]].rename(columns={"species": "class"})
+    (tmp_path / "root" / "keel").mkdir(parents=True)
+    content = write(tmp_path / "root" / "keel" / "tiny.csv", table).read_bytes()
+    known = keel.KeelTable("tiny", "balanced", N, 2, 3, hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(keel, "TABLES", {"tiny": known})
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "none"))
+    monkeypatch.delenv("RLNAS_DATA_DIR", raising=False)
+    return tmp_path / "root"
+
+
+def test_a_table_of_a_collection_is_known_by_name_and_its_target_too(tiny_keel):
+    data = load_dataset("keel:tiny", data_dir=tiny_keel)
+    assert data.name == "keel:tiny"
+    assert data.source == {"name": "keel:tiny", "table": {"target": "class"}}
+    assert data.preprocessing.feature_names == ("mass", "mass is missing", "colony")
+    assert load_dataset("keel:tiny", data_dir=tiny_keel, drop=["colony"]).n_features == 2
+    rules = data.preprocessing
+    raw = read_like("keel:tiny", rules, tiny_keel)
+    assert raw.name == "keel:tiny"
+    np.testing.assert_array_equal(rules.stored(raw.features), data.features)
+    with pytest.raises(InputError, match="keel:tiny is not on this computer"):
+        load_dataset("keel:tiny", data_dir=tiny_keel / "elsewhere")
+
+
 # --- rules come from training rows ---
 
 
@@ -186,7 +216,7 @@ def test_codes_of_new_rows_give_the_features_of_the_data_set(seed):
     data = load(table)
     rules = data.preprocessing
     shuffled = table[list(np.random.default_rng(seed).permutation(table.columns))]
-    raw = read_like(shuffled.assign(more=1), rules.encoding, rules.class_names)
+    raw = read_like(shuffled.assign(more=1), rules)
     np.testing.assert_array_equal(rules.stored(raw.features), data.features)
     np.testing.assert_array_equal(raw.labels, data.labels)
 
@@ -295,9 +325,7 @@ def test_a_table_without_a_header_may_have_a_validation_file_without_one(tmp_pat
     )
     assert data.preprocessing.feature_names == ("column_1", "column_1 is missing", "column_2")
     assert len(data.validation) == N
-    raw = read_like(
-        tmp_path / "later.csv", data.preprocessing.encoding, data.preprocessing.class_names
-    )
+    raw = read_like(tmp_path / "later.csv", data.preprocessing)
     np.testing.assert_array_equal(
         data.preprocessing.stored(raw.features), data.features[data.validation]
     )
