@@ -29,9 +29,10 @@ from rlnas.tabular.table_file import ARRAYS
 from tests.core.tables import contents
 
 GRID = Grid((8, 16), (0.25, 0.5), 2)
+"""That of the fixture `tiny_table`."""
+
 AS_EVER = Hyperparameters(learning_rate=2e-3)
 """Tables are made with it, whatever the default is, so that all of them compare."""
-"""That of the fixture `tiny_table`."""
 
 WINE: dict[str, Any] = {
     **{"grid": Grid((4, 8), (0.5,), 2), "epochs": (1, 3), "n_seeds": 2},
