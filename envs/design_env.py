@@ -142,8 +142,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     `reset` raises an `InputError`.
 
     ## Arguments
-    * `dataset`: a name (see `rlnas.data.datasets.load_dataset`), a path to an `.npz` file, `(X, y)`, a
-      `Dataset`, or a list of these, from which each episode draws one. `"mixed"` stands for
+    * `dataset`: a name (see `rlnas.load_dataset`), a path to an `.npz` file, `(X, y)`, what
+      `rlnas.load_dataset` returns for a table (which column is its target), or a list of these, from which each episode draws one. `"mixed"` stands for
       `rlnas.data.synthetic.TRAINING_FAMILY`, `"varied"` for 256 more tasks, larger ones,
       `"images"` for 96 of small images, and `"mixed_held_out"` for tasks of other kinds.
     * `penalty`: accuracy that the reference number of weights costs; or `(low, high)`, between
