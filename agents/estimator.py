@@ -42,8 +42,8 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
 
     A policy designs networks in one or more episodes, in which a part of the samples is for
     validation; the design with the best score, accuracy less the price of its weights, or a linear
-    network if that is better on them, is then trained on all samples. Data frames may have numbers, booleans, dates and texts, with gaps;
-    arrays may have gaps (NaN).
+    network if that is better on them, is then trained on all samples. Data frames may have numbers,
+    booleans, dates and texts, with gaps; arrays may have gaps (NaN).
 
     Args:
         penalty: Price of the reference number of weights, in accuracy; a higher price asks for
