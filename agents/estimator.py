@@ -41,9 +41,9 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
     """A compact network, designed for the data it is fitted to.
 
     A policy designs networks in one or more episodes, in which a part of the samples is for
-    validation; the design with the best score, accuracy less the price of its weights, is then
-    trained on all samples. Data frames may have numbers, booleans, dates and texts, with gaps;
-    arrays may have gaps (NaN).
+    validation; the design with the best score, accuracy less the price of its weights, or a linear
+    network if that is better on them, is then trained on all samples. Data frames may have numbers,
+    booleans, dates and texts, with gaps; arrays may have gaps (NaN).
 
     Args:
         penalty: Price of the reference number of weights, in accuracy; a higher price asks for
@@ -63,6 +63,8 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
         preprocessing_: How its inputs are made of samples, a `rlnas.Preprocessing`.
         score_: Score of the design on the validation samples.
         history_: The designs of the best episode, dictionaries of JSON values.
+        record_: Everything known about the design, JSON values; under `linear`, whether it is the
+            linear network.
 
     Example:
         >>> from sklearn.datasets import load_iris

@@ -70,8 +70,8 @@ def _dense(network: SparseNetwork, record: SavedRecord, data: Dataset, judged: n
     rng = np.random.default_rng(SEED)
     dense = random_network((data.n_features, width, data.n_classes), 1.0, rng)
     batches = record.get("batches", {"episode": network.steps, "all": network.steps})
-    count = min(max(1, batches["episode"]), MOST_BATCHES)
-    train(dense, data, Batches(data.train, rng).take(count))
+    if count := min(batches["episode"], MOST_BATCHES):
+        train(dense, data, Batches(data.train, rng).take(count))
     if batches["all"] > batches["episode"]:
         train_and_test(dense, data, SEED)
     found = evaluation_metrics(dense, data, judged)

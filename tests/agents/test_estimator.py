@@ -69,8 +69,22 @@ def test_higher_penalty_of_one_seed_does_not_ask_for_more_weights_by_far():
 
 def test_best_of_several_episodes_is_taken():
     x, y = load_iris(return_X_y=True)
-    scores = [CompactClassifier(random_state=0, n_episodes=n).fit(x, y).score_ for n in (1, 4)]
-    assert scores[1] >= scores[0]
+    fitted = [CompactClassifier(random_state=0, n_episodes=n).fit(x, y) for n in (1, 4)]
+    one, four = (max(step["score"] for step in each.history_) for each in fitted)
+    assert four >= one
+
+
+def test_a_linear_problem_ends_as_a_linear_network():
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(300, 100))
+    y = x @ rng.normal(size=100) > 0
+    classifier = CompactClassifier(random_state=0).fit(x, y)
+    record, network = classifier.record_, classifier.design_
+    assert record["linear"]
+    assert network.layer_sizes == tuple(record["layer_sizes"]) == (100, 2)
+    assert network.active_weights == record["active_weights"] == 200
+    assert classifier.score_ == record["score"]
+    assert len(classifier.history_[0]["layer_sizes"]) == 3
 
 
 def test_works_in_pipelines_searches_and_parallel_cross_validation():

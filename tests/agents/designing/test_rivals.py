@@ -34,6 +34,22 @@ def test_a_dense_network_has_as_many_weights_and_as_many_batches(monkeypatch):
     assert made[-1].steps == 1750  # 250, 500 before the comparison, and 1,000 to the end
 
 
+def test_the_rival_of_a_linear_network_has_its_batches_too(monkeypatch):
+    made, measure = [], module.evaluation_metrics
+
+    def noted(network, data, rows):
+        made.append(network)
+        return measure(network, data, rows)
+
+    monkeypatch.setattr(module, "evaluation_metrics", noted)
+    network = random_network((13, 3), 1.0, np.random.default_rng(0))
+    record = {"test_accuracy": 0.9, "batches": {"episode": 0, "all": 1500}}
+    monkeypatch.setattr(module, "_fitted", lambda *arguments: None)
+    dense, *_ = rivals(network, record, WINE)
+    assert (made[0].layer_sizes, made[0].steps) == ((13, 2, 3), 1500)
+    assert dense.size == "32 weights"
+
+
 def test_of_a_design_that_was_not_trained_to_the_end_the_steps_count(monkeypatch):
     network = NETWORK.copy()
     network.steps = 7
