@@ -56,8 +56,9 @@ NAMES = {
 IN_README = {
     "frontier": ("0.003", "0.006", "0.05", "0.12", "0.1", "0.2", "1.2"),
     "transfer": ("schedule", "magnitude_pruning", "saliency_pruning", "rigl"),
+    "tables": ("design against", "all penalties", "better / tie / worse", "weights, ours / theirs"),
 }
-"""The penalties and the rivals that the README shows."""
+"""The penalties, rivals and columns that the README shows."""
 
 ESTIMATES = {
     "number of active weights": ("active weights", "active weights"),
@@ -231,11 +232,17 @@ def estimates() -> str:
     )
 
 
-def on_tables(number: int) -> str:
-    """A table of the study over tables, with its methods as prose calls them."""
+def on_tables(number: int, columns: Sequence[str] = ()) -> str:
+    """A table of the study over tables, with its methods as prose calls them.
+
+    Args:
+        number: Number of the table in the file of results.
+        columns: The columns to show; by default all.
+    """
     rows = tables("docs/tables/tables.md")[number]
     key = next(iter(rows[0]))
-    return markdown([row | {key: NAMES.get(row[key], row[key])} for row in rows])
+    named = [row | {key: NAMES.get(row[key], row[key])} for row in rows]
+    return markdown([{name: row[name] for name in columns or row} for row in named])
 
 
 def scores_on_tables() -> str:
@@ -253,6 +260,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {
         "frontier": frontier,
         "transfer": partial(transfer, IN_README["transfer"]),
+        "tables": partial(on_tables, 0, IN_README["tables"]),
     },
     "docs/frontier.md": {
         "mnist": partial(budgets, "mnist"),
