@@ -30,6 +30,7 @@ from rlnas.designs.saved import load_design, save_design
 from rlnas.errors import InputError
 from rlnas.export.formats import export_network
 from rlnas.export.inference import for_inference
+from rlnas.files.folders import result_folder
 from rlnas.frames.reading import read_frame
 from rlnas.validation import check_count, check_share
 
@@ -105,13 +106,15 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
         if y is None:
             raise InputError("fit requires y to be passed, but the target y is None")
         samples = self._checked(X, reset=True)
+        name = getattr(y, "name", None)
+        target = name if isinstance(name, str) else None
         y = column_or_1d(check_array(y, ensure_2d=False, dtype=None), warn=True)
         check_classification_targets(y)
         check_consistent_length(samples, y)
         self.classes_, numbered = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError("y has one class: there is nothing to learn, give at least two")
-        data = self._dataset(samples, numbered.astype(np.int32))
+        data = self._dataset(samples, numbered.astype(np.int32), target)
         policy = SHIPPED if self.policy is None else self.policy
         env, chooses = env_like(policy, data, self.penalty, middle=True), load_policy(policy)
         seed = int(check_random_state(self.random_state).randint(_SEEDS))
@@ -147,10 +150,11 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
         """Write the design to a folder, as `rlnas design` does.
 
         Raises:
-            InputError: If a file cannot be written.
+            InputError: If the folder is not empty, or a file cannot be written.
         """
         check_is_fitted(self)
-        save_design(folder, self.design_, self.preprocessing_, self.record_)
+        with result_folder(Path(folder)) as results:
+            save_design(results, self.design_, self.preprocessing_, self.record_)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -189,12 +193,13 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
             Facts about the export.
 
         Raises:
-            InputError: If the folder cannot be written to, or a package is missing.
+            InputError: If the folder is not empty or cannot be written to, or a package is missing.
         """
         check_is_fitted(self)
         inference = for_inference(self.design_, self.preprocessing_)
         samples = self.preprocessing_.random_samples(_SELF_TEST)
-        return {**export_network(inference, format, Path(folder), name, samples)}
+        with result_folder(Path(folder)) as results:
+            return {**export_network(inference, format, results, name, samples)}
 
     def _checked(self, samples: Any, reset: bool) -> Any:
         """Samples that scikit-learn accepts, with their number and names of columns noted."""
@@ -202,7 +207,7 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
             return validate_data(self, samples, reset=reset, skip_check_array=True)
         return validate_data(self, samples, reset=reset, dtype=None, ensure_all_finite="allow-nan")
 
-    def _dataset(self, samples: Any, numbered: NDArray[np.int32]) -> Dataset:
+    def _dataset(self, samples: Any, numbered: NDArray[np.int32], target: str | None) -> Dataset:
         """The data set to design for, with samples for validation but none for a test."""
         names = tuple(str(each) for each in self.classes_.tolist())
         share = check_share("validation", self.validation)
@@ -211,6 +216,8 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
         categorical = [k if isinstance(k, str) else known[k] for k in self.categorical]
         record: SourceRecord = {"arrays": [frame.n_rows, len(known)]}
         raw = of_table(frame, (numbered, names), TableOptions(categorical=categorical), record)
+        if raw.table is not None:  # so that tables with the column of classes can be evaluated
+            raw = replace(raw, table=replace(raw.table, target=target))
         held_out = max(1, round(share * len(numbered)))
         return prepare(replace(raw, without_test=True, held_out=held_out))
 

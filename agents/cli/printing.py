@@ -23,8 +23,13 @@ def print_classes(result: dict[str, Any]) -> None:
         print(f"this design is {warning}")
 
 
-def print_columns(data: "Dataset") -> None:
-    """Print what was understood of each column of a table; nothing for other data."""
+def print_columns(data: "Dataset", most: int | None = None) -> None:
+    """Print what was understood of each column of a table; nothing for other data.
+
+    Args:
+        data: the data.
+        most: number of columns to print; by default all.
+    """
     from rich.table import Table
 
     from rlnas.columns.description import summaries
@@ -34,13 +39,17 @@ def print_columns(data: "Dataset") -> None:
     if rules.encoding is None:
         return
     counts = f"{len(data.labels):,} rows, {data.n_classes} classes"
-    table = Table(title=plain(f"{data.name}: {counts} of {rules.encoding.target!r}"))
+    title = plain(f"{data.name}: {counts} of {rules.encoding.target!r}")
+    table = Table(title=title, caption="ranges and shares are those of the training rows")
     for name in ("column", "kind", "values", "missing", "use"):
         table.add_column(name, justify="right" if name == "missing" else "left")
-    for each in summaries(rules.encoding, rules.low, rules.high):
+    described = summaries(rules.encoding, rules.low, rules.high)
+    for each in described[:most]:
         missing = "" if not each.missing else f"{each.missing:.1%}"
         table.add_row(plain(each.name), each.kind, plain(each.values), missing, plain(each.use))
     plain_console().print(table)
+    if len(described) > len(described[:most]):
+        print(f"and {len(described) - len(described[:most]):,} more: `rlnas data describe`")
 
 
 def architecture(layer_sizes: Iterable[int]) -> str:

@@ -1,5 +1,6 @@
 """Codes of the values of one column: numbers, booleans, dates and categories."""
 
+import re
 from collections.abc import Callable
 from math import isinf, nan
 from typing import Any
@@ -53,10 +54,16 @@ def is_empty(values: NDArray[Any]) -> bool:
     return bool(np.isnat(values).all() if values.dtype.kind == "M" else np.isnan(values).all())
 
 
+_WHOLE = re.compile(r"^(-?\d+)\.0+$", re.ASCII)  # pandas writes 1.0 where a column has gaps
+
+
 def as_texts(values: NDArray[Any]) -> Texts:
     """Values as texts, as a category has them; whole numbers are written without a point."""
     if values.dtype == object:
-        return values
+        known = {text: _WHOLE.sub(r"\1", text) for text in set(values.tolist()) - {None}}
+        if all(text == shown for text, shown in known.items()):
+            return values
+        return np.array([known.get(text) for text in values.tolist()], object)
     if values.dtype == bool:
         return np.array([str(value) for value in values.tolist()], object)
     if values.dtype.kind == "M":

@@ -17,6 +17,9 @@ from rlnas.frames.frame import Frame
 _log = logging.getLogger("rlnas")
 _DAY_FIRST, _MONTH_FIRST = "%d/%m/%Y", "%m/%d/%Y"
 
+DASHES = {"-", "--", "\N{EN DASH}", "\N{EM DASH}", "."}
+"""Texts that mean a missing value among numbers; elsewhere they may be categories."""
+
 MOSTLY = 0.9
 """A column whose texts are numbers, or dates, in this share of the rows but not in all is an error.
 """
@@ -63,6 +66,12 @@ def code_table(
         elif name in numeric:
             style = numbers.number_style(_present(values)) if values.dtype == object else ""
             column = Column(name, "number", written=style, lenient=True)
+            if np.isnan(code_column(frame, name, column)).all():
+                shown = listed(list(map(repr, _present(as_texts(values)))), 3)
+                raise InputError(
+                    f"column {name!r} of {frame.name} is given as numeric, but has no number: "
+                    f"{shown}"
+                )
         else:
             column, values = _column(frame, name, values)
         columns.append(column)
@@ -181,9 +190,19 @@ def _column(frame: Frame, name: str, values: NDArray[Any]) -> tuple[Column, NDAr
         return Column(name, "number", written=style), found
     if {text.lower() for text in texts} <= {"true", "false"}:
         return Column(name, "boolean"), values
+    if not np.isnan(found).all() and set(values[wrong].tolist()) <= DASHES:
+        return Column(name, "number", written=style, lenient=True), found
     if wrong.sum() <= (1 - MOSTLY) * _count(values):
         raise _mixed(frame, name, wrong, "numbers")
-    return _date(frame, name, texts) or _category(name, values), values
+    column = _date(frame, name, texts) or _category(name, values)
+    if column.kind == "category" and wrong.sum() <= _count(values) / 2:
+        _log.warning(
+            "%s: column %r is taken for categories because of texts such as %r, but %s of %s "
+            "values are numbers: say that it is numeric if other texts mean a missing value",
+            frame.name, name, values[wrong.argmax()], f"{_count(values) - wrong.sum():,}",
+            f"{_count(values):,}",
+        )  # fmt: skip
+    return column, values
 
 
 def _date(frame: Frame, name: str, texts: list[str]) -> Column | None:

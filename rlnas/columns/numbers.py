@@ -14,6 +14,8 @@ NUMBER_STYLES: dict[str, Callable[[str], str]] = {
 }
 """How the numbers of a column are written, all alike, and Python's notation of each."""
 
+_SIGNS = "$€£¥% \u00a0"  # of currencies and percent, around a number
+
 Texts = NDArray[Any]
 """Texts, str or None for what is missing, object `[rows]`."""
 
@@ -92,6 +94,7 @@ def _count(texts: list[str], style: str) -> int:
 
 def _parse_number(text: str, style: str) -> float | None:
     """The number that a text is in a style; None if it is none, or its marks are misplaced."""
+    text = text.strip(_SIGNS)
     if "_" in text or not text.isascii():  # which Python accepts
         return None
     digits = text.lstrip("+-")

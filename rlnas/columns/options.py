@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
+from rlnas.errors import InputError
 from rlnas.files.json_schema import TEXT, list_of
 
 
@@ -50,6 +51,13 @@ class TableOptions:
         for name in ("drop", "categorical", "numeric"):
             names = getattr(self, name)
             object.__setattr__(self, name, (names,) if isinstance(names, str) else tuple(names))
+        for name in ("validation_file", "test_file"):
+            path = getattr(self, name)
+            if not isinstance(path, str | os.PathLike | None):
+                raise InputError(
+                    f"{name}: expected the path of a table, not {type(path).__name__}: write it to "
+                    "a file, such as a .csv"
+                )
 
     def as_json(self) -> TableRecord:
         """What was said, as JSON values."""

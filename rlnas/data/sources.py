@@ -274,6 +274,10 @@ def of_table(
 
 
 def _unknown(text: str) -> str:
+    if text.lower().endswith((".xlsx", ".xls", ".ods")):
+        return f"{text} is a spreadsheet: save the table as CSV"
+    if os.path.isdir(os.path.expanduser(text)):
+        return f"{text} is a folder: give the path of a table (.csv, .tsv, .parquet)"
     close = difflib.get_close_matches(text.lower().replace("-", "_"), NAMES, n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     return (

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from rlnas import CompactClassifier, InputError, SparseNetwork
+from rlnas.agents import evaluate_design
 
 RNG = np.random.default_rng(0)
 N = 120
@@ -144,3 +145,22 @@ def test_numbered_columns_of_an_array_may_be_categorical():
     classifier = CompactClassifier(categorical=(0,)).fit(x, y)
     assert classifier.score(x, y) == 1
     assert classifier.classes_.tolist() == [False, True]
+
+
+def test_saving_and_exporting_replace_nothing(tmp_path):
+    classifier = CompactClassifier().fit(FRAME, Y)
+    classifier.save(tmp_path / "design")
+    before = (tmp_path / "design" / "design.json").read_bytes()
+    for replace in (lambda: classifier.save(tmp_path / "design"),
+                    lambda: classifier.export("c", tmp_path / "design")):  # fmt: skip
+        with pytest.raises(InputError, match="not empty"):
+            replace()
+    assert (tmp_path / "design" / "design.json").read_bytes() == before
+
+
+def test_saved_classifier_is_evaluated_on_a_table_with_the_name_of_its_classes(tmp_path):
+    classifier = CompactClassifier().fit(FRAME, pd.Series(Y, name="drink"))
+    classifier.save(tmp_path / "design")
+    FRAME.assign(drink=Y).to_csv(tmp_path / "drinks.csv", index=False)
+    found = evaluate_design(tmp_path / "design", str(tmp_path / "drinks.csv"))
+    assert found["test_accuracy"] == classifier.score(FRAME, Y)

@@ -44,8 +44,8 @@ class Design(TableSettings, PlainIntegers):
         from rlnas.data.datasets import Dataset
 
         arguments = self.with_data()
-        if isinstance(arguments["dataset"], Dataset):
-            print_columns(arguments["dataset"])
+        if shown and isinstance(arguments["dataset"], Dataset):
+            print_columns(arguments["dataset"], most=40)
         made = design(**arguments, progress_bar=shown)
         print_design(made.record, made.folder)
 
@@ -79,8 +79,8 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
     row("architecture", "architecture", "{}")
     row("density per layer", "densities", "{}")
     row("active weights", "active_weights", "{:,}")
-    row("validation accuracy", "val_accuracy", "{:.2%}")
-    row("score", "score", "{:.4f}")
+    row("validation accuracy, before the final training", "val_accuracy", "{:.2%}")
+    row("score, before the final training", "score", "{:.4f}")
     row("test accuracy", "test_accuracy", "{:.2%}")
     row("test loss", "test_loss", "{:.4f}")
     row("balanced accuracy (test)", "balanced_accuracy", "{:.2%}")

@@ -22,7 +22,7 @@ class Predict:
     """Table (.csv, .tsv, .parquet) with the columns that the design was made for, in any order;
     others are not used. For a design that was made for arrays, an .npz file with X."""
     out: Option[Path] = None
-    """File for the predictions; by default they are printed."""
+    """File for the predictions, which must not exist; by default they are printed."""
     proba: bool = False
     """Add the probability of each class."""
 
@@ -30,8 +30,11 @@ class Predict:
         """Predict, and print or write the predictions."""
         from rlnas.designs.prediction import predict_samples
         from rlnas.designs.saved import load_design
+        from rlnas.errors import InputError
         from rlnas.files.atomic import replace_file
 
+        if self.out is not None and self.out.exists():
+            raise InputError(f"{self.out} exists: choose another file")
         design = load_design(self.folder)
         encoding = design.preprocessing.encoding
         found = predict_samples(design, _samples(self.rows))

@@ -255,7 +255,7 @@ def test_options_about_columns_without_a_table_are_refused(run, tmp_path, capsys
 def test_a_table_that_is_not_there_or_no_table_is_refused(tmp_path, run, capsys):
     for name, message in (
         ("absent.csv", "absent.csv"),
-        ("mine.xlsx", "unknown data set .*mine.xlsx"),
+        ("mine.xlsx", "mine.xlsx is a spreadsheet: save the table as CSV"),
         ("keel:irs", "irs"),
     ):
         refused(["data", "describe", tmp_path / name if "." in name else name, "--target", "x"],
@@ -321,3 +321,9 @@ def test_designs_for_arrays_know_their_classes_by_name_or_number(run, tmp_path):
             evaluate_design(tmp_path / "design", (new, labels))
     with pytest.raises(InputError, match=r"made for arrays, not for tables such as .*new.csv"):
         evaluate_design(tmp_path / "design", write(tmp_path / "new.csv", penguins()))
+
+
+def test_predictions_replace_no_file(design, table, tmp_path, capsys):
+    before = table.read_bytes()
+    refused(["predict", design, table, "--out", table], capsys, "exists: choose another file")
+    assert table.read_bytes() == before

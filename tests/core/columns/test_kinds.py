@@ -42,6 +42,10 @@ KINDS = {
     "0 and 1": (["0", "1", "1"], "number", [0, 1, 1]),
     "thousands": (["1,234.5", "1,000", "3"], "number", [1234.5, 1000, 3]),
     "decimal commas": (["1,5", "1.234,5", "3"], "number", [1.5, 1234.5, 3]),
+    "amounts of money": (["$1,217.5", "$3", None], "number", [1217.5, 3, nan]),
+    "euros": (["3.180,58 €", "7 €"], "number", [3180.58, 7]),
+    "percentages": (["4.9%", "30 %"], "number", [4.9, 30]),
+    "dashes for gaps": (["1", "-", "2", "-"], "number", [1, nan, 2, nan]),
     "booleans": (["true", "False", None], "boolean", [1, 0, nan]),
     "iso dates": (["1970-01-02", "1970-02-01T12:00"], "date", [1, 31.5]),
     "german dates": (["2.1.1970", "31.12.1970"], "date", [1, 364]),
@@ -256,3 +260,23 @@ def test_types_of_another_library_are_the_same_values():
         born=np.array(TABLE["born"], "M8[us]"),
     )
     np.testing.assert_array_equal(code_for(typed, encoding), code_for(frame_of(**TABLE), encoding))
+
+
+def test_numeric_column_without_a_number_is_refused():
+    frame = frame_of(x=["basic", "pro", None], y=["1", "2", "3"])
+    with pytest.raises(InputError, match="'x' of people is given as numeric, but has no number"):
+        code_table(frame, numeric=["x"])
+
+
+def test_column_of_categories_that_is_mostly_numbers_is_told(caplog):
+    found = table_of(*map(str, range(7)), "low", "low", "high")
+    assert found.columns[0].kind == "category"
+    assert "'low', but 7 of 10 values are numbers" in caplog.text
+
+
+def test_whole_numbers_with_and_without_a_point_are_one_category():
+    known = code_table(frame_of(x=["1", "2", "3", None]), categorical=["x"])
+    assert known.columns[0].categories == ("1", "2", "3")
+    rules = Encoding(known.columns, ("x",), True, None, {}, *np.zeros((3, 1)))
+    found = code_for(frame_of(x=["1.0", "3.0", None]), rules)
+    np.testing.assert_array_equal(found[:, 0], [0, 2, nan])

@@ -473,3 +473,8 @@ def test_decimal_commas_booleans_and_a_declared_number_column(tmp_path):
         data.features[:, 0], mass.fillna(mass.iloc[data.train].median()), rtol=1e-6
     )
     assert data.preprocessing.feature_names == ("mass", "mass is missing", "tagged")
+
+
+def test_file_options_take_paths_only():
+    with pytest.raises(InputError, match="test_file: expected the path of a table, not DataFrame"):
+        load_dataset("x.csv", target="y", test_file=pd.DataFrame({"a": [1]}))
