@@ -118,7 +118,9 @@ def store_people(folder: Path) -> None:
     people = {"name": names, "age": [*range(79), None], "day": days, "tall": [True, False] * 40}
     frame = polars.DataFrame(people)
     frame.write_csv(folder / "people.csv")
-    (folder / "people.csv.gz").write_bytes(gzip.compress((folder / "people.csv").read_bytes()))
+    (folder / "people.csv.gz").write_bytes(
+        gzip.compress((folder / "people.csv").read_bytes(), mtime=0)
+    )
     frame.write_parquet(folder / "people.parquet")
 
 
