@@ -46,6 +46,7 @@ NAMES = {
     "dense_widths": "twelve dense widths",
     "logistic_regression": "logistic regression",
     "remove_all": "always remove a fifth",
+    "random": "random legal actions",
     "best_of_three": "the best of the three, in hindsight",
     "mlp": "multilayer perceptron",
     "gradient_boosting": "gradient boosting",
