@@ -47,10 +47,15 @@ def codes_of(column: Column, values: NDArray[Any]) -> NDArray[np.float64]:
     return _CODERS[column.kind](column, values)
 
 
+def are_missing(texts: Texts) -> NDArray[np.bool_]:
+    """Where a text is None, bool `[rows]`."""
+    return np.array([text is None for text in texts.tolist()], np.bool_)
+
+
 def is_empty(values: NDArray[Any]) -> bool:
     """Whether all values of a column are missing."""
     if values.dtype == object:
-        return all(value is None for value in values.tolist())
+        return bool(are_missing(values).all())
     return bool(np.isnat(values).all() if values.dtype.kind == "M" else np.isnan(values).all())
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.columns import numbers
-from rlnas.columns.codes import BadValue, as_texts, codes_of, is_empty
+from rlnas.columns.codes import BadValue, are_missing, as_texts, codes_of, is_empty
 from rlnas.columns.dates import date_formats, parse_date
 from rlnas.columns.encoding import Column, Encoding, Kind
 from rlnas.errors import InputError
@@ -246,4 +246,4 @@ def _mixed(frame: Frame, name: str, odd: NDArray[np.bool_], what: str) -> InputE
 
 def _count(texts: NDArray[Any]) -> int:
     """Number of texts that are not missing."""
-    return int((texts != None).sum())  # noqa: E711
+    return int((~are_missing(texts)).sum())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.codes import as_texts
+from rlnas.columns.codes import are_missing, as_texts
 from rlnas.columns.numbers import in_order, parse_number
 from rlnas.errors import InputError
 
@@ -36,7 +36,7 @@ def classes_of(
         InputError: If a value is missing, or the values look like a number to predict.
     """
     texts = as_texts(values)
-    missing = np.flatnonzero(texts == None)  # noqa: E711
+    missing = np.flatnonzero(are_missing(texts))
     if missing.size:
         more = f" and {missing.size - 1:,} more" if missing.size > 1 else ""
         raise InputError(

@@ -139,10 +139,7 @@ class Dataset(ReadOnlyArrays):
         Returns:
             The samples, float32 `[n, n_features]`.
         """
-        rows: NDArray[np.float32] = self.features[indices].astype(np.float32)
-        rows -= self.mean
-        rows *= self.scale
-        return rows
+        return self.preprocessing.inputs(self.features[indices])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Dataset":
         return self  # nothing in it can change

@@ -110,10 +110,21 @@ class Preprocessing(ReadOnlyArrays):
         Args:
             raw: Samples, uint8 or float64 `[samples, n_columns]`.
         """
-        inputs: NDArray[np.float32] = self.stored(raw).astype(np.float32)
-        inputs -= self.mean
-        inputs *= self.scale
-        return inputs
+        return self.inputs(self.stored(raw))
+
+    def inputs(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+        """Inputs of a network for stored samples, ``(stored - mean) * scale``.
+
+        Args:
+            stored: Result of `stored`, `[samples, n_features]`.
+
+        Returns:
+            The inputs, float32 `[samples, n_features]`.
+        """
+        found: NDArray[np.float32] = stored.astype(np.float32)
+        found -= self.mean
+        found *= self.scale
+        return found
 
     def check_names(self, names: Sequence[str] | None) -> None:
         """Raise `InputError` if features have other names or another order.

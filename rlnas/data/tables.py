@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.codes import as_texts
+from rlnas.columns.codes import are_missing, as_texts
 from rlnas.columns.encoding import Column, Encoding
 from rlnas.columns.fitting import fit_encoding
 from rlnas.columns.kinds import code_for, code_like, code_table
 from rlnas.columns.options import TableOptions
-from rlnas.columns.target import classes_like, classes_of
+from rlnas.columns.target import Place, classes_like, classes_of
 from rlnas.errors import InputError
 from rlnas.frames.frame import Frame
 
@@ -131,7 +131,7 @@ def code_samples(
         numbered, names = classes_of(
             frame.columns[target],
             f"column {target!r} of {frame.name}",
-            lambda row: f"{frame.name}, {frame.place(target, row)}",
+            _places(frame, target),
         )
         parts = [numbered, *(_classes_of_other(each, target, names) for each in others)]
     else:
@@ -260,13 +260,17 @@ def _code(
 
 def _classes_of_other(frame: Frame, target: str, names: tuple[str, ...]) -> NDArray[np.int32]:
     frame.check_names([target])
-    place = lambda row: f"{frame.name}, {frame.place(target, row)}"  # noqa: E731
-    return classes_like(frame.columns[target], names, place)
+    return classes_like(frame.columns[target], names, _places(frame, target))
+
+
+def _places(frame: Frame, column: str) -> Place:
+    """Where the value of a row is in a column of a table, for messages."""
+    return lambda row: f"{frame.name}, {frame.place(column, row)}"
 
 
 def _groups(frame: Frame, name: str) -> NDArray[np.intp]:
     texts = as_texts(frame.columns[name])
-    _check_present(frame, name, texts == None)  # noqa: E711
+    _check_present(frame, name, are_missing(texts))
     found: NDArray[np.intp] = np.unique(texts.astype(str), return_inverse=True)[1]
     return found
 
