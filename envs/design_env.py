@@ -9,43 +9,26 @@ from typing import Any, Self, cast
 import gymnasium as gym
 import numpy as np
 
-from rlnas import network_views
-from rlnas.data import datasets
 from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
-from rlnas.envs.episode import Design, EpisodeState, EvaluatedNetwork, Words
+from rlnas.envs.episode import EpisodeState, EvaluatedNetwork
+from rlnas.envs.live_env import LiveEnv, diverged, diverging_start, draw
 from rlnas.envs.observations import OBSERVATION_NAMES, observe
 from rlnas.envs.validation import (
     REWARDS,
     check_action,
-    check_hyperparameters,
     check_number,
-    check_options,
     check_seed,
     check_under_way,
 )
-from rlnas.errors import EditError, InputError
 from rlnas.nn import edits
-from rlnas.nn.architecture import check_architecture
-from rlnas.nn.gradients import GRADIENT_SAMPLE_SIZE, sample_gradients
 from rlnas.nn.initialization import new_network, random_network
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import (
-    DEFAULT_HYPERPARAMETERS,
-    Batches,
-    Hyperparameters,
-    check_fit,
-    evaluate,
-    train,
-)
-from rlnas.scoring import reference_weights
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, Hyperparameters
 from rlnas.validation import Range, check_choice, check_count, check_range
 
-MAX_LOSS = 1e18
-"""A network with a larger loss has diverged: its squares would soon leave float32."""
 
-
-class DesignEnv(gym.Env[np.ndarray, np.integer]):
+class DesignEnv(LiveEnv):
     """Design a compact network for a classification task while it is being trained.
 
     ## Description
@@ -169,7 +152,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     * v0: first version.
     """
 
-    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
+    n_actions = len(actions.ACTIONS)
 
     def __init__(
         self,
@@ -188,31 +171,20 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         data_dir: str | PathLike[str] | None = None,
         render_mode: str | None = None,
     ):
-        self.datasets = datasets.load_datasets(dataset, data_dir)
-        self.penalty_range = check_range("penalty", penalty, low=0.0)
+        super().__init__(
+            dataset, penalty, network, hyperparameters, saliency, data_dir, render_mode
+        )
         self.width_range = check_range("width", width, low=1, high=actions.MAX_WIDTH)
         self.density_range = check_range("density", density, low=1e-6, high=1.0)
-        self.hyperparameters = check_hyperparameters(hyperparameters)
         check_choice("reward", reward, REWARDS)
         if batches_per_step is not None:
             batches_per_step = check_count("batches_per_step", batches_per_step)
-        check_choice("render mode", render_mode, (None, *self.metadata["render_modes"]))
-        if network is not None:
-            _check_start(network, self.datasets)
         self.reward = reward
         self.episode_steps = check_count("episode_steps", episode_steps)
         self.batches_per_step = batches_per_step
         self.epochs_per_step = check_number("epochs_per_step", epochs_per_step, low=0.0)
         self.min_batches_per_step = check_count("min_batches_per_step", min_batches_per_step)
-        self.start = network
-        self.saliency = saliency
-        self.render_mode = render_mode
-        self.best: Design | None = None
-        self._state: EpisodeState | None = None
-        self.action_space = gym.spaces.Discrete(len(actions.ACTIONS))
         self.observation_space = gym.spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32)
-
-    # --- an episode ---
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -227,17 +199,7 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         Raises:
             InputError: a value cannot be used, or the starting network diverges.
         """
-        check_options(options, {"architecture", "network"})
-        wanted = options or {}
-        architecture, start = wanted.get("architecture"), wanted.get("network")
-        if architecture is not None and start is not None:
-            raise InputError("reset options 'architecture' and 'network': expected one of them")
-        if architecture is not None:
-            architecture = check_architecture(architecture, actions.MAX_DEPTH, actions.MAX_WIDTH)
-        if start is None:
-            start = self.start
-        else:
-            _check_start(start, self.datasets)
+        architecture, start = self._wanted_start(options)
         super().reset(seed=check_seed(seed))
         rng = self.np_random
         dataset_index = int(rng.integers(len(self.datasets)))
@@ -252,13 +214,10 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
             sizes = (dataset.n_features, width, dataset.n_classes)
             network = random_network(sizes, draw(self.density_range, rng), rng)
         batches = Batches(dataset.train, rng, self.hyperparameters.batch_size)
-        current = self._evaluate(network, dataset, batches, penalty)
-        if _diverged(current):
-            raise InputError(
-                f"the starting network diverges on data set '{dataset.name}': expected one "
-                "with a finite loss, give it smaller weights"
-            )
-        return self._enter(
+        current = self._trained(network, dataset, batches, penalty)
+        if diverged(current):
+            raise diverging_start(dataset)
+        return self._outcome(
             EpisodeState(
                 dataset=dataset,
                 dataset_index=dataset_index,
@@ -283,15 +242,17 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         """
         state = self.state
         check_under_way(state.elapsed, self.episode_steps)
-        number = check_action(action, len(actions.ACTIONS))
-        network = self._edit(state, number)
+        number = check_action(action, self.n_actions)
+        network = None
+        if state.legal[number]:
+            network = self._edit(state.current, actions.ACTIONS[number])
         applied = network is not None
         if network is None:
             network = state.current.network.copy()  # training must not change the previous design
-        after = self._evaluate(network, state.dataset, state.batches, state.penalty)
-        diverged = _diverged(after)
-        current = state.current if diverged else after
-        observation, info = self._enter(
+        after = self._trained(network, state.dataset, state.batches, state.penalty)
+        undone = diverged(after)
+        current = state.current if undone else after
+        observation, info = self._outcome(
             replace(
                 state,
                 current=current,
@@ -299,8 +260,8 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
                 legal=actions.legal_actions(current.network),
                 elapsed=state.elapsed + 1,
                 action=number,
-                applied=applied and not diverged,
-                diverged=diverged,
+                applied=applied and not undone,
+                diverged=undone,
                 best_score=max(state.best_score, current.score),
             )
         )
@@ -310,85 +271,18 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         over = state.elapsed + 1 >= self.episode_steps
         return observation, float(reward), over, False, info
 
-    def _edit(self, state: EpisodeState, number: int) -> SparseNetwork | None:
-        """A network of its own after an action; None if the action cannot be carried out."""
-        before = state.current
-        if not state.legal[number]:
-            return None
-        action = actions.ACTIONS[number]
-        try:
-            after = actions.apply(
-                action, before.network, before.probe, self.np_random, self.saliency
-            )
-        except EditError:
-            return None
-        return before.network.copy() if after is before.network else after
-
-    def _evaluate(
+    def _trained(
         self, network: SparseNetwork, data: Dataset, batches: Batches, penalty: float
     ) -> EvaluatedNetwork:
         """Train a network for one step of an episode, in place, and evaluate it."""
-        order = batches.take(self._batches_per_step(data))
-        training = train(network, data, order, self.hyperparameters)
-        validation = evaluate(network, data, data.validation)
-        size = min(GRADIENT_SAMPLE_SIZE, data.train.size)
-        samples = data.train[self.np_random.integers(data.train.size, size=size)]
-        sampled = sample_gradients(network, data, samples)
-        return EvaluatedNetwork(network, sampled, training, validation, penalty)
+        training = self._train(network, data, batches, self._batches_per_step(data))
+        return self._evaluated(network, data, training, penalty)
 
-    def _enter(self, state: EpisodeState) -> tuple[np.ndarray, dict[str, Any]]:
+    def _outcome(self, state: EpisodeState) -> tuple[np.ndarray, dict[str, Any]]:
         """Make a state the present one; its observation and info."""
-        self._state = state
-        if self.best is None or state.current.score > self.best.info["score"]:
-            self.best = Design(state.current.network, {**state.info(), **state.words})
+        self._enter(state)
         observation = observe(state, state.elapsed / self.episode_steps)
         return observation, cast(dict[str, Any], state.info())
-
-    # --- what else it tells and does ---
-
-    @property
-    def state(self) -> EpisodeState:
-        """The present moment of the episode, a value that later steps do not change.
-
-        Raises:
-            InputError: no episode has begun.
-        """
-        if self._state is None:
-            check_under_way(-1)
-        return cast(EpisodeState, self._state)
-
-    @property
-    def dataset(self) -> Dataset:
-        """The data set of the episode; the only one is known before the first episode.
-
-        Raises:
-            InputError: no episode has begun, and there are several data sets.
-        """
-        only_one = self._state is None and len(self.datasets) == 1
-        return self.datasets[0] if only_one else self.state.dataset
-
-    @property
-    def penalty(self) -> float:
-        """Accuracy that `reference` weights cost in this episode."""
-        return self.state.penalty
-
-    @property
-    def reference(self) -> int:
-        """Number of active weights that cost `penalty`, in this episode."""
-        return reference_weights(self.dataset.n_features, self.dataset.n_classes)
-
-    @property
-    def words(self) -> Words:
-        """`dataset`; `operation` and `action` of the last step, the latter with layer and amount.
-
-        They are no entries of the info, of which libraries make tensors.
-        """
-        return self.state.words
-
-    @property
-    def current_design(self) -> SparseNetwork:
-        """The network of the last reset or step; see `rlnas.envs.searchable`."""
-        return self.state.current.network
 
     @property
     def evaluation_cost(self) -> int:
@@ -398,19 +292,6 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
     def _batches_per_step(self, data: Dataset) -> int:
         epochs = int(self.epochs_per_step * data.train.size / self.hyperparameters.batch_size)
         return self.batches_per_step or max(self.min_batches_per_step, epochs)
-
-    def action_masks(self) -> np.ndarray:
-        """Bool `[39]`: which actions are legal now (the format of sb3-contrib)."""
-        return self.state.legal.copy()
-
-    def render(self) -> Any:
-        """The design as a text table or as a picture, by `render_mode`."""
-        state = self.state
-        if self.render_mode == "ansi":
-            return network_views.describe(state.current.network, {**state.info(), **state.words})
-        if self.render_mode == "rgb_array":
-            return network_views.network_image(state.current.network)
-        return None
 
     def continued(self, episode_steps: int, batches_per_step: int) -> Self:
         """A copy whose episode goes on from the present moment with other lengths.
@@ -423,38 +304,3 @@ class DesignEnv(gym.Env[np.ndarray, np.integer]):
         copy.episode_steps = check_count("episode_steps", episode_steps)
         copy.batches_per_step = check_count("batches_per_step", batches_per_step)
         return copy
-
-    def restore_best(self, best: Design) -> None:
-        """Take over the best design of an environment that this one replaces."""
-        self.best = best
-
-
-def _diverged(evaluated: EvaluatedNetwork) -> bool:
-    losses = (evaluated.training.loss, evaluated.validation.loss)
-    return not all(loss <= MAX_LOSS for loss in losses)  # true for NaN
-
-
-def _check_start(network: Any, data: list[Dataset]) -> None:
-    """Raise `InputError` if a network cannot be where episodes start."""
-    if not isinstance(network, SparseNetwork):
-        raise InputError(
-            f"the starting network is a {type(network).__name__}: expected a SparseNetwork"
-        )
-    network.check()
-    if network.depth > actions.MAX_DEPTH:
-        raise InputError(
-            f"the starting network has {network.depth} hidden layers: expected at most "
-            f"{actions.MAX_DEPTH}"
-        )
-    for each in data:
-        check_fit(network, each)
-
-
-def draw(bounds: tuple[float, float], rng: np.random.Generator) -> float:
-    """Log-uniform between the bounds (uniform if the lower one is zero)."""
-    low, high = bounds
-    if low == high:
-        return low
-    if low == 0:
-        return float(rng.uniform(low, high))
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))

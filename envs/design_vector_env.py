@@ -17,8 +17,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
 from rlnas.data import datasets
-from rlnas.envs.actions import ACTIONS
 from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.live_env import LiveEnv
 from rlnas.envs.validation import (
     check_actions,
     check_autoreset_mode,
@@ -50,7 +50,7 @@ class DesignVectorEnv(SyncVectorEnv):
         InputError: a value cannot be used.
     """
 
-    env_class: type[DesignEnv] = DesignEnv
+    env_class: type[LiveEnv] = DesignEnv
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class DesignVectorEnv(SyncVectorEnv):
             options["reset_mask"] = which
             if not which.all():
                 for env in self._ahead_envs:
-                    _ = cast(DesignEnv, env.unwrapped).state  # there is one
+                    _ = cast(LiveEnv, env.unwrapped).state  # there is one
         others = {key: value for key, value in options.items() if key != "reset_mask"}
         seeds = spread_seed(seed, self.num_envs)
         in_threads(
@@ -111,7 +111,7 @@ class DesignVectorEnv(SyncVectorEnv):
         self, actions: Any
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Edit, train and evaluate in all environments; see `DesignEnv`."""
-        actions = check_actions(actions, self.num_envs, len(ACTIONS))
+        actions = check_actions(actions, self.num_envs, self.env_class.n_actions)
         over = self._autoreset_envs
         check_over(self.autoreset_mode, over)
         late = over & (self.autoreset_mode is AutoresetMode.NEXT_STEP)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -51,6 +51,18 @@ class Design(NamedTuple):
 
     network: SparseNetwork
     info: dict[str, Any]
+
+
+class LastAction(Protocol):
+    """What is told about the last action; its text has the layer and the amount."""
+
+    @property
+    def operation(self) -> str:
+        """Name of the operation."""
+
+    @property
+    def factor(self) -> float:
+        """How much was added or removed, see `rlnas.envs.actions.Action`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,13 +147,17 @@ class EpisodeState:
         }
 
     @property
+    def last(self) -> LastAction:
+        """The last action."""
+        return ACTIONS[self.action]
+
+    @property
     def words(self) -> Words:
         """The data set, and the operation and the action of the last step."""
-        action = ACTIONS[self.action]
         return {
             "dataset": self.dataset.name,
-            "operation": action.operation,
-            "action": str(action),
+            "operation": self.last.operation,
+            "action": str(self.last),
         }
 
 

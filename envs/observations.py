@@ -4,12 +4,13 @@ The layout does not depend on the data set, so that one policy serves all of the
 clipped to [-1, 1]. The fields of the named tuples are the names of the entries, in their order.
 """
 
+from collections.abc import Sequence
 from math import copysign, log2, log10, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
-from rlnas.envs.actions import ACTIONS, MAX_DEPTH, OPERATIONS
+from rlnas.envs.actions import MAX_DEPTH, OPERATIONS
 from rlnas.envs.episode import EpisodeState, EvaluatedNetwork
 from rlnas.nn.network import EMA
 
@@ -87,27 +88,29 @@ OBSERVATION_NAMES = (
 _ABSENT = LayerFeatures(*[0.0] * len(LayerFeatures._fields))
 
 
-def observe(state: EpisodeState, progress: float) -> np.ndarray:
+def observe(state: EpisodeState, progress: float, further: Sequence[float] = ()) -> np.ndarray:
     """The observation of a moment of an episode.
 
     Args:
         state: the moment.
         progress: share of the episode that is over.
+        further: entries that follow the others.
 
     Returns:
-        float32 `[len(OBSERVATION_NAMES)]`, each in [-1, 1].
+        float32 `[len(OBSERVATION_NAMES) + len(further)]`, each in [-1, 1].
     """
     *hidden, output = _layer_features(state.current)
     slots = [*hidden, *[_ABSENT] * (MAX_DEPTH - len(hidden)), output]
     entries = [*_global_features(state, progress), *_action_features(state)]
     for slot in slots:
         entries += slot
+    entries += further
     return np.array(entries).clip(-1, 1).astype(np.float32)
 
 
 def _global_features(state: EpisodeState, progress: float) -> GlobalFeatures:
     now, before, dataset = state.current, state.previous, state.dataset
-    network = now.network
+    network, weights = now.network, now.network.active_weights
     cost = state.penalty * now.relative_size
     error = 1 - now.validation.accuracy
     used = np.count_nonzero(network.fan_out[: network.n_inputs])
@@ -120,8 +123,8 @@ def _global_features(state: EpisodeState, progress: float) -> GlobalFeatures:
         features=log10(dataset.n_features) / 4,
         samples=log10(dataset.train.size) / 6,
         depth=network.depth / MAX_DEPTH,
-        size=log10(network.active_weights) / 6,
-        relative_size=log10(now.relative_size) / 3,
+        size=log10(max(weights, 1)) / 6,
+        relative_size=log10(max(now.relative_size, 1e-3)) / 3,
         cost=cost,
         validation_accuracy=now.validation.accuracy,
         validation_loss=_squash(now.validation.loss),
@@ -129,7 +132,8 @@ def _global_features(state: EpisodeState, progress: float) -> GlobalFeatures:
         training_loss=_squash(now.training.loss),
         generalisation_gap=5 * (now.training.accuracy - now.validation.accuracy),
         accuracy_change=10 * accuracy_change,
-        size_change=log2(network.active_weights / before.network.active_weights) / 2,
+        size_change=log2(max(network.active_weights, 1) / max(before.network.active_weights, 1))
+        / 2,
         score_change=10 * score_change,
         log_error=log10(max(error, 1e-3)) / 3,
         log_training_error=log10(max(1 - now.training.accuracy, 1e-3)) / 3,
@@ -143,7 +147,7 @@ def _global_features(state: EpisodeState, progress: float) -> GlobalFeatures:
 
 
 def _action_features(state: EpisodeState) -> ActionFeatures:
-    last = ACTIONS[state.action]
+    last = state.last
     one_hot = {operation: float(operation == last.operation) for operation in OPERATIONS}
     return ActionFeatures(**one_hot, amount=log2(last.factor), refused=not state.applied)
 
@@ -168,7 +172,7 @@ def _layer_features(evaluated: EvaluatedNetwork) -> list[LayerFeatures]:
                 connections=log10(max(count, 1)) / 6,
                 fan_in=log10(max(count / width, 1)) / 3,
                 density=network.layer_densities[layer - 1],
-                share_of_weights=count / network.active_weights,
+                share_of_weights=count / max(network.active_weights, 1),
                 growth_gradient=log10((inactive[layer] + 1e-8) / (typical + 1e-8)) / 2,
                 smallest_fifth=fifth,
                 smallest_half=half,

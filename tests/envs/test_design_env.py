@@ -17,7 +17,7 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
 from rlnas.data.datasets import Dataset, load_dataset
-from rlnas.envs import actions, design_env
+from rlnas.envs import actions, live_env
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
@@ -499,7 +499,7 @@ def test_actions_may_be_any_kind_of_integer(kind):
 def diverging(how: str, at: int) -> Any:
     """Training that goes wrong at one of its calls."""
     calls: list[None] = []
-    right = design_env.train
+    right = live_env.train
 
     def train(network: SparseNetwork, *arguments: Any, **named: Any) -> Evaluation:
         calls.append(None)
@@ -517,7 +517,7 @@ def diverging(how: str, at: int) -> Any:
 
 @pytest.mark.parametrize("how", ["weights", "nan", "inf", "huge"])
 def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
-    monkeypatch.setattr(design_env, "train", diverging(how, at=3))
+    monkeypatch.setattr(live_env, "train", diverging(how, at=3))
     env = make()
     env.reset(seed=0)
     _, _, _, _, before = env.step(NONE)
@@ -539,13 +539,13 @@ def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
 
 
 def test_training_uses_the_hyperparameters_given(monkeypatch):
-    seen, train = [], design_env.train
+    seen, train = [], live_env.train
 
     def spy(network: SparseNetwork, data: Any, order: Any, hyperparameters: Any) -> Evaluation:
         seen.append((hyperparameters, order.shape[1]))
         return train(network, data, order, hyperparameters)
 
-    monkeypatch.setattr(design_env, "train", spy)
+    monkeypatch.setattr(live_env, "train", spy)
     other = Hyperparameters(batch_size=16, weight_decay=0.3)
     as_mapping = {"batch_size": 16, "weight_decay": 0.3}
     for env in (make(), make(hyperparameters=other), make(hyperparameters=as_mapping)):
@@ -689,7 +689,7 @@ def test_best_has_highest_score_seen_and_is_not_changed_later():
                 assert network_bits(env.best.network) == previous[1]
             previous = (env.best, network_bits(env.best.network))
     assert env.best is not None
-    again = design_env.evaluate(env.best.network, env.dataset, env.dataset.validation)
+    again = live_env.evaluate(env.best.network, env.dataset, env.dataset.validation)
     assert again.accuracy == env.best.info["val_accuracy"]
     assert again.loss == env.best.info["val_loss"]
     assert env.best.network.active_weights == env.best.info["active_weights"]

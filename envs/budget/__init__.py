@@ -1,0 +1,1 @@
+"""Episodes with a budget of training cost and an anytime score."""

@@ -1,0 +1,61 @@
+"""What the steps of an episode with a budget cost, from the sizes of networks and data."""
+
+import numpy as np
+
+from rlnas.cost import (
+    Size,
+    edit_cost,
+    evaluation_cost,
+    probe_cost,
+    reference_cost,
+    size_of_architecture,
+    training_cost,
+)
+from rlnas.data.datasets import Dataset
+from rlnas.envs.budget.actions import STARTS
+from rlnas.envs.live_env import probe_size
+
+UNIT_BATCHES = 525
+"""Training batches of the reference network that a budget of 1 pays for: 21 times 25, as many as an
+episode of `DesignEnv` has on small data."""
+
+
+def unit_cost(data: Dataset, batch_size: int) -> int:
+    """Multiply-adds of a budget of 1."""
+    return reference_cost(data.n_features, data.n_classes, UNIT_BATCHES, batch_size)
+
+
+def step_cost(before: Size, after: Size, data: Dataset, batches: int, batch_size: int) -> int:
+    """Multiply-adds of a step: an edit, training, evaluation and a probe.
+
+    Args:
+        before: size of the network that is edited.
+        after: size of the network that is trained.
+        data: the data set.
+        batches: number of training batches.
+        batch_size: number of samples in each.
+    """
+    return (
+        edit_cost(before)
+        + training_cost(after, batches, batch_size)
+        + evaluation_cost(after, data.validation.size)
+        + probe_cost(after, probe_size(data))
+    )
+
+
+def payable_batches(
+    left: int, before: Size, after: Size, data: Dataset, wanted: int, batch_size: int
+) -> int:
+    """Number of training batches, at most `wanted`, of a step that costs at most `left`.
+
+    The other arguments are those of `step_cost`.
+    """
+    left -= step_cost(before, after, data, 0, batch_size)
+    return max(min(wanted, left // training_cost(after, 1, batch_size)), 0)
+
+
+def first_step_costs(data: Dataset, batch_size: int) -> np.ndarray:
+    """int64 `[len(STARTS)]`: multiply-adds of each start with a single batch."""
+    nothing = size_of_architecture((), data.n_features, data.n_classes)
+    starts = (size_of_architecture(each, data.n_features, data.n_classes) for each in STARTS)
+    return np.array([step_cost(nothing, start, data, 1, batch_size) for start in starts])

@@ -1,0 +1,119 @@
+"""A moment of an episode with a budget: what has been spent, and the best design so far."""
+
+from dataclasses import dataclass
+from math import log
+from typing import cast
+
+import numpy as np
+
+from rlnas.data.datasets import Dataset
+from rlnas.envs.budget.actions import BUDGET_ACTIONS, BudgetAction
+from rlnas.envs.episode import DesignInfo, EpisodeState, EvaluatedNetwork
+from rlnas.nn.gradients import sample_gradients
+from rlnas.nn.network import EMA, VALUE, SparseNetwork
+from rlnas.nn.training import Evaluation
+
+FIRST_SHARE = 0.01
+"""Share of the budget at which the anytime score begins to count."""
+
+WORST_SHARE = 1e-3
+"""Least share of a class in a constant prediction, so that its loss is finite."""
+
+
+class BudgetInfo(DesignInfo):
+    """The info of a reset or a step; the manual of `BudgetDesignEnv` explains the entries."""
+
+    budget: int
+    spent: int
+    cost: int
+    best_score: float
+    anytime: float
+    batches: int
+
+
+@dataclass(frozen=True, eq=False)
+class BudgetState(EpisodeState):
+    """An `EpisodeState` of an episode with a budget.
+
+    Attributes:
+        budget: multiply-adds that may be spent.
+        unit: multiply-adds that budgets are multiples of.
+        spent: multiply-adds spent so far.
+        cost: multiply-adds of the last step.
+        best: the best design of the episode so far.
+        best_at: number of steps taken when it was made.
+        best_spent: multiply-adds spent when it was made.
+        anytime: what the anytime score will be if nothing better is found.
+        trained: number of batches of the last step.
+        over: whether the episode has ended.
+    """
+
+    budget: int
+    unit: int
+    spent: int
+    cost: int
+    best: EvaluatedNetwork
+    best_at: int
+    best_spent: int
+    anytime: float
+    trained: int
+    over: bool
+
+    @property
+    def last(self) -> BudgetAction:
+        """The last action."""
+        return BUDGET_ACTIONS[self.action]
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a network, not only a constant prediction."""
+        return self.current.network.active_weights > 0
+
+    def info(self) -> BudgetInfo:
+        """The info of the last reset or step; its arrays are the caller's own."""
+        entries = {
+            **super().info(),
+            "budget": self.budget,
+            "spent": self.spent,
+            "cost": self.cost,
+            "best_score": float(self.best_score),
+            "anytime": float(self.anytime),
+            "batches": self.trained,
+        }
+        return cast(BudgetInfo, entries)
+
+
+def share_left(spent: int, budget: int) -> float:
+    """Share of the logarithm of the cost that is still to come, from 1 to 0.
+
+    It is 1 up to `FIRST_SHARE` of the budget. The anytime score is the mean of the best score so
+    far over the logarithm of the cost, from there to the budget: an improvement counts by the share
+    left when it is found.
+    """
+    return min(log(budget / max(spent, 1)) / -log(FIRST_SHARE), 1.0)
+
+
+def constant_prediction(data: Dataset, penalty: float) -> EvaluatedNetwork:
+    """A network without connections, which predicts every class with its share of the samples."""
+    network = SparseNetwork(
+        (data.n_features, data.n_classes),
+        np.zeros(data.n_classes + 1, np.int32),
+        np.zeros(0, np.int32),
+        np.zeros((4, 0), np.float32),
+        np.zeros((4, data.n_classes), np.float32),
+    )
+    counts = np.bincount(data.labels[data.train], minlength=data.n_classes)
+    shares = np.maximum(counts / data.train.size, WORST_SHARE)
+    network.units[[VALUE, EMA]] = np.log(shares / shares.sum())
+    training, validation = (
+        _evaluate_constant(network, data.labels[rows]) for rows in (data.train, data.validation)
+    )
+    probe = sample_gradients(network, data, data.train[: min(32, data.train.size)])
+    return EvaluatedNetwork(network, probe, training, validation, penalty)
+
+
+def _evaluate_constant(network: SparseNetwork, labels: np.ndarray) -> Evaluation:
+    logits = network.units[EMA].astype(np.float64)
+    losses = np.log(np.exp(logits).sum()) - logits
+    accuracy = float(np.mean(labels == logits.argmax()))
+    return Evaluation(accuracy, float(losses[labels].mean()))
