@@ -22,7 +22,7 @@ steps with so many training batches each."""
 LEAST_BATCHES = 6
 """Training batches of a start, and of a step whose length pays for fewer."""
 
-FIRST_SHARE = 0.01
+FIRST_SHARE = 0.1
 """Share of the budget at which the anytime score begins to count, if that pays for a step."""
 
 
