@@ -21,6 +21,8 @@ from rlnas.envs.budget.actions import (
     legal_starts,
 )
 from rlnas.envs.budget.costs import (
+    check_pays,
+    check_start_pays,
     first_step_costs,
     payable_batches,
     step_cost,
@@ -30,7 +32,6 @@ from rlnas.envs.budget.episode import BudgetState, constant_prediction, share_le
 from rlnas.envs.budget.observations import BUDGET_OBSERVATION_NAMES, observe_budget
 from rlnas.envs.live_env import LiveEnv, diverged, diverging_start, draw
 from rlnas.envs.validation import check_action, check_seed, check_under_way
-from rlnas.errors import InputError
 from rlnas.nn import edits
 from rlnas.nn.initialization import new_network
 from rlnas.nn.network import SparseNetwork
@@ -42,7 +43,121 @@ RETURNS = ("anytime", "final")
 
 
 class BudgetDesignEnv(LiveEnv):
-    """Design a network within a budget of training cost."""
+    """Design a network within a budget of training cost; an early good design is worth more.
+
+    ## Description
+    `DesignEnv` gives every step the same training. Here the agent also decides how long to train,
+    what to begin with, when to give up a bad turn, and when to stop. An episode begins without a
+    network. Every step is an edit and some training after it, and costs what they compute. The
+    episode is over when the budget is spent, and pays for the best design so far over the whole of
+    it: whoever uses the search can stop it at any time, and a good design that is found early is
+    worth more than the same design found late.
+
+    Costs are counted, never timed: the multiplications and divisions that the compiled loops carry
+    out, known from the structure of the network before anything is computed (`rlnas.cost`). So they
+    are the same on every machine, whatever else it does, and an episode can be played again to the
+    bit. Larger networks cost more, sparse ones less, in training as in evaluation. `docs/cost.md`
+    compares cost with time.
+
+    The network keeps its weights from step to step. The test samples are never read.
+
+    ## Action Space
+    `Discrete(166)`, the table `rlnas.BUDGET_ACTIONS`, the same for every data set. Each edit is
+    there three times, with short, normal and long training: 6, 36 and 216 batches.
+
+    | number | edit | legal |
+    |---|---|---|
+    | 0-116 | the 39 edits of `DesignEnv`, in their order ("none" is training alone) | as there, once there is a network |
+    | 117-119 | back: go on with the best design of the episode, its weights and the state of its optimiser | if that is a network, and not the present one |
+    | 120-164 | start with a random network: linear; one hidden layer of 4, 12, 40, 128 neurons; two of 12 or 40; three of 40; hidden layers with density 0.2 and 1 | as long as there is no network, if it has at most twice the reference number of weights and the budget pays for a batch |
+    | 165 | stop: the episode is over; costs nothing | once there is a network |
+
+    Training is as long as the action says, or as the rest of the budget pays for. An action is
+    refused if it is illegal, or if the rest does not pay for a batch of the network that the edit
+    makes. Then nothing is changed and still something is paid: for the training of the network as
+    it is (one batch if it was to stop), or for an edit if there is no network. Action masks are
+    those of `DesignEnv`, in all their forms.
+
+    ## Observation Space
+    `Box(-1, 1, (96,), float32)`; `rlnas.BUDGET_OBSERVATION_NAMES` names the entries. The first ones
+    are those of `DesignEnv`, of which `progress` is the share of the budget or of the steps, the
+    larger one. All entries are clipped. These follow:
+
+    | entries | meaning |
+    |---|---|
+    | budget | logarithm of the budget in units, half of it: 0 for 1, 1 for 100 |
+    | spent | share of the budget that is spent |
+    | log_spent, log_left | logarithms of the shares of the budget that are spent and left, a third of them |
+    | spent_units | logarithm of what is spent in units, a quarter of it |
+    | step_cost | logarithm of the cost of training the present network normally, over what is left; a quarter of it: above 0, the rest does not pay for it |
+    | steps | share of `episode_steps` that is over |
+    | started | whether there is a network |
+    | last_start, last_back, last_short, last_normal, last_long | the last action: whether it was a start or went back, and its training (one-hot); no operation and no training for stop |
+    | best_accuracy, best_size | validation accuracy of the best design; logarithm of its weights over reference, a third of it |
+    | best_is_current | whether the best design is the present one |
+    | steps_since_best, spent_since_best | tenths of the number of steps since it was found; logarithm of what is spent over what was spent then, half of it |
+
+    Logarithms are to base 10.
+
+    ## Rewards
+    The score of a design is that of `DesignEnv`, `validation accuracy - penalty * active weights /
+    reference`. Before there is a network, it is that of a constant prediction, the most frequent
+    class of the training samples with no weights.
+
+    `reward="anytime"` pays for a step that raises the best score
+
+        (best score after - best score before) * share,
+        share = min(log(budget / spent) / log(100), 1)
+
+    with what is spent after the step. The share is 1 until a hundredth of the budget is spent, a
+    half at a tenth, and 0 at its end. The rewards add up to the change of `info["anytime"]` since the
+    reset, which at the end is the anytime score: the mean of the best score so far over the
+    logarithm of the cost, from a hundredth of the budget to the whole. It needs no discount.
+
+    `reward="final"` pays the improvement itself, which adds up to the change of the best score.
+    Other steps pay 0, either way.
+
+    ## Starting State
+    No network; nothing is spent. `reset(options={"architecture": ((width, density), ...)})` starts
+    with a random network with these hidden layers, `reset(options={"network": ...})` and the
+    argument `network` with a copy of that one. They are trained shortly, which the budget pays for
+    and which no reward is paid for.
+
+    ## Episode End
+    Terminates when the rest of the budget does not pay for another batch of the present network
+    (or of any start), when the agent stops, and after `episode_steps` steps. What is spent never
+    exceeds the budget. Never truncates: `spec.max_episode_steps` is None.
+
+    ## Information
+    All entries of `DesignEnv`, the mask with as many actions as there are here, and
+
+    | entries | type |
+    |---|---|
+    | `budget`, `spent` | int, multiply-adds of the episode, and those spent |
+    | `cost` | int, multiply-adds of the step or reset |
+    | `best_score` | float, highest score of the episode; at first, that of a constant prediction |
+    | `anytime` | float, the anytime score if nothing better is found |
+    | `batches` | int, training batches of the step or reset |
+
+    If training diverges, the step is undone as in `DesignEnv`, but its cost is paid.
+
+    The attributes `words`, `best` and `state` are as in `DesignEnv`; `state` is a
+    `rlnas.envs.budget.episode.BudgetState`. `state.best` is the best design of the episode.
+
+    ## Arguments
+    * `dataset`, `penalty`, `hyperparameters`, `saliency`, `data_dir`, `render_mode`: as in
+      `DesignEnv`.
+    * `reward`: `"anytime"` or `"final"`.
+    * `budget`: training cost of an episode, in units; or `(low, high)`, between which it is drawn
+      log-uniformly at every reset. A unit is the training of the reference network (dense, one
+      hidden layer of 76 neurons) for 525 batches on the data set, as many as an episode of
+      `DesignEnv` has on small data. It must pay for the first step.
+    * `episode_steps`: number of steps that an episode has at most.
+    * `network`: network that every episode starts with a copy of.
+
+    ## Version History
+    * v0: first version.
+    """
 
     n_actions = len(BUDGET_ACTIONS)
 
@@ -64,7 +179,7 @@ class BudgetDesignEnv(LiveEnv):
         )
         check_choice("reward", reward, RETURNS)
         self.reward = reward
-        self.budget_range = check_range("budget", budget, low=1e-6)
+        self.budget_range = check_range("budget", budget, low=1e-6, high=1e6)
         self.episode_steps = check_count("episode_steps", episode_steps)
         for data in self.datasets:
             self._check_first_step(data)
@@ -93,7 +208,6 @@ class BudgetDesignEnv(LiveEnv):
         batches = Batches(data.train, rng, self.hyperparameters.batch_size)
         unit = unit_cost(data, batches.batch_size)
         budget = round(draw(self.budget_range, rng) * unit)
-        affordable = first_step_costs(data, batches.batch_size) <= budget
         nothing = constant_prediction(data, penalty)
         state = BudgetState(
             dataset=data,
@@ -102,7 +216,7 @@ class BudgetDesignEnv(LiveEnv):
             batches=batches,
             current=nothing,
             previous=nothing,
-            legal=legal_starts(data.n_features, data.n_classes, affordable),
+            legal=np.zeros(self.n_actions, bool),
             elapsed=0,
             action=actions.NO_OP,
             applied=True,
@@ -121,8 +235,7 @@ class BudgetDesignEnv(LiveEnv):
         )
         if architecture is not None:
             start = new_network(architecture, data.n_features, data.n_classes, rng)
-        if start is not None:
-            state = self._begun(state, start.copy())
+        state = _settled(state) if start is None else self._begun(state, start.copy())
         return self._outcome(state)
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -166,7 +279,7 @@ class BudgetDesignEnv(LiveEnv):
                 return self._trained(state, network, batches)
             state = replace(state, applied=False)
         if not state.started:
-            return _ended_if_spent(_charged(state, edit_cost(size_of(state.current.network))))
+            return _settled(_charged(state, edit_cost(size_of(state.current.network))))
         # Nothing is changed; a copy, since training must not change the design before.
         network = state.current.network.copy()
         return self._trained(state, network, self._payable(state, network, chosen.batches or 1))
@@ -206,22 +319,18 @@ class BudgetDesignEnv(LiveEnv):
             state = replace(state, applied=False, diverged=True)
         else:
             state = _improved(replace(state, current=now))
-        if state.started:
-            can_go_back = state.best.network.active_weights > 0 and state.best is not state.current
-            state = replace(state, legal=legal_edits(state.current.network, can_go_back))
-        return _ended_if_spent(state)
+        return _settled(state)
 
     def _begun(self, state: BudgetState, network: SparseNetwork) -> BudgetState:
         """The state after a short training of a starting network that was given."""
-        batches = self._payable(state, network, LENGTHS["short"])
-        if batches == 0:
-            raise InputError(
-                f"a budget of {state.budget / state.unit:g} does not pay for a training batch of "
-                f"the starting network with {network.active_weights:,} weights: expected more"
-            )
+        data, batch_size = state.dataset, state.batches.batch_size
+        check_start_pays(state.budget / state.unit, size_of(network), data, batch_size)
+        size = size_of(network)
+        step = step_cost(size, size, data, 1, batch_size)  # which must be left
+        batches = self._payable(replace(state, spent=step), network, LENGTHS["short"])
         state = self._trained(state, network, batches)
         if state.diverged:
-            raise diverging_start(state.dataset)
+            raise diverging_start(data)
         return replace(state, previous=state.current)
 
     def _outcome(self, state: BudgetState) -> tuple[np.ndarray, dict[str, Any]]:
@@ -230,14 +339,17 @@ class BudgetDesignEnv(LiveEnv):
         return observe_budget(state, self.episode_steps), cast(dict[str, Any], state.info())
 
     def _check_first_step(self, data: Dataset) -> None:
-        """Raise `InputError` if the smallest budget pays for no start on a data set."""
+        """Raise `InputError` if the smallest budget does not pay for a beginning on a data set."""
         batch_size = min(self.hyperparameters.batch_size, data.train.size)
-        least = first_step_costs(data, batch_size).min() / unit_cost(data, batch_size)
-        if self.budget_range[0] < least:
-            raise InputError(
-                f"budget {self.budget_range[0]:g} does not pay for the first step on data set "
-                f"'{data.name}': expected at least {least:.2g}"
-            )
+        if self.start is not None:
+            check_start_pays(self.budget_range[0], size_of(self.start), data, batch_size)
+            return
+        check_pays(
+            self.budget_range[0],
+            unit_cost(data, batch_size),
+            int(first_step_costs(data, batch_size).min()),
+            f"the first step on data set '{data.name}'",
+        )
 
     @property
     def state(self) -> BudgetState:
@@ -272,11 +384,15 @@ def _improved(state: BudgetState) -> BudgetState:
     )
 
 
-def _ended_if_spent(state: BudgetState) -> BudgetState:
-    """The state, over if the rest of the budget pays for no further batch."""
-    size, batch_size = size_of(state.current.network), state.batches.batch_size
-    if state.started:
-        least = step_cost(size, size, state.dataset, 1, batch_size)
-    else:
-        least = first_step_costs(state.dataset, batch_size).min()
-    return replace(state, over=state.budget - state.spent < least)
+def _settled(state: BudgetState) -> BudgetState:
+    """The state with what is legal now; over if the rest of the budget pays for no batch."""
+    left, batch_size = state.budget - state.spent, state.batches.batch_size
+    data, network = state.dataset, state.current.network
+    if not state.started:
+        affordable = first_step_costs(data, batch_size) <= left
+        legal = legal_starts(data.n_features, data.n_classes, affordable)
+        return replace(state, legal=legal, over=not legal.any())
+    can_go_back = state.best.network.active_weights > 0 and state.best is not state.current
+    size = size_of(network)
+    over = left < step_cost(size, size, data, 1, batch_size)
+    return replace(state, legal=legal_edits(network, can_go_back), over=over)
