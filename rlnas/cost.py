@@ -3,7 +3,7 @@
 Each is counted from the structure of the network, as the compiled loops carry it out, so that it is
 known before anything is computed. Every multiplication and division counts as one multiply-add,
 whether or not something is added to it. Additions, comparisons, roots and logarithms do not count,
-nor do the few numbers that a whole batch shares.
+nor do the few numbers that a whole batch shares and the samples that fill the last tile up.
 """
 
 from itertools import accumulate, pairwise
