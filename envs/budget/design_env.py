@@ -21,6 +21,7 @@ from rlnas.envs.budget.actions import (
     legal_starts,
 )
 from rlnas.envs.budget.costs import (
+    FIRST_SHARE,
     check_pays,
     check_start_pays,
     first_step_costs,
@@ -107,12 +108,14 @@ class BudgetDesignEnv(LiveEnv):
     `reward="anytime"` pays for a step that raises the best score
 
         (best score after - best score before) * share,
-        share = min(log(budget / spent) / log(100), 1)
+        share = min(log(budget / spent) / log(budget / first), 1)
 
-    with what is spent after the step. The share is 1 until a hundredth of the budget is spent, a
-    half at a tenth, and 0 at its end. The rewards add up to the change of `info["anytime"]` since the
-    reset, which at the end is the anytime score: the mean of the best score so far over the
-    logarithm of the cost, from a hundredth of the budget to the whole. It needs no discount.
+    with what is spent after the step, and `first` a hundredth of the budget, or the cost of the
+    cheapest start with a batch if that is more. The share is 1 until that is spent, and falls to 0
+    at the end of the budget; of a large one, a half is left at a tenth. The rewards add up to the
+    change of `info["anytime"]` since the reset, which at the end is the anytime score: the mean of
+    the best score so far over the logarithm of the cost, from `first` to the budget. It needs no
+    discount.
 
     `reward="final"` pays the improvement itself, which adds up to the change of the best score.
     Other steps pay 0, either way.
@@ -149,9 +152,9 @@ class BudgetDesignEnv(LiveEnv):
       `DesignEnv`.
     * `reward`: `"anytime"` or `"final"`.
     * `budget`: training cost of an episode, in units; or `(low, high)`, between which it is drawn
-      log-uniformly at every reset. A unit is the training of the reference network (dense, one
-      hidden layer of 76 neurons) for 525 batches on the data set, as many as an episode of
-      `DesignEnv` has on small data. It must pay for the first step.
+      log-uniformly at every reset. A unit is the cost of an episode of `DesignEnv` on small data at
+      the reference size: 21 steps with 25 training batches each of the reference network, which is
+      dense and has one hidden layer of 76 neurons. The budget must pay for the first step.
     * `episode_steps`: number of steps that an episode has at most.
     * `network`: network that every episode starts with a copy of.
 
@@ -208,6 +211,7 @@ class BudgetDesignEnv(LiveEnv):
         batches = Batches(data.train, rng, self.hyperparameters.batch_size)
         unit = unit_cost(data, batches.batch_size)
         budget = round(draw(self.budget_range, rng) * unit)
+        first_steps = first_step_costs(data, batches.batch_size)
         nothing = constant_prediction(data, penalty)
         state = BudgetState(
             dataset=data,
@@ -224,6 +228,7 @@ class BudgetDesignEnv(LiveEnv):
             best_score=nothing.score,
             budget=budget,
             unit=unit,
+            first=max(round(FIRST_SHARE * budget), int(first_steps.min())),
             spent=0,
             cost=0,
             best=nothing,
@@ -373,7 +378,7 @@ def _improved(state: BudgetState) -> BudgetState:
     now = state.current
     if now.score <= state.best_score:
         return state
-    gained = (now.score - state.best_score) * share_left(state.spent, state.budget)
+    gained = (now.score - state.best_score) * share_left(state.spent, state.first, state.budget)
     return replace(
         state,
         best=now,

@@ -93,15 +93,16 @@ def rest(env: BudgetDesignEnv, rng: np.random.Generator, steps: int = 1000) -> l
     return found
 
 
-def area(moments: list[tuple[int, float]], budget: int) -> float:
-    """Mean of the best score over the logarithm of the cost, from a hundredth of the budget.
+def area(moments: list[tuple[int, float]], first: float, budget: int) -> float:
+    """Mean of the best score over the logarithm of the cost.
 
     Args:
         moments: `(spent, best score)` after the reset and after each step.
-        budget: of the episode.
+        first: cost from which on the mean is taken.
+        budget: cost up to which it is taken.
     """
     total, ends = 0.0, [spent for spent, _ in moments[1:]] + [budget]
     for (begin, best), end in zip(moments, ends, strict=True):
-        low, high = (np.log(max(each, budget / 100)) for each in (begin, end))
-        total += best * (high - low) / np.log(100)
+        low, high = (np.log(max(each, first)) for each in (begin, end))
+        total += best * (high - low) / np.log(budget / first)
     return total

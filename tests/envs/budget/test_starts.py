@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.cost import reference_cost
+from rlnas.cost import REFERENCE
+from rlnas.data.datasets import Dataset
 from rlnas.envs.budget.actions import LENGTHS
-from rlnas.envs.budget.costs import UNIT_BATCHES, first_step_costs
+from rlnas.envs.budget.costs import UNIT_BATCHES, UNIT_STEPS, first_step_costs
 from rlnas.errors import InputError
 from rlnas.nn.architecture import layers_of
-from rlnas.nn.initialization import random_network
+from rlnas.nn.initialization import new_network, random_network
 from tests.core.reference import bits as network_bits, random_dataset
 from tests.envs.budget.helpers import (
     BATCH,
@@ -31,10 +32,16 @@ GIVEN = random_network((6, 5, 4, 3), 0.6, np.random.default_rng(0))
 # --- the budget ---
 
 
-def test_a_budget_is_a_multiple_of_training_the_reference_network():
+def unit_by_hand(data: Dataset) -> int:
+    """An episode of fixed steps at the reference size."""
+    shape = data.n_features, data.n_classes
+    network = new_network(REFERENCE, *shape, np.random.default_rng(0))
+    return UNIT_STEPS * cost_by_hand(network, network, data, UNIT_BATCHES)
+
+
+def test_a_budget_is_a_multiple_of_an_episode_of_fixed_steps_at_the_reference_size():
     _, info = make(budget=0.5).reset(seed=0)
-    unit = reference_cost(6, 3, UNIT_BATCHES, BATCH)
-    assert info["budget"] == round(0.5 * unit)
+    assert info["budget"] == round(0.5 * unit_by_hand(TASK))
     assert info["spent"] == info["cost"] == info["batches"] == 0
 
 
@@ -57,10 +64,7 @@ def test_the_unit_is_that_of_the_data_set_of_the_episode():
     for seed in range(10):
         _, info = env.reset(seed=seed)
         found[info["dataset_index"]] = info["budget"]
-    assert found == {
-        0: reference_cost(6, 3, UNIT_BATCHES, BATCH),
-        1: reference_cost(90, 4, UNIT_BATCHES, BATCH),
-    }
+    assert found == {0: unit_by_hand(TASK), 1: unit_by_hand(OTHER)}
 
 
 def test_the_smallest_budget_that_is_taken_pays_for_a_first_step():
