@@ -13,7 +13,6 @@ from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
 from rlnas.envs.budget.actions import (
     BUDGET_ACTIONS,
-    LENGTHS,
     Back,
     BudgetAction,
     Start,
@@ -22,10 +21,11 @@ from rlnas.envs.budget.actions import (
 )
 from rlnas.envs.budget.costs import (
     FIRST_SHARE,
+    LEAST_BATCHES,
+    batches_of,
     check_pays,
     check_start_pays,
     first_step_costs,
-    payable_batches,
     step_cost,
     unit_cost,
 )
@@ -63,24 +63,25 @@ class BudgetDesignEnv(LiveEnv):
     The network keeps its weights from step to step. The test samples are never read.
 
     ## Action Space
-    `Discrete(166)`, the table `rlnas.BUDGET_ACTIONS`, the same for every data set. Each edit is
-    there three times, with short, normal and long training: 6, 36 and 216 batches.
+    `Discrete(136)`, the table `rlnas.BUDGET_ACTIONS`, the same for every data set. Each edit is
+    there three times, with short, normal and long training: the step costs 0.1, 0.3 or 1 of what
+    was spent before it. So a step covers as much of the logarithm of the cost early as late.
 
     | number | edit | legal |
     |---|---|---|
     | 0-116 | the 39 edits of `DesignEnv`, in their order ("none" is training alone) | as there, once there is a network |
     | 117-119 | back: go on with the best design of the episode, its weights and the state of its optimiser | if that is a network, and not the present one |
-    | 120-164 | start with a random network: linear; one hidden layer of 4, 12, 40, 128 neurons; two of 12 or 40; three of 40; hidden layers with density 0.2 and 1 | as long as there is no network, if it has at most twice the reference number of weights and the budget pays for a batch |
-    | 165 | stop: the episode is over; costs nothing | once there is a network |
+    | 120-134 | start with a random network: linear; one hidden layer of 4, 12, 40, 128 neurons; two of 12 or 40; three of 40; hidden layers with density 0.2 and 1 | as long as there is no network, if it has at most twice the reference number of weights and the budget pays for it |
+    | 135 | stop: the episode is over; costs nothing | once there is a network |
 
-    Training is as long as the action says, or as the rest of the budget pays for. An action is
-    refused if it is illegal, or if the rest does not pay for a batch of the network that the edit
-    makes. Then nothing is changed and still something is paid: for the training of the network as
-    it is (one batch if it was to stop), or for an edit if there is no network. Action masks are
-    those of `DesignEnv`, in all their forms.
+    There are 6 training batches after a start, and at least as many after an edit, unless the rest
+    of the budget pays for fewer. An action is refused if it is illegal, or if the rest does not pay
+    for a batch of the network that the edit makes. Then nothing is changed and still something is
+    paid: for the training of the network as it is (6 batches if it was to start or to stop), or for
+    an edit if there is no network. Action masks are those of `DesignEnv`, in all their forms.
 
     ## Observation Space
-    `Box(-1, 1, (96,), float32)`; `rlnas.BUDGET_OBSERVATION_NAMES` names the entries. The first ones
+    `Box(-1, 1, (97,), float32)`; `rlnas.BUDGET_OBSERVATION_NAMES` names the entries. The first ones
     are those of `DesignEnv`, of which `progress` is the share of the budget or of the steps, the
     larger one. All entries are clipped. These follow:
 
@@ -90,7 +91,7 @@ class BudgetDesignEnv(LiveEnv):
     | spent | share of the budget that is spent |
     | log_spent, log_left | logarithms of the shares of the budget that are spent and left, a third of them |
     | spent_units | logarithm of what is spent in units, a quarter of it |
-    | step_cost | logarithm of the cost of training the present network normally, over what is left; a quarter of it: above 0, the rest does not pay for it |
+    | least_cost, least_share | logarithms of the cost of a step with the present network and 6 batches: over what is left, a quarter of it; over what is spent, a third of it |
     | steps | share of `episode_steps` that is over |
     | started | whether there is a network |
     | last_start, last_back, last_short, last_normal, last_long | the last action: whether it was a start or went back, and its training (one-hot); no operation and no training for stop |
@@ -111,7 +112,7 @@ class BudgetDesignEnv(LiveEnv):
         share = min(log(budget / spent) / log(budget / first), 1)
 
     with what is spent after the step, and `first` a hundredth of the budget, or the cost of the
-    cheapest start with a batch if that is more. The share is 1 until that is spent, and falls to 0
+    cheapest start if that is more. The share is 1 until that is spent, and falls to 0
     at the end of the budget; of a large one, a half is left at a tenth. The rewards add up to the
     change of `info["anytime"]` since the reset, which at the end is the anytime score: the mean of
     the best score so far over the logarithm of the cost, from `first` to the budget. It needs no
@@ -123,8 +124,8 @@ class BudgetDesignEnv(LiveEnv):
     ## Starting State
     No network; nothing is spent. `reset(options={"architecture": ((width, density), ...)})` starts
     with a random network with these hidden layers, `reset(options={"network": ...})` and the
-    argument `network` with a copy of that one. They are trained shortly, which the budget pays for
-    and which no reward is paid for.
+    argument `network` with a copy of that one. They are trained as after a start, which the budget
+    pays for and which no reward is paid for.
 
     ## Episode End
     Terminates when the rest of the budget does not pay for another batch of the present network
@@ -279,7 +280,7 @@ class BudgetDesignEnv(LiveEnv):
             return replace(state, over=True)
         if state.applied:
             network = self._edited(state, chosen)
-            batches = self._payable(state, network, chosen.batches)
+            batches = 0 if network is None else self._batches(state, network)
             if network is not None and batches > 0:
                 return self._trained(state, network, batches)
             state = replace(state, applied=False)
@@ -287,7 +288,7 @@ class BudgetDesignEnv(LiveEnv):
             return _settled(_charged(state, edit_cost(size_of(state.current.network))))
         # Nothing is changed; a copy, since training must not change the design before.
         network = state.current.network.copy()
-        return self._trained(state, network, self._payable(state, network, chosen.batches or 1))
+        return self._trained(state, network, self._batches(state, network))
 
     def _edited(self, state: BudgetState, chosen: BudgetAction) -> SparseNetwork | None:
         """A network of its own after a legal edit; None if it cannot be carried out after all."""
@@ -299,18 +300,15 @@ class BudgetDesignEnv(LiveEnv):
             return state.best.network.copy()
         return self._edit(state.current, cast(actions.Action, edit))
 
-    def _payable(self, state: BudgetState, network: SparseNetwork | None, wanted: int) -> int:
-        """Training batches that a network can be trained for, at most as many as wanted."""
-        if network is None:
-            return 0
-        return payable_batches(
-            state.budget - state.spent,
-            size_of(state.current.network),
-            size_of(network),
-            state.dataset,
-            wanted,
-            state.batches.batch_size,
-        )
+    def _batches(self, state: BudgetState, network: SparseNetwork) -> int:
+        """Training batches of a step, by its length and by what is left; 0 if that is too little.
+
+        A step has at least `LEAST_BATCHES`, unless the rest of the budget pays for fewer.
+        """
+        before, after = size_of(state.current.network), size_of(network)
+        task = before, after, state.dataset, state.batches.batch_size
+        wanted = max(batches_of(state.last.share * state.spent, *task), LEAST_BATCHES)
+        return max(min(wanted, batches_of(state.budget - state.spent, *task)), 0)
 
     def _trained(self, state: BudgetState, network: SparseNetwork, batches: int) -> BudgetState:
         """The state after a network was trained and evaluated."""
@@ -330,10 +328,7 @@ class BudgetDesignEnv(LiveEnv):
         """The state after a short training of a starting network that was given."""
         data, batch_size = state.dataset, state.batches.batch_size
         check_start_pays(state.budget / state.unit, size_of(network), data, batch_size)
-        size = size_of(network)
-        step = step_cost(size, size, data, 1, batch_size)  # which must be left
-        batches = self._payable(replace(state, spent=step), network, LENGTHS["short"])
-        state = self._trained(state, network, batches)
+        state = self._trained(state, network, LEAST_BATCHES)
         if state.diverged:
             raise diverging_start(data)
         return replace(state, previous=state.current)

@@ -41,9 +41,9 @@ SPARSE = next(each for each in STARTS if each and each[0][0] >= 40 and each[0][1
 """A start to which many connections can be added."""
 
 
-def start(architecture: Architecture = SPARSE, length: str = "short") -> int:
+def start(architecture: Architecture = SPARSE) -> int:
     """Number of the action that starts with an architecture."""
-    return number("start", length, STARTS.index(architecture))
+    return number("start", "", STARTS.index(architecture))
 
 
 STOP = number("stop", "")

@@ -22,10 +22,9 @@ from rlnas.nn.initialization import new_network
 from rlnas.scoring import reference_weights
 
 
-def test_the_table_is_every_edit_with_every_length_and_stop():
-    *trained, last = BUDGET_ACTIONS
-    assert [(action.edit, action.length) for action in trained] == list(product(EDITS, LENGTHS))
-    assert last.edit is None
+def test_the_table_is_every_edit_with_every_length_every_start_and_stop():
+    expected = [*product(EDITS, LENGTHS), *((Start(each), "") for each in STARTS), (None, "")]
+    assert [(action.edit, action.length) for action in BUDGET_ACTIONS] == expected
     assert len(set(BUDGET_ACTIONS)) == len(BUDGET_ACTIONS)
     assert [NUMBERS[action] for action in BUDGET_ACTIONS] == list(range(len(BUDGET_ACTIONS)))
 
@@ -38,12 +37,12 @@ def test_every_operation_has_an_action_and_every_action_a_text_of_its_own():
     assert {action.operation for action in BUDGET_ACTIONS} == set(BUDGET_OPERATIONS)
     texts = {str(action) for action in BUDGET_ACTIONS}
     assert len(texts) == len(BUDGET_ACTIONS)
-    assert {"stop", "back, long training", "start linear, normal training"} <= texts
+    assert {"stop", "back, long training", "start linear"} <= texts
 
 
 def test_lengths_grow():
     assert list(LENGTHS.values()) == sorted(set(LENGTHS.values()))
-    assert BUDGET_ACTIONS[-1].batches == 0
+    assert BUDGET_ACTIONS[-1].share == 0
 
 
 @pytest.mark.parametrize("architecture", STARTS, ids=str)

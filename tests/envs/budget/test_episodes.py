@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from rlnas.cost import edit_cost, size_of
 from rlnas.envs import live_env
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, LENGTHS
-from rlnas.envs.budget.costs import first_step_costs
+from rlnas.envs.budget.costs import LEAST_BATCHES, first_step_costs
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.errors import InputError
 from rlnas.nn.initialization import new_network
@@ -109,26 +109,38 @@ def test_an_episode_has_no_more_steps_than_it_may():
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_an_edit_is_followed_by_as_much_training_as_the_action_says(length):
-    env = begun(budget=10.0)
-    trained = env.current_design.steps
+def test_a_step_costs_its_share_of_what_was_spent(length):
+    env = begun(budget=100.0)
+    for _ in range(5):
+        env.step(number("none", "long"))
+    spent, network = env.state.spent, env.current_design
     info = env.step(number("none", length))[4]
-    assert info["batches"] == LENGTHS[length] == env.current_design.steps - trained
+    assert info["batches"] == env.current_design.steps - network.steps > LEAST_BATCHES
+    more = cost_by_hand(network, network, TASK, info["batches"] + 1)
+    assert info["cost"] <= LENGTHS[length] * spent < more
+
+
+def test_a_start_and_the_steps_that_pay_for_little_have_a_few_batches():
+    env = make(budget=10.0)
+    env.reset(seed=0)
+    for action in (start(), number("none", "short"), ADD_TWICE):
+        info = env.step(action)[4]
+        assert (info["applied"], info["batches"]) == (True, LEAST_BATCHES)
 
 
 def test_training_is_as_long_as_the_rest_of_the_budget_pays_for():
     network = begun().current_design
-    reset = cost_by_hand(nothing(), network, TASK, LENGTHS["short"])
-    costs = [cost_by_hand(network, network, TASK, batches) for batches in (9, 10)]
+    reset = cost_by_hand(nothing(), network, TASK, LEAST_BATCHES)
+    costs = [cost_by_hand(network, network, TASK, batches) for batches in (3, 4)]
     env = make(network=network, budget=units(reset + costs[1] - 1))
     env.reset(seed=0)
     *_, over, _, info = env.step(number("none", "long"))
-    assert (info["batches"], info["cost"], over) == (9, costs[0], True)
+    assert (info["batches"], info["cost"], over) == (3, costs[0], True)
 
 
 def test_an_edit_that_the_rest_does_not_pay_for_is_refused():
     network = begun().current_design
-    reset = cost_by_hand(nothing(), network, TASK, LENGTHS["short"])
+    reset = cost_by_hand(nothing(), network, TASK, LEAST_BATCHES)
     env = make(network=network, budget=units(reset + cost_by_hand(network, network, TASK, 1)))
     env.reset(seed=0)
     assert env.action_masks()[ADD_TWICE]
@@ -153,7 +165,7 @@ def test_an_applied_edit_changes_the_network_and_leaves_the_one_before():
 def test_an_illegal_action_trains_the_network_as_it_is():
     env, twin = begun(), begun()
     assert not env.action_masks()[start()]
-    found, other = env.step(start(length="normal"))[4], twin.step(number("none", "normal"))[4]
+    found, other = env.step(start())[4], twin.step(NONE)[4]
     assert (found["applied"], other["applied"]) == (False, True)
     for key in ("score", "spent", "batches"):
         assert found[key] == other[key]
@@ -218,19 +230,17 @@ def test_stop_ends_the_episode_and_costs_nothing():
 
 
 def test_back_goes_on_with_the_weights_and_the_optimiser_of_the_best_design():
-    env = begun(budget=5.0)
-    env.step(number("none", "long"))
-    best = env.current_design
-    assert not env.action_masks()[BACK], "the present design is the best"
-    kept = network_bits(best)
+    env = begun(budget=20.0)
     while env.state.best is env.state.current:
-        env.step(number("remove_connections", "short", which=1))
+        best, kept = env.current_design, network_bits(env.current_design)
+        assert not env.action_masks()[BACK], "the present design is the best"
+        env.step(REMOVE_HALF)
     assert env.state.best.network is best
     assert env.action_masks()[BACK]
     expected, batches = best.copy(), env.state.batches
     twin = type(batches)(batches.samples, np.random.default_rng(), batches.batch_size)
     twin.rng.bit_generator.state, twin.rest = env.np_random.bit_generator.state, batches.rest
-    train(expected, TASK, twin.take(LENGTHS["short"]), DEFAULT_HYPERPARAMETERS)
+    train(expected, TASK, twin.take(LEAST_BATCHES), DEFAULT_HYPERPARAMETERS)
     info = env.step(BACK)[4]
     assert info["applied"]
     assert network_bits(env.current_design) == network_bits(expected)
@@ -255,17 +265,18 @@ def test_an_early_improvement_is_worth_more_than_the_same_late():
         env.reset(seed=0)
     for _ in range(40):
         late.step(NONE)  # illegal: only costs
-    paid = [env.step(start(length="long"))[1] for env in (early, late)]
+    paid = [env.step(start())[1] for env in (early, late)]
     gained = [env.state.best_score for env in (early, late)]
     assert paid[0] / gained[0] > 1.2 * paid[1] / gained[1] > 0
 
 
 def test_steps_that_improve_nothing_pay_nothing():
-    env = begun(budget=2.0)
-    env.step(number("none", "long"))
-    score = env.state.best_score
-    _, reward, *_, info = env.step(number("remove_connections", "short", which=1))
-    assert (info["score"] < score, reward) == (True, 0.0)
+    env = begun(budget=20.0)
+    paid = []
+    while env.state.best is env.state.current:
+        paid = [env.step(REMOVE_HALF)[1]]
+    assert paid == [0.0]
+    assert env.state.current.score <= env.state.best_score
 
 
 # --- a network that diverges ---

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from rlnas.envs.budget.actions import BUDGET_ACTIONS, EDITS, LENGTHS, STARTS
+from rlnas.envs.budget.actions import BUDGET_ACTIONS, LENGTHS, STARTS
+from rlnas.envs.budget.costs import LEAST_BATCHES
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.budget.observations import BUDGET_OBSERVATION_NAMES, BudgetFeatures
 from rlnas.envs.observations import OBSERVATION_NAMES, observe
@@ -70,12 +71,14 @@ def test_what_is_spent_and_left_is_seen():
             assert found[name] == pytest.approx(value, abs=1e-6), name
 
 
-def test_the_price_of_a_normal_step_is_seen():
+def test_the_price_of_the_least_step_is_seen():
     for found, info, env in PLAYED:
         network = env.current_design
-        normal = cost_by_hand(network, network, TASK, LENGTHS["normal"])
-        left = info["budget"] - info["spent"]
-        assert found["step_cost"] == pytest.approx(np.log10(normal / left) / 4, abs=1e-6)
+        least = cost_by_hand(network, network, TASK, LEAST_BATCHES)
+        left, spent = info["budget"] - info["spent"], max(info["spent"], 1)
+        assert found["least_cost"] == pytest.approx(np.log10(least / left) / 4, abs=1e-6)
+        share = min(np.log10(least / spent) / 3, 1)
+        assert found["least_share"] == pytest.approx(share, abs=1e-6)
 
 
 def test_the_last_action_is_seen():
@@ -141,16 +144,15 @@ def test_the_manual_has_the_sizes_of_the_spaces():
 
 
 def test_the_manual_numbers_the_actions_as_they_are():
-    text, operations = section("Action Space"), [edit.operation for edit in EDITS]
+    text, operations = section("Action Space"), [action.operation for action in BUDGET_ACTIONS]
     rows = re.findall(r"^ *\| (\d+)(?:-(\d+))? \| (\w+)", text, re.MULTILINE)
-    first = {"the": 0, "back": operations.index("back"), "start": operations.index("start")}
     ends = [int(low) for low, _, _ in rows[1:]] + [len(BUDGET_ACTIONS)]
     for (low, high, word), end in zip(rows, ends, strict=True):
-        place = len(EDITS) if word == "stop" else first[word]
-        assert int(low) == place * len(LENGTHS)
+        assert int(low) == (0 if word == "the" else operations.index(word))
         assert int(high or low) + 1 == end
-    *others, last = map(str, LENGTHS.values())
-    assert f"{', '.join(others)} and {last} batches" in text
+    shares = [f"{share:g}" for share in LENGTHS.values()]
+    assert f"costs {', '.join(shares[:-1])} or {shares[-1]} of what" in text
+    assert f"There are {LEAST_BATCHES} training batches after a start" in text
     widths = {str(width) for start in STARTS for width, _ in start}
     densities = {f"{density:g}" for start in STARTS for _, density in start}
     assert widths | densities <= set(re.findall(r"[\d.]*\d", text))

@@ -8,8 +8,7 @@ import pytest
 
 from rlnas.cost import REFERENCE
 from rlnas.data.datasets import Dataset
-from rlnas.envs.budget.actions import LENGTHS
-from rlnas.envs.budget.costs import UNIT_BATCHES, UNIT_STEPS, first_step_costs
+from rlnas.envs.budget.costs import LEAST_BATCHES, UNIT_BATCHES, UNIT_STEPS, first_step_costs
 from rlnas.errors import InputError
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.initialization import new_network, random_network
@@ -74,7 +73,7 @@ def test_the_smallest_budget_that_is_taken_pays_for_a_first_step():
     actions = np.flatnonzero(info["action_mask"])
     assert actions.size
     *_, over, _, info = env.step(actions[0])
-    assert (info["applied"], info["batches"], over) == (True, 1, True)
+    assert (info["applied"], info["batches"], over) == (True, LEAST_BATCHES, True)
     with pytest.raises(InputError, match="first step on data set 'noise': expected at least"):
         make(budget=0.99 * least)
 
@@ -175,7 +174,7 @@ def test_a_given_start_is_trained_shortly_and_charged(given):
     env = make()
     _, info = env.reset(seed=0, options=options_of(given))
     assert layers_of(info)["layer_sizes"] == [6, 5, 4, 3]
-    assert info["batches"] == LENGTHS["short"]
+    assert info["batches"] == LEAST_BATCHES
     network = env.current_design
     assert info["spent"] == info["cost"] == cost_by_hand(nothing(), network, TASK, info["batches"])
     assert not env.action_masks()[start()]
@@ -195,19 +194,29 @@ def test_a_given_network_starts_every_episode_and_is_not_changed():
     assert network_bits(GIVEN) == before
 
 
+def least_of_given() -> int:
+    """What the start with the given network costs, and a step after it."""
+    started = cost_by_hand(nothing(), GIVEN, TASK, LEAST_BATCHES)
+    return started + cost_by_hand(GIVEN, GIVEN, TASK, 1)
+
+
 @pytest.mark.parametrize("more", [0, 1, 5, 1000])
 def test_after_a_given_start_there_is_always_a_step(more):
-    least = cost_by_hand(nothing(), GIVEN, TASK, 1) + cost_by_hand(GIVEN, GIVEN, TASK, 1)
+    least = cost_by_hand(nothing(), GIVEN, TASK, LEAST_BATCHES) + cost_by_hand(
+        GIVEN, GIVEN, TASK, 1
+    )
     env = make(network=GIVEN, budget=units(least + more * 1000))
     _, info = env.reset(seed=0)
-    assert 1 <= info["batches"] <= LENGTHS["short"]
+    assert info["batches"] == LEAST_BATCHES
     info = env.step(NONE)[4]
     assert info["batches"] >= 1
     assert info["applied"]
 
 
 def test_a_budget_that_leaves_no_step_after_a_given_start_is_refused():
-    least = cost_by_hand(nothing(), GIVEN, TASK, 1) + cost_by_hand(GIVEN, GIVEN, TASK, 1)
+    least = cost_by_hand(nothing(), GIVEN, TASK, LEAST_BATCHES) + cost_by_hand(
+        GIVEN, GIVEN, TASK, 1
+    )
     env = make(budget=units(least - 1))
     with pytest.raises(InputError, match="and a step after it: expected at least"):
         env.reset(seed=0, options={"network": GIVEN})
