@@ -24,7 +24,8 @@ ADAM = 10
 EDIT = 500_000
 """What an edit is charged beside the ranking of connections: its bookkeeping, in multiply-adds.
 
-It takes a time that depends little on the network (docs/cost.md compares cost and time).
+It takes a time that depends little on the network. Measured, that is about ten times as much for a
+step on small data, the observation and the masks included (docs/cost.md).
 """
 
 REFERENCE: Architecture = ((REFERENCE_WIDTH, 1.0),)

@@ -91,19 +91,17 @@ def check_pays(budget: float, unit: int, least: int, what: str) -> None:
 
 
 def check_start_pays(budget: float, start: Size, data: Dataset, batch_size: int) -> None:
-    """Raise `InputError` if a budget does not pay for a starting network and a step after it.
+    """Raise `InputError` if a budget does not pay for a step with a network that is given.
 
     Args:
         budget: the budget, in units.
-        start: size of the starting network.
+        start: size of the network.
         data: the data set.
         batch_size: number of samples in a batch.
     """
-    nothing = size_of_architecture((), data.n_features, data.n_classes)
-    least = step_cost(nothing, start, data, LEAST_BATCHES, batch_size)
-    least += step_cost(start, start, data, 1, batch_size)
     what = (
-        f"the starting network with {start.connections:,} weights on data set '{data.name}', and a "
-        "step after it"
+        f"a training batch of the starting network with {start.connections:,} weights on data set "
+        f"'{data.name}'"
     )
+    least = step_cost(start, start, data, 1, batch_size)
     check_pays(budget, unit_cost(data, batch_size), least, what)

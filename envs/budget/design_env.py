@@ -13,6 +13,8 @@ from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
 from rlnas.envs.budget.actions import (
     BUDGET_ACTIONS,
+    STARTS,
+    STARTS_SLICE,
     Back,
     BudgetAction,
     Start,
@@ -31,16 +33,25 @@ from rlnas.envs.budget.costs import (
 )
 from rlnas.envs.budget.episode import BudgetState, constant_prediction, share_left
 from rlnas.envs.budget.observations import BUDGET_OBSERVATION_NAMES, observe_budget
-from rlnas.envs.live_env import LiveEnv, diverged, diverging_start, draw
-from rlnas.envs.validation import check_action, check_seed, check_under_way
+from rlnas.envs.live_env import LiveEnv, diverged, diverging_start, draw, probe_size
+from rlnas.envs.validation import check_action, check_number, check_seed, check_under_way
 from rlnas.nn import edits
 from rlnas.nn.initialization import new_network
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, Hyperparameters
+from rlnas.nn.training import (
+    DEFAULT_HYPERPARAMETERS,
+    Batches,
+    Hyperparameters,
+    evaluate,
+)
 from rlnas.validation import Range, check_choice, check_count, check_range
 
 RETURNS = ("anytime", "final")
 """What an episode with a budget may pay."""
+
+
+GIVEN_BATCHES = (6, 400)
+"""Least and most training batches of a network that an episode begins with."""
 
 
 class BudgetDesignEnv(LiveEnv):
@@ -48,8 +59,8 @@ class BudgetDesignEnv(LiveEnv):
 
     ## Description
     `DesignEnv` gives every step the same training. Here the agent also decides how long to train,
-    what to begin with, when to give up a bad turn, and when to stop. An episode begins without a
-    network. Every step is an edit and some training after it, and costs what they compute. The
+    what to begin with, when to give up a bad turn, and when to stop. An episode begins without
+    a network, or with one that is to be improved. Every step is an edit and some training after it, and costs what they compute. The
     episode is over when the budget is spent, and pays for the best design so far over the whole of
     it: whoever uses the search can stop it at any time, and a good design that is found early is
     worth more than the same design found late.
@@ -71,7 +82,7 @@ class BudgetDesignEnv(LiveEnv):
     |---|---|---|
     | 0-116 | the 39 edits of `DesignEnv`, in their order ("none" is training alone) | as there, once there is a network |
     | 117-119 | back: go on with the best design of the episode, its weights and the state of its optimiser | if that is a network, and not the present one |
-    | 120-134 | start with a random network: linear; one hidden layer of 4, 12, 40, 128 neurons; two of 12 or 40; three of 40; hidden layers with density 0.2 and 1 | as long as there is no network, if it has at most twice the reference number of weights and the budget pays for it |
+    | 120-134 | start with a random network: linear; one hidden layer of 4, 12, 40, 128 neurons; two of 12 or 40; three of 40; hidden layers with density 0.2 and 1 | in the first step, and later as long as there is no network; if it has at most twice the reference number of weights and the budget pays for it |
     | 135 | stop: the episode is over; costs nothing | once there is a network |
 
     There are 6 training batches after a start, and at least as many after an edit, unless the rest
@@ -103,7 +114,7 @@ class BudgetDesignEnv(LiveEnv):
 
     ## Rewards
     The score of a design is that of `DesignEnv`, `validation accuracy - penalty * active weights /
-    reference`. Before there is a network, it is that of a constant prediction, the most frequent
+    reference`. While there is no network, it is that of a constant prediction, the most frequent
     class of the training samples with no weights.
 
     `reward="anytime"` pays for a step that raises the best score
@@ -122,10 +133,13 @@ class BudgetDesignEnv(LiveEnv):
     Other steps pay 0, either way.
 
     ## Starting State
-    No network; nothing is spent. `reset(options={"architecture": ((width, density), ...)})` starts
-    with a random network with these hidden layers, `reset(options={"network": ...})` and the
-    argument `network` with a copy of that one. They are trained as after a start, which the budget
-    pays for and which no reward is paid for.
+    Nothing is spent. With probability `given`, there is a network: one of the starts that cost at
+    most half of the budget, trained for 6 to 400 batches (log-uniform) at no cost. The agent can
+    improve it, or start with another in the first step. Else there is none.
+
+    `reset(options={"architecture": ((width, density), ...)})` starts with a random network with
+    these hidden layers, `reset(options={"network": ...})` and the argument `network` with a copy of
+    that one, neither of them trained. No reward is paid for what is given.
 
     ## Episode End
     Terminates when the rest of the budget does not pay for another batch of the present network
@@ -138,10 +152,10 @@ class BudgetDesignEnv(LiveEnv):
     | entries | type |
     |---|---|
     | `budget`, `spent` | int, multiply-adds of the episode, and those spent |
-    | `cost` | int, multiply-adds of the step or reset |
-    | `best_score` | float, highest score of the episode; at first, that of a constant prediction |
+    | `cost` | int, multiply-adds of the step |
+    | `best_score` | float, highest score of the episode; at first, that of the network given or of a constant prediction |
     | `anytime` | float, the anytime score if nothing better is found |
-    | `batches` | int, training batches of the step or reset |
+    | `batches` | int, training batches of the step |
 
     If training diverges, the step is undone as in `DesignEnv`, but its cost is paid.
 
@@ -156,6 +170,7 @@ class BudgetDesignEnv(LiveEnv):
       log-uniformly at every reset. A unit is the cost of an episode of `DesignEnv` on small data at
       the reference size: 21 steps with 25 training batches each of the reference network, which is
       dense and has one hidden layer of 76 neurons. The budget must pay for the first step.
+    * `given`: probability that an episode begins with a network, from 0 to 1.
     * `episode_steps`: number of steps that an episode has at most.
     * `network`: network that every episode starts with a copy of.
 
@@ -171,6 +186,7 @@ class BudgetDesignEnv(LiveEnv):
         penalty: Range = 0.1,
         reward: str = "anytime",
         budget: Range = (0.05, 5.0),
+        given: float = 0.5,
         episode_steps: int = 100,
         network: SparseNetwork | None = None,
         hyperparameters: Hyperparameters | Mapping[str, Any] = DEFAULT_HYPERPARAMETERS,
@@ -184,6 +200,7 @@ class BudgetDesignEnv(LiveEnv):
         check_choice("reward", reward, RETURNS)
         self.reward = reward
         self.budget_range = check_range("budget", budget, low=1e-6, high=1e6)
+        self.given = check_number("given", given, low=0.0, high=1.0)
         self.episode_steps = check_count("episode_steps", episode_steps)
         for data in self.datasets:
             self._check_first_step(data)
@@ -239,9 +256,14 @@ class BudgetDesignEnv(LiveEnv):
             trained=0,
             over=False,
         )
+        state = _settled(state)
+        begins_with_one = rng.random() < self.given
         if architecture is not None:
             start = new_network(architecture, data.n_features, data.n_classes, rng)
-        state = _settled(state) if start is None else self._begun(state, start.copy())
+        elif start is None and begins_with_one:
+            start = self._drawn_network(state, first_steps)
+        if start is not None:
+            state = self._given(state, start.copy())
         return self._outcome(state)
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -324,14 +346,28 @@ class BudgetDesignEnv(LiveEnv):
             state = _improved(replace(state, current=now))
         return _settled(state)
 
-    def _begun(self, state: BudgetState, network: SparseNetwork) -> BudgetState:
-        """The state after a short training of a starting network that was given."""
-        data, batch_size = state.dataset, state.batches.batch_size
-        check_start_pays(state.budget / state.unit, size_of(network), data, batch_size)
-        state = self._trained(state, network, LEAST_BATCHES)
-        if state.diverged:
+    def _drawn_network(self, state: BudgetState, first_steps: np.ndarray) -> SparseNetwork:
+        """One of the legal starts, at random, trained for a random number of batches at no cost."""
+        data, rng = state.dataset, self.np_random
+        affordable = np.flatnonzero(state.legal[STARTS_SLICE] & (first_steps <= state.budget / 2))
+        if affordable.size == 0:
+            affordable = np.array([int(first_steps.argmin())])
+        chosen = STARTS[int(rng.choice(affordable))]
+        network = new_network(chosen, data.n_features, data.n_classes, rng)
+        self._train(network, data, state.batches, round(draw(GIVEN_BATCHES, rng)))
+        return network
+
+    def _given(self, state: BudgetState, network: SparseNetwork) -> BudgetState:
+        """The state in which an episode begins that has a network from the start."""
+        data = state.dataset
+        budget, batch_size = state.budget / state.unit, state.batches.batch_size
+        check_start_pays(budget, size_of(network), data, batch_size)
+        training = evaluate(network, data, data.train[: probe_size(data)])
+        now = self._evaluated(network, data, training, state.penalty)
+        if diverged(now):
             raise diverging_start(data)
-        return replace(state, previous=state.current)
+        state = replace(state, current=now, previous=now)
+        return _settled(replace(state, best=now, best_score=now.score, anytime=now.score))
 
     def _outcome(self, state: BudgetState) -> tuple[np.ndarray, dict[str, Any]]:
         """Make a state the present one; its observation and info."""
@@ -358,7 +394,7 @@ class BudgetDesignEnv(LiveEnv):
 
     @property
     def evaluation_cost(self) -> int:
-        """Multiply-adds of the last reset or step; see `rlnas.envs.searchable`."""
+        """Multiply-adds of the last step, 0 after a reset; see `rlnas.envs.searchable`."""
         return self.state.cost
 
 
@@ -388,11 +424,14 @@ def _settled(state: BudgetState) -> BudgetState:
     """The state with what is legal now; over if the rest of the budget pays for no batch."""
     left, batch_size = state.budget - state.spent, state.batches.batch_size
     data, network = state.dataset, state.current.network
+    affordable = first_step_costs(data, batch_size) <= left
+    starts = legal_starts(data.n_features, data.n_classes, affordable)
     if not state.started:
-        affordable = first_step_costs(data, batch_size) <= left
-        legal = legal_starts(data.n_features, data.n_classes, affordable)
-        return replace(state, legal=legal, over=not legal.any())
+        return replace(state, legal=starts, over=not starts.any())
     can_go_back = state.best.network.active_weights > 0 and state.best is not state.current
+    legal = legal_edits(network, can_go_back)
+    if state.elapsed == 0:
+        legal |= starts  # in place of a network that was given
     size = size_of(network)
     over = left < step_cost(size, size, data, 1, batch_size)
-    return replace(state, legal=legal_edits(network, can_go_back), over=over)
+    return replace(state, legal=legal, over=over)

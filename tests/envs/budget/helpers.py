@@ -18,8 +18,8 @@ BATCH = 128
 
 
 def make(dataset: Any = TASK, **settings: Any) -> BudgetDesignEnv:
-    """A small environment with a budget of a third of a unit, unless told otherwise."""
-    return BudgetDesignEnv(dataset, **{"budget": 0.3, **settings})
+    """A small environment with a budget of 0.3 and no network given, unless told otherwise."""
+    return BudgetDesignEnv(dataset, **{"budget": 0.3, "given": 0.0, **settings})
 
 
 def number(operation: str, length: str = "short", which: int = 0) -> int:

@@ -27,7 +27,6 @@ from tests.envs.budget.helpers import (
     begun,
     cost_by_hand,
     make,
-    nothing,
     number,
     rest,
     start,
@@ -38,7 +37,7 @@ from tests.envs.helpers import TASK, bits
 # --- any actions ---
 
 CHEAPEST = int(first_step_costs(TASK, BATCH).min())
-ENVS = {reward: make(reward=reward, episode_steps=25) for reward in ("anytime", "final")}
+ENVS = {reward: make(reward=reward, episode_steps=25, given=0.5) for reward in ("anytime", "final")}
 
 
 def wish(env: BudgetDesignEnv, draw: int) -> int:
@@ -130,9 +129,8 @@ def test_a_start_and_the_steps_that_pay_for_little_have_a_few_batches():
 
 def test_training_is_as_long_as_the_rest_of_the_budget_pays_for():
     network = begun().current_design
-    reset = cost_by_hand(nothing(), network, TASK, LEAST_BATCHES)
     costs = [cost_by_hand(network, network, TASK, batches) for batches in (3, 4)]
-    env = make(network=network, budget=units(reset + costs[1] - 1))
+    env = make(network=network, budget=units(costs[1] - 1))
     env.reset(seed=0)
     *_, over, _, info = env.step(number("none", "long"))
     assert (info["batches"], info["cost"], over) == (3, costs[0], True)
@@ -140,8 +138,7 @@ def test_training_is_as_long_as_the_rest_of_the_budget_pays_for():
 
 def test_an_edit_that_the_rest_does_not_pay_for_is_refused():
     network = begun().current_design
-    reset = cost_by_hand(nothing(), network, TASK, LEAST_BATCHES)
-    env = make(network=network, budget=units(reset + cost_by_hand(network, network, TASK, 1)))
+    env = make(network=network, budget=units(cost_by_hand(network, network, TASK, 1)))
     env.reset(seed=0)
     assert env.action_masks()[ADD_TWICE]
     *_, over, _, info = env.step(ADD_TWICE)

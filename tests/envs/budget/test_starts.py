@@ -9,6 +9,7 @@ import pytest
 from rlnas.cost import REFERENCE
 from rlnas.data.datasets import Dataset
 from rlnas.envs.budget.costs import LEAST_BATCHES, UNIT_BATCHES, UNIT_STEPS, first_step_costs
+from rlnas.envs.budget.design_env import GIVEN_BATCHES
 from rlnas.errors import InputError
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.initialization import new_network, random_network
@@ -101,12 +102,14 @@ def test_the_budget_that_a_message_asks_for_is_enough():
         ({"budget": 1e-5}, "budget 1e-05 does not pay for the first step on data set 'noise'"),
         ({"budget": (1e-5, 1.0)}, "budget 1e-05 does not pay for the first step"),
         ({"reward": "difference"}, "unknown reward 'difference': expected 'anytime' or 'final'"),
+        ({"given": 1.5}, "given 1.5 is out of range: expected from 0 to 1"),
+        ({"given": "often"}, "given often cannot be used: expected a number"),
         ({"episode_steps": 0}, "episode_steps 0 cannot be used"),
         ({"episode_steps": 2.5}, "episode_steps 2.5 cannot be used"),
         ({"penalty": -0.1}, "penalty -0.1 is out of range"),
         ({"render_mode": "human"}, "unknown render mode 'human'"),
         ({"network": "small"}, "starting network is a str"),
-        ({"network": GIVEN, "budget": 0.001}, "does not pay for the starting network with"),
+        ({"network": GIVEN, "budget": 0.001}, "does not pay for a training batch of the starting"),
     ],
 )
 def test_bad_input_is_one_clear_line(settings, message):
@@ -170,17 +173,57 @@ def options_of(given: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("given", ["network", "architecture"])
-def test_a_given_start_is_trained_shortly_and_charged(given):
+def test_a_start_that_is_asked_for_is_not_trained_and_costs_nothing(given):
     env = make()
     _, info = env.reset(seed=0, options=options_of(given))
     assert layers_of(info)["layer_sizes"] == [6, 5, 4, 3]
-    assert info["batches"] == LEAST_BATCHES
-    network = env.current_design
-    assert info["spent"] == info["cost"] == cost_by_hand(nothing(), network, TASK, info["batches"])
-    assert not env.action_masks()[start()]
-    assert env.action_masks()[NONE]
+    assert info["batches"] == info["cost"] == info["spent"] == env.current_design.steps == 0
+    assert info["best_score"] == info["anytime"] == info["score"]
+    assert env.state.best is env.state.current
     _, info = env.reset(seed=0)
     assert info["active_weights"] == 0, "it was for one episode"
+
+
+def test_some_episodes_begin_with_a_network_that_was_trained_at_no_cost():
+    env = make(given=0.3)
+    env.reset(seed=0)
+    begun, batches = 0, []
+    for _ in range(300):
+        _, info = env.reset()
+        assert info["spent"] == info["cost"] == 0
+        if info["active_weights"]:
+            begun += 1
+            batches.append(env.current_design.steps)
+            affordable = cost_by_hand(nothing(), env.current_design, TASK, LEAST_BATCHES)
+            assert affordable <= info["budget"] / 2
+    assert 60 < begun < 120
+    low, high = GIVEN_BATCHES
+    assert low <= min(batches) < 2 * low
+    assert high / 2 < max(batches) <= high
+
+
+def test_a_given_network_can_be_left_for_another_start_in_the_first_step_only():
+    env = make(given=1.0)
+    env.reset(seed=0)
+    given = env.current_design
+    assert env.action_masks()[start()]
+    assert env.action_masks()[NONE]
+    info = env.step(start())[4]
+    assert (info["applied"], info["batches"]) == (True, LEAST_BATCHES)
+    assert env.current_design.steps == LEAST_BATCHES
+    assert not env.action_masks()[start()]
+    assert env.state.best.network is given or info["score"] == info["best_score"]
+
+
+def test_a_given_network_can_be_gone_on_with():
+    env = make(given=1.0)
+    _, before = env.reset(seed=0)
+    steps = env.current_design.steps
+    info = env.step(NONE)[4]
+    assert info["applied"]
+    assert info["active_weights"] == before["active_weights"]
+    assert env.current_design.steps == steps + info["batches"]
+    assert not env.action_masks()[start()]
 
 
 def test_a_given_network_starts_every_episode_and_is_not_changed():
@@ -194,34 +237,20 @@ def test_a_given_network_starts_every_episode_and_is_not_changed():
     assert network_bits(GIVEN) == before
 
 
-def least_of_given() -> int:
-    """What the start with the given network costs, and a step after it."""
-    started = cost_by_hand(nothing(), GIVEN, TASK, LEAST_BATCHES)
-    return started + cost_by_hand(GIVEN, GIVEN, TASK, 1)
-
-
-@pytest.mark.parametrize("more", [0, 1, 5, 1000])
-def test_after_a_given_start_there_is_always_a_step(more):
-    least = cost_by_hand(nothing(), GIVEN, TASK, LEAST_BATCHES) + cost_by_hand(
-        GIVEN, GIVEN, TASK, 1
-    )
-    env = make(network=GIVEN, budget=units(least + more * 1000))
-    _, info = env.reset(seed=0)
-    assert info["batches"] == LEAST_BATCHES
-    info = env.step(NONE)[4]
-    assert info["batches"] >= 1
-    assert info["applied"]
-
-
-def test_a_budget_that_leaves_no_step_after_a_given_start_is_refused():
-    least = cost_by_hand(nothing(), GIVEN, TASK, LEAST_BATCHES) + cost_by_hand(
-        GIVEN, GIVEN, TASK, 1
-    )
-    env = make(budget=units(least - 1))
-    with pytest.raises(InputError, match="and a step after it: expected at least"):
-        env.reset(seed=0, options={"network": GIVEN})
+def test_a_budget_that_pays_for_no_step_of_a_given_start_is_refused():
+    least = cost_by_hand(GIVEN, GIVEN, TASK, 1)
+    cheapest = int(first_step_costs(TASK, BATCH).min())
+    large = random_network((6, 200, 3), 1.0, np.random.default_rng(0))
+    assert cost_by_hand(large, large, TASK, 1) > cheapest
+    env = make(budget=units(cheapest))
+    with pytest.raises(InputError, match="a training batch of the starting network"):
+        env.reset(seed=0, options={"network": large})
     with pytest.raises(InputError, match="call reset"):
         env.step(NONE)
+    env = make(network=GIVEN, budget=units(least))
+    env.reset(seed=0)
+    *_, over, _, info = env.step(NONE)
+    assert (info["batches"], info["applied"], over) == (1, True, True)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_a_vector_is_its_environments_one_by_one(mode, num_threads):
     ours = BudgetDesignVectorEnv(
         3, num_threads=num_threads, autoreset_mode=mode, dataset=TASK, **SHORT
     )
-    other = SyncVectorEnv([lambda: make(**SHORT)] * 3, autoreset_mode=mode)
+    other = SyncVectorEnv([lambda: make(given=0.5, **SHORT)] * 3, autoreset_mode=mode)
     assert_same(run(ours, 25), run(other, 25))
     for each in (ours, other):
         each.close()
@@ -99,10 +99,10 @@ def test_the_score_as_reward_is_what_is_reached_and_spent():
         assert paid == pytest.approx([info["val_accuracy"], -relative, -spent], abs=1e-6)
 
 
-def test_a_given_start_is_not_paid_for():
+def test_after_a_given_start_a_step_pays_for_itself_alone():
     env = MOBudgetDesignEnv(dataset=TASK)
     _, info = env.reset(seed=0, options={"architecture": ((8, 0.5),)})
-    assert info["cost"] > 0
+    assert info["cost"] == 0
     _, paid, *_, after = env.step(NONE)
     assert paid[2] == pytest.approx(-after["cost"] / env.state.unit, rel=1e-6)
 
@@ -153,7 +153,9 @@ def test_copy_in_mid_episode_continues_with_the_same_bits(copied):
 
 
 def test_an_episode_is_played_again_up_to_a_moment_and_goes_on_with_the_same_bits():
-    env, other = (ReplayableEnv(make(penalty=(0.1, 1.0), budget=(0.2, 1.0))) for _ in range(2))
+    env, other = (
+        ReplayableEnv(make(penalty=(0.1, 1.0), budget=(0.2, 1.0), given=0.5)) for _ in range(2)
+    )
     env.reset(seed=5)
     env.reset()  # the generator is in the middle of its numbers
     actions = (NONE, start(), number("none", "normal"), REMOVE_HALF, REMOVE_HALF, number("back"))
@@ -186,7 +188,7 @@ class Refusals(BaseCallback):
 
 
 def test_a_masked_policy_learns_and_takes_no_masked_action():
-    env = ThreadedVecEnv([lambda: make(budget=(0.05, 0.3))] * 3)
+    env = ThreadedVecEnv([lambda: make(budget=(0.05, 0.3), given=0.5)] * 3)
     model = MaskablePPO("MlpPolicy", env, n_steps=32, batch_size=32, n_epochs=1, seed=0)
     counter = Refusals()
     model.learn(192, callback=counter)
