@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer tables compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller transfer tables compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -80,6 +80,13 @@ bench-env: setup  ## steps per second of the environments, and where the time go
 
 bench-tabular: setup  ## steps and look-ups per second of the tabular environments
 	$(BIN)/python benchmarks/tabular.py
+
+cost: setup  ## time of real steps against the cost that they are charged: 10 minutes
+	$(BIN)/python benchmarks/cost.py --out runs/cost
+	mkdir -p docs/cost
+	cp runs/cost/steps.md docs/cost
+	cp runs/cost/cost.png docs
+	$(BIN)/python docs/insert.py
 
 TASKS := mixed varied images --penalty 0.01 1 --width 38 152 --density 1
 POLICY := --num-envs 16 --batch-size 400 --features relative

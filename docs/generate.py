@@ -6,8 +6,12 @@ from pathlib import Path
 import gymnasium as gym
 
 from rlnas import (
+    BudgetDesignEnv,
+    BudgetDesignVectorEnv,
     DesignEnv,
     DesignVectorEnv,
+    MOBudgetDesignEnv,
+    MOBudgetDesignVectorEnv,
     MODesignEnv,
     MODesignVectorEnv,
     MOTabularEnv,
@@ -22,12 +26,16 @@ FOLDER = Path(__file__).parent / "environments"
 
 PAGES = {
     "design": DesignEnv,
+    "budget_design": BudgetDesignEnv,
     "tabular": TabularEnv,
     "multi_objective_design": MODesignEnv,
+    "multi_objective_budget_design": MOBudgetDesignEnv,
     "multi_objective_tabular": MOTabularEnv,
     "design_vector": DesignVectorEnv,
+    "budget_design_vector": BudgetDesignVectorEnv,
     "tabular_vector": TabularVectorEnv,
     "multi_objective_design_vector": MODesignVectorEnv,
+    "multi_objective_budget_design_vector": MOBudgetDesignVectorEnv,
     "multi_objective_tabular_vector": MOTabularVectorEnv,
     "sb3_threaded": ThreadedVecEnv,
     "sb3_tabular": TabularVecEnv,

@@ -274,6 +274,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "mnist": partial(compared, "mnist"),
     },
     "docs/capacity.md": {"fits": fits},
+    "docs/cost.md": {"steps": partial(whole, "docs/cost/steps.md")},
     "docs/estimators.md": {"estimators": estimates},
     "docs/tables.md": {"scores": scores_on_tables, "accuracies": partial(on_tables, 1)},
     "docs/reference_scores.md": {

@@ -7,6 +7,7 @@ import numpy as np
 
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.design_vector_env import DesignVectorEnv
+from rlnas.envs.live_env import LiveEnv
 from rlnas.envs.tabular_actions import reachable
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
@@ -14,26 +15,31 @@ from rlnas.errors import InputError
 from rlnas.scoring import non_dominated
 
 
-def _reward_space() -> gym.spaces.Box:
-    """Space of the reward of one environment, which vector environments must have as well."""
-    return gym.spaces.Box(-np.inf, np.inf, (2,), np.float32)
-
-
 def _measure(info: dict[str, Any], reference: int) -> np.ndarray:
     """Both objectives, float64 `[2]`; `[num_envs, 2]` of a vector environment's infos."""
     return np.stack([info["val_accuracy"], -info["active_weights"] / reference], axis=-1)
 
 
-class _TwoObjectives(gym.Env):
-    """What a scalar environment needs to pay a vector; mixed in before it."""
+def _reward_space(objectives: int) -> gym.spaces.Box:
+    """Space of the reward of one environment, which vector environments must have as well."""
+    return gym.spaces.Box(-np.inf, np.inf, (objectives,), np.float32)
+
+
+class RewardVector(gym.Env):
+    """What a scalar environment needs to pay a vector; mixed in before it.
+
+    Attributes:
+        reward_dim: number of objectives.
+        reward_space: space of the rewards.
+    """
 
     reference: int
     reward: str
+    reward_dim = 2
 
     def __init__(self, **arguments: Any):
         super().__init__(**arguments)
-        self.reward_space = _reward_space()
-        self.reward_dim = 2
+        self.reward_space = _reward_space(self.reward_dim)
         self._objectives = np.zeros(self.reward_dim)
 
     def reset(
@@ -41,18 +47,22 @@ class _TwoObjectives(gym.Env):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """As the scalar environment."""
         observation, info = super().reset(seed=seed, options=options)
-        self._objectives = _measure(info, self.reference)
+        self._objectives = self._measured(info)
         return observation, info
 
     def step(self, action: Any) -> tuple[np.ndarray, Any, bool, bool, dict[str, Any]]:
-        """As the scalar environment, but the reward is float32 `[2]`."""
+        """As the scalar environment, but the reward is float32 `[reward_dim]`."""
         observation, _, terminated, truncated, info = super().step(action)
-        before, self._objectives = self._objectives, _measure(info, self.reference)
+        before, self._objectives = self._objectives, self._measured(info)
         reward = self._objectives - before if self.reward == "difference" else self._objectives
         return observation, reward.astype(np.float32), terminated, truncated, info
 
+    def _measured(self, info: dict[str, Any]) -> np.ndarray:
+        """float64 `[reward_dim]`: what the environment has reached."""
+        return _measure(info, self.reference)
 
-class MODesignEnv(_TwoObjectives, DesignEnv):
+
+class MODesignEnv(RewardVector, DesignEnv):
     """`DesignEnv` with the reward vector (accuracy, -weights), for MO-Gymnasium.
 
     ## Rewards
@@ -69,7 +79,7 @@ class MODesignEnv(_TwoObjectives, DesignEnv):
     """
 
 
-class MOTabularEnv(_TwoObjectives, TabularEnv):
+class MOTabularEnv(RewardVector, TabularEnv):
     """`TabularEnv` with the reward vector (accuracy, -weights), for MO-Gymnasium.
 
     ## Rewards
@@ -142,12 +152,13 @@ class MODesignVectorEnv(DesignVectorEnv):
         InputError: a value cannot be used.
     """
 
-    env_class = MODesignEnv
+    env_class: type[LiveEnv] = MODesignEnv
 
     def __init__(self, num_envs: int = 1, **arguments: Any):
         super().__init__(num_envs, **arguments)
-        self.reward_space = _reward_space()
-        self._rewards = np.zeros((num_envs, 2), np.float32)  # rows that `SyncVectorEnv` fills
+        self.reward_space = self.envs[0].get_wrapper_attr("reward_space")
+        shape = (num_envs, *self.reward_space.shape)
+        self._rewards = np.zeros(shape, np.float32)  # rows that `SyncVectorEnv` fills
 
 
 class MOTabularVectorEnv(TabularVectorEnv):
@@ -166,7 +177,7 @@ class MOTabularVectorEnv(TabularVectorEnv):
 
     def __init__(self, num_envs: int = 1, **arguments: Any):
         super().__init__(num_envs, **arguments)
-        self.reward_space = _reward_space()
+        self.reward_space = _reward_space(2)
         self._objectives = np.zeros((num_envs, 2))
 
     def reset(

@@ -12,6 +12,14 @@ from .designs.saved import (
     save_design as save_design,
 )
 from .envs.actions import ACTIONS as ACTIONS
+from .envs.budget.actions import BUDGET_ACTIONS as BUDGET_ACTIONS
+from .envs.budget.design_env import BudgetDesignEnv as BudgetDesignEnv
+from .envs.budget.multi_objective import (
+    MOBudgetDesignEnv as MOBudgetDesignEnv,
+    MOBudgetDesignVectorEnv as MOBudgetDesignVectorEnv,
+)
+from .envs.budget.observations import BUDGET_OBSERVATION_NAMES as BUDGET_OBSERVATION_NAMES
+from .envs.budget.vector_env import BudgetDesignVectorEnv as BudgetDesignVectorEnv
 from .envs.design_env import DesignEnv as DesignEnv
 from .envs.design_vector_env import DesignVectorEnv as DesignVectorEnv
 from .envs.multi_objective import (

@@ -2,7 +2,8 @@
 
 Each is counted from the structure of the network, as the compiled loops carry it out, so that it is
 known before anything is computed. Every multiplication and division counts as one multiply-add,
-whether or not something is added to it. Additions, comparisons and roots do not count.
+whether or not something is added to it. Additions, comparisons, roots and logarithms do not count,
+nor do the few numbers that a whole batch shares and the samples that fill the last tile up.
 """
 
 from itertools import accumulate, pairwise
@@ -14,7 +15,8 @@ from rlnas.nn.structure import BLOCK
 from rlnas.scoring import REFERENCE_WIDTH
 
 SOFTMAX = 11
-"""Multiplications for an output of a sample: its exponential and the gradient of the loss."""
+"""Multiplications for an output of a sample: its exponential and the gradient of the loss. Beside
+them, there is one division for the sample."""
 
 ADAM = 10
 """Multiplications for a weight or a bias in a step of the optimiser."""
@@ -22,7 +24,8 @@ ADAM = 10
 EDIT = 500_000
 """What an edit is charged beside the ranking of connections: its bookkeeping, in multiply-adds.
 
-It takes a time that depends little on the network (docs/cost.md compares cost and time).
+It takes a time that depends little on the network. Measured, that is about ten times as much for a
+step on small data, the observation and the masks included (docs/cost.md).
 """
 
 REFERENCE: Architecture = ((REFERENCE_WIDTH, 1.0),)
@@ -33,8 +36,9 @@ class Size(NamedTuple):
     """What the cost of a network depends on.
 
     Attributes:
-        inputs: Number of inputs.
-        read: Number of inputs that are standardised: those in a block of which one is read.
+        inputs: Number of inputs that are standardised where all are: whole blocks.
+        read: Number of inputs that are standardised where those in no connection may be missing:
+            blocks of which an input is read.
         connections: Number of connections.
         from_inputs: Number of connections that come from inputs.
         rows: Number of hidden and output units.
@@ -54,8 +58,8 @@ class Size(NamedTuple):
 def size_of(network: SparseNetwork) -> Size:
     """The size of a network."""
     return Size(
-        network.n_inputs,
-        min(network.n_inputs, BLOCK * network.index.blocks.size),
+        _standardised(network.n_inputs, network.full_index.blocks.size),
+        _standardised(network.n_inputs, network.index.blocks.size),
         network.active_weights,
         int(network.block_counts[:, 0].sum()),
         network.n_units - network.n_inputs,
@@ -80,7 +84,8 @@ def size_of_architecture(architecture: Architecture, n_inputs: int, n_outputs: i
         width * max(1, round(density * before))
         for (before, width), density in zip(pairwise(sizes), densities, strict=True)
     ]
-    return Size(n_inputs, n_inputs, sum(into), into[0], sum(sizes[1:]), n_outputs, _pairs(sizes))
+    inputs = _standardised(n_inputs, -(-n_inputs // BLOCK))
+    return Size(inputs, inputs, sum(into), into[0], sum(sizes[1:]), n_outputs, _pairs(sizes))
 
 
 def training_cost(size: Size, batches: int, batch_size: int) -> int:
@@ -105,7 +110,7 @@ def evaluation_cost(size: Size, samples: int) -> int:
         size: Size of the network.
         samples: Number of samples.
     """
-    return samples * (size.read + size.connections + SOFTMAX * size.outputs)
+    return samples * (size.read + size.connections + _softmax(size))
 
 
 def probe_cost(size: Size, samples: int) -> int:
@@ -126,7 +131,16 @@ def edit_cost(size: Size) -> int:
 def _forward_and_backward(size: Size) -> int:
     """Multiply-adds of a sample: activations, gradients of weights, gradients of hidden units."""
     from_hidden = size.connections - size.from_inputs
-    return 2 * size.connections + from_hidden + SOFTMAX * size.outputs
+    return 2 * size.connections + from_hidden + _softmax(size)
+
+
+def _softmax(size: Size) -> int:
+    return SOFTMAX * size.outputs + 1
+
+
+def _standardised(n_inputs: int, blocks: int) -> int:
+    """Inputs in a number of blocks, of which the last may have some in common with another."""
+    return min(n_inputs, BLOCK) * blocks
 
 
 def _pairs(layer_sizes: tuple[int, ...]) -> int:

@@ -64,7 +64,8 @@ def draw_network(network: SparseNetwork, axes: "Axes") -> None:
     shown = np.argsort(-strength, kind="stable")[:MOST_LINES][::-1]
     ends = np.stack([network.indices[shown], network.targets[shown]], axis=1)
     segments = np.stack([x[ends], y[ends]], axis=2)
-    share = strength[shown] / max(float(np.quantile(strength, 0.98)), 1e-12)
+    strong = float(np.quantile(strength, 0.98)) if strength.size else 0.0
+    share = strength[shown] / max(strong, 1e-12)
     colours = np.where(weights[shown, None] > 0, [[0.75, 0.15, 0.1]], [[0.1, 0.3, 0.7]])
     alpha = np.clip(share, 0.04, 1)[:, None] * 0.7
     axes.add_collection(

@@ -25,6 +25,12 @@ def register() -> None:
             vector_entry_point="rlnas.envs.design_vector_env:DesignVectorEnv",
             kwargs={} if dataset is None else {"dataset": dataset},
         )
+        gym.register(
+            f"rlnas/Budget{name}-v0",
+            entry_point="rlnas.envs.budget.design_env:BudgetDesignEnv",
+            vector_entry_point="rlnas.envs.budget.vector_env:BudgetDesignVectorEnv",
+            kwargs={} if dataset is None else {"dataset": dataset},
+        )
     for name, table in TABLES.items():
         gym.register(
             f"rlnas/{name}-v0",
@@ -38,6 +44,13 @@ def register() -> None:
         "rlnas/MODigits-v1",
         entry_point="rlnas.envs.multi_objective:MODesignEnv",
         vector_entry_point="rlnas.envs.multi_objective:MODesignVectorEnv",
+        disable_env_checker=True,
+        kwargs={"dataset": "digits"},
+    )
+    gym.register(
+        "rlnas/MOBudgetDigits-v0",
+        entry_point="rlnas.envs.budget.multi_objective:MOBudgetDesignEnv",
+        vector_entry_point="rlnas.envs.budget.multi_objective:MOBudgetDesignVectorEnv",
         disable_env_checker=True,
         kwargs={"dataset": "digits"},
     )

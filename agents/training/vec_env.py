@@ -8,7 +8,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from rlnas.agents.config import TrainConfig
-from rlnas.envs.group_baseline import SeededEpisodes, SharedEpisodes
+from rlnas.agents.training.group_baseline import SeededEpisodes, SharedEpisodes
 from rlnas.envs.replay import ReplayableEnv, ReplayableVecEnv, Replayed
 
 

@@ -1,5 +1,7 @@
 """What the steps of an episode with a budget cost, from the sizes of networks and data."""
 
+from math import ceil
+
 import numpy as np
 
 from rlnas.cost import (
@@ -14,6 +16,7 @@ from rlnas.cost import (
 from rlnas.data.datasets import Dataset
 from rlnas.envs.budget.actions import STARTS
 from rlnas.envs.live_env import probe_size
+from rlnas.errors import InputError
 
 UNIT_STEPS, UNIT_BATCHES = 21, 25
 """A budget of 1 pays for an episode of `DesignEnv` on small data at the reference size: so many
@@ -69,3 +72,36 @@ def first_step_costs(data: Dataset, batch_size: int) -> np.ndarray:
     return np.array(
         [step_cost(nothing, start, data, LEAST_BATCHES, batch_size) for start in starts]
     )
+
+
+def check_pays(budget: float, unit: int, least: int, what: str) -> None:
+    """Raise `InputError` if a budget is too small.
+
+    Args:
+        budget: the budget, in units.
+        unit: multiply-adds of a budget of 1.
+        least: multiply-adds that it must pay for.
+        what: what these are for.
+    """
+    if round(budget * unit) < least:
+        raise InputError(
+            f"budget {budget:g} does not pay for {what}: expected at least "
+            f"{ceil(1e4 * least / unit) / 1e4:g}"
+        )
+
+
+def check_start_pays(budget: float, start: Size, data: Dataset, batch_size: int) -> None:
+    """Raise `InputError` if a budget does not pay for a step with a network that is given.
+
+    Args:
+        budget: the budget, in units.
+        start: size of the network.
+        data: the data set.
+        batch_size: number of samples in a batch.
+    """
+    what = (
+        f"a training batch of the starting network with {start.connections:,} weights on data set "
+        f"'{data.name}'"
+    )
+    least = step_cost(start, start, data, 1, batch_size)
+    check_pays(budget, unit_cost(data, batch_size), least, what)

@@ -25,6 +25,8 @@ from rlnas.envs.budget.costs import (
     FIRST_SHARE,
     LEAST_BATCHES,
     batches_of,
+    check_pays,
+    check_start_pays,
     first_step_costs,
     step_cost,
     unit_cost,
@@ -33,7 +35,6 @@ from rlnas.envs.budget.episode import BudgetState, constant_prediction, share_le
 from rlnas.envs.budget.observations import BUDGET_OBSERVATION_NAMES, observe_budget
 from rlnas.envs.live_env import LiveEnv, diverged, diverging_start, draw, probe_size
 from rlnas.envs.validation import check_action, check_number, check_seed, check_under_way
-from rlnas.errors import InputError
 from rlnas.nn import edits
 from rlnas.nn.initialization import new_network
 from rlnas.nn.network import SparseNetwork
@@ -54,7 +55,128 @@ GIVEN_BATCHES = (6, 400)
 
 
 class BudgetDesignEnv(LiveEnv):
-    """Design a network within a budget of training cost."""
+    """Design a network within a budget of training cost; an early good design is worth more.
+
+    ## Description
+    `DesignEnv` gives every step the same training. Here the agent also decides how long to train,
+    what to begin with, when to give up a bad turn, and when to stop. An episode begins without
+    a network, or with one that is to be improved. Every step is an edit and some training after it, and costs what they compute. The
+    episode is over when the budget is spent, and pays for the best design so far over the whole of
+    it: whoever uses the search can stop it at any time, and a good design that is found early is
+    worth more than the same design found late.
+
+    Costs are counted, never timed: the multiplications and divisions that the compiled loops carry
+    out, known from the structure of the network before anything is computed (`rlnas.cost`). So they
+    are the same on every machine, whatever else it does, and an episode can be played again to the
+    bit. Larger networks cost more, sparse ones less, in training as in evaluation. `docs/cost.md`
+    compares cost with time.
+
+    The network keeps its weights from step to step. The test samples are never read.
+
+    ## Action Space
+    `Discrete(136)`, the table `rlnas.BUDGET_ACTIONS`, the same for every data set. Each edit is
+    there three times, with short, normal and long training: the step costs 0.1, 0.3 or 1 of what
+    was spent before it. So a step covers as much of the logarithm of the cost early as late.
+
+    | number | edit | legal |
+    |---|---|---|
+    | 0-116 | the 39 edits of `DesignEnv`, in their order ("none" is training alone) | as there, once there is a network |
+    | 117-119 | back: go on with the best design of the episode, its weights and the state of its optimiser | if that is a network, and not the present one |
+    | 120-134 | start with a random network: linear; one hidden layer of 4, 12, 40, 128 neurons; two of 12 or 40; three of 40; hidden layers with density 0.2 and 1 | in the first step, and later as long as there is no network; if it has at most twice the reference number of weights and the budget pays for it |
+    | 135 | stop: the episode is over; costs nothing | once there is a network |
+
+    There are 6 training batches after a start, and at least as many after an edit, unless the rest
+    of the budget pays for fewer. An action is refused if it is illegal, or if the rest does not pay
+    for a batch of the network that the edit makes. Then nothing is changed and still something is
+    paid: for the training of the network as it is (6 batches if it was to start or to stop), or for
+    an edit if there is no network. Action masks are those of `DesignEnv`, in all their forms.
+
+    ## Observation Space
+    `Box(-1, 1, (97,), float32)`; `rlnas.BUDGET_OBSERVATION_NAMES` names the entries. The first ones
+    are those of `DesignEnv`, of which `progress` is the share of the budget or of the steps, the
+    larger one. All entries are clipped. These follow:
+
+    | entries | meaning |
+    |---|---|
+    | budget | logarithm of the budget in units, half of it: 0 for 1, 1 for 100 |
+    | spent | share of the budget that is spent |
+    | log_spent, log_left | logarithms of the shares of the budget that are spent and left, a third of them |
+    | spent_units | logarithm of what is spent in units, a quarter of it |
+    | least_cost, least_share | logarithms of the cost of a step with the present network and 6 batches: over what is left, a quarter of it; over what is spent, a third of it |
+    | steps | share of `episode_steps` that is over |
+    | started | whether there is a network |
+    | last_start, last_back, last_short, last_normal, last_long | the last action: whether it was a start or went back, and its training (one-hot); no operation and no training for stop |
+    | best_accuracy, best_size | validation accuracy of the best design; logarithm of its weights over reference, a third of it |
+    | best_is_current | whether the best design is the present one |
+    | steps_since_best, spent_since_best | tenths of the number of steps since it was found; logarithm of what is spent over what was spent then, half of it |
+
+    Logarithms are to base 10.
+
+    ## Rewards
+    The score of a design is that of `DesignEnv`, `validation accuracy - penalty * active weights /
+    reference`. While there is no network, it is that of a constant prediction, the most frequent
+    class of the training samples with no weights.
+
+    `reward="anytime"` pays for a step that raises the best score
+
+        (best score after - best score before) * share,
+        share = min(log(budget / spent) / log(budget / first), 1)
+
+    with what is spent after the step, and `first` a hundredth of the budget, or the cost of the
+    cheapest start if that is more. The share is 1 until that is spent, and falls to 0
+    at the end of the budget; of a large one, a half is left at a tenth. The rewards add up to the
+    change of `info["anytime"]` since the reset, which at the end is the anytime score: the mean of
+    the best score so far over the logarithm of the cost, from `first` to the budget. It needs no
+    discount.
+
+    `reward="final"` pays the improvement itself, which adds up to the change of the best score.
+    Other steps pay 0, either way.
+
+    ## Starting State
+    Nothing is spent. With probability `given`, there is a network: one of the starts that cost at
+    most half of the budget, trained for 6 to 400 batches (log-uniform) at no cost. The agent can
+    improve it, or start with another in the first step. Else there is none.
+
+    `reset(options={"architecture": ((width, density), ...)})` starts with a random network with
+    these hidden layers, `reset(options={"network": ...})` and the argument `network` with a copy of
+    that one, neither of them trained. No reward is paid for what is given.
+
+    ## Episode End
+    Terminates when the rest of the budget does not pay for another batch of the present network
+    (or of any start), when the agent stops, and after `episode_steps` steps. What is spent never
+    exceeds the budget. Never truncates: `spec.max_episode_steps` is None.
+
+    ## Information
+    All entries of `DesignEnv`, the mask with as many actions as there are here, and
+
+    | entries | type |
+    |---|---|
+    | `budget`, `spent` | int, multiply-adds of the episode, and those spent |
+    | `cost` | int, multiply-adds of the step |
+    | `best_score` | float, highest score of the episode; at first, that of the network given or of a constant prediction |
+    | `anytime` | float, the anytime score if nothing better is found |
+    | `batches` | int, training batches of the step |
+
+    If training diverges, the step is undone as in `DesignEnv`, but its cost is paid.
+
+    The attributes `words`, `best` and `state` are as in `DesignEnv`; `state` is a
+    `rlnas.envs.budget.episode.BudgetState`. `state.best` is the best design of the episode.
+
+    ## Arguments
+    * `dataset`, `penalty`, `hyperparameters`, `saliency`, `data_dir`, `render_mode`: as in
+      `DesignEnv`.
+    * `reward`: `"anytime"` or `"final"`.
+    * `budget`: training cost of an episode, in units; or `(low, high)`, between which it is drawn
+      log-uniformly at every reset. A unit is the cost of an episode of `DesignEnv` on small data at
+      the reference size: 21 steps with 25 training batches each of the reference network, which is
+      dense and has one hidden layer of 76 neurons. The budget must pay for the first step.
+    * `given`: probability that an episode begins with a network, from 0 to 1.
+    * `episode_steps`: number of steps that an episode has at most.
+    * `network`: network that every episode starts with a copy of.
+
+    ## Version History
+    * v0: first version.
+    """
 
     n_actions = len(BUDGET_ACTIONS)
 
@@ -77,7 +199,7 @@ class BudgetDesignEnv(LiveEnv):
         )
         check_choice("reward", reward, RETURNS)
         self.reward = reward
-        self.budget_range = check_range("budget", budget, low=1e-6)
+        self.budget_range = check_range("budget", budget, low=1e-6, high=1e6)
         self.given = check_number("given", given, low=0.0, high=1.0)
         self.episode_steps = check_count("episode_steps", episode_steps)
         for data in self.datasets:
@@ -108,7 +230,6 @@ class BudgetDesignEnv(LiveEnv):
         unit = unit_cost(data, batches.batch_size)
         budget = round(draw(self.budget_range, rng) * unit)
         first_steps = first_step_costs(data, batches.batch_size)
-        legal = legal_starts(data.n_features, data.n_classes, first_steps <= budget)
         nothing = constant_prediction(data, penalty)
         state = BudgetState(
             dataset=data,
@@ -117,7 +238,7 @@ class BudgetDesignEnv(LiveEnv):
             batches=batches,
             current=nothing,
             previous=nothing,
-            legal=legal,
+            legal=np.zeros(self.n_actions, bool),
             elapsed=0,
             action=actions.NO_OP,
             applied=True,
@@ -135,6 +256,7 @@ class BudgetDesignEnv(LiveEnv):
             trained=0,
             over=False,
         )
+        state = _settled(state)
         begins_with_one = rng.random() < self.given
         if architecture is not None:
             start = new_network(architecture, data.n_features, data.n_classes, rng)
@@ -185,7 +307,7 @@ class BudgetDesignEnv(LiveEnv):
                 return self._trained(state, network, batches)
             state = replace(state, applied=False)
         if not state.started:
-            return _ended_if_spent(_charged(state, edit_cost(size_of(state.current.network))))
+            return _settled(_charged(state, edit_cost(size_of(state.current.network))))
         # Nothing is changed; a copy, since training must not change the design before.
         network = state.current.network.copy()
         return self._trained(state, network, self._batches(state, network))
@@ -222,10 +344,7 @@ class BudgetDesignEnv(LiveEnv):
             state = replace(state, applied=False, diverged=True)
         else:
             state = _improved(replace(state, current=now))
-        if state.started:
-            can_go_back = state.best.network.active_weights > 0 and state.best is not state.current
-            state = replace(state, legal=legal_edits(state.current.network, can_go_back))
-        return _ended_if_spent(state)
+        return _settled(state)
 
     def _drawn_network(self, state: BudgetState, first_steps: np.ndarray) -> SparseNetwork:
         """One of the legal starts, at random, trained for a random number of batches at no cost."""
@@ -241,26 +360,14 @@ class BudgetDesignEnv(LiveEnv):
     def _given(self, state: BudgetState, network: SparseNetwork) -> BudgetState:
         """The state in which an episode begins that has a network from the start."""
         data = state.dataset
+        budget, batch_size = state.budget / state.unit, state.batches.batch_size
+        check_start_pays(budget, size_of(network), data, batch_size)
         training = evaluate(network, data, data.train[: probe_size(data)])
         now = self._evaluated(network, data, training, state.penalty)
         if diverged(now):
             raise diverging_start(data)
-        legal = state.legal | legal_edits(network, back=False)
-        state = replace(
-            state,
-            current=now,
-            previous=now,
-            legal=legal,
-            best=now,
-            best_score=now.score,
-            anytime=now.score,
-        )
-        if self._batches(state, network) == 0:
-            raise InputError(
-                f"a budget of {state.budget / state.unit:g} does not pay for a training batch of "
-                f"the starting network with {network.active_weights:,} weights: expected more"
-            )
-        return state
+        state = replace(state, current=now, previous=now)
+        return _settled(replace(state, best=now, best_score=now.score, anytime=now.score))
 
     def _outcome(self, state: BudgetState) -> tuple[np.ndarray, dict[str, Any]]:
         """Make a state the present one; its observation and info."""
@@ -268,14 +375,17 @@ class BudgetDesignEnv(LiveEnv):
         return observe_budget(state, self.episode_steps), cast(dict[str, Any], state.info())
 
     def _check_first_step(self, data: Dataset) -> None:
-        """Raise `InputError` if the smallest budget pays for no start on a data set."""
+        """Raise `InputError` if the smallest budget does not pay for a beginning on a data set."""
         batch_size = min(self.hyperparameters.batch_size, data.train.size)
-        least = first_step_costs(data, batch_size).min() / unit_cost(data, batch_size)
-        if self.budget_range[0] < least:
-            raise InputError(
-                f"budget {self.budget_range[0]:g} does not pay for the first step on data set "
-                f"'{data.name}': expected at least {least:.2g}"
-            )
+        if self.start is not None:
+            check_start_pays(self.budget_range[0], size_of(self.start), data, batch_size)
+            return
+        check_pays(
+            self.budget_range[0],
+            unit_cost(data, batch_size),
+            int(first_step_costs(data, batch_size).min()),
+            f"the first step on data set '{data.name}'",
+        )
 
     @property
     def state(self) -> BudgetState:
@@ -284,7 +394,7 @@ class BudgetDesignEnv(LiveEnv):
 
     @property
     def evaluation_cost(self) -> int:
-        """Multiply-adds of the last reset or step; see `rlnas.envs.searchable`."""
+        """Multiply-adds of the last step, 0 after a reset; see `rlnas.envs.searchable`."""
         return self.state.cost
 
 
@@ -310,11 +420,18 @@ def _improved(state: BudgetState) -> BudgetState:
     )
 
 
-def _ended_if_spent(state: BudgetState) -> BudgetState:
-    """The state, over if the rest of the budget pays for no further batch."""
-    size, batch_size = size_of(state.current.network), state.batches.batch_size
-    if state.started:
-        least = step_cost(size, size, state.dataset, 1, batch_size)
-    else:
-        least = first_step_costs(state.dataset, batch_size).min()
-    return replace(state, over=state.budget - state.spent < least)
+def _settled(state: BudgetState) -> BudgetState:
+    """The state with what is legal now; over if the rest of the budget pays for no batch."""
+    left, batch_size = state.budget - state.spent, state.batches.batch_size
+    data, network = state.dataset, state.current.network
+    affordable = first_step_costs(data, batch_size) <= left
+    starts = legal_starts(data.n_features, data.n_classes, affordable)
+    if not state.started:
+        return replace(state, legal=starts, over=not starts.any())
+    can_go_back = state.best.network.active_weights > 0 and state.best is not state.current
+    legal = legal_edits(network, can_go_back)
+    if state.elapsed == 0:
+        legal |= starts  # in place of a network that was given
+    size = size_of(network)
+    over = left < step_cost(size, size, data, 1, batch_size)
+    return replace(state, legal=legal, over=over)

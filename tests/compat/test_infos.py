@@ -1,6 +1,6 @@
 """Infos are numbers in one structure for ever: collectors and buffers make room for them once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -10,10 +10,12 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from mo_gymnasium.wrappers.vector import MOSyncVectorEnv
 
 from rlnas.envs.actions import ACTIONS
+from rlnas.envs.budget.actions import BUDGET_ACTIONS
+from rlnas.envs.episode import LastAction
 from rlnas.envs.tabular_actions import tabular_actions
 from rlnas.nn.architecture import layers_of
 from rlnas.tabular.table import Table
-from tests.compat.helpers import is_scalar, is_tabular, make, short
+from tests.compat.helpers import is_budgeted, is_scalar, is_tabular, make, short
 
 STEPS = 10
 
@@ -28,11 +30,16 @@ def structure(info: dict[str, Any]) -> dict[str, Any]:
 
 
 def deeper_and_flatter(name: str) -> Iterator[int]:
-    """Actions that add a layer and remove it again, for ever."""
-    table = tabular_actions(Table.load("digits").grid) if is_tabular(name) else ACTIONS
+    """Actions that add a layer and remove it again, for ever; after a start if one is needed."""
+    wanted = ("add_layer", "remove_layer", "remove_layer")
+    table: Sequence[LastAction] = ACTIONS
+    if is_tabular(name):
+        table = tabular_actions(Table.load("digits").grid)
+    if is_budgeted(name):
+        table, wanted = BUDGET_ACTIONS, ("start", *wanted)
     operations = [action.operation for action in table]
     while True:
-        yield from map(operations.index, ("add_layer", "remove_layer", "remove_layer"))
+        yield from map(operations.index, wanted)
 
 
 def test_an_environment_keeps_the_structure_of_its_infos(name):

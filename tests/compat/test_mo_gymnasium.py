@@ -21,21 +21,26 @@ def test_every_id_with_a_vector_has_a_twin_with_a_number():
     assert {name.replace("/MO", "/") for name in VECTOR_REWARD} <= set(SCALAR)
 
 
-def test_stable_baselines3_finds_no_fault_in_the_weighted_sum(vectorial):
-    env = mo_gym.make(vectorial, **short(vectorial))
-    check_env(LinearReward(env, weight=np.array([1.0, PENALTY])))
-
-
-def test_weighted_reward_vector_equals_scalar_reward(vectorial):
+def weighted(vectorial: str) -> LinearReward:
+    """The environment that is paid the changes of the score; the cost, if any, has no weight."""
     env = mo_gym.make(vectorial, penalty=PENALTY, **short(vectorial))
-    scalar = LinearReward(env, weight=np.array([1.0, PENALTY]))
-    other = make(vectorial.replace("/MO", "/"), penalty=PENALTY)
-    space = env.unwrapped.reward_space
+    weights = np.zeros(env.unwrapped.reward_dim)
+    weights[:2] = 1.0, PENALTY
+    return LinearReward(env, weight=weights)
+
+
+def test_stable_baselines3_finds_no_fault_in_the_weighted_sum(vectorial):
+    check_env(weighted(vectorial))
+
+
+def test_weighted_rewards_are_the_changes_of_the_score_of_the_scalar_twin(vectorial):
+    scalar, other = weighted(vectorial), make(vectorial.replace("/MO", "/"), penalty=PENALTY)
+    space = scalar.unwrapped.reward_space
     _, *steps = episode(scalar, seed=0)
-    _, *others = episode(other, seed=0)
-    for (_, reward, _, _, info), (_, same, *_) in zip(steps, others, strict=True):
+    scores = [outcome[-1]["score"] for outcome in episode(other, seed=0)]
+    for (_, reward, _, _, info), gained in zip(steps, np.diff(scores), strict=True):
         assert space.contains(info["vector_reward"])
-        assert reward == pytest.approx(same, abs=1e-6)
+        assert reward == pytest.approx(gained, abs=1e-6)
 
 
 def test_returns_are_recorded_for_each_objective(vectorial):

@@ -37,6 +37,12 @@ def hand_made() -> SparseNetwork:
     return network_of((4, 3, 2, 2), mask, np.random.default_rng(0))
 
 
+def test_a_network_without_connections_is_drawn():
+    empty = network_of((4, 2), np.zeros((2, 6), bool), np.random.default_rng(0))
+    assert len(np.unique(network_image(empty))) > 1
+    assert "0.0%" in describe(empty)
+
+
 def test_describe_has_one_line_per_layer():
     lines = describe(hand_made()).split("\n")
     assert [line.split() for line in lines] == [

@@ -82,10 +82,17 @@ print(*(name for name in ("torch", "rlnas.envs", "rlnas.agents") if name in sys.
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     ids, loaded = run.stdout.split("\n")[:2]
     assert ids.split() == [
+        "rlnas/BudgetDesign-v0",
+        "rlnas/BudgetDigits-v0",
+        "rlnas/BudgetFashionMNIST-v0",
+        "rlnas/BudgetMNIST-v0",
+        "rlnas/BudgetMixed-v0",
+        "rlnas/BudgetMixedHeldOut-v0",
         "rlnas/Design-v1",
         "rlnas/Digits-v1",
         "rlnas/FashionMNIST-v1",
         "rlnas/MNIST-v1",
+        "rlnas/MOBudgetDigits-v0",
         "rlnas/MODigits-v1",
         "rlnas/MOTabularDigits-v0",
         "rlnas/Mixed-v1",

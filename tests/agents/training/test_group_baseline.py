@@ -5,10 +5,10 @@ from functools import partial
 import numpy as np
 import pytest
 
+from rlnas.agents.training.group_baseline import SeededEpisodes, SharedEpisodes
 from rlnas.agents.training.ppo import train
 from rlnas.agents.training.vec_env import new_vec_env
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.group_baseline import SeededEpisodes, SharedEpisodes
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 from rlnas.errors import InputError
 from tests.agents.helpers import files_in, tiny
