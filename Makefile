@@ -91,7 +91,7 @@ controller: setup  ## train the controller that comes with rlnas, evolve its riv
 	$(BIN)/rlnas train $(TASKS) $(POLICY) --total-timesteps 256000 --episode-group-size 8 \
 		--gae-lambda 0.97 --entropy 0.003 --learning-rate 0.0005 \
 		--start runs/controller-1 --run-dir runs/controller
-	$(BIN)/rlnas evolve $(TASKS) --budget 15750000 --run-dir runs/edit_sequence
+	$(BIN)/rlnas evolve $(TASKS) --total-batches 15750000 --run-dir runs/edit_sequence
 	mkdir -p $(SHIPPED)/controller $(SHIPPED)/edit_sequence
 	cp runs/controller/config.json runs/controller/policy.json runs/controller/policy.safetensors \
 		$(SHIPPED)/controller

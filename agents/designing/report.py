@@ -125,7 +125,7 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         best = archive.find(design.record)
         if best is None:
             raise InputError(f"{archive.path} is damaged: the best design is not in it")
-        episode = archive.episode(best, settings.num_envs, settings.episode_steps)
+        episode = archive.episode(best)
         steps = [{**vars(each), "applied": True} for each in episode]
         sections += _design_sections(design.network, design.record, steps)
         sections.append(_tradeoff(archive, best))

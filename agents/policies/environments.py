@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.agents.config import SHIPPED, EpisodesConfig
+from rlnas.agents.config import SHIPPED, WITHOUT_BUDGET, EpisodesConfig
 from rlnas.agents.policies.run_config import read_config
 from rlnas.data.datasets import Dataset, Source
 from rlnas.data.synthetic import FAMILIES
+from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.live_env import LiveEnv
+from rlnas.errors import InputError
 from rlnas.nn.training import LONG_TRAINING
 
-_RANGES = ("penalty", "width", "density")
-_LENGTHS = ("episode_steps", "batches_per_step")
+_RANGES = ("penalty", "budget", "width", "density")
+_SETTINGS = ("penalty", "reward", "budget", "episode_steps", *WITHOUT_BUDGET)
 
 THOROUGH: dict[str, Any] = {
     "episode_steps": 40,
@@ -29,15 +32,14 @@ MIN_BATCHES = 100
 """Least number of training batches after each edit in a thorough episode."""
 
 
-def make_env(config: EpisodesConfig, data: Iterable[Dataset], **arguments: Any) -> DesignEnv:
-    """The environment that the settings of a run describe.
+def make_env(config: EpisodesConfig, data: Iterable[Dataset]) -> LiveEnv:
+    """The environment that the settings of a run describe: one with a budget if they name one.
 
     Args:
         config: settings of the run.
         data: the data sets that they name.
-        **arguments: further arguments of `DesignEnv`.
     """
-    return DesignEnv(list(data), **_episode_arguments(config, _range), **arguments)
+    return _kind(config)(list(data), **_episode_arguments(config, _range))
 
 
 def env_like(
@@ -47,7 +49,7 @@ def env_like(
     data_dir: Path | None = None,
     middle: bool = False,
     **arguments: Any,
-) -> DesignEnv:
+) -> LiveEnv:
     """The environment that a policy was trained in, on another data set or penalty if asked.
 
     Args:
@@ -57,7 +59,8 @@ def env_like(
         data_dir: folder with IDX files; by default that of the training.
         middle: use the geometric middle of each range of the training instead of drawing from it,
             and the first of several data sets.
-        **arguments: arguments of `DesignEnv`, which replace those of the training.
+        **arguments: arguments of `DesignEnv`, or of `BudgetDesignEnv` for a policy trained with a
+            budget; they replace those of the training.
 
     Raises:
         InputError: `config.json` is missing or damaged, or a value cannot be used.
@@ -71,7 +74,8 @@ def env_like(
     settings = _episode_arguments(config, _middle if middle else _range)
     if penalty is not None:
         settings["penalty"] = penalty
-    return DesignEnv(dataset, data_dir=data_dir or config.data_dir, **{**settings, **arguments})
+    settings |= arguments
+    return _kind(config)(dataset, data_dir=data_dir or config.data_dir, **settings)
 
 
 def thorough_env(
@@ -79,11 +83,19 @@ def thorough_env(
     dataset: Source | None = None,
     penalty: float | None = None,
     data_dir: Path | None = None,
-) -> DesignEnv:
+) -> LiveEnv:
     """As `env_like`, but with the longer episodes of `THOROUGH` and an epoch of training per edit.
 
     A policy that was trained in short episodes with small networks also works in these.
+
+    Raises:
+        InputError: as `env_like`, or the policy was trained with a budget.
     """
+    if read_config(run).budget is not None:
+        raise InputError(
+            f"the policy in {run} was trained with a budget of training cost: longer episodes are "
+            "for policies trained without one, give it a larger budget instead"
+        )
     lengths = {
         "batches_per_step": None,
         "epochs_per_step": 1.0,
@@ -95,9 +107,20 @@ def thorough_env(
 def _episode_arguments(
     config: EpisodesConfig, of_range: Callable[[Sequence[float]], Any]
 ) -> dict[str, Any]:
-    """The arguments of `DesignEnv` that a configuration determines, apart from the data."""
-    ranges = {key: of_range(getattr(config, key)) for key in _RANGES}
-    return {**ranges, **{key: getattr(config, key) for key in _LENGTHS}}
+    """The arguments that a configuration determines, apart from the data.
+
+    What it leaves open are the defaults of the environment.
+    """
+    given = {name: getattr(config, name, None) for name in _SETTINGS}
+    return {
+        name: of_range(value) if name in _RANGES else value
+        for name, value in given.items()
+        if value is not None
+    }
+
+
+def _kind(config: EpisodesConfig) -> Callable[..., LiveEnv]:
+    return DesignEnv if config.budget is None else BudgetDesignEnv
 
 
 def _range(values: Sequence[float]) -> float | tuple[float, float]:

@@ -5,10 +5,13 @@ from pathlib import Path
 
 from rlnas.agents.config import EvolveConfig
 from rlnas.agents.policies.environments import make_env
+from rlnas.agents.policies.layouts import layout_of
 from rlnas.agents.policies.policy import save_edit_sequence
 from rlnas.agents.policies.run_config import write_config
 from rlnas.agents.search.evolve_sequence import evolve_sequence
 from rlnas.agents.search.problem import Problem
+from rlnas.envs.budget.costs import UNIT_BATCHES, unit_cost
+from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.files.folders import result_folder
 from rlnas.progress import progress
 
@@ -31,12 +34,23 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
     config.check()
     data = config.load()
     make = partial(make_env, config, data)
-    make()  # raises InputError for bad settings, before there is a folder or a progress bar
+    env = make()  # raises InputError for bad settings, before there is a folder or a progress bar
+    layout = layout_of(env.observation_space.shape[0])  # type: ignore[index]
+    total, unit = config.total_batches, "batch"
+    if isinstance(env, BudgetDesignEnv):
+        total, unit = _cost_of_batches(total, env), "multiply-add"
     with (
         result_folder(config.folder) as folder,
-        progress(progress_bar, total=config.budget, unit="batch") as bar,
+        progress(progress_bar, total=total, unit=unit, unit_scale=True) as bar,
     ):
         write_config(folder, config, data)
-        problem = Problem(make, config.budget, config.seed, on_spent=bar.update)
-        save_edit_sequence(folder, evolve_sequence(problem))
+        problem = Problem(make, total, config.seed, on_spent=bar.update)
+        save_edit_sequence(folder, evolve_sequence(problem), layout)
     return config.folder
+
+
+def _cost_of_batches(batches: int, env: BudgetDesignEnv) -> int:
+    """Multiply-adds of training batches of the reference network, the mean over the data sets."""
+    size = env.hyperparameters.batch_size
+    units = [unit_cost(data, min(size, data.train.size)) for data in env.datasets]
+    return batches * sum(units) // (len(units) * UNIT_BATCHES)

@@ -44,7 +44,7 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
         check_start(config.start, config.algorithm, list(config.net_arch), config.features)
     data = config.load()
     # Checks the other values, before anything is written.
-    make_env(config, data, reward=config.reward)
+    make_env(config, data)
     folder = new_folder(config.folder)
     with locked(folder):
         new_folder(folder)  # it still is, now that no other process can begin here

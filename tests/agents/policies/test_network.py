@@ -8,6 +8,7 @@ from rlnas.agents.config import SHIPPED
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import steps_of_episode
 from rlnas.agents.policies.features import FEATURES, features_dim
+from rlnas.agents.policies.layouts import BUDGET, LAYOUTS, STEPS, Layout
 from rlnas.agents.policies.network import policy_network, tensor_shapes
 from rlnas.agents.policies.policy import TrainedPolicy, load_policy
 from rlnas.agents.training.start import start_from
