@@ -91,7 +91,8 @@ class EpisodesConfig(TableSettings, PlainIntegers):
     training batches of the reference network cost. The policy then also chooses the start and how
     long to train after each edit. By default an episode has a fixed number of steps instead."""
     episode_steps: Option[int] = None
-    """Number of edits in an episode, by default 20; with --budget the most steps, by default 100."""
+    """Number of edits in an episode, by default 20; with --budget the most actions, by default
+    100."""
     batches_per_step: Option[int] = None
     """Number of training batches after each edit; by default a quarter of an epoch, at least 25."""
     width: Option[tuple[int, ...]] = None

@@ -1,6 +1,7 @@
 """Rebuilding a design from the archive of a training by replaying its episode up to the design."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def save_recorded_design(run: Path, design: DesignRecord, folder: Path) -> None:
     episode = [each for each in episode if each.timestep <= design.timestep]
     env = make_env(config, data)
     layout = layout_of(env.observation_space.shape[0])  # type: ignore[index]
-    numbers = {action: number for number, action in enumerate(layout.actions)}
+    numbers: dict[str, Any] = {action: number for number, action in enumerate(layout.actions)}
     whole = episode and episode[0].start and episode[-1].timestep == design.timestep
     if not whole or not all(each.action in numbers for each in episode):
         raise InputError(f"{run / FILE} is damaged: the episode of a design is not whole")

@@ -78,12 +78,28 @@ def env_like(
     return _kind(config)(dataset, data_dir=data_dir or config.data_dir, **settings)
 
 
+def step_env_like(run: str | Path, *arguments: Any, **named: Any) -> DesignEnv:
+    """As `env_like`, for a policy that was trained without a budget.
+
+    Raises:
+        InputError: as `env_like`, or the policy was trained with a budget.
+    """
+    if read_config(Path(run)).budget is not None:
+        raise InputError(
+            f"the policy in {run} was trained with a budget of training cost: expected one that "
+            "was trained in episodes with a fixed number of steps"
+        )
+    env = env_like(run, *arguments, **named)
+    assert isinstance(env, DesignEnv)
+    return env
+
+
 def thorough_env(
     run: Path,
     dataset: Source | None = None,
     penalty: float | None = None,
     data_dir: Path | None = None,
-) -> LiveEnv:
+) -> DesignEnv:
     """As `env_like`, but with the longer episodes of `THOROUGH` and an epoch of training per edit.
 
     A policy that was trained in short episodes with small networks also works in these.
@@ -91,17 +107,12 @@ def thorough_env(
     Raises:
         InputError: as `env_like`, or the policy was trained with a budget.
     """
-    if read_config(run).budget is not None:
-        raise InputError(
-            f"the policy in {run} was trained with a budget of training cost: longer episodes are "
-            "for policies trained without one, give it a larger budget instead"
-        )
     lengths = {
         "batches_per_step": None,
         "epochs_per_step": 1.0,
         "min_batches_per_step": MIN_BATCHES,
     }
-    return env_like(run, dataset, penalty, data_dir, middle=True, **THOROUGH, **lengths)
+    return step_env_like(run, dataset, penalty, data_dir, middle=True, **THOROUGH, **lengths)
 
 
 def _episode_arguments(

@@ -215,7 +215,7 @@ def _read_record(folder: Path) -> tuple[dict[str, Any], Layout]:
     record: Any = read_json(folder / "policy.json")
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"{folder / 'policy.json'} is not a policy of this version of rlnas")
-    known = LAYOUTS
+    known: tuple[Layout, ...] = LAYOUTS
     for key in ("observations", "actions"):
         known = tuple(each for each in known if each.as_json()[key] == record.get(key))
         if not known:

@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rlnas.agents.config import EvolveConfig
 from rlnas.agents.policies.environments import make_env
@@ -13,7 +14,7 @@ from rlnas.agents.search.problem import Problem
 from rlnas.envs.budget.costs import UNIT_BATCHES, unit_cost
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.files.folders import result_folder
-from rlnas.progress import progress
+from rlnas.progress import MULTIPLY_ADDS, progress
 
 
 def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
@@ -33,15 +34,15 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
     """
     config.check()
     data = config.load()
-    make = partial(make_env, config, data)
+    make: Any = partial(make_env, config, data)
     env = make()  # raises InputError for bad settings, before there is a folder or a progress bar
     layout = layout_of(env.observation_space.shape[0])  # type: ignore[index]
-    total, unit = config.total_batches, "batch"
+    total, shown = config.total_batches, {"unit": "batch"}
     if isinstance(env, BudgetDesignEnv):
-        total, unit = _cost_of_batches(total, env), "multiply-add"
+        total, shown = _cost_of_batches(total, env), MULTIPLY_ADDS
     with (
         result_folder(config.folder) as folder,
-        progress(progress_bar, total=total, unit=unit, unit_scale=True) as bar,
+        progress(progress_bar, total=total, **shown) as bar,
     ):
         write_config(folder, config, data)
         problem = Problem(make, total, config.seed, on_spent=bar.update)
