@@ -34,14 +34,14 @@ def budget_for(seconds: float, data: Dataset) -> float:
 
 
 def multiply_adds_per_second(data: Dataset) -> float:
-    """Measure the training, evaluation and probe of steps of normal length.
+    """Measure training, evaluation and probe of short steps.
 
     Args:
         data: The data set.
     """
     rng = np.random.default_rng(0)
     network = new_network(SMALL, data.n_features, data.n_classes, rng)
-    batches, count = Batches(data.train, rng), LENGTHS["normal"]
+    batches, count = Batches(data.train, rng), LENGTHS["short"]
     size = size_of(network)
     cost = step_cost(size, size, data, count, batches.batch_size) - edit_cost(size)
 

@@ -92,7 +92,7 @@ class EditSequence:
         self._clock = layout.observations.index(layout.clock)
 
     def __call__(self, observation: np.ndarray, mask: np.ndarray) -> int:
-        """The next action of the sequence, or no edit if it is illegal.
+        """The next action of the sequence; if it is illegal, no edit, or with a budget itself.
 
         Raises:
             InputError: the episode is of the other kind.
@@ -100,8 +100,8 @@ class EditSequence:
         check_episode(self.layout, mask)
         place = int(float(observation[self._clock]) * len(self.actions) + 1e-4)
         action = self.actions[place]
-        # Without a network even "none" is illegal; then the environment refuses the action.
-        return NO_OP if mask[NO_OP] and not mask[action] else action
+        # With a budget it is refused, as it was when the sequence was evolved.
+        return NO_OP if self.layout == STEPS and not mask[action] else action
 
 
 class TrainedPolicy:

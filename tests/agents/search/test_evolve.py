@@ -27,7 +27,7 @@ def config(folder: Path, **settings: Any) -> EvolveConfig:
         "penalty": (0.05, 0.5),
         "episode_steps": STEPS,
         "batches_per_step": BATCHES,
-        "budget": 40 * (STEPS + 1) * BATCHES,
+        "total_batches": 40 * (STEPS + 1) * BATCHES,
         "run_dir": folder,
     }
     return EvolveConfig(**{**task, **settings})
@@ -74,7 +74,7 @@ def test_assess_and_design_take_a_schedule_as_a_policy(evolved, tmp_path, capsys
 def test_command_names_folder_after_task_by_default(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     budget = str(40 * (STEPS + 1) * 25)
-    arguments = ["wine", "--episode-steps", str(STEPS), "--budget", budget]
+    arguments = ["wine", "--episode-steps", str(STEPS), "--total-batches", budget]
     assert main(["evolve", *arguments, "--seed", "3"]) == 0
     folder = Path("runs/wine-evolution-3")
     assert capsys.readouterr().out == f"edit sequence in {folder}\n"
@@ -84,7 +84,7 @@ def test_command_names_folder_after_task_by_default(tmp_path, monkeypatch, capsy
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"budget": 0}, "--budget 0 cannot be used: expected a whole"),
+        ({"total_batches": 0}, "--total-batches 0 cannot be used: expected a whole"),
         ({"seed": -1}, "--seed -1 cannot be used: expected"),
         ({"penalty": (0.1, 0.2, 0.3)}, "--penalty takes a number or LOW HIGH, not 3"),
         ({"dataset": ("nothing",)}, "nothing"),
