@@ -87,9 +87,9 @@ class EpisodesConfig(TableSettings, PlainIntegers):
     penalty: tuple[float, ...] = (0.1,)
     """Accuracy that the reference number of weights costs; or LOW HIGH, drawn for each episode."""
     budget: Option[tuple[float, ...]] = None
-    """Training cost that an episode may spend, or LOW HIGH, drawn for each episode; 1 is what 525
-    training batches of the reference network cost. The policy then also chooses the start and how
-    long to train after each edit. By default an episode has a fixed number of steps instead."""
+    """Training cost that an episode may spend; or LOW HIGH, drawn for each episode. 1 pays for an
+    episode of a fixed number of steps on small data with the reference network. The policy then
+    also chooses the start, and how long to train after each edit."""
     episode_steps: Option[int] = None
     """Number of edits in an episode, by default 20; with --budget the most actions, by default
     100."""
@@ -277,7 +277,7 @@ class EvolveConfig(EpisodesConfig):
 
     total_batches: int = 1_500_000
     """Number of training batches; 60,000 steps of `rlnas train` on digits take 1,575,000. With
-    --budget, their cost is that of the reference network."""
+    --budget, what so many cost in episodes with the reference network."""
 
     @property
     def folder(self) -> Path:

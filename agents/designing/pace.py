@@ -6,8 +6,7 @@ import numpy as np
 
 from rlnas.cost import edit_cost, size_of
 from rlnas.data.datasets import Dataset
-from rlnas.envs.budget.actions import LENGTHS
-from rlnas.envs.budget.costs import step_cost, unit_cost
+from rlnas.envs.budget.costs import LEAST_BATCHES, step_cost, unit_cost
 from rlnas.envs.live_env import probe_size
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.gradients import sample_gradients
@@ -41,7 +40,7 @@ def multiply_adds_per_second(data: Dataset) -> float:
     """
     rng = np.random.default_rng(0)
     network = new_network(SMALL, data.n_features, data.n_classes, rng)
-    batches, count = Batches(data.train, rng), LENGTHS["short"]
+    batches, count = Batches(data.train, rng), LEAST_BATCHES
     size = size_of(network)
     cost = step_cost(size, size, data, count, batches.batch_size) - edit_cost(size)
 

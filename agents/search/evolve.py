@@ -11,7 +11,8 @@ from rlnas.agents.policies.policy import save_edit_sequence
 from rlnas.agents.policies.run_config import write_config
 from rlnas.agents.search.evolve_sequence import evolve_sequence
 from rlnas.agents.search.problem import Problem
-from rlnas.envs.budget.costs import UNIT_BATCHES, unit_cost
+from rlnas.envs.actions import NO_OP
+from rlnas.envs.budget.costs import UNIT_BATCHES, UNIT_STEPS, unit_cost
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.files.folders import result_folder
 from rlnas.progress import MULTIPLY_ADDS, progress
@@ -46,12 +47,15 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
     ):
         write_config(folder, config, data)
         problem = Problem(make, total, config.seed, on_spent=bar.update)
-        save_edit_sequence(folder, evolve_sequence(problem), layout)
+        sequence = evolve_sequence(problem)
+        # A shorter one was followed by "none".
+        sequence = (*sequence, *[NO_OP] * (env.episode_steps - len(sequence)))
+        save_edit_sequence(folder, sequence, layout)
     return config.folder
 
 
 def _cost_of_batches(batches: int, env: BudgetDesignEnv) -> int:
-    """Multiply-adds of training batches of the reference network, the mean over the data sets."""
+    """Multiply-adds of so many batches in episodes with the reference network, mean over data."""
     size = env.hyperparameters.batch_size
     units = [unit_cost(data, min(size, data.train.size)) for data in env.datasets]
-    return batches * sum(units) // (len(units) * UNIT_BATCHES)
+    return batches * sum(units) // (len(units) * UNIT_STEPS * UNIT_BATCHES)

@@ -34,8 +34,8 @@ class Design(TableSettings, PlainIntegers):
     or the middle of its range. A higher price asks for fewer weights, but one episode is one noisy
     search and may still end with more (docs/price.md)."""
     cost: Option[float] = None
-    """Training cost that the episode may spend; 1 is what 525 training batches of the reference
-    network cost. The final training comes on top."""
+    """Training cost that the episode may spend; 1 pays for an episode of a fixed number of steps on
+    small data with the reference network. The final training comes on top."""
     time: Option[float] = None
     """The same in seconds: the cost that they pay for is measured, so that the design depends on
     the machine and on what else it does."""
