@@ -89,9 +89,14 @@ def design(
         raise InputError("a design is for one data set: give them one after the other")
     limited = cost is not None or time is not None
     run = Path((SHIPPED_BUDGET if limited else SHIPPED) if policy is None else policy)
-    trained = load_policy(run)
     if limited:
-        _check_budget(run, cost, time, thorough)
+        _check_limits(cost, time, thorough)
+    trained = load_policy(run)
+    if limited and (found := layout_of_policy(run)) != BUDGET:
+        raise InputError(
+            f"the policy in {run} was trained in {found.episodes}: --cost and --time need one that "
+            "was trained with --budget"
+        )
     if thorough:
         env: LiveEnv = thorough_env(run, dataset, penalty, data_dir)
     else:
@@ -115,19 +120,13 @@ def design(
     return Designed(folder, network, record)
 
 
-def _check_budget(run: Path, cost: float | None, time: float | None, thorough: bool) -> None:
-    """Raise `InputError` if a policy cannot design within a cost or a time."""
+def _check_limits(cost: float | None, time: float | None, thorough: bool) -> None:
+    """Raise `InputError` if a design cannot be limited so."""
     if thorough or (cost is not None and time is not None):
         raise InputError("--cost, --time and --thorough exclude each other: give one of them")
     for name, value in (("--cost", cost), ("--time", time)):
         if value is not None:
             check_number(name, value, low=1e-6)
-    found = layout_of_policy(run)
-    if found != BUDGET:
-        raise InputError(
-            f"the policy in {run} was trained in {found.episodes}: --cost and --time need one that "
-            "was trained with --budget"
-        )
 
 
 def design_and_train(
