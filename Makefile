@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller transfer tables compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular controller budget-controller transfer tables compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -96,6 +96,13 @@ controller: setup  ## train the controller that comes with rlnas, evolve its riv
 	cp runs/controller/config.json runs/controller/policy.json runs/controller/policy.safetensors \
 		$(SHIPPED)/controller
 	cp runs/edit_sequence/config.json runs/edit_sequence/policy.json $(SHIPPED)/edit_sequence
+
+budget-controller: setup  ## train the controller for episodes with a budget: some minutes
+	$(BIN)/rlnas train mixed --budget 0.05 5 --penalty 0.01 1 --features relative \
+		--total-timesteps 20000 --run-dir runs/budget_controller
+	mkdir -p $(SHIPPED)/budget_controller
+	cp runs/budget_controller/config.json runs/budget_controller/policy.json \
+		runs/budget_controller/policy.safetensors $(SHIPPED)/budget_controller
 
 transfer: setup  ## one design for data never seen, the controller against fixed schedules: 10 minutes
 	$(BIN)/rlnas transfer --out runs/transfer

@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import Any
-
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING, Any
 
 from rlnas.designs.record import BudgetRecord
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, LENGTHS
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.live_env import LiveEnv
+
+if TYPE_CHECKING:  # drawing alone needs it, and designing does without
+    from matplotlib.axes import Axes
 
 _LENGTH_OF = {str(action): action.length for action in BUDGET_ACTIONS}
 _OF_STEP = ("cost", "spent", "batches")
@@ -56,7 +57,7 @@ def spending_facts(record: BudgetRecord) -> dict[str, str]:
     return facts
 
 
-def draw_spending(steps: Sequence[Mapping[str, Any]], axes: Axes) -> None:
+def draw_spending(steps: Sequence[Mapping[str, Any]], axes: "Axes") -> None:
     """Draw the score and the best score so far against the cost, on a logarithmic axis.
 
     Args:

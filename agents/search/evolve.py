@@ -37,7 +37,7 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
     data = config.load()
     make: Any = partial(make_env, config, data)
     env = make()  # raises InputError for bad settings, before there is a folder or a progress bar
-    layout = layout_of(env.observation_space.shape[0])  # type: ignore[index]
+    layout = layout_of(env.observation_space.shape[0])
     total, shown = config.total_batches, {"unit": "batch"}
     if isinstance(env, BudgetDesignEnv):
         total, shown = _cost_of_batches(total, env), MULTIPLY_ADDS
