@@ -72,7 +72,7 @@ def test_the_controller_designs_far_better_networks_than_none_on_held_out_tasks(
 
 
 def test_the_controller_for_budgets_is_far_better_than_random_actions():
-    scores = evaluate_policy(SHIPPED_BUDGET, "wine", episodes=6, progress_bar=False)
+    scores = evaluate_policy(SHIPPED_BUDGET, "digits", episodes=6, progress_bar=False)
     ours, theirs = (np.mean(scores["anytime score"][name]) for name in ("trained", "random"))
     assert ours > theirs + 0.05
 

@@ -10,10 +10,10 @@ from rlnas.agents.cli.main import main
 from rlnas.agents.config import EvolveConfig
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
+from rlnas.agents.policies.layouts import BUDGET
 from rlnas.agents.policies.policy import layout_of_policy, load_policy
 from rlnas.agents.search import evolve as module
 from rlnas.agents.search.evolve import evolve
-from rlnas.agents.policies.layouts import BUDGET
 from rlnas.data.datasets import load_datasets
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.budget.costs import UNIT_BATCHES, UNIT_STEPS, unit_cost
