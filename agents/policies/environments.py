@@ -58,7 +58,7 @@ def env_like(
         penalty: penalty; by default that of the training.
         data_dir: folder with IDX files; by default that of the training.
         middle: use the geometric middle of each range of the training instead of drawing from it,
-            and the first of several data sets.
+            and the first of several data sets; an episode with a budget begins without a network.
         **arguments: arguments of `DesignEnv`, or of `BudgetDesignEnv` for a policy trained with a
             budget; they replace those of the training.
 
@@ -74,6 +74,8 @@ def env_like(
     settings = _episode_arguments(config, _middle if middle else _range)
     if penalty is not None:
         settings["penalty"] = penalty
+    if middle and config.budget is not None:
+        settings["given"] = 0.0
     settings |= arguments
     return _kind(config)(dataset, data_dir=data_dir or config.data_dir, **settings)
 

@@ -154,7 +154,7 @@ def test_cost_alone_takes_the_policy_that_comes_with_rlnas(monkeypatch, tmp_path
 
 
 def test_the_best_design_of_an_episode_has_connections_even_if_none_is_worth_it():
-    env = BudgetDesignEnv("wine", budget=0.1, penalty=1e4)
+    env = BudgetDesignEnv("wine", budget=0.1, penalty=1e4, given=0.0)
     best, history = play_episode(env, random_policy(0), 0)
     assert history[0]["score"] == max(info["score"] for info in history)
     assert best.network.active_weights > 0
@@ -163,7 +163,7 @@ def test_the_best_design_of_an_episode_has_connections_even_if_none_is_worth_it(
 
 def test_an_episode_without_a_network_leaves_the_linear_network():
     """Only refused actions are taken; the budget is spent all the same, or the steps are."""
-    env = BudgetDesignEnv("wine", budget=0.1, episode_steps=3)
+    env = BudgetDesignEnv("wine", budget=0.1, episode_steps=3, given=0.0)
     network, record = design_and_train(env, lambda *_: 0, 0)
     assert record["linear"] is True
     assert network.layer_sizes == (13, 3)
@@ -172,7 +172,7 @@ def test_an_episode_without_a_network_leaves_the_linear_network():
 
 
 def test_a_network_without_connections_is_no_candidate():
-    env = BudgetDesignEnv("wine", budget=0.1)
+    env = BudgetDesignEnv("wine", budget=0.1, given=0.0)
     env.reset(seed=0)
     data = env.dataset
     (only,) = candidates(env.current_design, data, 0.1, 0)

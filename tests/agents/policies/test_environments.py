@@ -89,6 +89,12 @@ def test_env_like_has_the_budgets_of_the_training_or_their_middle_or_another(bud
     assert ranges == [(low, high), (pytest.approx(middle),) * 2, (0.7, 0.7)]
 
 
+def test_a_design_within_a_budget_begins_without_a_network(budget_run):
+    for seed in range(6):
+        _, info = env_like(budget_run, "wine", middle=True).reset(seed=seed)
+        assert info["active_weights"] == 0
+
+
 def test_episodes_with_a_fixed_number_of_steps_refuse_a_policy_of_the_others(budget_run):
     for make in (step_env_like, thorough_env):
         with pytest.raises(InputError, match="was trained with a budget of training cost") as no:
