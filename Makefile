@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller transfer tables compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -98,11 +98,18 @@ controller: setup  ## train the controller that comes with rlnas, evolve its riv
 	$(BIN)/rlnas train $(TASKS) $(POLICY) --total-timesteps 256000 --episode-group-size 8 \
 		--gae-lambda 0.97 --entropy 0.003 --learning-rate 0.0005 \
 		--start runs/controller-1 --run-dir runs/controller
-	$(BIN)/rlnas evolve $(TASKS) --budget 15750000 --run-dir runs/edit_sequence
+	$(BIN)/rlnas evolve $(TASKS) --total-batches 15750000 --run-dir runs/edit_sequence
 	mkdir -p $(SHIPPED)/controller $(SHIPPED)/edit_sequence
 	cp runs/controller/config.json runs/controller/policy.json runs/controller/policy.safetensors \
 		$(SHIPPED)/controller
 	cp runs/edit_sequence/config.json runs/edit_sequence/policy.json $(SHIPPED)/edit_sequence
+
+budget-controller: setup  ## train the controller for episodes with a budget: some minutes
+	$(BIN)/rlnas train mixed --budget 0.05 5 --penalty 0.01 1 --features relative \
+		--total-timesteps 20000 --run-dir runs/budget_controller
+	mkdir -p $(SHIPPED)/budget_controller
+	cp runs/budget_controller/config.json runs/budget_controller/policy.json \
+		runs/budget_controller/policy.safetensors $(SHIPPED)/budget_controller
 
 transfer: setup  ## one design for data never seen, the controller against fixed schedules: 10 minutes
 	$(BIN)/rlnas transfer --out runs/transfer

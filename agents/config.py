@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parent / "shipped" / "controller"
 """Run folder of the trained controller that comes with rlnas."""
 
+SHIPPED_BUDGET = SHIPPED.with_name("budget_controller")
+"""Run folder of the trained controller for episodes with a budget."""
+
 SHIPPED_EDIT_SEQUENCE = SHIPPED.with_name("edit_sequence")
 """Run folder of the edit sequence that was evolved as its rival, in the same episodes."""
 
@@ -29,6 +32,12 @@ MAX_LAYERS, MAX_UNITS = 8, 4096  # limits of the policy network
 
 WORKERS = ("workers", "num_workers", "address")
 """Settings of `TrainConfig` for where environments run; they do not influence the result."""
+
+WITHOUT_BUDGET = ("width", "density", "batches_per_step")
+"""Settings of episodes that only those without a budget have."""
+
+STEP_REWARDS, BUDGET_REWARDS = ("difference", "score"), ("anytime", "final")
+"""Rewards in episodes without and with a budget; the first is the default."""
 
 MAX_SEED = 2**32 - 1  # NumPy's limit
 
@@ -77,14 +86,19 @@ class EpisodesConfig(TableSettings, PlainIntegers):
     """Folder for the results; by default runs/<dataset>-<algorithm>-<seed>."""
     penalty: tuple[float, ...] = (0.1,)
     """Accuracy that the reference number of weights costs; or LOW HIGH, drawn for each episode."""
-    episode_steps: int = 20
-    """Number of edits in an episode."""
+    budget: Option[tuple[float, ...]] = None
+    """Training cost that an episode may spend; or LOW HIGH, drawn for each episode. 1 pays for an
+    episode of a fixed number of steps on small data with the reference network. The policy then
+    also chooses the start, and how long to train after each edit."""
+    episode_steps: Option[int] = None
+    """Number of edits in an episode, by default 20; with --budget the most actions, by default
+    100."""
     batches_per_step: Option[int] = None
     """Number of training batches after each edit; by default a quarter of an epoch, at least 25."""
-    width: tuple[int, ...] = (32,)
-    """Number of hidden neurons at the start; or LOW HIGH, drawn for each episode."""
-    density: tuple[float, ...] = (0.2,)
-    """Share of active weights at the start; or LOW HIGH, drawn for each episode."""
+    width: Option[tuple[int, ...]] = None
+    """Number of hidden neurons at the start, by default 32; or LOW HIGH, drawn for each episode."""
+    density: Option[tuple[float, ...]] = None
+    """Share of active weights at the start, by default 0.2; or LOW HIGH, drawn for each episode."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -108,9 +122,16 @@ class EpisodesConfig(TableSettings, PlainIntegers):
                 "dataset: expected names or paths, since a run is described by its config.json; "
                 "write arrays with np.savez('mine.npz', X=X, y=y) and give that path"
             )
-        for name in ("penalty", "width", "density"):
-            if len(values := getattr(self, name)) not in (1, 2):
+        for name in ("penalty", "budget", "width", "density"):
+            values = getattr(self, name)
+            if values is not None and len(values) not in (1, 2):
                 raise InputError(f"--{name} takes a number or LOW HIGH, not {len(values)} values")
+        foreign = [_option(name) for name in WITHOUT_BUDGET if getattr(self, name) is not None]
+        if self.budget is not None and foreign:
+            raise InputError(
+                f"{', '.join(foreign)}: expected only without --budget, since in episodes with a "
+                "budget the policy chooses the start and the length of training"
+            )
         check_seed(self.seed)
 
     def folder_for(self, algorithm: str) -> Path:
@@ -137,8 +158,10 @@ class TrainConfig(EpisodesConfig):
     algorithm: Literal["maskable_ppo", "ppo"] = "maskable_ppo"
     """MaskablePPO of sb3-contrib, which never takes illegal actions, or PPO of Stable-Baselines3,
     which may take them."""
-    reward: Literal["difference", "score"] = "difference"
-    """Reward of a step: the change of the score, or the score itself."""
+    reward: Option[Literal["difference", "score", "anytime", "final"]] = None
+    """Reward of a step: the change of the score (difference, the default) or the score itself. With
+    --budget: the gain of the best score times the share of the logarithm of the cost that is left
+    (anytime, the default) or the gain alone (final)."""
     learning_rate: float = 1e-3
     """Initial learning rate; decays linearly to 0."""
     rollout_steps: int = 100
@@ -181,6 +204,9 @@ class TrainConfig(EpisodesConfig):
         check_of_ray(self, WORKERS[1:])
         for name, choices in _CHOICES.items():
             check_choice(_option(name), getattr(self, name), choices)
+        if self.reward is not None:
+            rewards = STEP_REWARDS if self.budget is None else BUDGET_REWARDS
+            check_choice("--reward", self.reward, rewards)
         counts = (
             "total_timesteps",
             "num_envs",
@@ -200,6 +226,11 @@ class TrainConfig(EpisodesConfig):
             check_share(_option(name), getattr(self, name), above_zero=True)
         for name in ("gamma", "gae_lambda", "entropy"):
             check_share(_option(name), getattr(self, name))
+        if self.budget is not None and self.episode_group_size > 1:
+            raise InputError(
+                f"--episode-group-size {self.episode_group_size}: expected 1 with --budget, since "
+                "such episodes differ in length and have no common baseline"
+            )
         if self.num_envs % self.episode_group_size:
             raise InputError(
                 f"--episode-group-size {self.episode_group_size}: expected a divisor of --num-envs"
@@ -244,8 +275,9 @@ _CHOICES = {
 class EvolveConfig(EpisodesConfig):
     """Evolve one fixed sequence of edits for all episodes: a baseline for trained policies."""
 
-    budget: int = 1_500_000
-    """Number of training batches; 60,000 steps of `rlnas train` on digits take 1,575,000."""
+    total_batches: int = 1_500_000
+    """Number of training batches; 60,000 steps of `rlnas train` on digits take 1,575,000. With
+    --budget, what so many cost in episodes with the reference network."""
 
     @property
     def folder(self) -> Path:
@@ -255,4 +287,4 @@ class EvolveConfig(EpisodesConfig):
     def check(self) -> None:
         """Raise `InputError` for values that cannot be used."""
         super().check()
-        whole("--budget", self.budget, 1)
+        whole("--total-batches", self.total_batches, 1)

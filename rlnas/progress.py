@@ -8,6 +8,9 @@ from tqdm import tqdm
 SECONDS = 10.0
 """Time between two lines when there is no terminal; shorter work prints no line."""
 
+MULTIPLY_ADDS: dict[str, Any] = {"unit": "multiply-adds", "unit_scale": True}
+"""Options of a bar that counts multiply-adds."""
+
 _LINE = "{desc}: {percentage:.0f}% {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 

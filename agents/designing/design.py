@@ -1,26 +1,34 @@
 """Designing with a trained policy: episodes, final training and a single test."""
 
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlnas.agents.config import SHIPPED, check_seed, stem
+from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET, check_seed, stem
 from rlnas.agents.designing.evaluation import design_facts, evaluation_metrics
 from rlnas.agents.designing.finish import BRIEF_BATCHES, best_of, candidates, finish
+from rlnas.agents.designing.pace import budget_for
+from rlnas.agents.designing.spending import spending, spent_in_step
 from rlnas.agents.policies.environments import env_like, thorough_env
 from rlnas.agents.policies.episode import play_episode, random_policy
-from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
+from rlnas.agents.policies.layouts import BUDGET
+from rlnas.agents.policies.policy import Policy, fingerprint, layout_of_policy, load_policy
 from rlnas.data.datasets import Dataset, Source
 from rlnas.designs.saved import save_design
-from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.episode import Design
+from rlnas.envs.live_env import LiveEnv
+from rlnas.envs.validation import check_number
 from rlnas.errors import InputError
 from rlnas.files.folders import result_folder
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.network import SparseNetwork
 from rlnas.progress import progress
 from rlnas.validation import is_whole, whole
+
+_MEASURES = {"score": "score"}
+_BUDGET_MEASURES = {"anytime score": "anytime", "best score": "best_score"}
+"""Measures of an episode by name, and the entries of its last info."""
 
 
 class Designed(NamedTuple):
@@ -38,12 +46,14 @@ class Designed(NamedTuple):
 
 
 def design(
-    policy: str | Path = SHIPPED,
+    policy: str | Path | None = None,
     dataset: Source | None = None,
     out: str | Path | None = None,
     *,
     seed: int = 0,
     penalty: float | None = None,
+    cost: float | None = None,
+    time: float | None = None,
     thorough: bool = False,
     data_dir: Path | None = None,
     progress_bar: bool = True,
@@ -55,13 +65,18 @@ def design(
     (`rlnas.agents.designing.finish`), then tested once and written to a folder.
 
     Args:
-        policy: Run folder of a training; by default the policy that comes with rlnas.
+        policy: Run folder of a training; by default the policy that comes with rlnas, with `cost`
+            or `time` the one for episodes with a budget.
         dataset: What `rlnas.load_dataset` takes; by default the first data set that the policy was
             trained on.
         out: Folder for the design; by default `designs/<dataset>-<seed>`.
         seed: Seed of the episode and of the final training.
         penalty: Price of the reference number of weights, in accuracy; by default the price of the
             training, or the geometric middle of its range.
+        cost: Training cost that the episode may spend, see `rlnas.agents.TrainConfig.budget`; by
+            default the middle of what the policy was trained with, if it was.
+        time: The same in seconds. The cost is that of so many seconds of training on this machine,
+            so that the result depends on the machine.
         thorough: Start from 300 dense neurons, make 40 edits, and train for an epoch after each.
         data_dir: Folder with IDX files, searched first.
         progress_bar: Show progress.
@@ -72,10 +87,24 @@ def design(
     check_seed(seed)
     if isinstance(dataset, list):
         raise InputError("a design is for one data set: give them one after the other")
-    run = Path(policy)
+    limited = cost is not None or time is not None
+    run = Path((SHIPPED_BUDGET if limited else SHIPPED) if policy is None else policy)
+    if limited:
+        _check_limits(cost, time, thorough)
     trained = load_policy(run)
-    make = thorough_env if thorough else partial(env_like, middle=True)
-    env = make(run, dataset, penalty, data_dir)
+    if limited and (found := layout_of_policy(run)) != BUDGET:
+        raise InputError(
+            f"the policy in {run} was trained in {found.episodes}: --cost and --time need one that "
+            "was trained with --budget"
+        )
+    if thorough:
+        env: LiveEnv = thorough_env(run, dataset, penalty, data_dir)
+    else:
+        env = env_like(run, dataset, penalty, data_dir, middle=True)
+    if time is not None:
+        cost = budget_for(time, env.dataset)
+    if cost is not None:
+        env = env_like(run, env.dataset, penalty, middle=True, budget=cost)
     name = stem(env.dataset.name if dataset is None or isinstance(dataset, Dataset) else dataset)
     folder = Path("designs") / f"{name}-{seed}" if out is None else Path(out)
     with result_folder(folder) as results:
@@ -85,12 +114,23 @@ def design(
             "thorough": thorough,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+        if time is not None:
+            record["budget"]["seconds"] = time
         save_design(results, network, env.dataset.preprocessing, record)
     return Designed(folder, network, record)
 
 
+def _check_limits(cost: float | None, time: float | None, thorough: bool) -> None:
+    """Raise `InputError` if a design cannot be limited so."""
+    if thorough or (cost is not None and time is not None):
+        raise InputError("--cost, --time and --thorough exclude each other: give one of them")
+    for name, value in (("--cost", cost), ("--time", time)):
+        if value is not None:
+            check_number(name, value, low=1e-6)
+
+
 def design_and_train(
-    env: DesignEnv, policy: Policy, seed: int, progress_bar: bool = False
+    env: LiveEnv, policy: Policy, seed: int, progress_bar: bool = False
 ) -> tuple[SparseNetwork, dict[str, Any]]:
     """Play one episode, train its best design to the end and test it once.
 
@@ -110,7 +150,7 @@ def design_and_train(
 
 
 def trained_to_the_end(
-    env: DesignEnv,
+    env: LiveEnv,
     chosen: Design,
     history: list[dict[str, Any]],
     seed: int,
@@ -143,11 +183,13 @@ def trained_to_the_end(
         "layer_densities": [*network.layer_densities],
         **data.origin,
         "reference": env.reference,
-        "linear": best is not compared[0],
+        "linear": best is compared[-1],
         "seed": seed,
         "initial": design_facts(Design(chosen.network, history[0])),
         "history": [_step_of(info) for info in history],
     }
+    if (spent := spending(env, history)) is not None:
+        record["budget"] = spent
     before = network.steps - BRIEF_BATCHES
     finish(network, data, seed, progress_bar)
     return network, {**record, "batches": {"episode": before, "all": network.steps}}
@@ -162,7 +204,7 @@ def evaluate_policy(
     penalty: float | None = None,
     data_dir: Path | None = None,
     progress_bar: bool = True,
-) -> dict[str, list[float]]:
+) -> dict[str, dict[str, list[float]]]:
     """Compare a trained policy with random legal actions over fresh episodes.
 
     Args:
@@ -175,7 +217,8 @@ def evaluate_policy(
         progress_bar: Show progress.
 
     Returns:
-        Final scores of the episodes of the policies `trained` and `random`.
+        By the name of a measure the values of the episodes of the policies `trained` and `random`:
+        the final `score`; with a budget the `anytime score`, and the `best score`.
 
     Raises:
         InputError: The policy, the data set or a number cannot be used.
@@ -188,16 +231,20 @@ def evaluate_policy(
         "random": random_policy(seed),
     }
     env = env_like(Path(policy), dataset, penalty, data_dir)
-    scores: dict[str, list[float]] = {name: [] for name in policies}
+    with_budget = isinstance(env, BudgetDesignEnv)
+    measures = _BUDGET_MEASURES if with_budget else _MEASURES
+    scores = {measure: {name: list[float]() for name in policies} for measure in measures}
     with progress(progress_bar, total=2 * episodes, unit="episode") as bar:
         for name, choose in policies.items():
             for k in range(episodes):
                 _, history = play_episode(env, choose, seed + k)
-                scores[name].append(history[-1]["score"])
+                for measure, key in measures.items():
+                    scores[measure][name].append(history[-1][key])
                 bar.update()
     return scores
 
 
 def _step_of(info: dict[str, Any]) -> dict[str, Any]:
     keys = ("action", "applied", "score", "val_accuracy", "val_loss", "active_weights")
-    return {**{key: info[key] for key in keys}, "layer_sizes": layers_of(info)["layer_sizes"]}
+    facts = {key: info[key] for key in keys} | spent_in_step(info)
+    return {**facts, "layer_sizes": layers_of(info)["layer_sizes"]}

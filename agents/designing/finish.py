@@ -53,7 +53,7 @@ def candidates(network: SparseNetwork, data: Dataset, penalty: float, seed: int)
     """Train the best design of an episode and a dense linear network briefly.
 
     Args:
-        network: The design; it is not changed.
+        network: The design; it is not changed. One without connections is no candidate.
         data: The data set; its test samples are not read.
         penalty: Price of the reference number of weights, in accuracy.
         seed: Seed of the linear network and of the order of the samples.
@@ -61,9 +61,10 @@ def candidates(network: SparseNetwork, data: Dataset, penalty: float, seed: int)
     Returns:
         The design, then the linear network.
     """
+    designed = [network.copy()] if network.active_weights else []
     return [
         brief_training(each, data, penalty, np.random.default_rng(whole("seed", seed)))
-        for each in (network.copy(), linear_network(data, seed))
+        for each in (*designed, linear_network(data, seed))
     ]
 
 

@@ -1,22 +1,21 @@
 """Rebuilding a design from the archive of a training by replaying its episode up to the design."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rlnas.agents.designing.evaluation import design_facts
 from rlnas.agents.policies.environments import make_env
+from rlnas.agents.policies.layouts import layout_of
 from rlnas.agents.policies.run_config import check_data, read_train_config
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import save_design
-from rlnas.envs.actions import ACTIONS
 from rlnas.envs.episode import Design
 from rlnas.envs.replay import restored_generator
 from rlnas.errors import InputError
 from rlnas.files.folders import result_folder
 from rlnas.files.json_files import parse_json
-
-_NUMBERS = {str(action): number for number, action in enumerate(ACTIONS)}
 
 
 def save_recorded_design(run: Path, design: DesignRecord, folder: Path) -> None:
@@ -38,15 +37,18 @@ def save_recorded_design(run: Path, design: DesignRecord, folder: Path) -> None:
     data = config.load()
     check_data(run, data)
     archive = DesignDatabase(run / FILE)
-    episode = archive.episode(design, config.num_envs, config.episode_steps)
+    episode = archive.episode(design)
     episode = [each for each in episode if each.timestep <= design.timestep]
-    if not episode or not all(each.action in _NUMBERS for each in episode):
+    env = make_env(config, data)
+    layout = layout_of(env.observation_space.shape[0])  # type: ignore[index]
+    numbers: dict[str, Any] = {action: number for number, action in enumerate(layout.actions)}
+    whole = episode and episode[0].start and episode[-1].timestep == design.timestep
+    if not whole or not all(each.action in numbers for each in episode):
         raise InputError(f"{run / FILE} is damaged: the episode of a design is not whole")
-    env = make_env(config, data, reward=config.reward)
     env.np_random = np.random.Generator(restored_generator(parse_json(episode[0].start)))
     env.reset()
     for each in episode:
-        *_, info = env.step(_NUMBERS[each.action])
+        *_, info = env.step(numbers[each.action])
     made = Design(env.current_design, info | env.words)
     facts = ("dataset", "score", "val_accuracy", "active_weights")
     if any(made.info[name] != getattr(design, name) for name in facts):

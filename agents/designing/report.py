@@ -17,6 +17,7 @@ from rlnas import network_views, plots
 from rlnas.agents.designing.evaluation import majority_warning, original_data
 from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
 from rlnas.agents.designing.rivals import rivals
+from rlnas.agents.designing.spending import draw_spending, spending_facts
 from rlnas.agents.policies.run_config import read_train_config
 from rlnas.columns.description import summaries
 from rlnas.data.preprocessing import Preprocessing, is_image
@@ -125,7 +126,7 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         best = archive.find(design.record)
         if best is None:
             raise InputError(f"{archive.path} is damaged: the best design is not in it")
-        episode = archive.episode(best, settings.num_envs, settings.episode_steps)
+        episode = archive.episode(best)
         steps = [{**vars(each), "applied": True} for each in episode]
         sections += _design_sections(design.network, design.record, steps)
         sections.append(_tradeoff(archive, best))
@@ -146,6 +147,8 @@ def _of_design(folder: Path, data_dir: Path | None) -> Page:
     design = load_design(folder)
     record = design.record
     sections = _design_sections(design.network, record, record.get("history", []))
+    if "budget" in record:
+        sections.append(_spending(record["history"]))
     sections += _columns(design.preprocessing)
     if "recalls" in record:
         sections.append(_classes(record))
@@ -191,6 +194,8 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
         facts["chosen"] = LINEAR_WAS_BETTER
     if "looks" in record:
         facts["accuracy"] = _worth(record, record["looks"])
+    if "budget" in record:
+        facts |= spending_facts(record["budget"])
     if "seed" in record:
         facts["seed"] = record["seed"]
     if "policy" in record:
@@ -277,8 +282,12 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
     other.set_yscale("log")
     other.set_ylabel("active weights", color="tab:red")
     axes.grid(alpha=0.3)
-    # `max` returns the first of several equal scores.
-    best = max(range(len(steps)), key=lambda number: steps[number]["score"])
+    # `max` returns the first of several equal scores. A design has connections.
+    best = max(
+        range(len(steps)),
+        key=lambda number: (steps[number]["active_weights"] > 0, steps[number]["score"]),
+    )
+    costs = ("cost", "batches") if all("cost" in step for step in steps) else ()
     rows = [
         {
             "kind": "best" if number == best else "" if step["applied"] else "refused",
@@ -289,6 +298,7 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
                 f"{step['active_weights']:,}",
                 f"{step['score']:.4f}",
                 "-".join(map(str, step["layer_sizes"])),
+                *(f"{step[name]:,}" for name in costs),
             ),
         }
         for number, step in enumerate(steps)
@@ -298,8 +308,19 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
         "What was done in the episode, and the network after the training that followed. The best "
         "score is in bold.",
         _png(drawn),
-        ("", "edit", "validation accuracy", "active weights", "score", "layers"),
+        ("", "edit", "validation accuracy", "active weights", "score", "layers", *costs),
         rows,
+    )
+
+
+def _spending(steps: Sequence[Mapping[str, Any]]) -> Section:
+    drawn, axes = plots.figure(9, 4)
+    draw_spending(steps[1:], axes)
+    return Section(
+        "Score against cost",
+        "The episode had a budget of training cost, counted in multiply-adds. For the anytime "
+        "score, an improvement counts by the share of the logarithm of the cost that is left.",
+        _png(drawn),
     )
 
 

@@ -11,7 +11,7 @@ import torch
 
 from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.experiments.compare import CONTROLLER
-from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.environments import step_env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
 from rlnas.agents.policies.run_config import episode_settings
@@ -86,7 +86,7 @@ def transfer(
         for source in members
     }
     for penalty in penalties:
-        env_like(policies[0], "wine", penalty)
+        step_env_like(policies[0], "wine", penalty)
     identities = [[run.name, fingerprint(run)] for run in policies]
     own_folder(out, {"policies": identities})
     settings = episode_settings(policies[0])
@@ -128,7 +128,7 @@ def _design(
     policies: dict[str, Policy] = {CONTROLLER: load_policy(first), NO_EDITS: lambda *_: NO_OP}
     policies |= {run.name: load_policy(run) for run in others}
     data = datasets.load_unchanged(source, content, data_dir, table)
-    return design_once(env_like(first, data, penalty, data_dir, middle=True), seed, policies)
+    return design_once(step_env_like(first, data, penalty, data_dir, middle=True), seed, policies)
 
 
 def design_once(

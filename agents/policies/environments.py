@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.agents.config import SHIPPED, EpisodesConfig
+from rlnas.agents.config import SHIPPED, WITHOUT_BUDGET, EpisodesConfig
 from rlnas.agents.policies.run_config import read_config
 from rlnas.data.datasets import Dataset, Source
 from rlnas.data.synthetic import FAMILIES
+from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.live_env import LiveEnv
+from rlnas.errors import InputError
 from rlnas.nn.training import LONG_TRAINING
 
-_RANGES = ("penalty", "width", "density")
-_LENGTHS = ("episode_steps", "batches_per_step")
+_RANGES = ("penalty", "budget", "width", "density")
+_SETTINGS = ("penalty", "reward", "budget", "episode_steps", *WITHOUT_BUDGET)
 
 THOROUGH: dict[str, Any] = {
     "episode_steps": 40,
@@ -29,15 +32,14 @@ MIN_BATCHES = 100
 """Least number of training batches after each edit in a thorough episode."""
 
 
-def make_env(config: EpisodesConfig, data: Iterable[Dataset], **arguments: Any) -> DesignEnv:
-    """The environment that the settings of a run describe.
+def make_env(config: EpisodesConfig, data: Iterable[Dataset]) -> LiveEnv:
+    """The environment that the settings of a run describe: one with a budget if they name one.
 
     Args:
         config: settings of the run.
         data: the data sets that they name.
-        **arguments: further arguments of `DesignEnv`.
     """
-    return DesignEnv(list(data), **_episode_arguments(config, _range), **arguments)
+    return _kind(config)(list(data), **_episode_arguments(config, _range))
 
 
 def env_like(
@@ -47,7 +49,7 @@ def env_like(
     data_dir: Path | None = None,
     middle: bool = False,
     **arguments: Any,
-) -> DesignEnv:
+) -> LiveEnv:
     """The environment that a policy was trained in, on another data set or penalty if asked.
 
     Args:
@@ -56,8 +58,9 @@ def env_like(
         penalty: penalty; by default that of the training.
         data_dir: folder with IDX files; by default that of the training.
         middle: use the geometric middle of each range of the training instead of drawing from it,
-            and the first of several data sets.
-        **arguments: arguments of `DesignEnv`, which replace those of the training.
+            and the first of several data sets; an episode with a budget begins without a network.
+        **arguments: arguments of `DesignEnv`, or of `BudgetDesignEnv` for a policy trained with a
+            budget; they replace those of the training.
 
     Raises:
         InputError: `config.json` is missing or damaged, or a value cannot be used.
@@ -71,7 +74,26 @@ def env_like(
     settings = _episode_arguments(config, _middle if middle else _range)
     if penalty is not None:
         settings["penalty"] = penalty
-    return DesignEnv(dataset, data_dir=data_dir or config.data_dir, **{**settings, **arguments})
+    if middle and config.budget is not None:
+        settings["given"] = 0.0
+    settings |= arguments
+    return _kind(config)(dataset, data_dir=data_dir or config.data_dir, **settings)
+
+
+def step_env_like(run: str | Path, *arguments: Any, **named: Any) -> DesignEnv:
+    """As `env_like`, for a policy that was trained without a budget.
+
+    Raises:
+        InputError: as `env_like`, or the policy was trained with a budget.
+    """
+    if read_config(Path(run)).budget is not None:
+        raise InputError(
+            f"the policy in {run} was trained with a budget of training cost: expected one that "
+            "was trained in episodes with a fixed number of steps"
+        )
+    env = env_like(run, *arguments, **named)
+    assert isinstance(env, DesignEnv)
+    return env
 
 
 def thorough_env(
@@ -83,21 +105,35 @@ def thorough_env(
     """As `env_like`, but with the longer episodes of `THOROUGH` and an epoch of training per edit.
 
     A policy that was trained in short episodes with small networks also works in these.
+
+    Raises:
+        InputError: as `env_like`, or the policy was trained with a budget.
     """
     lengths = {
         "batches_per_step": None,
         "epochs_per_step": 1.0,
         "min_batches_per_step": MIN_BATCHES,
     }
-    return env_like(run, dataset, penalty, data_dir, middle=True, **THOROUGH, **lengths)
+    return step_env_like(run, dataset, penalty, data_dir, middle=True, **THOROUGH, **lengths)
 
 
 def _episode_arguments(
     config: EpisodesConfig, of_range: Callable[[Sequence[float]], Any]
 ) -> dict[str, Any]:
-    """The arguments of `DesignEnv` that a configuration determines, apart from the data."""
-    ranges = {key: of_range(getattr(config, key)) for key in _RANGES}
-    return {**ranges, **{key: getattr(config, key) for key in _LENGTHS}}
+    """The arguments that a configuration determines, apart from the data.
+
+    What it leaves open are the defaults of the environment.
+    """
+    given = {name: getattr(config, name, None) for name in _SETTINGS}
+    return {
+        name: of_range(value) if name in _RANGES else value
+        for name, value in given.items()
+        if value is not None
+    }
+
+
+def _kind(config: EpisodesConfig) -> Callable[..., LiveEnv]:
+    return DesignEnv if config.budget is None else BudgetDesignEnv
 
 
 def _range(values: Sequence[float]) -> float | tuple[float, float]:

@@ -7,9 +7,10 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas.agents.policies.policy import Policy
-from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.episode import Design
-from rlnas.progress import progress
+from rlnas.envs.live_env import LiveEnv
+from rlnas.progress import MULTIPLY_ADDS, progress
 
 
 class EpisodeStep(NamedTuple):
@@ -59,7 +60,7 @@ def random_policy(seed: int) -> Policy:
 
 
 def play_episode(
-    env: DesignEnv, policy: Policy, seed: int, progress_bar: bool = False
+    env: LiveEnv, policy: Policy, seed: int, progress_bar: bool = False
 ) -> tuple[Design, list[dict[str, Any]]]:
     """Play one episode and keep its best design.
 
@@ -67,23 +68,34 @@ def play_episode(
         env: an environment of one data set.
         policy: chooses the edits.
         seed: seed of the episode.
-        progress_bar: whether to show a progress bar of the edits.
+        progress_bar: whether to show a progress bar: of the edits, or of the cost if the episode
+            has a budget.
 
     Returns:
-        The design with the highest score of the episode, the first of several; and the info of the
-        reset and of every step, with the words of the environment.
+        The design with the highest score of the episode, the first of several; it has connections
+        unless no network was trained. And the info of the reset and of every step, with the words
+        of the environment.
     """
     history: list[dict[str, Any]] = []
     best: Design | None = None
-    with progress(progress_bar, total=env.episode_steps, unit="edit", desc="designing") as bar:
+    by_cost = isinstance(env, BudgetDesignEnv)
+    shown = MULTIPLY_ADDS if by_cost else {"total": env.episode_steps, "unit": "edit"}
+    with progress(progress_bar, **shown, desc="designing") as bar:
         for step in steps_of_episode(env, policy, seed):
             info = step.info | env.words
             history.append(info)
-            if best is None or info["score"] > best.info["score"]:
+            if best is None or _merit(info) > _merit(best.info):
                 best = Design(env.current_design, info)
             if step.action is not None:
                 now = f"{info['val_accuracy']:.2%} with {info['active_weights']:,} weights"
                 bar.set_postfix_str(now, refresh=False)
-                bar.update()
+                bar.update(info["cost"] if by_cost else 1)
+            elif by_cost:
+                bar.reset(total=info["budget"])
     assert best is not None  # an episode begins with a design
     return best, history
+
+
+def _merit(info: dict[str, Any]) -> tuple[bool, float]:
+    """The score; a network without connections comes after all others."""
+    return info["active_weights"] > 0, info["score"]

@@ -10,26 +10,28 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from torch import nn
 
 from rlnas.agents.policies.features import (
-    COLUMNS,
-    ENCODER_SIZES,
-    N_GLOBAL,
     N_PER_SLOT,
+    SLOT_COLUMNS,
     SLOTS,
+    columns,
+    encoder_sizes,
     features_dim,
 )
+from rlnas.agents.policies.layouts import Layout, layout_of
 
 
 class Selection(BaseFeaturesExtractor):
     """Some entries of the observation, unchanged.
 
     Args:
-        observation_space: the observation space of `DesignEnv`.
-        features: a key of `rlnas.agents.policies.features.COLUMNS`.
+        observation_space: the observation space of a live environment.
+        features: one of `rlnas.agents.policies.features.FEATURES`.
     """
 
     def __init__(self, observation_space: spaces.Box, features: str):
-        super().__init__(observation_space, features_dim(features))
-        self.columns = COLUMNS[features]
+        layout = _layout(observation_space)
+        super().__init__(observation_space, features_dim(features, layout))
+        self.columns = columns(features, layout)
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         """float32 `[batch, features_dim]`."""
@@ -40,18 +42,20 @@ class SlotEncoder(BaseFeaturesExtractor):
     """The entries about the whole network, and a code of each layer by one shared encoder.
 
     Args:
-        observation_space: the observation space of `DesignEnv`.
+        observation_space: the observation space of a live environment.
     """
 
     def __init__(self, observation_space: spaces.Box):
-        super().__init__(observation_space, features_dim(SLOTS))
-        layers = [(nn.Linear(*sizes), nn.Tanh()) for sizes in pairwise(ENCODER_SIZES)]
+        layout = _layout(observation_space)
+        super().__init__(observation_space, features_dim(SLOTS, layout))
+        self.columns = columns(SLOTS, layout)
+        layers = [(nn.Linear(*sizes), nn.Tanh()) for sizes in pairwise(encoder_sizes(layout))]
         self.encoder = nn.Sequential(*(module for layer in layers for module in layer))
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         """float32 `[batch, features_dim]`."""
-        whole, slots = observations[:, :N_GLOBAL], observations[:, N_GLOBAL:]
-        slots = slots.unflatten(1, (-1, N_PER_SLOT))
+        whole = observations[:, self.columns]
+        slots = observations[:, SLOT_COLUMNS].unflatten(1, (-1, N_PER_SLOT))
         seen = torch.cat([slots, whole[:, None].expand(-1, slots.shape[1], -1)], dim=2)
         return torch.cat([whole, self.encoder(seen).flatten(1)], dim=1)
 
@@ -63,6 +67,10 @@ EXTRACTORS: dict[str, tuple[type[BaseFeaturesExtractor], dict[str, Any]]] = {
     "blind": (Selection, {"features": "blind"}),
 }
 """Class and arguments of each choice of `TrainConfig.features`."""
+
+
+def _layout(observation_space: spaces.Box) -> Layout:
+    return layout_of(observation_space.shape[0])
 
 
 def policy_arguments(net_arch: Sequence[int], features: str) -> dict[str, Any]:

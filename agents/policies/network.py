@@ -7,15 +7,15 @@ from itertools import pairwise
 import numpy as np
 
 from rlnas.agents.policies.features import (
-    COLUMNS,
-    ENCODER_SIZES,
-    N_GLOBAL,
     N_PER_SLOT,
     N_SLOTS,
+    SLOT_COLUMNS,
     SLOTS,
+    columns,
+    encoder_sizes,
     features_dim,
 )
-from rlnas.envs.actions import ACTIONS
+from rlnas.agents.policies.layouts import Layout
 from rlnas.files.typed import Damaged, array, shown
 
 Layer = tuple[np.ndarray, np.ndarray]
@@ -35,12 +35,14 @@ class PolicyNetwork:
 
     Attributes:
         features: one of `rlnas.agents.policies.features.FEATURES`.
+        columns: columns of the observation that are read unchanged.
         encoder: layers of the encoder that the slots share; none with other features.
         hidden: hidden layers.
         output: the layer of the logits.
     """
 
     features: str
+    columns: list[int]
     encoder: tuple[Layer, ...]
     hidden: tuple[Layer, ...]
     output: Layer
@@ -49,42 +51,46 @@ class PolicyNetwork:
         """Unnormalized log-probabilities of the actions.
 
         Args:
-            observation: float32 `[len(OBSERVATION_NAMES)]`.
+            observation: float32 `[observations]`.
 
         Returns:
-            float32 `[len(ACTIONS)]`.
+            float32 `[actions]`.
         """
         return _linear(_hidden(self._read(observation), self.hidden), self.output)
 
     def _read(self, observation: np.ndarray) -> np.ndarray:
         """float32 `[features_dim]`: what the hidden layers receive."""
+        whole = observation[self.columns]
         if self.features != SLOTS:
-            return observation[COLUMNS[self.features]]
-        whole = observation[:N_GLOBAL]
-        slots = observation[N_GLOBAL:].reshape(N_SLOTS, N_PER_SLOT)
+            return whole
+        slots = observation[SLOT_COLUMNS].reshape(N_SLOTS, N_PER_SLOT)
         seen = np.hstack([slots, np.tile(whole, (N_SLOTS, 1))])
         return np.concatenate([whole, _hidden(seen, self.encoder).ravel()])
 
 
-def tensor_shapes(net_arch: Sequence[int], features: str) -> dict[str, tuple[int, ...]]:
+def tensor_shapes(
+    net_arch: Sequence[int], features: str, layout: Layout
+) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor of a policy, by its name in Stable-Baselines3.
 
     Args:
         net_arch: units in the hidden layers of the policy and of the value network.
         features: one of `rlnas.agents.policies.features.FEATURES`.
+        layout: what the policy sees and may do.
     """
-    sizes = (features_dim(features), *net_arch)
+    sizes = (features_dim(features, layout), *net_arch)
     layers: dict[str, tuple[int, int]] = {}
     for encoder in _ENCODERS if features == SLOTS else ():
-        layers |= _stacked(encoder, ENCODER_SIZES)
-    for branch, head, outputs in ((_POLICY, _ACTIONS, len(ACTIONS)), (_VALUE, _VALUES, 1)):
+        layers |= _stacked(encoder, encoder_sizes(layout))
+    n_actions = len(layout.actions)
+    for branch, head, outputs in ((_POLICY, _ACTIONS, n_actions), (_VALUE, _VALUES, 1)):
         layers |= {**_stacked(branch, sizes), head: (sizes[-1], outputs)}
     weights = {f"{name}.weight": shape[::-1] for name, shape in layers.items()}
     return {**weights, **{f"{name}.bias": shape[1:] for name, shape in layers.items()}}
 
 
 def check_tensors(
-    tensors: Mapping[str, np.ndarray], net_arch: Sequence[int], features: str
+    tensors: Mapping[str, np.ndarray], net_arch: Sequence[int], features: str, layout: Layout
 ) -> None:
     """Check that tensors are those of a policy: names, types, shapes, finite values.
 
@@ -92,6 +98,7 @@ def check_tensors(
         tensors: the tensors by name.
         net_arch: as for `tensor_shapes`.
         features: as for `tensor_shapes`.
+        layout: as for `tensor_shapes`.
 
     Raises:
         Damaged: they are not.
@@ -99,24 +106,28 @@ def check_tensors(
     if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
         raise Damaged("not all weights are finite")
     rest = dict(tensors)
-    for name, shape in tensor_shapes(net_arch, features).items():
+    for name, shape in tensor_shapes(net_arch, features, layout).items():
         array(rest, name, np.float32, shape)
     if rest:
         raise Damaged(f"no policy has arrays {shown(sorted(rest))}")
 
 
 def policy_network(
-    tensors: Mapping[str, np.ndarray], net_arch: Sequence[int], features: str
+    tensors: Mapping[str, np.ndarray], net_arch: Sequence[int], features: str, layout: Layout
 ) -> PolicyNetwork:
     """The network with tensors that `check_tensors` accepts."""
 
     def layer(name: str) -> Layer:
         return tensors[f"{name}.weight"], tensors[f"{name}.bias"]
 
-    encoder = _names(_ENCODERS[-1], len(ENCODER_SIZES) - 1 if features == SLOTS else 0)
+    encoder = _names(_ENCODERS[-1], len(encoder_sizes(layout)) - 1 if features == SLOTS else 0)
     hidden = _names(_POLICY, len(net_arch))
     return PolicyNetwork(
-        features, tuple(map(layer, encoder)), tuple(map(layer, hidden)), layer(_ACTIONS)
+        features,
+        columns(features, layout),
+        tuple(map(layer, encoder)),
+        tuple(map(layer, hidden)),
+        layer(_ACTIONS),
     )
 
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from rlnas.agents.config import SHIPPED, plausible_net_arch
 from rlnas.agents.policies.features import FEATURES
+from rlnas.agents.policies.layouts import LAYOUTS, STEPS, Layout, layout_of
 from rlnas.agents.policies.network import PolicyNetwork, check_tensors, policy_network
-from rlnas.envs.actions import ACTIONS, NO_OP
-from rlnas.envs.observations import OBSERVATION_NAMES
+from rlnas.envs.actions import NO_OP
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import read_json, write_json
@@ -36,16 +36,6 @@ Policy = Callable[[np.ndarray, np.ndarray], int]
 
 _ILLEGAL = np.float32(-1e8)
 """What sb3-contrib replaces the logits of illegal actions by."""
-
-_PROGRESS = OBSERVATION_NAMES.index("progress")
-
-
-def layout() -> dict[str, list[str]]:
-    """The names of the observations and actions, on which policy and environment must agree."""
-    return {
-        "observations": list(OBSERVATION_NAMES),
-        "actions": [str(action) for action in ACTIONS],
-    }
 
 
 def save_policy(
@@ -69,38 +59,49 @@ def save_policy(
     tensors = {name: value.contiguous().numpy() for name, value in policy.state_dict().items()}
     replace_file(Path(folder) / "policy.safetensors", save(tensors))
     choices = {"algorithm": algorithm, "net_arch": net_arch, "features": features}
-    record = {"format": FORMAT, **choices, **layout()}
+    layout = layout_of(policy.observation_space.shape[0])  # type: ignore[index]
+    record = {"format": FORMAT, **choices, **layout.as_json()}
     write_json(Path(folder) / "policy.json", record)
 
 
-def save_edit_sequence(folder: str | Path, actions: Sequence[int]) -> None:
+def save_edit_sequence(folder: str | Path, actions: Sequence[int], layout: Layout = STEPS) -> None:
     """Write `policy.json` of an open-loop policy.
 
     Args:
         folder: folder to write to.
         actions: numbers of the actions of an episode.
+        layout: that of the episodes.
     """
-    names = [str(ACTIONS[action]) for action in actions]
-    record = {"format": FORMAT, "algorithm": OPEN_LOOP, "edits": names, **layout()}
+    names = [layout.actions[action] for action in actions]
+    record = {"format": FORMAT, "algorithm": OPEN_LOOP, "edits": names, **layout.as_json()}
     write_json(Path(folder) / "policy.json", record)
 
 
 class EditSequence:
-    """A policy that plays a fixed sequence of edits and reads only the progress of the episode.
+    """A policy that plays a fixed sequence of edits and reads only how many steps are over.
 
     Args:
         actions: numbers of the actions of an episode; an episode of another length is divided into
             as many parts.
+        layout: that of the episodes.
     """
 
-    def __init__(self, actions: Sequence[int]):
+    def __init__(self, actions: Sequence[int], layout: Layout = STEPS):
         self.actions = tuple(actions)
+        self.layout = layout
+        self._clock = layout.observations.index(layout.clock)
 
     def __call__(self, observation: np.ndarray, mask: np.ndarray) -> int:
-        """The next action of the sequence, or no edit if it is illegal."""
-        place = int(float(observation[_PROGRESS]) * len(self.actions) + 1e-4)
+        """The next action of the sequence; if it is illegal, no edit, or with a budget itself.
+
+        Raises:
+            InputError: the episode is of the other kind.
+        """
+        check_episode(self.layout, mask)
+        place = int(float(observation[self._clock]) * len(self.actions) + 1e-4)
         action = self.actions[place]
-        return action if mask[action] else NO_OP
+        # With a budget it is refused, as it was when the sequence was evolved.
+        return NO_OP if self.layout == STEPS and not mask[action] else action
 
 
 class TrainedPolicy:
@@ -110,17 +111,28 @@ class TrainedPolicy:
         network: the network.
         masked: whether illegal actions are never taken.
         rng: generator to draw actions with; by default the most probable action is taken.
+        layout: what the network sees and may do.
     """
 
     def __init__(
-        self, network: PolicyNetwork, masked: bool, rng: np.random.Generator | None = None
+        self,
+        network: PolicyNetwork,
+        masked: bool,
+        rng: np.random.Generator | None = None,
+        layout: Layout = STEPS,
     ):
         self.network = network
         self.masked = masked
+        self.layout = layout
         self.rng = rng
 
     def __call__(self, observation: np.ndarray, mask: np.ndarray) -> int:
-        """The action to take."""
+        """The action to take.
+
+        Raises:
+            InputError: the episode is of the other kind.
+        """
+        check_episode(self.layout, mask)
         logits = self.network.logits(observation)
         if self.masked:
             logits = np.where(mask, logits, _ILLEGAL)
@@ -142,12 +154,35 @@ def load_policy(folder: str | Path = SHIPPED, rng: np.random.Generator | None = 
             observations or actions than this version has.
     """
     folder = Path(folder)
-    record = _read_record(folder)
+    record, layout = _read_record(folder)
     if record.get("algorithm") == OPEN_LOOP:
-        return _load_edit_sequence(folder, record.get("edits"))
-    tensors = _read_weights(folder, record)
-    network = policy_network(tensors, record["net_arch"], record["features"])
-    return TrainedPolicy(network, record["algorithm"] == MASKED, rng)
+        return _load_edit_sequence(folder, record.get("edits"), layout)
+    tensors = _read_weights(folder, record, layout)
+    network = policy_network(tensors, record["net_arch"], record["features"], layout)
+    return TrainedPolicy(network, record["algorithm"] == MASKED, rng, layout)
+
+
+def layout_of_policy(folder: str | Path) -> Layout:
+    """The episodes that a policy was trained in.
+
+    Raises:
+        InputError: there is no policy, or `policy.json` is damaged or of another version.
+    """
+    return _read_record(Path(folder))[1]
+
+
+def check_episode(layout: Layout, mask: np.ndarray) -> None:
+    """Raise `InputError` if an episode is not of the kind that a policy was trained in.
+
+    Args:
+        layout: that of the policy.
+        mask: bool `[actions]`, the legal actions of the episode.
+    """
+    if mask.size != len(layout.actions):
+        raise InputError(
+            f"a policy trained in {layout.episodes} cannot act in an episode of the other kind: "
+            "expected one that was trained in such episodes"
+        )
 
 
 def read_weights(folder: str | Path) -> dict[str, np.ndarray]:
@@ -156,7 +191,7 @@ def read_weights(folder: str | Path) -> dict[str, np.ndarray]:
     Raises:
         InputError: as for `load_policy`, or the policy is a sequence of edits.
     """
-    return _read_weights(Path(folder), _read_record(Path(folder)))
+    return _read_weights(Path(folder), *_read_record(Path(folder)))
 
 
 def fingerprint(folder: str | Path) -> str:
@@ -173,23 +208,25 @@ def fingerprint(folder: str | Path) -> str:
     return found.hexdigest()
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
-    """`policy.json`, which is of this version and for the same observations and actions."""
+def _read_record(folder: Path) -> tuple[dict[str, Any], Layout]:
+    """`policy.json`, and which of the observations and actions of this version it is for."""
     if not (folder / "policy.json").is_file():
         raise InputError(f"{folder} holds no policy: expected a run folder of `rlnas train`")
     record: Any = read_json(folder / "policy.json")
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"{folder / 'policy.json'} is not a policy of this version of rlnas")
-    for key, ours in layout().items():
-        if record.get(key) != ours:
+    known: tuple[Layout, ...] = LAYOUTS
+    for key in ("observations", "actions"):
+        known = tuple(each for each in known if each.as_json()[key] == record.get(key))
+        if not known:
             raise InputError(
                 f"the policy in {folder} was trained for other {key} than this version of rlnas "
                 "has: train it again, or use the version it was trained with"
             )
-    return record
+    return record, known[0]
 
 
-def _read_weights(folder: Path, record: dict[str, Any]) -> dict[str, np.ndarray]:
+def _read_weights(folder: Path, record: dict[str, Any], layout: Layout) -> dict[str, np.ndarray]:
     """The tensors of the network that `policy.json` describes."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -203,7 +240,7 @@ def _read_weights(folder: Path, record: dict[str, Any]) -> dict[str, np.ndarray]
     content = read_bytes(path)
     try:
         tensors = load(content)
-        check_tensors(tensors, net_arch, features)
+        check_tensors(tensors, net_arch, features, layout)
     except KeyError as error:
         raise InputError(f"{path} is damaged: expected float32, found {error}") from error
     except (SafetensorError, Damaged) as error:
@@ -211,8 +248,8 @@ def _read_weights(folder: Path, record: dict[str, Any]) -> dict[str, np.ndarray]
     return tensors
 
 
-def _load_edit_sequence(folder: Path, names: Any) -> EditSequence:
-    numbers = {str(action): number for number, action in enumerate(ACTIONS)}
+def _load_edit_sequence(folder: Path, names: Any, layout: Layout) -> EditSequence:
+    numbers = {action: number for number, action in enumerate(layout.actions)}
     if not (isinstance(names, list) and names and all(name in list(numbers) for name in names)):
         raise InputError(f"{folder / 'policy.json'} is damaged: no sequence of known actions")
-    return EditSequence([numbers[name] for name in names])
+    return EditSequence([numbers[name] for name in names], layout)

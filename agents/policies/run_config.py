@@ -7,7 +7,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from rlnas.agents.config import EpisodesConfig, EvolveConfig, TrainConfig
+from rlnas.agents.config import WITHOUT_BUDGET, EpisodesConfig, EvolveConfig, TrainConfig
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files import json_schema
@@ -23,7 +23,7 @@ COMMANDS: dict[str, type[TrainConfig] | type[EvolveConfig]] = {
     "evolve": EvolveConfig,
 }
 
-EPISODE_SETTINGS = ("width", "density", "episode_steps", "batches_per_step")
+EPISODE_SETTINGS = ("budget", "episode_steps", *WITHOUT_BUDGET)
 """Settings of the episodes, apart from the data sets and the penalty."""
 
 _FINGERPRINTS = ("samples_sha256", "split_sha256")
@@ -43,9 +43,10 @@ _STEPS = {**json_schema.COUNT, "maximum": _MAX_STEPS}
 _FORMS: dict[str, Schema] = {
     "dataset": {**json_schema.list_of(json_schema.TEXT), "minItems": 1},
     "penalty": _range_of(json_schema.POSITIVE),
-    "width": _range_of(json_schema.COUNT),
-    "density": _range_of(json_schema.SHARE),
-    "episode_steps": _STEPS,
+    "budget": _optional(_range_of(json_schema.POSITIVE)),
+    "width": _optional(_range_of(json_schema.COUNT)),
+    "density": _optional(_range_of(json_schema.SHARE)),
+    "episode_steps": _optional(_STEPS),
     "batches_per_step": _optional(_STEPS),
 }
 """Settings whose form says more than their type."""
@@ -174,9 +175,10 @@ def _form(hint: Any) -> Schema:
 def _typed(value: Any, hint: Any) -> Any:
     """The value of a type that a JSON value stands for."""
     if isinstance(value, list):
-        return tuple(_typed(each, get_args(hint)[0]) for each in value)
+        (kind,) = (each for each in (hint, *get_args(hint)) if get_origin(each) is tuple)
+        return tuple(_typed(each, get_args(kind)[0]) for each in value)
     if isinstance(value, str) and Path in (hint, *get_args(hint)):
         return Path(value)
-    if isinstance(value, float) and hint is not float:
+    if isinstance(value, float) and float not in (hint, *get_args(hint)):
         return int(value)  # JSON Schema counts 3.0 as an integer
     return value

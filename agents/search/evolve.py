@@ -2,15 +2,20 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rlnas.agents.config import EvolveConfig
 from rlnas.agents.policies.environments import make_env
+from rlnas.agents.policies.layouts import layout_of
 from rlnas.agents.policies.policy import save_edit_sequence
 from rlnas.agents.policies.run_config import write_config
 from rlnas.agents.search.evolve_sequence import evolve_sequence
 from rlnas.agents.search.problem import Problem
+from rlnas.envs.actions import NO_OP
+from rlnas.envs.budget.costs import UNIT_BATCHES, UNIT_STEPS, unit_cost
+from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.files.folders import result_folder
-from rlnas.progress import progress
+from rlnas.progress import MULTIPLY_ADDS, progress
 
 
 def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
@@ -30,13 +35,27 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
     """
     config.check()
     data = config.load()
-    make = partial(make_env, config, data)
-    make()  # raises InputError for bad settings, before there is a folder or a progress bar
+    make: Any = partial(make_env, config, data)
+    env = make()  # raises InputError for bad settings, before there is a folder or a progress bar
+    layout = layout_of(env.observation_space.shape[0])
+    total, shown = config.total_batches, {"unit": "batch"}
+    if isinstance(env, BudgetDesignEnv):
+        total, shown = _cost_of_batches(total, env), MULTIPLY_ADDS
     with (
         result_folder(config.folder) as folder,
-        progress(progress_bar, total=config.budget, unit="batch") as bar,
+        progress(progress_bar, total=total, **shown) as bar,
     ):
         write_config(folder, config, data)
-        problem = Problem(make, config.budget, config.seed, on_spent=bar.update)
-        save_edit_sequence(folder, evolve_sequence(problem))
+        problem = Problem(make, total, config.seed, on_spent=bar.update)
+        sequence = evolve_sequence(problem)
+        # A shorter one was followed by "none".
+        sequence = (*sequence, *[NO_OP] * (env.episode_steps - len(sequence)))
+        save_edit_sequence(folder, sequence, layout)
     return config.folder
+
+
+def _cost_of_batches(batches: int, env: BudgetDesignEnv) -> int:
+    """Multiply-adds of so many batches in episodes with the reference network, mean over data."""
+    size = env.hyperparameters.batch_size
+    units = [unit_cost(data, min(size, data.train.size)) for data in env.datasets]
+    return batches * sum(units) // (len(units) * UNIT_STEPS * UNIT_BATCHES)

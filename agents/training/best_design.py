@@ -9,8 +9,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from rlnas.agents.designing.evaluation import design_facts, evaluation_metrics
 from rlnas.agents.training.state import Section, check_empty, split
 from rlnas.designs.saved import save_design
-from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.episode import Design
+from rlnas.envs.live_env import LiveEnv
 from rlnas.errors import InputError
 from rlnas.files import typed
 from rlnas.files.typed import Damaged
@@ -30,7 +30,7 @@ class BestDesign(BaseCallback):
         n_envs: number of those.
     """
 
-    def __init__(self, folder: Path, env: DesignEnv, n_envs: int):
+    def __init__(self, folder: Path, env: LiveEnv, n_envs: int):
         super().__init__()
         self.folder = folder
         self.env, self.n_envs = env, n_envs
@@ -41,8 +41,16 @@ class BestDesign(BaseCallback):
 
     @property
     def design(self) -> Design:
-        """The best design up to the last rollout."""
-        assert self.best is not None
+        """The best design up to the last rollout.
+
+        Raises:
+            InputError: no environment has trained a network yet.
+        """
+        if self.best is None:  # possible only if a policy may choose actions that are refused
+            raise InputError(
+                f"no network was trained in {self.num_timesteps} steps: expected at least one; "
+                "give more --rollout-steps, or use --algorithm maskable_ppo"
+            )
         return self.best
 
     def _on_training_start(self) -> None:
@@ -63,8 +71,10 @@ class BestDesign(BaseCallback):
         self._save(looks=self.num_timesteps, looks_at=data.validation.size, **result)
 
     def state_dict(self) -> Section:
-        """The network, and the info of the step that it was seen in."""
-        network, info = self.design
+        """The network, and the info of the step that it was seen in; nothing before the first."""
+        if self.best is None:
+            return {}
+        network, info = self.best
         return {
             **{name: getattr(network, name) for name in ARRAYS},
             "environment": self.environment,
@@ -79,6 +89,8 @@ class BestDesign(BaseCallback):
         Raises:
             Damaged: no environment of the training can have made it.
         """
+        if not state:
+            return
         arrays, facts = split(state, "environment", "layer_sizes", "steps", "info")
         environment, sizes, steps, info = facts
         parts = {name: typed.take(arrays, name) for name in ARRAYS}
@@ -90,7 +102,7 @@ class BestDesign(BaseCallback):
 
     def _update(self) -> None:
         """Compare with what the environments have seen; of equal scores the first counts."""
-        designs: list[Design] = self.training_env.get_attr("best")
+        designs: list[Design | None] = self.training_env.get_attr("best")
         if self.best is not None:
             # After a resume the environment itself knows only the designs of its episode.
             replayed = designs[self.environment]
@@ -105,12 +117,11 @@ class BestDesign(BaseCallback):
         self.saved = self.best
 
 
-def _score(design: Design) -> float:
-    score: float = design.info["score"]
-    return score
+def _score(design: Design | None) -> float:
+    return -math.inf if design is None else float(design.info["score"])
 
 
-def _checked_design(network: SparseNetwork, facts: Any, env: DesignEnv) -> Design:
+def _checked_design(network: SparseNetwork, facts: Any, env: LiveEnv) -> Design:
     """A design from its network and its info as JSON values.
 
     Raises:

@@ -14,6 +14,7 @@ from rlnas.agents.training.best_design import BestDesign
 from rlnas.agents.training.state import Section, check_empty, split
 from rlnas.designs.database import DesignDatabase, DesignRecord
 from rlnas.envs.actions import OPERATIONS
+from rlnas.envs.budget.actions import BUDGET_ACTIONS, BUDGET_OPERATIONS, LENGTHS
 from rlnas.envs.episode import Design
 from rlnas.files.typed import whole
 from rlnas.nn.architecture import layers_of
@@ -26,16 +27,21 @@ PICTURES = 20
 class DesignLog(BaseCallback):
     """Scalars and pictures about the designs, under `design/` and `operations/`.
 
+    With a budget also `cost/`, at the end of episodes, and `training_length/`, shares of the steps.
+
     Args:
         best: tracks the best design; comes before this one in a list of callbacks.
         archive: database of the designs; at the end of a rollout it has those of the rollout.
+        budget: whether the episodes have a budget.
     """
 
-    def __init__(self, best: BestDesign, archive: DesignDatabase):
+    def __init__(self, best: BestDesign, archive: DesignDatabase, budget: bool = False):
         super().__init__()
         self.best = best
         self.archive = archive
+        self.budget = budget
         self.operations: Counter[str] = Counter()
+        self.lengths: Counter[str] = Counter()
         self.diverged = 0
         self.started = 0.0
         self.next_picture = 0  # timestep
@@ -63,6 +69,8 @@ class DesignLog(BaseCallback):
             self.diverged += info["diverged"]
             if done:
                 self._record_design(info)
+        if self.budget:
+            self.lengths.update(BUDGET_ACTIONS[each].length for each in self.locals["actions"])
         return True
 
     def _record_design(self, info: dict[str, Any]) -> None:
@@ -76,15 +84,23 @@ class DesignLog(BaseCallback):
         for k, density in enumerate(hidden):
             mean(f"design/density_hidden_{k + 1}", density)
         mean("design/density_output", output)
+        if self.budget:
+            mean("design/anytime", info["anytime"])
+            mean("design/best_score_of_episode", info["best_score"])
+            mean("cost/spent", info["spent"])
+            mean("cost/spent_share", info["spent"] / info["budget"])
 
     def _on_rollout_end(self) -> None:
         steps = sum(self.operations.values())
         seconds = time.perf_counter() - self.started
         self.logger.record("time/environment_steps_per_second", steps / seconds)
-        for operation in (*OPERATIONS, "refused"):
+        for operation in (*(BUDGET_OPERATIONS if self.budget else OPERATIONS), "refused"):
             self.logger.record(f"operations/{operation}", self.operations[operation] / steps)
+        for length in LENGTHS if self.budget else ():
+            self.logger.record(f"training_length/{length}", self.lengths[length] / steps)
         self.logger.record("design/diverged", self.diverged / steps)
         self.operations.clear()
+        self.lengths.clear()
         self.diverged = 0
         best = self.best.design
         self.logger.record("design/best_score", best.info["score"])

@@ -10,6 +10,7 @@ from typing import Any
 
 from rlnas.agents.config import WORKERS, TrainConfig
 from rlnas.agents.policies.environments import make_env
+from rlnas.agents.policies.layouts import BUDGET, STEPS
 from rlnas.agents.policies.run_config import as_json, check_data, read_train_config, write_config
 from rlnas.agents.training.checkpoint import FOLDER, checkpoints, read
 from rlnas.agents.training.run import TrainingRun, new_run
@@ -41,10 +42,11 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     """
     config.check()
     if config.start is not None:
-        check_start(config.start, config.algorithm, list(config.net_arch), config.features)
+        layout = STEPS if config.budget is None else BUDGET
+        check_start(config.start, config.algorithm, list(config.net_arch), config.features, layout)
     data = config.load()
     # Checks the other values, before anything is written.
-    make_env(config, data, reward=config.reward)
+    make_env(config, data)
     folder = new_folder(config.folder)
     with locked(folder):
         new_folder(folder)  # it still is, now that no other process can begin here

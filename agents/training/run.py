@@ -59,7 +59,9 @@ class TrainingRun:
         self.logs = LogFiles(folder, logger)
         self.designs = ArchiveDesigns(folder / database.FILE)
         self.best = BestDesign(folder / "best", make_env(config, data), config.num_envs)
-        self.design_log = DesignLog(self.best, self.designs.archive)
+        self.design_log = DesignLog(
+            self.best, self.designs.archive, budget=config.budget is not None
+        )
         # In this order: the moments of the optimizer exist if there were steps, and the generators
         # come last since playing episodes again may draw from them.
         self.parts: dict[str, Stateful] = {
@@ -144,7 +146,7 @@ def new_run(config: TrainConfig, data: list[Dataset], folder: Path) -> Iterator[
     Raises:
         InputError: the folder cannot be written to.
     """
-    make = partial(make_env, config, data, reward=config.reward)
+    make = partial(make_env, config, data)
     env = new_vec_env(config, make)
     # The policy is tiny: more threads would only take cores from the environments.
     threads = torch.get_num_threads()

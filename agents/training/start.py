@@ -5,12 +5,15 @@ from pathlib import Path
 import torch
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from rlnas.agents.policies.policy import load_policy, read_weights
+from rlnas.agents.policies.layouts import Layout
+from rlnas.agents.policies.policy import layout_of_policy, load_policy, read_weights
 from rlnas.errors import InputError
 from rlnas.files.json_files import read_json
 
 
-def check_start(folder: str | Path, algorithm: str, net_arch: list[int], features: str) -> None:
+def check_start(
+    folder: str | Path, algorithm: str, net_arch: list[int], features: str, layout: Layout
+) -> None:
     """Raise `InputError` unless a folder holds a policy that `start_from` can take.
 
     Args:
@@ -18,8 +21,15 @@ def check_start(folder: str | Path, algorithm: str, net_arch: list[int], feature
         algorithm: algorithm of the policy to be trained, as for `save_policy`.
         net_arch: its hidden layers.
         features: its feature extractor.
+        layout: that of its episodes.
     """
     load_policy(folder)
+    found = layout_of_policy(folder)
+    if found != layout:
+        raise InputError(
+            f"cannot go on from {folder}: it was trained in {found.episodes}, this training has "
+            f"{layout.episodes}"
+        )
     record = read_json(Path(folder) / "policy.json")
     ours = {"algorithm": algorithm, "net_arch": net_arch, "features": features}
     theirs = {key: record.get(key) for key in ours}

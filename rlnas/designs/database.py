@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,9 @@ _SOUND = " AND ".join(
 )
 _UNSOUND = f"SELECT timestep FROM designs WHERE ({_SOUND}) IS NOT TRUE LIMIT 1"  # nosec
 _SELECT = f"SELECT {', '.join(_NAMES)} FROM designs"  # nosec
-_ASKED = "(?1 IS NULL OR active_weights <= ?1) AND (?2 IS NULL OR dataset = ?2)"
+# A network without connections is no design: episodes with a budget begin with one.
+_REAL_ONES = "active_weights > 0"
+_ASKED = f"{_REAL_ONES} AND (?1 IS NULL OR active_weights <= ?1) AND (?2 IS NULL OR dataset = ?2)"
 _UP_TO = "FROM designs WHERE timestep <= ?1 AND (?2 IS NULL OR dataset = ?2)"
 _IN_ORDER = "ORDER BY timestep, environment"
 
@@ -108,9 +110,13 @@ _PLACES = (
 )
 _ONE = f"{_SELECT} WHERE timestep = ? AND environment = ?"
 _FIND = f"{_SELECT} WHERE (dataset, score, val_loss, active_weights) = (?, ?, ?, ?) {_IN_ORDER}"
-_EPISODE = f"{_SELECT} WHERE environment = ? AND timestep BETWEEN ? AND ? {_IN_ORDER}"
+_BEGIN = (
+    "SELECT timestep FROM designs WHERE environment = ? AND timestep <= ? AND start <> '' "
+    "ORDER BY timestep DESC LIMIT 1"
+)
+_EPISODE = f"{_SELECT} WHERE environment = ? AND timestep >= ? {_IN_ORDER}"
 _EXTENT = f"SELECT count(*), ifnull(max(timestep), 0) {_UP_TO}"  # nosec
-_POINTS = f"SELECT active_weights, val_accuracy {_UP_TO} {_IN_ORDER}"  # nosec
+_POINTS = f"SELECT active_weights, val_accuracy {_UP_TO} AND {_REAL_ONES} {_IN_ORDER}"  # nosec
 
 
 class DesignDatabase:
@@ -198,28 +204,25 @@ class DesignDatabase:
             row = file.execute(_FIND, values).fetchone()
             return None if row is None else _design(row)
 
-    def episode(
-        self, design: DesignRecord, num_envs: int, episode_steps: int
-    ) -> list[DesignRecord]:
+    def episode(self, design: DesignRecord) -> list[DesignRecord]:
         """The designs of the episode that a design belongs to, in order.
-
-        Every environment evaluates one design at each step, and all episodes are equally long.
 
         Args:
             design: A design in the database.
-            num_envs: Number of environments that stepped at the same time.
-            episode_steps: Number of steps in an episode.
+
+        Returns:
+            The designs; none if the first one of the episode is missing.
 
         Raises:
             InputError: If there is no database, or it is damaged or of another version.
         """
-        episode = (design.timestep // num_envs - 1) // episode_steps
-        first = (episode * episode_steps + 1) * num_envs
-        last = first + episode_steps * num_envs - 1
         with self._open() as file:
-            first, last = (max(0, min(step, 2**53)) for step in (first, last))
-            values = (design.environment, first, last)
-            return [_design(row) for row in islice(file.execute(_EPISODE, values), MOST_STEPS)]
+            begin = file.execute(_BEGIN, (design.environment, design.timestep)).fetchone()
+            if begin is None:
+                return []
+            rows = islice(file.execute(_EPISODE, (design.environment, *begin)), MOST_STEPS)
+            first, *others = map(_design, rows)
+            return [first, *takewhile(lambda each: not each.start, others)]
 
     def extent(self, dataset: str | None = None) -> tuple[int, int]:
         """The number of designs and the timestep of the last one, or zeros if there is none.

@@ -15,6 +15,8 @@ from rlnas.files.json_schema import (
     schema_of,
 )
 
+_SHARES = {"type": "object", "additionalProperties": SHARE}
+
 
 class _Measured(TypedDict, total=False):
     """Facts that an environment reports after a step, see `rlnas.envs.design_env`."""
@@ -34,9 +36,18 @@ class _Measured(TypedDict, total=False):
 
 
 class StepRecord(_Measured, total=False):
-    """One design of an episode."""
+    """One design of an episode; with a budget, also what its step cost.
+
+    Attributes:
+        cost: Multiply-adds of the step.
+        spent: Multiply-adds spent in the episode up to here.
+        batches: Training batches of the step.
+    """
 
     dataset: Annotated[str, TEXT]
+    cost: Annotated[int, WHOLE]
+    spent: Annotated[int, WHOLE]
+    batches: Annotated[int, WHOLE]
 
 
 class PolicyRecord(TypedDict):
@@ -51,6 +62,29 @@ class BatchesRecord(TypedDict):
 
     episode: Annotated[int, WHOLE]
     all: Annotated[int, WHOLE]
+
+
+class _Timed(TypedDict, total=False):
+    seconds: Annotated[float, POSITIVE]
+
+
+class BudgetRecord(_Timed):
+    """What an episode with a budget of training cost had and spent.
+
+    Attributes:
+        units: The budget, as a multiple of the unit.
+        multiply_adds: The budget.
+        spent: Multiply-adds spent.
+        anytime: The anytime score of the episode.
+        lengths: Share of the steps that chose each length of training.
+        seconds: The time that the budget was computed from, if it was.
+    """
+
+    units: Annotated[float, POSITIVE]
+    multiply_adds: Annotated[int, COUNT]
+    spent: Annotated[int, WHOLE]
+    anytime: Annotated[float, NUMBER]
+    lengths: Annotated[dict[str, float], _SHARES]
 
 
 _CLOSED = {"additionalProperties": False}
@@ -74,6 +108,7 @@ class SavedRecord(_Measured, Origin, total=False):
         seed: Seed of the episode.
         policy: The policy that made the design.
         thorough: Whether the episode was a long one.
+        budget: What the episode had and spent, if it had a budget.
         linear: Whether it is the linear network that the best design of the episode was compared
             with.
         created: Date and time.
@@ -94,6 +129,7 @@ class SavedRecord(_Measured, Origin, total=False):
     seed: Annotated[int, WHOLE]
     policy: Annotated[PolicyRecord, _CLOSED]
     thorough: Annotated[bool, FLAG]
+    budget: Annotated[BudgetRecord, _CLOSED]
     linear: Annotated[bool, FLAG]
     created: Annotated[str, TEXT]
     batches: Annotated[BatchesRecord, _CLOSED]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rlnas.agents.training.ppo import train
-from tests.agents.helpers import ALGORITHMS, tiny
+from tests.agents.helpers import ALGORITHMS, TINY_BUDGET, tiny
 
 
 @pytest.fixture(autouse=True)
@@ -27,3 +27,9 @@ def runs(tmp_path_factory) -> dict[str, Path]:
 def run(runs) -> Path:
     """The run folder of MaskablePPO."""
     return runs["maskable_ppo"]
+
+
+@pytest.fixture(scope="session")
+def budget_run(tmp_path_factory) -> Path:
+    """The run folder of a training with budgets."""
+    return train(tiny(tmp_path_factory.mktemp("runs") / "budget", **TINY_BUDGET), False)

@@ -12,6 +12,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.policies.feature_extractors import policy_arguments
+from rlnas.agents.policies.layouts import STEPS, Layout
 from rlnas.files.folders import LOCK
 
 POLICY_CLASSES: dict[str, Any] = {
@@ -40,12 +41,27 @@ def tiny(folder: Path, **settings: Any) -> TrainConfig:
     return TrainConfig(run_dir=folder, **{**TINY, **settings})
 
 
-def new_policy(algorithm: str, net_arch: list[int], features: str = "flat", seed: int = 0) -> Any:
+TINY_BUDGET: dict[str, Any] = {
+    "budget": (0.05, 0.3),
+    "episode_steps": None,
+    "batches_per_step": None,
+    "net_arch": (8,),
+}
+"""What differs in a tiny training with budgets."""
+
+
+def new_policy(
+    algorithm: str,
+    net_arch: list[int],
+    features: str = "flat",
+    seed: int = 0,
+    layout: Layout = STEPS,
+) -> Any:
     """An untrained policy of Stable-Baselines3, whose actions depend on what it sees."""
     torch.manual_seed(seed)
     policy = POLICY_CLASSES[algorithm](
-        spaces.Box(-1, 1, (78,), np.float32),
-        spaces.Discrete(39),
+        spaces.Box(-1, 1, (len(layout.observations),), np.float32),
+        spaces.Discrete(len(layout.actions)),
         lr_schedule=lambda _: 1e-3,
         **policy_arguments(net_arch, features),
     )

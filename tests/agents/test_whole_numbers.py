@@ -50,7 +50,9 @@ CONFIGS: dict[str, Callable[[Number], Any]] = {
         width=(n(4), n(8)),
         net_arch=(n(8),),
     ),
-    "evolve": lambda n: EvolveConfig(budget=n(100), episode_steps=n(5), batches_per_step=n(9)),
+    "evolve": lambda n: EvolveConfig(
+        total_batches=n(100), episode_steps=n(5), batches_per_step=n(9)
+    ),
     "design": lambda n: Design(seed=n(3)),
     "play": lambda n: Play(seed=n(3)),
     "evaluate-policy": lambda n: EvaluatePolicy(episodes=n(3), seed=n(3)),

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from rlnas.agents.cli.printing import architecture, print_classes
-from rlnas.agents.config import SHIPPED
-from rlnas.agents.option_types import DATASET, IN_HELP, Option
+from rlnas.agents.option_types import DATASET, Option
 from rlnas.agents.table_settings import TableSettings
 from rlnas.validation import PlainIntegers
 
@@ -23,8 +22,9 @@ class Design(TableSettings, PlainIntegers):
     dataset: Annotated[str | None, tyro.conf.Positional, DATASET] = None
     """Table (.csv, .tsv, .parquet), name of a data set, or .npz file of arrays X and y; by default
     the first data set that the policy was trained on."""
-    policy: Annotated[Path, IN_HELP] = SHIPPED
-    """Run folder of `rlnas train`; by default the policy that comes with rlnas."""
+    policy: Option[Path] = None
+    """Run folder of `rlnas train`; by default the policy that comes with rlnas, with --cost or
+    --time the one for episodes with a budget."""
     out: Option[Path] = None
     """Folder for the design; by default designs/<dataset>-<seed>."""
     seed: int = 0
@@ -33,6 +33,12 @@ class Design(TableSettings, PlainIntegers):
     """Price of the reference number of weights, in accuracy; by default the price of the training,
     or the middle of its range. A higher price asks for fewer weights, but one episode is one noisy
     search and may still end with more (docs/price.md)."""
+    cost: Option[float] = None
+    """Training cost that the episode may spend; 1 pays for an episode of a fixed number of steps on
+    small data with the reference network. The final training comes on top."""
+    time: Option[float] = None
+    """The same in seconds: the cost that they pay for is measured, so that the design depends on
+    the machine and on what else it does."""
     thorough: bool = False
     """Start from 300 dense neurons, make 40 edits, and train for an epoch after each: better
     designs in about ten times the time."""
@@ -60,6 +66,7 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
     from rich.table import Table
 
     from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
+    from rlnas.agents.designing.spending import spending_facts
     from rlnas.files.plain_text import plain, plain_console
 
     initial = record["initial"]
@@ -84,8 +91,16 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
     row("test accuracy", "test_accuracy", "{:.2%}")
     row("test loss", "test_loss", "{:.4f}")
     row("balanced accuracy (test)", "balanced_accuracy", "{:.2%}")
+    for name, fact in spending_facts(record["budget"]).items() if "budget" in record else ():
+        table.add_row(name, "", fact)
     plain_console().print(table)
     if record["linear"]:
         print(f"the design is {LINEAR_WAS_BETTER}")
+    if "seconds" in record.get("budget", ()):
+        print(
+            f"{record['budget']['seconds']:g} seconds became a cost of "
+            f"{record['budget']['units']:.3g}; on another machine they may become another, and "
+            f"another design: repeat this one with --cost {record['budget']['units']!r}"
+        )
     print_classes(record)
     print(f"design in {folder}")

@@ -33,21 +33,23 @@ class EvaluatePolicy(TableSettings, PlainIntegers):
         """Play the episodes and print the scores."""
         from rlnas.agents.designing.design import evaluate_policy
 
-        print_scores(evaluate_policy(**self.with_data(), progress_bar=shown))
+        for measure, scores in evaluate_policy(**self.with_data(), progress_bar=shown).items():
+            print_scores(measure, scores)
 
 
-def print_scores(scores: dict[str, list[float]]) -> None:
+def print_scores(measure: str, scores: dict[str, list[float]]) -> None:
     """Print means with standard errors, and how far apart they are.
 
     Args:
-        scores: final scores of the policies `trained` and `random`.
+        measure: name of the measure.
+        scores: its values for the policies `trained` and `random`.
     """
     means, errors = {}, {}
     for name, values in scores.items():
         means[name] = statistics.mean(values)
         errors[name] = statistics.stdev(values) / len(values) ** 0.5
         print(
-            f"{name:<8} mean score {means[name]:.4f} +/- {errors[name]:.4f} (standard error), "
+            f"{name:<8} mean {measure} {means[name]:.4f} +/- {errors[name]:.4f} (standard error), "
             f"{len(values)} episodes, {min(values):.4f} to {max(values):.4f}"
         )
     difference = means["trained"] - means["random"]

@@ -1,9 +1,9 @@
 """`rlnas play`: designing by hand in the terminal, then the same episode by a trained policy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from rlnas.agents.config import SHIPPED, check_seed
 from rlnas.agents.option_types import IN_HELP, Option
@@ -72,15 +72,18 @@ class Play(PlainIntegers):
                 info = step.info
                 scores.append(info["score"])
                 if step.action is None:
+                    limit = f"{env.episode_steps} steps"
+                    if "budget" in info:
+                        limit = f"at most {limit}, {info['budget']:,} multiply-adds"
                     console.print(
-                        f"Data set {plain(env.dataset.name)}, penalty {env.penalty:g}, "
-                        f"{env.episode_steps} steps. The score is accuracy less {env.penalty:g} "
-                        f"for every {env.reference:,} weights."
+                        f"Data set {plain(env.dataset.name)}, penalty {env.penalty:g}, {limit}. "
+                        f"The score is accuracy less {env.penalty:g} for every "
+                        f"{env.reference:,} weights."
                     )
                 else:
                     console.print(
                         f"step {env.state.elapsed} of {env.episode_steps}: {env.words['action']}, "
-                        f"{scores[-1] - scores[-2]:+.4f}"
+                        f"{scores[-1] - scores[-2]:+.4f}{spent(info)}"
                     )
         except _Stopped:
             pass
@@ -93,8 +96,20 @@ class Play(PlainIntegers):
         return scores
 
 
+def spent(info: Mapping[str, Any]) -> str:
+    """What a step cost and what is left of the budget, in words; nothing without a budget."""
+    if "budget" not in info:
+        return ""
+    cost, left = (
+        share / info["budget"] for share in (info["cost"], info["budget"] - info["spent"])
+    )
+    return f", anytime score {info['anytime']:.4f}; cost {cost:.1%} of the budget, left {left:.1%}"
+
+
 def menu(mask: "np.ndarray") -> "Table":
     """The legal actions with their numbers, a row for each operation.
+
+    In episodes with a budget, an edit has a number for each length of the training after it.
 
     Args:
         mask: bool `[actions]`.
@@ -103,12 +118,35 @@ def menu(mask: "np.ndarray") -> "Table":
 
     from rlnas.envs.actions import ACTIONS, OPERATIONS
 
+    if mask.size != len(ACTIONS):
+        return _menu_with_lengths(mask)
     table = Table(box=None, show_header=False)
     for operation in OPERATIONS:
         legal = [number for number in mask.nonzero()[0] if ACTIONS[number].operation == operation]
         if legal:
             names = (str(ACTIONS[number]).removeprefix(operation).strip() for number in legal)
             choices = [f"[{number}] {name}" for number, name in zip(legal, names, strict=True)]
+            table.add_row(operation.replace("_", " "), "   ".join(choices), style="default")
+    return table
+
+
+def _menu_with_lengths(mask: "np.ndarray") -> "Table":
+    """The legal actions of an episode with a budget; see `menu`."""
+    from rich.table import Table
+
+    from rlnas.envs.budget.actions import BUDGET_ACTIONS, BUDGET_OPERATIONS, LENGTHS
+
+    title = f"[number] is the action with {', '.join(LENGTHS)} training after the edit"
+    table = Table(box=None, show_header=False, title=title, title_justify="left")
+    for operation in BUDGET_OPERATIONS:
+        numbers: dict[str, list[str]] = {}
+        for number in mask.nonzero()[0]:
+            action = BUDGET_ACTIONS[number]
+            if action.operation == operation:
+                name = str(action.edit or action).removeprefix(operation).strip()
+                numbers.setdefault(name, []).append(f"[{number}]")
+        if numbers:
+            choices = [f"{''.join(each)} {name}".strip() for name, each in numbers.items()]
             table.add_row(operation.replace("_", " "), "   ".join(choices), style="default")
     return table
 
@@ -133,7 +171,7 @@ def _answer(mask: "np.ndarray", ask: Callable[[str], str]) -> int:
             raise _Stopped from None
         if text == QUIT:
             raise _Stopped
-        if text == "":
+        if text == "" and mask[NO_OP]:
             return NO_OP
         if text.isdecimal() and int(text) < mask.size and mask[int(text)]:
             return int(text)

@@ -20,7 +20,7 @@ from rlnas.agents.experiments.tables.networks import (
     prunings,
 )
 from rlnas.agents.experiments.tables.rows import origin_of, reordered, tables_of
-from rlnas.agents.policies.environments import env_like
+from rlnas.agents.policies.environments import step_env_like
 from rlnas.agents.policies.policy import fingerprint
 from rlnas.agents.policies.run_config import episode_settings
 from rlnas.data import keel
@@ -130,8 +130,8 @@ def study_tables(
     if not sources:
         raise InputError("no table: expected at least one, such as keel:pima")
     for penalty in penalties:
-        env_like(policy, "wine", penalty)  # raises if it cannot be used
-    price = env_like(policy, "wine", middle=True).penalty_range[0]
+        step_env_like(policy, "wine", penalty)  # raises if it cannot be used
+    price = step_env_like(policy, "wine", middle=True).penalty_range[0]
     raws = {}
     for source in progress(progress_bar, iterable=sources, desc="reading", unit="table"):
         raw = read(source, data_dir)
@@ -196,7 +196,7 @@ def _fit(job: Job, policy: Path, data_dir: Path | None) -> dict[str, Any]:
     if job.method in MODELS:
         fitted = [fit_model(job.method, data, job.split)]
     else:
-        env = env_like(policy, data, job.penalty, middle=True)
+        env = step_env_like(policy, data, job.penalty, middle=True)
         if job.method in POLICIES:
             chosen = POLICIES[job.method](policy, job.split)
             fitted = by_policy(env, chosen, job.split)

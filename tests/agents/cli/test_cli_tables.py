@@ -194,7 +194,7 @@ def test_a_policy_is_trained_on_a_table_and_evaluated_on_it(table, tmp_path, cap
 
 def test_a_sequence_is_evolved_on_a_table(table, tmp_path):
     run = tmp_path / "run"
-    few = ("--episode-steps", 2, "--batches-per-step", 2, "--budget", 60, "--quiet")
+    few = ("--episode-steps", 2, "--batches-per-step", 2, "--total-batches", 60, "--quiet")
     assert call("evolve", table, *SAID, *few, "--run-dir", run) == 0
     assert json.loads((run / "config.json").read_text())["categorical"] == ["colony"]
 

@@ -300,7 +300,7 @@ def test_evaluate_policy_prints_both_means_and_their_difference(run, capsys):
 def test_evaluate_policy_of_scores_without_spread_prints_no_standard_errors(
     run, capsys, monkeypatch
 ):
-    scores = {"trained": [0.75, 0.75], "random": [0.5, 0.5]}
+    scores = {"score": {"trained": [0.75, 0.75], "random": [0.5, 0.5]}}
     monkeypatch.setattr("rlnas.agents.designing.design.evaluate_policy", lambda **_: scores)
     assert call("evaluate-policy", "--policy", run) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "difference +0.2500"

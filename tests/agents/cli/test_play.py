@@ -10,6 +10,7 @@ from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
 from rlnas.envs.actions import ACTIONS
+from rlnas.envs.budget.actions import BUDGET_ACTIONS
 
 STEPS = 4  # of an episode of `run`
 
@@ -68,3 +69,48 @@ def test_the_menu_has_the_legal_actions_and_no_other():
     names, choices = (list(column.cells) for column in table.columns)
     assert names == ["none", "add connections", "add layer"]
     assert choices == ["[0] ", "[1] all x1.25   [2] all x2", "[33] hidden 1"]
+
+
+# --- episodes with a budget ---
+
+
+def number(name: str) -> int:
+    """The number of an action of episodes with a budget."""
+    return next(number for number, action in enumerate(BUDGET_ACTIONS) if str(action) == name)
+
+
+def test_with_a_budget_costs_are_told_and_the_policy_plays_the_same_episode(budget_run, capsys):
+    start, more = number("start linear"), number("none, normal training")
+    scores = command(budget_run).play(player(str(start), str(more)))
+    env = env_like(budget_run, "wine", middle=True)
+    infos = [env.reset(seed=0)[1], *(env.step(action)[4] for action in (start, more))]
+    assert scores == [info["score"] for info in infos]
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"{infos[0]['budget']:,} multiply-adds" in shown
+    for info in infos[1:]:
+        left = (info["budget"] - info["spent"]) / info["budget"]
+        assert f"cost {info['cost'] / info['budget']:.1%} of the budget, left {left:.1%}" in shown
+        assert f"anytime score {info['anytime']:.4f}" in shown
+
+
+def test_enter_is_asked_again_while_there_is_no_network(budget_run, capsys):
+    assert len(command(budget_run).play(player("", "q"))) == 1
+    assert "'' is no legal action" in capsys.readouterr().out
+
+
+def test_the_menu_with_a_budget_has_every_length_of_an_edit():
+    mask = np.zeros(len(BUDGET_ACTIONS), bool)
+    lengths = [number(f"none, {length} training") for length in ("short", "normal", "long")]
+    add = number("add_connections all x1.25, normal training")
+    last = len(BUDGET_ACTIONS) - 1
+    mask[[*lengths, add, number("start linear"), last]] = True
+    table = menu(mask)
+    names, choices = (list(column.cells) for column in table.columns)
+    assert names == ["none", "add connections", "start", "stop"]
+    shown = [str(each) for each in choices]
+    assert shown == [
+        "".join(f"[{each}]" for each in lengths),
+        f"[{add}] all x1.25",
+        f"[{number('start linear')}] linear",
+        f"[{last}]",
+    ]

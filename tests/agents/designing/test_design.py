@@ -352,7 +352,7 @@ def test_both_policies_are_assessed_on_the_same_seeds(run, monkeypatch):
         return play_episode(env, policy, seed)
 
     monkeypatch.setattr(module, "play_episode", watched)
-    scores = evaluate_policy(policy=run, episodes=3, seed=50, progress_bar=False)
+    (scores,) = evaluate_policy(policy=run, episodes=3, seed=50, progress_bar=False).values()
     assert [seed for _, seed in played] == [50, 51, 52, 50, 51, 52]
     assert len({id(policy) for policy, _ in played}) == 2
     assert {name: len(values) for name, values in scores.items()} == {"trained": 3, "random": 3}
@@ -363,7 +363,7 @@ def test_an_assessment_reports_final_scores(run, monkeypatch):
     monkeypatch.setattr(module, "load_policy", doubling)
     scores = evaluate_policy(
         run, "breast_cancer", episodes=3, seed=50, penalty=10.0, progress_bar=False
-    )
+    )["score"]
     env = DesignEnv("breast_cancer", penalty=10.0, episode_steps=4, batches_per_step=5)
     for name, policy in (("trained", doubling(run)), ("random", random_policy(50))):
         episodes = [play_episode(env, policy, seed) for seed in (50, 51, 52)]

@@ -105,7 +105,7 @@ def test_the_page_needs_no_network(copied, designed):
 def test_the_history_is_the_episode_that_the_best_design_was_found_in(copied):
     archive = DesignDatabase(copied / FILE)
     (best,) = archive.best(1)
-    episode = archive.episode(best, TINY["num_envs"], TINY["episode_steps"])
+    episode = archive.episode(best)
     assert best in episode
     assert len(episode) == TINY["episode_steps"]
     first = episode[0].timestep // TINY["num_envs"]

@@ -24,7 +24,7 @@ from rlnas.files.json_schema import WHOLE
 from rlnas.files.typed import Damaged
 from rlnas.jobs import Call, run_all
 from tests.agents.distributed.ray_helpers import GROUPS, QUIET, at_step, pid, same
-from tests.agents.helpers import tiny
+from tests.agents.helpers import TINY_BUDGET, tiny
 from tests.agents.training.test_kills import KILLS, without_clock
 from tests.agents.training.test_resume import cut, results
 
@@ -56,6 +56,15 @@ def test_training_on_ray_gives_the_bits_of_training_in_threads(
 ):
     config = tiny(tmp_path / "run", **GROUPS, workers="ray", num_workers=workers)
     same(results(train(config, progress_bar=False)), in_threads)
+
+
+def test_training_with_budgets_on_ray_gives_the_bits_of_training_in_threads(tmp_path, one_machine):
+    settings = {**TINY_BUDGET, "total_timesteps": 64}
+    found = [
+        results(train(tiny(tmp_path / where, **settings, workers=where), progress_bar=False))
+        for where in ("threads", "ray")
+    ]
+    same(*found)
 
 
 @pytest.mark.parametrize("step", range(1, 48, 2) if KILLS else [17])

@@ -9,7 +9,8 @@ from gymnasium import spaces
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.policies.feature_extractors import EXTRACTORS, SlotEncoder
-from rlnas.agents.policies.features import BLIND, FEATURES, RELATIVE
+from rlnas.agents.policies.features import FEATURES, features_dim, relative_names
+from rlnas.agents.policies.layouts import BUDGET, LAYOUTS, STEPS, Layout, layout_of
 from rlnas.envs.observations import OBSERVATION_NAMES, SLOT_NAMES
 
 SPACE = spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32)
@@ -17,15 +18,17 @@ SLOT = 11
 FIRST_SLOT = len(OBSERVATION_NAMES) - SLOT * len(SLOT_NAMES)
 
 
-def observation(seed: int = 0) -> torch.Tensor:
-    return torch.rand(1, len(OBSERVATION_NAMES), generator=torch.Generator().manual_seed(seed))
+def observation(seed: int = 0, layout: Layout = STEPS) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(1, len(layout.observations), generator=generator)
 
 
-def extract(name: str, observations: torch.Tensor) -> torch.Tensor:
+def extract(name: str, observations: torch.Tensor, layout: Layout = STEPS) -> torch.Tensor:
     torch.manual_seed(0)
     extractor, arguments = EXTRACTORS[name]
+    space = spaces.Box(-1, 1, (len(layout.observations),), np.float32)
     with torch.no_grad():
-        return extractor(SPACE, **arguments)(observations)
+        return extractor(space, **arguments)(observations)
 
 
 def test_every_choice_of_features_has_an_extractor():
@@ -35,9 +38,10 @@ def test_every_choice_of_features_has_an_extractor():
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)
-def test_extractor_output_has_features_dim_entries(name):
-    extractor, arguments = EXTRACTORS[name]
-    assert extract(name, observation()).shape == (1, extractor(SPACE, **arguments).features_dim)
+@pytest.mark.parametrize("layout", LAYOUTS, ids=["steps", "budget"])
+def test_extractor_output_has_features_dim_entries(name, layout):
+    seen = observation(layout=layout)
+    assert extract(name, seen, layout).shape == (1, features_dim(name, layout))
 
 
 def test_flat_reads_everything():
@@ -51,15 +55,39 @@ def test_blind_reads_the_step_count_alone():
     other[0, place] = seen[0, place]
     assert torch.equal(extract("blind", seen), extract("blind", other))
     assert torch.equal(extract("blind", seen), seen[:, [place]])
-    assert BLIND == ("progress",)
+
+
+def test_blind_reads_the_step_count_alone_in_episodes_with_a_budget():
+    """Their progress also tells what was spent, and so how large the networks are."""
+    seen = observation(layout=BUDGET)
+    place = BUDGET.observations.index("steps")
+    assert torch.equal(extract("blind", seen, BUDGET), seen[:, [place]])
+
+
+def test_observations_of_episodes_with_a_budget_begin_with_those_of_the_others():
+    length = len(STEPS.observations)
+    assert BUDGET.observations[:length] == STEPS.observations
+    assert [layout_of(len(each.observations)) for each in LAYOUTS] == [*LAYOUTS]
+    further = BUDGET.observations[length:]
+    assert further
+    assert relative_names(BUDGET) == (*relative_names(STEPS), *further)
+
+
+@pytest.mark.parametrize("name", ["flat", "slots", "relative"])
+def test_policies_with_a_budget_read_what_is_told_about_it(name):
+    seen, further = observation(layout=BUDGET), len(STEPS.observations)
+    for column in range(further, len(BUDGET.observations)):
+        other = seen.clone()
+        other[0, column] -= 0.5
+        assert not torch.equal(extract(name, seen, BUDGET), extract(name, other, BUDGET))
 
 
 def test_relative_reads_everything_but_the_size_of_the_task():
-    assert set(OBSERVATION_NAMES) - set(RELATIVE) == {
+    assert set(OBSERVATION_NAMES) - set(relative_names(STEPS)) == {
         *("classes", "features", "samples", "size"),
         *(f"{slot}_{name}" for slot in SLOT_NAMES for name in ("connections", "fan_in")),
     }
-    kept = [OBSERVATION_NAMES.index(name) for name in RELATIVE]
+    kept = [OBSERVATION_NAMES.index(name) for name in relative_names(STEPS)]
     assert torch.equal(extract("relative", observation()), observation()[:, kept])
 
 

@@ -12,10 +12,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from rlnas.agents.policies.features import FEATURES
+from rlnas.agents.policies.layouts import BUDGET, STEPS
 from rlnas.agents.policies.policy import (
     EditSequence,
     TrainedPolicy,
     fingerprint,
+    layout_of_policy,
     load_policy,
     read_weights,
     save_edit_sequence,
@@ -144,6 +146,35 @@ def test_edit_sequence_does_nothing_when_its_action_is_illegal():
     mask = np.zeros(39, bool)
     mask[0] = True
     assert EditSequence([5])(at(0.0), mask) == 0
+
+
+def test_edit_sequence_of_episodes_with_a_budget_is_played_by_their_step_count(tmp_path):
+    actions, n_actions = [len(BUDGET.actions) - 5, 4, 7], len(BUDGET.actions)
+    save_edit_sequence(tmp_path, actions, BUDGET)
+    policy, everything = load_policy(tmp_path), np.ones(n_actions, bool)
+    seen = np.zeros((3, len(BUDGET.observations)), np.float32)
+    seen[:, BUDGET.observations.index("steps")] = np.arange(3) / 3
+    seen[:, BUDGET.observations.index("progress")] = 0.9  # of the budget
+    assert [policy(each, everything) for each in seen] == actions
+    nothing = np.zeros(n_actions, bool)
+    assert policy(seen[1], nothing) == 4, "the environment refuses it"
+
+
+def test_a_policy_is_refused_in_an_episode_of_the_other_kind(tmp_path):
+    layouts = {"steps": STEPS, "budget": BUDGET}
+    for name, layout in layouts.items():
+        policy = new_policy("maskable_ppo", [8], layout=layout)
+        (tmp_path / name).mkdir()
+        save_policy(tmp_path / name, policy, "maskable_ppo", [8], "flat")
+        assert layout_of_policy(tmp_path / name) == layout
+        save_edit_sequence(tmp_path, [0], layout)
+        assert layout_of_policy(tmp_path) == layout
+        (other,) = (each for each in layouts.values() if each != layout)
+        seen = np.zeros(len(other.observations), np.float32), np.ones(len(other.actions), bool)
+        for folder in (tmp_path / name, tmp_path):
+            with pytest.raises(InputError, match=f"trained in {layout.episodes} cannot act") as no:
+                load_policy(folder)(*seen)
+            assert "\n" not in str(no.value)
 
 
 @pytest.mark.parametrize("names", [None, [], "none", ["none", "dance"], [0], [["none"]], {}])

@@ -38,7 +38,8 @@ CONFIGS: dict[str, EpisodesConfig] = {
         address="head:6379",
     ),
     "train with defaults": TrainConfig(),
-    "evolve": EvolveConfig(width=(4, 8), budget=123),
+    "train with a budget": TrainConfig(budget=(0.05, 5.0), reward="final"),
+    "evolve": EvolveConfig(width=(4, 8), density=(0.2,), total_batches=123),
 }
 
 
@@ -56,6 +57,7 @@ def test_config_json_names_the_command_that_made_the_run():
     assert {name: as_json(config)["command"] for name, config in CONFIGS.items()} == {
         "train": "train",
         "train with defaults": "train",
+        "train with a budget": "train",
         "evolve": "evolve",
     }
     assert isinstance(read_config(SHIPPED), TrainConfig)
@@ -71,9 +73,10 @@ def test_read_train_config_refuses_a_run_of_evolve(tmp_path):
 def test_episode_settings_are_those_of_the_file(tmp_path):
     write_config(tmp_path, CONFIGS["evolve"], [])
     assert episode_settings(tmp_path) == {
+        "budget": None,
+        "episode_steps": None,
         "width": [4, 8],
         "density": [0.2],
-        "episode_steps": 20,
         "batches_per_step": None,
     }
 
@@ -94,6 +97,13 @@ def test_episode_settings_are_those_of_the_file(tmp_path):
         {"penalty": [-1]},
         {"penalty": [1, 2, 3]},
         {"density": [1.5]},
+        {"budget": []},
+        {"budget": [-1]},
+        {"budget": 1},
+        {"budget": [1], "width": [8]},
+        {"budget": [1], "reward": "score"},
+        {"budget": [1], "num_envs": 4, "episode_group_size": 2},
+        {"reward": "anytime"},
         {"episode_steps": 10**9},
         {"batches_per_step": 0},
         {"net_arch": [0]},

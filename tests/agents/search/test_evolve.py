@@ -10,10 +10,14 @@ from rlnas.agents.cli.main import main
 from rlnas.agents.config import EvolveConfig
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
-from rlnas.agents.policies.policy import load_policy
+from rlnas.agents.policies.layouts import BUDGET
+from rlnas.agents.policies.policy import layout_of_policy, load_policy
 from rlnas.agents.search import evolve as module
 from rlnas.agents.search.evolve import evolve
+from rlnas.data.datasets import load_datasets
 from rlnas.envs.actions import ACTIONS
+from rlnas.envs.budget.costs import UNIT_BATCHES, UNIT_STEPS, unit_cost
+from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.errors import InputError
 from tests.agents.helpers import files_in
 
@@ -27,7 +31,7 @@ def config(folder: Path, **settings: Any) -> EvolveConfig:
         "penalty": (0.05, 0.5),
         "episode_steps": STEPS,
         "batches_per_step": BATCHES,
-        "budget": 40 * (STEPS + 1) * BATCHES,
+        "total_batches": 40 * (STEPS + 1) * BATCHES,
         "run_dir": folder,
     }
     return EvolveConfig(**{**task, **settings})
@@ -74,7 +78,7 @@ def test_assess_and_design_take_a_schedule_as_a_policy(evolved, tmp_path, capsys
 def test_command_names_folder_after_task_by_default(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     budget = str(40 * (STEPS + 1) * 25)
-    arguments = ["wine", "--episode-steps", str(STEPS), "--budget", budget]
+    arguments = ["wine", "--episode-steps", str(STEPS), "--total-batches", budget]
     assert main(["evolve", *arguments, "--seed", "3"]) == 0
     folder = Path("runs/wine-evolution-3")
     assert capsys.readouterr().out == f"edit sequence in {folder}\n"
@@ -84,7 +88,7 @@ def test_command_names_folder_after_task_by_default(tmp_path, monkeypatch, capsy
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"budget": 0}, "--budget 0 cannot be used: expected a whole"),
+        ({"total_batches": 0}, "--total-batches 0 cannot be used: expected a whole"),
         ({"seed": -1}, "--seed -1 cannot be used: expected"),
         ({"penalty": (0.1, 0.2, 0.3)}, "--penalty takes a number or LOW HIGH, not 3"),
         ({"dataset": ("nothing",)}, "nothing"),
@@ -119,3 +123,37 @@ def test_existing_folder_is_refused(evolved):
     with pytest.raises(InputError, match="another"):
         evolve(config(evolved), progress_bar=False)
     assert files_in(evolved) == before
+
+
+# --- episodes with a budget ---
+
+
+@pytest.fixture(scope="module")
+def with_budget(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("evolved") / "budget"
+    settings = {"budget": (0.02, 0.05), "episode_steps": 9, "batches_per_step": None}
+    return evolve(config(folder, **settings, total_batches=2_000), progress_bar=False)
+
+
+def test_a_sequence_for_budgets_is_a_policy_for_them(with_budget):
+    record = json.loads((with_budget / "policy.json").read_text())
+    assert layout_of_policy(with_budget) == BUDGET
+    assert len(record["edits"]) == 9
+    assert set(record["edits"]) <= {*BUDGET.actions}
+
+
+def test_a_sequence_for_budgets_is_played_action_by_action(with_budget):
+    sequence = json.loads((with_budget / "policy.json").read_text())["edits"]
+    for seed in range(3):
+        _, history = play_episode(env_like(with_budget), load_policy(with_budget), seed)
+        taken = [info["action"] for info in history[1:]]
+        assert taken == sequence[: len(taken)]
+
+
+def test_batches_of_a_search_are_worth_their_cost_at_the_reference_size():
+    data = load_datasets(["wine", "digits"])
+    env = BudgetDesignEnv(data)
+    units = [unit_cost(each, 106) if each.name == "wine" else unit_cost(each, 128) for each in data]
+    assert env.datasets[0].train.size == 106
+    found = module._cost_of_batches(3 * UNIT_STEPS * UNIT_BATCHES, env)
+    assert found == pytest.approx(3 * sum(units) / 2, rel=1e-9)

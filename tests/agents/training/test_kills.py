@@ -96,7 +96,7 @@ COMMANDS: dict[str, Callable[[Path], list[str]]] = {
 ONE_RESULT: dict[str, Callable[[Path], list[str]]] = {
     "design": lambda out: command("design", "wine", "--out", out),
     "evolve": lambda out: command(
-        *("evolve", "wine", "--budget", 20_000, "--run-dir", out),
+        *("evolve", "wine", "--total-batches", 20_000, "--run-dir", out),
     ),
     "export": lambda out: command(
         *("export", out.parent / "design", "--format", "c", "--out", out)

@@ -568,7 +568,7 @@ def test_training_beats_random_edits_and_no_edits(tmp_path):
         seed=0,
     )
     run = train(config, progress_bar=False)
-    scores = evaluate_policy(policy=run, episodes=10, progress_bar=False)
+    scores = evaluate_policy(policy=run, episodes=10, progress_bar=False)["score"]
     env = DesignEnv("wine", penalty=10.0, episode_steps=5, batches_per_step=10)
     nothing = [
         play_episode(env, lambda observation, mask: 0, 10_000 + k)[1][-1]["score"]

@@ -27,7 +27,7 @@ from rlnas.envs.replay import ReplayableEnv
 from rlnas.errors import InputError
 from rlnas.files.folders import locked
 from rlnas.files.typed import Damaged
-from tests.agents.helpers import progress_of, tiny
+from tests.agents.helpers import TINY_BUDGET, progress_of, tiny
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +35,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "maskable_ppo": {},
     "ppo": {"algorithm": "ppo"},
     "groups": {"num_envs": 4, "episode_group_size": 2, "rollout_steps": 16, "penalty": (0.01, 1.0)},
+    "budget": {
+        **TINY_BUDGET,
+        "dataset": ("wine", "breast_cancer"),
+        "rollout_steps": 16,
+        "features": "slots",
+    },
     "several data sets, episodes longer than a rollout": {
         "dataset": ("wine", "breast_cancer"),
         "rollout_steps": 32,

@@ -72,7 +72,7 @@ def test_design_with_same_timestep_and_environment_is_replaced(archive):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=30))
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 20)), min_size=1, max_size=30))
 def test_front_is_what_no_design_dominates(tmp_path_factory, points):
     archive = DesignDatabase(tmp_path_factory.mktemp("archive") / "designs.sqlite")
     archive.add(several(*((0.5, accuracy / 20, weights) for accuracy, weights in points)))
@@ -125,7 +125,7 @@ CALLS: list[Callable[[DesignDatabase], Any]] = [
     DesignDatabase.extent,
     DesignDatabase.sample,
     lambda archive: archive.find(vars(DESIGN)),
-    lambda archive: archive.episode(DESIGN, 2, 3),
+    lambda archive: archive.episode(DESIGN),
 ]
 
 
@@ -299,21 +299,39 @@ def test_reading_makes_no_folder(tmp_path):
 
 
 def test_episode_contains_steps_of_one_environment_between_two_starts(archive):
-    """Three environments, episodes of four steps."""
-    episodes = {
-        (episode, environment): [
-            replace(DESIGN, timestep=3 * (4 * episode + step + 1), environment=environment)
-            for step in range(4)
+    """Three environments, episodes of one to four steps."""
+    episodes = []
+    for environment, lengths in enumerate(((4, 4, 4), (1, 3, 2, 1), (2, 4))):
+        steps = iter(range(3, 100, 3))
+        episodes += [
+            [
+                replace(
+                    DESIGN,
+                    timestep=next(steps),
+                    environment=environment,
+                    start="" if step else "{}",
+                )
+                for step in range(length)
+            ]
+            for length in lengths
         ]
-        for episode in range(3)
-        for environment in range(3)
-    }
-    archive.add(design for some in episodes.values() for design in some)
-    for some in episodes.values():
+    archive.add(design for some in episodes for design in some)
+    for some in episodes:
         for design in some:
-            assert archive.episode(design, num_envs=3, episode_steps=4) == some
-    everything = archive.episode(DESIGN, num_envs=10**400, episode_steps=10**400)
-    assert len(everything) == 12, "of the environment, whatever the numbers"
+            assert archive.episode(design) == some
+
+
+def test_episode_without_its_first_design_is_empty(archive):
+    archive.add([replace(DESIGN, start="")])
+    assert archive.episode(replace(DESIGN, start="")) == []
+
+
+def test_a_constant_prediction_is_no_design_to_choose(archive):
+    nothing = replace(DESIGN, timestep=2, active_weights=0, score=1.0, val_accuracy=1.0)
+    archive.add([nothing, DESIGN])
+    assert archive.best() == archive.front() == [DESIGN]
+    assert archive.sample() == [(DESIGN.active_weights, DESIGN.val_accuracy)]
+    assert archive.extent() == (2, DESIGN.timestep)
 
 
 def test_find_returns_first_design_with_given_facts(archive):
