@@ -82,7 +82,7 @@ class BudgetDesignEnv(LiveEnv):
     |---|---|---|
     | 0-116 | the 39 edits of `DesignEnv`, in their order ("none" is training alone) | as there, once there is a network |
     | 117-119 | back: go on with the best design of the episode, its weights and the state of its optimiser | if that is a network, and not the present one |
-    | 120-134 | start with a random network: linear; one hidden layer of 4, 12, 40, 128 neurons; two of 12 or 40; three of 40; hidden layers with density 0.2 and 1 | in the first step, and later as long as there is no network; if it has at most twice the reference number of weights and the budget pays for it |
+    | 120-134 | start with a random network: linear; one hidden layer of 4, 12, 40, 128 neurons; two of 12 or 40; three of 40; hidden layers with density 0.2 and 1 | in the first step, and later as long as there is no network; if it has at most twice the reference number of weights, and the first step costs at most a tenth of the budget; the cheapest start always |
     | 135 | stop: the episode is over; costs nothing | once there is a network |
 
     There are 6 training batches after a start, and at least as many after an edit, unless the rest
@@ -122,9 +122,9 @@ class BudgetDesignEnv(LiveEnv):
         (best score after - best score before) * share,
         share = min(log(budget / spent) / log(budget / first), 1)
 
-    with what is spent after the step, and `first` a hundredth of the budget, or the cost of the
-    cheapest start if that is more. The share is 1 until that is spent, and falls to 0
-    at the end of the budget; of a large one, a half is left at a tenth. The rewards add up to the
+    with what is spent after the step, and `first` a tenth of the budget, or the cost of the
+    cheapest start if that is more. The share is 1 until that is spent, and falls to 0 at the end of
+    the budget. The rewards add up to the
     change of `info["anytime"]` since the reset, which at the end is the anytime score: the mean of
     the best score so far over the logarithm of the cost, from `first` to the budget. It needs no
     discount.
@@ -133,8 +133,8 @@ class BudgetDesignEnv(LiveEnv):
     Other steps pay 0, either way.
 
     ## Starting State
-    Nothing is spent. With probability `given`, there is a network: one of the starts that cost at
-    most half of the budget, trained for 6 to 400 batches (log-uniform) at no cost. The agent can
+    Nothing is spent. With probability `given`, there is a network: one of the legal starts,
+    trained for 6 to 400 batches (log-uniform) at no cost. The agent can
     improve it, or start with another in the first step. Else there is none.
 
     `reset(options={"architecture": ((width, density), ...)})` starts with a random network with
@@ -261,7 +261,7 @@ class BudgetDesignEnv(LiveEnv):
         if architecture is not None:
             start = new_network(architecture, data.n_features, data.n_classes, rng)
         elif start is None and begins_with_one:
-            start = self._drawn_network(state, first_steps)
+            start = self._drawn_network(state)
         if start is not None:
             state = self._given(state, start.copy())
         return self._outcome(state)
@@ -346,13 +346,10 @@ class BudgetDesignEnv(LiveEnv):
             state = _improved(replace(state, current=now))
         return _settled(state)
 
-    def _drawn_network(self, state: BudgetState, first_steps: np.ndarray) -> SparseNetwork:
+    def _drawn_network(self, state: BudgetState) -> SparseNetwork:
         """One of the legal starts, at random, trained for a random number of batches at no cost."""
         data, rng = state.dataset, self.np_random
-        affordable = np.flatnonzero(state.legal[STARTS_SLICE] & (first_steps <= state.budget / 2))
-        if affordable.size == 0:
-            affordable = np.array([int(first_steps.argmin())])
-        chosen = STARTS[int(rng.choice(affordable))]
+        chosen = STARTS[int(rng.choice(np.flatnonzero(state.legal[STARTS_SLICE])))]
         network = new_network(chosen, data.n_features, data.n_classes, rng)
         self._train(network, data, state.batches, round(draw(GIVEN_BATCHES, rng)))
         return network
@@ -424,7 +421,7 @@ def _settled(state: BudgetState) -> BudgetState:
     """The state with what is legal now; over if the rest of the budget pays for no batch."""
     left, batch_size = state.budget - state.spent, state.batches.batch_size
     data, network = state.dataset, state.current.network
-    affordable = first_step_costs(data, batch_size) <= left
+    affordable = first_step_costs(data, batch_size) <= min(left, state.first)
     starts = legal_starts(data.n_features, data.n_classes, affordable)
     if not state.started:
         return replace(state, legal=starts, over=not starts.any())

@@ -76,7 +76,7 @@ def test_whatever_is_done_costs_and_rewards_add_up(reward, seed, budget, draws):
         if over:
             break
     budget = info["budget"]
-    first_cost = max(round(budget / 100), CHEAPEST)
+    first_cost = max(round(FIRST_SHARE * budget), CHEAPEST)
     assert info["anytime"] == pytest.approx(area(moments, first_cost, budget), abs=1e-12)
     key = {"anytime": "anytime", "final": "best_score"}[reward]
     assert sum(rewards) == pytest.approx(info[key] - first[key], abs=1e-12)
