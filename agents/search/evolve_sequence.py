@@ -4,10 +4,10 @@ from collections import defaultdict
 
 import numpy as np
 
-from rlnas.agents.search.aging_evolution import ActionSequence, evolve_population
+from rlnas.agents.search.aging_evolution import evolve_population
 from rlnas.agents.search.budgeted_env import BudgetSpent
 from rlnas.agents.search.problem import Problem
-from rlnas.envs.actions import NO_OP
+from rlnas.agents.search.sequences import ActionSequence
 
 EPISODES_PER_FITNESS = 16
 """Episodes of each fitness evaluation, drawn from the pool."""
@@ -22,11 +22,11 @@ N_FINALISTS = 20
 def evolve_sequence(
     problem: Problem, population_size: int = 100, sample_size: int = 25
 ) -> ActionSequence:
-    """Spend a budget on finding the sequence of actions with the highest mean final score.
+    """Spend a budget on finding the sequence of actions whose episodes are judged best on average.
 
     Aging evolution (Real et al. 2019, see `aging_evolution`) with another fitness. Tasks differ far
     more than sequences do, so the fitness of a sequence is the mean, over episodes, of the
-    difference between its final score and the mean score of all sequences in that episode. At the
+    difference between its score and the mean score of all sequences in that episode. At the
     end the finalists are evaluated again, all in the same new episodes.
 
     Args:
@@ -35,7 +35,7 @@ def evolve_sequence(
         sample_size: how many sequences compete to be the parent.
 
     Returns:
-        The sequence; only "none" if the budget does not pay for evaluating a single sequence.
+        The sequence; the first of all if the budget does not pay for playing a single one.
     """
     rng, history = problem.rng, problem.history
     seeds = rng.integers(2**31, size=POOL_SIZE).tolist()
@@ -56,9 +56,7 @@ def evolve_sequence(
 
     final_scores: list[list[float]] = []
     finalists: list[ActionSequence] = []
-    evolution = evolve_population(
-        evaluate, problem.n_actions, problem.episode_steps, population_size, sample_size, rng
-    )
+    evolution = evolve_population(evaluate, problem.sequences, population_size, sample_size, rng)
     try:
         while history.spent <= 0.9 * problem.budget:
             next(evolution)
@@ -69,4 +67,4 @@ def evolve_sequence(
     except BudgetSpent:
         if final_scores:
             return finalists[int(np.mean(final_scores, axis=0).argmax())]
-        return max(results, key=fitness, default=(NO_OP,) * problem.episode_steps)
+        return max(results, key=fitness, default=problem.sequences.first())

@@ -1,0 +1,91 @@
+"""What searches must know about episodes with a budget: what they cost, what they begin with."""
+
+import numpy as np
+
+from rlnas.cost import REFERENCE, size_of, size_of_architecture
+from rlnas.data.datasets import Dataset
+from rlnas.envs.budget.actions import (
+    BUDGET_ACTIONS,
+    LENGTHS,
+    NUMBERS,
+    START,
+    BudgetAction,
+    legal_starts,
+)
+from rlnas.envs.budget.costs import first_step_costs, step_cost, unit_cost
+from rlnas.envs.budget.design_env import BudgetDesignEnv
+from rlnas.errors import InputError
+from rlnas.nn.network import SparseNetwork
+
+STOP = NUMBERS[BudgetAction(None)]
+"""The action that ends an episode."""
+
+MIN_LENGTH = 4
+"""Least number of actions of a sequence."""
+
+
+def episode_cost(env: BudgetDesignEnv) -> int:
+    """Multiply-adds of the largest budget that an episode may have."""
+    return max(round(env.budget_range[1] * _unit(env, data)) for data in env.datasets)
+
+
+def typical_step_cost(env: BudgetDesignEnv) -> int:
+    """Multiply-adds of a normal training of the reference network, on the most expensive data."""
+    costs = []
+    for data in env.datasets:
+        size = size_of_architecture(REFERENCE, data.n_features, data.n_classes)
+        costs.append(step_cost(size, size, data, LENGTHS["normal"], _batch_size(env, data)))
+    return max(costs)
+
+
+def sequence_length(env: BudgetDesignEnv) -> int:
+    """Number of actions of a sequence: as many typical steps as an episode pays for."""
+    steps = max(MIN_LENGTH, episode_cost(env) // typical_step_cost(env))
+    return min(steps, env.episode_steps)
+
+
+def edits_and_stop() -> np.ndarray:
+    """int64 `[n]`: the actions that can be legal once there is a network."""
+    return np.array([n for n, each in enumerate(BUDGET_ACTIONS) if each.operation != START])
+
+
+def starts(env: BudgetDesignEnv) -> np.ndarray:
+    """int64 `[n]`: the actions that are legal at the start of every episode.
+
+    Raises:
+        InputError: there is none.
+    """
+    legal = np.ones(env.n_actions, bool)
+    for data in env.datasets:
+        least = round(env.budget_range[0] * _unit(env, data))
+        affordable = first_step_costs(data, _batch_size(env, data)) <= least
+        legal &= legal_starts(data.n_features, data.n_classes, affordable)
+    if not legal.any():
+        raise InputError(
+            f"budget {env.budget_range[0]:g} pays for no start on every one of the data sets: "
+            "expected a larger budget"
+        )
+    return np.flatnonzero(legal)
+
+
+def pays_for(env: BudgetDesignEnv, network: SparseNetwork) -> bool:
+    """Whether every episode can start with a network and take a step after that."""
+    size = size_of(network)
+    for data in env.datasets:
+        least = round(env.budget_range[0] * _unit(env, data))
+        if least < 2 * step_cost(size, size, data, 1, _batch_size(env, data)):
+            return False
+    return True
+
+
+def units(env: BudgetDesignEnv, cost: int) -> float:
+    """A budget, in units, that is worth at least a number of multiply-adds on all data sets."""
+    return cost / min(_unit(env, data) for data in env.datasets)
+
+
+def _unit(env: BudgetDesignEnv, data: Dataset) -> int:
+    return unit_cost(data, _batch_size(env, data))
+
+
+def _batch_size(env: BudgetDesignEnv, data: Dataset) -> int:
+    return min(env.hyperparameters.batch_size, data.train.size)
