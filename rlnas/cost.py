@@ -123,19 +123,6 @@ def edit_cost(size: Size) -> int:
     return EDIT + size.pairs
 
 
-def reference_cost(n_inputs: int, n_outputs: int, batches: int, batch_size: int) -> int:
-    """Multiply-adds of training the network `REFERENCE`.
-
-    Args:
-        n_inputs: Number of inputs.
-        n_outputs: Number of outputs.
-        batches: Number of batches.
-        batch_size: Number of samples in each.
-    """
-    size = size_of_architecture(REFERENCE, n_inputs, n_outputs)
-    return training_cost(size, batches, batch_size)
-
-
 def _forward_and_backward(size: Size) -> int:
     """Multiply-adds of a sample: activations, gradients of weights, gradients of hidden units."""
     from_hidden = size.connections - size.from_inputs

@@ -3,11 +3,11 @@
 import numpy as np
 
 from rlnas.cost import (
+    REFERENCE,
     Size,
     edit_cost,
     evaluation_cost,
     probe_cost,
-    reference_cost,
     size_of_architecture,
     training_cost,
 )
@@ -15,14 +15,18 @@ from rlnas.data.datasets import Dataset
 from rlnas.envs.budget.actions import STARTS
 from rlnas.envs.live_env import probe_size
 
-UNIT_BATCHES = 525
-"""Training batches of the reference network that a budget of 1 pays for: 21 times 25, as many as an
-episode of `DesignEnv` has on small data."""
+UNIT_STEPS, UNIT_BATCHES = 21, 25
+"""A budget of 1 pays for an episode of `DesignEnv` on small data at the reference size: so many
+steps with so many training batches each."""
+
+FIRST_SHARE = 0.01
+"""Share of the budget at which the anytime score begins to count, if that pays for a step."""
 
 
 def unit_cost(data: Dataset, batch_size: int) -> int:
     """Multiply-adds of a budget of 1."""
-    return reference_cost(data.n_features, data.n_classes, UNIT_BATCHES, batch_size)
+    size = size_of_architecture(REFERENCE, data.n_features, data.n_classes)
+    return UNIT_STEPS * step_cost(size, size, data, UNIT_BATCHES, batch_size)
 
 
 def step_cost(before: Size, after: Size, data: Dataset, batches: int, batch_size: int) -> int:

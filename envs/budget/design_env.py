@@ -21,6 +21,7 @@ from rlnas.envs.budget.actions import (
     legal_starts,
 )
 from rlnas.envs.budget.costs import (
+    FIRST_SHARE,
     first_step_costs,
     payable_batches,
     step_cost,
@@ -93,7 +94,7 @@ class BudgetDesignEnv(LiveEnv):
         batches = Batches(data.train, rng, self.hyperparameters.batch_size)
         unit = unit_cost(data, batches.batch_size)
         budget = round(draw(self.budget_range, rng) * unit)
-        affordable = first_step_costs(data, batches.batch_size) <= budget
+        first_steps = first_step_costs(data, batches.batch_size)
         nothing = constant_prediction(data, penalty)
         state = BudgetState(
             dataset=data,
@@ -102,7 +103,7 @@ class BudgetDesignEnv(LiveEnv):
             batches=batches,
             current=nothing,
             previous=nothing,
-            legal=legal_starts(data.n_features, data.n_classes, affordable),
+            legal=legal_starts(data.n_features, data.n_classes, first_steps <= budget),
             elapsed=0,
             action=actions.NO_OP,
             applied=True,
@@ -110,6 +111,7 @@ class BudgetDesignEnv(LiveEnv):
             best_score=nothing.score,
             budget=budget,
             unit=unit,
+            first=max(round(FIRST_SHARE * budget), int(first_steps.min())),
             spent=0,
             cost=0,
             best=nothing,
@@ -261,7 +263,7 @@ def _improved(state: BudgetState) -> BudgetState:
     now = state.current
     if now.score <= state.best_score:
         return state
-    gained = (now.score - state.best_score) * share_left(state.spent, state.budget)
+    gained = (now.score - state.best_score) * share_left(state.spent, state.first, state.budget)
     return replace(
         state,
         best=now,

@@ -13,9 +13,6 @@ from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.training import Evaluation
 
-FIRST_SHARE = 0.01
-"""Share of the budget at which the anytime score begins to count."""
-
 WORST_SHARE = 1e-3
 """Least share of a class in a constant prediction, so that its loss is finite."""
 
@@ -38,6 +35,7 @@ class BudgetState(EpisodeState):
     Attributes:
         budget: multiply-adds that may be spent.
         unit: multiply-adds that budgets are multiples of.
+        first: multiply-adds at which the anytime score begins to count.
         spent: multiply-adds spent so far.
         cost: multiply-adds of the last step.
         best: the best design of the episode so far.
@@ -50,6 +48,7 @@ class BudgetState(EpisodeState):
 
     budget: int
     unit: int
+    first: int
     spent: int
     cost: int
     best: EvaluatedNetwork
@@ -83,14 +82,20 @@ class BudgetState(EpisodeState):
         return cast(BudgetInfo, entries)
 
 
-def share_left(spent: int, budget: int) -> float:
+def share_left(spent: int, first: int, budget: int) -> float:
     """Share of the logarithm of the cost that is still to come, from 1 to 0.
 
-    It is 1 up to `FIRST_SHARE` of the budget. The anytime score is the mean of the best score so
-    far over the logarithm of the cost, from there to the budget: an improvement counts by the share
-    left when it is found.
+    The anytime score is the mean of the best score so far over the logarithm of the cost, from
+    `first` to the budget. So an improvement counts by the share that is left when it is found.
+
+    Args:
+        spent: multiply-adds spent so far.
+        first: multiply-adds at which the score begins to count.
+        budget: multiply-adds that may be spent.
     """
-    return min(log(budget / max(spent, 1)) / -log(FIRST_SHARE), 1.0)
+    if spent <= first:
+        return 1.0
+    return log(budget / spent) / log(budget / first)
 
 
 def constant_prediction(data: Dataset, penalty: float) -> EvaluatedNetwork:
