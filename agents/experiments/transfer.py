@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
-from rlnas.agents.experiments.compare import CONTROLLER
+from rlnas.agents.experiments.search_task import CONTROLLER
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy

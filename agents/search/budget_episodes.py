@@ -12,7 +12,7 @@ from rlnas.envs.budget.actions import (
     BudgetAction,
     legal_starts,
 )
-from rlnas.envs.budget.costs import first_step_costs, step_cost, unit_cost
+from rlnas.envs.budget.costs import FIRST_SHARE, first_step_costs, step_cost, unit_cost
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.errors import InputError
 from rlnas.nn.network import SparseNetwork
@@ -27,6 +27,14 @@ MIN_LENGTH = 4
 def episode_cost(env: BudgetDesignEnv) -> int:
     """Multiply-adds of the largest budget that an episode may have."""
     return max(round(env.budget_range[1] * _unit(env, data)) for data in env.datasets)
+
+
+def first_cost(env: BudgetDesignEnv, budget: int) -> int:
+    """Multiply-adds at which the anytime score of a budget begins to count, on the first data."""
+    data = env.datasets[0]
+    return max(
+        round(FIRST_SHARE * budget), int(first_step_costs(data, _batch_size(env, data)).min())
+    )
 
 
 def typical_step_cost(env: BudgetDesignEnv) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.experiments import compare as module
-from rlnas.agents.experiments.compare import LIVE_ONLY, METHODS
+from rlnas.agents.experiments.search_task import METHODS, PRETRAINED
 from rlnas.agents.experiments.statistics import interquartile_mean
 from rlnas.tabular.table import Table
 from tests.agents.helpers import files_in
@@ -56,6 +56,7 @@ def test_results_a_table_plots_and_curves_are_written(compared, table):
         "tabular": True,
         "penalty": 0.2,
         "budget": 60,
+        "episode_budget": None,
     }
 
 
@@ -89,7 +90,7 @@ def test_all_methods_search_unless_told_otherwise(table, tmp_path, capsys):
     arguments = ["--seeds", "2", "--budget", "50", "--jobs", "1"]
     assert call("compare", "--table", table, "--out", tmp_path, *arguments) == 0
     text = capsys.readouterr().out
-    for method in set(METHODS) - set(LIVE_ONLY):
+    for method in set(METHODS) - set(PRETRAINED):
         assert row(text, method)[0] == method
     assert row(text, "controller")[-2] == ""
     assert re.fullmatch(r"[01]\.\d\d \(.* to .*\)", row(text, "random")[-2])
