@@ -10,8 +10,9 @@ from rlnas.nn.architecture import Architecture
 from rlnas.nn.network import SparseNetwork
 from rlnas.scoring import reference_weights
 
-LENGTHS = {"short": 6, "normal": 36, "long": 216}
-"""Training batches after an edit."""
+LENGTHS = {"short": 0.1, "normal": 0.3, "long": 1.0}
+"""How long a network is trained after an edit: the cost of the step, as a share of what was spent
+before. So a step covers as much of the logarithm of the cost early as late."""
 
 START, BACK, STOP = "start", "back", "stop"
 """Operations that only episodes with a budget have."""
@@ -50,8 +51,6 @@ class Back:
         return BACK
 
 
-Edit = Action | Start | Back
-
 _SHAPES = ((4,), (12,), (40,), (128,), (12, 12), (40, 40), (40, 40, 40))
 
 STARTS: tuple[Architecture, ...] = (
@@ -60,10 +59,8 @@ STARTS: tuple[Architecture, ...] = (
 )
 """Architectures that an episode can start with, from linear to three dense hidden layers."""
 
-EDITS: tuple[Edit, ...] = (*ACTIONS, Back(), *map(Start, STARTS))
+EDITS: tuple[Action | Back, ...] = (*ACTIONS, Back())
 """What can be done to a network, in the order of the actions."""
-
-_BACK, _FIRST_START = len(ACTIONS), len(ACTIONS) + 1
 
 
 @dataclass(frozen=True)
@@ -71,11 +68,11 @@ class BudgetAction:
     """One entry of the table.
 
     Attributes:
-        edit: What is done to the network; None ends the episode.
-        length: How long the network is trained after it, one of `LENGTHS`.
+        edit: what is done to the network; None ends the episode.
+        length: how long the network is trained after it, one of `LENGTHS`; none for a start.
     """
 
-    edit: Edit | None
+    edit: Action | Back | Start | None
     length: str = ""
 
     @property
@@ -89,22 +86,27 @@ class BudgetAction:
         return 1.0 if self.edit is None else self.edit.factor
 
     @property
-    def batches(self) -> int:
-        """Training batches after the edit."""
-        return LENGTHS.get(self.length, 0)
+    def share(self) -> float:
+        """Cost of the step as a share of what was spent before, see `LENGTHS`."""
+        return LENGTHS.get(self.length, 0.0)
 
     def __str__(self) -> str:
-        return STOP if self.edit is None else f"{self.edit}, {self.length} training"
+        if self.edit is None:
+            return STOP
+        return f"{self.edit}, {self.length} training" if self.length else str(self.edit)
 
 
 BUDGET_ACTIONS = (
     *(BudgetAction(edit, length) for edit in EDITS for length in LENGTHS),
+    *(BudgetAction(Start(architecture)) for architecture in STARTS),
     BudgetAction(None),
 )
 """All actions in the order of their numbers, the same for every data set; the last one stops."""
 
 NUMBERS = {action: number for number, action in enumerate(BUDGET_ACTIONS)}
 """Number of each action."""
+
+_STARTS = slice(len(EDITS) * len(LENGTHS), len(BUDGET_ACTIONS) - 1)
 
 
 def legal_starts(n_inputs: int, n_outputs: int, affordable: np.ndarray) -> np.ndarray:
@@ -117,8 +119,9 @@ def legal_starts(n_inputs: int, n_outputs: int, affordable: np.ndarray) -> np.nd
     """
     limit = MAX_RELATIVE_SIZE * reference_weights(n_inputs, n_outputs)
     sizes = (size_of_architecture(each, n_inputs, n_outputs) for each in STARTS)
-    small = np.array([size.connections <= limit for size in sizes])
-    return _with_lengths(np.append(np.zeros(_FIRST_START, bool), affordable & small), stop=False)
+    legal = np.zeros(len(BUDGET_ACTIONS), bool)
+    legal[_STARTS] = affordable & [size.connections <= limit for size in sizes]
+    return legal
 
 
 def legal_edits(network: SparseNetwork, back: bool) -> np.ndarray:
@@ -128,11 +131,7 @@ def legal_edits(network: SparseNetwork, back: bool) -> np.ndarray:
         network: the network.
         back: whether there is a better design to go back to.
     """
-    edits = np.zeros(len(EDITS), bool)
-    edits[:_BACK] = legal_actions(network)
-    edits[_BACK] = back
-    return _with_lengths(edits, stop=True)
-
-
-def _with_lengths(edits: np.ndarray, stop: bool) -> np.ndarray:
-    return np.append(edits.repeat(len(LENGTHS)), stop)
+    legal = np.zeros(len(BUDGET_ACTIONS), bool)
+    legal[: _STARTS.start] = np.append(legal_actions(network), back).repeat(len(LENGTHS))
+    legal[_STARTS.stop :] = True
+    return legal

@@ -19,6 +19,9 @@ UNIT_STEPS, UNIT_BATCHES = 21, 25
 """A budget of 1 pays for an episode of `DesignEnv` on small data at the reference size: so many
 steps with so many training batches each."""
 
+LEAST_BATCHES = 6
+"""Training batches of a start, and of a step whose length pays for fewer."""
+
 FIRST_SHARE = 0.01
 """Share of the budget at which the anytime score begins to count, if that pays for a step."""
 
@@ -47,19 +50,22 @@ def step_cost(before: Size, after: Size, data: Dataset, batches: int, batch_size
     )
 
 
-def payable_batches(
-    left: int, before: Size, after: Size, data: Dataset, wanted: int, batch_size: int
-) -> int:
-    """Number of training batches, at most `wanted`, of a step that costs at most `left`.
+def batches_of(cost: float, before: Size, after: Size, data: Dataset, batch_size: int) -> int:
+    """Number of training batches of a step that costs at most so many multiply-adds.
 
     The other arguments are those of `step_cost`.
+
+    Returns:
+        0 or less if the cost pays for no batch.
     """
-    left -= step_cost(before, after, data, 0, batch_size)
-    return max(min(wanted, left // training_cost(after, 1, batch_size)), 0)
+    rest = cost - step_cost(before, after, data, 0, batch_size)
+    return int(rest // training_cost(after, 1, batch_size))
 
 
 def first_step_costs(data: Dataset, batch_size: int) -> np.ndarray:
-    """int64 `[len(STARTS)]`: multiply-adds of each start with a single batch."""
+    """int64 `[len(STARTS)]`: multiply-adds of each start, with `LEAST_BATCHES`."""
     nothing = size_of_architecture((), data.n_features, data.n_classes)
     starts = (size_of_architecture(each, data.n_features, data.n_classes) for each in STARTS)
-    return np.array([step_cost(nothing, start, data, 1, batch_size) for start in starts])
+    return np.array(
+        [step_cost(nothing, start, data, LEAST_BATCHES, batch_size) for start in starts]
+    )

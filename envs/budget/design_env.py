@@ -13,7 +13,6 @@ from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
 from rlnas.envs.budget.actions import (
     BUDGET_ACTIONS,
-    LENGTHS,
     Back,
     BudgetAction,
     Start,
@@ -22,8 +21,9 @@ from rlnas.envs.budget.actions import (
 )
 from rlnas.envs.budget.costs import (
     FIRST_SHARE,
+    LEAST_BATCHES,
+    batches_of,
     first_step_costs,
-    payable_batches,
     step_cost,
     unit_cost,
 )
@@ -163,7 +163,7 @@ class BudgetDesignEnv(LiveEnv):
             return replace(state, over=True)
         if state.applied:
             network = self._edited(state, chosen)
-            batches = self._payable(state, network, chosen.batches)
+            batches = 0 if network is None else self._batches(state, network)
             if network is not None and batches > 0:
                 return self._trained(state, network, batches)
             state = replace(state, applied=False)
@@ -171,7 +171,7 @@ class BudgetDesignEnv(LiveEnv):
             return _ended_if_spent(_charged(state, edit_cost(size_of(state.current.network))))
         # Nothing is changed; a copy, since training must not change the design before.
         network = state.current.network.copy()
-        return self._trained(state, network, self._payable(state, network, chosen.batches or 1))
+        return self._trained(state, network, self._batches(state, network))
 
     def _edited(self, state: BudgetState, chosen: BudgetAction) -> SparseNetwork | None:
         """A network of its own after a legal edit; None if it cannot be carried out after all."""
@@ -183,18 +183,15 @@ class BudgetDesignEnv(LiveEnv):
             return state.best.network.copy()
         return self._edit(state.current, cast(actions.Action, edit))
 
-    def _payable(self, state: BudgetState, network: SparseNetwork | None, wanted: int) -> int:
-        """Training batches that a network can be trained for, at most as many as wanted."""
-        if network is None:
-            return 0
-        return payable_batches(
-            state.budget - state.spent,
-            size_of(state.current.network),
-            size_of(network),
-            state.dataset,
-            wanted,
-            state.batches.batch_size,
-        )
+    def _batches(self, state: BudgetState, network: SparseNetwork) -> int:
+        """Training batches of a step, by its length and by what is left; 0 if that is too little.
+
+        A step has at least `LEAST_BATCHES`, unless the rest of the budget pays for fewer.
+        """
+        before, after = size_of(state.current.network), size_of(network)
+        task = before, after, state.dataset, state.batches.batch_size
+        wanted = max(batches_of(state.last.share * state.spent, *task), LEAST_BATCHES)
+        return max(min(wanted, batches_of(state.budget - state.spent, *task)), 0)
 
     def _trained(self, state: BudgetState, network: SparseNetwork, batches: int) -> BudgetState:
         """The state after a network was trained and evaluated."""
@@ -215,7 +212,7 @@ class BudgetDesignEnv(LiveEnv):
 
     def _begun(self, state: BudgetState, network: SparseNetwork) -> BudgetState:
         """The state after a short training of a starting network that was given."""
-        batches = self._payable(state, network, LENGTHS["short"])
+        batches = self._batches(state, network)
         if batches == 0:
             raise InputError(
                 f"a budget of {state.budget / state.unit:g} does not pay for a training batch of "

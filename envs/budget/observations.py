@@ -7,7 +7,7 @@ import numpy as np
 
 from rlnas.cost import size_of
 from rlnas.envs.budget.actions import BACK, LENGTHS, START
-from rlnas.envs.budget.costs import step_cost
+from rlnas.envs.budget.costs import LEAST_BATCHES, step_cost
 from rlnas.envs.budget.episode import BudgetState
 from rlnas.envs.observations import OBSERVATION_NAMES, observe
 
@@ -20,7 +20,8 @@ class BudgetFeatures(NamedTuple):
     log_spent: float
     log_left: float
     spent_units: float
-    step_cost: float
+    least_cost: float
+    least_share: float
     steps: float
     started: float
     last_start: float
@@ -57,7 +58,7 @@ def _budget_features(state: BudgetState, episode_steps: int) -> BudgetFeatures:
     spent, left = max(state.spent, 1), max(state.budget - state.spent, 1)
     last, since = state.last, state.elapsed - state.best_at
     size = size_of(state.current.network)
-    normal = step_cost(size, size, state.dataset, LENGTHS["normal"], state.batches.batch_size)
+    least = step_cost(size, size, state.dataset, LEAST_BATCHES, state.batches.batch_size)
     lengths = {f"last_{name}": float(last.length == name) for name in LENGTHS}
     return BudgetFeatures(
         budget=log10(state.budget / state.unit) / 2,
@@ -65,7 +66,8 @@ def _budget_features(state: BudgetState, episode_steps: int) -> BudgetFeatures:
         log_spent=log10(spent / state.budget) / 3,
         log_left=log10(left / state.budget) / 3,
         spent_units=log10(spent / state.unit) / 4,
-        step_cost=log10(normal / left) / 4,
+        least_cost=log10(least / left) / 4,
+        least_share=log10(least / spent) / 3,
         steps=state.elapsed / episode_steps,
         started=state.started,
         last_start=last.operation == START,
