@@ -24,7 +24,7 @@ MIN_BATCHES = 8
 
 _TRAIN = NUMBERS[BudgetAction(ACTIONS[NO_OP], "normal")]
 _DENSE_STARTS = [
-    NUMBERS[BudgetAction(Start(each), "normal")]
+    NUMBERS[BudgetAction(Start(each))]
     for each in reversed(STARTS)
     if len(each) <= 1 and all(width <= REFERENCE_WIDTH and share == 1 for width, share in each)
 ]

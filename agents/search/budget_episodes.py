@@ -1,8 +1,10 @@
 """What searches must know about episodes with a budget: what they cost, what they begin with."""
 
+from math import ceil, log
+
 import numpy as np
 
-from rlnas.cost import REFERENCE, size_of, size_of_architecture
+from rlnas.cost import size_of
 from rlnas.data.datasets import Dataset
 from rlnas.envs.budget.actions import (
     BUDGET_ACTIONS,
@@ -12,16 +14,19 @@ from rlnas.envs.budget.actions import (
     BudgetAction,
     legal_starts,
 )
-from rlnas.envs.budget.costs import FIRST_SHARE, first_step_costs, step_cost, unit_cost
+from rlnas.envs.budget.costs import (
+    FIRST_SHARE,
+    LEAST_BATCHES,
+    first_step_costs,
+    step_cost,
+    unit_cost,
+)
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.errors import InputError
 from rlnas.nn.network import SparseNetwork
 
 STOP = NUMBERS[BudgetAction(None)]
 """The action that ends an episode."""
-
-MIN_LENGTH = 4
-"""Least number of actions of a sequence."""
 
 
 def episode_cost(env: BudgetDesignEnv) -> int:
@@ -37,19 +42,11 @@ def first_cost(env: BudgetDesignEnv, budget: int) -> int:
     )
 
 
-def typical_step_cost(env: BudgetDesignEnv) -> int:
-    """Multiply-adds of a normal training of the reference network, on the most expensive data."""
-    costs = []
-    for data in env.datasets:
-        size = size_of_architecture(REFERENCE, data.n_features, data.n_classes)
-        costs.append(step_cost(size, size, data, LENGTHS["normal"], _batch_size(env, data)))
-    return max(costs)
-
-
 def sequence_length(env: BudgetDesignEnv) -> int:
-    """Number of actions of a sequence: as many typical steps as an episode pays for."""
-    steps = max(MIN_LENGTH, episode_cost(env) // typical_step_cost(env))
-    return min(steps, env.episode_steps)
+    """Number of actions of a sequence: the cheapest start, then steps of normal length."""
+    costs = [first_step_costs(data, _batch_size(env, data)).min() for data in env.datasets]
+    steps = log(episode_cost(env) / min(costs)) / log(1 + LENGTHS["normal"])
+    return min(1 + ceil(steps), env.episode_steps)
 
 
 def edits_and_stop() -> np.ndarray:
@@ -81,7 +78,7 @@ def pays_for(env: BudgetDesignEnv, network: SparseNetwork) -> bool:
     size = size_of(network)
     for data in env.datasets:
         least = round(env.budget_range[0] * _unit(env, data))
-        if least < 2 * step_cost(size, size, data, 1, _batch_size(env, data)):
+        if least < 2 * step_cost(size, size, data, LEAST_BATCHES, _batch_size(env, data)):
             return False
     return True
 

@@ -8,6 +8,7 @@ from rlnas.agents.search.aging_evolution import evolve_population
 from rlnas.agents.search.budgeted_env import BudgetSpent
 from rlnas.agents.search.problem import Problem
 from rlnas.agents.search.sequences import ActionSequence
+from rlnas.envs.actions import NO_OP
 
 EPISODES_PER_FITNESS = 16
 """Episodes of each fitness evaluation, drawn from the pool."""
@@ -35,7 +36,8 @@ def evolve_sequence(
         sample_size: how many sequences compete to be the parent.
 
     Returns:
-        The sequence; the first of all if the budget does not pay for playing a single one.
+        The sequence, with "none" up to the last step that an episode may have; the first of all if
+        the budget does not pay for playing a single one.
     """
     rng, history = problem.rng, problem.history
     seeds = rng.integers(2**31, size=POOL_SIZE).tolist()
@@ -66,5 +68,7 @@ def evolve_sequence(
             final_scores.append([problem.play_sequence(actions, seed) for actions in finalists])
     except BudgetSpent:
         if final_scores:
-            return finalists[int(np.mean(final_scores, axis=0).argmax())]
-        return max(results, key=fitness, default=problem.sequences.first())
+            best = finalists[int(np.mean(final_scores, axis=0).argmax())]
+        else:
+            best = max(results, key=fitness, default=problem.sequences.first())
+        return (*best, *[NO_OP] * (problem.episode_steps - len(best)))

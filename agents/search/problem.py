@@ -93,12 +93,11 @@ class Problem:
     def max_evaluations(self) -> int:
         """Evaluations, that is resets and steps, that the whole budget pays for.
 
-        Where they differ in cost, it is the number of typical ones: normal training of a network of
-        the reference size.
+        If episodes have a budget, it is about as many: of episodes with steps of normal length.
         """
         if self.budget_env is None:
             return self.budget // self.env.cost
-        return self.budget // budget_episodes.typical_step_cost(self.budget_env)
+        return self.budget * self.sequences.length // self.episode_cost
 
     @property
     def episode_cost(self) -> int:
@@ -116,8 +115,8 @@ class Problem:
     def sequences(self) -> SequenceSpace:
         """The action sequences of an episode.
 
-        With a budget, they begin with a start that is legal in every episode, and their length is
-        a typical number of steps.
+        With a budget, they begin with a start that is legal in every episode, and have as many
+        actions as an episode with steps of normal length.
         """
         env = self.budget_env
         if env is None:

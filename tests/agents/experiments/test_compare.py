@@ -12,16 +12,14 @@ import pytest
 
 from rlnas.agents.experiments import compare as module
 from rlnas.agents.experiments.compare import (
-    METHODS,
     POINTS,
-    SearchTask,
     best_so_far,
     budgets,
     compare,
     hypervolume,
     run,
-    strategy,
 )
+from rlnas.agents.experiments.search_task import METHODS, SearchTask, strategy
 from rlnas.agents.search.history import SearchHistory
 from rlnas.agents.search.problem import search
 from rlnas.agents.search.random_search import random_search
@@ -101,15 +99,16 @@ def test_a_curve_is_the_best_of_all_that_was_paid_for_by_then(seed):
     history = random_history(rng)
     spent = [each.cumulative_cost for each in history.evaluations]
     places = np.concatenate([rng.uniform(0, 1500, 30), spent[:10]])
-    for place, found in zip(places, best_so_far(history, 10_000, places), strict=True):
+    for place, found in zip(places, best_so_far(history, 10_000, places, 0.5), strict=True):
         affordable = [each.score for each in history.evaluations if each.cumulative_cost <= place]
-        assert found == max(affordable, default=history.scores[0])
+        assert found == max([0.5, *affordable])
 
 
 def test_a_curve_by_hand():
     history = history_of((10, 0.3, 0.5, 1), (10, 0.1, 0.5, 1), (10, 0.7, 0.5, 1))
     places = np.array([0, 9.99, 10, 20, 29.9, 30, 1e9])
-    assert best_so_far(history, 100, places).tolist() == [0.3, 0.3, 0.3, 0.3, 0.3, 0.7, 0.7]
+    found = best_so_far(history, 100, places, 0.2)
+    assert found.tolist() == [0.2, 0.2, 0.3, 0.3, 0.3, 0.7, 0.7]
 
 
 @pytest.mark.parametrize("budget", [1, 60, 100_000])
@@ -225,7 +224,8 @@ def test_curve_and_hypervolume_are_those_of_the_archive(each, task):
     found = run(task, "random", 1)
     history = search(random_search, task.problem(1))
     reference = 76 * ((6 + 3) if task.tabular else (13 + 3))
-    assert found["curve"] == best_so_far(history, task.budget, budgets(task.budget)).tolist()
+    curve = best_so_far(history, task.budget, budgets(task.budget), history.scores[0])
+    assert found["curve"] == curve.tolist()
     assert found["curve"][-1] == found["score"]
     assert found["hypervolume"] == hypervolume(history, reference)
     assert 0 < found["hypervolume"] < 1

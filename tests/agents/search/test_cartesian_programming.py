@@ -64,6 +64,24 @@ def test_active_actions_follow_path_from_input_to_output():
     assert active_actions(genes, space_of(10, 20)) == ()
 
 
+def test_sequences_that_need_a_start_begin_with_the_action_of_the_input():
+    space = SequenceSpace(3, np.array([0, 1, 2, 9]), starts=np.array([5, 6, 8]))
+    ranges = gene_ranges(9, space, levels_back=3)
+    assert (ranges.low[ACTION, 0], ranges.high[ACTION, 0]) == (0, 3)
+    rng, seen = np.random.default_rng(0), set()
+    genes = rng.integers(ranges.low, ranges.high)
+    for _ in range(300):
+        before = active_actions(genes, space)
+        assert active_actions(mutate_inactive(genes, ranges, 0.3, rng), space) == before
+        genes = mutate(genes, ranges, space, 0.1, rng)
+        start, *others = active_actions(genes, space)
+        seen.add(start)
+        assert (start, *others) != before
+        assert len(others) <= 2
+        assert {*others} <= {0, 1, 2, 9}
+    assert seen == {5, 6, 8}
+
+
 def test_gene_ranges_limit_sources_to_levels_back():
     low, high = gene_ranges(5, space_of(5, n_actions=7), levels_back=3)
     assert low[SOURCE, 1:].tolist() == [0, 0, 0, 1, 2, 3]
