@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from rlnas.agents.experiments.compare import anytime_score
-from rlnas.agents.experiments.transfer import score_network, train_with_at_least
+from rlnas.agents.experiments.scored_networks import score_network, train_with_at_least
 from rlnas.agents.policies.episode import steps_of_episode
 from rlnas.agents.policies.policy import Policy
 from rlnas.agents.search.history import SearchHistory
@@ -31,7 +31,7 @@ _DENSE_STARTS = [
 """Starts with one dense hidden layer, at most as wide as the reference, the widest first."""
 
 
-def no_edits(observation: np.ndarray, mask: np.ndarray) -> int:
+def train_only(observation: np.ndarray, mask: np.ndarray) -> int:
     """A policy that starts with a dense hidden layer, as wide as may be, and only trains it."""
     if mask[_TRAIN]:
         return _TRAIN
