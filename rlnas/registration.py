@@ -25,6 +25,12 @@ def register() -> None:
             vector_entry_point="rlnas.envs.design_vector_env:DesignVectorEnv",
             kwargs={} if dataset is None else {"dataset": dataset},
         )
+        gym.register(
+            f"rlnas/Budget{name}-v0",
+            entry_point="rlnas.envs.budget.design_env:BudgetDesignEnv",
+            vector_entry_point="rlnas.envs.budget.vector_env:BudgetDesignVectorEnv",
+            kwargs={} if dataset is None else {"dataset": dataset},
+        )
     for name, table in TABLES.items():
         gym.register(
             f"rlnas/{name}-v0",

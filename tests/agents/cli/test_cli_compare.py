@@ -106,6 +106,15 @@ def test_a_data_set_is_searched_live(tmp_path, capsys):
     assert found["evaluations"] == 600 / 25
 
 
+def test_episodes_with_a_budget_are_searched_in_units(tmp_path, capsys):
+    task = ["--dataset", "wine", "--episode-budget", "0.2", "--budget", "1", "--seeds", "1"]
+    assert call("compare", *task, "--methods", "random", "--out", tmp_path, "--jobs", "1") == 0
+    assert "units of training cost each, in episodes of 0.2" in capsys.readouterr().out
+    (found,) = json.loads((tmp_path / "results.json").read_text())["results"]["random"]
+    text = (tmp_path / "comparison.md").read_text()
+    assert row(text, "random")[1].split()[0] == f"{found['anytime']:.4f}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -1,5 +1,7 @@
 """Designs within a budget: policies and sparse trainings at the same cost, judged alike."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -98,7 +100,7 @@ def test_restarts_double_within_the_budget(units):
     budget = round(units * UNIT)
     costs, batches = zip(*restarts(TASK, budget, 128), strict=True)
     assert sum(costs) <= budget
-    assert all(2 * a <= b <= 2 * a + 1 for a, b in zip(costs, costs[1:], strict=False))
+    assert all(2 * a <= b <= 2 * a + 1 for a, b in pairwise(costs))
     evaluation = evaluation_cost(REFERENCE_SIZE, TASK.validation.size)
     for cost, number in zip(costs, batches, strict=True):
         assert training_cost(REFERENCE_SIZE, number, 128) + evaluation <= cost
