@@ -106,7 +106,8 @@ BUDGET_ACTIONS = (
 NUMBERS = {action: number for number, action in enumerate(BUDGET_ACTIONS)}
 """Number of each action."""
 
-_STARTS = slice(len(EDITS) * len(LENGTHS), len(BUDGET_ACTIONS) - 1)
+STARTS_SLICE = slice(len(EDITS) * len(LENGTHS), len(BUDGET_ACTIONS) - 1)
+"""Where the starts are among the actions."""
 
 
 def legal_starts(n_inputs: int, n_outputs: int, affordable: np.ndarray) -> np.ndarray:
@@ -120,7 +121,7 @@ def legal_starts(n_inputs: int, n_outputs: int, affordable: np.ndarray) -> np.nd
     limit = MAX_RELATIVE_SIZE * reference_weights(n_inputs, n_outputs)
     sizes = (size_of_architecture(each, n_inputs, n_outputs) for each in STARTS)
     legal = np.zeros(len(BUDGET_ACTIONS), bool)
-    legal[_STARTS] = affordable & [size.connections <= limit for size in sizes]
+    legal[STARTS_SLICE] = affordable & [size.connections <= limit for size in sizes]
     return legal
 
 
@@ -132,6 +133,6 @@ def legal_edits(network: SparseNetwork, back: bool) -> np.ndarray:
         back: whether there is a better design to go back to.
     """
     legal = np.zeros(len(BUDGET_ACTIONS), bool)
-    legal[: _STARTS.start] = np.append(legal_actions(network), back).repeat(len(LENGTHS))
-    legal[_STARTS.stop :] = True
+    legal[: STARTS_SLICE.start] = np.append(legal_actions(network), back).repeat(len(LENGTHS))
+    legal[STARTS_SLICE.stop :] = True
     return legal

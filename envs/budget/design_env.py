@@ -13,6 +13,8 @@ from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
 from rlnas.envs.budget.actions import (
     BUDGET_ACTIONS,
+    STARTS,
+    STARTS_SLICE,
     Back,
     BudgetAction,
     Start,
@@ -29,17 +31,26 @@ from rlnas.envs.budget.costs import (
 )
 from rlnas.envs.budget.episode import BudgetState, constant_prediction, share_left
 from rlnas.envs.budget.observations import BUDGET_OBSERVATION_NAMES, observe_budget
-from rlnas.envs.live_env import LiveEnv, diverged, diverging_start, draw
-from rlnas.envs.validation import check_action, check_seed, check_under_way
+from rlnas.envs.live_env import LiveEnv, diverged, diverging_start, draw, probe_size
+from rlnas.envs.validation import check_action, check_number, check_seed, check_under_way
 from rlnas.errors import InputError
 from rlnas.nn import edits
 from rlnas.nn.initialization import new_network
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, Hyperparameters
+from rlnas.nn.training import (
+    DEFAULT_HYPERPARAMETERS,
+    Batches,
+    Hyperparameters,
+    evaluate,
+)
 from rlnas.validation import Range, check_choice, check_count, check_range
 
 RETURNS = ("anytime", "final")
 """What an episode with a budget may pay."""
+
+
+GIVEN_BATCHES = (6, 400)
+"""Least and most training batches of a network that an episode begins with."""
 
 
 class BudgetDesignEnv(LiveEnv):
@@ -53,6 +64,7 @@ class BudgetDesignEnv(LiveEnv):
         penalty: Range = 0.1,
         reward: str = "anytime",
         budget: Range = (0.05, 5.0),
+        given: float = 0.5,
         episode_steps: int = 100,
         network: SparseNetwork | None = None,
         hyperparameters: Hyperparameters | Mapping[str, Any] = DEFAULT_HYPERPARAMETERS,
@@ -66,6 +78,7 @@ class BudgetDesignEnv(LiveEnv):
         check_choice("reward", reward, RETURNS)
         self.reward = reward
         self.budget_range = check_range("budget", budget, low=1e-6)
+        self.given = check_number("given", given, low=0.0, high=1.0)
         self.episode_steps = check_count("episode_steps", episode_steps)
         for data in self.datasets:
             self._check_first_step(data)
@@ -95,6 +108,7 @@ class BudgetDesignEnv(LiveEnv):
         unit = unit_cost(data, batches.batch_size)
         budget = round(draw(self.budget_range, rng) * unit)
         first_steps = first_step_costs(data, batches.batch_size)
+        legal = legal_starts(data.n_features, data.n_classes, first_steps <= budget)
         nothing = constant_prediction(data, penalty)
         state = BudgetState(
             dataset=data,
@@ -103,7 +117,7 @@ class BudgetDesignEnv(LiveEnv):
             batches=batches,
             current=nothing,
             previous=nothing,
-            legal=legal_starts(data.n_features, data.n_classes, first_steps <= budget),
+            legal=legal,
             elapsed=0,
             action=actions.NO_OP,
             applied=True,
@@ -121,10 +135,13 @@ class BudgetDesignEnv(LiveEnv):
             trained=0,
             over=False,
         )
+        begins_with_one = rng.random() < self.given
         if architecture is not None:
             start = new_network(architecture, data.n_features, data.n_classes, rng)
+        elif start is None and begins_with_one:
+            start = self._drawn_network(state, first_steps)
         if start is not None:
-            state = self._begun(state, start.copy())
+            state = self._given(state, start.copy())
         return self._outcome(state)
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -210,18 +227,40 @@ class BudgetDesignEnv(LiveEnv):
             state = replace(state, legal=legal_edits(state.current.network, can_go_back))
         return _ended_if_spent(state)
 
-    def _begun(self, state: BudgetState, network: SparseNetwork) -> BudgetState:
-        """The state after a short training of a starting network that was given."""
-        batches = self._batches(state, network)
-        if batches == 0:
+    def _drawn_network(self, state: BudgetState, first_steps: np.ndarray) -> SparseNetwork:
+        """One of the legal starts, at random, trained for a random number of batches at no cost."""
+        data, rng = state.dataset, self.np_random
+        affordable = np.flatnonzero(state.legal[STARTS_SLICE] & (first_steps <= state.budget / 2))
+        if affordable.size == 0:
+            affordable = np.array([int(first_steps.argmin())])
+        chosen = STARTS[int(rng.choice(affordable))]
+        network = new_network(chosen, data.n_features, data.n_classes, rng)
+        self._train(network, data, state.batches, round(draw(GIVEN_BATCHES, rng)))
+        return network
+
+    def _given(self, state: BudgetState, network: SparseNetwork) -> BudgetState:
+        """The state in which an episode begins that has a network from the start."""
+        data = state.dataset
+        training = evaluate(network, data, data.train[: probe_size(data)])
+        now = self._evaluated(network, data, training, state.penalty)
+        if diverged(now):
+            raise diverging_start(data)
+        legal = state.legal | legal_edits(network, back=False)
+        state = replace(
+            state,
+            current=now,
+            previous=now,
+            legal=legal,
+            best=now,
+            best_score=now.score,
+            anytime=now.score,
+        )
+        if self._batches(state, network) == 0:
             raise InputError(
                 f"a budget of {state.budget / state.unit:g} does not pay for a training batch of "
                 f"the starting network with {network.active_weights:,} weights: expected more"
             )
-        state = self._trained(state, network, batches)
-        if state.diverged:
-            raise diverging_start(state.dataset)
-        return replace(state, previous=state.current)
+        return state
 
     def _outcome(self, state: BudgetState) -> tuple[np.ndarray, dict[str, Any]]:
         """Make a state the present one; its observation and info."""

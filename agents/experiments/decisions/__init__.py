@@ -1,0 +1,1 @@
+"""Do decisions matter: rules, fixed sequences and searches in episodes with a budget."""
