@@ -44,7 +44,8 @@ def design_within_budget(
     """Design with each policy, and with each of `SPARSE_TRAINERS` at no more cost.
 
     Args:
-        env: The environment, with one data set, penalty and budget.
+        env: The environment, with one data set, penalty and budget; its episodes begin without a
+            network.
         seed: Seed of the episodes and of the sparse trainings.
         policies: Policies by name. A sparse training ends with the number of weights that the first
             policy chose, in a network with one hidden layer of the reference width.
@@ -56,13 +57,10 @@ def design_within_budget(
         one takes half of the budget. Each batch is charged as one of the dense network.
 
     Raises:
-        InputError: The budget pays for fewer than `MIN_BATCHES` batches of a sparse training.
+        InputError: The budget pays for fewer than `MIN_BATCHES` batches of a sparse training, or a
+            policy never starts with a network.
     """
-    found: dict[str, dict[str, float]] = {}
-    for name, policy in policies.items():
-        *_, last = steps_of_episode(env, policy, seed)
-        found[name] = score_network(env.state.best.network, env.dataset, env.penalty)
-        found[name]["anytime"] = last.info["anytime"]
+    found = {name: _played(env, seed, name, policy) for name, policy in policies.items()}
     data, state = env.dataset, env.state
     sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
     count = min(max(int(next(iter(found.values()))["active_weights"]), 1), env.reference)
@@ -80,6 +78,17 @@ def design_within_budget(
         found[name] = score_network(history.best, data, env.penalty)
         found[name]["anytime"] = anytime_score(history, state.budget, state.first, nothing)
     return found
+
+
+def _played(env: BudgetDesignEnv, seed: int, name: str, policy: Policy) -> dict[str, float]:
+    """What the best network of one episode of a policy is worth, and the anytime score."""
+    best, highest = None, -np.inf
+    for step in steps_of_episode(env, policy, seed):
+        if step.info["active_weights"] and step.info["score"] > highest:
+            best, highest = env.current_design, step.info["score"]
+    if best is None:
+        raise InputError(f"{name} never starts with a network: expected a policy that does")
+    return {**score_network(best, env.dataset, env.penalty), "anytime": step.info["anytime"]}
 
 
 def restarts(data: Dataset, budget: int, batch_size: int) -> list[tuple[int, int]]:

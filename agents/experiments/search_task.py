@@ -137,7 +137,8 @@ class SearchTask(PlainIntegers):
             return Problem(partial(kind, data, penalty=self.penalty), self.budget, seed)
         if isinstance(data, Table):
             raise InputError("a table has no episodes with a budget: expected a data set")
-        make = partial(BudgetDesignEnv, data, self.penalty, budget=self.episode_budget)
+        # A network that an episode begins with would be trained at no cost.
+        make = partial(BudgetDesignEnv, data, self.penalty, budget=self.episode_budget, given=0.0)
         problem = Problem(make, self.budget * self.unit(data), seed)
         if not problem.max_episodes:
             raise InputError(

@@ -164,7 +164,8 @@ def _env(
     run: Path, data: Dataset | str, penalty: float, data_dir: Path | None, budget: float | None
 ) -> Any:
     """The environment of one design: that of the training, in the middle of its ranges."""
-    arguments = {} if budget is None else {"budget": budget}
+    # A network that an episode begins with would be trained at no cost.
+    arguments = {} if budget is None else {"budget": budget, "given": 0.0}
     return env_like(run, data, penalty, data_dir, middle=True, **arguments)
 
 

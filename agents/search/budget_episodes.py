@@ -74,11 +74,11 @@ def starts(env: BudgetDesignEnv) -> np.ndarray:
 
 
 def pays_for(env: BudgetDesignEnv, network: SparseNetwork) -> bool:
-    """Whether every episode can start with a network and take a step after that."""
+    """Whether every episode can begin with a network: whether it pays for a step."""
     size = size_of(network)
     for data in env.datasets:
         least = round(env.budget_range[0] * _unit(env, data))
-        if least < 2 * step_cost(size, size, data, LEAST_BATCHES, _batch_size(env, data)):
+        if least < step_cost(size, size, data, LEAST_BATCHES, _batch_size(env, data)):
             return False
     return True
 

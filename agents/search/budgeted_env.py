@@ -76,8 +76,13 @@ class BudgetedEnv(gym.Wrapper):
         return observation, float(reward), terminated, truncated, info
 
     def action_masks(self) -> np.ndarray:
-        """Bool `[actions]`: which actions are legal now."""
+        """Bool `[actions]`: which actions are legal now.
+
+        An episode that has cost nothing cannot be stopped: a search of such episodes would not end.
+        """
         masks: np.ndarray = self.env.get_wrapper_attr("action_masks")()
+        if isinstance(self.unwrapped, BudgetDesignEnv) and not self.unwrapped.state.spent:
+            masks[STOP] = False
         return masks
 
     def legal_edits(self) -> np.ndarray:

@@ -30,14 +30,14 @@ REFERENCE_SIZE = size_of_architecture(REFERENCE, 6, 3)
 
 @pytest.fixture(scope="module")
 def designs() -> dict[str, dict[str, float]]:
-    env = BudgetDesignEnv(TASK, budget=0.3, penalty=0.1)
+    env = BudgetDesignEnv(TASK, budget=0.3, given=0.0, penalty=0.1)
     policies = {"controller": random_policy(0), "no_edits": train_only}
     return design_within_budget(env, 3, policies)
 
 
 def test_every_method_has_its_scores_and_an_anytime_score(designs):
     assert list(designs) == ["controller", "no_edits", *SPARSE_TRAINERS]
-    nothing = BudgetDesignEnv(TASK, budget=0.3)
+    nothing = BudgetDesignEnv(TASK, budget=0.3, given=0.0)
     before = nothing.reset(seed=3)[1]["score"]
     for found in designs.values():
         price = 0.1 * found["active_weights"] / (76 * (6 + 3))
@@ -47,7 +47,7 @@ def test_every_method_has_its_scores_and_an_anytime_score(designs):
 
 
 def test_a_policy_plays_one_episode_and_its_best_design_counts(designs):
-    env = BudgetDesignEnv(TASK, budget=0.3, penalty=0.1)
+    env = BudgetDesignEnv(TASK, budget=0.3, given=0.0, penalty=0.1)
     infos = [step.info for step in steps_of_episode(env, random_policy(0), 3)]
     best = max(infos, key=lambda info: info["score"])
     found = designs["controller"]
@@ -76,7 +76,7 @@ def test_a_schedule_is_paid_for_by_its_restarts(monkeypatch):
     monkeypatch.setattr(
         "rlnas.agents.experiments.budget_transfer.SPARSE_TRAINERS", {"dense": noted}
     )
-    env = BudgetDesignEnv(TASK, budget=0.3, penalty=0.1)
+    env = BudgetDesignEnv(TASK, budget=0.3, given=0.0, penalty=0.1)
     found = design_within_budget(env, 3, {"controller": train_only})["dense"]
     _, info = env.reset(seed=3)
     budget, first, best = info["budget"], env.state.first, info["score"]
@@ -116,8 +116,18 @@ def test_a_small_budget_pays_for_one_training_or_none():
         restarts(TASK, least - 1, 128)
 
 
+def test_designs_worse_than_a_constant_prediction_have_its_anytime_score():
+    env = BudgetDesignEnv(TASK, budget=0.3, given=0.0, penalty=100.0)
+    found = design_within_budget(env, 0, {"controller": train_only})
+    constant = env.reset(seed=0)[1]["score"]
+    assert found["controller"]["anytime"] == found["dense"]["anytime"] == constant
+    assert found["dense"]["score"] < constant
+    with pytest.raises(InputError, match="lazy never starts with a network"):
+        design_within_budget(env, 0, {"lazy": lambda *_: 0})
+
+
 def test_training_only_starts_dense_and_never_edits():
-    env = BudgetDesignEnv(TASK, budget=0.3)
+    env = BudgetDesignEnv(TASK, budget=0.3, given=0.0)
     actions = [step.action for step in steps_of_episode(env, train_only, 0)]
     start, *others = (BUDGET_ACTIONS[action] for action in actions[1:] if action is not None)
     assert start.operation == START

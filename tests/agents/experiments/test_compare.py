@@ -282,7 +282,7 @@ def test_a_search_that_is_one_episode_has_its_anytime_score(monkeypatch):
 
     monkeypatch.setattr(module, "strategy", lambda method: once)
     found = run(task, "random", 0)
-    env = BudgetDesignEnv("wine", penalty=0.1, budget=1.0)
+    env = BudgetDesignEnv("wine", penalty=0.1, budget=1.0, given=0.0)
     infos = [step.info for step in steps_of_episode(env, random_policy(2), 4)]
     assert found["anytime"] == pytest.approx(infos[-1]["anytime"], abs=1e-12)
     assert found["score"] == infos[-1]["best_score"]

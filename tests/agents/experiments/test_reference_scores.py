@@ -23,7 +23,10 @@ LIVE = Task(
 )
 
 BUDGET = Task(
-    "budget", "rlnas/BudgetDesign-v0", 32, {"dataset": "wine", "budget": 0.05, "episode_steps": 2}
+    "budget",
+    "rlnas/BudgetDesign-v0",
+    32,
+    {"dataset": "wine", "budget": 0.05, "episode_steps": 2, "given": 0.0},
 )
 
 

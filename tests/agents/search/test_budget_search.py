@@ -29,7 +29,7 @@ from tests.envs.helpers import TASK
 
 UNIT = unit_cost(TASK, 128)
 LARGE = random_dataset(np.random.default_rng(6), samples=2_000, features=40, classes=5)
-make = partial(BudgetDesignEnv, TASK, budget=0.1)
+make = partial(BudgetDesignEnv, TASK, budget=0.1, given=0.0)
 ABLE = [name for name in METHODS if name not in (*PRETRAINED, *FROM_SCRATCH)]
 
 FIRST_START = next(n for n, each in enumerate(BUDGET_ACTIONS) if each.operation == START)
@@ -59,7 +59,7 @@ class Watched(BudgetDesignEnv):
 @pytest.fixture
 def watched(monkeypatch) -> Any:
     monkeypatch.setattr(Watched, "log", [], raising=False)
-    return partial(Watched, TASK, budget=0.1)
+    return partial(Watched, TASK, budget=0.1, given=0.0)
 
 
 # --- costs ---
@@ -174,7 +174,7 @@ def test_random_sequences_and_mutants_begin_with_a_start_that_is_legal_everywher
 
 
 def _mask(data: Any, budget: float) -> np.ndarray:
-    env = BudgetDesignEnv(data, budget=budget)
+    env = BudgetDesignEnv(data, budget=budget, given=0.0)
     env.reset(seed=0)
     return env.action_masks()
 
@@ -214,8 +214,25 @@ def test_episodes_begin_with_the_best_network_if_the_budget_pays_for_it(watched)
     problem = problem_of(0.5, make=watched)
     search(random_from_best, problem)
     resets = [info for action, info, _ in Watched.log if action == -1]
+    best = np.maximum.accumulate([info["score"] for _, info, _ in Watched.log])
+    places = [place for place, (action, _, _) in enumerate(Watched.log) if action == -1]
     assert resets[0]["active_weights"] == 0
-    assert all(info["active_weights"] > 0 and info["cost"] > 0 for info in resets[1:])
+    assert len(resets) > 3
+    for info, place in zip(resets[1:], places[1:], strict=True):
+        assert info["score"] == best[place]
+        assert info["cost"] == 0
+
+
+def test_an_episode_that_cost_nothing_is_not_stopped():
+    problem = problem_of(0.5, given=1.0)
+    env = problem.env
+    env.reset(seed=0)
+    inner: Any = env.unwrapped
+    assert inner.action_masks()[STOP]
+    assert not env.action_masks()[STOP]
+    env.step(NO_OP)
+    assert env.action_masks()[STOP]
+    assert STOP not in env.legal_edits()
 
 
 def test_episodes_begin_as_usual_if_the_best_network_is_too_dear():
