@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from rlnas.agents.experiments.search_task import SearchTask, strategy
-from rlnas.agents.search.budget_episodes import first_cost
+from rlnas.agents.search.episodes.budget import first_cost
 from rlnas.agents.search.history import SearchHistory
 from rlnas.agents.search.problem import search
 from rlnas.data.datasets import Dataset

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from rlnas.agents.search.episodes.sequences import ActionSequence, SequenceSpace
 from rlnas.agents.search.problem import Problem
-from rlnas.agents.search.sequences import ActionSequence, SequenceSpace
 
 
 def aging_evolution(

@@ -7,7 +7,7 @@ from typing import Any, cast
 import gymnasium as gym
 import numpy as np
 
-from rlnas.agents.search.budget_episodes import STOP, pays_for
+from rlnas.agents.search.episodes.budget import STOP, pays_for
 from rlnas.agents.search.history import SearchHistory
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv

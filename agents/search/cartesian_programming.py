@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rlnas.agents.search.episodes.sequences import ActionSequence, SequenceSpace
 from rlnas.agents.search.problem import Problem
-from rlnas.agents.search.sequences import ActionSequence, SequenceSpace
 
 ACTION, SOURCE = range(2)
 """Rows of a genotype.

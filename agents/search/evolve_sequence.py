@@ -6,8 +6,8 @@ import numpy as np
 
 from rlnas.agents.search.aging_evolution import evolve_population
 from rlnas.agents.search.budgeted_env import BudgetSpent
+from rlnas.agents.search.episodes.sequences import ActionSequence
 from rlnas.agents.search.problem import Problem
-from rlnas.agents.search.sequences import ActionSequence
 from rlnas.envs.actions import NO_OP
 
 EPISODES_PER_FITNESS = 16

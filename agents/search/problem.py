@@ -15,10 +15,10 @@ import numpy as np
 from rlnas.agents.policies.episode import steps_of_episode
 from rlnas.agents.policies.outcome import outcome
 from rlnas.agents.policies.policy import Policy
-from rlnas.agents.search import budget_episodes
 from rlnas.agents.search.budgeted_env import BudgetedEnv, BudgetSpent
+from rlnas.agents.search.episodes import budget as budget_episodes
+from rlnas.agents.search.episodes.sequences import SequenceSpace
 from rlnas.agents.search.history import SearchHistory
-from rlnas.agents.search.sequences import SequenceSpace
 from rlnas.envs.actions import NO_OP
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv

@@ -8,8 +8,8 @@ import pytest
 
 from rlnas.agents.experiments.search_task import FROM_SCRATCH, METHODS, PRETRAINED, strategy
 from rlnas.agents.policies.episode import random_policy
-from rlnas.agents.search.budget_episodes import STOP, pays_for
 from rlnas.agents.search.budgeted_env import BudgetSpent, StartFromBest
+from rlnas.agents.search.episodes.budget import STOP, pays_for
 from rlnas.agents.search.evolve_sequence import EPISODES_PER_FITNESS, evolve_sequence
 from rlnas.agents.search.metaqnn import describe
 from rlnas.agents.search.pretrained import play_longer_episodes

@@ -17,8 +17,8 @@ from rlnas.agents.search.cartesian_programming import (
     mutate,
     mutate_inactive,
 )
+from rlnas.agents.search.episodes.sequences import SequenceSpace
 from rlnas.agents.search.problem import Problem, search
-from rlnas.agents.search.sequences import SequenceSpace
 from rlnas.envs.tabular_env import TabularEnv
 from tests.core.tables import random_table
 from tests.envs.helpers import make

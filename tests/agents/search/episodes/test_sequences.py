@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rlnas.agents.search.sequences import SequenceSpace
+from rlnas.agents.search.episodes.sequences import SequenceSpace
 
 ANY = SequenceSpace(3, np.arange(4))
 STARTED = SequenceSpace(3, np.array([0, 1, 2, 9]), starts=np.array([5, 6, 8]))
