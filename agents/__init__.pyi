@@ -9,7 +9,8 @@ from .designing.design import (
 from .designing.evaluation import evaluate_design as evaluate_design, export_design as export_design
 from .designing.report import write_report as write_report
 from .distributed.ray_vec_env import RayVecEnv as RayVecEnv
-from .experiments.compare import SearchTask as SearchTask, compare as compare
+from .experiments.compare import compare as compare
+from .experiments.search_task import SearchTask as SearchTask
 from .experiments.statistics import (
     Interval as Interval,
     trimmed_mean_interval as trimmed_mean_interval,

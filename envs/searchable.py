@@ -18,4 +18,7 @@ class SearchableEnv(Protocol):
 
     @property
     def evaluation_cost(self) -> int:
-        """Cost of a reset or a step: training batches, or 1 for a look-up in a table."""
+        """Cost of a reset or a step: training batches, or 1 for a look-up in a table.
+
+        In episodes with a budget, multiply-adds of the last reset or step; 0 if it trained nothing.
+        """

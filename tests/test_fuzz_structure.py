@@ -33,7 +33,7 @@ from rlnas.agents.experiments import (
     transfer,
     transfer_report,
 )
-from rlnas.agents.experiments.compare import SearchTask
+from rlnas.agents.experiments.search_task import SearchTask
 from rlnas.agents.policies import environments
 from rlnas.agents.policies.policy import load_policy, save_edit_sequence
 from rlnas.agents.training.ppo import train

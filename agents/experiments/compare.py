@@ -1,8 +1,6 @@
 """Comparison of search strategies on the same problem, with the same budget and the same seeds."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from dataclasses import asdict, replace
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -12,13 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from rlnas.agents.experiments.search_task import SearchTask, strategy
+from rlnas.agents.search.episodes.budget import first_cost
 from rlnas.agents.search.history import SearchHistory
-from rlnas.agents.search.problem import Problem, Strategy, search
-from rlnas.columns.options import TableOptions, TableRecord
-from rlnas.data import datasets
+from rlnas.agents.search.problem import search
 from rlnas.data.datasets import Dataset
-from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.budget.episode import constant_prediction, share_left
 from rlnas.errors import InputError
 from rlnas.files.json_files import write_json
 from rlnas.files.json_schema import NUMBER, POSITIVE, SHARE, Schema, list_of, record
@@ -26,99 +23,13 @@ from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate
 from rlnas.scoring import reference_weights, score
-from rlnas.tabular.table import Table
-from rlnas.validation import PlainIntegers, check_choice, check_count
-
-CONTROLLER = "controller"
-
-METHODS = {
-    CONTROLLER: "rlnas.agents.search.ppo_search:ppo_search",
-    "shipped_controller": "rlnas.agents.search.pretrained:shipped_controller",
-    "evolved_designs": "rlnas.agents.search.pretrained:evolved_designs",
-    "shipped_edit_sequence": "rlnas.agents.search.pretrained:shipped_edit_sequence",
-    "random": "rlnas.agents.search.random_search:random_search",
-    "random_from_best": "rlnas.agents.search.random_search:random_from_best",
-    "hill_climbing": "rlnas.agents.search.hill_climbing:hill_climbing",
-    "reinforce": "rlnas.agents.search.recurrent.reinforce:reinforce",
-    "recurrent_ppo": "rlnas.agents.search.recurrent.ppo:recurrent_ppo",
-    "metaqnn": "rlnas.agents.search.metaqnn:metaqnn",
-    "tournament_evolution": "rlnas.agents.search.tournament_evolution:tournament_evolution",
-    "aging_evolution": "rlnas.agents.search.aging_evolution:aging_evolution",
-    "cartesian_programming": "rlnas.agents.search.cartesian_programming:cartesian_programming",
-    "tpe": "rlnas.agents.search.optuna_search:tpe",
-    "nsga2": "rlnas.agents.search.optuna_search:nsga2",
-}
-"""Module and function of each search strategy; imported on use, since some need extras."""
-
-LIVE_ONLY = ("shipped_controller", "evolved_designs", "shipped_edit_sequence")
-"""Strategies that were trained in live environments and cannot read the observations of tables."""
+from rlnas.validation import check_count
 
 Result = dict[str, Any]
 """The result of one search; `run` describes its keys."""
 
 POINTS = 60
 """Number of points in a curve of the best score against the budget."""
-
-
-@dataclass(frozen=True)
-class SearchTask(PlainIntegers):
-    """A search problem and its budget.
-
-    Attributes:
-        name: Name of a data set, or of a table if `tabular`.
-        tabular: Whether designs are looked up in a table instead of being trained.
-        penalty: Price of the reference number of weights, in accuracy.
-        budget: Number of training batches, or of look-ups if `tabular`.
-        data_dir: Folder with IDX files, searched first.
-        fingerprint: Fingerprint that the data set or table must have; None accepts any.
-        columns: What is said about the columns of a table of samples, see
-            `rlnas.columns.options.TableOptions.as_json`.
-    """
-
-    name: str
-    tabular: bool
-    penalty: float
-    budget: int
-    data_dir: str | None = None
-    fingerprint: str | None = None
-    columns: TableRecord = field(default_factory=TableRecord)
-
-    def load(self) -> Dataset | Table:
-        """Load the data set or the table.
-
-        Raises:
-            InputError: It cannot be loaded, or its content has changed.
-        """
-        found: Dataset | Table
-        if self.tabular:
-            found = Table.load(self.name)
-        else:
-            options = TableOptions.from_json(self.columns)
-            found = datasets.load_dataset(self.name, data_dir=self.data_dir, **vars(options))
-        if self.fingerprint not in (None, found.fingerprint):
-            raise InputError(f"{self.name} was changed in the meantime: compare again")
-        return found
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """Keys of the `METHODS` that can search this task."""
-        return tuple(name for name in METHODS if not (self.tabular and name in LIVE_ONLY))
-
-    def problem(self, seed: int) -> Problem:
-        """The problem that a strategy searches with the given seed."""
-        kind: Callable[..., DesignEnv | TabularEnv] = TabularEnv if self.tabular else DesignEnv
-        return Problem(partial(kind, self.load(), penalty=self.penalty), self.budget, seed)
-
-    @property
-    def form(self) -> Schema:
-        """The schema of a result."""
-        return record(
-            **dict.fromkeys(("active_weights", "evaluations", "seconds"), POSITIVE),
-            **dict.fromkeys(("test_accuracy", "hypervolume"), SHARE),
-            **dict.fromkeys(("score", "test_score"), NUMBER),
-            **({"regret": NUMBER} if self.tabular else {}),
-            curve=list_of(NUMBER, POINTS),
-        )
 
 
 def compare(
@@ -151,18 +62,11 @@ def compare(
             different content is another task.
     """
     methods = task.methods if methods is None else methods
-    for method in methods or [None]:
-        check_choice("method", method, tuple(METHODS))
-        if method not in task.methods:
-            raise InputError(
-                f"{method} reads the observations of live environments: leave it out, or search a "
-                "data set instead of a table"
-            )
+    task.check_methods(methods)
     _check_extras(methods)
     if n_jobs == 0:
         raise InputError("jobs 0 cannot be used: expected how many, or -1 for all processors")
     n_seeds = check_count("seeds", n_seeds)
-    check_count("budget", task.budget)
     task = replace(task, fingerprint=task.load().fingerprint)
     task.problem(0)  # raises for unusable settings before anything is written
     key = {
@@ -170,6 +74,7 @@ def compare(
         "tabular": task.tabular,
         "penalty": task.penalty,
         "budget": task.budget,
+        "episode_budget": task.episode_budget,
     }
     own_folder(out, {"name": task.name, **key})
     everything = list(product(dict.fromkeys(methods), range(n_seeds)))
@@ -178,7 +83,7 @@ def compare(
             f"{method}-{seed}",
             {**key, "method": method, "seed": seed},
             (task, method, seed),
-            task.form,
+            _form(task),
         )
         for method, seed in everything
     ]
@@ -202,11 +107,15 @@ def _check_extras(methods: tuple[str, ...]) -> None:
         ) from error
 
 
-def strategy(method: str) -> Strategy:
-    """Import the search function of a method."""
-    module, function = METHODS[method].split(":")
-    search: Strategy = getattr(import_module(module), function)
-    return search
+def _form(task: SearchTask) -> Schema:
+    """The schema of a result."""
+    scores = {"score", "test_score", task.judged_by} | ({"regret"} if task.tabular else set())
+    return record(
+        **dict.fromkeys(("active_weights", "evaluations", "seconds"), POSITIVE),
+        **dict.fromkeys(("test_accuracy", "hypervolume"), SHARE),
+        **dict.fromkeys(scores, NUMBER),
+        curve=list_of(NUMBER, POINTS),
+    )
 
 
 def run(task: SearchTask, method: str, seed: int) -> Result:
@@ -214,6 +123,8 @@ def run(task: SearchTask, method: str, seed: int) -> Result:
 
     Returns:
         `curve`: float `[POINTS]`, the best score after spending each of `budgets`.
+        `anytime`: If episodes have a budget, the anytime score of the whole search, as if it were
+            one episode: the mean of the best score so far over the logarithm of the cost.
         `score`, `active_weights`, `test_accuracy`: Results of the design with the best score.
         `test_score`: The score of that design, computed from its test accuracy.
         `regret`: For tables only, its regret by mean validation accuracy.
@@ -223,15 +134,22 @@ def run(task: SearchTask, method: str, seed: int) -> Result:
     """
     torch.set_num_threads(1)
     began = perf_counter()
-    history = search(strategy(method), task.problem(seed))
+    problem = task.problem(seed)
+    history = search(strategy(method), problem)
     facts, reference = _facts_of_best(task, history)
+    before = history.scores[0]
+    if problem.budget_env is not None:
+        before = constant_prediction(problem.budget_env.datasets[0], task.penalty).score
+        first = first_cost(problem.budget_env, problem.budget)
+        facts["anytime"] = anytime_score(history, problem.budget, first, before)
+    places = budgets(task.budget) * (problem.budget / task.budget)
     return {
         **facts,
         "score": history.best_score,
         "hypervolume": hypervolume(history, reference),
         "evaluations": len(history.evaluations),
         "seconds": perf_counter() - began,
-        "curve": best_so_far(history, task.budget, budgets(task.budget)).tolist(),
+        "curve": best_so_far(history, problem.budget, places, before).tolist(),
     }
 
 
@@ -243,19 +161,37 @@ def budgets(budget: int) -> np.ndarray:
     return np.geomspace(budget / 100, budget, POINTS)
 
 
-def best_so_far(history: SearchHistory, budget: int, places: np.ndarray) -> np.ndarray:
+def best_so_far(
+    history: SearchHistory, budget: int, places: np.ndarray, before: float
+) -> np.ndarray:
     """The best score after spending each of several budgets, float64 `[n]`.
-
-    Before the first evaluation is complete, this is the first score.
 
     Args:
         history: History of a search.
         budget: Budget of the search; the last evaluation may have exceeded it.
         places: Budgets at which the best score is read, float64 `[n]`.
+        before: The best score before the first evaluation is complete.
     """
-    best = np.maximum.accumulate(history.scores)
+    best = np.maximum.accumulate([before, *history.scores])
     paid = [min(each.cumulative_cost, budget) for each in history.evaluations]
-    return best[np.maximum(np.searchsorted(paid, places, side="right") - 1, 0)]
+    return best[np.searchsorted(paid, places, side="right")]
+
+
+def anytime_score(history: SearchHistory, budget: int, first: int, before: float) -> float:
+    """The mean of the best score so far over the logarithm of the cost, from `first` to `budget`.
+
+    Args:
+        history: History of a search.
+        budget: Budget of the search, in multiply-adds.
+        first: Multiply-adds at which the score begins to count.
+        before: The best score before the first evaluation.
+    """
+    best = anytime = before
+    for each in history.evaluations:
+        if each.score > best:
+            anytime += (each.score - best) * share_left(each.cumulative_cost, first, budget)
+            best = each.score
+    return anytime
 
 
 def hypervolume(history: SearchHistory, reference: int) -> float:

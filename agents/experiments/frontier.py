@@ -11,8 +11,8 @@ import torch
 from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.design import design_and_train
 from rlnas.agents.designing.finish import train_and_test
-from rlnas.agents.experiments.compare import CONTROLLER
-from rlnas.agents.experiments.transfer import train_with_at_least
+from rlnas.agents.experiments.scored_networks import train_with_at_least
+from rlnas.agents.experiments.search_task import CONTROLLER
 from rlnas.agents.policies.environments import THOROUGH, thorough_env
 from rlnas.agents.policies.policy import fingerprint, load_policy
 from rlnas.agents.policies.run_config import episode_settings

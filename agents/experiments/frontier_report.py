@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rlnas import plots
-from rlnas.agents.experiments.compare import CONTROLLER
+from rlnas.agents.experiments.search_task import CONTROLLER
 from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json

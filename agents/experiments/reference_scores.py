@@ -18,7 +18,9 @@ from rlnas import plots
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
 from rlnas.agents.policies.episode import steps_of_episode
+from rlnas.agents.policies.outcome import outcome
 from rlnas.agents.training.model import ppo_arguments
+from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
@@ -50,12 +52,14 @@ class Task:
         name: Gymnasium id of the environment.
         steps: Number of training steps of a learner.
         arguments: Keyword arguments of the environment.
+        without: Keys of the `STRATEGIES` that would take too long.
     """
 
     title: str
     name: str
     steps: int
     arguments: dict[str, Any] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
 
     def make(self) -> gym.Env:
         """Make the environment without wrappers."""
@@ -78,8 +82,10 @@ TASKS = {
     "tabular-mnist": Task("TabularMNIST", "rlnas/TabularMNIST-v0", 100_000),
     "tabular-mnist-varied": Task("TabularMNIST, varied", "rlnas/TabularMNIST-v0", 100_000, _VARIED),
     "digits": Task("Digits (live)", "rlnas/Digits-v1", 32_000),
+    "budget-digits": Task("BudgetDigits", "rlnas/BudgetDigits-v0", 32_000, without=("greedy",)),
+    "budget-mixed": Task("BudgetMixed", "rlnas/BudgetMixed-v0", 32_000, without=("greedy",)),
 }
-"""The tasks; varied tasks draw the penalty at every reset."""
+"""The tasks; varied tasks draw the penalty at every reset, budget tasks the budget."""
 
 
 def random_actions(task: Task, seed: int) -> Chooser:
@@ -89,11 +95,11 @@ def random_actions(task: Task, seed: int) -> Chooser:
 
 
 def greedy(task: Task, seed: int) -> Chooser:
-    """Try all legal actions on copies and choose the one with the highest score."""
+    """Try all legal actions on copies; choose the one after which the episode is judged best."""
 
     def choose(env: gym.Env, observation: np.ndarray) -> int:
         legal = np.flatnonzero(_masks(env))
-        scores = [copy.deepcopy(env).step(action)[4]["score"] for action in legal]
+        scores = [outcome(env, copy.deepcopy(env).step(action)[4]) for action in legal]
         return int(legal[int(np.argmax(scores))])
 
     return choose
@@ -170,7 +176,8 @@ def measure(task: Task, strategy: str, seed: int) -> dict[str, float]:
 
     Returns:
         Means over the episodes: `score` of the final design and, for tables, its `regret`, the
-        `optimum` of the table, and the best score that is `reachable` from the start.
+        `optimum` of the table, and the best score that is `reachable` from the start. For episodes
+        with a budget, `anytime`, their anytime score, and `score`, the best one.
     """
     torch.set_num_threads(1)
     choose = STRATEGIES[strategy](task, seed)
@@ -183,7 +190,11 @@ def measure(task: Task, strategy: str, seed: int) -> dict[str, float]:
         next(steps)
         reachable = env.best_reachable()[1] if isinstance(env, TabularEnv) else None
         info = list(steps)[-1].info
-        results.setdefault("score", []).append(info["score"])
+        if isinstance(env, BudgetDesignEnv):
+            results.setdefault("anytime", []).append(info["anytime"])
+            results.setdefault("score", []).append(info["best_score"])
+        else:
+            results.setdefault("score", []).append(info["score"])
         if reachable is not None:
             results.setdefault("regret", []).append(info["regret"])
             results.setdefault("optimum", []).append(info["optimum"])
@@ -220,7 +231,11 @@ def reference_scores(
     if unknown := sorted(set(tasks) - set(TASKS)):
         raise InputError(f"unknown tasks {unknown}: expected some of {', '.join(TASKS)}")
     n_seeds = check_count("seeds", n_seeds)
-    everything = list(product(dict.fromkeys(tasks), STRATEGIES, range(n_seeds)))
+    everything = [
+        each
+        for each in product(dict.fromkeys(tasks), STRATEGIES, range(n_seeds))
+        if each[1] not in TASKS[each[0]].without
+    ]
     known = {task: _known(TASKS[task]) for task in tasks}
     calls = [
         Call(
@@ -246,7 +261,11 @@ def _known(task: Task) -> tuple[dict[str, Any], Schema]:
     env: Any = task.make()
     tabular = isinstance(env, TabularEnv)
     content = [each.fingerprint for each in ([env.table] if tabular else env.datasets)]
-    facts = ("score", "regret", "optimum", "reachable") if tabular else ("score",)
+    facts: tuple[str, ...] = ("score",)
+    if tabular:
+        facts = ("score", "regret", "optimum", "reachable")
+    elif isinstance(env, BudgetDesignEnv):
+        facts = ("anytime", "score")
     key = {**asdict(task), "data_sha256": content, "episodes": EPISODES}
     return key, record(**dict.fromkeys(facts, NUMBER))
 
@@ -266,35 +285,41 @@ def _summary(results: _Results, task: str) -> dict[str, dict[str, Interval]]:
 def _section(task: Task, summary: dict[str, dict[str, Interval]], n_seeds: int) -> str:
     """The heading and the table of one task, as Markdown."""
     arguments = "".join(f", {key}={value!r}" for key, value in task.arguments.items())
-    known = "regret" in summary["random"]
+    known, budget = "regret" in summary["random"], "anytime" in summary["random"]
     heading = (
         f"### {task.title}\n\n`gymnasium.make({task.name!r}{arguments})`; learners take "
         f"{task.steps:,} steps; {n_seeds} seeds."
     )
-    columns = ["strategy", "score of the final design", *(["regret"] if known else [])]
-    keys = ("score", "regret") if known else ("score",)
+    columns = {"score": "score of the final design"}
+    if known:
+        columns["regret"] = "regret"
+    elif budget:
+        columns = {"anytime": "anytime score", "score": "best score"}
     rows = [
-        [strategy, *(f"{found[key]:.4f}" for key in keys)] for strategy, found in summary.items()
+        [strategy, *(f"{found[key]:.4f}" for key in columns)] for strategy, found in summary.items()
     ]
     if known:
         optimum, reachable = (summary["greedy"][key].value for key in ("optimum", "reachable"))
         rows.append(["best within reach", f"{reachable:.4f}", f"{optimum - reachable:.4f}"])
         rows.append(["optimum of the table", f"{optimum:.4f}", "0"])
-    return f"{heading}\n\n{markdown_table(columns, rows)}"
+    table = markdown_table(["strategy", *columns.values()], rows)
+    return f"{heading}\n\n{table}"
 
 
 def _plot(results: _Results, tasks: tuple[str, ...]) -> bytes:
-    """A PNG with the interquartile mean score and interval of every strategy, a column per task."""
+    """A PNG with the interquartile mean and interval of every strategy, a column per task."""
     drawn, columns = plots.figure(2.6 * len(tasks) + 1, 2.6, columns=len(tasks))
     for axes, task in zip(columns, tasks, strict=True):
         summary = _summary(results, task)
+        judged_by = "anytime" if "anytime" in summary["random"] else "score"
         for place, found in enumerate(summary.values()):
-            plots.draw_interval(found["score"], place, axes)
-        if "reachable" in summary["greedy"]:
-            axes.axvline(summary["greedy"]["reachable"].value, color="0.5", linestyle="--")
-        axes.set_yticks(range(len(summary)), list(summary) if task == tasks[0] else [])
+            plots.draw_interval(found[judged_by], place, axes)
+        if "reachable" in summary["random"]:
+            axes.axvline(summary["random"]["reachable"].value, color="0.5", linestyle="--")
+        same = task != tasks[0] and TASKS[task].without == TASKS[tasks[0]].without
+        axes.set_yticks(range(len(summary)), [] if same else list(summary))
         plots.score_axis(axes)
         axes.set_title(TASKS[task].title, fontsize="medium")
-        axes.set_xlabel("score")
+        axes.set_xlabel("score" if judged_by == "score" else "anytime score")
         axes.grid(alpha=0.3)
     return plots.png(drawn)

@@ -1,17 +1,17 @@
 """Amortised design: policies on data sets that they have never seen, against sparse trainings."""
 
-from collections.abc import Callable
 from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
-from rlnas.agents.experiments.compare import CONTROLLER
-from rlnas.agents.policies.environments import step_env_like
+from rlnas.agents.experiments.budget_transfer import design_within_budget, train_only
+from rlnas.agents.experiments.scored_networks import score_network, train_with_at_least
+from rlnas.agents.experiments.search_task import CONTROLLER
+from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
 from rlnas.agents.policies.run_config import episode_settings
@@ -20,22 +20,24 @@ from rlnas.columns.options import NOTHING_SAID, TableOptions
 from rlnas.data import datasets, synthetic
 from rlnas.data.datasets import Dataset
 from rlnas.envs.actions import NO_OP
+from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
-from rlnas.errors import EditError, InputError
+from rlnas.errors import InputError
 from rlnas.files.json_schema import NUMBER, SHARE, WHOLE, record
 from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import evaluate
-from rlnas.scoring import REFERENCE_WIDTH, reference_weights, score
+from rlnas.scoring import REFERENCE_WIDTH
 from rlnas.validation import check_count
 
 NO_EDITS = "no_edits"
 FIXED = (CONTROLLER, NO_EDITS, *SPARSE_TRAINERS)
 """Methods that are part of every comparison."""
 
-_DESIGN = record(
-    score=NUMBER, test_score=NUMBER, val_accuracy=SHARE, test_accuracy=SHARE, active_weights=WHOLE
-)
+_DESIGN = {
+    **dict.fromkeys(("score", "test_score"), NUMBER),
+    **dict.fromkeys(("val_accuracy", "test_accuracy"), SHARE),
+    "active_weights": WHOLE,
+}
 
 
 def transfer(
@@ -44,6 +46,7 @@ def transfer(
     sources: tuple[str, ...] = ("mixed_held_out", "mnist", "fashion_mnist"),
     penalties: tuple[float, ...] = (0.03, 0.1, 0.3),
     *,
+    budget: float | None = None,
     seeds: int = 5,
     jobs: int = -1,
     data_dir: Path | None = None,
@@ -60,6 +63,8 @@ def transfer(
         policies: Run folders: the policy, whose training says how episodes start, then its rivals.
         sources: Names, families of names, or .npz files.
         penalties: Prices of the reference number of weights, in accuracy.
+        budget: Budget of each design in units of training cost, for policies that were trained in
+            episodes with a budget; None for those that were not.
         seeds: Number of designs for each data set and penalty.
         jobs: Number of workers; -1 for one per processor.
         data_dir: Folder with IDX files, searched first.
@@ -67,8 +72,8 @@ def transfer(
         progress_bar: Show progress.
 
     Returns:
-        For each combination `dataset`, `penalty`, `seed`, and as `designs` what `design_once`
-        returns.
+        For each combination `dataset`, `penalty`, `seed`, and as `designs` what `design_once` or
+        `design_within_budget` returns.
 
     Raises:
         InputError: A value cannot be used, the folder is another comparison's, or a result in it
@@ -85,12 +90,15 @@ def transfer(
         source: datasets.load_dataset(source, data_dir=data_dir, **vars(table)).fingerprint
         for source in members
     }
+    for run in policies:
+        _check_episodes(run, budget)
     for penalty in penalties:
-        step_env_like(policies[0], "wine", penalty)
+        _env(policies[0], "wine", penalty, None, budget)
     identities = [[run.name, fingerprint(run)] for run in policies]
     own_folder(out, {"policies": identities})
     settings = episode_settings(policies[0])
-    form = record(**dict.fromkeys([*FIXED, *names], _DESIGN))
+    design = record(**_DESIGN, **({} if budget is None else {"anytime": NUMBER}))
+    form = record(**dict.fromkeys([*FIXED, *names], design))
     everything = list(product(prints, dict.fromkeys(penalties), range(seeds)))
     calls = [
         Call(
@@ -100,9 +108,10 @@ def transfer(
                 "episodes": settings,
                 "data_sha256": prints[source],
                 "penalty": penalty,
+                "budget": budget,
                 "seed": seed,
             },
-            (policies, source, prints[source], penalty, seed, data_dir, table),
+            (policies, source, prints[source], penalty, budget, seed, data_dir, table),
             form,
         )
         for source, penalty, seed in everything
@@ -119,16 +128,45 @@ def _design(
     source: str,
     content: str,
     penalty: float,
+    budget: float | None,
     seed: int,
     data_dir: Path | None,
     table: TableOptions,
 ) -> dict[str, dict[str, float]]:
     torch.set_num_threads(1)
     first, *others = runs
-    policies: dict[str, Policy] = {CONTROLLER: load_policy(first), NO_EDITS: lambda *_: NO_OP}
+    untouched: Policy = (lambda *_: NO_OP) if budget is None else train_only
+    policies: dict[str, Policy] = {CONTROLLER: load_policy(first), NO_EDITS: untouched}
     policies |= {run.name: load_policy(run) for run in others}
     data = datasets.load_unchanged(source, content, data_dir, table)
-    return design_once(step_env_like(first, data, penalty, data_dir, middle=True), seed, policies)
+    env = _env(first, data, penalty, data_dir, budget)
+    if isinstance(env, BudgetDesignEnv):
+        return design_within_budget(env, seed, policies)
+    return design_once(env, seed, policies)
+
+
+def _check_episodes(run: Path, budget: float | None) -> None:
+    """Raise `InputError` if a policy was trained for the other kind of episodes."""
+    trained_with = episode_settings(run).get("budget")
+    if budget is not None and trained_with is None:
+        raise InputError(
+            f"the policy in {run} was trained in episodes without a budget: expected one that was "
+            "trained with a budget, or no budget here"
+        )
+    if budget is None and trained_with is not None:
+        raise InputError(
+            f"the policy in {run} was trained in episodes with a budget: expected a budget here, "
+            "such as 1"
+        )
+
+
+def _env(
+    run: Path, data: Dataset | str, penalty: float, data_dir: Path | None, budget: float | None
+) -> Any:
+    """The environment of one design: that of the training, in the middle of its ranges."""
+    # A network that an episode begins with would be trained at no cost.
+    arguments = {} if budget is None else {"budget": budget, "given": 0.0}
+    return env_like(run, data, penalty, data_dir, middle=True, **arguments)
 
 
 def design_once(
@@ -159,40 +197,3 @@ def design_once(
     for name, train in SPARSE_TRAINERS.items():
         networks[name] = train_with_at_least(count, partial(train, sizes), data, batches, seed)
     return {name: score_network(network, data, env.penalty) for name, network in networks.items()}
-
-
-def train_with_at_least(
-    count: int,
-    train: Callable[..., SparseNetwork],
-    data: Dataset,
-    batches: int,
-    seed: int,
-) -> SparseNetwork:
-    """Run a sparse training that ends with `count` weights, or with the next possible number.
-
-    Args:
-        count: Number of weights; increased by one as long as the training raises `EditError`.
-        train: A sparse training without its layer sizes.
-        data: The data set.
-        batches: Number of training batches.
-        seed: Seed of each attempt.
-    """
-    while True:
-        try:
-            return train(count, data, batches, np.random.default_rng(seed))
-        except EditError:
-            count += 1
-
-
-def score_network(network: SparseNetwork, data: Dataset, penalty: float) -> dict[str, float]:
-    """The scores, accuracies and active weights of a network, as `design_once` returns them."""
-    reference = reference_weights(data.n_features, data.n_classes)
-    val, test = (evaluate(network, data, split).accuracy for split in (data.validation, data.test))
-    weights = network.active_weights
-    return {
-        "score": score(val, weights, penalty, reference),
-        "test_score": score(test, weights, penalty, reference),
-        "val_accuracy": val,
-        "test_accuracy": test,
-        "active_weights": weights,
-    }

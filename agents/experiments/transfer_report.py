@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from rlnas import plots
-from rlnas.agents.experiments.compare import CONTROLLER
+from rlnas.agents.experiments.search_task import CONTROLLER
 from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
 from rlnas.data.synthetic import PREFIXES
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
 from rlnas.markdown import markdown_table
+
+SCORES = {"anytime": "anytime score", "test_score": "test score"}
+"""Keys of the results that methods may be judged by, the first that is there, and their names."""
 
 
 def write_report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
@@ -48,9 +51,20 @@ def values(combinations: Sequence[dict[str, Any]], method: str, key: str) -> np.
     return np.array([each["designs"][method][key] for each in combinations])
 
 
+def judged_by(combinations: Sequence[dict[str, Any]]) -> str:
+    """Key of the result that methods are judged by: the anytime score if there was a budget."""
+    return next(key for key in SCORES if key in _results(combinations))
+
+
+def _results(combinations: Sequence[dict[str, Any]]) -> dict[str, float]:
+    found: dict[str, float] = combinations[0]["designs"][CONTROLLER]
+    return found
+
+
 def difference(combinations: Sequence[dict[str, Any]], method: str) -> Interval:
-    """Interquartile mean of the controller's test score minus a method's, pair by pair."""
-    ours, theirs = (values(combinations, name, "test_score") for name in (CONTROLLER, method))
+    """Interquartile mean of the controller's score minus a method's, pair by pair."""
+    key = judged_by(combinations)
+    ours, theirs = (values(combinations, name, key) for name in (CONTROLLER, method))
     return trimmed_mean_interval(ours - theirs)
 
 
@@ -70,17 +84,23 @@ def summary(combinations: Sequence[dict[str, Any]]) -> str:
 
 def _section(name: str, combinations: list[dict[str, Any]]) -> str:
     """The Markdown tables of one task, one for each penalty."""
-    blocks = []
+    blocks, key = [], judged_by(combinations)
+    others = [name for name in SCORES if name != key and name in _results(combinations)]
     for penalty in sorted({each["penalty"] for each in combinations}):
         some = [each for each in combinations if each["penalty"] == penalty]
         rows = []
         for method in some[0]["designs"]:
             better = "" if method == CONTROLLER else f"{difference(some, method):+.4f}"
             weights = int(np.median(values(some, method, "active_weights")))
-            score = trimmed_mean_interval(values(some, method, "test_score"))
+            score, *more = (
+                f"{trimmed_mean_interval(values(some, method, each)):.4f}"
+                for each in (key, *others)
+            )
             accuracy = trimmed_mean_interval(values(some, method, "test_accuracy"))
-            rows.append([method, f"{score:.4f}", better, f"{accuracy:.2%}", f"{weights:,}"])
-        heads = ("method", "test score", "controller better by", "test accuracy", "active weights")
+            rows.append([method, score, better, *more, f"{accuracy:.2%}", f"{weights:,}"])
+        more_heads = [SCORES[each] for each in others]
+        heads = ["method", SCORES[key], "controller better by", *more_heads]
+        heads += ["test accuracy", "active weights"]
         blocks.append(
             f"### {name}, penalty {penalty:g} ({len(some)} designs of each method)\n\n"
             + markdown_table(heads, rows)
@@ -90,15 +110,15 @@ def _section(name: str, combinations: list[dict[str, Any]]) -> str:
 
 def verdict(combinations: Sequence[dict[str, Any]]) -> str:
     """A sentence with the number of data sets on which the controller beats every rival."""
-    names = sorted({each["dataset"] for each in combinations})
+    names, key = sorted({each["dataset"] for each in combinations}), judged_by(combinations)
     wins = []
     for name in names:
         some = [each for each in combinations if each["dataset"] == name]
-        means = {method: values(some, method, "test_score").mean() for method in some[0]["designs"]}
+        means = {method: values(some, method, key).mean() for method in some[0]["designs"]}
         wins.append(means.pop(CONTROLLER) > max(means.values()))
     return (
-        f"Mean test score over penalties and seeds above that of every other method on {sum(wins)} "
-        f"of {len(names)} data sets."
+        f"Mean {SCORES[key]} over penalties and seeds above that of every other method on "
+        f"{sum(wins)} of {len(names)} data sets."
     )
 
 
@@ -114,6 +134,6 @@ def plot(combinations: Sequence[dict[str, Any]]) -> Any:
         axes.axvline(0, color="0.5", linestyle=":")
         plots.score_axis(axes)
         axes.set_title(name, parse_math=False)
-        axes.set_xlabel("controller's test score better by")
+        axes.set_xlabel(f"controller's {SCORES[judged_by(combinations)]} better by")
         axes.grid(alpha=0.3)
     return drawn

@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from rlnas.agents.search.episodes.sequences import ActionSequence, SequenceSpace
 from rlnas.agents.search.problem import Problem
-
-ActionSequence = tuple[int, ...]
-"""The actions of one episode, which may be illegal and then change nothing."""
 
 
 def aging_evolution(
@@ -35,20 +33,14 @@ def aging_evolution(
     if sample_size is None:
         sample_size = population_size // 4
     for _ in evolve_population(
-        problem.play_sequence,
-        problem.n_actions,
-        problem.episode_steps,
-        population_size,
-        sample_size,
-        problem.rng,
+        problem.play_sequence, problem.sequences, population_size, sample_size, problem.rng
     ):
         pass
 
 
 def evolve_population(
     fitness: Callable[[ActionSequence], float],
-    n_actions: int,
-    length: int,
+    space: SequenceSpace,
     population_size: int,
     sample_size: int,
     rng: np.random.Generator,
@@ -61,8 +53,7 @@ def evolve_population(
 
     Args:
         fitness: evaluates a sequence, higher is better; may be noisy.
-        n_actions: the sequences hold numbers from 0 to `n_actions - 1`; at least 2.
-        length: length of a sequence.
+        space: the sequences, with a choice of at least 2 actions at each place.
         population_size: number of sequences alive.
         sample_size: number of sequences that compete to be the parent, at least 1.
         rng: source of randomness.
@@ -73,17 +64,10 @@ def evolve_population(
     population: deque[tuple[ActionSequence, float]] = deque(maxlen=population_size)
     while True:
         if len(population) < population_size:
-            actions = tuple(rng.integers(n_actions, size=length).tolist())
+            actions = space.random(rng)
         else:
             sample = rng.integers(population_size, size=sample_size).tolist()
             parent, _ = max((population[index] for index in sample), key=lambda one: one[1])
-            actions = mutate(parent, n_actions, rng)
+            actions = space.mutated(parent, rng)
         population.append((actions, fitness(actions)))  # beyond `maxlen` the oldest leaves
         yield population[-1]
-
-
-def mutate(actions: ActionSequence, n_actions: int, rng: np.random.Generator) -> ActionSequence:
-    """A copy of a sequence with another action at one random position."""
-    position = int(rng.integers(len(actions)))
-    other = (actions[position] + int(rng.integers(1, n_actions))) % n_actions
-    return (*actions[:position], other, *actions[position + 1 :])

@@ -7,7 +7,9 @@ from typing import Any, cast
 import gymnasium as gym
 import numpy as np
 
+from rlnas.agents.search.episodes.budget import STOP, pays_for
 from rlnas.agents.search.history import SearchHistory
+from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.searchable import SearchableEnv
 from rlnas.envs.tabular_env import TabularEnv
@@ -22,15 +24,20 @@ class BudgetSpent(Exception):
 class BudgetedEnv(gym.Wrapper):
     """An environment that adds every evaluation to a history, until a budget is spent.
 
+    The cost of an evaluation is a number of training batches, the same in each step, or one look-up
+    in a table; then the last evaluation may exceed the budget. In episodes with a budget of their
+    own, the cost is the multiply-adds of the step. A step that leaves no network, because there is
+    none yet, is charged but is no evaluation, nor is a step that trains nothing; and a step that
+    the rest of the budget does not pay for ends the search without being one.
+
     A deep copy is an independent environment that shares the history.
 
     Args:
         env: the environment to wrap.
         history: receives every evaluation; shared by all environments of a search.
-        budget: the cost at which `reset` and `step` begin to be refused. The last evaluation may
-            exceed it.
+        budget: the cost at which `reset` and `step` begin to be refused.
         seed: seed of the first episode; later episodes go on with the same generator.
-        on_spent: called with the cost of each evaluation, to show progress.
+        on_spent: called with each cost, to show progress.
 
     Raises:
         BudgetSpent: by `reset` and `step`, once the budget is spent.
@@ -38,7 +45,7 @@ class BudgetedEnv(gym.Wrapper):
 
     def __init__(
         self,
-        env: DesignEnv | TabularEnv,
+        env: DesignEnv | BudgetDesignEnv | TabularEnv,
         history: SearchHistory,
         budget: int,
         seed: int | None,
@@ -69,9 +76,19 @@ class BudgetedEnv(gym.Wrapper):
         return observation, float(reward), terminated, truncated, info
 
     def action_masks(self) -> np.ndarray:
-        """Bool `[actions]`: which actions are legal now."""
+        """Bool `[actions]`: which actions are legal now.
+
+        An episode that has cost nothing cannot be stopped: a search of such episodes would not end.
+        """
         masks: np.ndarray = self.env.get_wrapper_attr("action_masks")()
+        if isinstance(self.unwrapped, BudgetDesignEnv) and not self.unwrapped.state.spent:
+            masks[STOP] = False
         return masks
+
+    def legal_edits(self) -> np.ndarray:
+        """int64 `[n]`: the legal actions, without the one that ends an episode."""
+        legal = np.flatnonzero(self.action_masks())
+        return legal[legal != STOP] if self._has_own_budget else legal
 
     @property
     def current_design(self) -> SparseNetwork | Architecture:
@@ -80,24 +97,35 @@ class BudgetedEnv(gym.Wrapper):
 
     @property
     def cost(self) -> int:
-        """Cost of a reset or a step in the present episode."""
+        """Cost of the last reset or step; of each in the present episode if all cost the same."""
         return self._searchable.evaluation_cost
 
     @property
     def _searchable(self) -> SearchableEnv:
         return cast(SearchableEnv, self.unwrapped)
 
+    @property
+    def _has_own_budget(self) -> bool:
+        return isinstance(self.unwrapped, BudgetDesignEnv)
+
     def _check_budget(self) -> None:
         if self.history.spent >= self.budget:
             raise BudgetSpent
 
     def _record(self, info: dict[str, Any]) -> None:
-        weights = float(info["active_weights"])
-        self.history.add(
-            self.cost, info["score"], info["val_accuracy"], weights, self.current_design
-        )
+        history, cost, weights = self.history, self.cost, float(info["active_weights"])
+        left = self.budget - history.spent
+        too_much = self._has_own_budget and cost > left
+        if too_much:
+            cost = left
+        if too_much or not cost or not weights:
+            history.charge(cost)
+        else:
+            history.add(cost, info["score"], info["val_accuracy"], weights, self.current_design)
         if self.on_spent is not None:
-            self.on_spent(self.cost)
+            self.on_spent(cost)
+        if too_much:
+            raise BudgetSpent
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "BudgetedEnv":
         inner: Any = deepcopy(self.env, memo)
@@ -107,7 +135,8 @@ class BudgetedEnv(gym.Wrapper):
 class StartFromBest(gym.Wrapper):
     """Every episode starts with the best design of the search, once there is one.
 
-    A network is trained further, with the state of its optimiser.
+    A network is trained further, with the state of its optimiser. An episode starts as usual if its
+    budget does not pay for that.
 
     Args:
         env: the environment to wrap, a `BudgetedEnv`.
@@ -118,7 +147,11 @@ class StartFromBest(gym.Wrapper):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start an episode."""
         best = self.env.get_wrapper_attr("history").best
-        if best is not None:
+        inner = self.unwrapped
+        dear = isinstance(inner, BudgetDesignEnv) and not (
+            isinstance(best, SparseNetwork) and pays_for(inner, best)
+        )
+        if best is not None and not dear:
             kind = "network" if isinstance(best, SparseNetwork) else "architecture"
             options = {**(options or {}), kind: best}
         return self.env.reset(seed=seed, options=options)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlnas.agents.search.aging_evolution import ActionSequence
+from rlnas.agents.search.episodes.sequences import ActionSequence, SequenceSpace
 from rlnas.agents.search.problem import Problem
 
 ACTION, SOURCE = range(2)
@@ -13,7 +13,8 @@ ACTION, SOURCE = range(2)
 
 A genotype is int64 `[2, nodes + 2]`, with a column for each node: the input (0), the nodes in a
 row, the output. A node has an action and a source, which is an earlier column; the output has only
-a source, the input neither.
+a source, the input neither, unless sequences begin with a start, which then is its action. Actions
+are indices into those of a `SequenceSpace`.
 """
 
 
@@ -48,10 +49,10 @@ def cartesian_programming(
     Raises:
         BudgetSpent: the search is over.
     """
-    length = problem.episode_steps
-    ranges = gene_ranges(nodes_per_step * length, problem.n_actions, levels_back)
+    space = problem.sequences
+    ranges = gene_ranges(nodes_per_step * space.length, space, levels_back)
     for _ in evolve_graph(
-        problem.play_sequence, ranges, length, n_children, mutation_rate, problem.rng
+        problem.play_sequence, ranges, space, n_children, mutation_rate, problem.rng
     ):
         pass
 
@@ -59,7 +60,7 @@ def cartesian_programming(
 def evolve_graph(
     fitness: Callable[[ActionSequence], float],
     ranges: GeneRanges,
-    length: int,
+    space: SequenceSpace,
     n_children: int,
     mutation_rate: float,
     rng: np.random.Generator,
@@ -72,7 +73,7 @@ def evolve_graph(
     Args:
         fitness: evaluates the actions that a genotype encodes, higher is better.
         ranges: the values that genes may have.
-        length: length of the longest sequence.
+        space: the sequences; those that are encoded may be shorter.
         n_children: children of each generation.
         mutation_rate: probability that a gene is redrawn, above 0.
         rng: source of randomness.
@@ -81,11 +82,11 @@ def evolve_graph(
         The parent of each generation and its fitness.
     """
     parent = rng.integers(ranges.low, ranges.high)
-    parent_fitness = fitness(active_actions(parent, length))
+    parent_fitness = fitness(active_actions(parent, space))
     while True:
         yield parent, parent_fitness
-        children = [mutate(parent, ranges, length, mutation_rate, rng) for _ in range(n_children)]
-        results = [fitness(active_actions(child, length)) for child in children]
+        children = [mutate(parent, ranges, space, mutation_rate, rng) for _ in range(n_children)]
+        results = [fitness(active_actions(child, space)) for child in children]
         best = int(np.argmax(results))
         if results[best] > parent_fitness:
             parent, parent_fitness = children[best], results[best]
@@ -93,14 +94,16 @@ def evolve_graph(
             parent = mutate_inactive(parent, ranges, mutation_rate, rng)
 
 
-def gene_ranges(nodes: int, n_actions: int, levels_back: int) -> GeneRanges:
+def gene_ranges(nodes: int, space: SequenceSpace, levels_back: int) -> GeneRanges:
     """The values that the genes of a row of nodes may have."""
     low, high = np.zeros((2, 2, nodes + 2), np.int64)
     columns = np.arange(nodes + 2)
     low[SOURCE] = np.maximum(columns - levels_back, 0)
     high[SOURCE] = np.maximum(columns, 1)
-    high[ACTION] = n_actions
+    high[ACTION] = space.actions.size
     high[ACTION, [0, -1]] = 1  # genes with a single value never change
+    if space.starts is not None:
+        high[ACTION, 0] = space.starts.size
     return GeneRanges(low, high)
 
 
@@ -114,13 +117,19 @@ def active_columns(genes: np.ndarray) -> list[int]:
     return columns[::-1]
 
 
-def active_actions(genes: np.ndarray, length: int) -> ActionSequence:
-    """The actions of the active nodes, at most `length` of them."""
-    return tuple(genes[ACTION, active_columns(genes)[:length]].tolist())
+def active_actions(genes: np.ndarray, space: SequenceSpace) -> ActionSequence:
+    """The start, if there is one, then the actions of the active nodes, as many as fit."""
+    start = [] if space.starts is None else [int(space.starts[genes[ACTION, 0]])]
+    path = space.actions[genes[ACTION, active_columns(genes)]]
+    return tuple((start + path.tolist())[: space.length])
 
 
 def mutate(
-    parent: np.ndarray, ranges: GeneRanges, length: int, rate: float, rng: np.random.Generator
+    parent: np.ndarray,
+    ranges: GeneRanges,
+    space: SequenceSpace,
+    rate: float,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """A child that encodes other actions than its parent.
 
@@ -130,7 +139,7 @@ def mutate(
     all_genes = np.ones(parent.shape, bool)
     while True:
         child = _redraw(parent, all_genes, ranges, rate, rng)
-        if active_actions(child, length) != active_actions(parent, length):
+        if active_actions(child, space) != active_actions(parent, space):
             return child
 
 
@@ -139,7 +148,7 @@ def mutate_inactive(
 ) -> np.ndarray:
     """A copy with mutated inactive genes, which encodes the same actions."""
     inactive = np.ones(genes.shape, bool)
-    inactive[:, [*active_columns(genes), -1]] = False
+    inactive[:, [0, *active_columns(genes), -1]] = False
     return _redraw(genes, inactive, ranges, rate, rng)
 
 

@@ -4,8 +4,9 @@ from collections import defaultdict
 
 import numpy as np
 
-from rlnas.agents.search.aging_evolution import ActionSequence, evolve_population
+from rlnas.agents.search.aging_evolution import evolve_population
 from rlnas.agents.search.budgeted_env import BudgetSpent
+from rlnas.agents.search.episodes.sequences import ActionSequence
 from rlnas.agents.search.problem import Problem
 from rlnas.envs.actions import NO_OP
 
@@ -22,11 +23,11 @@ N_FINALISTS = 20
 def evolve_sequence(
     problem: Problem, population_size: int = 100, sample_size: int = 25
 ) -> ActionSequence:
-    """Spend a budget on finding the sequence of actions with the highest mean final score.
+    """Spend a budget on finding the sequence of actions whose episodes are judged best on average.
 
     Aging evolution (Real et al. 2019, see `aging_evolution`) with another fitness. Tasks differ far
     more than sequences do, so the fitness of a sequence is the mean, over episodes, of the
-    difference between its final score and the mean score of all sequences in that episode. At the
+    difference between its score and the mean score of all sequences in that episode. At the
     end the finalists are evaluated again, all in the same new episodes.
 
     Args:
@@ -35,7 +36,8 @@ def evolve_sequence(
         sample_size: how many sequences compete to be the parent.
 
     Returns:
-        The sequence; only "none" if the budget does not pay for evaluating a single sequence.
+        The sequence, with "none" up to the last step that an episode may have; the first of all if
+        the budget does not pay for playing a single one.
     """
     rng, history = problem.rng, problem.history
     seeds = rng.integers(2**31, size=POOL_SIZE).tolist()
@@ -56,9 +58,7 @@ def evolve_sequence(
 
     final_scores: list[list[float]] = []
     finalists: list[ActionSequence] = []
-    evolution = evolve_population(
-        evaluate, problem.n_actions, problem.episode_steps, population_size, sample_size, rng
-    )
+    evolution = evolve_population(evaluate, problem.sequences, population_size, sample_size, rng)
     try:
         while history.spent <= 0.9 * problem.budget:
             next(evolution)
@@ -68,5 +68,7 @@ def evolve_sequence(
             final_scores.append([problem.play_sequence(actions, seed) for actions in finalists])
     except BudgetSpent:
         if final_scores:
-            return finalists[int(np.mean(final_scores, axis=0).argmax())]
-        return max(results, key=fitness, default=(NO_OP,) * problem.episode_steps)
+            best = finalists[int(np.mean(final_scores, axis=0).argmax())]
+        else:
+            best = max(results, key=fitness, default=problem.sequences.first())
+        return (*best, *[NO_OP] * (problem.episode_steps - len(best)))

@@ -2,8 +2,6 @@
 
 from copy import deepcopy
 
-import numpy as np
-
 from rlnas.agents.search.budgeted_env import BudgetedEnv
 from rlnas.agents.search.problem import Problem
 from rlnas.envs.actions import NO_OP
@@ -17,7 +15,8 @@ def hill_climbing(problem: Problem, n_children: int = 8) -> None:
     the best becomes the present network. One child is the network itself, trained further (action
     "none"). Here a child differs by one edit instead of several network morphisms, and training
     has the length of a step of the environment. Copies of a live environment have the same state
-    of the generator, so that all children are trained on the same batches.
+    of the generator, so that all children are trained on the same batches. In episodes with a
+    budget, the children of the start are starts, and the search never stops an episode early.
 
     Args:
         problem: what is searched.
@@ -31,9 +30,10 @@ def hill_climbing(problem: Problem, n_children: int = 8) -> None:
     while True:
         if over:
             env.reset()
-        legal = np.flatnonzero(env.action_masks())
-        edits = problem.rng.permutation(legal[legal != NO_OP])[: n_children - 1]
-        children = [_child(env, action) for action in (NO_OP, *edits.tolist())]
+        legal = env.legal_edits()
+        unchanged = [NO_OP] if NO_OP in legal else []
+        edits = problem.rng.permutation(legal[legal != NO_OP])[: n_children - len(unchanged)]
+        children = [_child(env, action) for action in (*unchanged, *edits.tolist())]
         env, _, over = max(children, key=lambda child: child[1])  # on a tie the first, "none"
 
 

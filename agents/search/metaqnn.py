@@ -36,7 +36,7 @@ def metaqnn(
     """Learn the actions of an episode by Q-learning.
 
     Baker et al. 2017, "Designing neural network architectures using reinforcement learning", with
-    the settings of the authors' code: no discount, and the score of the last design as the only
+    the settings of the authors' code: no discount, and what the episode is judged by as the only
     reward. Epsilon decreases in the same proportions, here of the budget. An action is an edit
     instead of the next layer, and a state describes the whole network instead of its last layer.
 
@@ -75,7 +75,7 @@ def exploration_rate(share: float) -> float:
 def play_epsilon_greedy(
     problem: Problem, values: QValues, epsilon: float
 ) -> tuple[list[Decision], float]:
-    """Play one episode: its decisions and the score of the last design."""
+    """Play one episode: its decisions and what it is judged by."""
     rng, decisions = problem.rng, list[Decision]()
 
     def choose(observation: np.ndarray, mask: np.ndarray) -> int:
@@ -95,14 +95,18 @@ def play_epsilon_greedy(
 
 
 def describe(problem: Problem) -> State:
-    """Hidden layers of the present design, and its neurons and weights by factors of two."""
+    """Hidden layers of the present design, and its neurons and weights by factors of two.
+
+    All are 0 if there is no network yet.
+    """
     design = problem.env.current_design
     if isinstance(design, SparseNetwork):
-        widths = list(design.layer_sizes[1:-1])
+        widths, weights = list(design.layer_sizes[1:-1]), float(design.active_weights)
     else:
         widths = [width for width, _ in design]
+        weights = problem.history.evaluations[-1].weights
     neurons = round(log2(sum(widths))) if widths else 0
-    return len(widths), neurons, round(log2(problem.history.evaluations[-1].weights))
+    return len(widths), neurons, round(log2(max(weights, 1)))
 
 
 def update(values: QValues, decisions: list[Decision], score: float, learning_rate: float) -> None:

@@ -5,7 +5,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.search.budgeted_env import StartFromBest
-from rlnas.agents.search.problem import Problem, final_score
+from rlnas.agents.search.problem import Problem, episode_score
 from rlnas.agents.training.model import new_model
 
 TARGET_UPDATES = 75
@@ -24,6 +24,9 @@ def ppo_search(problem: Problem) -> None:
     depend on the budget. Because episodes begin with the best design, nothing that was found is
     lost, and the policy need only learn to improve a good design.
 
+    If episodes have a budget of their own, nobody knows how many steps the search pays for: it
+    learns until its budget is spent, at a learning rate that falls with what is spent.
+
     Raises:
         BudgetSpent: the search is over.
     """
@@ -31,11 +34,12 @@ def ppo_search(problem: Problem) -> None:
     def make() -> StartFromBest:
         return StartFromBest(problem.make())
 
-    steps = problem.max_episodes * problem.episode_steps
+    episode_steps = problem.sequences.length
+    steps = problem.max_episodes * episode_steps
     num_envs = min(TrainConfig.num_envs, max(1, problem.max_episodes // MIN_EPISODES_PER_ENV))
     rollout = min(
         TrainConfig.rollout_steps,
-        max(problem.episode_steps, steps // (num_envs * TARGET_UPDATES)),
+        max(episode_steps, steps // (num_envs * TARGET_UPDATES)),
     )
     config = TrainConfig(
         total_timesteps=max(1, steps),
@@ -44,7 +48,12 @@ def ppo_search(problem: Problem) -> None:
         seed=int(problem.rng.integers(2**31)),
     )
     model = new_model(config, DummyVecEnv([make] * num_envs))
-    if steps:
+    if problem.budget_env is not None:
+        model.lr_schedule = lambda _: (
+            config.learning_rate * (1 - problem.history.spent / problem.budget)
+        )
+        model.learn(problem.budget)  # more steps than it pays for
+    elif steps:
         model.learn(steps)
 
     def policy(observation: np.ndarray, mask: np.ndarray) -> int:
@@ -52,4 +61,4 @@ def ppo_search(problem: Problem) -> None:
 
     env = make()
     while True:  # rounding leaves a rest of the budget
-        final_score(env, policy)
+        episode_score(env, policy)

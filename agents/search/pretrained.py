@@ -6,7 +6,7 @@ from typing import Any
 from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.policies.policy import Policy, load_policy
 from rlnas.agents.search.budgeted_env import BudgetedEnv
-from rlnas.agents.search.problem import Problem, final_score
+from rlnas.agents.search.problem import Problem, episode_score
 from rlnas.agents.search.tournament_evolution import (
     Individual,
     default_population_size,
@@ -44,7 +44,7 @@ def evolved_designs(problem: Problem) -> None:
     Raises:
         BudgetSpent: the search is over.
     """
-    half = max(problem.budget // 2, _episode_cost(problem))
+    half = max(problem.budget // 2, problem.episode_cost)
     designs = sorted(
         play_longer_episodes(problem, load_policy(SHIPPED), half), key=lambda design: -design[1]
     )
@@ -60,23 +60,24 @@ def play_longer_episodes(problem: Problem, policy: Policy, budget: int) -> Itera
 
     So there is a design at any time, and the longest episode takes about half of the budget.
     Episodes start like those that the policies were trained in: with a dense network of the
-    reference width. What training the policy cost is not charged.
+    reference width; if they have a budget, that is doubled and the policy chooses the start. What
+    training the policy cost is not charged.
 
     Args:
         problem: a problem with live environments.
-        policy: a policy that was trained in live environments.
-        budget: training batches to spend; less than an episode of the problem remains.
+        policy: a policy that was trained in such environments.
+        budget: what to spend; less than an episode of the problem remains.
 
     Yields:
-        The environment after every episode, and the score of its design.
+        The environment after every episode, and what the episode is judged by.
 
     Raises:
         BudgetSpent: the budget of the problem is smaller.
     """
     factor = 1
-    while affordable := (budget - problem.history.spent) // _episode_cost(problem):
-        env = _make_dense(problem, min(factor, affordable) * problem.env.cost)
-        yield env, final_score(env, policy)
+    while affordable := (budget - problem.history.spent) // problem.episode_cost:
+        env = _make_longer(problem, min(factor, affordable))
+        yield env, episode_score(env, policy)
         factor *= 2
 
 
@@ -84,11 +85,15 @@ def _design_with(policy: Policy, problem: Problem) -> None:
     for _ in play_longer_episodes(problem, policy, problem.budget):
         pass
     while True:  # less than an episode is left
-        final_score(_make_dense(problem, problem.env.cost), policy)
+        episode_score(_make_longer(problem, 1), policy)
 
 
-def _make_dense(problem: Problem, batches: int) -> BudgetedEnv:
-    """An environment with a dense start, and with some training batches in every step."""
+def _make_longer(problem: Problem, factor: int) -> BudgetedEnv:
+    """An environment with a multiple of the training; with a dense start unless that is chosen."""
+    if problem.budget_env is not None:
+        low, high = problem.budget_env.budget_range
+        return problem.make(budget=(factor * low, factor * high))
+    batches = factor * problem.env.cost
     return problem.make(batches_per_step=batches, width=REFERENCE_WIDTH, density=1.0)
 
 
@@ -97,8 +102,3 @@ def _continued(problem: Problem, env: BudgetedEnv) -> BudgetedEnv:
     inner: Any = env.unwrapped
     longer = inner.continued(problem.budget, problem.env.cost)
     return BudgetedEnv(longer, env.history, env.budget, None, env.on_spent)
-
-
-def _episode_cost(problem: Problem) -> int:
-    """Training batches of an episode of the problem."""
-    return problem.env.cost * (problem.episode_steps + 1)

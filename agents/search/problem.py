@@ -6,16 +6,21 @@ in the history of the problem.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from rlnas.agents.policies.episode import steps_of_episode
+from rlnas.agents.policies.outcome import outcome
 from rlnas.agents.policies.policy import Policy
 from rlnas.agents.search.budgeted_env import BudgetedEnv, BudgetSpent
+from rlnas.agents.search.episodes import budget as budget_episodes
+from rlnas.agents.search.episodes.sequences import SequenceSpace
 from rlnas.agents.search.history import SearchHistory
 from rlnas.envs.actions import NO_OP
+from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.nn.architecture import Architecture
@@ -31,22 +36,25 @@ class Problem:
 
     Args:
         make_env: makes an environment of the task; takes arguments of its class by keyword.
-        budget: training batches that may be spent; in tabular environments look-ups.
+        budget: training batches that may be spent; in tabular environments look-ups, in episodes
+            with a budget of their own multiply-adds.
         seed: seed of everything random.
-        on_spent: called with the cost of each evaluation, to show progress.
+        on_spent: called with each cost, to show progress.
 
     Attributes:
         history: every evaluation and the best design.
         rng: the source of randomness of the strategy.
         env: an environment of the task.
         n_actions: number of actions of the environments.
-        episode_steps: steps of an episode.
+        episode_steps: steps of an episode; the most it may have if it has a budget.
+        tabular: whether designs are looked up in a table.
+        budget_env: an environment of the task if its episodes have a budget, else None.
         grid: the architectures to choose from where `evaluate` is used.
     """
 
     def __init__(
         self,
-        make_env: Callable[..., DesignEnv | TabularEnv],
+        make_env: Callable[..., DesignEnv | BudgetDesignEnv | TabularEnv],
         budget: int,
         seed: int,
         on_spent: Callable[[int], object] | None = None,
@@ -60,6 +68,7 @@ class Problem:
         env: Any = self.env.unwrapped
         self.n_actions, self.episode_steps = int(env.action_space.n), int(env.episode_steps)
         self.tabular = isinstance(env, TabularEnv)
+        self.budget_env = env if isinstance(env, BudgetDesignEnv) else None
         self.grid: Grid = env.table.grid if self.tabular else LIVE_GRID
 
     def make(self, **arguments: Any) -> BudgetedEnv:
@@ -72,24 +81,61 @@ class Problem:
         seed = int(self.rng.integers(2**31))
         return BudgetedEnv(env, self.history, self.budget, seed, self._on_spent)
 
+    def make_endless(self) -> BudgetedEnv:
+        """An environment whose episode does not end before the budget is spent."""
+        # A step costs at least one: no episode can be longer than the budget.
+        if self.budget_env is None:
+            return self.make(episode_steps=self.budget)
+        twice = budget_episodes.units(self.budget_env, 2 * self.budget)
+        return self.make(episode_steps=self.budget, budget=twice)
+
     @property
     def max_evaluations(self) -> int:
-        """Evaluations, that is resets and steps, that the whole budget pays for."""
-        return self.budget // self.env.cost
+        """Evaluations, that is resets and steps, that the whole budget pays for.
+
+        If episodes have a budget, it is about as many: of episodes with steps of normal length.
+        """
+        if self.budget_env is None:
+            return self.budget // self.env.cost
+        return self.budget * self.sequences.length // self.episode_cost
+
+    @property
+    def episode_cost(self) -> int:
+        """Cost of an episode; the most it can cost if it has a budget."""
+        if self.budget_env is None:
+            return self.env.cost * (self.episode_steps + 1)
+        return budget_episodes.episode_cost(self.budget_env)
 
     @property
     def max_episodes(self) -> int:
-        """Complete episodes that the whole budget pays for."""
-        return self.max_evaluations // (self.episode_steps + 1)
+        """Complete episodes that the whole budget pays for; at least so many if they have one."""
+        return self.budget // self.episode_cost
+
+    @cached_property
+    def sequences(self) -> SequenceSpace:
+        """The action sequences of an episode.
+
+        With a budget, they begin with a start that is legal in every episode, and have as many
+        actions as an episode with steps of normal length.
+        """
+        env = self.budget_env
+        if env is None:
+            return SequenceSpace(self.episode_steps, np.arange(self.n_actions))
+        return SequenceSpace(
+            budget_episodes.sequence_length(env),
+            budget_episodes.edits_and_stop(),
+            budget_episodes.starts(env),
+        )
 
     def play(self, policy: Policy, seed: int | None = None) -> float:
-        """Play one episode in `env`; see `final_score`."""
-        return final_score(self.env, policy, seed)
+        """Play one episode in `env`; see `episode_score`."""
+        return episode_score(self.env, policy, seed)
 
     def play_sequence(self, actions: Sequence[int], seed: int | None = None) -> float:
-        """Play one episode with given actions, followed by "none"; see `final_score`.
+        """Play one episode with given actions, followed by "none"; see `episode_score`.
 
-        Illegal actions change nothing.
+        Illegal actions change nothing. With a budget, "none" trains shortly, and changes nothing as
+        long as there is no network.
         """
         remaining = iter(actions)
         return self.play(lambda observation, mask: next(remaining, NO_OP), seed)
@@ -101,14 +147,14 @@ class Problem:
         episode lasts. In a table, the architecture is looked up.
         """
         _, info = self.env.reset(options={"architecture": architecture})
-        if not self.tabular:
-            for _ in range(self.episode_steps):
-                info = self.env.step(NO_OP)[4]
+        over = self.tabular
+        while not over:
+            _, _, over, _, info = self.env.step(NO_OP)
         score: float = info["score"]
         return score
 
 
-def final_score(env: gym.Env, policy: Policy, seed: int | None = None) -> float:
+def episode_score(env: gym.Env, policy: Policy, seed: int | None = None) -> float:
     """Play one episode.
 
     Args:
@@ -117,14 +163,13 @@ def final_score(env: gym.Env, policy: Policy, seed: int | None = None) -> float:
         seed: seed of the episode; by default the generator of the environment goes on.
 
     Returns:
-        The score of the last design.
+        What the episode is judged by, see `rlnas.agents.policies.outcome`.
 
     Raises:
         BudgetSpent: the budget was spent before the episode ended.
     """
     *_, last = steps_of_episode(env, policy, seed)
-    score: float = last.info["score"]
-    return score
+    return outcome(env, last.info)
 
 
 Strategy = Callable[[Problem], None]

@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas.agents.search.budgeted_env import StartFromBest
-from rlnas.agents.search.problem import Problem, final_score
+from rlnas.agents.search.problem import Problem, episode_score
 
 
 def random_search(problem: Problem) -> None:
@@ -31,4 +31,4 @@ def random_from_best(problem: Problem) -> None:
 
 def _random_episodes(env: gym.Env, rng: np.random.Generator) -> NoReturn:
     while True:
-        final_score(env, lambda observation, mask: int(rng.choice(np.flatnonzero(mask))))
+        episode_score(env, lambda observation, mask: int(rng.choice(np.flatnonzero(mask))))

@@ -57,10 +57,12 @@ def run_tournaments(population: list[Individual], rng: np.random.Generator) -> N
 
 
 def _first(problem: Problem) -> Individual:
-    """A starting network."""
-    # A step costs at least one: no lineage can be longer than the budget.
-    env = problem.make(episode_steps=problem.budget)
-    return env, env.reset()[1]["score"]
+    """A starting network; in an episode with a budget, after a random start."""
+    env = problem.make_endless()
+    info = env.reset()[1]
+    while not info["active_weights"]:
+        info = env.step(problem.rng.choice(env.legal_edits()))[4]
+    return env, info["score"]
 
 
 def _mutant(parent: BudgetedEnv, rng: np.random.Generator) -> Individual:
@@ -69,5 +71,5 @@ def _mutant(parent: BudgetedEnv, rng: np.random.Generator) -> Individual:
     # Otherwise two children with the same mutation would be trained on the very same batches.
     bit_generator: Any = child.unwrapped.np_random.bit_generator
     bit_generator.advance(int(rng.integers(2**62)))
-    action = int(rng.choice(np.flatnonzero(child.action_masks())))
+    action = int(rng.choice(child.legal_edits()))
     return child, child.step(action)[4]["score"]

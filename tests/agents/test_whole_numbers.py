@@ -18,7 +18,7 @@ from rlnas.agents.cli.commands.study.capacity import StudyWidth
 from rlnas.agents.config import EvolveConfig, TrainConfig
 from rlnas.agents.designing.design import design_and_train
 from rlnas.agents.designing.finish import train_and_test
-from rlnas.agents.experiments.compare import SearchTask
+from rlnas.agents.experiments.search_task import SearchTask
 from rlnas.agents.policies.episode import random_policy
 from rlnas.agents.policies.run_config import as_json
 from rlnas.agents.search.problem import Problem, search

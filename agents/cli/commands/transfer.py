@@ -6,7 +6,7 @@ from typing import Annotated
 
 from rlnas.agents.cli.job_options import JobOptions
 from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
-from rlnas.agents.option_types import IN_HELP
+from rlnas.agents.option_types import IN_HELP, Option
 from rlnas.agents.table_settings import TableSettings
 
 
@@ -26,6 +26,10 @@ class Transfer(TableSettings, JobOptions):
     """Tables (.csv, .tsv, .parquet), names, families of names, or .npz files."""
     penalties: tuple[float, ...] = (0.03, 0.1, 0.3)
     """Prices of the reference number of weights, in accuracy."""
+    budget: Option[float] = None
+    """Budget of a design in units of training cost, for policies that were trained with a budget (1
+    pays for an episode of a dense network of 76 neurons); methods are then judged by the anytime
+    score."""
     seeds: int = 5
     """Number of designs for each data set and penalty."""
 
@@ -40,6 +44,7 @@ class Transfer(TableSettings, JobOptions):
                 self.policies,
                 self.datasets,
                 self.penalties,
+                budget=self.budget,
                 seeds=self.seeds,
                 jobs=self.jobs,
                 data_dir=self.data_dir,

@@ -14,7 +14,7 @@ from rlnas.agents.designing.finish import (
     finish,
     linear_network,
 )
-from rlnas.agents.experiments.transfer import train_with_at_least
+from rlnas.agents.experiments.scored_networks import train_with_at_least
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import EditSequence, Policy, load_policy
 from rlnas.agents.sparse_training.dense import dense_training

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from rlnas.agents.search.problem import Problem
 
@@ -28,7 +29,7 @@ class Episode(NamedTuple):
 
     actions: torch.Tensor  # int64 [steps]
     masks: torch.Tensor  # bool [steps, n_actions], which actions were legal
-    score: float  # of the last design
+    score: float  # what the episode is judged by
 
 
 class RecurrentController(torch.nn.Module):
@@ -118,14 +119,15 @@ def evaluate_actions(
 
     Args:
         controller: the controller.
-        episodes: episodes with the same number of steps.
+        episodes: the episodes.
 
     Returns:
         Log-probabilities of the actions taken and entropies (nats) of the distributions they were
-        drawn from, both float32 `[episodes, steps]`, with gradients.
+        drawn from, both float32 `[episodes, steps]`, with gradients; 0 after the end of an episode.
     """
-    actions = torch.stack([episode.actions for episode in episodes])
-    masks = torch.stack([episode.masks for episode in episodes])
+    actions = pad_sequence([episode.actions for episode in episodes], batch_first=True)
+    masks = pad_sequence([episode.masks for episode in episodes], batch_first=True)
+    masks[..., 0] |= ~masks.any(dim=2)  # a single legal action has probability 1
     start = torch.full_like(actions[:, :1], controller.start)
     log_probabilities, _ = controller(torch.cat([start, actions[:, :-1]], dim=1), masks)
     taken = log_probabilities.gather(2, actions[..., None])[..., 0]

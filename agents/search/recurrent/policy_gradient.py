@@ -33,7 +33,7 @@ def policy_gradient_search(
 ) -> NoReturn:
     """Train a recurrent controller on the problem until the budget is spent.
 
-    The return of an episode is the score of its last design. Its advantage is the difference to a
+    The return of an episode is what it is judged by. Its advantage is the difference to a
     moving average of earlier scores, which takes the place of a value network.
 
     Args:

@@ -55,7 +55,7 @@ def policy_loss(
 
     Args:
         controller: the controller.
-        episodes: episodes with the same number of steps.
+        episodes: the episodes.
         advantages: float32 `[episodes]`.
     """
     log_probabilities, _ = evaluate_actions(controller, episodes)

@@ -8,7 +8,7 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.experiments import compare as module
-from rlnas.agents.experiments.compare import LIVE_ONLY, METHODS
+from rlnas.agents.experiments.search_task import METHODS, PRETRAINED
 from rlnas.agents.experiments.statistics import interquartile_mean
 from rlnas.tabular.table import Table
 from tests.agents.helpers import files_in
@@ -56,6 +56,7 @@ def test_results_a_table_plots_and_curves_are_written(compared, table):
         "tabular": True,
         "penalty": 0.2,
         "budget": 60,
+        "episode_budget": None,
     }
 
 
@@ -89,7 +90,7 @@ def test_all_methods_search_unless_told_otherwise(table, tmp_path, capsys):
     arguments = ["--seeds", "2", "--budget", "50", "--jobs", "1"]
     assert call("compare", "--table", table, "--out", tmp_path, *arguments) == 0
     text = capsys.readouterr().out
-    for method in set(METHODS) - set(LIVE_ONLY):
+    for method in set(METHODS) - set(PRETRAINED):
         assert row(text, method)[0] == method
     assert row(text, "controller")[-2] == ""
     assert re.fullmatch(r"[01]\.\d\d \(.* to .*\)", row(text, "random")[-2])
@@ -103,6 +104,15 @@ def test_a_data_set_is_searched_live(tmp_path, capsys):
     assert "regret" not in text
     (found,) = json.loads((tmp_path / "results.json").read_text())["results"]["random"]
     assert found["evaluations"] == 600 / 25
+
+
+def test_episodes_with_a_budget_are_searched_in_units(tmp_path, capsys):
+    task = ["--dataset", "wine", "--episode-budget", "0.2", "--budget", "1", "--seeds", "1"]
+    assert call("compare", *task, "--methods", "random", "--out", tmp_path, "--jobs", "1") == 0
+    assert "units of training cost each, in episodes of 0.2" in capsys.readouterr().out
+    (found,) = json.loads((tmp_path / "results.json").read_text())["results"]["random"]
+    text = (tmp_path / "comparison.md").read_text()
+    assert row(text, "random")[1].split()[0] == f"{found['anytime']:.4f}"
 
 
 @pytest.mark.parametrize(

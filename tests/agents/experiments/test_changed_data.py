@@ -10,8 +10,9 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.experiments.capacity import capacity_study
-from rlnas.agents.experiments.compare import SearchTask, compare
+from rlnas.agents.experiments.compare import compare
 from rlnas.agents.experiments.frontier import frontier
+from rlnas.agents.experiments.search_task import SearchTask
 from rlnas.agents.experiments.transfer import transfer
 from rlnas.agents.policies.policy import save_edit_sequence
 from rlnas.agents.policies.run_config import as_json

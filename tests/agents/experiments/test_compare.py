@@ -12,20 +12,29 @@ import pytest
 
 from rlnas.agents.experiments import compare as module
 from rlnas.agents.experiments.compare import (
-    METHODS,
     POINTS,
-    SearchTask,
+    anytime_score,
     best_so_far,
     budgets,
     compare,
     hypervolume,
     run,
+)
+from rlnas.agents.experiments.compare_report import write_report
+from rlnas.agents.experiments.search_task import (
+    FROM_SCRATCH,
+    METHODS,
+    PRETRAINED,
+    SearchTask,
     strategy,
 )
+from rlnas.agents.policies.episode import random_policy, steps_of_episode
+from rlnas.agents.search.budgeted_env import BudgetSpent
 from rlnas.agents.search.history import SearchHistory
 from rlnas.agents.search.problem import search
 from rlnas.agents.search.random_search import random_search
 from rlnas.data import datasets
+from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.errors import InputError
 from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Table
@@ -57,6 +66,8 @@ def task(tables) -> SearchTask:
 
 LIVE = SearchTask("wine", tabular=False, penalty=0.5, budget=600)
 """A step is 25 batches."""
+
+BUDGET = SearchTask("wine", tabular=False, penalty=0.1, budget=1, episode_budget=0.2)
 
 
 def compared(task: SearchTask, out: Path, **settings: Any) -> dict[str, list[dict[str, Any]]]:
@@ -101,15 +112,16 @@ def test_a_curve_is_the_best_of_all_that_was_paid_for_by_then(seed):
     history = random_history(rng)
     spent = [each.cumulative_cost for each in history.evaluations]
     places = np.concatenate([rng.uniform(0, 1500, 30), spent[:10]])
-    for place, found in zip(places, best_so_far(history, 10_000, places), strict=True):
+    for place, found in zip(places, best_so_far(history, 10_000, places, 0.5), strict=True):
         affordable = [each.score for each in history.evaluations if each.cumulative_cost <= place]
-        assert found == max(affordable, default=history.scores[0])
+        assert found == max([0.5, *affordable])
 
 
 def test_a_curve_by_hand():
     history = history_of((10, 0.3, 0.5, 1), (10, 0.1, 0.5, 1), (10, 0.7, 0.5, 1))
     places = np.array([0, 9.99, 10, 20, 29.9, 30, 1e9])
-    assert best_so_far(history, 100, places).tolist() == [0.3, 0.3, 0.3, 0.3, 0.3, 0.7, 0.7]
+    found = best_so_far(history, 100, places, 0.2)
+    assert found.tolist() == [0.2, 0.2, 0.3, 0.3, 0.3, 0.7, 0.7]
 
 
 @pytest.mark.parametrize("budget", [1, 60, 100_000])
@@ -225,7 +237,8 @@ def test_curve_and_hypervolume_are_those_of_the_archive(each, task):
     found = run(task, "random", 1)
     history = search(random_search, task.problem(1))
     reference = 76 * ((6 + 3) if task.tabular else (13 + 3))
-    assert found["curve"] == best_so_far(history, task.budget, budgets(task.budget)).tolist()
+    curve = best_so_far(history, task.budget, budgets(task.budget), history.scores[0])
+    assert found["curve"] == curve.tolist()
     assert found["curve"][-1] == found["score"]
     assert found["hypervolume"] == hypervolume(history, reference)
     assert 0 < found["hypervolume"] < 1
@@ -254,6 +267,82 @@ def test_seeds_and_methods_search_differently(task):
         for seed in range(3)
     }
     assert len(set(found.values())) == len(found)
+
+
+# --- episodes with a budget ---
+
+
+def test_a_search_that_is_one_episode_has_its_anytime_score(monkeypatch):
+    """Judged by the environment, which adds up the rewards of the steps."""
+    task = replace(BUDGET, episode_budget=1.0)
+
+    def once(problem: Any) -> None:
+        problem.play(random_policy(2), seed=4)
+        raise BudgetSpent
+
+    monkeypatch.setattr(module, "strategy", lambda method: once)
+    found = run(task, "random", 0)
+    env = BudgetDesignEnv("wine", penalty=0.1, budget=1.0, given=0.0)
+    infos = [step.info for step in steps_of_episode(env, random_policy(2), 4)]
+    assert found["anytime"] == pytest.approx(infos[-1]["anytime"], abs=1e-12)
+    assert found["score"] == infos[-1]["best_score"]
+    spent = np.array([info["spent"] for info in infos]) / env.state.unit
+    best = [info["best_score"] for info in infos]
+    places = budgets(1)
+    assert found["curve"] == [best[int(np.flatnonzero(spent <= place)[-1])] for place in places]
+
+
+def test_the_anytime_score_by_hand():
+    history = history_of((10, 0.3, 0.5, 1), (90, 0.1, 0.5, 1), (900, 0.7, 0.5, 1), (1, 0.9, 0.5, 1))
+    # 0.2 until 10, of which nothing counts; then 0.3 for two of three decades, 0.7 and 0.9 for one.
+    found = anytime_score(history, budget=10_000, first=10, before=0.2)
+    short = np.log10(1.001)
+    assert found == pytest.approx((2 * 0.3 + short * 0.7 + (1 - short) * 0.9) / 3)
+
+
+def test_the_anytime_score_is_the_mean_of_the_curve():
+    history = random_history(np.random.default_rng(3))
+    places = np.geomspace(20, 2000, 100_001)
+    curve = best_so_far(history, 2000, places, -0.2)
+    assert anytime_score(history, 2000, 20, -0.2) == pytest.approx(curve.mean(), abs=1e-3)
+
+
+def test_methods_that_make_no_sense_with_a_budget_are_refused(tmp_path):
+    assert set(METHODS) - set(BUDGET.methods) == {*PRETRAINED, *FROM_SCRATCH}
+    for method, told in (("tpe", "from scratch"), ("shipped_controller", "without a budget")):
+        with pytest.raises(InputError, match=f"^{method} .*{told}.*: leave it out$"):
+            compared(BUDGET, tmp_path / "out", methods=("random", method))
+    assert not files_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"episode_budget": 1.5}, "budget 1 does not pay for an episode with a budget of 1.5"),
+        ({"episode_budget": -1.0}, "budget -1"),
+        ({"episode_budget": 1e-4}, "does not pay for"),
+        ({"name": "digits", "tabular": True}, "a table has no episodes with a budget"),
+    ],
+)
+def test_budgets_that_cannot_be_used_are_refused(change, told, tmp_path):
+    with pytest.raises(InputError, match=told):
+        compared(replace(BUDGET, **change), tmp_path / "out", methods=("random",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_in_episodes_with_a_budget_are_kept_and_reported(tmp_path):
+    results = compared(BUDGET, tmp_path, methods=("random", "hill_climbing"))
+    for runs in results.values():
+        for found in runs:
+            assert set(found) == FACTS | {"anytime"}
+            assert found["anytime"] < found["curve"][-1] == found["score"]
+    again = compared(BUDGET, tmp_path, methods=("random",))
+    assert again == {"random": results["random"]}
+    text = write_report(BUDGET, results, tmp_path)
+    assert "1 units of training cost each, in episodes of 0.2" in text
+    assert "| method | anytime score | best score found |" in text
+    with pytest.raises(InputError, match="another task"):
+        compared(replace(BUDGET, episode_budget=0.3), tmp_path, methods=("random",))
 
 
 # --- the comparison ---

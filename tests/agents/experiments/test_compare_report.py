@@ -11,13 +11,14 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
     EventAccumulator,
 )
 
-from rlnas.agents.experiments.compare import POINTS, SearchTask, budgets
+from rlnas.agents.experiments.compare import POINTS, budgets
 from rlnas.agents.experiments.compare_report import (
     interquartile_curve,
     plot,
     to_markdown,
     write_report,
 )
+from rlnas.agents.experiments.search_task import SearchTask
 
 SEEDS = 8
 """The middle half is then four."""

@@ -22,6 +22,13 @@ LIVE = Task(
     "live", "rlnas/Design-v1", 32, {"dataset": "wine", "episode_steps": 2, "batches_per_step": 1}
 )
 
+BUDGET = Task(
+    "budget",
+    "rlnas/BudgetDesign-v0",
+    32,
+    {"dataset": "wine", "budget": 0.05, "episode_steps": 2, "given": 0.0},
+)
+
 
 @pytest.fixture(autouse=True)
 def few_episodes(monkeypatch):
@@ -32,11 +39,14 @@ def few_episodes(monkeypatch):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_designs_in_tabular_and_live_tasks(strategy):
     tabular, live = measure(SHORT, strategy, 0), measure(LIVE, strategy, 0)
+    budget = measure(BUDGET, strategy, 0)
     assert tabular["optimum"] - tabular["reachable"] >= 0
     assert tabular["regret"] >= tabular["optimum"] - tabular["reachable"] - 1e-12
     assert tabular["regret"] == pytest.approx(tabular["optimum"] - tabular["score"])
     assert set(live) == {"score"}
     assert 0 < live["score"] < 1
+    assert set(budget) == {"anytime", "score"}
+    assert 0 < budget["anytime"] <= budget["score"] < 1  # equal if it never makes a legal start
 
 
 def test_the_same_seed_gives_the_same_result():
@@ -58,6 +68,29 @@ def test_greedy_takes_the_best_of_the_next_designs():
             others.append(env.step(other)[4]["score"])
         env.reset(seed=seed)
         assert env.step(action)[4]["score"] == max(others)
+
+
+def test_greedy_takes_the_step_that_is_worth_most_of_the_anytime_score():
+    env = BUDGET.make()
+    observation, _ = env.reset(seed=0)
+    start = scores.greedy(BUDGET, 0)(env, observation)
+    worth = {}
+    for action in np.flatnonzero(env.action_masks()):
+        other = BUDGET.make()
+        other.reset(seed=0)
+        worth[int(action)] = other.step(action)[4]["anytime"]
+    assert start == max(worth, key=lambda action: worth[action])
+    assert len(set(worth.values())) > 3
+
+
+def test_budget_tasks_are_told_by_anytime_and_best_score(tmp_path, monkeypatch):
+    monkeypatch.setattr(scores, "STRATEGIES", {k: STRATEGIES[k] for k in ("random", "greedy")})
+    monkeypatch.setitem(TASKS, "budget", replace(BUDGET, without=("greedy",)))
+    text = reference_scores(tmp_path, ("budget",), n_seeds=2, n_jobs=1, progress_bar=False)
+    assert "| strategy | anytime score | best score |" in text
+    assert "| random |" in text
+    assert "| greedy |" not in text
+    assert "optimum" not in text
 
 
 def test_results_are_kept_and_a_table_and_a_plot_are_written(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.experiments import transfer as module
+from rlnas.agents.experiments.scored_networks import train_with_at_least
 from rlnas.agents.experiments.statistics import interquartile_mean
 from rlnas.agents.experiments.transfer import FIXED, design_once, transfer
 from rlnas.agents.experiments.transfer_report import (
@@ -148,7 +149,7 @@ def test_a_schedule_gets_one_more_weight_where_it_finds_no_network(monkeypatch):
             raise EditError("none")
         return count
 
-    assert module.train_with_at_least(5, picky, None, 10, 0) == 7  # type: ignore[arg-type]
+    assert train_with_at_least(5, picky, None, 10, 0) == 7  # type: ignore[arg-type]
     assert tried == [5, 6, 7]
 
 

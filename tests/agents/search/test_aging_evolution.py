@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from rlnas.agents.search import aging_evolution as module
-from rlnas.agents.search.aging_evolution import aging_evolution, evolve_population, mutate
+from rlnas.agents.search.aging_evolution import aging_evolution, evolve_population
+from rlnas.agents.search.episodes.sequences import SequenceSpace
 from rlnas.agents.search.problem import Problem, search
 from rlnas.envs.tabular_env import TabularEnv
 from tests.core.tables import random_table
@@ -25,7 +26,8 @@ def distance(one: Sequence[int], other: Sequence[int]) -> int:
 
 def run(evaluate, seed=0, n_actions=4, length=10, population=8, sample=3, cycles=200):
     rng = np.random.default_rng(seed)
-    generator = evolve_population(evaluate, n_actions, length, population, sample, rng)
+    space = SequenceSpace(length, np.arange(n_actions))
+    generator = evolve_population(evaluate, space, population, sample, rng)
     return list(islice(generator, cycles))
 
 
@@ -49,8 +51,8 @@ def test_history_is_determined_by_seed(make):
 def test_population_and_sample_sizes_depend_on_budget(make, episodes, given, expected, monkeypatch):
     found = []
 
-    def spy(fitness, n_actions, length, population_size, sample_size, rng):
-        found.append((n_actions, length, population_size, sample_size))
+    def spy(fitness, space, population_size, sample_size, rng):
+        found.append((space.actions.size, space.length, population_size, sample_size))
         return []
 
     monkeypatch.setattr(module, "evolve_population", spy)
@@ -58,18 +60,6 @@ def test_population_and_sample_sizes_depend_on_budget(make, episodes, given, exp
     problem = Problem(make, episodes * cost * (STEPS + 1), 0)
     aging_evolution(problem, **given)
     assert found == [(problem.n_actions, STEPS, *expected)]
-
-
-def test_mutate_changes_one_action_uniformly():
-    rng, parent, counts = np.random.default_rng(0), (0, 2, 1), np.zeros((3, 4))
-    for _ in range(3600):
-        child = mutate(parent, 4, rng)
-        (place,) = (k for k in range(3) if child[k] != parent[k])
-        counts[place, child[place]] += 1
-    assert (counts[[0, 1, 2], parent] == 0).all()
-    others = counts[counts > 0]
-    assert others.size == 9
-    assert np.abs(others - 400).max() < 80  # four standard deviations
 
 
 def test_first_sequences_are_random_and_later_ones_mutants_of_population():

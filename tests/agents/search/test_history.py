@@ -17,6 +17,17 @@ def test_costs_accumulate_over_evaluations():
     assert history.evaluations[-1] == Evaluation(29, 0.5, 0.75, 40.0)
 
 
+def test_what_led_to_no_evaluation_is_spent_all_the_same():
+    history = SearchHistory()
+    history.charge(5)
+    assert (history.spent, history.evaluations, history.best) == (5, [], None)
+    history.add(3, score=0.5, accuracy=0.75, weights=40.0, design=())
+    history.charge(2)
+    history.add(1, score=0.4, accuracy=0.75, weights=40.0, design=())
+    assert [each.cumulative_cost for each in history.evaluations] == [8, 11]
+    assert history.spent == 11
+
+
 def test_best_is_first_design_with_highest_score():
     history = SearchHistory()
     found = []

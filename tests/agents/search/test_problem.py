@@ -12,9 +12,9 @@ from rlnas.agents.policies.episode import random_policy
 from rlnas.agents.search.budgeted_env import BudgetedEnv, BudgetSpent, StartFromBest
 from rlnas.agents.search.hill_climbing import hill_climbing
 from rlnas.agents.search.history import SearchHistory
-from rlnas.agents.search.problem import LIVE_GRID, Problem, final_score, search
+from rlnas.agents.search.problem import LIVE_GRID, Problem, episode_score, search
 from rlnas.agents.search.random_search import random_from_best, random_search
-from rlnas.envs import design_env
+from rlnas.envs import live_env
 from rlnas.envs.actions import ACTIONS, MAX_DEPTH, MAX_WIDTH, NO_OP
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_actions import tabular_actions
@@ -57,13 +57,13 @@ class Counter:
 def counter(monkeypatch) -> Counter:
     """Batches that networks are trained for, and look-ups: steps and resets of tables."""
     counter = Counter()
-    train = design_env.train
+    train = live_env.train
 
     def trained(network: Any, data: Any, batches: np.ndarray, *rest: Any) -> Any:
         counter.count(len(batches))
         return train(network, data, batches, *rest)
 
-    monkeypatch.setattr(design_env, "train", trained)
+    monkeypatch.setattr(live_env, "train", trained)
     for name in ("reset", "step"):
         original = getattr(TabularEnv, name)
 
@@ -242,13 +242,13 @@ def test_start_from_best_trains_copy_of_best_network():
     problem, random_edits = Problem(make, 3000, 0), random_policy(0)
     env = StartFromBest(problem.make())
     assert env.reset(seed=1)[1]["score"] == make().reset(seed=1)[1]["score"]  # nothing was there
-    final_score(problem.env, random_edits)
+    episode_score(problem.env, random_edits)
     best: Any = problem.history.best
     before = network_bits(best)
     _, info = env.reset(seed=2)
     assert tuple(layers_of(info)["layer_sizes"]) == best.layer_sizes
     assert info["score"] == make(network=best).reset(seed=2)[1]["score"]
-    final_score(env, lambda _, mask: NO_OP)
+    episode_score(env, lambda _, mask: NO_OP)
     assert network_bits(best) == before
 
 
@@ -256,7 +256,7 @@ def test_start_from_best_resets_to_best_architecture():
     problem, random_edits = Problem(tabular, 500, 0), random_policy(0)
     env = StartFromBest(problem.make())
     for _ in range(5):
-        final_score(problem.env, random_edits)
+        episode_score(problem.env, random_edits)
         best = problem.history.best_score
         assert env.reset()[1]["score"] == best
         assert env.unwrapped.architecture == problem.history.best

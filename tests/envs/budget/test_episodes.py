@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from rlnas.cost import edit_cost, size_of
 from rlnas.envs import live_env
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, LENGTHS
-from rlnas.envs.budget.costs import LEAST_BATCHES, first_step_costs
+from rlnas.envs.budget.costs import FIRST_SHARE, LEAST_BATCHES, first_step_costs
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.errors import InputError
 from rlnas.nn.initialization import new_network

@@ -106,6 +106,23 @@ def test_evaluate_actions_equals_probabilities_at_sampling(monkeypatch):
     torch.testing.assert_close(entropies, truth, rtol=1e-5, atol=1e-6)
 
 
+def test_a_short_episode_has_the_same_probabilities_beside_a_longer_one():
+    controller = controller_of(2)
+    short, long = episode_of((1, 0)), episode_of((0, 1, 2, 1))
+    (alone,), (uncertainty,) = evaluate_actions(controller, [short])
+    taken, entropies = evaluate_actions(controller, [long, short])
+    torch.testing.assert_close(taken[1, :2], alone)
+    torch.testing.assert_close(entropies[1, :2], uncertainty)
+    assert taken[1, 2:].tolist() == entropies[1, 2:].tolist() == [0, 0]
+    taken.sum().backward()
+    gradients = [parameter.grad for parameter in controller.parameters()]
+    expected = controller_of(2)
+    for episode in (short, long):
+        evaluate_actions(expected, [episode])[0].sum().backward()
+    for found, parameter in zip(gradients, expected.parameters(), strict=True):
+        torch.testing.assert_close(found, parameter.grad, rtol=1e-4, atol=1e-6)
+
+
 def test_sample_episode_records_actions_masks_and_score():
     generator = torch.Generator().manual_seed(0)
     episode = sample_episode(controller_of(), Rules(), generator)
