@@ -8,7 +8,6 @@ import numpy as np
 
 from rlnas.envs.actions import Action
 from rlnas.envs.budget.actions import (
-    BUDGET_ACTIONS,
     LENGTHS,
     NUMBERS,
     STARTS,
@@ -18,8 +17,6 @@ from rlnas.envs.budget.actions import (
 )
 from rlnas.envs.budget.observations import BUDGET_OBSERVATION_NAMES
 from rlnas.nn.architecture import Architecture
-
-STOP = len(BUDGET_ACTIONS) - 1
 
 NONE = Action("none")
 """No edit, only training."""
@@ -35,7 +32,7 @@ CYCLES: dict[str, tuple[Action, ...]] = {
 }
 """Edits that a rule repeats in turn."""
 
-GROWING = ("connect x1.25", "connect x2", "grow x1.25", "grow x2")
+GROWING = ("connect x2", "grow x1.25")
 PRUNING = ("prune /1.25", "prune /2")
 
 _ENTRY = {name: number for number, name in enumerate(BUDGET_OBSERVATION_NAMES)}
@@ -103,22 +100,22 @@ class RulePolicy:
         if observation[_ENTRY["steps"]] == 0:
             self.turn, self.waited, self.second = 0, 0, False
             if rule.anew or observation[_ENTRY["started"]] == 0:
-                return _affordable_start(rule.start, mask)
+                return affordable_start(rule.start, mask)
         self.waited = 0 if observation[_ENTRY["best_is_current"]] else self.waited + 1
         if rule.then is not None and self._changes(
             float(observation[_ENTRY["generalisation_gap"]])
         ):
             self.second, self.turn, self.waited = not self.second, 0, 0
-            back = NUMBERS[BudgetAction(Back(), rule.length)]
+            back = number_of(Back(), rule.length)
             if mask[back] and rule.when != "overfitted":
                 return back
         edits = CYCLES[rule.then if self.second and rule.then is not None else rule.cycle]
         for k in range(len(edits)):
-            number = NUMBERS[BudgetAction(edits[(self.turn + k) % len(edits)], rule.length)]
+            number = number_of(edits[(self.turn + k) % len(edits)], rule.length)
             if mask[number]:
                 self.turn += k + 1
                 return number
-        return NUMBERS[BudgetAction(NONE, rule.length)]
+        return number_of(NONE, rule.length)
 
     def _changes(self, gap: float) -> bool:
         """Whether the other cycle begins.
@@ -132,7 +129,12 @@ class RulePolicy:
         return self.waited >= self.rule.patience and not once
 
 
-def _affordable_start(wanted: Architecture, mask: np.ndarray) -> int:
+def number_of(edit: Action | Back | None, length: str) -> int:
+    """The number of the action that makes an edit with a length of training."""
+    return NUMBERS[BudgetAction(edit, length)]
+
+
+def affordable_start(wanted: Architecture, mask: np.ndarray) -> int:
     """The number of the start, or of the last legal one before it in the order of `STARTS`."""
     numbers = [NUMBERS[BudgetAction(Start(each))] for each in STARTS]
     legal = [number for number in numbers[: STARTS.index(wanted) + 1] if mask[number]]
