@@ -31,6 +31,7 @@ from rlnas.agents.cli.commands.play import Play
 from rlnas.agents.cli.commands.predict import Predict
 from rlnas.agents.cli.commands.report import Report
 from rlnas.agents.cli.commands.study.capacity import StudyDepth, StudyWidth
+from rlnas.agents.cli.commands.study.decisions import StudyDecisions
 from rlnas.agents.cli.commands.study.estimators import StudyEstimators
 from rlnas.agents.cli.commands.study.tables import StudyTables
 from rlnas.agents.cli.commands.train import Train
@@ -61,6 +62,7 @@ COMMANDS: dict[str, Any] = {
         "estimators": StudyEstimators,
         "width": StudyWidth,
         "depth": StudyDepth,
+        "decisions": StudyDecisions,
         "tables": StudyTables,
     },
     "compare": Compare,

@@ -74,6 +74,9 @@ PORTFOLIO = 24
 SEQUENCES = 120
 """Fixed sequences that are compared."""
 
+SHOWN_ACTIONS = 8
+"""Actions of a sequence that are told in words."""
+
 _STARTS = tuple(each for each in STARTS if sum(width for width, _ in each) <= 40)
 _NUMBERS = list_of(NUMBER)
 _JUDGED = record(anytime=NUMBER, end=NUMBER, test_anytime=NUMBER, test_end=NUMBER)
@@ -114,6 +117,16 @@ class Chosen(NamedTuple):
     sequence: tuple[tuple[int, ...], bool]
     portfolio: tuple[Rule, ...]
 
+    def texts(self) -> dict[str, str]:
+        """Each choice but the portfolio, in words."""
+        actions, anew = self.sequence
+        first = "; ".join(str(BUDGET_ACTIONS[action]) for action in actions[:SHOWN_ACTIONS])
+        return {
+            "constant rule": str(self.constant),
+            "rule": str(self.rule),
+            "fixed sequence": f"{'always ' * anew}{first}; ...",
+        }
+
 
 def study_decisions(
     out: Path,
@@ -123,7 +136,7 @@ def study_decisions(
     jobs: int = -1,
     data_dir: Path | None = None,
     progress_bar: bool = True,
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], dict[float, dict[str, str]]]:
     """Choose rules and a sequence for each budget, and judge them and others on other tasks.
 
     Each result is a file in a folder of `out`, so that repeating the call continues an interrupted
@@ -140,7 +153,8 @@ def study_decisions(
 
     Returns:
         For each task that is judged: `kind`, `source`, `budget`, `seed`, `given`, `penalty`, and
-        as `methods` what each method reached, a record with the numbers of `Judged`.
+        as `methods` what each method reached, a record with the numbers of `Judged`. And for each
+        budget, what was chosen for it, as texts.
 
     Raises:
         InputError: The folder holds something else, or a policy or data set cannot be used.
@@ -171,10 +185,11 @@ def study_decisions(
             found, run(_judge_policy, out / "policies", calls, "task"), strict=True
         ):
             result["methods"][path.name] = judged
-    return [
+    results = [
         {"kind": kinds[task.source], **task._asdict(), **result}
         for task, result in zip(tasks, found, strict=True)
     ]
+    return results, {budget: some.texts() for budget, some in chosen.items()}
 
 
 def _choose(
