@@ -419,16 +419,21 @@ def _improved(state: BudgetState) -> BudgetState:
 
 def _settled(state: BudgetState) -> BudgetState:
     """The state with what is legal now; over if the rest of the budget pays for no batch."""
-    left, batch_size = state.budget - state.spent, state.batches.batch_size
-    data, network = state.dataset, state.current.network
-    affordable = first_step_costs(data, batch_size) <= min(left, state.first)
-    starts = legal_starts(data.n_features, data.n_classes, affordable)
+    left, network = state.budget - state.spent, state.current.network
     if not state.started:
+        starts = _payable_starts(state)
         return replace(state, legal=starts, over=not starts.any())
     can_go_back = state.best.network.active_weights > 0 and state.best is not state.current
     legal = legal_edits(network, can_go_back)
     if state.elapsed == 0:
-        legal |= starts  # in place of a network that was given
+        legal |= _payable_starts(state)  # in place of a network that was given
     size = size_of(network)
-    over = left < step_cost(size, size, data, 1, batch_size)
+    over = left < step_cost(size, size, state.dataset, 1, state.batches.batch_size)
     return replace(state, legal=legal, over=over)
+
+
+def _payable_starts(state: BudgetState) -> np.ndarray:
+    """Bool `[len(BUDGET_ACTIONS)]`: which starts are legal."""
+    data, left = state.dataset, state.budget - state.spent
+    costs = first_step_costs(data, state.batches.batch_size)
+    return legal_starts(data.n_features, data.n_classes, costs <= min(left, state.first))
