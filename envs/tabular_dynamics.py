@@ -12,7 +12,7 @@ import numpy as np
 
 from rlnas.envs.actions import OPERATIONS
 from rlnas.envs.tabular_actions import successors_of, tabular_actions
-from rlnas.nn.jit import compile_loops
+from rlnas.jit import compile_loops
 from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Record, Table
 

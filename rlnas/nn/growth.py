@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from rlnas.jit import compile_loops
 from rlnas.nn.gradients import GradientSample
-from rlnas.nn.jit import compile_loops
 from rlnas.nn.network import SparseNetwork, from_coordinates
 from rlnas.nn.rewiring import BOTH
 

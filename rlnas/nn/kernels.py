@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from rlnas.nn.jit import compile_loops
+from rlnas.jit import compile_loops
+from rlnas.nn.denormals import flush_denormals, restore_mode
 from rlnas.nn.simd import FASTMATH, LANES, TILE, backward_row, forward_row, gather_block
 from rlnas.nn.structure import Index
 
@@ -384,6 +385,7 @@ def train(
     Returns:
         Number of samples that were predicted correctly before the step of their batch.
     """
+    mode: int = flush_denormals()
     batches, batch = order.shape
     weights, biases = connections[0], units[0]
     for_biases = Adam(adam.beta1, adam.beta2, adam.epsilon, 0.0)
@@ -403,6 +405,7 @@ def train(
         step += 1
         adamw(connections, scratch.gradient, step, rates[t], adam, ema_rates[t])
         adamw(units, scratch.bias_gradient, step, rates[t], for_biases, ema_rates[t])
+    restore_mode(mode)
     return total_correct
 
 
@@ -478,6 +481,7 @@ def evaluate(
     Returns:
         Sum of the losses; number of correct predictions.
     """
+    mode: int = flush_denormals()
     total_loss = 0.0
     total_correct = 0
     for start in range(0, chosen.size, TILE):
@@ -485,6 +489,7 @@ def evaluate(
         loss, correct = _forward_tile(samples, tile, index, weights, biases, scratch, 1)
         total_loss += loss
         total_correct += correct
+    restore_mode(mode)
     return total_loss, total_correct
 
 
@@ -511,8 +516,10 @@ def forward_backward(
         activations: float32 `[units, n]`, written.
         deltas: float32 `[rows, n]`, d(mean loss)/d(pre-activation), written.
     """
+    mode: int = flush_denormals()
     for start in range(0, chosen.size, TILE):
         tile = chosen[start : start + TILE]
         _forward_backward_tile(samples, tile, index, weights, biases, scratch, chosen.size)
         activations[:, start : start + tile.size] = scratch.activations[:, : tile.size]
         deltas[:, start : start + tile.size] = scratch.deltas[:, : tile.size]
+    restore_mode(mode)

@@ -7,7 +7,7 @@ import numpy as np
 
 from rlnas.errors import InputError
 from rlnas.frames.frame import MAX_FEATURES
-from rlnas.nn.jit import compile_loops
+from rlnas.jit import compile_loops
 
 BLOCK = 8  # inputs gathered together, as many as `rlnas.nn.simd.LANES`
 MAX_UNITS = 2**31 - 1  # units are int32

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import rlnas
-from rlnas.nn import jit
+from rlnas import jit
 
 CALLEE = """
-from rlnas.nn.jit import compile_loops
+from rlnas.jit import compile_loops
 
 FACTOR = 10
 
@@ -23,7 +23,7 @@ def added(value):
 
 CALLER = """
 from rlnas.callee import FACTOR, added
-from rlnas.nn.jit import compile_loops
+from rlnas.jit import compile_loops
 
 @compile_loops()
 def both(value):
@@ -44,7 +44,7 @@ import sys
 
 import numba
 import numpy as np
-from rlnas.nn.jit import compile_loops
+from rlnas.jit import compile_loops
 
 @compile_loops()
 def counted(n):
@@ -61,7 +61,7 @@ if counted.stats.cache_hits:
 SCRIPT = """
 import numpy as np
 import rlnas.nn.network
-from rlnas.nn.jit import compile_loops
+from rlnas.jit import compile_loops
 
 print(rlnas.nn.network.__file__)
 
