@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables decisions learning compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -121,6 +121,16 @@ tables: setup  ## designs for the KEEL test tables against what practitioners us
 	mkdir -p docs/tables
 	cp runs/tables/tables.md runs/tables/tables.csv runs/tables/tables.png docs/tables
 	$(BIN)/python docs/insert.py
+
+decisions: setup  ## do decisions matter within a budget: rules, sequences, a search in hindsight: two hours
+	$(BIN)/rlnas study decisions --out runs/decisions
+	mkdir -p docs/decisions
+	cp runs/decisions/decisions.md runs/decisions/decisions.png docs/decisions
+
+learning: setup  ## five seeds of stock learners in episodes with a budget, against rules: two hours
+	$(BIN)/python benchmarks/learning.py --out runs/learning
+	mkdir -p docs/decisions
+	cp runs/learning/learning.md runs/learning/learning.png docs/decisions
 
 compare: setup  ## search strategies with the same budget, on tables, digits and MNIST: two to three hours
 	set -e; for name in digits mnist; do \
