@@ -36,6 +36,9 @@ WORKERS = ("workers", "num_workers", "address")
 WITHOUT_BUDGET = ("width", "density", "batches_per_step")
 """Settings of episodes that only those without a budget have."""
 
+WITH_BUDGET = ("budget", "given")
+"""Settings of episodes that only those with a budget have."""
+
 STEP_REWARDS, BUDGET_REWARDS = ("difference", "score"), ("anytime", "final")
 """Rewards in episodes without and with a budget; the first is the default."""
 
@@ -90,6 +93,9 @@ class EpisodesConfig(TableSettings, PlainIntegers):
     """Training cost that an episode may spend; or LOW HIGH, drawn for each episode. 1 pays for an
     episode of a fixed number of steps on small data with the reference network. The policy then
     also chooses the start, and how long to train after each edit."""
+    given: Option[float] = None
+    """With --budget: the share of episodes that begin with a network, trained at no cost; by
+    default 0.5, in `rlnas evolve` 0."""
     episode_steps: Option[int] = None
     """Number of edits in an episode, by default 20; with --budget the most actions, by default
     100."""
@@ -132,6 +138,10 @@ class EpisodesConfig(TableSettings, PlainIntegers):
                 f"{', '.join(foreign)}: expected only without --budget, since in episodes with a "
                 "budget the policy chooses the start and the length of training"
             )
+        if self.given is not None:
+            if self.budget is None:
+                raise InputError("--given: expected only with --budget")
+            check_share("--given", self.given)
         check_seed(self.seed)
 
     def folder_for(self, algorithm: str) -> Path:

@@ -40,7 +40,10 @@ METHODS = {
 """Module and function of each search strategy; imported on use, since some need extras."""
 
 PRETRAINED = ("shipped_controller", "evolved_designs", "shipped_edit_sequence")
-"""Strategies whose policies were trained in `DesignEnv`: they can read no other observations."""
+"""Strategies with policies that read what live environments show, which tables do not."""
+
+FOR_STEPS = ("evolved_designs", "shipped_edit_sequence")
+"""Those of them that have no policy for episodes with a budget."""
 
 FROM_SCRATCH = ("tpe", "nsga2")
 """Strategies that train every architecture from scratch, for as long as an episode of steps that
@@ -118,7 +121,7 @@ class SearchTask(PlainIntegers):
             )
         if self.episode_budget is None:
             return None
-        if method in PRETRAINED:
+        if method in FOR_STEPS:
             return "was trained in episodes without a budget: leave it out"
         if method in FROM_SCRATCH:
             return "trains every architecture from scratch, whatever it costs: leave it out"

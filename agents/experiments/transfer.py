@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
+from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.experiments.budget_transfer import design_within_budget, train_only
 from rlnas.agents.experiments.scored_networks import score_network, train_with_at_least
 from rlnas.agents.experiments.search_task import CONTROLLER
@@ -42,7 +42,7 @@ _DESIGN = {
 
 def transfer(
     out: Path,
-    policies: tuple[Path, ...] = (SHIPPED, SHIPPED_EDIT_SEQUENCE),
+    policies: tuple[Path, ...] | None = None,
     sources: tuple[str, ...] = ("mixed_held_out", "mnist", "fashion_mnist"),
     penalties: tuple[float, ...] = (0.03, 0.1, 0.3),
     *,
@@ -60,7 +60,8 @@ def transfer(
 
     Args:
         out: Folder for the results.
-        policies: Run folders: the policy, whose training says how episodes start, then its rivals.
+        policies: Run folders: the policy, whose training says how episodes start, then its rivals;
+            by default what comes with rlnas for such episodes.
         sources: Names, families of names, or .npz files.
         penalties: Prices of the reference number of weights, in accuracy.
         budget: Budget of each design in units of training cost, for policies that were trained in
@@ -79,6 +80,8 @@ def transfer(
         InputError: A value cannot be used, the folder is another comparison's, or a result in it
             is damaged.
     """
+    if policies is None:
+        policies = (SHIPPED, SHIPPED_EDIT_SEQUENCE) if budget is None else (SHIPPED_BUDGET,)
     if not policies:
         raise InputError("no policy: expected at least one run folder")
     names = [run.name for run in policies[1:]]
@@ -164,8 +167,7 @@ def _env(
     run: Path, data: Dataset | str, penalty: float, data_dir: Path | None, budget: float | None
 ) -> Any:
     """The environment of one design: that of the training, in the middle of its ranges."""
-    # A network that an episode begins with would be trained at no cost.
-    arguments = {} if budget is None else {"budget": budget, "given": 0.0}
+    arguments = {} if budget is None else {"budget": budget}
     return env_like(run, data, penalty, data_dir, middle=True, **arguments)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.agents.config import SHIPPED, WITHOUT_BUDGET, EpisodesConfig
-from rlnas.agents.policies.run_config import read_config
+from rlnas.agents.config import SHIPPED, EpisodesConfig
+from rlnas.agents.policies.run_config import EPISODE_SETTINGS, read_config
 from rlnas.data.datasets import Dataset, Source
 from rlnas.data.synthetic import FAMILIES
 from rlnas.envs.budget.design_env import BudgetDesignEnv
@@ -18,7 +18,7 @@ from rlnas.errors import InputError
 from rlnas.nn.training import LONG_TRAINING
 
 _RANGES = ("penalty", "budget", "width", "density")
-_SETTINGS = ("penalty", "reward", "budget", "episode_steps", *WITHOUT_BUDGET)
+_SETTINGS = ("penalty", "reward", *EPISODE_SETTINGS)
 
 THOROUGH: dict[str, Any] = {
     "episode_steps": 40,
@@ -124,10 +124,10 @@ def _episode_arguments(
 
     What it leaves open are the defaults of the environment.
     """
-    given = {name: getattr(config, name, None) for name in _SETTINGS}
+    settings = {name: getattr(config, name, None) for name in _SETTINGS}
     return {
         name: of_range(value) if name in _RANGES else value
-        for name, value in given.items()
+        for name, value in settings.items()
         if value is not None
     }
 

@@ -7,7 +7,13 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from rlnas.agents.config import WITHOUT_BUDGET, EpisodesConfig, EvolveConfig, TrainConfig
+from rlnas.agents.config import (
+    WITH_BUDGET,
+    WITHOUT_BUDGET,
+    EpisodesConfig,
+    EvolveConfig,
+    TrainConfig,
+)
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files import json_schema
@@ -23,7 +29,7 @@ COMMANDS: dict[str, type[TrainConfig] | type[EvolveConfig]] = {
     "evolve": EvolveConfig,
 }
 
-EPISODE_SETTINGS = ("budget", "episode_steps", *WITHOUT_BUDGET)
+EPISODE_SETTINGS = ("episode_steps", *WITH_BUDGET, *WITHOUT_BUDGET)
 """Settings of the episodes, apart from the data sets and the penalty."""
 
 _FINGERPRINTS = ("samples_sha256", "split_sha256")
@@ -44,6 +50,7 @@ _FORMS: dict[str, Schema] = {
     "dataset": {**json_schema.list_of(json_schema.TEXT), "minItems": 1},
     "penalty": _range_of(json_schema.POSITIVE),
     "budget": _optional(_range_of(json_schema.POSITIVE)),
+    "given": _optional(json_schema.SHARE),
     "width": _optional(_range_of(json_schema.COUNT)),
     "density": _optional(_range_of(json_schema.SHARE)),
     "episode_steps": _optional(_STEPS),

@@ -53,7 +53,7 @@ def evolve_population(
 
     Args:
         fitness: evaluates a sequence, higher is better; may be noisy.
-        space: the sequences, with a choice of at least 2 actions at each place.
+        space: the sequences, with a choice of at least 2 actions at each place after the first.
         population_size: number of sequences alive.
         sample_size: number of sequences that compete to be the parent, at least 1.
         rng: source of randomness.

@@ -1,5 +1,6 @@
 """`rlnas evolve`: evolve an edit sequence into a run folder, to be used like a policy."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from rlnas.progress import MULTIPLY_ADDS, progress
 def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
     """Evolve one edit sequence for the episodes of a configuration.
 
-    The run folder receives `config.json` and `policy.json`.
+    The run folder receives `config.json` and `policy.json`. Episodes with a budget begin without a
+    network unless the configuration says otherwise: a sequence begins with a start, and what is
+    trained at no cost would count as its own.
 
     Args:
         config: the settings of the run.
@@ -34,6 +37,8 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
         InputError: a value, the data set or the folder cannot be used.
     """
     config.check()
+    if config.budget is not None and config.given is None:
+        config = replace(config, given=0.0)
     data = config.load()
     make: Any = partial(make_env, config, data)
     env = make()  # raises InputError for bad settings, before there is a folder or a progress bar

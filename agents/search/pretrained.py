@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
+from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET, SHIPPED_EDIT_SEQUENCE
 from rlnas.agents.policies.policy import Policy, load_policy
 from rlnas.agents.search.budgeted_env import BudgetedEnv
 from rlnas.agents.search.problem import Problem, episode_score
@@ -19,12 +19,13 @@ N_PARENTS = 3
 
 
 def shipped_controller(problem: Problem) -> None:
-    """Design with the trained policy in the package; see `play_longer_episodes`.
+    """Design with the trained policy in the package for such episodes; see `play_longer_episodes`.
 
     Raises:
         BudgetSpent: the search is over.
     """
-    _design_with(load_policy(SHIPPED), problem)
+    run = SHIPPED if problem.budget_env is None else SHIPPED_BUDGET
+    _design_with(load_policy(run), problem)
 
 
 def shipped_edit_sequence(problem: Problem) -> None:

@@ -74,6 +74,17 @@ def first_step_costs(data: Dataset, batch_size: int) -> np.ndarray:
     )
 
 
+def counts_from(budget: int, data: Dataset, batch_size: int) -> int:
+    """Multiply-adds at which the anytime score begins to count; a start costs at most as much.
+
+    Args:
+        budget: multiply-adds that may be spent.
+        data: the data set.
+        batch_size: number of samples in a batch.
+    """
+    return max(round(FIRST_SHARE * budget), int(first_step_costs(data, batch_size).min()))
+
+
 def check_pays(budget: float, unit: int, least: int, what: str) -> None:
     """Raise `InputError` if a budget is too small.
 

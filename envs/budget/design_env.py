@@ -22,11 +22,11 @@ from rlnas.envs.budget.actions import (
     legal_starts,
 )
 from rlnas.envs.budget.costs import (
-    FIRST_SHARE,
     LEAST_BATCHES,
     batches_of,
     check_pays,
     check_start_pays,
+    counts_from,
     first_step_costs,
     step_cost,
     unit_cost,
@@ -49,7 +49,6 @@ from rlnas.validation import Range, check_choice, check_count, check_range
 RETURNS = ("anytime", "final")
 """What an episode with a budget may pay."""
 
-
 GIVEN_BATCHES = (6, 400)
 """Least and most training batches of a network that an episode begins with."""
 
@@ -59,11 +58,11 @@ class BudgetDesignEnv(LiveEnv):
 
     ## Description
     `DesignEnv` gives every step the same training. Here the agent also decides how long to train,
-    what to begin with, when to give up a bad turn, and when to stop. An episode begins without
-    a network, or with one that is to be improved. Every step is an edit and some training after it, and costs what they compute. The
-    episode is over when the budget is spent, and pays for the best design so far over the whole of
-    it: whoever uses the search can stop it at any time, and a good design that is found early is
-    worth more than the same design found late.
+    what to begin with, when to give up a bad turn, and when to stop. An episode begins without a
+    network, or with one that is to be improved. Every step is an edit and some training after it,
+    and costs what they compute. The episode is over when the budget is spent, and pays for the best
+    design so far over the whole of it: whoever uses the search can stop it at any time, and a good
+    design that is found early is worth more than the same design found late.
 
     Costs are counted, never timed: the multiplications and divisions that the compiled loops carry
     out, known from the structure of the network before anything is computed (`rlnas.cost`). So they
@@ -124,18 +123,17 @@ class BudgetDesignEnv(LiveEnv):
 
     with what is spent after the step, and `first` a tenth of the budget, or the cost of the
     cheapest start if that is more. The share is 1 until that is spent, and falls to 0 at the end of
-    the budget. The rewards add up to the
-    change of `info["anytime"]` since the reset, which at the end is the anytime score: the mean of
-    the best score so far over the logarithm of the cost, from `first` to the budget. It needs no
-    discount.
+    the budget. The rewards add up to the change of `info["anytime"]` since the reset, which at the
+    end is the anytime score: the mean of the best score so far over the logarithm of the cost, from
+    `first` to the budget. It needs no discount.
 
     `reward="final"` pays the improvement itself, which adds up to the change of the best score.
     Other steps pay 0, either way.
 
     ## Starting State
-    Nothing is spent. With probability `given`, there is a network: one of the legal starts,
-    trained for 6 to 400 batches (log-uniform) at no cost. The agent can
-    improve it, or start with another in the first step. Else there is none.
+    Nothing is spent. With probability `given`, there is a network: one of the legal starts, trained
+    for 6 to 400 batches (log-uniform) at no cost, or untrained if that training diverges. The agent
+    can improve it, or start with another in the first step. Else there is none.
 
     `reset(options={"architecture": ((width, density), ...)})` starts with a random network with
     these hidden layers, `reset(options={"network": ...})` and the argument `network` with a copy of
@@ -229,7 +227,6 @@ class BudgetDesignEnv(LiveEnv):
         batches = Batches(data.train, rng, self.hyperparameters.batch_size)
         unit = unit_cost(data, batches.batch_size)
         budget = round(draw(self.budget_range, rng) * unit)
-        first_steps = first_step_costs(data, batches.batch_size)
         nothing = constant_prediction(data, penalty)
         state = BudgetState(
             dataset=data,
@@ -246,7 +243,7 @@ class BudgetDesignEnv(LiveEnv):
             best_score=nothing.score,
             budget=budget,
             unit=unit,
-            first=max(round(FIRST_SHARE * budget), int(first_steps.min())),
+            first=counts_from(budget, data, batches.batch_size),
             spent=0,
             cost=0,
             best=nothing,
@@ -260,10 +257,10 @@ class BudgetDesignEnv(LiveEnv):
         begins_with_one = rng.random() < self.given
         if architecture is not None:
             start = new_network(architecture, data.n_features, data.n_classes, rng)
-        elif start is None and begins_with_one:
-            start = self._drawn_network(state)
         if start is not None:
             state = self._given(state, start.copy())
+        elif begins_with_one:
+            state = self._given(state, *self._drawn_network(state))
         return self._outcome(state)
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -346,23 +343,34 @@ class BudgetDesignEnv(LiveEnv):
             state = _improved(replace(state, current=now))
         return _settled(state)
 
-    def _drawn_network(self, state: BudgetState) -> SparseNetwork:
-        """One of the legal starts, at random, trained for a random number of batches at no cost."""
+    def _drawn_network(self, state: BudgetState) -> tuple[SparseNetwork, SparseNetwork]:
+        """A random legal start, trained for a random number of batches at no cost; and untrained."""
         data, rng = state.dataset, self.np_random
         chosen = STARTS[int(rng.choice(np.flatnonzero(state.legal[STARTS_SLICE])))]
-        network = new_network(chosen, data.n_features, data.n_classes, rng)
+        untrained = new_network(chosen, data.n_features, data.n_classes, rng)
+        network = untrained.copy()
         self._train(network, data, state.batches, round(draw(GIVEN_BATCHES, rng)))
-        return network
+        return network, untrained
 
-    def _given(self, state: BudgetState, network: SparseNetwork) -> BudgetState:
-        """The state in which an episode begins that has a network from the start."""
+    def _given(
+        self, state: BudgetState, network: SparseNetwork, instead: SparseNetwork | None = None
+    ) -> BudgetState:
+        """The state in which an episode begins that has a network from the start.
+
+        Args:
+            state: the state without it.
+            network: the network.
+            instead: what to begin with if that diverges.
+        """
         data = state.dataset
         budget, batch_size = state.budget / state.unit, state.batches.batch_size
         check_start_pays(budget, size_of(network), data, batch_size)
         training = evaluate(network, data, data.train[: probe_size(data)])
         now = self._evaluated(network, data, training, state.penalty)
         if diverged(now):
-            raise diverging_start(data)
+            if instead is None:
+                raise diverging_start(data)
+            return self._given(state, instead)
         state = replace(state, current=now, previous=now)
         return _settled(replace(state, best=now, best_score=now.score, anytime=now.score))
 

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from rlnas.agents.cli.job_options import JobOptions
-from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE
-from rlnas.agents.option_types import IN_HELP, Option
+from rlnas.agents.option_types import Option
 from rlnas.agents.table_settings import TableSettings
 
 
@@ -19,9 +17,10 @@ class Transfer(TableSettings, JobOptions):
 
     out: Path
     """Folder for the tables, the plot and the results."""
-    policies: Annotated[tuple[Path, ...], IN_HELP] = (SHIPPED, SHIPPED_EDIT_SEQUENCE)
+    policies: Option[tuple[Path, ...]] = None
     """Run folders: the policy, then its rivals, such as one of `rlnas evolve`; by default the
-    policy and the edit sequence that come with rlnas."""
+    policy and the edit sequence that come with rlnas, with --budget the policy for episodes with a
+    budget."""
     datasets: tuple[str, ...] = ("mixed_held_out", "mnist", "fashion_mnist")
     """Tables (.csv, .tsv, .parquet), names, families of names, or .npz files."""
     penalties: tuple[float, ...] = (0.03, 0.1, 0.3)

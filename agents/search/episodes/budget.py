@@ -15,8 +15,8 @@ from rlnas.envs.budget.actions import (
     legal_starts,
 )
 from rlnas.envs.budget.costs import (
-    FIRST_SHARE,
     LEAST_BATCHES,
+    counts_from,
     first_step_costs,
     step_cost,
     unit_cost,
@@ -37,9 +37,7 @@ def episode_cost(env: BudgetDesignEnv) -> int:
 def first_cost(env: BudgetDesignEnv, budget: int) -> int:
     """Multiply-adds at which the anytime score of a budget begins to count, on the first data."""
     data = env.datasets[0]
-    return max(
-        round(FIRST_SHARE * budget), int(first_step_costs(data, _batch_size(env, data)).min())
-    )
+    return counts_from(budget, data, _batch_size(env, data))
 
 
 def sequence_length(env: BudgetDesignEnv) -> int:
@@ -62,8 +60,9 @@ def starts(env: BudgetDesignEnv) -> np.ndarray:
     """
     legal = np.ones(env.n_actions, bool)
     for data in env.datasets:
-        least = round(env.budget_range[0] * _unit(env, data))
-        affordable = first_step_costs(data, _batch_size(env, data)) <= least
+        batch_size = _batch_size(env, data)
+        most = counts_from(round(env.budget_range[0] * _unit(env, data)), data, batch_size)
+        affordable = first_step_costs(data, batch_size) <= most
         legal &= legal_starts(data.n_features, data.n_classes, affordable)
     if not legal.any():
         raise InputError(

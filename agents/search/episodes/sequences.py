@@ -39,8 +39,11 @@ class SequenceSpace:
         return tuple(drawn.tolist())
 
     def mutated(self, actions: ActionSequence, rng: np.random.Generator) -> ActionSequence:
-        """A copy of a sequence with another action at one random place."""
-        place = int(rng.integers(len(actions)))
+        """A copy of a sequence with another action at one random place that has a choice."""
+        fixed = int(self.choices(0).size == 1)  # of a single start
+        if fixed == len(actions):
+            return actions
+        place = int(rng.integers(fixed, len(actions)))
         choices = self.choices(place)
         now = int(np.searchsorted(choices, actions[place]))
         other = choices[(now + int(rng.integers(1, choices.size))) % choices.size]

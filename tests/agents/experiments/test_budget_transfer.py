@@ -1,10 +1,13 @@
 """Designs within a budget: policies and sparse trainings at the same cost, judged alike."""
 
+import json
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from rlnas.agents.cli.main import main
+from rlnas.agents.config import SHIPPED_BUDGET
 from rlnas.agents.experiments import transfer as transfer_module
 from rlnas.agents.experiments.budget_transfer import (
     MIN_BATCHES,
@@ -12,9 +15,10 @@ from rlnas.agents.experiments.budget_transfer import (
     restarts,
     train_only,
 )
-from rlnas.agents.experiments.transfer import transfer
+from rlnas.agents.experiments.transfer import FIXED, transfer
 from rlnas.agents.experiments.transfer_report import difference, judged_by, verdict, write_report
 from rlnas.agents.policies.episode import random_policy, steps_of_episode
+from rlnas.agents.policies.policy import fingerprint
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
 from rlnas.cost import REFERENCE, evaluation_cost, size_of_architecture, training_cost
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, START
@@ -146,6 +150,18 @@ def test_policies_with_a_budget_need_one(run, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer_module, "episode_settings", lambda run: {"budget": [0.1, 1.0]})
     with pytest.raises(InputError, match="trained in episodes with a budget: expected a budget"):
         transfer(tmp_path / "out", (run,), ("wine",), progress_bar=False)
+
+
+def test_the_policy_for_budgets_is_compared_unless_told_otherwise(tmp_path, capsys):
+    task = ["--datasets", "wine", "--penalties", "0.1", "--seeds", "1", "--jobs", "1"]
+    out = tmp_path / "out"
+    assert main(["transfer", "--budget", "0.2", *task, "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "| method | anytime score |" in told
+    assert all(f"| {name} |" in told for name in FIXED)
+    (result,) = (out / "runs").glob("*.json")
+    (first,) = json.loads(result.read_text())["key"]["policies"]
+    assert first == [SHIPPED_BUDGET.name, fingerprint(SHIPPED_BUDGET)]
 
 
 def test_the_report_is_by_anytime_score(designs, tmp_path):

@@ -22,9 +22,9 @@ from rlnas.agents.experiments.compare import (
 )
 from rlnas.agents.experiments.compare_report import write_report
 from rlnas.agents.experiments.search_task import (
+    FOR_STEPS,
     FROM_SCRATCH,
     METHODS,
-    PRETRAINED,
     SearchTask,
     strategy,
 )
@@ -308,8 +308,8 @@ def test_the_anytime_score_is_the_mean_of_the_curve():
 
 
 def test_methods_that_make_no_sense_with_a_budget_are_refused(tmp_path):
-    assert set(METHODS) - set(BUDGET.methods) == {*PRETRAINED, *FROM_SCRATCH}
-    for method, told in (("tpe", "from scratch"), ("shipped_controller", "without a budget")):
+    assert set(METHODS) - set(BUDGET.methods) == {*FOR_STEPS, *FROM_SCRATCH}
+    for method, told in (("tpe", "from scratch"), ("evolved_designs", "without a budget")):
         with pytest.raises(InputError, match=f"^{method} .*{told}.*: leave it out$"):
             compared(BUDGET, tmp_path / "out", methods=("random", method))
     assert not files_in(tmp_path)

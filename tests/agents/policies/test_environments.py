@@ -42,11 +42,14 @@ def test_a_budget_makes_episodes_with_a_budget():
     assert isinstance(env, BudgetDesignEnv)
     assert env.budget_range == (0.1, 2.0)
     assert env.penalty_range == (0.5, 0.5)
-    assert (env.reward, env.episode_steps) == (expected["reward"], expected["episode_steps"])
-    config = TrainConfig(dataset=("wine",), budget=(0.1,), reward="final", episode_steps=7)
+    for name in ("reward", "episode_steps", "given"):
+        assert getattr(env, name) == expected[name]
+    settings = {"reward": "final", "episode_steps": 7, "given": 0.25}
+    config = TrainConfig(dataset=("wine",), budget=(0.1,), **settings)
     env = make_env(config, config.load())
+    assert {name: getattr(env, name) for name in settings} == settings
     assert isinstance(env, BudgetDesignEnv)
-    assert (env.reward, env.episode_steps, env.budget_range) == ("final", 7, (0.1, 0.1))
+    assert env.budget_range == (0.1, 0.1)
 
 
 def test_rewards_of_settings_are_those_of_the_environments_with_the_default_first():
@@ -69,6 +72,8 @@ def test_settings_that_a_budget_excludes_are_no_arguments_of_its_environment():
         ({"reward": "score"}, "unknown --reward 'score': expected 'anytime' or 'final'"),
         ({"num_envs": 4, "episode_group_size": 2}, "--episode-group-size 2: expected 1 with"),
         ({"budget": (1.0, 2.0, 3.0)}, "--budget takes a number or LOW HIGH, not 3 values"),
+        ({"given": 1.5}, "--given 1.5 cannot be used: expected a number from 0 to 1"),
+        ({"budget": None, "given": 0.5}, "--given: expected only with --budget"),
         ({"budget": None, "reward": "final"}, "unknown --reward 'final': expected 'difference'"),
     ],
 )

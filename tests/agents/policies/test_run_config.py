@@ -38,7 +38,7 @@ CONFIGS: dict[str, EpisodesConfig] = {
         address="head:6379",
     ),
     "train with defaults": TrainConfig(),
-    "train with a budget": TrainConfig(budget=(0.05, 5.0), reward="final"),
+    "train with a budget": TrainConfig(budget=(0.05, 5.0), given=0.25, reward="final"),
     "evolve": EvolveConfig(width=(4, 8), density=(0.2,), total_batches=123),
 }
 
@@ -74,6 +74,7 @@ def test_episode_settings_are_those_of_the_file(tmp_path):
     write_config(tmp_path, CONFIGS["evolve"], [])
     assert episode_settings(tmp_path) == {
         "budget": None,
+        "given": None,
         "episode_steps": None,
         "width": [4, 8],
         "density": [0.2],
@@ -100,6 +101,8 @@ def test_episode_settings_are_those_of_the_file(tmp_path):
         {"budget": []},
         {"budget": [-1]},
         {"budget": 1},
+        {"budget": [1], "given": 1.5},
+        {"given": 0.5},
         {"budget": [1], "width": [8]},
         {"budget": [1], "reward": "score"},
         {"budget": [1], "num_envs": 4, "episode_group_size": 2},

@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.agents.experiments.search_task import FROM_SCRATCH, METHODS, PRETRAINED, strategy
-from rlnas.agents.policies.episode import random_policy
+from rlnas.agents.config import SHIPPED_BUDGET
+from rlnas.agents.experiments.search_task import FOR_STEPS, FROM_SCRATCH, METHODS, strategy
+from rlnas.agents.policies.episode import play_episode, random_policy
+from rlnas.agents.policies.policy import load_policy
 from rlnas.agents.search.budgeted_env import BudgetSpent, StartFromBest
 from rlnas.agents.search.episodes.budget import STOP, pays_for
+from rlnas.agents.search.episodes.sequences import SequenceSpace
 from rlnas.agents.search.evolve_sequence import EPISODES_PER_FITNESS, evolve_sequence
 from rlnas.agents.search.metaqnn import describe
-from rlnas.agents.search.pretrained import play_longer_episodes
+from rlnas.agents.search.pretrained import play_longer_episodes, shipped_controller
 from rlnas.agents.search.problem import Problem, episode_score, search
 from rlnas.agents.search.random_search import random_from_best, random_search
 from rlnas.agents.search.tournament_evolution import tournament_evolution
@@ -30,7 +33,7 @@ from tests.envs.helpers import TASK
 UNIT = unit_cost(TASK, 128)
 LARGE = random_dataset(np.random.default_rng(6), samples=2_000, features=40, classes=5)
 make = partial(BudgetDesignEnv, TASK, budget=0.1, given=0.0)
-ABLE = [name for name in METHODS if name not in (*PRETRAINED, *FROM_SCRATCH)]
+ABLE = [name for name in METHODS if name not in (*FOR_STEPS, *FROM_SCRATCH)]
 
 FIRST_START = next(n for n, each in enumerate(BUDGET_ACTIONS) if each.operation == START)
 
@@ -173,6 +176,16 @@ def test_random_sequences_and_mutants_begin_with_a_start_that_is_legal_everywher
     assert len(actions) == space.length <= problem.episode_steps
 
 
+def test_a_single_start_is_kept_by_mutants():
+    space, rng = SequenceSpace(3, np.arange(5), np.array([7])), np.random.default_rng(0)
+    actions = space.random(rng)
+    mutants = {space.mutated(actions, rng) for _ in range(200)}
+    assert len(mutants) == 2 * 4
+    assert {mutant[0] for mutant in mutants} == {7}
+    assert all(np.count_nonzero(np.array(mutant) != actions) == 1 for mutant in mutants)
+    assert space.mutated((7,), rng) == (7,)
+
+
 def _mask(data: Any, budget: float) -> np.ndarray:
     env = BudgetDesignEnv(data, budget=budget, given=0.0)
     env.reset(seed=0)
@@ -275,6 +288,16 @@ def test_a_trained_policy_gets_episodes_with_twice_the_budget(watched):
         assert score == env.unwrapped.state.anytime
     assert budgets[:2] == pytest.approx([0.1, 0.2], rel=1e-3)
     assert problem.budget - problem.history.spent < problem.episode_cost
+
+
+def test_the_controller_of_the_package_is_the_one_for_budgets(watched):
+    problem = problem_of(0.1, make=watched)
+    search(shipped_controller, problem)
+    seeds = np.random.default_rng(0).integers(2**31, size=2)  # of the problem, then an episode
+    env = BudgetDesignEnv(TASK, budget=0.1, given=0.0)
+    _, infos = play_episode(env, load_policy(SHIPPED_BUDGET), int(seeds[1]))
+    played = [BUDGET_ACTIONS[action] for action, _, _ in Watched.log[1 : len(infos)]]
+    assert [str(action) for action in played] == [info["action"] for info in infos[1:]]
 
 
 def test_evaluating_an_architecture_trains_it_until_its_budget_is_spent():

@@ -135,6 +135,23 @@ def with_budget(tmp_path_factory) -> Path:
     return evolve(config(folder, **settings, total_batches=2_000), progress_bar=False)
 
 
+@pytest.mark.parametrize(("given", "share"), [(None, 0.0), (1.0, 1.0)])
+def test_evolution_begins_without_networks_unless_told_otherwise(
+    given, share, tmp_path, monkeypatch
+):
+    begun = []
+
+    def look(problem: Any) -> list[int]:
+        begun.extend(bool(problem.env.reset()[1]["active_weights"]) for _ in range(5))
+        return [0]
+
+    monkeypatch.setattr(module, "evolve_sequence", look)
+    settings = {"budget": (0.05,), "batches_per_step": None, "given": given}
+    run = evolve(config(tmp_path / "run", **settings), progress_bar=False)
+    assert begun == [bool(share)] * 5
+    assert json.loads((run / "config.json").read_text())["given"] == share
+
+
 def test_a_sequence_for_budgets_is_a_policy_for_them(with_budget):
     record = json.loads((with_budget / "policy.json").read_text())
     assert layout_of_policy(with_budget) == BUDGET

@@ -194,7 +194,7 @@ def test_illegal_actions_alone_come_to_an_end():
 
 
 def test_starts_are_legal_as_long_as_the_rest_of_the_budget_pays_for_them():
-    env = make(budget=0.05, episode_steps=1000)
+    env = make(budget=0.15, episode_steps=1000)
     env.reset(seed=0)
     counts = []
     while True:

@@ -8,11 +8,14 @@ import pytest
 
 from rlnas.cost import REFERENCE
 from rlnas.data.datasets import Dataset
+from rlnas.envs import live_env
 from rlnas.envs.budget.costs import LEAST_BATCHES, UNIT_BATCHES, UNIT_STEPS, first_step_costs
 from rlnas.envs.budget.design_env import GIVEN_BATCHES
 from rlnas.errors import InputError
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.initialization import new_network, random_network
+from rlnas.nn.network import SparseNetwork
+from rlnas.nn.training import Evaluation
 from tests.core.reference import bits as network_bits, random_dataset
 from tests.envs.budget.helpers import (
     BATCH,
@@ -272,6 +275,23 @@ def test_a_starting_network_that_diverges_is_refused():
     huge.connections *= np.float32(1e19)
     with pytest.raises(InputError, match="starting network diverges on data set 'noise'"):
         make(network=huge).reset(seed=0)
+
+
+def test_a_network_that_diverges_in_its_free_training_is_given_untrained(monkeypatch):
+    right = live_env.train
+
+    def wrong(network: SparseNetwork, *arguments: Any) -> Evaluation:
+        found = right(network, *arguments)
+        network.connections[:] = np.nan
+        return found
+
+    monkeypatch.setattr(live_env, "train", wrong)
+    env = make(given=1.0)
+    for seed in range(5):
+        _, info = env.reset(seed=seed)
+        assert info["active_weights"] > 0
+        assert env.current_design.steps == 0
+        assert np.isfinite(info["val_loss"])
 
 
 @pytest.mark.parametrize("kind", [np.int64, np.uint8])
