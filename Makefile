@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables decisions learning compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables decisions compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -105,8 +105,8 @@ controller: setup  ## train the controller that comes with rlnas, evolve its riv
 	cp runs/edit_sequence/config.json runs/edit_sequence/policy.json $(SHIPPED)/edit_sequence
 
 budget-controller: setup  ## train the controller for episodes with a budget: some minutes
-	$(BIN)/rlnas train mixed --budget 0.05 5 --penalty 0.01 1 --features relative \
-		--total-timesteps 20000 --run-dir runs/budget_controller
+	$(BIN)/rlnas train mixed --budget 0.05 2 --penalty 0.02 0.5 \
+		--total-timesteps 60000 --run-dir runs/budget_controller
 	mkdir -p $(SHIPPED)/budget_controller
 	cp runs/budget_controller/config.json runs/budget_controller/policy.json \
 		runs/budget_controller/policy.safetensors $(SHIPPED)/budget_controller
@@ -126,11 +126,6 @@ decisions: setup  ## do decisions matter within a budget: rules, sequences, a se
 	$(BIN)/rlnas study decisions --out runs/decisions
 	mkdir -p docs/decisions
 	cp runs/decisions/decisions.md runs/decisions/decisions.png docs/decisions
-
-learning: setup  ## five seeds of stock learners in episodes with a budget, against rules: two hours
-	$(BIN)/python benchmarks/learning.py --out runs/learning
-	mkdir -p docs/decisions
-	cp runs/learning/learning.md runs/learning/learning.png docs/decisions
 
 compare: setup  ## search strategies with the same budget, on tables, digits and MNIST: two to three hours
 	set -e; for name in digits mnist; do \
