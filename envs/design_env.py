@@ -18,7 +18,6 @@ from rlnas.envs.validation import (
     REWARDS,
     check_action,
     check_number,
-    check_seed,
     check_under_way,
 )
 from rlnas.nn import edits
@@ -200,11 +199,8 @@ class DesignEnv(LiveEnv):
             InputError: a value cannot be used, or the starting network diverges.
         """
         architecture, start = self._wanted_start(options)
-        super().reset(seed=check_seed(seed))
+        dataset_index, dataset, penalty = self._drawn_task(seed)
         rng = self.np_random
-        dataset_index = int(rng.integers(len(self.datasets)))
-        dataset = self.datasets[dataset_index]
-        penalty = draw(self.penalty_range, rng)
         if architecture is not None:
             network = new_network(architecture, dataset.n_features, dataset.n_classes, rng)
         elif start is not None:

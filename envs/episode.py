@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from rlnas.cost import Size, size_of
 from rlnas.data.datasets import Dataset
 from rlnas.envs.actions import ACTIONS, MAX_DEPTH
 from rlnas.nn.gradients import GradientSample
@@ -94,6 +96,11 @@ class EvaluatedNetwork:
         value = score(self.validation.accuracy, network.active_weights, self.penalty, reference)
         object.__setattr__(self, "relative_size", network.active_weights / reference)
         object.__setattr__(self, "score", value)
+
+    @cached_property
+    def size(self) -> Size:
+        """What the cost of the network depends on."""
+        return size_of(self.network)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,12 @@ from rlnas.data import datasets
 from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
 from rlnas.envs.episode import Design, EpisodeState, EvaluatedNetwork, Words
-from rlnas.envs.validation import check_hyperparameters, check_options, check_under_way
+from rlnas.envs.validation import (
+    check_hyperparameters,
+    check_options,
+    check_seed,
+    check_under_way,
+)
 from rlnas.errors import EditError, InputError
 from rlnas.nn.architecture import Architecture, check_architecture
 from rlnas.nn.gradients import GRADIENT_SAMPLE_SIZE, GradientSample, sample_gradients
@@ -61,7 +66,13 @@ class LiveEnv(gym.Env[np.ndarray, np.integer]):
         self._state: EpisodeState | None = None
         self.action_space = gym.spaces.Discrete(self.n_actions)
 
-    # --- parts of a step ---
+    # --- parts of an episode ---
+
+    def _drawn_task(self, seed: int | None) -> tuple[int, Dataset, float]:
+        """Seed the generator if asked; draw the data set, with its index, and the penalty."""
+        super().reset(seed=check_seed(seed))
+        index = int(self.np_random.integers(len(self.datasets)))
+        return index, self.datasets[index], draw(self.penalty_range, self.np_random)
 
     def _wanted_start(
         self, options: dict[str, Any] | None

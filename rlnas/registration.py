@@ -16,20 +16,29 @@ TABLES = {"TabularDigits": "digits", "TabularMNIST": "mnist"}
 """Tables of the tabular environments."""
 
 
+REWARD_VECTORS = (
+    ("MODigits-v1", "multi_objective", "MODesign", {"dataset": "digits"}),
+    ("MOBudgetDigits-v0", "budget.multi_objective", "MOBudgetDesign", {"dataset": "digits"}),
+    ("MOTabularDigits-v0", "multi_objective", "MOTabular", {"table": "digits"}),
+)
+"""Environments that pay a reward vector: id, module, beginning of the class names, arguments."""
+
+
 def register() -> None:
     """Register every environment with Gymnasium."""
     for name, dataset in DATASETS.items():
+        arguments = {} if dataset is None else {"dataset": dataset}
         gym.register(
             f"rlnas/{name}-v1",
             entry_point="rlnas.envs.design_env:DesignEnv",
             vector_entry_point="rlnas.envs.design_vector_env:DesignVectorEnv",
-            kwargs={} if dataset is None else {"dataset": dataset},
+            kwargs=arguments,
         )
         gym.register(
             f"rlnas/Budget{name}-v0",
             entry_point="rlnas.envs.budget.design_env:BudgetDesignEnv",
             vector_entry_point="rlnas.envs.budget.vector_env:BudgetDesignVectorEnv",
-            kwargs={} if dataset is None else {"dataset": dataset},
+            kwargs=arguments,
         )
     for name, table in TABLES.items():
         gym.register(
@@ -39,25 +48,11 @@ def register() -> None:
             disable_env_checker=True,  # it would take most of the time of a step
             kwargs={"table": table},
         )
-    # Gymnasium's checker would refuse a reward vector.
-    gym.register(
-        "rlnas/MODigits-v1",
-        entry_point="rlnas.envs.multi_objective:MODesignEnv",
-        vector_entry_point="rlnas.envs.multi_objective:MODesignVectorEnv",
-        disable_env_checker=True,
-        kwargs={"dataset": "digits"},
-    )
-    gym.register(
-        "rlnas/MOBudgetDigits-v0",
-        entry_point="rlnas.envs.budget.multi_objective:MOBudgetDesignEnv",
-        vector_entry_point="rlnas.envs.budget.multi_objective:MOBudgetDesignVectorEnv",
-        disable_env_checker=True,
-        kwargs={"dataset": "digits"},
-    )
-    gym.register(
-        "rlnas/MOTabularDigits-v0",
-        entry_point="rlnas.envs.multi_objective:MOTabularEnv",
-        vector_entry_point="rlnas.envs.multi_objective:MOTabularVectorEnv",
-        disable_env_checker=True,
-        kwargs={"table": "digits"},
-    )
+    for name, module, kind, arguments in REWARD_VECTORS:
+        gym.register(
+            f"rlnas/{name}",
+            entry_point=f"rlnas.envs.{module}:{kind}Env",
+            vector_entry_point=f"rlnas.envs.{module}:{kind}VectorEnv",
+            disable_env_checker=True,  # it would refuse a reward vector
+            kwargs=arguments,
+        )

@@ -28,7 +28,7 @@ def budget_for(seconds: float, data: Dataset) -> float:
         seconds: Time for the episode.
         data: The data set.
     """
-    batch_size = min(DEFAULT_HYPERPARAMETERS.batch_size, data.train.size)
+    batch_size = DEFAULT_HYPERPARAMETERS.batch_size_for(data.train.size)
     return seconds * multiply_adds_per_second(data) / unit_cost(data, batch_size)
 
 

@@ -154,7 +154,7 @@ class SearchTask(PlainIntegers):
         """Cost of a budget of 1: multiply-adds, or what a search counts without them."""
         if self.episode_budget is None or isinstance(data, Table):
             return 1
-        return unit_cost(data, min(DEFAULT_HYPERPARAMETERS.batch_size, data.train.size))
+        return unit_cost(data, DEFAULT_HYPERPARAMETERS.batch_size_for(data.train.size))
 
     @property
     def counted(self) -> str:

@@ -61,6 +61,6 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
 
 def _cost_of_batches(batches: int, env: BudgetDesignEnv) -> int:
     """Multiply-adds of so many batches in episodes with the reference network, mean over data."""
-    size = env.hyperparameters.batch_size
-    units = [unit_cost(data, min(size, data.train.size)) for data in env.datasets]
+    settings = env.hyperparameters
+    units = [unit_cost(each, settings.batch_size_for(each.train.size)) for each in env.datasets]
     return batches * sum(units) // (len(units) * UNIT_STEPS * UNIT_BATCHES)

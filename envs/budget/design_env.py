@@ -34,7 +34,7 @@ from rlnas.envs.budget.costs import (
 from rlnas.envs.budget.episode import BudgetState, constant_prediction, share_left
 from rlnas.envs.budget.observations import BUDGET_OBSERVATION_NAMES, observe_budget
 from rlnas.envs.live_env import LiveEnv, diverged, diverging_start, draw, probe_size
-from rlnas.envs.validation import check_action, check_number, check_seed, check_under_way
+from rlnas.envs.validation import check_action, check_number, check_under_way
 from rlnas.nn import edits
 from rlnas.nn.initialization import new_network
 from rlnas.nn.network import SparseNetwork
@@ -219,11 +219,8 @@ class BudgetDesignEnv(LiveEnv):
                 not pay for a training batch of it.
         """
         architecture, start = self._wanted_start(options)
-        super().reset(seed=check_seed(seed))
+        dataset_index, data, penalty = self._drawn_task(seed)
         rng = self.np_random
-        dataset_index = int(rng.integers(len(self.datasets)))
-        data = self.datasets[dataset_index]
-        penalty = draw(self.penalty_range, rng)
         batches = Batches(data.train, rng, self.hyperparameters.batch_size)
         unit = unit_cost(data, batches.batch_size)
         budget = round(draw(self.budget_range, rng) * unit)
@@ -304,7 +301,7 @@ class BudgetDesignEnv(LiveEnv):
                 return self._trained(state, network, batches)
             state = replace(state, applied=False)
         if not state.started:
-            return _settled(_charged(state, edit_cost(size_of(state.current.network))))
+            return _settled(_charged(state, edit_cost(state.current.size)))
         # Nothing is changed; a copy, since training must not change the design before.
         network = state.current.network.copy()
         return self._trained(state, network, self._batches(state, network))
@@ -324,7 +321,7 @@ class BudgetDesignEnv(LiveEnv):
 
         A step has at least `LEAST_BATCHES`, unless the rest of the budget pays for fewer.
         """
-        before, after = size_of(state.current.network), size_of(network)
+        before, after = state.current.size, size_of(network)
         task = before, after, state.dataset, state.batches.batch_size
         wanted = max(batches_of(state.last.share * state.spent, *task), LEAST_BATCHES)
         return max(min(wanted, batches_of(state.budget - state.spent, *task)), 0)
@@ -332,10 +329,9 @@ class BudgetDesignEnv(LiveEnv):
     def _trained(self, state: BudgetState, network: SparseNetwork, batches: int) -> BudgetState:
         """The state after a network was trained and evaluated."""
         data = state.dataset
-        before, after = size_of(state.current.network), size_of(network)
         training = self._train(network, data, state.batches, batches)
         now = self._evaluated(network, data, training, state.penalty)
-        cost = step_cost(before, after, data, batches, state.batches.batch_size)
+        cost = step_cost(state.current.size, now.size, data, batches, state.batches.batch_size)
         state = replace(_charged(state, cost), trained=batches)
         if diverged(now):
             state = replace(state, applied=False, diverged=True)
@@ -381,7 +377,7 @@ class BudgetDesignEnv(LiveEnv):
 
     def _check_first_step(self, data: Dataset) -> None:
         """Raise `InputError` if the smallest budget does not pay for a beginning on a data set."""
-        batch_size = min(self.hyperparameters.batch_size, data.train.size)
+        batch_size = self.hyperparameters.batch_size_for(data.train.size)
         if self.start is not None:
             check_start_pays(self.budget_range[0], size_of(self.start), data, batch_size)
             return
@@ -427,15 +423,14 @@ def _improved(state: BudgetState) -> BudgetState:
 
 def _settled(state: BudgetState) -> BudgetState:
     """The state with what is legal now; over if the rest of the budget pays for no batch."""
-    left, network = state.budget - state.spent, state.current.network
+    left, size = state.budget - state.spent, state.current.size
     if not state.started:
         starts = _payable_starts(state)
         return replace(state, legal=starts, over=not starts.any())
     can_go_back = state.best.network.active_weights > 0 and state.best is not state.current
-    legal = legal_edits(network, can_go_back)
+    legal = legal_edits(state.current.network, can_go_back)
     if state.elapsed == 0:
         legal |= _payable_starts(state)  # in place of a network that was given
-    size = size_of(network)
     over = left < step_cost(size, size, state.dataset, 1, state.batches.batch_size)
     return replace(state, legal=legal, over=over)
 

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlnas.cost import size_of
 from rlnas.envs.budget.actions import BACK, LENGTHS, START
 from rlnas.envs.budget.costs import LEAST_BATCHES, step_cost
 from rlnas.envs.budget.episode import BudgetState
@@ -57,7 +56,7 @@ def observe_budget(state: BudgetState, episode_steps: int) -> np.ndarray:
 def _budget_features(state: BudgetState, episode_steps: int) -> BudgetFeatures:
     spent, left = max(state.spent, 1), max(state.budget - state.spent, 1)
     last, since = state.last, state.elapsed - state.best_at
-    size = size_of(state.current.network)
+    size = state.current.size
     least = step_cost(size, size, state.dataset, LEAST_BATCHES, state.batches.batch_size)
     lengths = {f"last_{name}": float(last.length == name) for name in LENGTHS}
     return BudgetFeatures(

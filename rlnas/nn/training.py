@@ -57,6 +57,10 @@ class Hyperparameters:
                 )
             object.__setattr__(self, name, float(value))
 
+    def batch_size_for(self, n_samples: int) -> int:
+        """Number of samples in a batch: all if there are fewer than `batch_size`."""
+        return min(self.batch_size, n_samples)
+
 
 _LIMITS = {
     "learning_rate": (0, 1),

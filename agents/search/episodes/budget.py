@@ -92,4 +92,4 @@ def _unit(env: BudgetDesignEnv, data: Dataset) -> int:
 
 
 def _batch_size(env: BudgetDesignEnv, data: Dataset) -> int:
-    return min(env.hyperparameters.batch_size, data.train.size)
+    return env.hyperparameters.batch_size_for(data.train.size)
