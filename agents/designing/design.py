@@ -100,10 +100,10 @@ def design(
     if thorough:
         env: LiveEnv = thorough_env(run, dataset, penalty, data_dir)
     else:
-        env = env_like(run, dataset, penalty, data_dir, middle=True)
+        spent = {} if cost is None else {"budget": cost}
+        env = env_like(run, dataset, penalty, data_dir, middle=True, **spent)
     if time is not None:
         cost = budget_for(time, env.dataset)
-    if cost is not None:
         env = env_like(run, env.dataset, penalty, middle=True, budget=cost)
     name = stem(env.dataset.name if dataset is None or isinstance(dataset, Dataset) else dataset)
     folder = Path("designs") / f"{name}-{seed}" if out is None else Path(out)

@@ -40,7 +40,7 @@ def save_recorded_design(run: Path, design: DesignRecord, folder: Path) -> None:
     episode = archive.episode(design)
     episode = [each for each in episode if each.timestep <= design.timestep]
     env = make_env(config, data)
-    layout = layout_of(env.observation_space.shape[0])  # type: ignore[index]
+    layout = layout_of(env.observation_space)
     numbers: dict[str, Any] = {action: number for number, action in enumerate(layout.actions)}
     whole = episode and episode[0].start and episode[-1].timestep == design.timestep
     if not whole or not all(each.action in numbers for each in episode):

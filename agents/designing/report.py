@@ -18,6 +18,7 @@ from rlnas.agents.designing.evaluation import majority_warning, original_data
 from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
 from rlnas.agents.designing.rivals import rivals
 from rlnas.agents.designing.spending import draw_spending, spending_facts
+from rlnas.agents.policies.episode import rank_of
 from rlnas.agents.policies.run_config import read_train_config
 from rlnas.columns.description import summaries
 from rlnas.data.preprocessing import Preprocessing, is_image
@@ -282,11 +283,8 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
     other.set_yscale("log")
     other.set_ylabel("active weights", color="tab:red")
     axes.grid(alpha=0.3)
-    # `max` returns the first of several equal scores. A design has connections.
-    best = max(
-        range(len(steps)),
-        key=lambda number: (steps[number]["active_weights"] > 0, steps[number]["score"]),
-    )
+    # `max` returns the first of several equal ones.
+    best = max(range(len(steps)), key=lambda number: rank_of(steps[number]))
     costs = ("cost", "batches") if all("cost" in step for step in steps) else ()
     rows = [
         {

@@ -6,7 +6,7 @@ import numpy as np
 
 from rlnas.agents.experiments.compare import anytime_score
 from rlnas.agents.experiments.scored_networks import score_network, train_with_at_least
-from rlnas.agents.policies.episode import steps_of_episode
+from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import Policy
 from rlnas.agents.search.history import SearchHistory
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
@@ -82,13 +82,11 @@ def design_within_budget(
 
 def _played(env: BudgetDesignEnv, seed: int, name: str, policy: Policy) -> dict[str, float]:
     """What the best network of one episode of a policy is worth, and the anytime score."""
-    best, highest = None, -np.inf
-    for step in steps_of_episode(env, policy, seed):
-        if step.info["active_weights"] and step.info["score"] > highest:
-            best, highest = env.current_design, step.info["score"]
-    if best is None:
+    best, history = play_episode(env, policy, seed)
+    if not best.network.active_weights:
         raise InputError(f"{name} never starts with a network: expected a policy that does")
-    return {**score_network(best, env.dataset, env.penalty), "anytime": step.info["anytime"]}
+    facts = score_network(best.network, env.dataset, env.penalty)
+    return {**facts, "anytime": history[-1]["anytime"]}
 
 
 def restarts(data: Dataset, budget: int, batch_size: int) -> list[tuple[int, int]]:

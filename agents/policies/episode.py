@@ -1,6 +1,6 @@
 """Playing one episode: an environment, a policy, and what was designed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -84,7 +84,7 @@ def play_episode(
         for step in steps_of_episode(env, policy, seed):
             info = step.info | env.words
             history.append(info)
-            if best is None or _merit(info) > _merit(best.info):
+            if best is None or rank_of(info) > rank_of(best.info):
                 best = Design(env.current_design, info)
             if step.action is not None:
                 now = f"{info['val_accuracy']:.2%} with {info['active_weights']:,} weights"
@@ -96,6 +96,6 @@ def play_episode(
     return best, history
 
 
-def _merit(info: dict[str, Any]) -> tuple[bool, float]:
-    """The score; a network without connections comes after all others."""
+def rank_of(info: Mapping[str, Any]) -> tuple[bool, float]:
+    """What the designs of an episode are compared by: connections at all, then the score."""
     return info["active_weights"] > 0, info["score"]

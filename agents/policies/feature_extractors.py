@@ -17,7 +17,7 @@ from rlnas.agents.policies.features import (
     encoder_sizes,
     features_dim,
 )
-from rlnas.agents.policies.layouts import Layout, layout_of
+from rlnas.agents.policies.layouts import layout_of
 
 
 class Selection(BaseFeaturesExtractor):
@@ -29,7 +29,7 @@ class Selection(BaseFeaturesExtractor):
     """
 
     def __init__(self, observation_space: spaces.Box, features: str):
-        layout = _layout(observation_space)
+        layout = layout_of(observation_space)
         super().__init__(observation_space, features_dim(features, layout))
         self.columns = columns(features, layout)
 
@@ -46,7 +46,7 @@ class SlotEncoder(BaseFeaturesExtractor):
     """
 
     def __init__(self, observation_space: spaces.Box):
-        layout = _layout(observation_space)
+        layout = layout_of(observation_space)
         super().__init__(observation_space, features_dim(SLOTS, layout))
         self.columns = columns(SLOTS, layout)
         layers = [(nn.Linear(*sizes), nn.Tanh()) for sizes in pairwise(encoder_sizes(layout))]
@@ -67,10 +67,6 @@ EXTRACTORS: dict[str, tuple[type[BaseFeaturesExtractor], dict[str, Any]]] = {
     "blind": (Selection, {"features": "blind"}),
 }
 """Class and arguments of each choice of `TrainConfig.features`."""
-
-
-def _layout(observation_space: spaces.Box) -> Layout:
-    return layout_of(observation_space.shape[0])
 
 
 def policy_arguments(net_arch: Sequence[int], features: str) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """What a policy sees and may do: the observations and the actions of both kinds of episodes."""
 
 from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium as gym
 
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.budget.actions import BUDGET_ACTIONS
@@ -44,6 +47,7 @@ BUDGET = Layout(
 LAYOUTS = (STEPS, BUDGET)
 
 
-def layout_of(n_observations: int) -> Layout:
-    """The layout with a number of entries in the observation."""
+def layout_of(observation_space: gym.Space[Any]) -> Layout:
+    """The layout whose observations a space has."""
+    (n_observations,) = observation_space.shape or ()
     return {len(each.observations): each for each in LAYOUTS}[n_observations]

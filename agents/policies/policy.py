@@ -59,7 +59,7 @@ def save_policy(
     tensors = {name: value.contiguous().numpy() for name, value in policy.state_dict().items()}
     replace_file(Path(folder) / "policy.safetensors", save(tensors))
     choices = {"algorithm": algorithm, "net_arch": net_arch, "features": features}
-    layout = layout_of(policy.observation_space.shape[0])  # type: ignore[index]
+    layout = layout_of(policy.observation_space)
     record = {"format": FORMAT, **choices, **layout.as_json()}
     write_json(Path(folder) / "policy.json", record)
 

@@ -42,7 +42,7 @@ def evolve(config: EvolveConfig, progress_bar: bool = True) -> Path:
     data = config.load()
     make: Any = partial(make_env, config, data)
     env = make()  # raises InputError for bad settings, before there is a folder or a progress bar
-    layout = layout_of(env.observation_space.shape[0])
+    layout = layout_of(env.observation_space)
     total, shown = config.total_batches, {"unit": "batch"}
     if isinstance(env, BudgetDesignEnv):
         total, shown = _cost_of_batches(total, env), MULTIPLY_ADDS

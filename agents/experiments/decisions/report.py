@@ -65,12 +65,18 @@ def by_source(
     return [float(np.mean(values)) for values in found.values()]
 
 
+def gains(
+    results: Iterable[dict[str, Any]], ours: str, theirs: str, key: str = "test_anytime"
+) -> list[float]:
+    """By how many points one method is above another on each data set."""
+    return by_source(results, lambda row: row["methods"][ours][key] - row["methods"][theirs][key])
+
+
 def difference(
     results: Iterable[dict[str, Any]], ours: str, theirs: str, key: str = "test_anytime"
 ) -> Interval:
     """By how many points one method is above another."""
-    gains = by_source(results, lambda row: row["methods"][ours][key] - row["methods"][theirs][key])
-    return trimmed_mean_interval(gains, trim=0)
+    return trimmed_mean_interval(gains(results, ours, theirs, key), trim=0)
 
 
 def _methods(results: Results) -> list[str]:
@@ -116,13 +122,13 @@ def _gaps(results: Results) -> str:
     for name, some in parts.items():
         if not some:
             continue
-        gains = by_source(some, lambda row: _gain(row, SEARCH, "best rule"))
-        error = np.std(gains, ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.nan
+        above = gains(some, SEARCH, "best rule")
+        error = np.std(above, ddof=1) / np.sqrt(len(above)) if len(above) > 1 else np.nan
         rows.append(
             [
                 name,
                 f"{difference(some, SEARCH, 'best rule'):.2f}",
-                f"{np.mean(gains) / error:.1f}",
+                f"{np.mean(above) / error:.1f}",
                 f"{difference(some, 'best rule', RANDOM):.2f}",
                 f"{difference(some, 'best rule of the task', 'best rule'):.2f}",
             ]
@@ -133,11 +139,6 @@ def _gaps(results: Results) -> str:
 def _reached(row: dict[str, Any], method: str, key: str) -> float:
     value: float = row["methods"][method][key]
     return value
-
-
-def _gain(row: dict[str, Any], ours: str, theirs: str) -> float:
-    gain: float = row["methods"][ours]["test_anytime"] - row["methods"][theirs]["test_anytime"]
-    return gain
 
 
 def _choices(chosen: dict[float, dict[str, str]]) -> str:

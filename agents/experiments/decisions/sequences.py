@@ -13,6 +13,7 @@ from rlnas.agents.experiments.decisions.rules import (
     affordable_start,
     number_of,
 )
+from rlnas.agents.search.episodes.budget import STOP
 from rlnas.envs.actions import Action
 from rlnas.envs.budget.actions import (
     BUDGET_ACTIONS,
@@ -23,8 +24,6 @@ from rlnas.envs.budget.actions import (
     Back,
 )
 from rlnas.envs.budget.design_env import BudgetDesignEnv
-
-STOP = len(BUDGET_ACTIONS) - 1
 
 MOST_ACTIONS = 60
 """Actions of a sequence; an episode that lasts longer stops there."""

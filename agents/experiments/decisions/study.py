@@ -200,30 +200,27 @@ def _choose(
     tasks = [Task(source, budget, k) for k, source in enumerate(sources)]
     rules = candidates()
 
-    def scores(some: Sequence[Task], tried: Sequence[Rule]) -> np.ndarray:
-        calls = [
-            _call("rules", task, [str(rule) for rule in tried], (task, tried, data_dir), _NUMBERS)
-            for task in some
-        ]
-        means: np.ndarray = np.mean(run(_judge_rules, out / "chosen", calls, "task"), axis=0)
-        return means
+    def means(
+        what: str, some: Sequence[Task], by: Any, policies: Sequence[Callable[[], Policy]]
+    ) -> np.ndarray:
+        calls = [_call(what, task, by, (task, policies, data_dir), _NUMBERS) for task in some]
+        found: np.ndarray = np.mean(run(_anytime_scores, out / "chosen", calls, "task"), axis=0)
+        return found
 
-    first = scores(tasks[::3], rules)
-    finalists = [rules[k] for k in first.argsort()[::-1][:PORTFOLIO]]
-    constant = [rule for rule in finalists if rule.then is None]
-    if not constant:
-        constant = [max((r for r in rules if r.then is None), key=lambda r: first[rules.index(r)])]
-        finalists += constant
-    last = scores(tasks, finalists)
-    ranked = [finalists[k] for k in last.argsort()[::-1]]
-    best_constant = next(rule for rule in ranked if rule.then is None)
-    sequences = _sequences(best_constant)
+    def of_rules(some: Sequence[Task], tried: Sequence[Rule]) -> np.ndarray:
+        return means("rules", some, [str(rule) for rule in tried], [rule.policy for rule in tried])
+
     some = tasks[::3]
-    calls = [
-        _call("sequences", task, sequences, (task, sequences, data_dir), _NUMBERS) for task in some
-    ]
-    means = np.mean(run(_judge_sequences, out / "chosen", calls, "task"), axis=0)
-    return Chosen(best_constant, ranked[0], sequences[int(means.argmax())], tuple(ranked))
+    order = of_rules(some, rules).argsort()[::-1]
+    finalists = [rules[k] for k in order[:PORTFOLIO]]
+    if all(rule.then is not None for rule in finalists):
+        finalists.append(next(rules[k] for k in order if rules[k].then is None))
+    ranked = [finalists[k] for k in of_rules(tasks, finalists).argsort()[::-1]]
+    constant = next(rule for rule in ranked if rule.then is None)
+    sequences = _sequences(constant)
+    plans = [partial(Plan, *each) for each in sequences]
+    best = int(means("sequences", some, sequences, plans).argmax())
+    return Chosen(constant, ranked[0], sequences[best], tuple(ranked))
 
 
 def _sequences(rule: Rule) -> list[tuple[tuple[int, ...], bool]]:
@@ -235,16 +232,11 @@ def _sequences(rule: Rule) -> list[tuple[tuple[int, ...], bool]]:
     return found
 
 
-def _judge_rules(task: Task, rules: Sequence[Rule], data_dir: Path | None) -> list[float]:
-    env = _env(task, data_dir)
-    return [judge(env, rule.policy(), task.seed).anytime for rule in rules]
-
-
-def _judge_sequences(
-    task: Task, sequences: Sequence[tuple[tuple[int, ...], bool]], data_dir: Path | None
+def _anytime_scores(
+    task: Task, policies: Sequence[Callable[[], Policy]], data_dir: Path | None
 ) -> list[float]:
     env = _env(task, data_dir)
-    return [judge(env, Plan(*each), task.seed).anytime for each in sequences]
+    return [judge(env, make(), task.seed).anytime for make in policies]
 
 
 def _judge_policy(task: Task, path: Path, data_dir: Path | None) -> dict[str, float]:

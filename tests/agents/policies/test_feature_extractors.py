@@ -67,7 +67,9 @@ def test_blind_reads_the_step_count_alone_in_episodes_with_a_budget():
 def test_observations_of_episodes_with_a_budget_begin_with_those_of_the_others():
     length = len(STEPS.observations)
     assert BUDGET.observations[:length] == STEPS.observations
-    assert [layout_of(len(each.observations)) for each in LAYOUTS] == [*LAYOUTS]
+    assert [layout_of(spaces.Box(-1, 1, (len(each.observations),))) for each in LAYOUTS] == [
+        *LAYOUTS
+    ]
     further = BUDGET.observations[length:]
     assert further
     assert relative_names(BUDGET) == (*relative_names(STEPS), *further)

@@ -113,7 +113,10 @@ class Refusing(BudgetDesignEnv):
 
 def test_a_training_without_a_single_network_says_so(tmp_path, monkeypatch):
     """Only a policy that may choose refused actions can get there."""
-    make = lambda config, data: Refusing(data, budget=0.1, given=0.0)  # noqa: E731
+
+    def make(config, data):
+        return Refusing(data, budget=0.1, given=0.0)
+
     monkeypatch.setattr(run_module, "make_env", make)
     config = tiny(tmp_path / "run", **TINY_BUDGET, algorithm="ppo")
     with pytest.raises(InputError, match="no network was trained in 64 steps"):

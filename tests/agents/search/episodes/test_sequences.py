@@ -21,7 +21,8 @@ def test_a_mutant_has_one_other_action_drawn_uniformly():
 
 
 def test_a_sequence_that_needs_a_start_keeps_one_through_mutations():
-    rng, seen = np.random.default_rng(0), [set(), set(), set()]  # type: ignore[var-annotated]
+    rng = np.random.default_rng(0)
+    seen: list[set[int]] = [set(), set(), set()]
     actions = STARTED.random(rng)
     for _ in range(400):
         for place, action in enumerate(actions):
