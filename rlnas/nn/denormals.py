@@ -7,14 +7,14 @@ set it when they begin and restore it when they end.
 """
 
 import platform
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
+
+from rlnas.nn.simd import Intrinsic
 
 _X86 = platform.machine().lower() in ("x86_64", "amd64")
 _ARM = platform.machine().lower() in ("arm64", "aarch64")
@@ -23,8 +23,6 @@ _FLUSH = 0x8040 if _X86 else 1 << 24
 """Bits of the control register: on x86 results and operands (FTZ, DAZ), on ARM both (FZ)."""
 
 _WORD, _MODE, _VOID = ir.IntType(32), ir.IntType(64), ir.VoidType()
-
-Intrinsic = tuple[Signature, Callable[..., ir.Value]]
 
 
 @intrinsic
