@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ DENSITIES = (0.01, 0.02, 0.05, 0.2, 1.0)
 BATCH = 128
 ROUNDS = 7
 SECONDS = 0.15  # per contender and round
+LONG = 3000  # batches after which a small network knows digits by heart
 
 
 @dataclass
@@ -157,20 +158,30 @@ def matrix_product() -> Contender:
     return Contender("matrix product", step, flops=2 * 1024**3)
 
 
-def measure(contenders: list[Contender]) -> dict[str, float]:
+def measure(contenders: list[Contender], duration: float = SECONDS) -> dict[str, float]:
     """Median seconds per step of each contender, over rounds in which each is timed in turn."""
     counts, times = {}, {c.name: [] for c in contenders}
     for c in contenders:
         c.step(3)  # compiles, allocates, warms the caches
         began = time.perf_counter()
         c.step(3)
-        counts[c.name] = max(1, int(SECONDS / ((time.perf_counter() - began) / 3)))
+        counts[c.name] = max(1, int(duration / ((time.perf_counter() - began) / 3)))
     for _ in range(ROUNDS):
         for c in contenders:
             began = time.perf_counter()
             c.step(counts[c.name])
             times[c.name].append((time.perf_counter() - began) / counts[c.name])
     return {name: float(np.median(values)) for name, values in times.items()}
+
+
+def slowdown() -> float:
+    """Time of a batch after `LONG` batches over that at the start, on data learnt by heart."""
+    data = load_dataset("digits")
+    networks = [random_network((64, 32, 10), 0.22, np.random.default_rng(0)) for _ in range(2)]
+    train(networks[1], data, Batches(data.train, np.random.default_rng(0)).take(LONG))
+    young, old = (replace(ours(network, data), name=f"{k}") for k, network in enumerate(networks))
+    seconds = measure([young, old], 0.002)  # so short that the young one does not grow old
+    return seconds[old.name] / seconds[young.name]
 
 
 def peak_memory(setup: Callable[[], Contender]) -> float:
@@ -251,6 +262,7 @@ def main() -> None:
     Console(width=120).print(table)
     print(f"limit (matrix product): {best / 1e9:.0f} GFLOP/s")
     print("GFLOP/s counts the operations on active weights, forward and backward")
+    print(f"batch after {LONG:,} batches / batch at the start: {slowdown():.2f} (digits)")
 
 
 def _layer_weights(network: SparseNetwork) -> list[torch.Tensor]:

@@ -119,7 +119,7 @@ class DesignEnv(LiveEnv):
     If training diverges (a loss is not finite or above 1e18), the step is undone, `diverged` is
     True and `applied` is False.
 
-    The attribute `best` is the design with the highest score in all episodes of the environment;
+    The attribute `best` is the design with the highest score that a step made, in all episodes of the environment;
     its info includes the words. `state` is the present moment of the episode, a `rlnas.envs.episode.EpisodeState`; reading it before the first
     `reset` raises an `InputError`.
 

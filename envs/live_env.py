@@ -35,7 +35,7 @@ class LiveEnv(gym.Env[np.ndarray, np.integer]):
 
     Attributes:
         datasets: the data sets, of which each episode draws one.
-        best: the design with the highest score in all episodes; None before the first.
+        best: the design with the highest score that a step made, in all episodes; None at first.
         n_actions: number of actions.
     """
 
@@ -124,7 +124,7 @@ class LiveEnv(gym.Env[np.ndarray, np.integer]):
         self._state = state
         network = state.current.network
         better = self.best is None or state.current.score > self.best.info["score"]
-        if better and network.active_weights > 0:
+        if state.elapsed > 0 and better and network.active_weights > 0:
             self.best = Design(network, {**state.info(), **state.words})
 
     def _check_start(self, network: Any) -> None:

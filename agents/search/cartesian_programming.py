@@ -131,7 +131,7 @@ def mutate(
     rate: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """A child that encodes other actions than its parent.
+    """A child that encodes other actions than its parent, if there are others.
 
     Mutation is repeated until the encoded actions differ: to evaluate the same ones again would
     waste budget.
@@ -139,7 +139,7 @@ def mutate(
     all_genes = np.ones(parent.shape, bool)
     while True:
         child = _redraw(parent, all_genes, ranges, rate, rng)
-        if active_actions(child, space) != active_actions(parent, space):
+        if space.single or active_actions(child, space) != active_actions(parent, space):
             return child
 
 

@@ -1,12 +1,11 @@
 """Flushing denormal numbers to zero while compiled loops run.
 
 Once a network has learnt its samples by heart, the gradients of most of them are smaller than
-1e-38. Processors compute with such denormal numbers many times more slowly, and their sums change
-nothing, so that the loops of training count them as zero. The mode belongs to a thread: the loops
-set it when they begin and restore it when they end.
+1e-38. Processors compute with such denormal numbers many times more slowly, while they decide at
+most how another number is rounded, so that the loops of training count them as zero. The mode
+belongs to a thread: the loops set it when they begin and restore it when they end.
 """
 
-import platform
 from typing import Any
 
 from llvmlite import ir
@@ -16,11 +15,12 @@ from numba.extending import intrinsic
 
 from rlnas.nn.simd import Intrinsic
 
-_X86 = platform.machine().lower() in ("x86_64", "amd64")
-_ARM = platform.machine().lower() in ("arm64", "aarch64")
-
-_FLUSH = 0x8040 if _X86 else 1 << 24
-"""Bits of the control register: on x86 results and operands (FTZ, DAZ), on ARM both (FZ)."""
+_X86, _ARM = ("x86_64", "amd64"), ("aarch64", "arm64")
+_FLUSH = {
+    **dict.fromkeys(_X86, 1 << 15 | 1 << 6),  # of MXCSR: results (FTZ), operands (DAZ)
+    **dict.fromkeys(_ARM, 1 << 24),  # of FPCR: both (FZ)
+}
+"""Bits of the control register."""
 
 _WORD, _MODE, _VOID = ir.IntType(32), ir.IntType(64), ir.VoidType()
 
@@ -29,14 +29,18 @@ _WORD, _MODE, _VOID = ir.IntType(32), ir.IntType(64), ir.VoidType()
 def flush_denormals(typing: Any) -> Intrinsic:
     """Count denormal numbers as zero in this thread, on processors where that is known how.
 
+    Nothing may raise an error before `restore_mode`, or the mode would stay: Numba 0.68 cannot pass
+    an error on through `finally`.
+
+    Args:
+        typing: Given by Numba.
+
     Returns:
         int64, the mode until now, for `restore_mode`.
     """
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        mode = _read(builder)
-        _write(builder, builder.or_(mode, ir.Constant(_MODE, _FLUSH)))
-        return mode
+        return write_flush(builder)
 
     return types.int64(), emit
 
@@ -51,30 +55,42 @@ def restore_mode(typing: Any, mode: types.Type) -> Intrinsic:
     """
 
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        _write(builder, arguments[0])
+        write_restore(builder, arguments[0])
         return context.get_dummy_value()
 
     return types.void(mode), emit
 
 
-def _read(builder: ir.IRBuilder) -> ir.Value:
-    """The control register of floating-point arithmetic."""
-    if _X86:
+def write_flush(builder: ir.IRBuilder) -> ir.Value:
+    """Write the code of `flush_denormals` for the processor that the module is compiled for."""
+    processor = _processor(builder)
+    if processor in _X86:
         place = cgutils.alloca_once(builder, _WORD)
         _call(builder, "llvm.x86.sse.stmxcsr", _VOID, _pointer(builder, place))
-        return builder.zext(builder.load(place), _MODE)
-    if _ARM:
-        return _call(builder, "llvm.aarch64.get.fpcr", _MODE)
-    return ir.Constant(_MODE, 0)
+        mode = builder.zext(builder.load(place), _MODE)
+    elif processor in _ARM:
+        mode = _call(builder, "llvm.aarch64.get.fpcr", _MODE)
+    else:
+        return ir.Constant(_MODE, 0)
+    write_restore(builder, builder.or_(mode, ir.Constant(_MODE, _FLUSH[processor])))
+    return mode
 
 
-def _write(builder: ir.IRBuilder, mode: ir.Value) -> None:
-    if _X86:
+def write_restore(builder: ir.IRBuilder, mode: ir.Value) -> None:
+    """Write the code of `restore_mode` for the processor that the module is compiled for."""
+    processor = _processor(builder)
+    if processor in _X86:
         place = cgutils.alloca_once(builder, _WORD)
         builder.store(builder.trunc(mode, _WORD), place)
         _call(builder, "llvm.x86.sse.ldmxcsr", _VOID, _pointer(builder, place))
-    elif _ARM:
+    elif processor in _ARM:
         _call(builder, "llvm.aarch64.set.fpcr", _VOID, mode)
+
+
+def _processor(builder: ir.IRBuilder) -> str:
+    """The target of the module; the machine may be another one, which emulates it."""
+    name: str = builder.module.triple.partition("-")[0]
+    return name
 
 
 def _pointer(builder: ir.IRBuilder, place: ir.Value) -> ir.Value:

@@ -9,6 +9,7 @@ import numpy as np
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.nn import kernels
+from rlnas.nn.denormals import flush_denormals, restore_mode
 from rlnas.nn.kernels import compiled
 from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.structure import Index
@@ -126,6 +127,7 @@ def correlate(
         stops: int32 `[rows]`, number of units in the layers before the layer of each row.
         gradient: float32 `[rows, units]`; in each row, the entries before the stop are written.
     """
+    mode: int = flush_denormals()
     rows, batch = deltas.shape
     row = 0
     while row < rows:
@@ -159,6 +161,7 @@ def correlate(
                     total += delta[b] * source[b]
                 gradient[row, unit] = total
         row += width
+    restore_mode(mode)
 
 
 @compiled
@@ -186,6 +189,7 @@ def summarize(
         firing: int64 `[layers]`, receives the number of positive activations.
         dead: int64 `[layers]`, receives the number of units without a positive activation.
     """
+    mode: int = flush_denormals()
     for layer in range(1, starts.size - 1):
         most = _ZERO
         squares = 0.0
@@ -211,3 +215,4 @@ def summarize(
         active[layer] = squares
         firing[layer] = fired
         dead[layer] = silent
+    restore_mode(mode)

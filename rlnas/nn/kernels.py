@@ -516,10 +516,10 @@ def forward_backward(
         activations: float32 `[units, n]`, written.
         deltas: float32 `[rows, n]`, d(mean loss)/d(pre-activation), written.
     """
-    mode: int = flush_denormals()
     for start in range(0, chosen.size, TILE):
         tile = chosen[start : start + TILE]
+        mode: int = flush_denormals()  # until the copies below, which may raise errors
         _forward_backward_tile(samples, tile, index, weights, biases, scratch, chosen.size)
+        restore_mode(mode)
         activations[:, start : start + tile.size] = scratch.activations[:, : tile.size]
         deltas[:, start : start + tile.size] = scratch.deltas[:, : tile.size]
-    restore_mode(mode)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, STARTS
 from rlnas.envs.budget.costs import FIRST_SHARE
 from rlnas.envs.budget.design_env import BudgetDesignEnv
+from rlnas.errors import InputError
 from rlnas.files.json_schema import NUMBER, list_of, record
 from rlnas.jobs import Call, own_folder, run_all
 
@@ -157,8 +158,13 @@ def study_decisions(
         budget, what was chosen for it, as texts.
 
     Raises:
-        InputError: The folder holds something else, or a policy or data set cannot be used.
+        InputError: The folder holds something else, a policy or data set cannot be used, or two
+            policies have the same name.
     """
+    fingerprints = {path: fingerprint(path) for path in policies}
+    names = [path.name for path in policies]
+    if len(set(names)) < len(names):
+        raise InputError(f"policies {', '.join(names)}: expected folders with different names")
     own_folder(out, {"study": "decisions"})
     run = partial(run_all, n_jobs=jobs, progress_bar=progress_bar)
     chosen = {budget: _choose(budget, out, run, data_dir) for budget in BUDGETS}
@@ -171,20 +177,16 @@ def study_decisions(
     ]
     form = record(given={"type": "boolean"}, penalty=NUMBER, methods={})
     calls = [
-        _call("judge", task, chosen[task.budget], (task, chosen[task.budget], data_dir), form)
+        _call("judge", task, chosen[task.budget], (chosen[task.budget],), data_dir, form)
         for task in tasks
     ]
     found = run(_judge_all, out / "judged", calls, "task")
-    for path in policies:
-        load_policy(path)  # raises if it cannot be used
-        calls = [
-            _call("policy", task, fingerprint(path), (task, path, data_dir), _JUDGED)
-            for task in tasks
-        ]
+    for path, which in fingerprints.items():
+        calls = [_call("policy", task, which, (path,), data_dir, _JUDGED) for task in tasks]
         for result, judged in zip(
             found, run(_judge_policy, out / "policies", calls, "task"), strict=True
         ):
-            result["methods"][path.name] = judged
+            result["methods"][f"policy {path.name}"] = judged
     results = [
         {"kind": kinds[task.source], **task._asdict(), **result}
         for task, result in zip(tasks, found, strict=True)
@@ -203,7 +205,7 @@ def _choose(
     def means(
         what: str, some: Sequence[Task], by: Any, policies: Sequence[Callable[[], Policy]]
     ) -> np.ndarray:
-        calls = [_call(what, task, by, (task, policies, data_dir), _NUMBERS) for task in some]
+        calls = [_call(what, task, by, (policies,), data_dir, _NUMBERS) for task in some]
         found: np.ndarray = np.mean(run(_anytime_scores, out / "chosen", calls, "task"), axis=0)
         return found
 
@@ -233,18 +235,18 @@ def _sequences(rule: Rule) -> list[tuple[tuple[int, ...], bool]]:
 
 
 def _anytime_scores(
-    task: Task, policies: Sequence[Callable[[], Policy]], data_dir: Path | None
+    task: Task, data_dir: Path | None, policies: Sequence[Callable[[], Policy]]
 ) -> list[float]:
     env = _env(task, data_dir)
     return [judge(env, make(), task.seed).anytime for make in policies]
 
 
-def _judge_policy(task: Task, path: Path, data_dir: Path | None) -> dict[str, float]:
+def _judge_policy(task: Task, data_dir: Path | None, path: Path) -> dict[str, float]:
     rng = np.random.default_rng(task.seed)
     return _numbers(judge(_env(task, data_dir), load_policy(path, rng), task.seed))
 
 
-def _judge_all(task: Task, chosen: Chosen, data_dir: Path | None) -> dict[str, Any]:
+def _judge_all(task: Task, data_dir: Path | None, chosen: Chosen) -> dict[str, Any]:
     """What every method but policies reaches in a task."""
     env, rng = _env(task, data_dir), np.random.default_rng(task.seed)
 
@@ -294,15 +296,23 @@ def _data(source: str, data_dir: Path | None) -> Dataset:
     return load_dataset(source, data_dir=data_dir)
 
 
-def _call(what: str, task: Task, by: Any, arguments: tuple[Any, ...], form: Any) -> Call:
-    """A job, with everything that its result depends on but the data, which names and seeds fix."""
+@cache
+def _data_fingerprint(source: str, data_dir: Path | None) -> str:
+    return load_dataset(source, data_dir=data_dir).fingerprint
+
+
+def _call(
+    what: str, task: Task, by: Any, more: tuple[Any, ...], data_dir: Path | None, form: Any
+) -> Call:
+    """A job, with everything that its result depends on."""
     key = {
         "what": what,
         **task._asdict(),
+        "data": _data_fingerprint(task.source, data_dir),
         "penalty": PENALTY,
         "by": sha256(repr(by).encode()).hexdigest(),
         "actions": sha256(repr(BUDGET_ACTIONS).encode()).hexdigest(),
         "first_share": FIRST_SHARE,
         "episodes": SEARCH_EPISODES[-1],
     }
-    return Call(f"{what}-{task.label}", key, arguments, form)
+    return Call(f"{what}-{task.label}", key, (task, data_dir, *more), form)

@@ -27,6 +27,11 @@ class SequenceSpace:
         """The actions that a sequence may have at a place, int64 `[n]`."""
         return self.starts if place == 0 and self.starts is not None else self.actions
 
+    @property
+    def single(self) -> bool:
+        """Whether there is only one sequence."""
+        return all(self.choices(place).size == 1 for place in range(self.length))
+
     def first(self) -> ActionSequence:
         """The sequence with the smallest number at each place."""
         return tuple(int(self.choices(place)[0]) for place in range(self.length))
@@ -39,10 +44,10 @@ class SequenceSpace:
         return tuple(drawn.tolist())
 
     def mutated(self, actions: ActionSequence, rng: np.random.Generator) -> ActionSequence:
-        """A copy of a sequence with another action at one random place that has a choice."""
-        fixed = int(self.choices(0).size == 1)  # of a single start
-        if fixed == len(actions):
+        """A copy with another action at one random place; the only sequence is its own copy."""
+        if self.single:
             return actions
+        fixed = int(self.choices(0).size == 1)  # of a single start
         place = int(rng.integers(fixed, len(actions)))
         choices = self.choices(place)
         now = int(np.searchsorted(choices, actions[place]))

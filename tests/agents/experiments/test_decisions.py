@@ -1,6 +1,9 @@
 """Rules, fixed sequences and the search in hindsight in episodes with a budget, and their study."""
 
 import json
+import shutil
+from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +28,7 @@ from rlnas.agents.experiments.decisions.sequences import (
 from rlnas.agents.policies.episode import random_policy
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, STARTS, STARTS_SLICE
 from rlnas.envs.budget.design_env import BudgetDesignEnv
+from rlnas.errors import InputError
 
 SMALL = STARTS[1]
 GROW = Rule(SMALL, "grow x1.25", "normal")
@@ -238,3 +242,28 @@ def test_real_tables_are_development_tables():
 
 def test_every_cycle_has_edits_of_the_action_table():
     assert all(actions_of(Rule(SMALL, cycle, "short")) for cycle in CYCLES)
+
+
+def test_policies_of_the_same_name_are_refused(tmp_path):
+    shipped = files("rlnas.agents.shipped") / "budget_controller"
+    same = [shutil.copytree(str(shipped), tmp_path / str(k) / "run") for k in range(2)]
+    with pytest.raises(InputError, match="run, run: expected folders with different names"):
+        study.study_decisions(tmp_path / "study", same, progress_bar=False)
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_policy_is_judged_beside_the_rules(tiny, tmp_path):
+    shipped = files("rlnas.agents.shipped") / "budget_controller"
+    run = Path(shutil.copytree(str(shipped), tmp_path / "run"))
+    results, _ = study.study_decisions(
+        tmp_path / "study", [run], seeds=1, jobs=1, progress_bar=False
+    )
+    assert all(row["methods"]["policy run"]["anytime"] > 0 for row in results)
+
+
+def test_other_data_under_the_same_name_are_judged_anew(tiny, tmp_path, monkeypatch):
+    def call(fingerprint):
+        monkeypatch.setattr(study, "_data_fingerprint", lambda *_: fingerprint)
+        return study._call("judge", study.Task("wine", 0.1, 0), "rule", (), None, {}).name
+
+    assert call("a") == call("a") != call("b")

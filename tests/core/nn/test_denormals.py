@@ -1,10 +1,14 @@
 """Denormal numbers count as zero in the compiled loops, and nowhere else."""
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
+from llvmlite import ir
 
 from rlnas import Batches, evaluate, load_dataset, random_network, sample_gradients, train
-from rlnas.nn import kernels
+from rlnas.nn import kernels, training
+from rlnas.nn.denormals import write_flush, write_restore
+from rlnas.nn.gradients import GradientSample
 
 TINY = np.finfo(np.float32).tiny
 DENORMAL = np.full(64, TINY / 8, np.float32)
@@ -35,7 +39,7 @@ def test_numpy_computes_with_denormals_before_and_after(learnt):
         "before": lambda: None,
         "train": lambda: train(network.copy(), data, data.train[None, :8].astype(np.int32)),
         "evaluate": lambda: evaluate(network, data, data.validation),
-        "probe": lambda: sample_gradients(network, data, data.train).gradients,
+        "probe": lambda: sample_gradients(network, data, data.train).summary(network),
     }
     for name, call in calls.items():
         call()
@@ -47,6 +51,45 @@ def test_a_long_training_leaves_no_denormals(learnt):
     assert not has_denormals(network.connections)
     assert not has_denormals(network.units)
     assert not has_denormals(sample_gradients(network, data, data.train).deltas)
+
+
+def test_gradients_of_a_sample_are_no_denormals():
+    activations = np.full((3, 64), 1e-10, np.float32)
+    sample = GradientSample(activations, np.full((2, 64), 1e-31, np.float32), np.array([2, 2]))
+    assert has_denormals(sample.deltas[0, :1] * activations[0, :1])
+    assert not sample.gradients.any()
+
+
+def test_numpy_computes_with_denormals_after_an_error_in_a_loop(learnt):
+    network, data = learnt
+    values = network.connections[0], network.units[0], training.scratch(network)
+    too_small = np.zeros((2, 1), np.float32), np.zeros((2, 1), np.float32)
+    raw = training.raw_samples(data)
+    with pytest.raises(ValueError, match="cannot assign"):
+        kernels.forward_backward(raw, data.train, network.full_index, *values, *too_small)
+    assert ((DENORMAL + DENORMAL) == TINY / 4).all()
+
+
+@pytest.mark.parametrize(
+    ("target", "instructions"),
+    [
+        ("x86_64-unknown-linux-gnu", {"stmxcsr": 1, "ldmxcsr": 2, "32832": 1}),  # FTZ and DAZ
+        ("arm64-apple-darwin", {"mrs\t": 1, "msr\tFPCR": 2, "#0x1000000": 1}),  # FZ
+        ("riscv64-unknown-linux-gnu", {"csr": 0, "fsflags": 0}),
+    ],
+)
+def test_the_code_is_that_of_the_processor_it_is_compiled_for(target, instructions):
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    module = ir.Module("flush")
+    module.triple = target
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), []), "flush")
+    builder = ir.IRBuilder(function.append_basic_block())
+    write_restore(builder, write_flush(builder))
+    builder.ret_void()
+    machine = llvm.Target.from_triple(target).create_target_machine()
+    code = machine.emit_assembly(llvm.parse_assembly(str(module)))
+    assert {text: code.count(text) for text in instructions} == instructions, code
 
 
 def test_it_is_the_mode_that_flushes_them():
