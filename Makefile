@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables decisions compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables decisions learning compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -126,6 +126,11 @@ decisions: setup  ## do decisions matter within a budget: rules, sequences, a se
 	$(BIN)/rlnas study decisions --out runs/decisions
 	mkdir -p docs/decisions
 	cp runs/decisions/decisions.md runs/decisions/decisions.png docs/decisions
+
+learning: setup  ## do PPO and MaskablePPO learn within a budget, 5 seeds on three kinds of data: two hours
+	$(BIN)/rlnas study learning --out runs/learning
+	mkdir -p docs/decisions
+	cp runs/learning/learning.md runs/learning/learning.png docs/decisions
 
 compare: setup  ## search strategies with the same budget, on tables, digits and MNIST: two to three hours
 	set -e; for name in digits mnist; do \

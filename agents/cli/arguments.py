@@ -33,6 +33,7 @@ from rlnas.agents.cli.commands.report import Report
 from rlnas.agents.cli.commands.study.capacity import StudyDepth, StudyWidth
 from rlnas.agents.cli.commands.study.decisions import StudyDecisions
 from rlnas.agents.cli.commands.study.estimators import StudyEstimators
+from rlnas.agents.cli.commands.study.learning import StudyLearning
 from rlnas.agents.cli.commands.study.tables import StudyTables
 from rlnas.agents.cli.commands.train import Train
 from rlnas.agents.cli.commands.transfer import Transfer
@@ -63,6 +64,7 @@ COMMANDS: dict[str, Any] = {
         "width": StudyWidth,
         "depth": StudyDepth,
         "decisions": StudyDecisions,
+        "learning": StudyLearning,
         "tables": StudyTables,
     },
     "compare": Compare,
