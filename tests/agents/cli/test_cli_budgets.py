@@ -1,4 +1,4 @@
-"""Budgets and costs on the command line: what cannot be used is told in the words that were typed."""
+"""Budgets on the command line: what cannot be used is told in the words that were typed."""
 
 import re
 
@@ -6,7 +6,12 @@ import pytest
 
 from rlnas.agents.cli.arguments import parse
 from rlnas.agents.cli.main import main
-from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET, SHIPPED_EDIT_SEQUENCE, TrainConfig
+from rlnas.agents.config import (
+    SHIPPED,
+    SHIPPED_BUDGET,
+    SHIPPED_EDIT_SEQUENCE as SEQUENCE,
+    TrainConfig,
+)
 from rlnas.agents.designing import design as design_module
 
 STEP = "does not pay for the first step on data set 'wine': expected at least 0.0034"
@@ -141,7 +146,7 @@ def test_an_optional_setting_that_is_not_given_is_none():
         f"design wine --out {{}} --thorough --policy {SHIPPED_BUDGET}",
         f"transfer --datasets wine --out {{}} --policies {SHIPPED_BUDGET}",
         f"transfer --datasets wine --out {{}} --budget 1 --policies {SHIPPED}",
-        f"transfer --datasets wine --out {{}} --budget 1 --policies {SHIPPED_BUDGET} {SHIPPED_EDIT_SEQUENCE}",
+        f"transfer --datasets wine --out {{}} --budget 1 --policies {SHIPPED_BUDGET} {SEQUENCE}",
         f"train wine --run-dir {{}} --start {SHIPPED_BUDGET}",
         f"train wine --run-dir {{}} --budget 1 --start {SHIPPED}",
         "compare --dataset wine --out {} --episode-budget 1 --methods shipped_edit_sequence",
