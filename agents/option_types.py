@@ -38,7 +38,8 @@ def _as_if_required(
     kinds = tuple(kind for kind in get_args(found.type) if kind is not NoneType)
     if NoneType not in get_args(found.type):
         return None
-    inner = PrimitiveTypeInfo.make(Union[kinds], found.markers)  # noqa: UP007
+    kind: Any = Union[kinds]  # noqa: UP007
+    inner = PrimitiveTypeInfo.make(kind, found.markers)
     spec = ConstructorRegistry.get_primitive_spec(inner)
     if isinstance(spec, UnsupportedTypeAnnotationError):
         return spec
