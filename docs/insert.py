@@ -275,6 +275,9 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "docs/capacity.md": {"fits": fits},
     "docs/cost.md": {"steps": partial(whole, "docs/cost/steps.md")},
+    "docs/decisions.md": {
+        name: partial(whole, f"docs/decisions/{name}.md") for name in ("decisions", "learning")
+    },
     "docs/estimators.md": {"estimators": estimates},
     "docs/tables.md": {"scores": scores_on_tables, "accuracies": partial(on_tables, 1)},
     "docs/reference_scores.md": {
