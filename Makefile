@@ -104,9 +104,14 @@ controller: setup  ## train the controller that comes with rlnas, evolve its riv
 		$(SHIPPED)/controller
 	cp runs/edit_sequence/config.json runs/edit_sequence/policy.json $(SHIPPED)/edit_sequence
 
-budget-controller: setup  ## train the controller for episodes with a budget: some minutes
-	$(BIN)/rlnas train mixed --budget 0.05 2 --penalty 0.02 0.5 \
-		--total-timesteps 60000 --run-dir runs/budget_controller
+BUDGET_TASKS = $(addprefix keel:,australian banana contraceptive heart led7digit mammographic page-blocks0 pima \
+	spambase twonorm winequality-red-4 yeast1) $(shell seq -f synthetic:%g 0 31) $(shell seq -f varied:%g 20 59) \
+	$(shell seq -f images:%g 20 43)
+
+budget-controller: setup  ## train the controller for episodes with a budget: a quarter of an hour
+	$(BIN)/rlnas data fetch keel
+	$(BIN)/rlnas train $(BUDGET_TASKS) --budget 0.05 2 --penalty 0.02 0.5 \
+		--total-timesteps 120000 --run-dir runs/budget_controller
 	mkdir -p $(SHIPPED)/budget_controller
 	cp runs/budget_controller/config.json runs/budget_controller/policy.json \
 		runs/budget_controller/policy.safetensors $(SHIPPED)/budget_controller
@@ -123,14 +128,18 @@ tables: setup  ## designs for the KEEL test tables against what practitioners us
 	$(BIN)/python docs/insert.py
 
 decisions: setup  ## do decisions matter within a budget: rules, sequences, a search in hindsight: two hours
-	$(BIN)/rlnas study decisions --out runs/decisions
+	$(BIN)/rlnas data fetch keel
+	$(BIN)/rlnas study decisions --out runs/decisions --policies $(SHIPPED)/budget_controller
 	mkdir -p docs/decisions
 	cp runs/decisions/decisions.md runs/decisions/decisions.png docs/decisions
+	$(BIN)/python docs/insert.py
 
-learning: setup  ## do PPO and MaskablePPO learn within a budget, 5 seeds on three kinds of data: two hours
+learning: setup  ## do PPO and MaskablePPO learn within a budget, 5 seeds on three kinds of data: an hour
+	$(BIN)/rlnas data fetch keel
 	$(BIN)/rlnas study learning --out runs/learning
 	mkdir -p docs/decisions
 	cp runs/learning/learning.md runs/learning/learning.png docs/decisions
+	$(BIN)/python docs/insert.py
 
 compare: setup  ## search strategies with the same budget, on tables, digits and MNIST: two to three hours
 	set -e; for name in digits mnist; do \

@@ -257,6 +257,11 @@ def whole(path: str) -> str:
     return (ROOT / path).read_text()
 
 
+def decisions(number: int) -> str:
+    """A table of the study of decisions, by its place in the report."""
+    return markdown(tables("docs/decisions/decisions.md")[number])
+
+
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {
         "tables": partial(on_tables, 0, IN_README["tables"]),
@@ -275,6 +280,11 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "docs/capacity.md": {"fits": fits},
     "docs/cost.md": {"steps": partial(whole, "docs/cost/steps.md")},
+    "docs/decisions.md": {
+        "anytime": partial(decisions, 0),
+        "gaps": partial(decisions, 2),
+        "learning": partial(whole, "docs/decisions/learning.md"),
+    },
     "docs/estimators.md": {"estimators": estimates},
     "docs/tables.md": {"scores": scores_on_tables, "accuracies": partial(on_tables, 1)},
     "docs/reference_scores.md": {

@@ -185,7 +185,7 @@ def test_a_monitor_around_it_counts_episodes():
 def test_methods_and_attributes_of_every_environment_can_be_reached(vector):
     vector.reset()
     assert [mask.shape for mask in vector.env_method("action_masks")] == [(39,)] * N
-    assert [best.info["dataset"] for best in vector.get_attr("best")] == ["noise"] * N
+    assert [words["dataset"] for words in vector.get_attr("words")] == ["noise"] * N
     assert vector.has_attr("action_masks")
     assert not vector.has_attr("nothing_of_that_name")
 

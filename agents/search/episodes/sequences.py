@@ -44,10 +44,10 @@ class SequenceSpace:
         return tuple(drawn.tolist())
 
     def mutated(self, actions: ActionSequence, rng: np.random.Generator) -> ActionSequence:
-        """A copy with another action at one random place; the only sequence is its own copy."""
-        if self.single:
-            return actions
+        """A copy of a sequence with another action at one random place that has a choice."""
         fixed = int(self.choices(0).size == 1)  # of a single start
+        if fixed == len(actions):
+            return actions
         place = int(rng.integers(fixed, len(actions)))
         choices = self.choices(place)
         now = int(np.searchsorted(choices, actions[place]))

@@ -46,6 +46,8 @@ WHOLE = [
 ]
 """Every command, with its group."""
 
+STUDIES = ", ".join(COMMANDS["study"])
+
 
 @pytest.mark.parametrize(
     ("words", "told"),
