@@ -287,6 +287,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "anytime": partial(decisions, 0),
         "gaps": partial(decisions, 2),
         "learning": partial(whole, "docs/decisions/learning.md"),
+        "learning": partial(whole, "docs/decisions/learning.md"),
     },
     "docs/estimators.md": {"estimators": estimates},
     "docs/tables.md": {"scores": scores_on_tables, "accuracies": partial(on_tables, 1)},
