@@ -266,10 +266,10 @@ def decisions(number: int, columns: Sequence[str] = ()) -> str:
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {
-        "decisions": partial(decisions, 0, IN_README["decisions"]),
         "tables": partial(on_tables, 0, IN_README["tables"]),
         "frontier": frontier,
         "transfer": partial(transfer, IN_README["transfer"]),
+        "decisions": partial(decisions, 0, IN_README["decisions"]),
     },
     "docs/frontier.md": {
         "mnist": partial(budgets, "mnist"),
@@ -286,7 +286,6 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/decisions.md": {
         "anytime": partial(decisions, 0),
         "gaps": partial(decisions, 2),
-        "learning": partial(whole, "docs/decisions/learning.md"),
         "learning": partial(whole, "docs/decisions/learning.md"),
     },
     "docs/estimators.md": {"estimators": estimates},
