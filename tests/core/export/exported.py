@@ -11,7 +11,11 @@ import onnxruntime
 import torch
 from safetensors.numpy import load_file
 
+from rlnas.export.formats import FORMATS
 from rlnas.export.inference import Inference
+
+FLOAT_FORMATS = [form for form in FORMATS if form != "c-int"]
+"""Formats whose features and logits are in floating point."""
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from rlnas.data.datasets import load_dataset
-from rlnas.export.c_code import AVR_FLASH, Footprint, dequantize, write_c
+from rlnas.export.c_code import AVR_FLASH, write_c
+from rlnas.export.formats import as_exported
 from rlnas.export.inference import Inference, for_inference
+from rlnas.export.sizes import CForm, Footprint
 from rlnas.nn.initialization import random_network
 from tests.core.export.exported import STRICT
 from tests.core.export.test_table_exports import CASE
@@ -71,9 +73,9 @@ def design() -> Inference:
     return for_inference(network, DIGITS.preprocessing)
 
 
-def compiled(folder: Path, quantized: bool, *sources: str) -> tuple[Footprint, Path]:
+def compiled(folder: Path, form: CForm, *sources: str) -> tuple[Footprint, Path]:
     """The program, of a design and other sources."""
-    _, footprint = write_c(design(), folder, "digits", FEATURES, quantized)
+    _, footprint = write_c(design(), folder, "digits", FEATURES, form)
     program = folder / "digits.elf"
     options = [f"-mmcu={MCU}", *STRICT, "-Os", "-fstack-usage", "-DDIGITS_NO_MAIN", "-o", program]
     subprocess.run(["avr-gcc", *options, "digits.c", *sources], check=True, cwd=folder)
@@ -88,13 +90,13 @@ def sections(program: Path) -> dict[str, int]:
     return {name: int(size) for name, size, _ in lines}
 
 
-@pytest.mark.parametrize("quantized", [False, True])
-def test_constants_stay_in_flash(quantized, tmp_path):
+@every_form
+def test_constants_stay_in_flash(form, tmp_path):
     (tmp_path / "main.c").write_text(
         '#include "digits.h"\nvolatile int k; static float x[DIGITS_FEATURES];\n'
         "int main(void) { k = digits_classify(x); return 0; }\n"
     )
-    footprint, program = compiled(tmp_path, quantized, "main.c")
+    footprint, program = compiled(tmp_path, form, "main.c")
     sizes = sections(program)
     variables = 4 * 64 + 2  # of the program itself
     assert sizes.get(".data", 0) + sizes.get(".bss", 0) == variables
@@ -107,15 +109,15 @@ def test_constants_stay_in_flash(quantized, tmp_path):
     assert variables + sum(usage.values()) < RAM
 
 
-@pytest.mark.parametrize("quantized", [False, True])
-def test_classes_equal_python_classes(quantized, tmp_path):
+@every_form
+def test_classes_equal_python_classes(form, tmp_path):
     inference = dequantize(design()) if quantized else design()
     logits = inference.logits(FEATURES)
     second, first = np.sort(logits, axis=1)[:, -2:].T
     clear = FEATURES[first - second > 1e-3][:ROWS].astype(np.float32)
     values = ",\n".join("{" + ", ".join(map(repr, row.tolist())) + "}" for row in clear)
     (tmp_path / "main.c").write_text(MAIN.replace("VALUES", values))
-    _, program = compiled(tmp_path, quantized, "digits_test.c", "main.c")
+    _, program = compiled(tmp_path, form, "digits_test.c", "main.c")
     run = ["simavr", "-m", MCU, "-f", "16000000", program]
     done = subprocess.run(run, check=True, capture_output=True, text=True, timeout=60)
     classes = inference.logits(clear).argmax(axis=1)
@@ -169,9 +171,9 @@ def in_c(codes: list[float]) -> str:
     return ", ".join([*numbers, *(f"({k}){v}" for k, v in zip(kinds, whole, strict=True))])
 
 
-@pytest.mark.parametrize("quantized", [False, True])
-def test_rows_of_a_table_get_python_classes_and_constants_stay_in_flash(quantized, tmp_path):
-    _, footprint = write_c(CASE.inference, tmp_path, "shop", CASE.codes, quantized)
+@every_form
+def test_rows_of_a_table_get_python_classes_and_constants_stay_in_flash(form, tmp_path):
+    _, footprint = write_c(CASE.inference, tmp_path, "shop", CASE.codes, form)
     logits = (dequantize(CASE.inference) if quantized else CASE.inference).logits(CASE.codes)
     second, first = np.sort(logits, axis=1)[:, -2:].T
     rows = np.flatnonzero(first - second > 1e-3)

@@ -10,14 +10,15 @@ import pytest
 
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
-from rlnas.export.c_code import dequantize, quantize, write_c
-from rlnas.export.formats import FORMATS, as_exported, export_network
+from rlnas.export.c_code import write_c
+from rlnas.export.formats import as_exported, export_network
 from rlnas.export.inference import for_inference
+from rlnas.export.quantization import dequantize, quantize
 from rlnas.nn.edits import remove_connections
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.nn.training import Batches, evaluate, train
-from tests.core.export.exported import c_logits, logits_of
+from tests.core.export.exported import FLOAT_FORMATS, c_logits, logits_of
 from tests.core.reference import logits, network_of, random_dataset, skip_network
 
 DATA = random_dataset(np.random.default_rng(3), features=12, classes=3)
@@ -47,7 +48,7 @@ def exported(network: SparseNetwork, data: Dataset, form: str, folder: Path) -> 
 
 
 @every_network
-@pytest.mark.parametrize("form", [form for form in FORMATS if form != "c-int8"])
+@pytest.mark.parametrize("form", [form for form in FLOAT_FORMATS if form != "c-int8"])
 def test_outputs_equal_network_outputs(form, network, tmp_path):
     exported(network, DATA, form, tmp_path)
     inference = for_inference(network, DATA.preprocessing)
@@ -186,7 +187,7 @@ def test_too_large_weights_are_refused(weight):
 
 
 def test_unknown_format_is_refused(tmp_path):
-    with pytest.raises(InputError, match="unknown format 'tflite': expected one of c, c-int8"):
+    with pytest.raises(InputError, match="unknown format 'tflite': expected one of c, c-int, c-int8"):
         exported(NETWORKS["one"], DATA, "tflite", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
