@@ -12,6 +12,7 @@ from rlnas.columns.encoding import Column, Rule
 from rlnas.export.c_code import clear_samples, write_c
 from rlnas.export.c_names import KEYWORDS, SIGNIFICANT, quoted
 from rlnas.export.c_table import OWN
+from tests.core.export.integers import INTEGERS
 from tests.core.export.exported import STRICT, c_logits
 from tests.core.export.tables import FAR, HOSTILE, Case, case_of, encoding_of
 from tests.core.export.test_c_code import network as plain_network, run
@@ -116,8 +117,11 @@ def test_identifiers_differ_in_what_c99_distinguishes(prefix, tmp_path):
 
 
 def test_names_of_the_code_itself_are_known(tmp_path):
-    write_c(plain_network(1, 1e8), tmp_path, "net", np.ones((1, 12)), form="c-int8")
-    write_c(CASE.inference, tmp_path / "table", "net", CASE.codes)
+    networks = {"table": CASE.inference, "far": plain_network(1, 1e8), **INTEGERS}
+    for name, inference in networks.items():
+        raw = np.ones((1, inference.n_columns))
+        for form in ("c", "c-int8", "c-int"):
+            write_c(inference, tmp_path / f"{name}-{form}", "net", raw, form)
     texts = [path.read_text().replace("net_test.c", "") for path in tmp_path.rglob("net*.[ch]")]
     found = {name.lower() for text in texts for name in re.findall(r"\bnet_(\w+)", text, re.I)}
     ours = re.compile("(colour|size)(_from_text|_missing|_other|_red|_grun|_s|_m)?")

@@ -33,8 +33,11 @@ def check(outputs: np.ndarray, case: Case, quantized: bool = False) -> None:
     unknown = np.isnan(x[:, inference.inputs]).any(axis=1)
     weights, biases = dense_network(network, EMA)
     if quantized:
-        x, sizes = x[:, inference.inputs], inference.layer_sizes
-        weights, biases = dense(dequantize(inference))
+        stored = dequantize(inference)
+        x = ((features - given.offset).astype(np.float32)[:, inference.inputs] - stored.mean).astype(
+            np.float64
+        ) * stored.scale
+        sizes, (weights, biases) = inference.layer_sizes, dense(stored)
     x = np.nan_to_num(x)
     wanted = dense_logits(sizes, weights, biases, x)
     bound = 1e-5 * dense_logits(sizes, np.abs(weights), np.abs(biases), np.abs(x))
