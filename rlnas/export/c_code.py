@@ -13,7 +13,7 @@ from rlnas.export.c_constants import definitions
 from rlnas.export.c_float import float_source
 from rlnas.export.c_names import string_literal
 from rlnas.export.inference import Inference
-from rlnas.export.integers import IntegerNetwork, to_integers
+from rlnas.export.integers import IntegerNetwork
 from rlnas.export.quantization import quantize
 from rlnas.export.sizes import CForm, Footprint, c_bytes
 from rlnas.files.atomic import replace_file
@@ -54,12 +54,11 @@ def write_c(
     words["demand"] = _demand(precise, needed.flash)
     words |= _on_floats(inference, words)
     computed: Inference | IntegerNetwork = inference
-    if form == "c-int":
-        computed = integers = to_integers(inference)
-        words |= integer_words(integers, words)
-    elif form == "c-int8":
-        quantized = quantize(inference)
-        computed = quantized.network
+    if form != "c":
+        quantized = quantize(inference, integers=form == "c-int")
+        computed = quantized.network if form == "c-int8" else IntegerNetwork(quantized)
+    if isinstance(computed, IntegerNetwork):
+        words |= integer_words(computed, words)
     samples = clear_samples(computed, raw)
     if inference.encoding is None:
         words |= _on_features(words, samples)
@@ -68,7 +67,7 @@ def write_c(
     if form == "c":
         source = float_source(inference, words)
     else:
-        source = compact_source(inference, integers if form == "c-int" else quantized, words)
+        source = compact_source(inference, quantized, form == "c-int", words)
     header = c_templates.HEADER.substitute(
         words,
         classes=inference.layer_sizes[-1],
@@ -175,9 +174,7 @@ def _on_features(words: Mapping[str, str], samples: np.ndarray) -> dict[str, str
         "includes": "#include <stddef.h>\n#include <stdint.h>",
         "counter": ", k",
         "load": words["load_features"],
-        "samples_given": definitions(
-            words["name"], {"samples": (words["raw"], samples.ravel())}
-        ),
+        "samples_given": definitions(words["name"], {"samples": (words["raw"], samples.ravel())}),
     }
 
 

@@ -38,10 +38,11 @@ def structure_of(inference: Inference, in_place: bool) -> Structure:
 
     Args:
         inference: The network.
-        in_place: Whether sources are numbered from all features on, not from those that are read.
+        in_place: Whether sources are numbered after all features, not after those that are read;
+            of rows of a table, code makes no others.
     """
     places = np.arange(sum(inference.layer_sizes))
-    if in_place:
+    if in_place and inference.encoding is None:
         places += inference.n_features - inference.inputs.size
         places[: inference.inputs.size] = inference.inputs
     sources, starts = places[inference.indices], inference.indptr[:-1]
@@ -87,17 +88,16 @@ def compact_size(inference: Inference, integers: bool) -> int:
 
 
 def compact_source(
-    inference: Inference, computed: Quantized | IntegerNetwork, words: Mapping[str, str]
+    inference: Inference, quantized: Quantized, integers: bool, words: Mapping[str, str]
 ) -> str:
     """The text of `NAME.c`.
 
     Args:
         inference: The network.
-        computed: The network that the code computes.
+        quantized: The same in few bytes.
+        integers: Whether units are integers.
         words: Words of the templates.
     """
-    integers = isinstance(computed, IntegerNetwork)
-    quantized = computed.quantized if isinstance(computed, IntegerNetwork) else computed
     precise = inference.dtype == np.float64
     name, macro = words["name"], words["NAME"]
     structure = structure_of(inference, quantized.in_place)
@@ -111,7 +111,7 @@ def compact_source(
     }
     words["standardised"] = templates.STANDARDISED.substitute(words)
     n_hidden = inference.biases.size - inference.layer_sizes[-1]
-    parts = _integer_parts(computed, words) if integers else _float_parts(quantized, words)
+    parts = (_integer_parts if integers else _float_parts)(quantized, words)
     return templates.SOURCE.substitute(
         words,
         inputs=inference.layer_sizes[0],
@@ -133,6 +133,7 @@ def integer_words(network: IntegerNetwork, words: Mapping[str, str]) -> dict[str
     inference, in_place = network.quantized.network, network.quantized.in_place
     raw = TYPES[network.raw_type]
     step = templates.LOGIT_STEP.substitute(words, step=number_literal("float", network.step))
+    table = inference.encoding is not None
     found = {
         "header_includes": "#include <stdint.h>\n\n",
         "features": str(inference.n_features if in_place else inference.layer_sizes[0]),
@@ -152,21 +153,23 @@ def integer_words(network: IntegerNetwork, words: Mapping[str, str]) -> dict[str
         return found | {"load_features": LOAD_FEATURES.substitute(words, feature=raw)}
     whole = network.raw_type == np.int16
     declaration = templates.DECLARE_QUANTIZE_INTEGERS if whole else templates.DECLARE_QUANTIZE
-    but = "" if whole else " else"
+    raw_macro = f"#define {words['NAME']}_RAW {inference.n_features}\n"
     return found | {
-        "macros": f"#define {words['NAME']}_RAW {inference.n_features}\n{step}",
-        "introduction": templates.QUANTIZED_INTRODUCTION.substitute(words, else_=but),
+        "macros": step if table else raw_macro + step,
+        "introduction": templates.QUANTIZED_INTRODUCTION.substitute(
+            words, else_="" if whole else " else"
+        ),
         "origin": f", which {words['name']}_quantize makes",
-        "checks": declaration.substitute(words, raw=raw) if inference.encoding is None else "",
+        "checks": "" if table else declaration.substitute(words, raw=raw),
         "load_features": templates.LOAD_QUANTIZED.substitute(words, raw=raw),
-    } | ({"macros": step} if inference.encoding is not None else {})
+    }
 
 
 def _of_inputs(
     inference: Inference, quantized: Quantized | None, integers: bool, in_place: bool
-) -> dict[str, tuple[str, NDArray[np.generic]]]:
+) -> dict[str, tuple[str, np.ndarray]]:
     """Constants of features and inputs."""
-    arrays: dict[str, tuple[str, NDArray[np.generic]]] = {}
+    arrays: dict[str, tuple[str, np.ndarray]] = {}
     encoding, n_inputs = inference.encoding, inference.layer_sizes[0]
     if encoding is not None and (tests := encoding.rule == Rule.IS).any():
         arrays["codes"] = ("uint16_t", encoding.operand[tests])
@@ -174,8 +177,7 @@ def _of_inputs(
         arrays["offsets"] = ("double", inference.offset)
     if in_place:
         return arrays
-    mean, scale = np.zeros((2, n_inputs), np.float32)
-    factors = shifts = np.zeros(n_inputs)
+    mean, scale, factors, shifts = np.zeros((4, n_inputs), np.float32)
     if quantized is not None:
         mean, scale = quantized.network.mean, quantized.network.scale
         if integers:
@@ -184,8 +186,9 @@ def _of_inputs(
     if integers and are_small_integers(inference):
         arrays["means"] = ("int16_t", mean)
         return arrays | {"factors": ("int16_t", factors), "shifts": ("uint8_t", shifts)}
-    upper = ((array.view(np.uint32) >> 16) for array in (mean, scale))
-    return arrays | dict(zip(("means", "scales"), (("uint16_t", u) for u in upper), strict=True))
+    for suffix, array in (("means", mean), ("scales", scale)):
+        arrays[suffix] = ("uint16_t", array.view(np.uint32) >> 16)
+    return arrays
 
 
 def _float_parts(quantized: Quantized, words: Mapping[str, str]) -> dict[str, str]:
@@ -198,7 +201,7 @@ def _float_parts(quantized: Quantized, words: Mapping[str, str]) -> dict[str, st
             f"source < {macro}_FEATURES ? {name}_clipped(features[source])\n"
             f"                : units[source - {macro}_FEATURES]"
         )
-        units, own = f"{macro}_HIDDEN ? {macro}_HIDDEN : 1", f"{macro}_HIDDEN"
+        units = f"{macro}_HIDDEN ? {macro}_HIDDEN : 1"
         unit, valid = "row", templates.VALID_IN_PLACE
     else:
         functions = templates.FLOAT.substitute(words) + functions + templates.LOAD.substitute(words)
@@ -222,9 +225,9 @@ def _float_parts(quantized: Quantized, words: Mapping[str, str]) -> dict[str, st
     }
 
 
-def _integer_parts(network: IntegerNetwork, words: Mapping[str, str]) -> dict[str, str]:
+def _integer_parts(quantized: Quantized, words: Mapping[str, str]) -> dict[str, str]:
     """What differs where units are integers."""
-    name, macro, quantized = words["name"], words["NAME"], network.quantized
+    name, macro, network = words["name"], words["NAME"], IntegerNetwork(quantized)
     source, functions, includes = "features[source]", "", "#include <stdint.h>"
     if quantized.in_place:
         largest = network.largest_feature

@@ -25,36 +25,37 @@ ${constants}
 /* A stream of bits, the lowest of a byte first. */
 typedef struct {
     const uint8_t *next;
-    unsigned rest; /* bits of a byte, and a 1 above them */
+    unsigned rest; /* bits that are read from memory, but not used */
+    int left; /* their number */
 } ${name}_bits;
 
 static void ${name}_open(${name}_bits *from, const uint8_t *stream) {
     from->next = stream;
-    from->rest = 1;
+    from->rest = 0;
+    from->left = 0;
 }
 
-static unsigned ${name}_bit(${name}_bits *from) {
-    unsigned bit;
-    if (from->rest == 1) {
-        from->rest = 0x100u | ${NAME}_READ_uint8_t(from->next++);
-    }
-    bit = from->rest & 1;
-    from->rest >>= 1;
-    return bit;
-}
-
-/* A number in Rice code: ones and a zero are its quotient, the next bits its remainder. */
+/* A number in Rice code: ones and a zero are its quotient, ${width} more bits its remainder. */
 static unsigned ${name}_number(${name}_bits *from) {
-    unsigned number = 0, bit;
-    while (${name}_bit(from)) {
-        number += 1u << ${width};
-    }
-    for (bit = 1; bit != 1u << ${width}; bit <<= 1) {
-        if (${name}_bit(from)) {
-            number += bit;
+    unsigned rest = from->rest, number = 0, one;
+    int left = from->left;
+    do {
+        if (left == 0) {
+            rest = ${NAME}_READ_uint8_t(from->next++);
+            left = 8;
         }
+        one = rest & 1;
+        number += one << ${width};
+        rest >>= 1;
+        left--;
+    } while (one);
+    if (left < ${width}) {
+        rest |= (unsigned)${NAME}_READ_uint8_t(from->next++) << left;
+        left += 8;
     }
-    return number;
+    from->rest = rest >> ${width};
+    from->left = left - ${width};
+    return number + (rest & ((1u << ${width}) - 1));
 }
 ${functions}
 void ${name}_logits(const ${name}_feature features[${NAME}_FEATURES],
@@ -73,9 +74,9 @@ ${load}\
         ${sum} sum = (${sum})(int16_t)bias * ${NAME}_BIAS;
         value += 3;
         for (; left > 0; left--, source++) {
-            const int8_t weight = (int8_t)${NAME}_READ_uint8_t(value++);
             source += ${name}_number(&structure);
-            sum += (${sum})weight * (${source});
+            sum += (${sum})(int8_t)${NAME}_READ_uint8_t(value) * (${source});
+            value++;
         }
         if (row < ${NAME}_HIDDEN) {
             ${hidden_unit}

@@ -21,7 +21,7 @@ from rlnas.export.c_names import (
 from rlnas.export.inference import Inference
 
 _OWN = """
-    bias biases bit bits class_name classes classify clipped code codes encode expected factors
+    bias biases bits class_name classes classify clipped code codes encode expected factors
     fan_in feature features flags flash float h hidden input inputs limit load logit_step logits
     means no_main number offsets open quantize raw read_double read_float read_int16_t read_uint16_t
     read_uint8_t row rows run samples scales self_test shifts sources structure valid values weights

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rlnas.columns.encoding import Encoding
 from rlnas.export.inference import Inference
@@ -48,22 +47,22 @@ class IntegerNetwork:
         return self.quantized.step * 2.0 ** (OUTPUT_SHIFT - self.quantized.fraction)
 
     @property
-    def multipliers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """How integers are standardised, ``(feature - mean) * factor >> shift``, `[inputs]` each."""
+    def multipliers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Factors and shifts that standardise integers: ``(feature - mean) * factor >> shift``."""
         mantissas, exponents = np.frexp(self.quantized.network.scale.astype(float))
         exponents = exponents + self.quantized.fraction - 8  # bfloat16 has eight digits
         factors = (mantissas * 256).astype(np.int64) << exponents.clip(0, 8)
         return np.where(exponents > 7, LARGEST, factors), (-exponents).clip(0, 31)
 
-    def given(self, raw: NDArray[np.floating]) -> NDArray[np.generic]:
+    def given(self, raw: np.ndarray) -> np.ndarray:
         """Raw samples as code is given them, `[samples, n_columns]`: integers are rounded."""
         kind = self.raw_type
-        if not np.issubdtype(kind, np.integer):
-            return raw.astype(kind)
-        limits = np.iinfo(kind)
-        return np.rint(np.nan_to_num(raw)).clip(limits.min, limits.max).astype(kind)
+        if kind in (np.uint8, np.int16):
+            lowest, highest = (0, 255) if kind == np.uint8 else (-LARGEST - 1, LARGEST)
+            raw = np.rint(np.nan_to_num(raw)).clip(lowest, highest)
+        return raw.astype(kind)
 
-    def inputs(self, raw: NDArray[np.generic]) -> NDArray[np.int64]:
+    def inputs(self, raw: np.ndarray) -> np.ndarray:
         """The inputs that the units read, `[samples, inputs]`, from -32767 to 32767.
 
         Args:
@@ -71,19 +70,23 @@ class IntegerNetwork:
         """
         quantized, network = self.quantized, self.quantized.network
         features = network.features(raw)
+        inputs: np.ndarray
         if quantized.in_place:
-            return np.minimum(features.astype(np.int64), self.largest_feature) << quantized.fraction
+            inputs = np.minimum(features.astype(np.int64), self.largest_feature)
+            return inputs << quantized.fraction
         if self.raw_type == np.int16:
             factors, shifts = self.multipliers
-            centred = features.astype(np.int64) - network.mean.astype(np.int64)
-            return (centred * factors >> shifts).clip(-LARGEST, LARGEST)
+            inputs = features.astype(np.int64) - network.mean.astype(np.int64)
+            inputs = (inputs * factors >> shifts).clip(-LARGEST, LARGEST)
+            return inputs
         with np.errstate(over="ignore"):
             remaining = (features - network.offset).astype(np.float32) - network.mean
             scaled = remaining * (network.scale * np.float32(2.0**quantized.fraction))
         scaled = np.nan_to_num(scaled.clip(-LARGEST, LARGEST))
-        return np.trunc(scaled + np.copysign(np.float32(0.5), scaled)).astype(np.int64)
+        inputs = np.trunc(scaled + np.copysign(np.float32(0.5), scaled)).astype(np.int64)
+        return inputs
 
-    def outputs(self, raw: NDArray[np.generic]) -> NDArray[np.int64]:
+    def outputs(self, raw: np.ndarray) -> np.ndarray:
         """The integers that are compared, `[samples, outputs]`; they fit into 32 bits."""
         quantized, network = self.quantized, self.quantized.network
         sizes, first = network.layer_sizes, network.layer_sizes[0]
@@ -101,7 +104,7 @@ class IntegerNetwork:
                 units[own] = (sums >> OUTPUT_SHIFT) * scales[rows]
         return units[-sizes[-1] :].T
 
-    def logits(self, raw: NDArray[np.floating]) -> NDArray[np.float64]:
+    def logits(self, raw: np.ndarray) -> np.ndarray:
         """What the outputs mean, `[samples, outputs]`; NaN where a feature that is read is NaN."""
         logits = self.outputs(self.given(raw)) * self.step
         logits[np.isnan(self.quantized.network.features(raw)).any(axis=1)] = np.nan

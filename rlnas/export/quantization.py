@@ -42,9 +42,9 @@ class Quantized:
     """A network in few bytes.
 
     An input is ``(feature - network.mean) * network.scale``; integer code multiplies it by
-    ``2**fraction`` and rounds it. A sum is ``codes @ sources + biases * 2**(bias_shift - fraction)``
-    (integer code: ``biases * 2**bias_shift``). A hidden unit is its positive part divided by
-    ``2**scales``, a logit the sum times ``scales * step``.
+    ``2**fraction`` and rounds it. A sum is ``codes @ sources`` and ``biases * 2**bias_shift``,
+    which floating-point code divides by ``2**fraction``. A hidden unit is the positive part of its
+    sum divided by ``2**scales``, a logit the sum times ``scales * step``.
 
     Attributes:
         network: The network as floating-point code computes it.
@@ -98,17 +98,17 @@ def quantize(inference: Inference, integers: bool = False) -> Quantized:
     in_place = reads_in_place(inference, integers)
     given = _standardised(inference, in_place)
     low, high = ((end - given.offset - given.mean) * given.scale for end in (given.low, given.high))
-    # one standard deviation, and what 1 means, of the inputs of code
-    deviation, measure = (1 / inference.scale[0], inference.scale[0]) if in_place else (1.0, 1.0)
-    fraction = _fraction(inference, low, high, in_place, float(measure))
+    measure = float(inference.scale[0]) if in_place else 1.0
+    fraction = _fraction(inference, low, high, in_place, measure)
     bound = LARGEST / 2.0**fraction
-    shift = int(np.clip(np.floor(np.log2(deviation / _COARSEST)) + fraction, 0, _BIAS_SHIFTS))
+    shift = int(np.floor(-np.log2(measure * _COARSEST))) + fraction
+    shift = max(0, min(shift, _BIAS_SHIFTS))
     rounding = _Rounding(
         inference,
         given,
         low.clip(-bound, bound),
         high.clip(-bound, bound),
-        float(measure),
+        measure,
         fraction,
         2.0 ** (shift - fraction),
     )
@@ -155,7 +155,9 @@ class _Rounding:
     fraction: int
     bias_unit: float
 
-    def rounded(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+    def rounded(
+        self,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
         """Round layer by layer.
 
         Returns:
@@ -272,32 +274,28 @@ def _fraction(
         in_place: See `Quantized`.
         measure: What 1 means of an input.
     """
-    inputs = max(np.abs(low).max(), np.abs(high).max(), np.finfo(np.float32).tiny)
-    ends = ((end - inference.offset - inference.mean) * inference.scale
-            for end in (inference.low, inference.high))  # fmt: skip
-    hidden = _highest(inference, *ends) / measure
+    inputs = max(np.abs(low).max(), np.abs(high).max(), 1 / measure)
+    hidden = _highest(inference) / measure
     if in_place:
         most = _bits(inputs)
         return min(most, max(0, _bits(hidden)))
-    fewest, most = _FRACTIONS
     # other samples may go farther than those of training
-    return int(np.clip(_bits(max(2 * inputs, hidden)), fewest, most))
+    return max(_FRACTIONS[0], min(_bits(max(2 * inputs, hidden)), _FRACTIONS[1]))
 
 
 def _bits(reach: float) -> int:
+    """Bits behind the binary point of 16-bit numbers up to this."""
     return int(np.floor(np.log2(LARGEST / reach)))
 
 
-def _highest(
-    inference: Inference, low: NDArray[np.float64], high: NDArray[np.float64]
-) -> np.float64:
-    """Bound of all hidden units for standardised inputs in a range; 1 if there are none."""
+def _highest(inference: Inference) -> float:
+    """A bound of all hidden units for samples in the range of training, at least 1."""
     lows, highs = np.zeros((2, sum(inference.layer_sizes)))
     first = inference.layer_sizes[0]
-    lows[:first], highs[:first] = low, high
+    for ends, features in ((lows, inference.low), (highs, inference.high)):
+        ends[:first] = (features - inference.offset - inference.mean) * inference.scale
     arrays = inference.indptr, inference.indices, inference.weights.astype(float)
     for own, matrix in layer_matrices(inference.layer_sizes, *arrays):
         top = matrix.maximum(0) @ highs[: own.start] + matrix.minimum(0) @ lows[: own.start]
         highs[own] = np.maximum(top + inference.biases[own.start - first : own.stop - first], 0)
-    hidden = highs[first : -inference.layer_sizes[-1]]
-    return hidden.max(initial=1)
+    return float(highs[first : -inference.layer_sizes[-1]].max(initial=1))

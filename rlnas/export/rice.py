@@ -6,7 +6,7 @@ its lowest bit first. Bits fill each byte from the lowest one.
 
 import numpy as np
 
-_WIDEST = 15  # bits of a remainder; numbers have up to 16
+_WIDEST = 8  # bits of a remainder; the loop has at most 15 bits at hand
 
 
 def rice_width(numbers: np.ndarray) -> int:

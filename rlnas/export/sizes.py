@@ -1,4 +1,4 @@
-"""Memory that exported C code needs, counted from the structure of a network, without a compiler."""
+"""Memory that exported C code needs, counted from a network's structure."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -49,8 +49,9 @@ def c_bytes(inference: Inference, form: CForm) -> Footprint:
     if form == "c":
         flash = size_of(float_arrays(inference))
         return Footprint(flash, 4 * (inputs + hidden + outputs), number * given)
-    flash, in_place = compact_size(inference, form == "c-int"), reads_in_place(
-        inference, form == "c-int"
+    flash, in_place = (
+        compact_size(inference, form == "c-int"),
+        reads_in_place(inference, form == "c-int"),
     )
     if form == "c-int8":
         stack = 4 * (outputs + (max(hidden, 1) if in_place else inputs + hidden))

@@ -22,10 +22,11 @@ from tests.core.export.test_c_code import DATA, FEATURES, network as plain_netwo
 from tests.core.reference import skip_network
 
 RNG = np.random.default_rng(0)
+OUTSIDE = RNG.normal(0, 5e4, (9, 12))
 NETWORKS: dict[str, tuple[Inference, np.ndarray]] = {
-    name: (each, np.vstack([RNG.uniform(each.low.min(), each.high.max(), (40, 12)), RNG.normal(0, 5e4, (9, 12))]))
+    name: (each, np.vstack([RNG.uniform(min(each.low), max(each.high), (40, 12)), OUTSIDE]))
     for name, each in INTEGERS.items()
-}  # fmt: skip
+}
 NETWORKS["floats"] = (plain_network(2), FEATURES)
 NETWORKS["far"] = (plain_network(3, 1e8), FEATURES + np.where(np.arange(12) < 2, 1e8, 0))
 every_network = pytest.mark.parametrize("name", NETWORKS)
@@ -83,7 +84,15 @@ def test_features_out_of_range_count_as_the_largest_and_nan_as_the_mean(tmp_path
     mean = float(inference.mean[1])
     samples = np.tile(raw[:1].astype(np.float32), (8, 1))
     ends = [mean - 2 * bound, mean + 2 * bound]
-    samples[:, read] = [-np.inf, *ends, np.inf, -3e38, 3e38, np.nan, network.quantized.network.mean[1]]
+    samples[:, read] = [
+        -np.inf,
+        *ends,
+        np.inf,
+        -3e38,
+        3e38,
+        np.nan,
+        network.quantized.network.mean[1],
+    ]
     outputs, finite = integer_outputs(tmp_path, samples, network)
     np.testing.assert_array_equal(outputs[[0, 1, 4]], outputs[[1, 4, 0]])
     np.testing.assert_array_equal(outputs[[2, 3, 5]], outputs[[3, 5, 2]])

@@ -12,8 +12,8 @@ from rlnas.columns.encoding import Column, Rule
 from rlnas.export.c_code import clear_samples, write_c
 from rlnas.export.c_names import KEYWORDS, SIGNIFICANT, quoted
 from rlnas.export.c_table import OWN
-from tests.core.export.integers import INTEGERS
 from tests.core.export.exported import STRICT, c_logits
+from tests.core.export.integers import INTEGERS
 from tests.core.export.tables import FAR, HOSTILE, Case, case_of, encoding_of
 from tests.core.export.test_c_code import network as plain_network, run
 from tests.core.export.test_table_exports import CASE, RULES, TABLE

@@ -33,9 +33,7 @@ def skipping() -> Inference:
 
 INFERENCE = skipping()
 HIGHER = np.where(INFERENCE.inputs < 3, 1e8, 0.0)
-FAR = replace(
-    INFERENCE, offset=HIGHER, low=INFERENCE.low + HIGHER, high=INFERENCE.high + HIGHER
-)
+FAR = replace(INFERENCE, offset=HIGHER, low=INFERENCE.low + HIGHER, high=INFERENCE.high + HIGHER)
 """The same for samples whose first features are higher by 1e8."""
 
 

@@ -205,7 +205,9 @@ def test_too_large_weights_are_refused(weight):
 
 
 def test_unknown_format_is_refused(tmp_path):
-    with pytest.raises(InputError, match="unknown format 'tflite': expected one of c, c-int, c-int8"):
+    with pytest.raises(
+        InputError, match="unknown format 'tflite': expected one of c, c-int, c-int8"
+    ):
         exported(NETWORKS["one"], DATA, "tflite", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

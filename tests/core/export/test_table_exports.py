@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from rlnas.columns.encoding import Column, Rule
 from rlnas.export.formats import FORMATS, export_network
-from rlnas.export.quantization import dequantize
+from rlnas.export.quantization import dequantize, quantize
 from rlnas.export.torch_module import OnCodes
 from rlnas.nn.network import EMA
 from tests.core.export.exported import FLOAT_FORMATS, logits_of
@@ -34,9 +34,9 @@ def check(outputs: np.ndarray, case: Case, quantized: bool = False) -> None:
     weights, biases = dense_network(network, EMA)
     if quantized:
         stored = dequantize(inference)
-        x = ((features - given.offset).astype(np.float32)[:, inference.inputs] - stored.mean).astype(
-            np.float64
-        ) * stored.scale
+        x = (
+            (features - given.offset).astype(np.float32)[:, inference.inputs] - stored.mean
+        ).astype(np.float64) * stored.scale
         sizes, (weights, biases) = inference.layer_sizes, dense(stored)
     x = np.nan_to_num(x)
     wanted = dense_logits(sizes, weights, biases, x)
@@ -159,6 +159,16 @@ def test_column_that_is_not_read_has_no_influence(form, tmp_path):
         codes = CASE.codes.copy()
         codes[:, 5] = value
         np.testing.assert_array_equal(logits_of(form, tmp_path, codes, inference), usual)
+
+
+def test_int8_code_reads_a_single_feature_of_a_table_in_place(tmp_path):
+    case = case_of(encoding_of(TABLE[:2], RULES[:3]), seed=0)
+    case.network.connections[EMA, case.network.indices < 2] = 0
+    inference = case.inference
+    assert inference.inputs.tolist() == [2]
+    assert quantize(inference).in_place
+    export_network(inference, "c-int8", tmp_path, "network", case.codes)
+    check(logits_of("c-int8", tmp_path, case.codes, inference), case, quantized=True)
 
 
 @pytest.mark.parametrize("form", FLOAT_FORMATS)
