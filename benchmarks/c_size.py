@@ -4,8 +4,8 @@
     rlnas design digits --out designs/digits
     python benchmarks/c_size.py designs/mnist designs/digits
 
-Flash is a whole program (`size`) that classifies one sample, with what it needs of the compiler's
-library: routines for floating point, for instance. RAM is the arrays of features (`rlnas.c_bytes`)
+Flash is a whole program (`size`) that classifies one sample, with what it needs of the library of
+the compiler: routines for floating point, for instance. RAM is the arrays of features (`rlnas.c_bytes`)
 and the stack of `classify` (`-fstack-usage`). Compilers that are not installed are left out (Debian:
 gcc-avr, avr-libc, gcc-arm-none-eabi). The time is that of avr-libc's code in simavr at 16 MHz.
 """
@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -96,14 +97,26 @@ class Settings:
     """Folder with IDX files, searched first."""
 
 
+class TooLarge(Exception):
+    """A program does not fit into its device."""
+
+
 def program(folder: Path, device: str, source: str) -> Path:
-    """A program for a device, of the code in a folder and a file with `main`."""
+    """A program for a device, of the code in a folder and a file with `main`.
+
+    Raises:
+        TooLarge: The program does not fit into the device.
+    """
     prefix, options = DEVICES[device]
     (folder / "main.c").write_text(source)
     common = ["-std=gnu99", "-Os", "-fstack-usage", "-ffunction-sections", "-Wl,--gc-sections"]
     start = ["-nostartfiles"] if device == "cortex-m0" else []
     command = [f"{prefix}gcc", *options, *common, *start, "main.c", "network.c", "-o", "program"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if "is not within region" in done.stderr or "will not fit in region" in done.stderr:
+        raise TooLarge
+    if done.returncode:
+        raise RuntimeError(done.stderr)
     return folder / "program"
 
 
@@ -128,7 +141,7 @@ def milliseconds(folder: Path) -> float | None:
     """Time of one sample on an ATmega328P at 16 MHz; None if the program does not fit into it."""
     try:
         made = program(folder, "atmega328p", TIMED)
-    except subprocess.CalledProcessError:
+    except TooLarge:
         return None
     command = ["simavr", "-m", "atmega328p", "-f", "16000000", made]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -169,9 +182,11 @@ def rows_of(folder: Path, data_dir: Path | None) -> list[dict[str, str]]:
             }
             for device, (prefix, _) in DEVICES.items():
                 if shutil.which(f"{prefix}gcc"):
-                    flash, ram = memory(Path(place), device, calls)
-                    ram += c_bytes(inference, form).features
-                    row[f"{device}: flash"], row[f"{device}: RAM"] = f"{flash:,}", f"{ram:,}"
+                    cells = ["too large", ""]
+                    with suppress(TooLarge):
+                        flash, ram = memory(Path(place), device, calls)
+                        cells = [f"{flash:,}", f"{ram + c_bytes(inference, form).features:,}"]
+                    row[f"{device}: flash"], row[f"{device}: RAM"] = cells
             if shutil.which("avr-gcc") and shutil.which("simavr"):
                 took = milliseconds(Path(place))
                 row["ms a sample"] = "" if took is None else f"{took:.1f}"
