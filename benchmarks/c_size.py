@@ -5,9 +5,10 @@
     python benchmarks/c_size.py designs/mnist designs/digits
 
 Flash is a whole program (`size`) that classifies one sample, with what it needs of the library of
-the compiler: routines for floating point, for instance. RAM is the arrays of features (`rlnas.c_bytes`)
-and the stack of `classify` (`-fstack-usage`). Compilers that are not installed are left out (Debian:
-gcc-avr, avr-libc, gcc-arm-none-eabi). The time is that of avr-libc's code in simavr at 16 MHz.
+the compiler: routines for floating point, for instance. RAM is the arrays of features
+(`rlnas.c_bytes`) and the stack of `classify` (`-fstack-usage`). The time is that of one sample on
+the simulated ATmega328P (simavr) at 16 MHz. Tools that are not installed are left out (Debian:
+gcc-avr, avr-libc, gcc-arm-none-eabi, simavr).
 """
 
 import re
