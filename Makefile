@@ -134,7 +134,7 @@ decisions: setup  ## do decisions matter within a budget: rules, sequences, a se
 	cp runs/decisions/decisions.md runs/decisions/decisions.png docs/decisions
 	$(BIN)/python docs/insert.py
 
-learning: setup  ## do PPO and MaskablePPO learn within a budget, 5 seeds on three kinds of data: an hour
+learning: setup  ## do PPO and MaskablePPO learn within a budget, 5 seeds on three kinds of data: two hours
 	$(BIN)/rlnas data fetch keel
 	$(BIN)/rlnas study learning --out runs/learning
 	mkdir -p docs/decisions

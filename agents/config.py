@@ -14,7 +14,7 @@ import tyro
 from rlnas.agents.option_types import DATASETS, Option
 from rlnas.agents.table_settings import TableSettings
 from rlnas.errors import InputError
-from rlnas.validation import PlainIntegers, check_choice, check_share, is_whole, whole
+from rlnas.validation import PlainIntegers, check_choice, check_share, is_real, is_whole, whole
 
 if TYPE_CHECKING:
     from rlnas.data.datasets import Dataset
@@ -67,6 +67,21 @@ def stem(source: object) -> str:
 
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def _check_bounds(option: str, values: tuple[float, ...] | None) -> None:
+    """Raise `InputError` unless an option is a number, LOW HIGH, or not given."""
+    if values is None:
+        return
+    if len(values) not in (1, 2):
+        raise InputError(f"{option} takes a number or LOW HIGH, not {len(values)} values")
+    typed = " ".join(map(str, values))
+    if not all(map(is_real, values)):
+        raise InputError(f"{option} {typed} cannot be used: expected a finite number, or LOW HIGH")
+    if values[0] > values[-1]:
+        raise InputError(
+            f"{option} {typed} is upside down: expected LOW HIGH, give {values[1]} {values[0]}"
+        )
 
 
 def check_of_ray(config: Any, names: Iterable[str]) -> None:
@@ -129,9 +144,11 @@ class EpisodesConfig(TableSettings, PlainIntegers):
                 "write arrays with np.savez('mine.npz', X=X, y=y) and give that path"
             )
         for name in ("penalty", "budget", "width", "density"):
-            values = getattr(self, name)
-            if values is not None and len(values) not in (1, 2):
-                raise InputError(f"--{name} takes a number or LOW HIGH, not {len(values)} values")
+            _check_bounds(f"--{name}", getattr(self, name))
+        if self.budget is not None:
+            from rlnas.envs.budget.costs import check_budget
+
+            check_budget("--budget", self.budget if len(self.budget) == 2 else self.budget[0])
         foreign = [_option(name) for name in WITHOUT_BUDGET if getattr(self, name) is not None]
         if self.budget is not None and foreign:
             raise InputError(

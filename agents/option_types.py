@@ -1,8 +1,16 @@
 """How types of settings look on the command line."""
 
-from typing import Annotated, TypeVar
+from dataclasses import replace
+from types import NoneType
+from typing import Annotated, Any, TypeVar, Union, get_args
 
 import tyro
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+    UnsupportedTypeAnnotationError,
+)
 
 T = TypeVar("T")
 
@@ -17,3 +25,26 @@ DATASETS = tyro.conf.arg(metavar="DATASET...")
 
 Option = Annotated[T | None, IN_HELP]
 """Type of an optional setting, such as `Option[int]`."""
+
+RULES = ConstructorRegistry()
+"""How tyro reads settings on the command line, where its own way would confuse."""
+
+
+@RULES.primitive_rule
+def _as_if_required(
+    found: PrimitiveTypeInfo,
+) -> PrimitiveConstructorSpec[Any] | UnsupportedTypeAnnotationError | None:
+    """Read an optional setting as one of its type, for which None is no choice but the default."""
+    kinds = tuple(kind for kind in get_args(found.type) if kind is not NoneType)
+    if NoneType not in get_args(found.type):
+        return None
+    kind: Any = Union[kinds]  # noqa: UP007
+    inner = PrimitiveTypeInfo.make(kind, found.markers)
+    spec = ConstructorRegistry.get_primitive_spec(inner)
+    if isinstance(spec, UnsupportedTypeAnnotationError):
+        return spec
+    return replace(
+        spec,
+        is_instance=lambda value: value is None or spec.is_instance(value),
+        str_from_instance=lambda value: [] if value is None else spec.str_from_instance(value),
+    )

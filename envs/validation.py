@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sized
 from dataclasses import fields
-from numbers import Real
+from math import isinf
 from operator import index
 from reprlib import repr as brief
 from typing import Any
@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode
 
 from rlnas.errors import InputError
 from rlnas.nn.training import Hyperparameters
-from rlnas.validation import check_choice, check_count, check_range, is_whole, whole
+from rlnas.validation import check_choice, check_count, check_range, is_real, is_whole, whole
 
 REWARDS = ("difference", "score")
 """What an environment may pay."""
@@ -50,8 +50,10 @@ def check_number(name: str, value: float, low: float, high: float = np.inf) -> f
     Raises:
         InputError: the value is no number, not finite, or out of bounds.
     """
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise InputError(f"{name} {value} cannot be used: expected a number")
+    if not is_real(value):
+        limits = f"of at least {low:g}" if isinf(high) else f"from {low:g} to {high:g}"
+        kind = "finite number" if isinf(high) else "number"
+        raise InputError(f"{name} {value} cannot be used: expected a {kind} {limits}")
     return check_range(name, float(value), low, high)[0]
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rlnas.nn.architecture import CONSTANT
 from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.plots import figure, pixels
 
@@ -25,6 +26,15 @@ def describe(network: SparseNetwork, facts: Mapping[str, Any] | None = None) -> 
         network: The network.
         facts: Info of the step that made it, whose score, validation results and action are shown.
     """
+    layers = _layers(network) if network.active_weights else [f"{CONSTANT}, no connections"]
+    shown = (facts or {}).items()
+    values = {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in shown}
+    names = ("score", "val_accuracy", "val_loss", "action")
+    return "\n".join([*layers, *(f"{key:<14}{values[key]}" for key in names if key in values)])
+
+
+def _layers(network: SparseNetwork) -> list[str]:
+    """The lines of `describe` about the layers."""
     counts = network.block_counts.sum(axis=1)
     names = ["input", *(f"hidden {k + 1}" for k in range(network.depth)), "output"]
     lines = [f"{'layer':<10}{'units':>7}{'weights':>9}{'density':>9}"]
@@ -36,13 +46,7 @@ def describe(network: SparseNetwork, facts: Mapping[str, Any] | None = None) -> 
         lines.append(f"{name:<10}{size:>7}{count if density is not None else '':>9}{shown:>9}")
     total = f"{network.density:.1%}"
     lines.append(f"{'all':<10}{network.n_units:>7}{network.active_weights:>9}{total:>9}")
-    for key in ("score", "val_accuracy", "val_loss", "action"):
-        if facts and key in facts:
-            value = facts[key]
-            lines.append(
-                f"{key:<14}{value:.4f}" if isinstance(value, float) else f"{key:<14}{value}"
-            )
-    return "\n".join(lines)
+    return lines
 
 
 def draw_network(network: SparseNetwork, axes: "Axes") -> None:

@@ -37,6 +37,7 @@ from rlnas.agents.cli.commands.study.learning import StudyLearning
 from rlnas.agents.cli.commands.study.tables import StudyTables
 from rlnas.agents.cli.commands.train import Train
 from rlnas.agents.cli.commands.transfer import Transfer
+from rlnas.agents.option_types import RULES
 from rlnas.errors import InputError
 
 GROUPS = {
@@ -103,11 +104,8 @@ def parse(words: Sequence[str]) -> tuple[Any, bool] | None:
         prog="rlnas",
         description=DESCRIPTION,
         args=words,
-        config=(
-            tyro.conf.OmitSubcommandPrefixes,
-            tyro.conf.DisallowNone,
-            tyro.conf.FlagCreatePairsOff,
-        ),
+        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
+        registry=RULES,
     )
     kind: Any = type(asked).__base__
     return kind(**{each.name: getattr(asked, each.name) for each in fields(kind)}), asked.quiet

@@ -1,6 +1,5 @@
 """What several commands print."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,8 +49,3 @@ def print_columns(data: "Dataset", most: int | None = None) -> None:
     plain_console().print(table)
     if len(described) > len(described[:most]):
         print(f"and {len(described) - len(described[:most]):,} more: `rlnas data describe`")
-
-
-def architecture(layer_sizes: Iterable[int]) -> str:
-    """The layer sizes as text, such as 64-20-10."""
-    return "-".join(map(str, layer_sizes))

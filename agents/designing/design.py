@@ -15,6 +15,7 @@ from rlnas.agents.policies.layouts import BUDGET
 from rlnas.agents.policies.policy import Policy, fingerprint, layout_of_policy, load_policy
 from rlnas.data.datasets import Dataset, Source
 from rlnas.designs.saved import save_design
+from rlnas.envs.budget.costs import BUDGETS, BudgetTooSmall, budget_named
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.episode import Design
 from rlnas.envs.live_env import LiveEnv
@@ -100,11 +101,13 @@ def design(
     if thorough:
         env: LiveEnv = thorough_env(run, dataset, penalty, data_dir)
     else:
-        spent = {} if cost is None else {"budget": cost}
-        env = env_like(run, dataset, penalty, data_dir, middle=True, **spent)
+        # With a time, the first environment is only there for its data.
+        budget = BUDGETS[1] if time is not None else cost
+        spent = {} if budget is None else {"budget": budget}
+        with budget_named("the default --cost" if cost is None else "--cost"):
+            env = env_like(run, dataset, penalty, data_dir, middle=True, **spent)
     if time is not None:
-        cost = budget_for(time, env.dataset)
-        env = env_like(run, env.dataset, penalty, middle=True, budget=cost)
+        env = _env_for_time(time, run, env.dataset, penalty)
     name = stem(env.dataset.name if dataset is None or isinstance(dataset, Dataset) else dataset)
     folder = Path("designs") / f"{name}-{seed}" if out is None else Path(out)
     with result_folder(folder) as results:
@@ -120,13 +123,25 @@ def design(
     return Designed(folder, network, record)
 
 
+def _env_for_time(time: float, run: Path, data: Dataset, penalty: float | None) -> LiveEnv:
+    """The environment with the budget that so many seconds pay for on this machine."""
+    budget = budget_for(time, data)
+    try:
+        return env_like(run, data, penalty, middle=True, budget=budget)
+    except BudgetTooSmall as error:
+        # Half as much again: the next measurement will be another.
+        least = float(f"{1.5 * error.least * time / budget:.1e}")
+        raise InputError(error.told(f"--time {time:g}", least)) from error
+
+
 def _check_limits(cost: float | None, time: float | None, thorough: bool) -> None:
     """Raise `InputError` if a design cannot be limited so."""
     if thorough or (cost is not None and time is not None):
         raise InputError("--cost, --time and --thorough exclude each other: give one of them")
-    for name, value in (("--cost", cost), ("--time", time)):
-        if value is not None:
-            check_number(name, value, low=1e-6)
+    if cost is not None:
+        check_number("--cost", cost, *BUDGETS)
+    if time is not None:
+        check_number("--time", time, low=1e-6)
 
 
 def design_and_train(

@@ -1,11 +1,9 @@
 """The report of a run or a design: one self-contained HTML page."""
 
 import base64
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from io import TextIOWrapper
 from math import isqrt
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,10 @@ import jinja2
 import numpy as np
 
 from rlnas import network_views, plots
+from rlnas.agents.config import BUDGET_REWARDS
 from rlnas.agents.designing.evaluation import majority_warning, original_data
 from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
+from rlnas.agents.designing.learning_curves import learning_curves
 from rlnas.agents.designing.rivals import rivals
 from rlnas.agents.designing.spending import draw_spending, spending_facts
 from rlnas.agents.policies.episode import rank_of
@@ -28,21 +28,12 @@ from rlnas.errors import InputError
 from rlnas.export.inference import for_inference
 from rlnas.export.sizes import c_bytes
 from rlnas.files.atomic import replace_file
-from rlnas.files.json_schema import LARGEST
 from rlnas.files.plain_text import plain
-from rlnas.files.reading import open_regular
+from rlnas.nn.architecture import in_words
 from rlnas.nn.network import SparseNetwork
 from rlnas.scoring import reference_weights
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
-
-_CURVES = {
-    "time/total_timesteps": "",
-    "design/score": "mean of the finished designs",
-    "design/best_score": "best seen",
-    "design/active_weights": "mean of the finished designs",
-}
-"""Columns of `progress.csv` that are drawn against the first one, and their labels."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +101,9 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
     settings, notes, sections = read_train_config(folder), [], []
     if not (folder / "policy.safetensors").is_file():
         notes.append("This run is still in progress, or was cut short: what there is so far.")
-    progress = _progress(folder / "progress.csv")
-    if progress:
-        sections.append(_learning_curves(progress))
+    with_budget = settings.budget is not None
+    for title, text, drawn in learning_curves(folder / "progress.csv", with_budget):
+        sections.append(Section(title, text, _png(drawn)))
     archive = DesignDatabase(folder / FILE)
     count, last = archive.extent() if archive.exists() else (0, 0)
     facts: dict[str, Any] = {
@@ -122,6 +113,12 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         "seed": settings.seed,
         "designs evaluated": f"{count:,}",
     }
+    if settings.budget is not None:
+        budget = " to ".join(f"{each:g}" for each in settings.budget)
+        facts["budget"] = f"{budget} units of training cost"
+        facts["reward"] = settings.reward or BUDGET_REWARDS[0]
+        if settings.given is not None:
+            facts["given"] = f"{settings.given:.0%} of the episodes begin with a trained network"
     if count and (folder / "best" / "design.json").is_file():
         design = load_design(folder / "best")
         best = archive.find(design.record)
@@ -130,6 +127,8 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         episode = archive.episode(best)
         steps = [{**vars(each), "applied": True} for each in episode]
         sections += _design_sections(design.network, design.record, steps)
+        if any(step["spent"] for step in steps):
+            sections.append(_spending(steps))
         sections.append(_tradeoff(archive, best))
         sections.append(_comparison(design, data_dir or settings.data_dir))
         facts["best design"] = _worth(design.record, count)
@@ -149,7 +148,7 @@ def _of_design(folder: Path, data_dir: Path | None) -> Page:
     record = design.record
     sections = _design_sections(design.network, record, record.get("history", []))
     if "budget" in record:
-        sections.append(_spending(record["history"]))
+        sections.append(_spending(record["history"][1:]))
     sections += _columns(design.preprocessing)
     if "recalls" in record:
         sections.append(_classes(record))
@@ -207,41 +206,6 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
     return {**facts, "made": made}
 
 
-def _progress(path: Path) -> list[dict[str, float]]:
-    """Read the columns of `_CURVES` from the rows that have values for all of them."""
-    if not path.is_file():
-        return []
-    with open_regular(path) as file, TextIOWrapper(file, "utf-8", newline="") as text:
-        try:
-            rows = [
-                {name: float(row[name]) for name in _CURVES}
-                for row in csv.DictReader(text)
-                if all(row.get(name) for name in _CURVES)
-            ]
-        except (csv.Error, ValueError) as error:
-            raise InputError(f"{path} is damaged: {error}") from error
-    if not all(abs(value) <= LARGEST for row in rows for value in row.values()):  # rejects NaN too
-        raise InputError(f"{path} is damaged: a number is not finite, or too large")
-    return rows
-
-
-def _learning_curves(progress: list[dict[str, float]]) -> Section:
-    drawn, (scores, weights) = plots.figure(12, 4, columns=2)
-    step, *names = _CURVES
-    steps = [row[step] for row in progress]
-    for name, axes in zip(names, (scores, scores, weights), strict=True):
-        axes.plot(steps, [row[name] for row in progress], label=_CURVES[name])
-    scores.set_ylabel("score")
-    weights.set_ylabel("active weights")
-    weights.set_yscale("log")
-    for axes in (scores, weights):
-        axes.set_xlabel("environment steps")
-        axes.grid(alpha=0.3)
-        axes.legend()
-    text = "Scores and sizes of the designs at the end of an episode, over the training."
-    return Section("Learning curves", text, _png(drawn))
-
-
 def _design_sections(
     network: SparseNetwork, record: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
 ) -> list[Section]:
@@ -285,7 +249,7 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
     axes.grid(alpha=0.3)
     # `max` returns the first of several equal ones.
     best = max(range(len(steps)), key=lambda number: rank_of(steps[number]))
-    costs = ("cost", "batches") if all("cost" in step for step in steps) else ()
+    costs = ("cost", "batches") if any(step.get("spent") for step in steps) else ()
     rows = [
         {
             "kind": "best" if number == best else "" if step["applied"] else "refused",
@@ -295,7 +259,7 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
                 f"{step['val_accuracy']:.2%}",
                 f"{step['active_weights']:,}",
                 f"{step['score']:.4f}",
-                "-".join(map(str, step["layer_sizes"])),
+                in_words(step["layer_sizes"], step["active_weights"]),
                 *(f"{step[name]:,}" for name in costs),
             ),
         }
@@ -313,7 +277,7 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
 
 def _spending(steps: Sequence[Mapping[str, Any]]) -> Section:
     drawn, axes = plots.figure(9, 4)
-    draw_spending(steps[1:], axes)
+    draw_spending(steps, axes)
     return Section(
         "Score against cost",
         "The episode had a budget of training cost, counted in multiply-adds. For the anytime "

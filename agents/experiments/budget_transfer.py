@@ -14,6 +14,7 @@ from rlnas.cost import REFERENCE, evaluation_cost, size_of_architecture, trainin
 from rlnas.data.datasets import Dataset
 from rlnas.envs.actions import ACTIONS, NO_OP
 from rlnas.envs.budget.actions import NUMBERS, STARTS, BudgetAction, Start
+from rlnas.envs.budget.costs import check_pays, unit_cost
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.errors import InputError
 from rlnas.nn.network import SparseNetwork
@@ -57,8 +58,8 @@ def design_within_budget(
         one takes half of the budget. Each batch is charged as one of the dense network.
 
     Raises:
-        InputError: The budget pays for fewer than `MIN_BATCHES` batches of a sparse training, or a
-            policy never starts with a network.
+        BudgetTooSmall: The budget pays for fewer than `MIN_BATCHES` batches of a sparse training.
+        InputError: A policy never starts with a network.
     """
     found = {name: _played(env, seed, name, policy) for name, policy in policies.items()}
     data, state = env.dataset, env.state
@@ -101,20 +102,33 @@ def restarts(data: Dataset, budget: int, batch_size: int) -> list[tuple[int, int
         batch_size: Number of samples in a batch.
 
     Raises:
-        InputError: The budget pays for fewer batches.
+        BudgetTooSmall: The budget pays for fewer batches.
     """
-    size = size_of_architecture(REFERENCE, data.n_features, data.n_classes)
-    evaluation = evaluation_cost(size, data.validation.size)
-    batch = training_cost(size, 1, batch_size)
+    batch, evaluation = _costs(data, batch_size)
+    least = MIN_BATCHES * batch + evaluation
+    check_sparse_trainings(budget / unit_cost(data, batch_size), data, batch_size)
     costs = [budget // 2]
-    while costs[-1] // 2 >= MIN_BATCHES * batch + evaluation:
+    while costs[-1] // 2 >= least:
         costs.append(costs[-1] // 2)
-    if costs[0] < MIN_BATCHES * batch + evaluation:
+    if costs[0] < least:
         costs = [budget]
-    lengths = [(cost, (cost - evaluation) // batch) for cost in reversed(costs)]
-    if lengths[0][1] < MIN_BATCHES:
-        raise InputError(
-            f"the budget pays for fewer than {MIN_BATCHES} batches of a sparse training on data "
-            f"set '{data.name}': expected a larger budget"
-        )
-    return lengths
+    return [(cost, (cost - evaluation) // batch) for cost in reversed(costs)]
+
+
+def check_sparse_trainings(budget: float, data: Dataset, batch_size: int) -> None:
+    """Raise `BudgetTooSmall` if a budget pays for fewer than `MIN_BATCHES` batches of a training.
+
+    Args:
+        budget: The budget, in units.
+        data: The data set.
+        batch_size: Number of samples in a batch.
+    """
+    batch, evaluation = _costs(data, batch_size)
+    what = f"{MIN_BATCHES} batches of a sparse training on data set '{data.name}'"
+    check_pays(budget, unit_cost(data, batch_size), MIN_BATCHES * batch + evaluation, what)
+
+
+def _costs(data: Dataset, batch_size: int) -> tuple[int, int]:
+    """Multiply-adds of a batch, and of an evaluation, of the dense reference network."""
+    size = size_of_architecture(REFERENCE, data.n_features, data.n_classes)
+    return training_cost(size, 1, batch_size), evaluation_cost(size, data.validation.size)

@@ -9,10 +9,11 @@ from rlnas.agents.search.problem import Problem, Strategy
 from rlnas.columns.options import TableOptions, TableRecord
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
-from rlnas.envs.budget.costs import unit_cost
+from rlnas.envs.budget.costs import BUDGETS, budget_named, unit_cost
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.validation import check_number
 from rlnas.errors import InputError
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS
 from rlnas.tabular.table import Table
@@ -140,13 +141,15 @@ class SearchTask(PlainIntegers):
             return Problem(partial(kind, data, penalty=self.penalty), self.budget, seed)
         if isinstance(data, Table):
             raise InputError("a table has no episodes with a budget: expected a data set")
+        check_number("--episode-budget", self.episode_budget, *BUDGETS)
         # A network that an episode begins with would be trained at no cost.
         make = partial(BudgetDesignEnv, data, self.penalty, budget=self.episode_budget, given=0.0)
-        problem = Problem(make, self.budget * self.unit(data), seed)
+        with budget_named("--episode-budget"):
+            problem = Problem(make, self.budget * self.unit(data), seed)
         if not problem.max_episodes:
             raise InputError(
-                f"budget {self.budget} does not pay for an episode with a budget of "
-                f"{self.episode_budget:g}: expected at least as much"
+                f"--budget {self.budget} does not pay for an episode with a budget of "
+                f"{self.episode_budget:g} (--episode-budget): expected at least as much"
             )
         return problem
 

@@ -8,7 +8,11 @@ from typing import Any
 import torch
 
 from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET, SHIPPED_EDIT_SEQUENCE
-from rlnas.agents.experiments.budget_transfer import design_within_budget, train_only
+from rlnas.agents.experiments.budget_transfer import (
+    check_sparse_trainings,
+    design_within_budget,
+    train_only,
+)
 from rlnas.agents.experiments.scored_networks import score_network, train_with_at_least
 from rlnas.agents.experiments.search_task import CONTROLLER
 from rlnas.agents.policies.environments import env_like
@@ -20,12 +24,15 @@ from rlnas.columns.options import NOTHING_SAID, TableOptions
 from rlnas.data import datasets, synthetic
 from rlnas.data.datasets import Dataset
 from rlnas.envs.actions import NO_OP
+from rlnas.envs.budget.costs import BUDGETS, budget_named
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.validation import check_number
 from rlnas.errors import InputError
 from rlnas.files.json_schema import NUMBER, SHARE, WHOLE, record
 from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.network import SparseNetwork
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS
 from rlnas.scoring import REFERENCE_WIDTH
 from rlnas.validation import check_count
 
@@ -88,15 +95,21 @@ def transfer(
     if len({*names, *FIXED}) < len(names) + len(FIXED):
         raise InputError(f"the rivals {names} need names of their own, other than {list(FIXED)}")
     check_count("seeds", seeds)
-    members = [member for name in sources for member in synthetic.FAMILIES.get(name, (name,))]
-    prints = {  # raises for unusable data before anything is written
-        source: datasets.load_dataset(source, data_dir=data_dir, **vars(table)).fingerprint
-        for source in members
-    }
+    if budget is not None:
+        check_number("--budget", budget, *BUDGETS)
     for run in policies:
         _check_episodes(run, budget)
-    for penalty in penalties:
-        _env(policies[0], "wine", penalty, None, budget)
+    for penalty in penalties:  # the budget must pay for other data sets than this one
+        _env(policies[0], "wine", penalty, None, None if budget is None else BUDGETS[1])
+    members = [member for name in sources for member in synthetic.FAMILIES.get(name, (name,))]
+    prints: dict[str, str] = {}
+    for source in members:  # raises for unusable data before anything is written
+        data = datasets.load_dataset(source, data_dir=data_dir, **vars(table))
+        prints[source] = data.fingerprint
+        if budget is not None:
+            with budget_named("--budget"):
+                batch_size = DEFAULT_HYPERPARAMETERS.batch_size_for(data.train.size)
+                check_sparse_trainings(budget, data, batch_size)
     identities = [[run.name, fingerprint(run)] for run in policies]
     own_folder(out, {"policies": identities})
     settings = episode_settings(policies[0])

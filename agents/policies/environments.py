@@ -11,6 +11,7 @@ from rlnas.agents.config import SHIPPED, EpisodesConfig
 from rlnas.agents.policies.run_config import EPISODE_SETTINGS, read_config
 from rlnas.data.datasets import Dataset, Source
 from rlnas.data.synthetic import FAMILIES
+from rlnas.envs.budget.costs import budget_named
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.live_env import LiveEnv
@@ -38,8 +39,12 @@ def make_env(config: EpisodesConfig, data: Iterable[Dataset]) -> LiveEnv:
     Args:
         config: settings of the run.
         data: the data sets that they name.
+
+    Raises:
+        InputError: a value cannot be used.
     """
-    return _kind(config)(list(data), **_episode_arguments(config, _range))
+    with budget_named("--budget"):
+        return _kind(config)(list(data), **_episode_arguments(config, _range))
 
 
 def env_like(

@@ -10,6 +10,7 @@ from rlnas.agents.policies.policy import Policy
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.episode import Design
 from rlnas.envs.live_env import LiveEnv
+from rlnas.nn.architecture import CONSTANT
 from rlnas.progress import MULTIPLY_ADDS, progress
 
 
@@ -87,13 +88,19 @@ def play_episode(
             if best is None or rank_of(info) > rank_of(best.info):
                 best = Design(env.current_design, info)
             if step.action is not None:
-                now = f"{info['val_accuracy']:.2%} with {info['active_weights']:,} weights"
-                bar.set_postfix_str(now, refresh=False)
+                bar.set_postfix_str(worth(info), refresh=False)
                 bar.update(info["cost"] if by_cost else 1)
             elif by_cost:
                 bar.reset(total=info["budget"])
     assert best is not None  # an episode begins with a design
     return best, history
+
+
+def worth(info: Mapping[str, Any]) -> str:
+    """The accuracy and the size of a design in words."""
+    weights = info["active_weights"]
+    made = f"with {weights:,} weights" if weights else f"as a {CONSTANT}"
+    return f"{info['val_accuracy']:.2%} {made}"
 
 
 def rank_of(info: Mapping[str, Any]) -> tuple[bool, float]:

@@ -6,18 +6,30 @@ import gymnasium as gym
 
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 
+MEASURES = {"score": "score", "anytime": "anytime score", "best_score": "best score"}
+"""The entries of an info that an episode may be judged by, and their names."""
+
+
+def judged_by(env: gym.Env) -> str:
+    """The entry of the last info that the episodes of an environment are judged by.
+
+    It is the score of the last design; in episodes with a budget, the anytime score or the best
+    score, whichever the environment pays for.
+
+    Args:
+        env: an environment of rlnas, perhaps in wrappers.
+    """
+    inner = env.unwrapped
+    if not isinstance(inner, BudgetDesignEnv):
+        return "score"
+    return "anytime" if inner.reward == "anytime" else "best_score"
+
 
 def outcome(env: gym.Env, info: dict[str, Any]) -> float:
-    """The number that an episode is judged by.
-
-    It is the score of the last design; in an episode with a budget, the anytime score or the best
-    score, whichever the environment pays for.
+    """The number that an episode is judged by, see `judged_by`.
 
     Args:
         env: an environment of rlnas, perhaps in wrappers.
         info: the info of the last step.
     """
-    inner = env.unwrapped
-    if not isinstance(inner, BudgetDesignEnv):
-        return float(info["score"])
-    return float(info["anytime" if inner.reward == "anytime" else "best_score"])
+    return float(info[judged_by(env)])

@@ -10,6 +10,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Figure
 
 from rlnas import network_views, plots
+from rlnas.agents.policies.outcome import MEASURES, judged_by
 from rlnas.agents.training.best_design import BestDesign
 from rlnas.agents.training.state import Section, check_empty, split
 from rlnas.designs.database import DesignDatabase, DesignRecord
@@ -145,7 +146,7 @@ class ArchiveDesigns(BaseCallback):
 
 
 class Progress(BaseCallback):
-    """A progress bar with the time left, the current mean score, and the best design.
+    """A progress bar with the time left, what episodes are judged by, and the best design.
 
     Args:
         best: tracks the best design; comes before this one in a list of callbacks.
@@ -154,6 +155,7 @@ class Progress(BaseCallback):
     def __init__(self, best: BestDesign) -> None:
         super().__init__()
         self.best = best
+        self.measure = judged_by(best.env)
         self.bar: Any = None
         self.scores: deque[float] = deque(maxlen=100)
 
@@ -163,15 +165,17 @@ class Progress(BaseCallback):
 
     def _on_step(self) -> bool:
         infos, dones = self.locals["infos"], self.locals["dones"]
-        self.scores.extend(info["score"] for info, done in zip(infos, dones, strict=True) if done)
+        ended = (info for info, done in zip(infos, dones, strict=True) if done)
+        self.scores.extend(info[self.measure] for info in ended)
         self.bar.update(self.training_env.num_envs)
         return True
 
     def _on_rollout_end(self) -> None:
         best = self.best.design.info
         mean = f"{np.mean(self.scores):.4f}" if self.scores else "-"
+        measure = MEASURES[self.measure]
         self.bar.set_postfix_str(
-            f"mean score {mean}, best of {self.num_timesteps:,} looks {best['score']:.4f} "
+            f"mean {measure} {mean}, best of {self.num_timesteps:,} looks {best['score']:.4f} "
             f"({best['val_accuracy']:.2%} with {best['active_weights']:,} weights)",
             refresh=False,
         )

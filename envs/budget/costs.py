@@ -1,5 +1,7 @@
 """What the steps of an episode with a budget cost, from the sizes of networks and data."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import ceil
 
 import numpy as np
@@ -17,10 +19,14 @@ from rlnas.data.datasets import Dataset
 from rlnas.envs.budget.actions import STARTS
 from rlnas.envs.live_env import probe_size
 from rlnas.errors import InputError
+from rlnas.validation import Range, check_range
 
 UNIT_STEPS, UNIT_BATCHES = 21, 25
 """A budget of 1 pays for an episode of `DesignEnv` on small data at the reference size: so many
 steps with so many training batches each."""
+
+BUDGETS = (1e-6, 1e6)
+"""Smallest and largest budget, in units."""
 
 LEAST_BATCHES = 6
 """Training batches of a start, and of a step whose length pays for fewer."""
@@ -85,8 +91,57 @@ def counts_from(budget: int, data: Dataset, batch_size: int) -> int:
     return max(round(FIRST_SHARE * budget), int(first_step_costs(data, batch_size).min()))
 
 
+def check_budget(name: str, budget: Range) -> tuple[float, float]:
+    """The bounds of a budget, in units.
+
+    Raises:
+        InputError: it is no number or range, or outside of `BUDGETS`.
+    """
+    low, high = BUDGETS
+    return check_range(name, budget, low, high)
+
+
+class BudgetTooSmall(InputError):
+    """A budget does not pay for what every episode with it must pay for.
+
+    Attributes:
+        budget: the budget, in units.
+        what: what it does not pay for.
+        least: the smallest budget that does, in units.
+    """
+
+    def __init__(self, budget: float, what: str, least: float):
+        super().__init__(budget, what, least)
+        self.budget, self.what, self.least = budget, what, least
+
+    def __str__(self) -> str:
+        return self.told(f"budget {self.budget:g}", self.least)
+
+    def told(self, given: str, least: float) -> str:
+        """The message in the words of whoever gave the budget.
+
+        Args:
+            given: what was given, such as "--cost 0.001".
+            least: the least that can be given instead.
+        """
+        return f"{given} does not pay for {self.what}: expected at least {least:g}"
+
+
+@contextmanager
+def budget_named(option: str) -> Iterator[None]:
+    """Context manager in which budgets that are too small are told by the name of an option.
+
+    Raises:
+        InputError: instead of `BudgetTooSmall`.
+    """
+    try:
+        yield
+    except BudgetTooSmall as error:
+        raise InputError(error.told(f"{option} {error.budget:g}", error.least)) from error
+
+
 def check_pays(budget: float, unit: int, least: int, what: str) -> None:
-    """Raise `InputError` if a budget is too small.
+    """Raise `BudgetTooSmall` if a budget is too small.
 
     Args:
         budget: the budget, in units.
@@ -95,14 +150,11 @@ def check_pays(budget: float, unit: int, least: int, what: str) -> None:
         what: what these are for.
     """
     if round(budget * unit) < least:
-        raise InputError(
-            f"budget {budget:g} does not pay for {what}: expected at least "
-            f"{ceil(1e4 * least / unit) / 1e4:g}"
-        )
+        raise BudgetTooSmall(budget, what, ceil(1e4 * least / unit) / 1e4)
 
 
 def check_start_pays(budget: float, start: Size, data: Dataset, batch_size: int) -> None:
-    """Raise `InputError` if a budget does not pay for a step with a network that is given.
+    """Raise `BudgetTooSmall` if a budget does not pay for a step with a network that is given.
 
     Args:
         budget: the budget, in units.

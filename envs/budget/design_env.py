@@ -24,6 +24,7 @@ from rlnas.envs.budget.actions import (
 from rlnas.envs.budget.costs import (
     LEAST_BATCHES,
     batches_of,
+    check_budget,
     check_pays,
     check_start_pays,
     counts_from,
@@ -44,7 +45,7 @@ from rlnas.nn.training import (
     Hyperparameters,
     evaluate,
 )
-from rlnas.validation import Range, check_choice, check_count, check_range
+from rlnas.validation import Range, check_choice, check_count
 
 RETURNS = ("anytime", "final")
 """What an episode with a budget may pay."""
@@ -197,7 +198,7 @@ class BudgetDesignEnv(LiveEnv):
         )
         check_choice("reward", reward, RETURNS)
         self.reward = reward
-        self.budget_range = check_range("budget", budget, low=1e-6, high=1e6)
+        self.budget_range = check_budget("budget", budget)
         self.given = check_number("given", given, low=0.0, high=1.0)
         self.episode_steps = check_count("episode_steps", episode_steps)
         for data in self.datasets:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rlnas.data.datasets import Dataset
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, BudgetAction
-from rlnas.envs.episode import DesignInfo, EpisodeState, EvaluatedNetwork
+from rlnas.envs.episode import DesignInfo, EpisodeState, EvaluatedNetwork, Words
 from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.training import Evaluation
@@ -62,6 +62,13 @@ class BudgetState(EpisodeState):
     def last(self) -> BudgetAction:
         """The last action."""
         return BUDGET_ACTIONS[self.action]
+
+    @property
+    def words(self) -> Words:
+        """As in episodes of a fixed number of steps; after a reset there was no action yet."""
+        if self.elapsed > 0:
+            return super().words
+        return {**super().words, "action": "network given" if self.started else "nothing yet"}
 
     @property
     def started(self) -> bool:

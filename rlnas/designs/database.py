@@ -19,7 +19,7 @@ from rlnas.nn.architecture import layers_of
 from rlnas.scoring import non_dominated
 from rlnas.validation import PlainIntegers, whole
 
-VERSION = 2
+VERSION = 3
 """Version of the table; kept in the file as SQLite's `user_version`."""
 
 FILE = "designs.sqlite"
@@ -48,6 +48,9 @@ class DesignRecord(PlainIntegers):
         action: Name of the edit that led to the design.
         start: State of the random generator when the episode began, as JSON; empty for all but the
             first design of an episode.
+        cost: Multiply-adds of the step; 0 in episodes without a budget, and so the next two.
+        spent: Multiply-adds spent in the episode up to here.
+        batches: Training batches of the step.
     """
 
     timestep: int
@@ -61,6 +64,9 @@ class DesignRecord(PlainIntegers):
     layer_sizes: tuple[int, ...]
     action: str
     start: str = ""
+    cost: int = 0
+    spent: int = 0
+    batches: int = 0
 
     @classmethod
     def of(cls, timestep: int, environment: int, info: Mapping[str, Any]) -> "DesignRecord":
@@ -71,6 +77,7 @@ class DesignRecord(PlainIntegers):
 
 
 _WHOLE = {"timestep": 2**53, "environment": 2**31, "active_weights": 2**53}
+_WHOLE |= dict.fromkeys(("cost", "spent", "batches"), 2**53)
 _REAL = {
     "penalty": (0, json_schema.LARGEST),
     "score": (-json_schema.LARGEST, json_schema.LARGEST),

@@ -48,6 +48,20 @@ def check_architecture(
     return tuple((int(width), float(density)) for width, density in layers)
 
 
+CONSTANT = "constant prediction"
+"""What a network without connections computes, which episodes with a budget begin with."""
+
+
+def in_words(layer_sizes: Iterable[int], active_weights: int) -> str:
+    """The layers of a network as text, such as "64-20-10".
+
+    Args:
+        layer_sizes: Sizes of all layers.
+        active_weights: Number of connections; without any, the text is `CONSTANT`.
+    """
+    return "-".join(map(str, layer_sizes)) if active_weights else CONSTANT
+
+
 class Layers(TypedDict):
     """The layers that a network has."""
 

@@ -826,7 +826,10 @@ def broken() -> SparseNetwork:
         ({"batches_per_step": 0}, "batches_per_step 0 cannot be used"),
         ({"batches_per_step": -3}, "batches_per_step -3 cannot be used"),
         ({"epochs_per_step": -1}, "epochs_per_step -1.0 is out of range: expected at least 0"),
-        ({"epochs_per_step": (0.1, 0.5)}, "epochs_per_step .* cannot be used: expected a number"),
+        (
+            {"epochs_per_step": (0.1, 0.5)},
+            "epochs_per_step .* cannot be used: expected a finite number",
+        ),
         ({"min_batches_per_step": 0}, "min_batches_per_step 0 cannot be used"),
         ({"width": 0}, "width 0 is out of range: expected from 1 to 512"),
         ({"width": 513}, "width 513 is out of range"),

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from rlnas.agents.cli.printing import architecture, print_classes
+from rlnas.agents.cli.printing import print_classes
 from rlnas.agents.option_types import DATASET, Option
 from rlnas.agents.table_settings import TableSettings
 from rlnas.validation import PlainIntegers
@@ -68,6 +68,7 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
     from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
     from rlnas.agents.designing.spending import spending_facts
     from rlnas.files.plain_text import plain, plain_console
+    from rlnas.nn.architecture import in_words
 
     initial = record["initial"]
     table = Table(title=plain(f"Design for {record['dataset']}"))
@@ -81,8 +82,9 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
         table.add_row(name, before, after)
 
     for side in (initial, record):
-        side["architecture"] = architecture(side["layer_sizes"])
-        side["densities"] = ", ".join(f"{density:.1%}" for density in side["layer_densities"])
+        side["architecture"] = in_words(side["layer_sizes"], side["active_weights"])
+        if side["active_weights"]:
+            side["densities"] = ", ".join(f"{density:.1%}" for density in side["layer_densities"])
     row("architecture", "architecture", "{}")
     row("density per layer", "densities", "{}")
     row("active weights", "active_weights", "{:,}")

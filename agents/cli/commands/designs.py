@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from rlnas.agents.cli.printing import architecture
 from rlnas.agents.option_types import Option
 from rlnas.errors import InputError
 from rlnas.validation import PlainIntegers
@@ -77,6 +76,7 @@ def print_designs(designs: "Iterable[DesignRecord]", looks: int) -> None:
     from rich.table import Table
 
     from rlnas.files.plain_text import plain, plain_console
+    from rlnas.nn.architecture import in_words
 
     table = Table(box=None, pad_edge=False)
     for name in ("step", "penalty", "score", "accuracy", "weights"):
@@ -90,7 +90,7 @@ def print_designs(designs: "Iterable[DesignRecord]", looks: int) -> None:
             f"{design.score:.4f}",
             f"{design.val_accuracy:.2%}",
             f"{design.active_weights:,}",
-            architecture(design.layer_sizes),
+            in_words(design.layer_sizes, design.active_weights),
             plain(design.dataset),
         )
     plain_console().print(table)

@@ -40,8 +40,8 @@ class Play(PlainIntegers):
         """Play one episode, then show what the policy makes of the same one.
 
         Args:
-            ask: Shows a prompt and returns the answer: the number of an action, nothing for
-                "none", or `q` to stop.
+            ask: Shows a prompt and returns the answer: the number of an action, nothing for the
+                default that the prompt names, or `q` to stop.
 
         Returns:
             The score at the start and after every step that was taken.
@@ -50,14 +50,17 @@ class Play(PlainIntegers):
             InputError: The policy, the data set or a value cannot be used.
         """
         from rlnas.agents.policies.environments import env_like
-        from rlnas.agents.policies.episode import play_episode, steps_of_episode
+        from rlnas.agents.policies.episode import play_episode, steps_of_episode, worth
+        from rlnas.agents.policies.layouts import layout_of
         from rlnas.agents.policies.policy import load_policy
+        from rlnas.envs.actions import NO_OP
         from rlnas.files.plain_text import plain, plain_console
         from rlnas.network_views import describe
 
         check_seed(self.seed)
         policy = load_policy(self.policy)
         env = env_like(self.policy, self.dataset, self.penalty, self.data_dir, middle=True)
+        layout = layout_of(env.observation_space)
         console = plain_console()
         scores: list[float] = []
 
@@ -65,7 +68,7 @@ class Play(PlainIntegers):
             console.print()
             console.print(describe(env.current_design, info | env.words), style="cyan")
             console.print(menu(mask))
-            return _answer(mask, ask)
+            return _answer(mask, layout.actions[NO_OP], ask)
 
         try:
             for step in steps_of_episode(env, choose, self.seed):
@@ -89,10 +92,7 @@ class Play(PlainIntegers):
             pass
         console.print(f"\nyour best score {max(scores):.4f}, the last {scores[-1]:.4f}")
         best, _ = play_episode(env, policy, self.seed)
-        console.print(
-            f"the policy's best {best.info['score']:.4f} "
-            f"({best.info['val_accuracy']:.2%} with {best.info['active_weights']:,} weights)"
-        )
+        console.print(f"the policy's best {best.info['score']:.4f} ({worth(best.info)})")
         return scores
 
 
@@ -134,9 +134,16 @@ def _menu_with_lengths(mask: "np.ndarray") -> "Table":
     """The legal actions of an episode with a budget; see `menu`."""
     from rich.table import Table
 
-    from rlnas.envs.budget.actions import BUDGET_ACTIONS, BUDGET_OPERATIONS, LENGTHS
+    from rlnas.envs.budget.actions import (
+        BUDGET_ACTIONS,
+        BUDGET_OPERATIONS,
+        LENGTHS,
+        STARTS_SLICE,
+    )
 
     title = f"[number] is the action with {', '.join(LENGTHS)} training after the edit"
+    if not mask[: STARTS_SLICE.start].any():
+        title = "there is no network yet: choose a start"
     table = Table(box=None, show_header=False, title=title, title_justify="left")
     for operation in BUDGET_OPERATIONS:
         numbers: dict[str, list[str]] = {}
@@ -155,8 +162,13 @@ class _Stopped(Exception):
     """The player has had enough."""
 
 
-def _answer(mask: "np.ndarray", ask: Callable[[str], str]) -> int:
+def _answer(mask: "np.ndarray", default: str, ask: Callable[[str], str]) -> int:
     """The action that the player chooses. Asks until the answer is legal.
+
+    Args:
+        mask: bool `[actions]`, which are legal.
+        default: name of the action `NO_OP`, which Enter chooses where it is legal.
+        ask: see `Play.play`.
 
     Raises:
         _Stopped: The answer is `q`, or there are no more answers.
@@ -164,9 +176,10 @@ def _answer(mask: "np.ndarray", ask: Callable[[str], str]) -> int:
     from rlnas.envs.actions import NO_OP
     from rlnas.files.plain_text import plain
 
+    offered = f"Enter for {default}, " if mask[NO_OP] else ""
     while True:
         try:
-            text = ask("action (Enter for none, q to stop): ").strip()
+            text = ask(f"action ({offered}q to stop): ").strip()
         except EOFError:
             raise _Stopped from None
         if text == QUIT:

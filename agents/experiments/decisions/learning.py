@@ -80,7 +80,7 @@ def study_learning(
     out: Path,
     *,
     seeds: int = 5,
-    total_timesteps: int = 20_000,
+    total_timesteps: int = 40_000,
     jobs: int = -1,
     data_dir: Path | None = None,
     progress_bar: bool = True,

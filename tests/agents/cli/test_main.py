@@ -559,9 +559,15 @@ def test_files_that_are_no_arrays_are_refused(tmp_path, capsys):
     ("options", "message"),
     [
         (["--penalty", "-0.1"], "penalty -0.1 is out of range: expected at least 0"),
-        (["--penalty", "0.5", "0.1"], r"penalty range \(0.5, 0.1\) is upside down"),
+        (
+            ["--penalty", "0.5", "0.1"],
+            "--penalty 0.5 0.1 is upside down: expected LOW HIGH, give 0.1 0.5",
+        ),
         (["--penalty", "-1", "1"], "is out of range"),
-        (["--penalty", "nan"], "penalty nan cannot be used"),
+        (
+            ["--penalty", "nan"],
+            "--penalty nan cannot be used: expected a finite number, or LOW HIGH",
+        ),
         (["--penalty", "1", "2", "3"], "--penalty takes a number or LOW HIGH, not 3 values"),
         (["--num-envs", "0"], "--num-envs 0 cannot be used: expected a whole number from 1"),
         (["--num-envs", "-4"], "--num-envs -4 cannot be used"),

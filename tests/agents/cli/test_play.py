@@ -93,9 +93,38 @@ def test_with_a_budget_costs_are_told_and_the_policy_plays_the_same_episode(budg
         assert f"anytime score {info['anytime']:.4f}" in shown
 
 
-def test_enter_is_asked_again_while_there_is_no_network(budget_run, capsys):
+def test_enter_is_offered_only_where_it_is_legal(budget_run, run):
+    prompts: list[str] = []
+
+    def asked(*answers: str):
+        answer = player(*answers)
+        prompts.clear()
+        return lambda prompt: (prompts.append(prompt), answer(prompt))[1]
+
+    start, more = number("start linear"), number("none, short training")
+    scores = command(budget_run).play(asked(str(start), "", "q"))
+    env = env_like(budget_run, "wine", middle=True)
+    env.reset(seed=0)
+    assert scores[1:] == [env.step(action)[4]["score"] for action in (start, more)]
+    with_enter = "action (Enter for none, short training, q to stop): "
+    assert prompts == ["action (q to stop): ", with_enter, with_enter]
+    command(run).play(asked("q"))
+    assert prompts == ["action (Enter for none, q to stop): "]
+
+
+def test_enter_where_it_is_not_offered_is_asked_again(budget_run, capsys):
     assert len(command(budget_run).play(player("", "q"))) == 1
     assert "'' is no legal action" in capsys.readouterr().out
+
+
+def test_before_the_start_there_is_a_constant_prediction_and_no_word_of_an_edit(budget_run, capsys):
+    command(budget_run).play(player("q"))
+    shown = capsys.readouterr().out
+    assert "constant prediction, no connections" in shown
+    assert "nothing yet" in shown
+    assert "there is no network yet: choose a start" in shown
+    assert "0 weights" not in shown
+    assert "training after the edit" not in shown
 
 
 def test_the_menu_with_a_budget_has_every_length_of_an_edit():

@@ -15,7 +15,7 @@ from rlnas.agents.designing.design import design, design_and_train, evaluate_pol
 from rlnas.agents.designing.finish import candidates
 from rlnas.agents.designing.report import write_report
 from rlnas.agents.policies.environments import env_like
-from rlnas.agents.policies.episode import play_episode, random_policy
+from rlnas.agents.policies.episode import play_episode, random_policy, worth
 from rlnas.agents.policies.policy import load_policy
 from rlnas.data.datasets import load_dataset
 from rlnas.designs.saved import load_design
@@ -86,6 +86,10 @@ def test_the_table_shows_the_budget(budget_run, tmp_path, capsys, monkeypatch):
     assert f"({record['budget']['spent']:,} multiply-adds)" in shown
     assert f"{record['budget']['anytime']:.4f}" in shown
     assert f"short {record['budget']['lengths']['short']:.0%}" in shown
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines()]
+    before = {row[0]: row[1] for row in rows if row}
+    assert before["architecture"] == "constant prediction"
+    assert before["density per layer"] == ""
 
 
 def test_the_report_shows_score_against_cost_and_the_cost_of_each_step(made):
@@ -96,6 +100,8 @@ def test_the_report_shows_score_against_cost_and_the_cost_of_each_step(made):
     assert f"{record['budget']['spent']:,} multiply-adds" in page
     for step in record["history"]:
         assert f"<td>{step['cost']:,}</td>" in page
+    assert "<td>nothing yet</td>" in page
+    assert page.count("<td>constant prediction</td>") == 1
 
 
 def test_a_time_becomes_the_cost_that_it_pays_for(budget_run, tmp_path, monkeypatch, capsys):
@@ -122,9 +128,9 @@ def test_the_pace_is_that_of_real_training():
     [
         (["--cost", "1", "--time", "3"], "--cost, --time and --thorough exclude each other"),
         (["--cost", "1", "--thorough"], "--cost, --time and --thorough exclude each other"),
-        (["--cost", "0"], "--cost 0.0 is out of range: expected at least 1e-06"),
+        (["--cost", "0"], "--cost 0.0 is out of range: expected from 1e-06 to 1e+06"),
         (["--time", "-1"], "--time -1.0 is out of range"),
-        (["--cost", "0.00001"], "does not pay for"),
+        (["--cost", "0.00001"], "--cost 1e-05 does not pay for the first step"),
         (["--cost", "1", "--policy", str(SHIPPED)], "was trained in episodes with a fixed number"),
         (["--time", "1", "--policy", str(SHIPPED)], "--cost and --time need one that was trained"),
         (["--thorough", "--policy", str(SHIPPED_BUDGET)], "was trained with a budget of training"),
@@ -195,6 +201,14 @@ def test_an_episode_shows_its_progress_by_cost(monkeypatch):
     (bar,) = bars
     assert bar.total == history[-1]["budget"]
     assert bar.n == history[-1]["spent"]
+
+
+def test_a_constant_prediction_is_no_design_with_0_weights():
+    env = BudgetDesignEnv("wine", budget=0.1, given=0.0)
+    before, after = play_episode(env, random_policy(1), 1)[1][:2]
+    assert worth(before) == f"{before['val_accuracy']:.2%} as a constant prediction"
+    weights = after["active_weights"]
+    assert worth(after) == f"{after['val_accuracy']:.2%} with {weights:,} weights"
 
 
 def test_an_assessment_with_a_budget_has_the_anytime_and_the_best_score(budget_run, capsys):

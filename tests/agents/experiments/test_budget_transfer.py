@@ -116,7 +116,7 @@ def test_a_small_budget_pays_for_one_training_or_none():
     least = training_cost(REFERENCE_SIZE, MIN_BATCHES, 128)
     least += evaluation_cost(REFERENCE_SIZE, TASK.validation.size)
     assert restarts(TASK, least, 128) == [(least, MIN_BATCHES)]
-    with pytest.raises(InputError, match=r"fewer than 8 batches .*: expected a larger budget"):
+    with pytest.raises(InputError, match=r"8 batches of a sparse training .* at least"):
         restarts(TASK, least - 1, 128)
 
 

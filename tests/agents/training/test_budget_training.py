@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from rlnas.agents.designing import report as report_module
 from rlnas.agents.designing.recorded_design import save_recorded_design
 from rlnas.agents.designing.report import write_report
 from rlnas.agents.policies.layouts import BUDGET
@@ -79,13 +80,74 @@ def test_a_design_of_the_training_is_made_again_to_the_bit(budget_run, tmp_path)
         assert (found.accuracy, found.loss) == (seen[row].val_accuracy, seen[row].val_loss)
 
 
-def test_the_report_of_a_run_shows_the_episode_of_its_best_design(budget_run, tmp_path):
-    page = write_report(budget_run, tmp_path / "report.html").read_text()
+@pytest.fixture(scope="module")
+def page(budget_run, tmp_path_factory) -> str:
+    """The report of `budget_run`."""
+    return write_report(budget_run, tmp_path_factory.mktemp("page") / "report.html").read_text()
+
+
+@pytest.fixture
+def no_rivals(monkeypatch):
+    """Reports without the trainings that they compare with."""
+    monkeypatch.setattr(report_module, "rivals", lambda *_: [])
+
+
+def test_the_report_of_a_run_shows_the_episode_of_its_best_design(budget_run, page):
     archive = DesignDatabase(budget_run / FILE)
     best = archive.find(load_design(budget_run / "best").record)
     assert best is not None
     for each in archive.episode(best):
         assert each.action in page
+
+    costs = [f"<td>{each.cost:,}</td>" for each in archive.episode(best) if each.cost]
+    assert costs
+    assert all(cost in page for cost in costs)
+    assert '<img alt="Score against cost"' in page
+
+
+def test_the_report_of_a_run_tells_its_budget_and_what_was_spent(budget_run, page):
+    assert "<td>0.05 to 0.3 units of training cost</td>" in page
+    assert '<img alt="Cost and training"' in page
+    last = progress_of(budget_run)[-1]
+    assert f"an episode spent {float(last['cost/spent_share']):.1%} of its budget" in page
+    lengths = shares(last, "training_length/")
+    assert ", ".join(f"{name} {lengths[name]:.0%}" for name in LENGTHS) in page
+
+
+def test_the_report_of_other_episodes_has_nothing_of_it(run, tmp_path, no_rivals):
+    page = write_report(run, tmp_path / "report.html").read_text()
+    for title in ("Cost and training", "Score against cost", "<th>budget</th>", "<th>cost</th>"):
+        assert title not in page
+
+
+def test_a_run_of_networks_that_are_given_is_reported(tmp_path, no_rivals):
+    config = tiny(tmp_path / "run", **TINY_BUDGET, given=1.0, total_timesteps=64)
+    page = write_report(train(config, progress_bar=False)).read_text()
+    assert "<td>100% of the episodes begin with a trained network</td>" in page
+
+
+def test_the_database_has_the_cost_of_each_step(budget_run):
+    archive = DesignDatabase(budget_run / FILE)
+    for design in archive.best(limit=5):
+        spent = 0
+        for each in archive.episode(design):
+            spent += each.cost
+            assert each.spent == spent
+            assert (each.batches > 0) == (each.cost > 0)
+
+
+@pytest.mark.parametrize(
+    ("reward", "name", "column"),
+    [
+        ("anytime", "anytime score", "design/anytime"),
+        ("final", "best score", "design/best_score_of_episode"),
+    ],
+)
+def test_the_progress_bar_shows_what_is_learnt(reward, name, column, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    config = tiny(tmp_path / "run", **TINY_BUDGET, reward=reward, total_timesteps=64)
+    (row,) = progress_of(train(config, progress_bar=True))
+    assert f"mean {name} {float(row[column]):.4f}, " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["steps", "budget"])

@@ -240,6 +240,7 @@ def test_small_file_with_endless_rows_is_refused(archive, root):
         *(("score", bad) for bad in (None, float("nan"), float("-inf"), "0.5x")),
         *(("val_accuracy", bad) for bad in (1.5, -0.1, None)),
         *(("active_weights", bad) for bad in ("x", 1.5, -1, 2**62)),
+        *(("spent", bad) for bad in ("x", 1.5, -1, 2**62)),
         *(("layer_sizes", bad) for bad in ("x", "5", "[1, null]", "[0, 3]", "[" * 9999, None)),
         *(("layer_sizes", bad) for bad in ('["3"]', "[1" + "0" * 400 + "]", "[NaN]", b"[3, 2]")),
         ("action", None),
@@ -368,7 +369,7 @@ MANY = """
     INSERT INTO designs
     WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n LIMIT 60000)
     SELECT k, 1, 'wine', 0.1, abs(random() % 1000) / 1000.0, abs(random() % 1000) / 1000.0, 0.5,
-    10 + abs(random() % 10000), '[13, 4, 3]', 'none', '' FROM n
+    10 + abs(random() % 10000), '[13, 4, 3]', 'none', '', 0, 0, 0 FROM n
 """
 
 

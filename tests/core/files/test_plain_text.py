@@ -55,7 +55,7 @@ def test_designs_shows_names_as_they_are(name, front, tmp_path, capsys, monkeypa
 
 @pytest.mark.parametrize("name", EVIL)
 def test_design_is_shown_with_its_name_as_it_is(name, capsys):
-    facts = {"dataset": name, "layer_sizes": [3, 2], "layer_densities": [1.0]}
+    facts = {"dataset": name, "layer_sizes": [3, 2], "layer_densities": [1.0], "active_weights": 6}
     results = {"test_accuracy": 0.9, "majority_accuracy": 0.5, "recalls": {name: 0.5}}
     results["linear"] = False
     print_design({**facts, **results, "initial": dict(facts)}, Path("out"))
