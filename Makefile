@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables decisions learning compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables decisions learning compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -20,8 +20,16 @@ demo: setup  ## train a controller on digits, let it design a network, show the 
 
 TESTS ?=
 
-test: setup  ## all tests; TESTS='-m "not slow"' for some; which lines they run is in build/coverage
-	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=html:build/coverage $(TESTS)
+PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
+
+test: setup  ## all tests but the slow ones; TESTS='tests/core' for some
+	$(PYTEST) -m "not slow" $(TESTS)
+
+test-slow: setup  ## kills, lost Ray machines, full disks, damaged files
+	$(PYTEST) -m slow $(TESTS)
+
+coverage: setup  ## all tests, a third slower; which lines they run is in build/coverage
+	$(PYTEST) --cov --cov-report=html:build/coverage $(TESTS)
 	$(BIN)/python -m coverage report --format=total | sed 's/.*/coverage: &%/'
 
 LIBRARIES := build/libraries-env

@@ -1,8 +1,10 @@
 """How types of settings look on the command line."""
 
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from types import NoneType
-from typing import Annotated, Any, TypeVar, Union, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import tyro
 from tyro.constructors import (
@@ -38,8 +40,7 @@ def _as_if_required(
     kinds = tuple(kind for kind in get_args(found.type) if kind is not NoneType)
     if NoneType not in get_args(found.type):
         return None
-    kind: Any = Union[kinds]  # noqa: UP007
-    inner = PrimitiveTypeInfo.make(kind, found.markers)
+    inner = PrimitiveTypeInfo.make(reduce(or_, kinds), found.markers)
     spec = ConstructorRegistry.get_primitive_spec(inner)
     if isinstance(spec, UnsupportedTypeAnnotationError):
         return spec

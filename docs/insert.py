@@ -283,7 +283,6 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/decisions.md": {
         "anytime": partial(decisions, 0),
         "gaps": partial(decisions, 2),
-        "learning": partial(whole, "docs/decisions/learning.md"),
     },
     "docs/estimators.md": {"estimators": estimates},
     "docs/tables.md": {"scores": scores_on_tables, "accuracies": partial(on_tables, 1)},

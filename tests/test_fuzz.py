@@ -34,8 +34,6 @@ from tests.agents.helpers import tiny
 from tests.core.tables import random_table
 from tests.core.tiny_idx import IMAGES, SET, store
 
-pytestmark = pytest.mark.slow
-
 FILES = int(os.environ.get("RLNAS_FUZZ", "40"))
 """Mutated for each reader."""
 

@@ -25,8 +25,6 @@ from rlnas.data.datasets import load_datasets
 from tests.agents.helpers import tiny
 from tests.test_fuzz import limited_memory
 
-pytestmark = pytest.mark.slow
-
 SOME = None if "RLNAS_FUZZ" in os.environ else 8
 """Mutations of each part that are tried; None for all."""
 

@@ -12,6 +12,7 @@ from rlnas.agents.designing.spending import spending, spent_in_step
 from rlnas.agents.policies.environments import env_like, thorough_env
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.layouts import BUDGET
+from rlnas.agents.policies.outcome import MEASURES
 from rlnas.agents.policies.policy import Policy, fingerprint, layout_of_policy, load_policy
 from rlnas.data.datasets import Dataset, Source
 from rlnas.designs.saved import save_design
@@ -26,10 +27,6 @@ from rlnas.nn.architecture import layers_of
 from rlnas.nn.network import SparseNetwork
 from rlnas.progress import progress
 from rlnas.validation import is_whole, whole
-
-_MEASURES = {"score": "score"}
-_BUDGET_MEASURES = {"anytime score": "anytime", "best score": "best_score"}
-"""Measures of an episode by name, and the entries of its last info."""
 
 
 class Designed(NamedTuple):
@@ -246,15 +243,14 @@ def evaluate_policy(
         "random": random_policy(seed),
     }
     env = env_like(Path(policy), dataset, penalty, data_dir)
-    with_budget = isinstance(env, BudgetDesignEnv)
-    measures = _BUDGET_MEASURES if with_budget else _MEASURES
-    scores = {measure: {name: list[float]() for name in policies} for measure in measures}
+    keys = ("anytime", "best_score") if isinstance(env, BudgetDesignEnv) else ("score",)
+    scores = {MEASURES[key]: {name: list[float]() for name in policies} for key in keys}
     with progress(progress_bar, total=2 * episodes, unit="episode") as bar:
         for name, choose in policies.items():
             for k in range(episodes):
                 _, history = play_episode(env, choose, seed + k)
-                for measure, key in measures.items():
-                    scores[measure][name].append(history[-1][key])
+                for key in keys:
+                    scores[MEASURES[key]][name].append(history[-1][key])
                 bar.update()
     return scores
 

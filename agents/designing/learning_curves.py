@@ -15,7 +15,7 @@ from rlnas.files.reading import open_regular
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_STEPS = "time/total_timesteps"
+STEPS = "time/total_timesteps"
 """Column of `progress.csv` that the others are drawn against."""
 
 _WEIGHTS = {"design/active_weights": "mean of the finished designs"}
@@ -60,7 +60,7 @@ def learning_curves(path: Path, budget: bool) -> Iterator[tuple[str, str, "Figur
     """
     curves = _BUDGET_CURVES if budget else _CURVES
     drawn = [*curves.values(), *(_COST_CURVES.values() if budget else ())]
-    progress = _progress(path, [name for labels in drawn for name in labels])
+    progress = read_progress(path, [name for labels in drawn for name in labels])
     if not progress:
         return
     text = "Scores and sizes of the designs at the end of an episode, over the training."
@@ -70,16 +70,24 @@ def learning_curves(path: Path, budget: bool) -> Iterator[tuple[str, str, "Figur
         yield "Cost and training", text, _drawn_curves(progress, _COST_CURVES)
 
 
-def _progress(path: Path, names: Sequence[str]) -> list[dict[str, float]]:
-    """Read columns, and `_STEPS`, from the rows that have values for all of them."""
+def read_progress(path: Path, names: Sequence[str]) -> list[dict[str, float]]:
+    """Read columns, and `STEPS`, from the rows that have values for all of them.
+
+    Args:
+        path: `progress.csv`, which may be missing.
+        names: Names of the columns.
+
+    Raises:
+        InputError: The file is damaged.
+    """
     if not path.is_file():
         return []
     with open_regular(path) as file, TextIOWrapper(file, "utf-8", newline="") as text:
         try:
             rows = [
-                {name: float(row[name]) for name in (_STEPS, *names)}
+                {name: float(row[name]) for name in (STEPS, *names)}
                 for row in csv.DictReader(text)
-                if all(row.get(name) for name in (_STEPS, *names))
+                if all(row.get(name) for name in (STEPS, *names))
             ]
         except (csv.Error, ValueError) as error:
             raise InputError(f"{path} is damaged: {error}") from error
@@ -93,7 +101,7 @@ def _drawn_curves(
 ) -> "Figure":
     """A figure of columns against the steps, with one part for each axis."""
     drawn, parts = plots.figure(12, 4, columns=len(curves))
-    steps = [row[_STEPS] for row in progress]
+    steps = [row[STEPS] for row in progress]
     mark = "o" if len(steps) == 1 else ""  # a line through one point cannot be seen
     for (axis, labels), axes in zip(curves.items(), parts, strict=True):
         for name, label in labels.items():

@@ -4,6 +4,8 @@ from typing import Any
 
 import gymnasium as gym
 
+from rlnas.agents.policies.episode import steps_of_episode
+from rlnas.agents.policies.policy import Policy
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 
 MEASURES = {"score": "score", "anytime": "anytime score", "best_score": "best score"}
@@ -33,3 +35,21 @@ def outcome(env: gym.Env, info: dict[str, Any]) -> float:
         info: the info of the last step.
     """
     return float(info[judged_by(env)])
+
+
+def episode_score(env: gym.Env, policy: Policy, seed: int | None = None) -> float:
+    """Play one episode.
+
+    Args:
+        env: an environment of rlnas, perhaps in wrappers.
+        policy: chooses the actions.
+        seed: seed of the episode; by default the generator of the environment goes on.
+
+    Returns:
+        What the episode is judged by, see `judged_by`.
+
+    Raises:
+        BudgetSpent: the budget of a search was spent before the episode ended.
+    """
+    *_, last = steps_of_episode(env, policy, seed)
+    return outcome(env, last.info)

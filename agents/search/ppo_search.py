@@ -4,8 +4,9 @@ import numpy as np
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rlnas.agents.config import TrainConfig
+from rlnas.agents.policies.outcome import episode_score
 from rlnas.agents.search.budgeted_env import StartFromBest
-from rlnas.agents.search.problem import Problem, episode_score
+from rlnas.agents.search.problem import Problem
 from rlnas.agents.training.model import new_model
 
 TARGET_UPDATES = 75

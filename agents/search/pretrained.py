@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET, SHIPPED_EDIT_SEQUENCE
+from rlnas.agents.policies.outcome import episode_score
 from rlnas.agents.policies.policy import Policy, load_policy
 from rlnas.agents.search.budgeted_env import BudgetedEnv
-from rlnas.agents.search.problem import Problem, episode_score
+from rlnas.agents.search.problem import Problem
 from rlnas.agents.search.tournament_evolution import (
     Individual,
     default_population_size,

@@ -9,11 +9,9 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
-from rlnas.agents.policies.episode import steps_of_episode
-from rlnas.agents.policies.outcome import outcome
+from rlnas.agents.policies.outcome import episode_score
 from rlnas.agents.policies.policy import Policy
 from rlnas.agents.search.budgeted_env import BudgetedEnv, BudgetSpent
 from rlnas.agents.search.episodes import budget as budget_episodes
@@ -152,24 +150,6 @@ class Problem:
             _, _, over, _, info = self.env.step(NO_OP)
         score: float = info["score"]
         return score
-
-
-def episode_score(env: gym.Env, policy: Policy, seed: int | None = None) -> float:
-    """Play one episode.
-
-    Args:
-        env: a `BudgetedEnv`, perhaps in a wrapper.
-        policy: chooses the actions.
-        seed: seed of the episode; by default the generator of the environment goes on.
-
-    Returns:
-        What the episode is judged by, see `rlnas.agents.policies.outcome`.
-
-    Raises:
-        BudgetSpent: the budget was spent before the episode ended.
-    """
-    *_, last = steps_of_episode(env, policy, seed)
-    return outcome(env, last.info)
 
 
 Strategy = Callable[[Problem], None]

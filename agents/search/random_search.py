@@ -5,8 +5,9 @@ from typing import NoReturn
 import gymnasium as gym
 import numpy as np
 
+from rlnas.agents.policies.outcome import episode_score
 from rlnas.agents.search.budgeted_env import StartFromBest
-from rlnas.agents.search.problem import Problem, episode_score
+from rlnas.agents.search.problem import Problem
 
 
 def random_search(problem: Problem) -> None:

@@ -10,6 +10,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Figure
 
 from rlnas import network_views, plots
+from rlnas.agents.policies.episode import worth
 from rlnas.agents.policies.outcome import MEASURES, judged_by
 from rlnas.agents.training.best_design import BestDesign
 from rlnas.agents.training.state import Section, check_empty, split
@@ -176,7 +177,7 @@ class Progress(BaseCallback):
         measure = MEASURES[self.measure]
         self.bar.set_postfix_str(
             f"mean {measure} {mean}, best of {self.num_timesteps:,} looks {best['score']:.4f} "
-            f"({best['val_accuracy']:.2%} with {best['active_weights']:,} weights)",
+            f"({worth(best)})",
             refresh=False,
         )
 

@@ -1,9 +1,8 @@
 """Do stock learners learn in episodes with a budget: several seeds of each, against rules."""
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
@@ -12,15 +11,18 @@ import numpy as np
 import torch
 
 from rlnas.agents.config import TrainConfig
+from rlnas.agents.designing.learning_curves import STEPS, read_progress
 from rlnas.agents.experiments.decisions.rules import Rule
 from rlnas.agents.experiments.decisions.study import PENALTY, TASKS_TO_CHOOSE, candidates
 from rlnas.agents.policies.environments import env_like
-from rlnas.agents.policies.episode import random_policy, steps_of_episode
+from rlnas.agents.policies.episode import random_policy
+from rlnas.agents.policies.outcome import episode_score
 from rlnas.agents.policies.policy import Policy, load_policy
 from rlnas.agents.training.ppo import train_once
-from rlnas.data.datasets import load_datasets
+from rlnas.data.datasets import Source, load_datasets
 from rlnas.envs.budget.actions import BUDGET_ACTIONS
 from rlnas.envs.budget.design_env import BudgetDesignEnv
+from rlnas.envs.live_env import LiveEnv
 from rlnas.files.json_schema import NUMBER, list_of, record
 from rlnas.jobs import Call, own_folder, run_all
 from rlnas.validation import check_count
@@ -51,6 +53,9 @@ FIRST_CHOICE, FIRST_FRESH = 20_000, 10_000
 
 POINTS = 40
 """Points of a learning curve, each the mean of several rollouts."""
+
+_ANYTIME = "design/anytime"
+"""Column of `progress.csv` that learning curves show."""
 
 _SCORES = list_of(NUMBER)
 _TRAINED = record(steps=_SCORES, curve=_SCORES, scores=_SCORES)
@@ -126,7 +131,7 @@ def study_learning(
             data_dir=data_dir,
         )
         settings = {key: value for key, value in asdict(config).items() if not _is_place(value)}
-        key = _key(content[family], algorithm=algorithm, settings=settings)
+        key = _key(content[family], settings=settings, first=FIRST_FRESH, n=FRESH)
         calls.append(Call(name, key, (config,), _TRAINED))
     found = run(_train, out / "trained", calls, "training")
     return [
@@ -153,8 +158,8 @@ def _is_place(value: Any) -> bool:
 
 def _key(content: Sequence[str], **more: Any) -> dict[str, Any]:
     """What the result of a job depends on, besides the code."""
-    episodes = [PENALTY, BUDGET, CHOICES, FRESH, [str(action) for action in BUDGET_ACTIONS]]
-    return {"data": list(content), "episodes": episodes, **more}
+    actions = [str(action) for action in BUDGET_ACTIONS]
+    return {"data": content, "penalty": PENALTY, "budget": BUDGET, "actions": actions, **more}
 
 
 def _rules(
@@ -195,10 +200,14 @@ def _play_rule(
 ) -> list[float]:
     """Anytime scores of a rule, or of random legal actions."""
     torch.set_num_threads(1)
-    data = load_datasets(list(FAMILIES[family]), data_dir)
-    env = BudgetDesignEnv(list(data), penalty=PENALTY, budget=BUDGET)
+    env = BudgetDesignEnv(_data(family, data_dir), penalty=PENALTY, budget=BUDGET)
     policy = random_policy(0) if rule is None else rule.policy()
-    return _anytime_scores(env, policy, first, episodes)
+    return _scores(env, policy, first, episodes)
+
+
+@lru_cache(maxsize=1)  # many rules are played on a family, one after the other
+def _data(family: str, data_dir: Path | None) -> list[Source]:
+    return [*load_datasets(list(FAMILIES[family]), data_dir)]
 
 
 def _train(config: TrainConfig) -> dict[str, list[float]]:
@@ -206,25 +215,18 @@ def _train(config: TrainConfig) -> dict[str, list[float]]:
     torch.set_num_threads(1)
     run = train_once(config)
     steps, curve = _curve(run)
-    scores = _anytime_scores(env_like(run), load_policy(run), FIRST_FRESH, FRESH)
+    scores = _scores(env_like(run), load_policy(run), FIRST_FRESH, FRESH)
     return {"steps": steps, "curve": curve, "scores": scores}
 
 
-def _anytime_scores(env: Any, policy: Policy, first: int, episodes: int) -> list[float]:
-    found = []
-    for seed in range(first, first + episodes):
-        *_, last = steps_of_episode(env, policy, seed)
-        found.append(float(last.info["anytime"]))
-    return found
+def _scores(env: LiveEnv, policy: Policy, first: int, episodes: int) -> list[float]:
+    """Anytime scores, which is what episodes are judged by if no other reward is asked for."""
+    return [episode_score(env, policy, seed) for seed in range(first, first + episodes)]
 
 
 def _curve(run: Path) -> list[list[float]]:
     """Steps and mean anytime scores of the episodes that ended in the rollouts of a training."""
-    with (run / "progress.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["design/anytime"]]
-    steps, scores = (
-        np.array([float(row[column]) for row in rows])
-        for column in ("time/total_timesteps", "design/anytime")
-    )
+    rows = read_progress(run / "progress.csv", [_ANYTIME])
+    steps, scores = (np.array([row[name] for row in rows]) for name in (STEPS, _ANYTIME))
     parts = np.array_split(np.arange(len(rows)), min(POINTS, len(rows)))
     return [[float(values[part].mean()) for part in parts] for values in (steps, scores)]

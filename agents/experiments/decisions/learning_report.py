@@ -39,15 +39,16 @@ def to_markdown(results: Sequence[Learned]) -> str:
     for each in results:
         rule, chance = 100 * np.mean(each.ruled), 100 * np.mean(each.chance)
         name = f"best rule: {each.rule}"
-        rows.append([each.family, "random legal actions", f"{chance:.2f}", f"{chance - rule:+.2f}"])
-        rows.append([each.family, name, f"{rule:.2f}", "0"])
+        below = f"{chance - rule:+.2f}"
+        rows.append([each.family, "random legal actions", f"{chance:.2f}", below, ""])
+        rows.append([each.family, name, f"{rule:.2f}", "0", ""])
         for algorithm, found in each.trained.items():
             means = [100 * np.mean(one["scores"]) for one in found]
             gains = np.subtract(means, rule)
             level, gain = (trimmed_mean_interval(values, trim=0) for values in (means, gains))
             above = f"{(gains > 0).sum()} of {gains.size}"
             rows.append([each.family, algorithm, f"{level:.2f}", f"{gain:+.2f}", above])
-    return markdown_table(columns, [[*row, *[""] * (len(columns) - len(row))] for row in rows])
+    return markdown_table(columns, rows)
 
 
 def plot(results: Sequence[Learned]) -> Any:

@@ -298,7 +298,7 @@ def _data(source: str, data_dir: Path | None) -> Dataset:
 
 @cache
 def _data_fingerprint(source: str, data_dir: Path | None) -> str:
-    return load_dataset(source, data_dir=data_dir).fingerprint
+    return _data(source, data_dir).fingerprint
 
 
 def _call(

@@ -29,7 +29,7 @@ from tests.agents.training.test_kills import KILLS, without_clock
 from tests.agents.training.test_resume import cut, results
 
 ray = pytest.importorskip("ray")
-pytestmark = [*QUIET, pytest.mark.ray, pytest.mark.slow]
+pytestmark = [*QUIET, pytest.mark.ray]
 
 ON_RAY: dict[str, Any] = {"workers": "ray", "num_workers": 2}
 
@@ -50,7 +50,7 @@ def in_threads(tmp_path_factory) -> dict[str, Any]:
 # --- training ---
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_training_on_ray_gives_the_bits_of_training_in_threads(
     workers, in_threads, tmp_path, one_machine
 ):
@@ -67,6 +67,7 @@ def test_training_with_budgets_on_ray_gives_the_bits_of_training_in_threads(tmp_
     same(*found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", range(1, 48, 2) if KILLS else [17])
 def test_worker_killed_in_a_rollout_is_replaced_with_the_same_bits(
     step, in_threads, tmp_path, one_machine, caplog
@@ -81,6 +82,7 @@ def test_worker_killed_in_a_rollout_is_replaced_with_the_same_bits(
     same(results(run), in_threads)
 
 
+@pytest.mark.slow
 def test_worker_that_does_not_answer_is_replaced(in_threads, tmp_path, one_machine, caplog):
     def stop(env: RayVecEnv) -> None:
         os.kill(pid(env, 0), signal.SIGSTOP)
@@ -93,6 +95,7 @@ def test_worker_that_does_not_answer_is_replaced(in_threads, tmp_path, one_machi
     same(results(run), in_threads)
 
 
+@pytest.mark.slow
 def test_training_can_be_resumed_in_threads_or_on_ray(
     in_threads, tmp_path, monkeypatch, one_machine
 ):
@@ -107,6 +110,7 @@ def wine(index: int) -> ReplayableEnv:
     return ReplayableEnv(DesignEnv("wine", penalty=0.1 + index, episode_steps=3))
 
 
+@pytest.mark.slow
 def test_worker_lost_repeatedly_raises_input_error(one_machine, caplog, monkeypatch):
     monkeypatch.setattr(ray_workers, "ATTEMPTS", 2)
     env = RayVecEnv(deadly, 2, num_workers=1)
@@ -129,6 +133,7 @@ def deadly(index: int) -> Deadly:
     return Deadly(DesignEnv("wine"))
 
 
+@pytest.mark.slow
 def test_restore_on_ray_refuses_an_impossible_state(one_machine):
     env = RayVecEnv(wine, 2, num_workers=2)
     env.seed(0)
@@ -235,6 +240,7 @@ def square(number: int, marker: str | None = None) -> int:
     return number**2
 
 
+@pytest.mark.slow
 def test_task_of_a_lost_worker_runs_again(one_machine, tmp_path):
     marker = str(tmp_path / "marker")
     calls = [

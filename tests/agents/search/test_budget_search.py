@@ -9,6 +9,7 @@ import pytest
 from rlnas.agents.config import SHIPPED_BUDGET
 from rlnas.agents.experiments.search_task import FOR_STEPS, FROM_SCRATCH, METHODS, strategy
 from rlnas.agents.policies.episode import play_episode, random_policy
+from rlnas.agents.policies.outcome import episode_score
 from rlnas.agents.policies.policy import load_policy
 from rlnas.agents.search.budgeted_env import BudgetSpent, StartFromBest
 from rlnas.agents.search.episodes.budget import STOP, pays_for
@@ -16,7 +17,7 @@ from rlnas.agents.search.episodes.sequences import SequenceSpace
 from rlnas.agents.search.evolve_sequence import EPISODES_PER_FITNESS, evolve_sequence
 from rlnas.agents.search.metaqnn import describe
 from rlnas.agents.search.pretrained import play_longer_episodes, shipped_controller
-from rlnas.agents.search.problem import Problem, episode_score, search
+from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.random_search import random_from_best, random_search
 from rlnas.agents.search.tournament_evolution import tournament_evolution
 from rlnas.envs.actions import NO_OP

@@ -16,8 +16,6 @@ from rlnas.tabular.table import Table
 from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.helpers import make
 
-pytestmark = pytest.mark.slow
-
 STEPS = 6
 EPISODE = STEPS + 1
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from rlnas.agents.policies.episode import random_policy
+from rlnas.agents.policies.outcome import episode_score
 from rlnas.agents.search.budgeted_env import BudgetedEnv, BudgetSpent, StartFromBest
 from rlnas.agents.search.hill_climbing import hill_climbing
 from rlnas.agents.search.history import SearchHistory
-from rlnas.agents.search.problem import LIVE_GRID, Problem, episode_score, search
+from rlnas.agents.search.problem import LIVE_GRID, Problem, search
 from rlnas.agents.search.random_search import random_from_best, random_search
 from rlnas.envs import live_env
 from rlnas.envs.actions import ACTIONS, MAX_DEPTH, MAX_WIDTH, NO_OP

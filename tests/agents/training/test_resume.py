@@ -29,8 +29,6 @@ from rlnas.files.folders import locked
 from rlnas.files.typed import Damaged
 from tests.agents.helpers import TINY_BUDGET, progress_of, tiny
 
-pytestmark = pytest.mark.slow
-
 SETTINGS: dict[str, dict[str, Any]] = {
     "maskable_ppo": {},
     "ppo": {"algorithm": "ppo"},
