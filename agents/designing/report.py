@@ -25,8 +25,8 @@ from rlnas.data.preprocessing import Preprocessing, is_image
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.errors import InputError
-from rlnas.export.c_code import footprint
 from rlnas.export.inference import for_inference
+from rlnas.export.sizes import c_bytes
 from rlnas.files.atomic import replace_file
 from rlnas.files.plain_text import plain
 from rlnas.nn.architecture import in_words
@@ -181,7 +181,7 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
     """The facts at the head of a design's page; a design of a training has no seed of its own."""
     network, preprocessing, record = design
     inference = for_inference(network, preprocessing)
-    small, whole = (footprint(inference, quantized).flash for quantized in (True, False))
+    small, whole = (c_bytes(inference, form).flash for form in ("c-int8", "c"))
     path = record["source"].get("path")
     reference = reference_weights(network.n_inputs, network.n_outputs)
     facts: dict[str, Any] = {

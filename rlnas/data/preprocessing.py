@@ -37,6 +37,7 @@ class PreprocessingRecord(TypedDict):
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...] | None
     encoding: EncodingRecord | None
+    whole: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,7 @@ class Preprocessing(ReadOnlyArrays):
         class_names: The name of each class.
         feature_names: The name of each feature; None if features have no names.
         encoding: How features are made of the columns of a table; None if raw samples are features.
+        whole: Whether raw samples are features that are all whole numbers.
     """
 
     offset: NDArray[np.float64]
@@ -69,6 +71,7 @@ class Preprocessing(ReadOnlyArrays):
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...] | None = None
     encoding: Encoding | None = None
+    whole: bool = False
 
     @property
     def n_features(self) -> int:
@@ -196,6 +199,7 @@ class Preprocessing(ReadOnlyArrays):
             "class_names": self.class_names,
             "feature_names": self.feature_names,
             "encoding": None if self.encoding is None else self.encoding.as_json(),
+            "whole": self.whole,
         }
 
     @classmethod
@@ -219,6 +223,7 @@ class Preprocessing(ReadOnlyArrays):
                 class_names=_texts(values["class_names"]),
                 feature_names=None if names is None else _texts(names),
                 encoding=None if encoding is None else Encoding.from_json(encoding),
+                whole=values["whole"],
             )
             made._check()
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -235,6 +240,8 @@ class Preprocessing(ReadOnlyArrays):
             raise ValueError("it lacks class names, or says not whether features are pixels")
         if self.feature_names is not None and len(self.feature_names) != self.n_features:
             raise ValueError("there are more or fewer names than features")
+        if not isinstance(self.whole, bool):
+            raise ValueError("it says not whether features are whole numbers")
         if self.encoding is not None and self.encoding.feature_names != self.feature_names:
             raise ValueError("its features are not those of its encoding")
 
@@ -290,7 +297,8 @@ def fit(
             "%s varies, but by too little for its size, and counts as constant: rescale it, or "
             "subtract what all of its values have in common", made.name(int(column))
         )  # fmt: skip
-    facts = low, high, pixels, class_names, feature_names, encoding
+    whole = encoding is None and _are_whole(raw)
+    facts = low, high, pixels, class_names, feature_names, encoding, whole
     made = Preprocessing(offset, mean.astype(np.float32), scale.astype(np.float32), *facts)
     return made, stored
 
@@ -300,6 +308,14 @@ def _stored(features: NDArray[Any], offset: NDArray[np.float64]) -> NDArray[Any]
     if features.dtype == np.uint8:
         return features
     return np.ascontiguousarray(features - offset if offset.any() else features, np.float32)
+
+
+def _are_whole(features: NDArray[Any]) -> bool:
+    """Whether all features are whole numbers; a few rows are in memory at a time."""
+    if features.dtype == np.uint8:
+        return True
+    chunks = np.array_split(features, len(features) // 1024 + 1)
+    return all(bool((chunk == np.rint(chunk)).all()) for chunk in chunks)
 
 
 def is_image(n_features: int) -> bool:

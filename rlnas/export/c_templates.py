@@ -5,14 +5,13 @@ from string import Template
 HEADER = Template("""\
 /* A sparse feed-forward network, made by rlnas.
  *
- * ${intro} An infinite one counts as a very large one. A compiler that is told that there are
- * no NaNs (-ffast-math) does not find them. */
+ * ${introduction} */
 #ifndef ${NAME}_H
 #define ${NAME}_H
 
-#define ${NAME}_FEATURES ${features}
+${header_includes}#define ${NAME}_FEATURES ${features}
 #define ${NAME}_CLASSES ${classes}
-
+${macros}
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -20,16 +19,13 @@ extern "C" {
 /* A feature${origin}${precision}. */
 typedef ${feature} ${name}_feature;
 ${table}
-/* The class with the largest logit, from 0, or -1. */
+/* The class with the largest logit, from 0${or_none}. */
 int ${name}_classify(const ${name}_feature features[${NAME}_FEATURES]);
 
 /* The logits of all classes. */
 void ${name}_logits(const ${name}_feature features[${NAME}_FEATURES],
-    float logits[${NAME}_CLASSES]);
-
-/* 1 if every feature that is read is finite; 0 if one is NaN or infinite. */
-int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]);
-
+    ${logit} logits[${NAME}_CLASSES]);
+${checks}
 /* The name of a class in UTF-8, "" for -1. Names take memory only where this is called. */
 static inline const char *${name}_class_name(int number) {
     static const char *const names[${NAME}_CLASSES] = {
@@ -45,10 +41,16 @@ ${declaration}
 #endif
 """)
 
+VALID = Template("""
+/* 1 if every feature that is read is finite; 0 if one is NaN or infinite. */
+int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]);
+""")
+
 FEATURES_INTRODUCTION = """\
 Features are given as they are in the data set, not standardised. Those that no connection reads
  * have no influence. Where one that is read is NaN, there is no answer: the class is -1, every
- * logit is NaN."""
+ * logit is NaN. An infinite one counts as a very large one. A compiler that is told that there are
+ * no NaNs (-ffast-math) does not find them."""
 
 ROWS_INTRODUCTION = Template("""\
 For a row of a table, given as a ${name}_row, which has the columns that the network reads:
@@ -57,8 +59,9 @@ For a row of a table, given as a ${name}_row, which has the columns that the net
  *     ${name}_encode(&row, features);
  *     answer = ${name}_classify(features);
  *
- * Where a feature is NaN, there is no answer: the class is -1, every logit is
- * NaN.""")
+ * Where a feature is NaN, there is no answer: the class is -1, every logit is NaN.
+ * An infinite one counts as a very large one. A compiler that is told that there are no NaNs
+ * (-ffast-math) does not find them.""")
 
 ROW = Template("""\
 /* The columns of a row that the network reads; all have to be set. */
@@ -66,8 +69,8 @@ typedef struct {
 ${members}
 } ${name}_row;
 
-/* Make the features of a row. */
-void ${name}_encode(const ${name}_row *row, ${name}_feature features[${NAME}_FEATURES]);
+/* Make the features of a row${encode_result}. */
+${encode_type} ${name}_encode(const ${name}_row *row, ${name}_feature features[${NAME}_FEATURES]);
 """)
 
 CODE = Template("""\
@@ -112,13 +115,15 @@ MEMORY = Template("""\
 #if defined(__AVR__)
 #include <avr/pgmspace.h>
 #define ${NAME}_FLASH PROGMEM
+#define ${NAME}_READ_uint8_t(at) pgm_read_byte(at)
 #define ${NAME}_READ_uint16_t(at) pgm_read_word(at)
-#define ${NAME}_READ_int8_t(at) ((int8_t)pgm_read_byte(at))
+#define ${NAME}_READ_int16_t(at) ((int16_t)pgm_read_word(at))
 #define ${NAME}_READ_float(at) pgm_read_float(at)
 #else
 #define ${NAME}_FLASH
+#define ${NAME}_READ_uint8_t(at) (*(at))
 #define ${NAME}_READ_uint16_t(at) (*(at))
-#define ${NAME}_READ_int8_t(at) (*(at))
+#define ${NAME}_READ_int16_t(at) (*(at))
 #define ${NAME}_READ_float(at) (*(at))
 #endif
 #define ${NAME}_READ_double(at) (*(at))""")
@@ -163,10 +168,10 @@ static int ${name}_run(const ${name}_feature features[],
         const size_t end = k + ${NAME}_READ_uint16_t(&${name}_fan_in[row]);
         float sum = 0.0f;
         for (; k < end; k++) {
-            sum += (float)${NAME}_READ_${weight}(&${name}_weights[k]) *
+            sum += ${NAME}_READ_float(&${name}_weights[k]) *
                 units[${NAME}_READ_uint16_t(&${name}_sources[k])];
         }
-        sum = ${NAME}_READ_float(&${name}_biases[row]) + sum${scaled};
+        sum = ${NAME}_READ_float(&${name}_biases[row]) + sum;
         units[${NAME}_INPUTS + row] = row < ${NAME}_HIDDEN && sum < 0.0f ? 0.0f : sum;
     }
     return 1;
@@ -211,8 +216,7 @@ int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]) {
 
 FLAGS = Template("""
 /* Features that are 1 if a value has a certain code, else 0. */
-static void ${name}_flags(int value, const uint16_t codes[], ${name}_feature features[],
-    int count) {
+static void ${name}_flags(int value, const uint16_t codes[], ${raw} features[], int count) {
     int k;
     for (k = 0; k < count; k++) {
         features[k] = value == (int)${NAME}_READ_uint16_t(&codes[k]) ? 1.0f : 0.0f;
@@ -221,8 +225,8 @@ static void ${name}_flags(int value, const uint16_t codes[], ${name}_feature fea
 """)
 
 ENCODE = Template("""${flags}
-void ${name}_encode(const ${name}_row *row, ${name}_feature features[${NAME}_FEATURES]) {
-    ${statements}
+${encode_type} ${name}_encode(const ${name}_row *row, ${name}_feature features[${NAME}_FEATURES]) {
+${statements}
 }
 """)
 

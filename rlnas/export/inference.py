@@ -46,6 +46,9 @@ class Inference:
         weights: Weights of the connections, float32 `[connections]`.
         biases: Biases of the units, float32 `[rows]`.
         class_names: Names of the outputs.
+        low: Smallest value of each feature in training, float64 `[inputs]`.
+        high: Largest value of each feature in training, float64 `[inputs]`.
+        whole: Whether raw samples are features that are all whole numbers.
         encoding: How the features that are read, in the order of the inputs, are made of the codes
             of columns; None if raw samples are features.
     """
@@ -61,6 +64,9 @@ class Inference:
     weights: np.ndarray
     biases: np.ndarray
     class_names: tuple[str, ...]
+    low: np.ndarray
+    high: np.ndarray
+    whole: bool
     encoding: Encoding | None = None
 
     @property
@@ -96,6 +102,10 @@ class Inference:
     def rows(self) -> np.ndarray:
         """The row that each connection belongs to, int64 `[connections]`."""
         return np.repeat(np.arange(self.biases.size), np.diff(self.indptr))
+
+    def given(self, raw: np.ndarray) -> np.ndarray:
+        """Raw samples as they are given to an export, in `dtype`."""
+        return raw.astype(self.dtype)
 
     def features(self, raw: np.ndarray) -> np.ndarray:
         """The features that are read, `[samples, inputs]`.
@@ -195,6 +205,9 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         weights=network.connections[EMA],
         biases=network.units[EMA],
         class_names=preprocessing.class_names,
+        low=preprocessing.low[inputs],
+        high=preprocessing.high[inputs],
+        whole=preprocessing.whole,
         encoding=encoding,
     )
     if not inference.limit >= _NEAREST:  # also when it is NaN
