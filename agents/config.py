@@ -45,6 +45,11 @@ STEP_REWARDS, BUDGET_REWARDS = ("difference", "score"), ("anytime", "final")
 MAX_SEED = 2**32 - 1  # NumPy's limit
 
 
+def shipped(budget: bool) -> Path:
+    """Run folder of the controller that comes with rlnas, for episodes with a budget or without."""
+    return SHIPPED_BUDGET if budget else SHIPPED
+
+
 def plausible_net_arch(net_arch: Iterable[Any]) -> bool:
     """Whether a policy may have hidden layers of these sizes."""
     sizes = list(net_arch)

@@ -12,7 +12,15 @@ from gymnasium.vector import AutoresetMode
 
 from rlnas.errors import InputError
 from rlnas.nn.training import Hyperparameters
-from rlnas.validation import check_choice, check_count, check_range, is_real, is_whole, whole
+from rlnas.validation import (
+    check_choice,
+    check_count,
+    check_range,
+    in_message,
+    is_real,
+    is_whole,
+    whole,
+)
 
 REWARDS = ("difference", "score")
 """What an environment may pay."""
@@ -53,8 +61,7 @@ def check_number(name: str, value: float, low: float, high: float = np.inf) -> f
     if not is_real(value):
         limits = f"of at least {low:g}" if isinf(high) else f"from {low:g} to {high:g}"
         kind = "finite number" if isinf(high) else "number"
-        shown = brief(value) if isinstance(value, str) else value
-        raise InputError(f"{name} {shown} cannot be used: expected a {kind} {limits}")
+        raise InputError(f"{name} {in_message(value)} cannot be used: expected a {kind} {limits}")
     return check_range(name, float(value), low, high)[0]
 
 

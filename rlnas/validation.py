@@ -88,6 +88,11 @@ def check_choice(name: str, value: object, known: Collection[object]) -> None:
         raise InputError(f"unknown {name} {value!r}: expected {' or '.join(map(repr, known))}")
 
 
+def in_message(value: Any) -> Any:
+    """What a message shows of a value that is no number: text in quotation marks."""
+    return brief(value) if isinstance(value, str) else value
+
+
 def check_range(name: str, value: Range, low: float, high: float = inf) -> tuple[float, float]:
     """The bounds `(low, high)` of a number or a range.
 
@@ -102,8 +107,9 @@ def check_range(name: str, value: Range, low: float, high: float = inf) -> tuple
     """
     bounds = value if isinstance(value, tuple | list) else (value, value)
     if len(bounds) != 2 or not all(map(is_real, bounds)):
-        shown = brief(value) if isinstance(value, str) else value
-        raise InputError(f"{name} {shown} cannot be used: expected a finite number or (low, high)")
+        raise InputError(
+            f"{name} {in_message(value)} cannot be used: expected a finite number or (low, high)"
+        )
     if bounds[0] > bounds[1]:
         raise InputError(f"{name} range {value} is upside down: expected (low, high)")
     if bounds[0] < low or bounds[1] > high:

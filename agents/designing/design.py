@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET, check_seed, stem
+from rlnas.agents.config import check_seed, shipped, stem
 from rlnas.agents.designing.evaluation import design_facts, evaluation_metrics
 from rlnas.agents.designing.finish import BRIEF_BATCHES, best_of, candidates, finish
 from rlnas.agents.designing.pace import budget_for
@@ -90,7 +90,7 @@ def design(
     if isinstance(dataset, list):
         raise InputError("a design is for one data set: give them one after the other")
     limited = cost is not None or time is not None
-    run = Path((SHIPPED_BUDGET if limited else SHIPPED) if policy is None else policy)
+    run = Path(shipped(limited) if policy is None else policy)
     if limited:
         _check_limits(cost, time, thorough)
     trained = load_policy(run)
@@ -106,9 +106,8 @@ def design(
     else:
         # With a time, the first environment is only there for its data.
         budget = BUDGETS[1] if time is not None else cost
-        spent = {} if budget is None else {"budget": budget}
         with budget_named("the default --cost" if cost is None else "--cost"):
-            env = env_like(run, dataset, penalty, data_dir, middle=True, **spent)
+            env = env_like(run, dataset, penalty, data_dir, middle=True, budget=budget)
     if time is not None:
         env = _env_for_time(time, run, env.dataset, penalty)
     name = stem(env.dataset.name if dataset is None or isinstance(dataset, Dataset) else dataset)
@@ -255,14 +254,13 @@ def evaluate_policy(
     if not is_whole(episodes) or episodes < 2:
         raise InputError(f"--episodes {episodes}: expected at least 2, to tell the spread")
     check_seed(seed)
-    run = (SHIPPED if budget is None else SHIPPED_BUDGET) if policy is None else policy
+    run = shipped(budget is not None) if policy is None else policy
     policies: dict[str, Policy] = {
         "trained": load_policy(run),
         "random": random_policy(seed),
     }
-    given: dict[str, Any] = {} if budget is None else {"budget": budget}
     with budget_named("--budget"):
-        env = env_like(run, dataset, penalty, data_dir, **given)
+        env = env_like(run, dataset, penalty, data_dir, budget=budget)
     keys = ("anytime", "best_score") if isinstance(env, BudgetDesignEnv) else ("score",)
     scores = {MEASURES[key]: {name: list[float]() for name in policies} for key in keys}
     with progress(progress_bar, total=2 * episodes, unit="episode") as bar:

@@ -180,8 +180,7 @@ def _env(
     run: Path, data: Dataset | str, penalty: float, data_dir: Path | None, budget: float | None
 ) -> Any:
     """The environment of one design: that of the training, in the middle of its ranges."""
-    arguments = {} if budget is None else {"budget": budget}
-    return env_like(run, data, penalty, data_dir, middle=True, **arguments)
+    return env_like(run, data, penalty, data_dir, middle=True, budget=budget)
 
 
 def design_once(

@@ -53,6 +53,7 @@ def env_like(
     penalty: float | None = None,
     data_dir: Path | None = None,
     middle: bool = False,
+    budget: float | None = None,
     **arguments: Any,
 ) -> LiveEnv:
     """The environment that a policy was trained in, on another data set or penalty if asked.
@@ -64,6 +65,7 @@ def env_like(
         data_dir: folder with IDX files; by default that of the training.
         middle: use the geometric middle of each range of the training instead of drawing from it,
             and the first of several data sets; an episode with a budget begins without a network.
+        budget: budget of an episode; by default that of the training, if it had one.
         **arguments: arguments of `DesignEnv`, or of `BudgetDesignEnv` for a policy trained with a
             budget; they replace those of the training.
 
@@ -72,7 +74,7 @@ def env_like(
             given for a policy that was trained without one.
     """
     config = read_config(Path(run))
-    if config.budget is None and "budget" in arguments:
+    if config.budget is None and budget is not None:
         raise InputError(
             f"the policy in {run} was trained in episodes with a fixed number of steps: a budget "
             "needs one that was trained with --budget"
@@ -83,8 +85,8 @@ def env_like(
         where = data_dir or config.data_dir
         dataset = [*replace(config, dataset=tuple(names), data_dir=where).load()]
     settings = _episode_arguments(config, _middle if middle else _range)
-    if penalty is not None:
-        settings["penalty"] = penalty
+    asked = {"penalty": penalty, "budget": budget}
+    settings |= {name: value for name, value in asked.items() if value is not None}
     if middle and config.budget is not None:
         settings["given"] = 0.0
     settings |= arguments

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET, SHIPPED_EDIT_SEQUENCE
+from rlnas.agents.config import SHIPPED, SHIPPED_EDIT_SEQUENCE, shipped
 from rlnas.agents.policies.outcome import episode_score
 from rlnas.agents.policies.policy import Policy, load_policy
 from rlnas.agents.search.budgeted_env import BudgetedEnv
@@ -25,7 +25,7 @@ def shipped_controller(problem: Problem) -> None:
     Raises:
         BudgetSpent: the search is over.
     """
-    run = SHIPPED if problem.budget_env is None else SHIPPED_BUDGET
+    run = shipped(problem.budget_env is not None)
     _design_with(load_policy(run), problem)
 
 

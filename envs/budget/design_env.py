@@ -88,10 +88,10 @@ class BudgetDesignEnv(LiveEnv):
     | 135 | stop: the episode is over; costs nothing | once there is a network |
 
     There are 6 training batches after a start, and fewer than 6 after another action only if the
-    rest of the budget pays for no more. An action is refused if it is illegal, or if the rest does not pay
-    for a batch of the network that the edit makes. Then nothing is changed and still something is
-    paid: for the training of the network as it is (6 batches if it was to start), or for an edit if
-    there is no network. Action masks are those of `DesignEnv`, in all their forms.
+    rest of the budget pays for no more. An action is refused if it is illegal, or if the rest does
+    not pay for a batch of the network that the edit makes. Then nothing is changed and still
+    something is paid: for the training of the network as it is (6 batches if it was to start), or
+    for an edit if there is no network. Action masks are those of `DesignEnv`, in all their forms.
 
     ## Observation Space
     `Box(-1, 1, (97,), float32)`; `rlnas.BUDGET_OBSERVATION_NAMES` names the entries. The first ones

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET, check_seed
+from rlnas.agents.config import check_seed, shipped
 from rlnas.agents.option_types import Option
 from rlnas.validation import PlainIntegers
 
@@ -64,11 +64,11 @@ class Play(PlainIntegers):
         from rlnas.network_views import describe
 
         check_seed(self.seed)
-        run = self.policy or (SHIPPED if self.budget is None else SHIPPED_BUDGET)
+        run = self.policy or shipped(self.budget is not None)
         policy = load_policy(run)
-        given = {} if self.budget is None else {"budget": self.budget}
+        task = self.dataset, self.penalty, self.data_dir
         with budget_named("--budget"):
-            env = env_like(run, self.dataset, self.penalty, self.data_dir, middle=True, **given)
+            env = env_like(run, *task, middle=True, budget=self.budget)
         layout = layout_of(env.observation_space)
         console = plain_console()
         scores: list[float] = []
