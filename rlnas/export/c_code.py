@@ -7,8 +7,8 @@ import numpy as np
 
 from rlnas.columns.encoding import Encoding, Rule
 from rlnas.errors import InputError
-from rlnas.export import c_table, c_templates
-from rlnas.export.c_names import number_literal, string_literal
+from rlnas.export import c_outputs, c_table, c_templates
+from rlnas.export.c_names import number_literal
 from rlnas.export.inference import Inference
 from rlnas.files.atomic import replace_file
 
@@ -75,17 +75,17 @@ def write_c(
     precise, macro = "offsets" in arrays, name.upper()
     samples = clear_samples(inference, raw)
     words = {"name": name, "NAME": macro, "feature": "double" if precise else "float"}
+    words |= c_outputs.words_of_outputs(inference, name)
     words["memory"] = c_templates.MEMORY.substitute(words)
     if encoding is None:
         words |= _on_features(words, samples)
     else:
         words |= c_table.on_rows(inference, encoding, words, samples)
+    words |= c_outputs.code_of_outputs(inference, words)
     header = c_templates.HEADER.substitute(
         words,
         features=n_features,
         precision=c_templates.PRECISION if precise else "",
-        classes=inference.layer_sizes[-1],
-        class_names=",\n        ".join(map(string_literal, inference.class_names)),
         declaration=c_templates.DECLARATION.substitute(words) if len(samples) else "",
     )
     offset = f"{macro}_READ_double(&{name}_offsets[row])"
@@ -104,10 +104,12 @@ def write_c(
     )
     files = {f"{name}.c": source, f"{name}.h": header}
     if len(samples):
-        expected = inference.logits(samples).argmax(axis=1)
-        constants = _constants(name, {"expected": ("uint16_t", expected)})
+        test = c_outputs.self_test(inference, samples)
         files[f"{name}_test.c"] = c_templates.SELF_TEST.substitute(
-            words, samples=len(samples), expected=constants
+            words,
+            samples=len(samples),
+            expected=_constants(name, test.arrays),
+            compare=test.compare.substitute(words),
         )
     for file, text in files.items():
         replace_file(folder / file, text.encode())
@@ -147,7 +149,7 @@ def clear_samples(inference: Inference, raw: np.ndarray) -> np.ndarray:
     """For each predicted class, up to `SAMPLES`, the sample with the largest margin.
 
     For a table further ones follow, up to `SAMPLES`, if they have gaps or categories that those
-    before them have not.
+    before them have not. If numbers are predicted, the samples are spread over their range.
 
     Args:
         inference: The network.
@@ -160,6 +162,8 @@ def clear_samples(inference: Inference, raw: np.ndarray) -> np.ndarray:
     encoding = inference.encoding
     raw = raw.astype(inference.dtype)
     raw = raw[np.isfinite(raw if encoding is None else encoding.features(raw)).all(axis=1)]
+    if inference.target_names:
+        return c_outputs.spread_samples(inference, raw, SAMPLES)
     logits = inference.logits(raw)
     second, first = np.partition(logits, -2, axis=1)[:, -2:].T
     margins = first - second
@@ -188,7 +192,7 @@ def _on_features(words: dict[str, str], samples: np.ndarray) -> dict[str, str]:
     """The parts of the code that differ if raw samples are features."""
     name, macro = words["name"], words["NAME"]
     return {
-        "intro": c_templates.FEATURES_INTRODUCTION,
+        "intro": c_templates.FEATURES_INTRODUCTION.substitute(words),
         "origin": " as it is in the data set",
         "table": "",
         "place": f"{macro}_READ_uint16_t(&{name}_inputs[row])",

@@ -22,8 +22,9 @@ from rlnas.export.inference import Inference
 
 _OWN = """
     biases class_name classes classify code codes encode expected fan_in feature features flags
-    flash h hidden inputs limit logits means no_main offsets read_double read_float read_int8_t
-    read_uint16_t row rows run samples scales self_test sources steps valid weights
+    flash h hidden inputs limit logits means no_main offsets predict read_double read_float
+    read_int8_t read_uint16_t row rows run samples scales self_test sources steps target_name
+    targets tolerances valid weights
 """
 OWN = frozenset(_OWN.split())
 """What follows the name of a network in symbols and macros of its own, in lower case."""

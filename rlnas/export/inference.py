@@ -1,10 +1,11 @@
-"""`Inference`: a trained network that maps raw samples to logits, from which exports are made.
+"""`Inference`: a trained network that maps raw samples to outputs, from which exports are made.
 
 Inputs without a connection are left out, as are weights of zero and units that nothing reads. All
 exports follow one rule (docs/export.md): features are made of the columns of a table by the rules
 of an `Encoding`, or are given; an input is
 `clip((float32(feature - offset) - mean) * scale, -limit, limit)`, and if a feature that is read is
-NaN, all logits are NaN.
+NaN, all outputs are NaN. Outputs are logits, or numbers in the units of the data: how targets were
+standardised is folded into the weights and biases of the outputs.
 """
 
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ import numpy as np
 
 from rlnas.columns.encoding import Encoding
 from rlnas.data.preprocessing import Preprocessing
+from rlnas.data.targets import Targets
 from rlnas.errors import EditError, InputError
 from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, with_only
@@ -45,9 +47,10 @@ class Inference:
         indices: Source units, ascending within a row, int32 `[connections]`.
         weights: Weights of the connections, float32 `[connections]`.
         biases: Biases of the units, float32 `[rows]`.
-        class_names: Names of the outputs.
+        class_names: Names of the outputs if they are logits of classes, otherwise none.
         encoding: How the features that are read, in the order of the inputs, are made of the codes
             of columns; None if raw samples are features.
+        target_names: Names of the outputs if they are numbers that are predicted, otherwise none.
     """
 
     n_features: int
@@ -62,6 +65,7 @@ class Inference:
     biases: np.ndarray
     class_names: tuple[str, ...]
     encoding: Encoding | None = None
+    target_names: tuple[str, ...] = ()
 
     @property
     def n_columns(self) -> int:
@@ -106,13 +110,13 @@ class Inference:
         return raw[:, self.inputs] if self.encoding is None else self.encoding.features(raw)
 
     def logits(self, raw: np.ndarray) -> np.ndarray:
-        """The logits, computed with NumPy and SciPy.
+        """The outputs, computed with NumPy and SciPy: logits of classes, or predicted numbers.
 
         Args:
             raw: Raw samples `[samples, n_columns]`: features, or codes of columns.
 
         Returns:
-            The logits, float32 `[samples, outputs]`; all NaN for a sample in which a feature that
+            The outputs, float32 `[samples, outputs]`; all NaN for a sample in which a feature that
             is read is NaN, otherwise finite.
         """
         with np.errstate(over="ignore"):  # what is infinite in float32 is cut off
@@ -164,11 +168,12 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         InputError: If the two do not fit, the network's outputs are constant, or its weights are so
             large that units could overflow.
     """
-    if (network.n_inputs, network.n_outputs) != (preprocessing.n_features, preprocessing.n_classes):
+    if (network.n_inputs, network.n_outputs) != (preprocessing.n_features, preprocessing.n_outputs):
+        what = "classes" if preprocessing.targets is None else "targets"
         raise InputError(
             f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs, its "
-            f"preprocessing {preprocessing.n_features} features and {preprocessing.n_classes} "
-            "classes: give those of the data that it was trained on"
+            f"preprocessing {preprocessing.n_features} features and {preprocessing.n_outputs} "
+            f"{what}: give those of the data that it was trained on"
         )
     try:
         network = prune_dead_units(with_only(network, network.connections[EMA] != 0))
@@ -179,6 +184,7 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         raise InputError("nothing to export: no connection comes from an input")
     place = np.arange(network.n_units) - (network.n_inputs - inputs.size)
     place[inputs] = np.arange(inputs.size)
+    weights, biases = _in_units(network, preprocessing.targets)
     encoding = preprocessing.encoding
     if encoding is not None:
         rules = {name: getattr(encoding, name)[inputs] for name in ("source", "rule", "operand")}
@@ -192,11 +198,25 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         layer_sizes=(inputs.size, *network.layer_sizes[1:]),
         indptr=network.indptr,
         indices=place[network.indices].astype(np.int32),
-        weights=network.connections[EMA],
-        biases=network.units[EMA],
+        weights=weights,
+        biases=biases,
         class_names=preprocessing.class_names,
         encoding=encoding,
+        target_names=() if preprocessing.targets is None else preprocessing.targets.names,
     )
     if not inference.limit >= _NEAREST:  # also when it is NaN
         raise InputError("nothing to export: weights so large that outputs are not finite numbers")
     return inference
+
+
+def _in_units(network: SparseNetwork, targets: Targets | None) -> tuple[np.ndarray, np.ndarray]:
+    """Averaged weights and biases with which outputs are in the units of the data."""
+    weights, biases = network.connections[EMA], network.units[EMA]
+    if targets is None:
+        return weights, biases
+    factors, shifts = np.ones(biases.size), np.zeros(biases.size)
+    factors[network.n_hidden :], shifts[network.n_hidden :] = targets.scale, targets.mean
+    return (
+        (weights * factors[network.targets - network.n_inputs]).astype(np.float32),
+        (biases * factors + shifts).astype(np.float32),
+    )

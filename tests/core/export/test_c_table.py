@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,8 @@ def test_identifiers_differ_in_what_c99_distinguishes(prefix, tmp_path):
 def test_names_of_the_code_itself_are_known(tmp_path):
     write_c(plain_network(1, 1e8), tmp_path, "net", np.ones((1, 12)), quantized=True)
     write_c(CASE.inference, tmp_path / "table", "net", CASE.codes)
+    numbers = replace(CASE.inference, class_names=(), target_names=("a", "b", "c"))
+    write_c(numbers, tmp_path / "numbers", "net", CASE.codes)
     texts = [path.read_text().replace("net_test.c", "") for path in tmp_path.rglob("net*.[ch]")]
     found = {name.lower() for text in texts for name in re.findall(r"\bnet_(\w+)", text, re.I)}
     ours = re.compile("(colour|size)(_from_text|_missing|_other|_red|_grun|_s|_m)?")
