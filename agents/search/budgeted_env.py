@@ -121,7 +121,8 @@ class BudgetedEnv(gym.Wrapper):
         if too_much or not cost or not weights:
             history.charge(cost)
         else:
-            history.add(cost, info["score"], info["val_accuracy"], weights, self.current_design)
+            metric = info["val_metric"] if "val_metric" in info else info["val_accuracy"]
+            history.add(cost, info["score"], metric, weights, self.current_design)
         if self.on_spent is not None:
             self.on_spent(cost)
         if too_much:

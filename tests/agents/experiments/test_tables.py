@@ -212,7 +212,7 @@ def test_networks_are_judged_before_they_learn_from_the_validation_samples(run, 
     found = networks.finished(to_the_end, three, 0)
     judged = evaluate(briefly, three, three.validation)
     assert (found["val_accuracy"], found["val_loss"]) == judged
-    assert found["test_accuracy"] == evaluate(to_the_end, three, three.test).accuracy
+    assert found["test_accuracy"] == evaluate(to_the_end, three, three.test).metric
     assert found["active_weights"] == start.active_weights
     networks.finished(mistaught, replace(three, labels=labels), 0)
     assert bits(mistaught) != bits(to_the_end), "the end of the training reads those samples"

@@ -221,7 +221,7 @@ def test_best_network_has_recorded_score_when_evaluated_again(strategy, penalty)
     """At the end of the search: nobody has trained on the network that was the best."""
     history = search(strategy, Problem(partial(make, penalty=penalty), 900, 0))
     best: Any = history.best
-    accuracy = evaluate(best, TASK, TASK.validation).accuracy
+    accuracy = evaluate(best, TASK, TASK.validation).metric
     assert history.best_score == accuracy - penalty * best.active_weights / (76 * (6 + 3))
     assert reference_weights(6, 3) == 76 * (6 + 3)
 
