@@ -8,6 +8,7 @@ import numpy as np
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.design_vector_env import DesignVectorEnv
 from rlnas.envs.live_env import LiveEnv
+from rlnas.envs.searchable import metric_of
 from rlnas.envs.tabular_actions import reachable
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
@@ -17,8 +18,7 @@ from rlnas.scoring import non_dominated
 
 def _measure(info: dict[str, Any], reference: int) -> np.ndarray:
     """Both objectives, float64 `[2]`; `[num_envs, 2]` of a vector environment's infos."""
-    metric = info["val_metric"] if "val_metric" in info else info["val_accuracy"]
-    return np.stack([metric, -info["active_weights"] / reference], axis=-1)
+    return np.stack([metric_of(info), -info["active_weights"] / reference], axis=-1)
 
 
 def _reward_space(objectives: int) -> gym.spaces.Box:

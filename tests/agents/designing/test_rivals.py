@@ -24,7 +24,7 @@ def test_a_dense_network_has_as_many_weights_and_as_many_batches(monkeypatch):
 
     def spy(network, data, rows):
         made.append(network)
-        return {"test_metric": 0.9, "balanced_accuracy": 0.5}
+        return {"test_accuracy": 0.9, "balanced_accuracy": 0.5}
 
     monkeypatch.setattr(module, "evaluation_metrics", spy)
     monkeypatch.setattr(module, "_fitted", lambda *arguments: None)
