@@ -19,7 +19,7 @@ import onnxruntime
 import torch
 import tyro
 
-from rlnas import export_network, for_inference, load_dataset, load_design
+from rlnas import as_exported, export_network, for_inference, load_dataset, load_design
 
 REPEATS = 5
 """Measurements, of which the fastest is reported."""
@@ -98,9 +98,10 @@ def main(settings: Settings) -> None:
     print("|---|---|---|")
     with tempfile.TemporaryDirectory() as place, torch.inference_mode():
         folder = Path(place)
-        for form in ("c", "c-int8"):
+        for form in ("c", "c-int8", "c-int"):
             facts = export_network(inference, form, folder / form, "network", rows)
-            best = min(seconds_of_c(folder / form, rows) for _ in range(REPEATS))
+            given = as_exported(inference, form).given(rows)
+            best = min(seconds_of_c(folder / form, given) for _ in range(REPEATS))
             print(f"| {form} | {best / len(rows) * 1e6:.2f} | {facts['flash']:,} |")
         for form in ("onnx", "torch"):
             export_network(inference, form, folder, "network", rows)

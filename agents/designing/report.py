@@ -25,8 +25,8 @@ from rlnas.data.preprocessing import Preprocessing, is_image
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.errors import InputError
-from rlnas.export.c_code import footprint
 from rlnas.export.inference import for_inference
+from rlnas.export.sizes import c_bytes
 from rlnas.files.atomic import replace_file
 from rlnas.files.plain_text import plain
 from rlnas.nn.architecture import in_words
@@ -129,7 +129,8 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         steps = [{**vars(each), "applied": True} for each in episode]
         sections += _design_sections(design.network, design.record, steps)
         if any(step["spent"] for step in steps):
-            sections.append(_spending(steps))
+            begun = " A network that the episode began with is not among them."
+            sections.append(_spending(steps, begun))
         sections.append(_tradeoff(archive, best, design.record["objective"]["metric"]))
         sections.append(_comparison(design, data_dir or settings.data_dir))
         facts["best design"] = _worth(design.record, count)
@@ -185,7 +186,7 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
     """The facts at the head of a design's page; a design of a training has no seed of its own."""
     network, preprocessing, record = design
     inference = for_inference(network, preprocessing)
-    small, whole = (footprint(inference, quantized).flash for quantized in (True, False))
+    small, whole = (c_bytes(inference, form).flash for form in ("c-int8", "c"))
     path = record["source"].get("path")
     reference = reference_weights(network.n_inputs, network.n_outputs)
     facts: dict[str, Any] = {
@@ -285,13 +286,14 @@ def _history(steps: Sequence[Mapping[str, Any]], metric: str) -> Section:
     )
 
 
-def _spending(steps: Sequence[Mapping[str, Any]]) -> Section:
+def _spending(steps: Sequence[Mapping[str, Any]], more: str = "") -> Section:
     drawn, axes = plots.figure(9, 4)
     draw_spending(steps, axes)
     return Section(
         "Score against cost",
-        "The episode had a budget of training cost, counted in multiply-adds. For the anytime "
-        "score, an improvement counts by the share of the logarithm of the cost that is left.",
+        "The steps of the episode, which had a budget of training cost, counted in multiply-adds."
+        f"{more} For the anytime score, an improvement counts by the share of the logarithm of the "
+        "cost that is left.",
         _png(drawn),
     )
 

@@ -40,6 +40,7 @@ class PreprocessingRecord(TypedDict):
     feature_names: tuple[str, ...] | None
     encoding: EncodingRecord | None
     targets: TargetsRecord | None
+    whole: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,7 @@ class Preprocessing(ReadOnlyArrays):
         feature_names: The name of each feature; None if features have no names.
         encoding: How features are made of the columns of a table; None if raw samples are features.
         targets: What the outputs mean if numbers are to be predicted; None for classes.
+        whole: Whether raw samples are features that are all whole numbers.
     """
 
     offset: NDArray[np.float64]
@@ -74,6 +76,7 @@ class Preprocessing(ReadOnlyArrays):
     feature_names: tuple[str, ...] | None = None
     encoding: Encoding | None = None
     targets: Targets | None = None
+    whole: bool = False
 
     @property
     def task(self) -> Task:
@@ -217,6 +220,7 @@ class Preprocessing(ReadOnlyArrays):
             "feature_names": self.feature_names,
             "encoding": None if self.encoding is None else self.encoding.as_json(),
             "targets": None if self.targets is None else self.targets.as_json(),
+            "whole": self.whole,
         }
 
     @classmethod
@@ -243,6 +247,7 @@ class Preprocessing(ReadOnlyArrays):
                 feature_names=None if names is None else _texts(names),
                 encoding=None if encoding is None else Encoding.from_json(encoding),
                 targets=None if targets is None else Targets.from_json(targets),
+                whole=values["whole"],
             )
             made._check()
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -261,6 +266,8 @@ class Preprocessing(ReadOnlyArrays):
             )
         if self.feature_names is not None and len(self.feature_names) != self.n_features:
             raise ValueError("there are more or fewer names than features")
+        if not isinstance(self.whole, bool):
+            raise ValueError("it says not whether features are whole numbers")
         if self.encoding is not None and self.encoding.feature_names != self.feature_names:
             raise ValueError("its features are not those of its encoding")
 
@@ -318,7 +325,8 @@ def fit(
             "%s varies, but by too little for its size, and counts as constant: rescale it, or "
             "subtract what all of its values have in common", made.name(int(column))
         )  # fmt: skip
-    facts = low, high, pixels, class_names, feature_names, encoding, targets
+    whole = encoding is None and _are_whole(raw)
+    facts = low, high, pixels, class_names, feature_names, encoding, targets, whole
     made = Preprocessing(offset, mean.astype(np.float32), scale.astype(np.float32), *facts)
     return made, stored
 
@@ -328,6 +336,14 @@ def _stored(features: NDArray[Any], offset: NDArray[np.float64]) -> NDArray[Any]
     if features.dtype == np.uint8:
         return features
     return np.ascontiguousarray(features - offset if offset.any() else features, np.float32)
+
+
+def _are_whole(features: NDArray[Any]) -> bool:
+    """Whether all features are whole numbers; a few rows are in memory at a time."""
+    if features.dtype == np.uint8:
+        return True
+    chunks = np.array_split(features, len(features) // 1024 + 1)
+    return all(bool((chunk == np.rint(chunk)).all()) for chunk in chunks)
 
 
 def is_image(n_features: int) -> bool:

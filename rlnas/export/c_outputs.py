@@ -1,23 +1,26 @@
 """What C code says of its outputs: the functions for classes, or for numbers that are predicted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
 
 import numpy as np
 
+from rlnas.export.c_constants import Arrays
 from rlnas.export.c_names import string_literal
 from rlnas.export.inference import Inference
+from rlnas.export.integers import IntegerNetwork
 
 CLOSE = 1e-3
 """Largest difference of a number in a self-test, as a share of its range."""
 
 _CLASSES = Template("""\
-/* The class with the largest logit, from 0, or -1. */
+/* The class with the largest logit, from 0${or_none}. */
 int ${name}_classify(const ${name}_feature features[${NAME}_FEATURES]);
 
 /* The logits of all classes. */
 void ${name}_logits(const ${name}_feature features[${NAME}_FEATURES],
-    float logits[${NAME}_CLASSES]);
+    ${logit} logits[${NAME}_CLASSES]);
 """)
 
 _CLASSIFY = Template("""\
@@ -65,6 +68,13 @@ void ${name}_predict(const ${name}_feature features[${NAME}_FEATURES],
 }
 """)
 
+_IN_UNITS = Template("""\
+    for (row = 0; row < ${NAME}_TARGETS; row++) {
+        values[row] = values[row] * ${NAME}_READ_float(&${name}_spreads[row]) +
+            ${NAME}_READ_float(&${name}_centres[row]);
+    }
+""")
+
 _NAMES = Template("""\
 /* The name of a ${thing} in UTF-8, "" for -1. Names take memory only where this is called. */
 static inline const char *${name}_${thing}_name(int number) {
@@ -100,7 +110,7 @@ class SelfTest:
         compare: The code that compares what a sample gets with them.
     """
 
-    arrays: dict[str, tuple[str, np.ndarray]]
+    arrays: Arrays
     compare: Template
 
 
@@ -122,6 +132,8 @@ def words_of_outputs(inference: Inference, name: str) -> dict[str, str]:
         "answers": "values" if inference.target_names else "classes",
         "no_answer": no_answer,
         "call": call.format(name),
+        "gives": "predict" if inference.target_names else "logits",
+        "array": "values" if inference.target_names else "logits",
     }
 
 
@@ -130,22 +142,38 @@ def code_of_outputs(inference: Inference, words: dict[str, str]) -> dict[str, st
     declared, defined = (_VALUES, _PREDICT) if inference.target_names else (_CLASSES, _CLASSIFY)
     return {
         "answering": declared.substitute(words),
-        "functions": defined.substitute(words),
+        "answer_functions": defined.substitute(words),
         "naming": _NAMES.substitute(words),
     }
 
 
-def self_test(inference: Inference, samples: np.ndarray) -> SelfTest:
+def arrays_of_outputs(inference: Inference) -> Arrays:
+    """Constants with which code makes numbers in the units of the data of its outputs."""
+    if inference.targets is None:
+        return {}
+    return {
+        "spreads": ("float", inference.targets.scale.astype(np.float32)),
+        "centres": ("float", inference.targets.mean.astype(np.float32)),
+    }
+
+
+def in_units(inference: Inference, words: Mapping[str, str]) -> str:
+    """The statements that use them; none for classes."""
+    return _IN_UNITS.substitute(words) if inference.target_names else ""
+
+
+def self_test(computed: Inference | IntegerNetwork, numbers: bool, samples: np.ndarray) -> SelfTest:
     """What a self-test compares.
 
     Numbers may differ by a thousandth of their range in the samples, for all that compilers do.
 
     Args:
-        inference: The network.
+        computed: The network that the code computes.
+        numbers: Whether it predicts numbers.
         samples: Raw samples `[chosen, n_columns]`.
     """
-    outputs = inference.logits(samples)
-    if not inference.target_names:
+    outputs = computed.logits(samples)
+    if not numbers:
         return SelfTest({"expected": ("uint16_t", outputs.argmax(axis=1))}, _SAME_CLASS)
     tolerances = CLOSE * (np.ptp(outputs, axis=0) + np.abs(outputs).max(axis=0) * CLOSE)
     arrays = {
@@ -155,7 +183,7 @@ def self_test(inference: Inference, samples: np.ndarray) -> SelfTest:
     return SelfTest(arrays, _SAME_VALUES)
 
 
-def spread_samples(inference: Inference, raw: np.ndarray, most: int) -> np.ndarray:
+def spread_samples(inference: Inference | IntegerNetwork, raw: np.ndarray, most: int) -> np.ndarray:
     """Samples from the one with the smallest first output to that with the largest.
 
     Args:

@@ -21,10 +21,11 @@ from rlnas.export.c_names import (
 from rlnas.export.inference import Inference
 
 _OWN = """
-    biases class_name classes classify code codes encode expected fan_in feature features flags
-    flash h hidden inputs limit logits means no_main offsets predict read_double read_float
-    read_int8_t read_uint16_t row rows run samples scales self_test sources steps target_name
-    targets tolerances valid weights
+    bias biases bits centres class_name classes classify clipped code codes encode expected
+    factors fan_in feature features flags flash float h hidden input inputs limit load
+    logit_step logits means no_main number offsets open predict quantize raw read_double
+    read_float read_int16_t read_uint16_t read_uint8_t row rows run samples scales self_test
+    shifts sources spreads structure target_name targets tolerances valid values weights
 """
 OWN = frozenset(_OWN.split())
 """What follows the name of a network in symbols and macros of its own, in lower case."""
@@ -110,15 +111,20 @@ def on_rows(
     name, macro = words["name"], words["NAME"]
     fields = _fields(inference, encoding, name)
     rows = ",\n    ".join(_row(fields, codes) for codes in samples)
+    if words["encode_type"] == "void":
+        statements = [*_statements(fields, encoding, name, "features")]
+    else:  # features are made of floats
+        raw = f"{words['raw']} raw[{macro}_FEATURES];"
+        made = _statements(fields, encoding, name, "raw")
+        statements = [raw, *made, f"return {name}_quantize(raw, features);"]
     return {
-        "intro": c_templates.ROWS_INTRODUCTION.substitute(words),
+        "introduction": words["rows_introduction"],
         "origin": f", which {name}_encode makes",
         "table": _declarations(fields, words),
-        "place": "row",
         "encode": c_templates.ENCODE.substitute(
             words,
             flags=c_templates.FLAGS.substitute(words) if (encoding.rule == Rule.IS).any() else "",
-            statements="\n    ".join(_statements(fields, encoding, name)),
+            statements="\n".join(f"    {each}" for each in statements),
         ),
         "includes": "#include <math.h>\n#include <stdint.h>",
         "counter": "",
@@ -206,20 +212,22 @@ def _comment(each: Field) -> str:
     return f"/* {quoted(each.column.name)}{meaning[each.column.kind]} */"
 
 
-def _statements(fields: dict[int, Field], encoding: Encoding, name: str) -> Iterator[str]:
-    """Statements that compute the features in their order, flags of one category together."""
+def _statements(
+    fields: dict[int, Field], encoding: Encoding, name: str, array: str
+) -> Iterator[str]:
+    """Statements that fill an array with features in order, flags of one category together."""
     rules = zip(encoding.source.tolist(), encoding.rule, encoding.operand.tolist(), strict=True)
     place = flags = 0
     for (source, rule), group in groupby(rules, key=lambda each: each[:2]):
         operands = [operand for *_, operand in group]
         each = fields[source]
         if rule == Rule.IS:
-            codes, features = f"{name}_codes + {flags}", f"features + {place}"
+            codes, features = f"{name}_codes + {flags}", f"{array} + {place}"
             yield f"{name}_flags(row->{each.name}, {codes}, {features}, {len(operands)});"
             flags += len(operands)
         else:
             for k, operand in enumerate(operands, place):
-                yield f"features[{k}] = {_feature(each, Rule(rule), operand)};"
+                yield f"{array}[{k}] = {_feature(each, Rule(rule), operand)};"
         place += len(operands)
 
 

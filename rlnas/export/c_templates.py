@@ -5,15 +5,13 @@ from string import Template
 HEADER = Template("""\
 /* A sparse feed-forward network, made by rlnas.
  *
- * ${intro}
- * An infinite one counts as a very large one. A compiler that is told that there are no NaNs
- * (-ffast-math) does not find them. */
+ * ${introduction} */
 #ifndef ${NAME}_H
 #define ${NAME}_H
 
-#define ${NAME}_FEATURES ${features}
+${header_includes}#define ${NAME}_FEATURES ${features}
 #define ${NAME}_${OUTPUTS} ${outputs}
-
+${macros}
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -21,10 +19,7 @@ extern "C" {
 /* A feature${origin}${precision}. */
 typedef ${feature} ${name}_feature;
 ${table}
-${answering}
-/* 1 if every feature that is read is finite; 0 if one is NaN or infinite. */
-int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]);
-
+${answering}${checks}
 ${naming}
 ${declaration}
 #ifdef __cplusplus
@@ -34,9 +29,16 @@ ${declaration}
 #endif
 """)
 
+VALID = Template("""
+/* 1 if every feature that is read is finite; 0 if one is NaN or infinite. */
+int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]);
+""")
+
 FEATURES_INTRODUCTION = Template("""\
 Features are given as they are in the data set, not standardised. Those that no connection reads
- * have no influence. Where one that is read is NaN, there is no answer: ${no_answer}.""")
+ * have no influence. Where one that is read is NaN, there is no answer: ${no_answer}.
+ * An infinite one counts as a very large one. A compiler that is told that there are no NaNs
+ * (-ffast-math) does not find them.""")
 
 ROWS_INTRODUCTION = Template("""\
 For a row of a table, given as a ${name}_row, which has the columns that the network reads:
@@ -45,7 +47,9 @@ For a row of a table, given as a ${name}_row, which has the columns that the net
  *     ${name}_encode(&row, features);
  *     ${call};
  *
- * Where a feature is NaN, there is no answer: ${no_answer}.""")
+ * Where a feature is NaN, there is no answer: ${no_answer}.
+ * An infinite one counts as a very large one. A compiler that is told that there are no NaNs
+ * (-ffast-math) does not find them.""")
 
 ROW = Template("""\
 /* The columns of a row that the network reads; all have to be set. */
@@ -53,8 +57,8 @@ typedef struct {
 ${members}
 } ${name}_row;
 
-/* Make the features of a row. */
-void ${name}_encode(const ${name}_row *row, ${name}_feature features[${NAME}_FEATURES]);
+/* Make the features of a row${encode_result}. */
+${encode_type} ${name}_encode(const ${name}_row *row, ${name}_feature features[${NAME}_FEATURES]);
 """)
 
 CODE = Template("""\
@@ -99,13 +103,15 @@ MEMORY = Template("""\
 #if defined(__AVR__)
 #include <avr/pgmspace.h>
 #define ${NAME}_FLASH PROGMEM
+#define ${NAME}_READ_uint8_t(at) pgm_read_byte(at)
 #define ${NAME}_READ_uint16_t(at) pgm_read_word(at)
-#define ${NAME}_READ_int8_t(at) ((int8_t)pgm_read_byte(at))
+#define ${NAME}_READ_int16_t(at) ((int16_t)pgm_read_word(at))
 #define ${NAME}_READ_float(at) pgm_read_float(at)
 #else
 #define ${NAME}_FLASH
+#define ${NAME}_READ_uint8_t(at) (*(at))
 #define ${NAME}_READ_uint16_t(at) (*(at))
-#define ${NAME}_READ_int8_t(at) (*(at))
+#define ${NAME}_READ_int16_t(at) (*(at))
 #define ${NAME}_READ_float(at) (*(at))
 #endif
 #define ${NAME}_READ_double(at) (*(at))""")
@@ -150,16 +156,16 @@ static int ${name}_run(const ${name}_feature features[],
         const size_t end = k + ${NAME}_READ_uint16_t(&${name}_fan_in[row]);
         float sum = 0.0f;
         for (; k < end; k++) {
-            sum += (float)${NAME}_READ_${weight}(&${name}_weights[k]) *
+            sum += ${NAME}_READ_float(&${name}_weights[k]) *
                 units[${NAME}_READ_uint16_t(&${name}_sources[k])];
         }
-        sum = ${NAME}_READ_float(&${name}_biases[row]) + sum${scaled};
+        sum = ${NAME}_READ_float(&${name}_biases[row]) + sum;
         units[${NAME}_INPUTS + row] = row < ${NAME}_HIDDEN && sum < 0.0f ? 0.0f : sum;
     }
     return 1;
 }
 
-${functions}
+${answer_functions}
 int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]) {
     int row;
     for (row = 0; row < ${NAME}_INPUTS; row++) {
@@ -174,8 +180,7 @@ int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]) {
 
 FLAGS = Template("""
 /* Features that are 1 if a value has a certain code, else 0. */
-static void ${name}_flags(int value, const uint16_t codes[], ${name}_feature features[],
-    int count) {
+static void ${name}_flags(int value, const uint16_t codes[], ${raw} features[], int count) {
     int k;
     for (k = 0; k < count; k++) {
         features[k] = value == (int)${NAME}_READ_uint16_t(&codes[k]) ? 1.0f : 0.0f;
@@ -184,8 +189,8 @@ static void ${name}_flags(int value, const uint16_t codes[], ${name}_feature fea
 """)
 
 ENCODE = Template("""${flags}
-void ${name}_encode(const ${name}_row *row, ${name}_feature features[${NAME}_FEATURES]) {
-    ${statements}
+${encode_type} ${name}_encode(const ${name}_row *row, ${name}_feature features[${NAME}_FEATURES]) {
+${statements}
 }
 """)
 

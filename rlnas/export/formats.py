@@ -8,15 +8,17 @@ import numpy as np
 
 from rlnas.data.npz import write_arrays
 from rlnas.errors import InputError
-from rlnas.export.c_code import dequantize, write_c
+from rlnas.export.c_code import write_c
 from rlnas.export.c_names import check_name
 from rlnas.export.column_facts import table_facts
 from rlnas.export.inference import Inference
+from rlnas.export.integers import IntegerNetwork, to_integers
 from rlnas.export.onnx_model import write_onnx
+from rlnas.export.quantization import dequantize
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
 
-FORMATS = ("c", "c-int8", "npz", "onnx", "safetensors", "torch")
+FORMATS = ("c", "c-int", "c-int8", "npz", "onnx", "safetensors", "torch")
 """Formats of exports."""
 
 
@@ -25,8 +27,8 @@ class Exported(TypedDict):
 
     Attributes:
         files: Names of the files.
-        flash: Bytes of constants of C code, see `rlnas.export.c_code.Footprint`.
-        ram: Bytes of the array that C code works in.
+        flash: Bytes of constants of C code, see `rlnas.export.sizes.Footprint`.
+        ram: Bytes of the arrays that C code writes to, features included.
     """
 
     files: list[str]
@@ -54,28 +56,30 @@ def export_network(
         What was written.
 
     Raises:
-        InputError: If the format is unknown, the name cannot be used, or a package is missing.
+        InputError: If the format is unknown or cannot say what the network predicts, the name
+            cannot be used, or a package is missing.
     """
     check_name(name)
     exported: Exported = {"files": []}
+    finished = inference.in_units()
     match form:
-        case "c" | "c-int8":
-            files, footprint = write_c(inference, folder, name, raw, form == "c-int8")
+        case "c" | "c-int8" | "c-int":
+            files, footprint = write_c(inference, folder, name, raw, form)
             exported = {"files": files, "flash": footprint.flash, "ram": footprint.ram}
         case "onnx":
             exported["files"].append(file := f"{name}.onnx")
-            write_onnx(inference, folder / file)
+            write_onnx(finished, folder / file)
         case "npz":
             exported["files"].append(file := f"{name}.npz")
-            write_arrays(folder / file, inference.arrays())
+            write_arrays(folder / file, finished.arrays())
         case "safetensors":
             exported["files"].append(file := f"{name}.safetensors")
-            _write_safetensors(inference, folder / file)
+            _write_safetensors(finished, folder / file)
         case "torch":
             from rlnas.export.torch_module import save_program
 
             exported["files"].append(file := f"{name}.pt2")
-            save_program(inference, folder / file)
+            save_program(finished, folder / file)
         case _:
             raise InputError(f"unknown format '{form}': expected one of {', '.join(FORMATS)}")
     if inference.encoding is not None:
@@ -84,8 +88,10 @@ def export_network(
     return exported
 
 
-def as_exported(inference: Inference, form: str) -> Inference:
-    """The network with the weights that a format stores, which int8 code rounds."""
+def as_exported(inference: Inference, form: str) -> Inference | IntegerNetwork:
+    """The network that a format computes: `c-int8` rounds weights, `c-int` everything."""
+    if form == "c-int":
+        return to_integers(inference)
     return dequantize(inference) if form == "c-int8" else inference
 
 

@@ -4,8 +4,7 @@ Inputs without a connection are left out, as are weights of zero and units that 
 exports follow one rule (docs/export.md): features are made of the columns of a table by the rules
 of an `Encoding`, or are given; an input is
 `clip((float32(feature - offset) - mean) * scale, -limit, limit)`, and if a feature that is read is
-NaN, all outputs are NaN. Outputs are logits, or numbers in the units of the data: how targets were
-standardised is folded into the weights and biases of the outputs.
+NaN, all outputs are NaN. Outputs are logits, or numbers in the units of the data.
 """
 
 from dataclasses import dataclass, replace
@@ -48,9 +47,12 @@ class Inference:
         weights: Weights of the connections, float32 `[connections]`.
         biases: Biases of the units, float32 `[rows]`.
         class_names: Names of the outputs if they are logits of classes, otherwise none.
+        low: Smallest value of each feature in training, float64 `[inputs]`.
+        high: Largest value of each feature in training, float64 `[inputs]`.
+        whole: Whether raw samples are features that are all whole numbers.
         encoding: How the features that are read, in the order of the inputs, are made of the codes
             of columns; None if raw samples are features.
-        target_names: Names of the outputs if they are numbers that are predicted, otherwise none.
+        targets: What the outputs mean if they are numbers that are predicted, otherwise None.
     """
 
     n_features: int
@@ -64,8 +66,16 @@ class Inference:
     weights: np.ndarray
     biases: np.ndarray
     class_names: tuple[str, ...]
+    low: np.ndarray
+    high: np.ndarray
+    whole: bool
     encoding: Encoding | None = None
-    target_names: tuple[str, ...] = ()
+    targets: Targets | None = None
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names of the numbers that are predicted; none for classes."""
+        return () if self.targets is None else self.targets.names
 
     @property
     def n_columns(self) -> int:
@@ -101,6 +111,10 @@ class Inference:
         """The row that each connection belongs to, int64 `[connections]`."""
         return np.repeat(np.arange(self.biases.size), np.diff(self.indptr))
 
+    def given(self, raw: np.ndarray) -> np.ndarray:
+        """Raw samples as they are given to an export, in `dtype`."""
+        return raw.astype(self.dtype)
+
     def features(self, raw: np.ndarray) -> np.ndarray:
         """The features that are read, `[samples, inputs]`.
 
@@ -124,9 +138,29 @@ class Inference:
             standardized = (remaining - self.mean) * self.scale
         limit = self.limit
         units = self._units(standardized.clip(-limit, limit).T, self.weights, self.biases)
-        logits = units[-self.layer_sizes[-1] :].T.astype(np.float32)
+        outputs = units[-self.layer_sizes[-1] :].T
+        if self.targets is not None:
+            outputs = self.targets.in_units(outputs)
+        logits: np.ndarray = outputs.astype(np.float32)
         logits[np.isnan(standardized).any(axis=1)] = np.nan
         return logits
+
+    def in_units(self) -> "Inference":
+        """The network whose outputs are in the units of the data without anything done to them.
+
+        How targets were standardised is in the weights and biases of its outputs.
+        """
+        targets, outputs = self.targets, self.layer_sizes[-1]
+        if targets is None:
+            return self
+        factors, shifts = np.ones(self.biases.size), np.zeros(self.biases.size)
+        factors[-outputs:], shifts[-outputs:] = targets.scale, targets.mean
+        return replace(
+            self,
+            weights=(self.weights * factors[self.rows]).astype(np.float32),
+            biases=(self.biases * factors + shifts).astype(np.float32),
+            targets=replace(targets, mean=np.zeros(outputs), scale=np.ones(outputs)),
+        )
 
     def _units(self, inputs: np.ndarray, weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
         """All units `[units, samples]` for standardised inputs `[inputs, samples]`."""
@@ -184,7 +218,6 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         raise InputError("nothing to export: no connection comes from an input")
     place = np.arange(network.n_units) - (network.n_inputs - inputs.size)
     place[inputs] = np.arange(inputs.size)
-    weights, biases = _in_units(network, preprocessing.targets)
     encoding = preprocessing.encoding
     if encoding is not None:
         rules = {name: getattr(encoding, name)[inputs] for name in ("source", "rule", "operand")}
@@ -198,25 +231,15 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         layer_sizes=(inputs.size, *network.layer_sizes[1:]),
         indptr=network.indptr,
         indices=place[network.indices].astype(np.int32),
-        weights=weights,
-        biases=biases,
+        weights=network.connections[EMA],
+        biases=network.units[EMA],
         class_names=preprocessing.class_names,
+        low=preprocessing.low[inputs],
+        high=preprocessing.high[inputs],
+        whole=preprocessing.whole,
         encoding=encoding,
-        target_names=() if preprocessing.targets is None else preprocessing.targets.names,
+        targets=preprocessing.targets,
     )
-    if not inference.limit >= _NEAREST:  # also when it is NaN
+    if not inference.in_units().limit >= _NEAREST:  # also when it is NaN
         raise InputError("nothing to export: weights so large that outputs are not finite numbers")
     return inference
-
-
-def _in_units(network: SparseNetwork, targets: Targets | None) -> tuple[np.ndarray, np.ndarray]:
-    """Averaged weights and biases with which outputs are in the units of the data."""
-    weights, biases = network.connections[EMA], network.units[EMA]
-    if targets is None:
-        return weights, biases
-    factors, shifts = np.ones(biases.size), np.zeros(biases.size)
-    factors[network.n_hidden :], shifts[network.n_hidden :] = targets.scale, targets.mean
-    return (
-        (weights * factors[network.targets - network.n_inputs]).astype(np.float32),
-        (biases * factors + shifts).astype(np.float32),
-    )

@@ -15,9 +15,9 @@ class Export:
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DESIGN")]
     """Folder made by `rlnas design`."""
-    format: Literal["c", "c-int8", "npz", "onnx", "safetensors", "torch"]
-    """C99 code with float32 or int8 weights, sparse arrays (docs/export.md), ONNX, or a program of
-    torch.export."""
+    format: Literal["c", "c-int", "c-int8", "npz", "onnx", "safetensors", "torch"]
+    """C99 code with float32 weights, with int8 weights (c-int8), or with integers only (c-int),
+    sparse arrays (docs/export.md), ONNX, or a program of torch.export."""
     name: Option[str] = None
     """Name of the files and C symbols, so that several networks can be in one program; by default
     after the data set."""
@@ -48,4 +48,4 @@ class Export:
             print(f"test R² {made.facts['test_r2']:.4f}")
         if "flash" in made.facts:
             flash, ram = made.facts["flash"], made.facts["ram"]
-            print(f"{flash:,} bytes of constants, {ram:,} bytes of stack")
+            print(f"{flash:,} bytes of constants, {ram:,} bytes of RAM")

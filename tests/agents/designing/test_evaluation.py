@@ -157,7 +157,7 @@ def test_compiled_code_reads_by_the_statistics_of_the_design_whatever_its_data_a
     assert np.mean(predicted == held_out) == record["test_accuracy"]
 
 
-@pytest.mark.parametrize("form", ["c", "c-int8", "npz", "onnx", "safetensors", "torch"])
+@pytest.mark.parametrize("form", ["c", "c-int", "c-int8", "npz", "onnx", "safetensors", "torch"])
 def test_every_export_works_where_the_data_are_gone(form, made, tmp_path, caplog):
     shutil.copytree(made[0], tmp_path / "design")
     shutil.move(made[1], tmp_path / "wine.npz")

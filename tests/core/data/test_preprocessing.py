@@ -107,6 +107,21 @@ def test_preprocessing_survives_json_to_the_bit():
     assert again.stored(raw).tobytes() == stored.tobytes()
 
 
+@pytest.mark.parametrize(
+    ("raw", "whole"),
+    [
+        (X.round(), True),
+        (mixed_bytes(4), True),
+        (X, False),
+        (np.vstack([X.round()[:-1], X[-1:]]), False),
+    ],
+)
+def test_it_is_known_whether_all_features_are_whole_numbers(raw, whole):
+    made, _ = fit(raw, np.arange(len(raw), dtype=np.int32), None, ("0", "1"), None)
+    assert made.whole is whole
+    assert Preprocessing.from_json(json.loads(json.dumps(made.as_json()))).whole is whole
+
+
 def made_with_names(names: tuple[str, ...] | None) -> Preprocessing:
     return fit(X, np.arange(200, dtype=np.int32), None, ("0", "1"), names)[0]
 

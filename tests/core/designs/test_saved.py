@@ -159,6 +159,7 @@ def test_mixed_files_of_two_designs_are_refused(folder, tmp_path, file):
         ("class_names", ["one", "two", "three"]),
         ("feature_names", ["a"]),
         ("pixels", 1),
+        ("whole", 1),
     ],
 )
 def test_preprocessing_that_makes_no_sense_is_refused(folder, monkeypatch, name, value):

@@ -11,7 +11,12 @@ import onnxruntime
 import torch
 from safetensors.numpy import load_file
 
+from rlnas.export.formats import FORMATS
 from rlnas.export.inference import Inference
+from rlnas.export.integers import IntegerNetwork
+
+FLOAT_FORMATS = [form for form in FORMATS if form != "c-int"]
+"""Formats whose features and logits are in floating point."""
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
@@ -34,7 +39,7 @@ def c_logits(folder: Path, features: np.ndarray, inference: Inference) -> np.nda
     if inference.encoding is None:
         rows = np.ascontiguousarray(features, inference.dtype)
     else:
-        rows = c_features(code, folder, features, inference)
+        rows, _ = c_features(code, folder, features, inference, inference.dtype)
     outputs = np.zeros((len(rows), inference.layer_sizes[-1]), np.float32)
     if inference.target_names:
         for row, output in zip(rows, outputs, strict=True):
@@ -47,10 +52,36 @@ def c_logits(folder: Path, features: np.ndarray, inference: Inference) -> np.nda
     return outputs
 
 
+def integer_outputs(
+    folder: Path, raw: np.ndarray, network: IntegerNetwork
+) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs of the integer code in a folder, and whether it calls samples finite.
+
+    Args:
+        folder: Where the code is.
+        raw: Raw samples, as `IntegerNetwork.given` returns them.
+        network: What the code should compute; only its types and sizes are used.
+    """
+    code, inference = compiled(folder), network.quantized.network
+    rows, finite = np.ascontiguousarray(raw), np.ones(len(raw), bool)
+    if inference.encoding is not None:
+        rows, finite = c_features(code, folder, raw, inference, np.int16)
+    elif not network.quantized.in_place:
+        rows = np.zeros((len(raw), inference.layer_sizes[0]), np.int16)
+        for k, (given, features) in enumerate(zip(raw, rows, strict=True)):
+            answer = code.network_quantize(pointer(given), pointer(features))
+            finite[k] = raw.dtype == np.int16 or answer
+    outputs = np.zeros((len(rows), inference.layer_sizes[-1]), np.int32)
+    for row, output in zip(rows, outputs, strict=True):
+        code.network_logits(pointer(row), pointer(output))
+        assert code.network_classify(pointer(row)) == output.argmax()
+    return outputs, finite
+
+
 def c_features(
-    code: ctypes.CDLL, folder: Path, codes: np.ndarray, inference: Inference
-) -> np.ndarray:
-    """Features that the C code in a folder makes of rows of codes."""
+    code: ctypes.CDLL, folder: Path, codes: np.ndarray, inference: Inference, kind: type
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features that the C code in a folder makes of rows of codes, and what it returns for each."""
     types = {"float": ctypes.c_float, "double": ctypes.c_double, "signed char": ctypes.c_byte}
     body = re.search(r"typedef struct {\n(.*?)\n}", (folder / "network.h").read_text(), re.S)[1]
     members = re.findall(r"^    (.+?) (\w+);", body, re.M)
@@ -60,14 +91,15 @@ def c_features(
     class Row(ctypes.Structure):
         _fields_ = [(name, types.get(kind, ctypes.c_int)) for kind, name in members]
 
-    features = np.zeros((len(codes), inference.layer_sizes[0]), inference.dtype)
-    for each, output in zip(codes[:, read].tolist(), features, strict=True):
+    features = np.zeros((len(codes), inference.layer_sizes[0]), kind)
+    answers = np.zeros(len(codes), int)
+    for k, each in enumerate(codes[:, read].tolist()):
         values = [
             value if kind in ("float", "double") else -1 if value != value else int(value)
             for (kind, _), value in zip(members, each, strict=True)
         ]
-        code.network_encode(ctypes.byref(Row(*values)), pointer(output))
-    return features
+        answers[k] = code.network_encode(ctypes.byref(Row(*values)), pointer(features[k]))
+    return features, answers
 
 
 def logits_of(form: str, folder: Path, features: np.ndarray, inference: Inference) -> np.ndarray:
@@ -87,6 +119,7 @@ def logits_of(form: str, folder: Path, features: np.ndarray, inference: Inferenc
             arrays = dict(np.load(folder / "network.npz"))
         case _:
             arrays = load_file(folder / "network.safetensors")
+    inference = inference.in_units()  # as these files have it
     assert arrays.pop("limit") == [inference.limit]
     sizes = tuple(arrays.pop("layer_sizes").tolist())
     if inference.encoding is None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlnas.export.c_code import clear_samples, dequantize, write_c
+from rlnas.export.c_code import clear_samples, write_c
+from rlnas.export.formats import as_exported
 from rlnas.export.inference import Inference, for_inference
+from rlnas.export.sizes import c_bytes
 from tests.core.export.exported import STRICT
 from tests.core.reference import random_dataset, skip_network
 
@@ -22,7 +24,8 @@ def network(seed: int, offset: float = 0, names: tuple[str, ...] = ("a", "b", "c
         skip_network((12, 7, 3), np.random.default_rng(seed)), DATA.preprocessing
     )
     offsets = np.where(np.arange(inference.inputs.size) < 2, offset, 0.0)
-    return replace(inference, offset=offsets, class_names=names)
+    ends = {"low": inference.low + offsets, "high": inference.high + offsets}
+    return replace(inference, offset=offsets, class_names=names, **ends)
 
 
 def run(folder: Path, *arguments: str | Path, compiler: str = "cc") -> str:
@@ -33,13 +36,17 @@ def run(folder: Path, *arguments: str | Path, compiler: str = "cc") -> str:
     return done.stdout
 
 
+every_form = pytest.mark.parametrize("form", ["c", "c-int8", "c-int"])
+
+
 # --- many in one program ---
 
 MANY = {
-    "digits": (network(1), False),
-    "digits_small": (network(1), True),
-    "int": (network(2), False),  # a name is only ever the beginning of one
-    "far": (network(3, offset=1e8), False),
+    "digits": (network(1), "c"),
+    "digits_small": (network(1), "c-int8"),
+    "int": (network(2), "c"),  # a name is only ever the beginning of one
+    "far": (network(3, offset=1e8), "c"),
+    "far_small": (network(3, offset=1e8), "c-int8"),
 }
 MAIN = """
 #include <stdio.h>
@@ -66,8 +73,8 @@ def for_each(text: str) -> str:
 @pytest.fixture
 def many(tmp_path) -> Path:
     """A folder with several exports, and programs that ask each for a class and a name."""
-    for name, (inference, quantized) in MANY.items():
-        files, _ = write_c(inference, tmp_path, name, FEATURES, quantized)
+    for name, (inference, form) in MANY.items():
+        files, _ = write_c(inference, tmp_path, name, FEATURES, form)
         assert files == [f"{name}.c", f"{name}.h", f"{name}_test.c"]
     program = for_each('#include "NAME.h"\n') + MAIN % for_each(ASK)
     (tmp_path / "main.c").write_text(program)
@@ -79,8 +86,7 @@ def many(tmp_path) -> Path:
 
 def answers() -> str:
     classes = [
-        (dequantize(each) if quantized else each).logits(FEATURES[:1]).argmax()
-        for each, quantized in MANY.values()
+        as_exported(each, form).logits(FEATURES[:1]).argmax() for each, form in MANY.values()
     ]
     return "".join(f"{k} c\n" for k in classes)
 
@@ -147,13 +153,13 @@ def test_unused_class_names_take_no_memory(tmp_path):
 # --- self-test ---
 
 
-@pytest.mark.parametrize("quantized", [False, True])
+@every_form
 @pytest.mark.parametrize("offset", [0, 1e8])
-def test_self_test_has_a_sample_of_each_class_and_passes(quantized, offset, tmp_path):
+def test_self_test_has_a_sample_of_each_class_and_passes(form, offset, tmp_path):
     inference = network(1, offset)
     features = FEATURES.astype(np.float64)
     features[:, inference.inputs] += inference.offset
-    write_c(inference, tmp_path, "one", features, quantized)
+    write_c(inference, tmp_path, "one", features, form)
     shown = run(tmp_path, *STRICT, "one_test.c", "one.c")
     assert shown == "one: 0 of 3 samples are wrong\n"
     text = (tmp_path / "one_test.c").read_text()
@@ -204,10 +210,12 @@ def test_without_a_clear_answer_there_is_no_self_test(tmp_path):
 # --- size ---
 
 
-@pytest.mark.parametrize("quantized", [False, True])
+@every_form
 @pytest.mark.parametrize("offset", [0, 1e8])
-def test_footprint_equals_size_of_constants(quantized, offset, tmp_path):
-    _, footprint = write_c(network(1, offset), tmp_path, "one", FEATURES, quantized)
+def test_footprint_equals_size_of_constants(form, offset, tmp_path):
+    inference = network(1, offset)
+    _, footprint = write_c(inference, tmp_path, "one", FEATURES, form)
+    assert footprint == c_bytes(inference, form)
     subprocess.run(["cc", *STRICT, "-O0", "-c", "one.c"], check=True, cwd=tmp_path)
     lines = subprocess.run(
         ["nm", "--print-size", "--defined-only", "one.o"],
@@ -221,7 +229,15 @@ def test_footprint_equals_size_of_constants(quantized, offset, tmp_path):
     assert sum(data.values()) == footprint.flash
     assert {kind for kind, _ in kinds.values()} == {"r", "t", "T"}  # nothing can be written to
     assert all(name.startswith("one_") for name in kinds)
-    assert footprint.ram == 4 * sum(network(1).layer_sizes)
+    inputs, hidden, outputs = inference.layer_sizes
+    raw = (8 if offset else 4) * 12
+    stack, features = {
+        "c": (4 * (inputs + hidden + outputs), raw),
+        "c-int8": (4 * (inputs + hidden + outputs), raw),
+        "c-int": (2 * hidden + 4 * outputs, raw + 2 * inputs),
+    }[form]
+    assert (footprint.stack, footprint.features) == (stack, features)
+    assert footprint.ram == stack + features
 
 
 def test_double_features_are_refused_where_double_is_no_better_than_float(tmp_path):

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from rlnas.data.datasets import load_dataset
-from rlnas.export.c_code import AVR_FLASH, Footprint, dequantize, write_c
+from rlnas.export.c_code import AVR_FLASH, write_c
+from rlnas.export.formats import as_exported
 from rlnas.export.inference import Inference, for_inference
+from rlnas.export.sizes import CForm, Footprint
 from rlnas.nn.initialization import random_network
 from tests.core.export.exported import STRICT
 from tests.core.export.test_table_exports import CASE
@@ -26,6 +28,10 @@ DIGITS = load_dataset("digits")
 FEATURES = DIGITS.features[DIGITS.test]
 ROWS = 6
 
+every_form = pytest.mark.parametrize("form", ["c", "c-int8", "c-int"])
+CODE = {"c": 1100, "c-int8": 1700, "c-int": 1000}
+"""Bytes of flash that code for features takes beside its constants, at most (docs/export.md)."""
+
 # Classes of samples, then the number of wrong answers of the self-test, over the serial line.
 MAIN = """
 #include <avr/interrupt.h>
@@ -34,24 +40,25 @@ MAIN = """
 #include <avr/sleep.h>
 #include <math.h>
 #include "digits.h"
-static const float rows[][DIGITS_FEATURES] PROGMEM = { VALUES };
+#define IF_FLOATS(statements) FLOATS
+static const digits_feature rows[][DIGITS_FEATURES] PROGMEM = { VALUES };
 static void put(char c) {
     while (!(UCSR0A & (1 << UDRE0))) {
     }
     UDR0 = (unsigned char)c;
 }
 int main(void) {
-    float row[DIGITS_FEATURES];
+    digits_feature row[DIGITS_FEATURES];
     unsigned k;
     UCSR0B = 1 << TXEN0;
     for (k = 0; k < sizeof rows / sizeof *rows; k++) {
         memcpy_P(row, rows[k], sizeof row);
         put((char)('0' + digits_classify(row)));
-        put((char)('0' + digits_valid(row)));
+        IF_FLOATS(put((char)('0' + digits_valid(row)));)
     }
-    row[20] = NAN;
+    IF_FLOATS(row[20] = NAN;
     put((char)('a' + digits_classify(row)));
-    put((char)('0' + digits_valid(row)));
+    put((char)('0' + digits_valid(row)));)
     put((char)('0' + digits_self_test()));
     put('\\n');
     while (!(UCSR0A & (1 << UDRE0))) {
@@ -71,12 +78,13 @@ def design() -> Inference:
     return for_inference(network, DIGITS.preprocessing)
 
 
-def compiled(folder: Path, quantized: bool, *sources: str) -> tuple[Footprint, Path]:
+def compiled(folder: Path, form: CForm, *sources: str) -> tuple[Footprint, Path]:
     """The program, of a design and other sources."""
-    _, footprint = write_c(design(), folder, "digits", FEATURES, quantized)
+    _, footprint = write_c(design(), folder, "digits", FEATURES, form)
     program = folder / "digits.elf"
     options = [f"-mmcu={MCU}", *STRICT, "-Os", "-fstack-usage", "-DDIGITS_NO_MAIN", "-o", program]
     subprocess.run(["avr-gcc", *options, "digits.c", *sources], check=True, cwd=folder)
+    subprocess.run(["avr-gcc", *options[:-2], "-c", "digits.c"], check=True, cwd=folder)
     return footprint, program
 
 
@@ -88,41 +96,50 @@ def sections(program: Path) -> dict[str, int]:
     return {name: int(size) for name, size, _ in lines}
 
 
-@pytest.mark.parametrize("quantized", [False, True])
-def test_constants_stay_in_flash(quantized, tmp_path):
+@every_form
+def test_constants_stay_in_flash(form, tmp_path):
     (tmp_path / "main.c").write_text(
-        '#include "digits.h"\nvolatile int k; static float x[DIGITS_FEATURES];\n'
+        '#include "digits.h"\nvolatile int k; static digits_feature x[DIGITS_FEATURES];\n'
         "int main(void) { k = digits_classify(x); return 0; }\n"
     )
-    footprint, program = compiled(tmp_path, quantized, "main.c")
+    footprint, program = compiled(tmp_path, form, "main.c")
     sizes = sections(program)
-    variables = 4 * 64 + 2  # of the program itself
+    variables = footprint.features + 2  # of the program itself
+    assert footprint.features == (64 if form == "c-int" else 4 * 64)
     assert sizes.get(".data", 0) + sizes.get(".bss", 0) == variables
     assert footprint.flash < sizes[".text"] < footprint.flash + 3000
+    code = sections(tmp_path / "digits.o")
+    assert code[".progmem.data"] == footprint.flash
+    assert code[".text"] <= CODE[form]
     usage = {
         line.split()[0].rpartition(":")[2]: int(line.split()[1])
         for line in (tmp_path / "digits.su").read_text().splitlines()
     }
-    assert footprint.ram <= usage["digits_classify"] <= footprint.ram + 16
+    used = usage["digits_classify"] + (usage["digits_logits"] if form != "c" else 0)
+    assert footprint.stack <= used <= footprint.stack + 64
     assert variables + sum(usage.values()) < RAM
 
 
-@pytest.mark.parametrize("quantized", [False, True])
-def test_classes_equal_python_classes(quantized, tmp_path):
-    inference = dequantize(design()) if quantized else design()
+@every_form
+def test_classes_equal_python_classes(form, tmp_path):
+    inference = as_exported(design(), form)
     logits = inference.logits(FEATURES)
     second, first = np.sort(logits, axis=1)[:, -2:].T
-    clear = FEATURES[first - second > 1e-3][:ROWS].astype(np.float32)
+    clear = inference.given(FEATURES[first - second > 1e-3][:ROWS])
     values = ",\n".join("{" + ", ".join(map(repr, row.tolist())) + "}" for row in clear)
-    (tmp_path / "main.c").write_text(MAIN.replace("VALUES", values))
-    _, program = compiled(tmp_path, quantized, "digits_test.c", "main.c")
+    floats = "\n" if form == "c-int" else "statements\n"
+    (tmp_path / "main.c").write_text(MAIN.replace("VALUES", values).replace("FLOATS\n", floats))
+    _, program = compiled(tmp_path, form, "digits_test.c", "main.c")
     run = ["simavr", "-m", MCU, "-f", "16000000", program]
     done = subprocess.run(run, check=True, capture_output=True, text=True, timeout=60)
     classes = inference.logits(clear).argmax(axis=1)
     assert len(set(classes)) > 2
-    assert 20 in inference.inputs
-    unknown = chr(ord("a") - 1)
-    assert "".join(f"{k}1" for k in classes) + f"{unknown}00" in done.stdout + done.stderr
+    assert 20 in design().inputs
+    expected = "".join(f"{k}" for k in classes) + "0"
+    if form != "c-int":
+        unknown = chr(ord("a") - 1)
+        expected = "".join(f"{k}1" for k in classes) + f"{unknown}00"
+    assert expected in done.stdout + done.stderr
 
 
 ROWS_MAIN = """
@@ -169,10 +186,10 @@ def in_c(codes: list[float]) -> str:
     return ", ".join([*numbers, *(f"({k}){v}" for k, v in zip(kinds, whole, strict=True))])
 
 
-@pytest.mark.parametrize("quantized", [False, True])
-def test_rows_of_a_table_get_python_classes_and_constants_stay_in_flash(quantized, tmp_path):
-    _, footprint = write_c(CASE.inference, tmp_path, "shop", CASE.codes, quantized)
-    logits = (dequantize(CASE.inference) if quantized else CASE.inference).logits(CASE.codes)
+@every_form
+def test_rows_of_a_table_get_python_classes_and_constants_stay_in_flash(form, tmp_path):
+    _, footprint = write_c(CASE.inference, tmp_path, "shop", CASE.codes, form)
+    logits = as_exported(CASE.inference, form).logits(CASE.codes)
     second, first = np.sort(logits, axis=1)[:, -2:].T
     rows = np.flatnonzero(first - second > 1e-3)
     assert np.isnan(CASE.codes[rows]).any(axis=0).all()

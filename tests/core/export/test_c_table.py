@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from rlnas.columns.encoding import Column, Rule
+from rlnas.data.targets import Targets
 from rlnas.export.c_code import clear_samples, write_c
 from rlnas.export.c_names import KEYWORDS, SIGNIFICANT, quoted
 from rlnas.export.c_table import OWN
 from tests.core.export.exported import STRICT, c_logits
+from tests.core.export.integers import INTEGERS
 from tests.core.export.tables import FAR, HOSTILE, Case, case_of, encoding_of
 from tests.core.export.test_c_code import network as plain_network, run
 from tests.core.export.test_table_exports import CASE, RULES, TABLE
@@ -117,10 +119,16 @@ def test_identifiers_differ_in_what_c99_distinguishes(prefix, tmp_path):
 
 
 def test_names_of_the_code_itself_are_known(tmp_path):
-    write_c(plain_network(1, 1e8), tmp_path, "net", np.ones((1, 12)), quantized=True)
-    write_c(CASE.inference, tmp_path / "table", "net", CASE.codes)
-    numbers = replace(CASE.inference, class_names=(), target_names=("a", "b", "c"))
-    write_c(numbers, tmp_path / "numbers", "net", CASE.codes)
+    networks = {"table": CASE.inference, "far": plain_network(1, 1e8), **INTEGERS}
+    for name, inference in networks.items():
+        raw = np.ones((1, inference.n_columns))
+        for form in ("c", "c-int8", "c-int"):
+            write_c(inference, tmp_path / f"{name}-{form}", "net", raw, form)
+    numbers = CASE.inference
+    targets = Targets(("a", "b", "c"), np.zeros(3), np.ones(3))
+    for form in ("c", "c-int8"):
+        raw = np.ones((1, numbers.n_columns))
+        write_c(replace(numbers, targets=targets), tmp_path / f"numbers-{form}", "net", raw, form)
     texts = [path.read_text().replace("net_test.c", "") for path in tmp_path.rglob("net*.[ch]")]
     found = {name.lower() for text in texts for name in re.findall(r"\bnet_(\w+)", text, re.I)}
     ours = re.compile("(colour|size)(_from_text|_missing|_other|_red|_grun|_s|_m)?")
@@ -220,14 +228,14 @@ def test_only_columns_that_float_cannot_tell_apart_are_double(tmp_path):
 # --- self-test and size ---
 
 
-@pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.parametrize("form", ["c", "c-int8", "c-int"])
 @pytest.mark.parametrize("far", [False, True])
-def test_self_test_has_gaps_and_categories_and_passes(quantized, far, tmp_path):
+def test_self_test_has_gaps_and_categories_and_passes(form, far, tmp_path):
     rules = [(k, rule, FAR if far and k < 2 else operand) for k, rule, operand in RULES]
     case = case_of(encoding_of(TABLE, rules), seed=5, far=far, rows=200)
     inference = case.inference
     assert (inference.dtype == np.float64) == far
-    write_c(inference, tmp_path, "shop", case.codes, quantized)
+    write_c(inference, tmp_path, "shop", case.codes, form)
     text = (tmp_path / "shop_test.c").read_text()
     for word in ("NAN", "MISSING", "OTHER", "RED", "GRUN", "-1,", "SIZE_M,"):
         assert word in text
@@ -255,11 +263,11 @@ def test_samples_with_gaps_that_nothing_replaces_are_in_no_self_test():
     assert np.isnan(samples[:, 4]).any()
 
 
-@pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.parametrize("form", ["c", "c-int8", "c-int"])
 @pytest.mark.parametrize("far", [False, True])
-def test_footprint_equals_size_of_constants(quantized, far, tmp_path):
+def test_footprint_equals_size_of_constants(form, far, tmp_path):
     inference = case_of(encoding_of(TABLE, RULES), seed=5, far=far).inference
-    _, footprint = write_c(inference, tmp_path, "shop", CASE.codes, quantized)
+    _, footprint = write_c(inference, tmp_path, "shop", CASE.codes, form)
     subprocess.run(["cc", *STRICT, "-O0", "-c", "shop.c"], check=True, cwd=tmp_path)
     lines = subprocess.run(
         ["nm", "--print-size", "--defined-only", "shop.o"],

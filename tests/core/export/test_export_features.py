@@ -7,18 +7,18 @@ import onnx
 import pytest
 import torch
 
-from rlnas.export.c_code import dequantize
-from rlnas.export.formats import FORMATS, export_network
+from rlnas.export.formats import export_network
 from rlnas.export.inference import FARTHEST, Inference, for_inference
+from rlnas.export.quantization import dequantize
 from rlnas.export.torch_module import OnFeatures
 from rlnas.nn.network import EMA
-from tests.core.export.exported import compiled, logits_of, pointer
+from tests.core.export.exported import FLOAT_FORMATS, compiled, logits_of, pointer
 from tests.core.reference import dense_logits, network_of, random_dataset, skip_network
 
 READ = 8
 DATA = random_dataset(np.random.default_rng(3), features=12, classes=3)
 RAW = DATA.features[DATA.test[:5]].round(2)
-every_form = pytest.mark.parametrize("form", FORMATS)
+every_form = pytest.mark.parametrize("form", FLOAT_FORMATS)
 
 
 def skipping() -> Inference:
@@ -32,7 +32,8 @@ def skipping() -> Inference:
 
 
 INFERENCE = skipping()
-FAR = replace(INFERENCE, offset=np.where(INFERENCE.inputs < 3, 1e8, 0.0))
+HIGHER = np.where(INFERENCE.inputs < 3, 1e8, 0.0)
+FAR = replace(INFERENCE, offset=HIGHER, low=INFERENCE.low + HIGHER, high=INFERENCE.high + HIGHER)
 """The same for samples whose first features are higher by 1e8."""
 
 

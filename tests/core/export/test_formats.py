@@ -10,14 +10,15 @@ import pytest
 
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
-from rlnas.export.c_code import dequantize, quantize, write_c
-from rlnas.export.formats import FORMATS, as_exported, export_network
+from rlnas.export.c_code import write_c
+from rlnas.export.formats import as_exported, export_network
 from rlnas.export.inference import for_inference
+from rlnas.export.quantization import dequantize, quantize
 from rlnas.nn.edits import remove_connections
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.nn.training import Batches, evaluate, train
-from tests.core.export.exported import c_logits, logits_of
+from tests.core.export.exported import FLOAT_FORMATS, c_logits, logits_of
 from tests.core.reference import logits, network_of, random_dataset, skip_network
 
 DATA = random_dataset(np.random.default_rng(3), features=12, classes=3)
@@ -47,7 +48,7 @@ def exported(network: SparseNetwork, data: Dataset, form: str, folder: Path) -> 
 
 
 @every_network
-@pytest.mark.parametrize("form", [form for form in FORMATS if form != "c-int8"])
+@pytest.mark.parametrize("form", [form for form in FLOAT_FORMATS if form != "c-int8"])
 def test_outputs_equal_network_outputs(form, network, tmp_path):
     exported(network, DATA, form, tmp_path)
     inference = for_inference(network, DATA.preprocessing)
@@ -88,14 +89,30 @@ def test_one_sample_is_a_batch_too(tmp_path):
 # --- int8 ---
 
 
-def test_int8_weights_are_within_half_a_step_of_the_weights():
-    inference = for_inference(NETWORKS["three, with skips"], DATA.preprocessing)
-    codes, steps = quantize(inference)
-    assert codes.dtype == np.int8
-    rows = np.repeat(np.arange(inference.biases.size), np.diff(inference.indptr))
-    assert np.all(np.abs(codes * steps[rows] - inference.weights) <= steps[rows] * 0.5001)
-    for row in range(inference.biases.size):  # each unit uses the whole range
-        assert np.abs(codes[rows == row]).max() == 127
+@every_network
+def test_int8_weights_use_their_range_and_give_nearly_the_same_outputs(network):
+    inference = for_inference(network, DATA.preprocessing)
+    quantized = quantize(inference)
+    assert quantized.codes.dtype == np.int8
+    for row in range(network.n_hidden):
+        assert 127 / 1.5 <= np.abs(quantized.codes[inference.rows == row]).max() <= 127
+    expected = truth(network, DATA, DATA.test)
+    outputs = quantized.network.logits(DATA.features[DATA.test])
+    assert np.sqrt(np.mean((outputs - expected) ** 2)) < 0.01 * expected.std()
+
+
+@every_network
+def test_bytes_of_the_code_mean_what_its_network_computes(network):
+    quantized = quantize(for_inference(network, DATA.preprocessing))
+    computed, n_hidden = quantized.network, network.n_hidden
+    for row, scale in enumerate(quantized.scales.tolist()):
+        factor = 1 / 2**scale if row < n_hidden else scale * quantized.step
+        own = computed.rows == row
+        np.testing.assert_allclose(computed.weights[own], quantized.codes[own] * factor, rtol=1e-6)
+        bias = int(quantized.biases[row]) * 2.0 ** (quantized.bias_shift - quantized.fraction)
+        np.testing.assert_allclose(computed.biases[row], bias * factor, rtol=1e-6)
+    for stored in (computed.mean, computed.scale):
+        assert not np.any(stored.view(np.uint32) & 0xFFFF)
 
 
 def test_int8_code_computes_logits_of_dequantized_network(tmp_path):
@@ -114,7 +131,9 @@ def test_int8_code_is_smaller(tmp_path):
     whole = exported(network, DATA, "c", tmp_path / "c")
     small = exported(network, DATA, "c-int8", tmp_path / "int8")
     rows = network.n_hidden + network.n_outputs
-    assert whole["flash"] - small["flash"] == 3 * network.active_weights - 4 * rows
+    inputs = for_inference(network, DATA.preprocessing).inputs.size
+    assert whole["flash"] == 6 * network.active_weights + 6 * rows + 10 * inputs
+    assert small["flash"] < 1.5 * network.active_weights + 4 * rows + 5 * inputs
     assert whole["ram"] == small["ram"]
 
 
@@ -186,7 +205,9 @@ def test_too_large_weights_are_refused(weight):
 
 
 def test_unknown_format_is_refused(tmp_path):
-    with pytest.raises(InputError, match="unknown format 'tflite': expected one of c, c-int8"):
+    with pytest.raises(
+        InputError, match="unknown format 'tflite': expected one of c, c-int, c-int8"
+    ):
         exported(NETWORKS["one"], DATA, "tflite", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -1,6 +1,5 @@
 """Exports of networks that predict numbers: the same numbers in the units of the data."""
 
-import re
 import subprocess
 from dataclasses import replace
 
@@ -10,12 +9,13 @@ import pytest
 from rlnas.designs.prediction import predict_samples
 from rlnas.designs.saved import SavedDesign
 from rlnas.errors import InputError
-from rlnas.export.c_code import SAMPLES, dequantize, write_c
+from rlnas.export.c_code import SAMPLES, write_c
 from rlnas.export.c_outputs import CLOSE
-from rlnas.export.formats import FORMATS, export_network
+from rlnas.export.formats import export_network
 from rlnas.export.inference import for_inference
+from rlnas.export.quantization import dequantize
 from rlnas.nn.training import predict
-from tests.core.export.exported import STRICT, logits_of
+from tests.core.export.exported import FLOAT_FORMATS, STRICT, logits_of
 from tests.core.reference import regression_dataset, skip_network
 
 DATA = regression_dataset(np.random.default_rng(3), features=12, targets=2)
@@ -25,7 +25,7 @@ ROWS = DATA.features[DATA.test]
 TRUTH = predict(NETWORK, DATA, DATA.test)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", FLOAT_FORMATS)
 def test_exports_predict_in_the_units_of_the_data(form, tmp_path):
     export_network(INFERENCE, form, tmp_path, "network", ROWS)
     found = logits_of(form, tmp_path, ROWS, INFERENCE)
@@ -48,21 +48,42 @@ def compiled_test(folder, name: str = "network") -> int:
     return subprocess.run([folder / "test"], capture_output=True, check=False).returncode
 
 
-@pytest.mark.parametrize("quantized", [False, True])
-def test_self_test_passes_and_notices_other_numbers(quantized, tmp_path):
-    write_c(INFERENCE, tmp_path, "network", ROWS, quantized)
+@pytest.mark.parametrize(("form", "array"), [("c", "biases"), ("c-int8", "centres")])
+def test_self_test_passes_and_notices_other_numbers(form, array, tmp_path):
+    write_c(INFERENCE, tmp_path, "network", ROWS, form)
     assert compiled_test(tmp_path) == 0
     source = (tmp_path / "network.c").read_text()
-    first = re.search(r"network_biases\[\d+\] NETWORK_FLASH = {\s*(\S+?),", source)
-    biases = source[first.start() : source.index("};", first.start())]
-    last = biases.rstrip().rsplit(",", 1)[-1].strip()
-    shifted = f"{float(np.float32(float.fromhex(last[:-1]))) + 3 * CLOSE * np.ptp(TRUTH):.9g}f"
-    (tmp_path / "network.c").write_text(source.replace(last, shifted))
+    start = source.index(f"network_{array}[")
+    end = source.index("\n};", start)
+    last = source[start:end].rsplit(",", 1)[-1].strip()
+    shifted = f"{float.fromhex(last[:-1]) + 3 * CLOSE * np.ptp(TRUTH):.9g}f"
+    (tmp_path / "network.c").write_text(source[: end - len(last)] + shifted + source[end:])
     assert compiled_test(tmp_path) == SAMPLES
 
 
+def test_rounded_weights_predict_targets_of_any_size_and_place(tmp_path):
+    data = regression_dataset(np.random.default_rng(3), features=12, targets=2)
+    far = replace(
+        data.preprocessing.targets, mean=np.array([1e5, -3.0]), scale=np.array([7.0, 1e-4])
+    )
+    rules = replace(data.preprocessing, targets=far)
+    inference = for_inference(NETWORK, rules)
+    write_c(inference, tmp_path, "network", ROWS, "c-int8")
+    found = logits_of("c-int8", tmp_path, ROWS, inference)
+    plain = for_inference(NETWORK, data.preprocessing).logits(ROWS)
+    standard = (plain - data.preprocessing.targets.mean) / data.preprocessing.targets.scale
+    errors = np.abs((found - far.mean) / far.scale - standard).max(axis=0)
+    assert (errors < 0.05 * np.abs(standard).max(axis=0)).all()
+
+
+def test_code_with_integers_only_gives_no_numbers(tmp_path):
+    with pytest.raises(InputError, match="the design predicts numbers: expected the format c-int8"):
+        export_network(INFERENCE, "c-int", tmp_path, "network", ROWS)
+
+
 def test_names_of_targets_are_known_in_c(tmp_path):
-    named = replace(INFERENCE, target_names=("price in €", 'a "b"'))
+    names = ("price in €", 'a "b"')
+    named = replace(INFERENCE, targets=replace(INFERENCE.targets, names=names))
     write_c(named, tmp_path, "network", ROWS)
     (tmp_path / "main.c").write_text(
         '#include "network.h"\n#include <stdio.h>\n'
@@ -76,7 +97,7 @@ def test_names_of_targets_are_known_in_c(tmp_path):
     assert ran.stdout.decode() == '\nprice in €\na "b"\n\n'
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", FLOAT_FORMATS)
 def test_a_missing_value_makes_all_numbers_nan(form, tmp_path):
     export_network(INFERENCE, form, tmp_path, "network", ROWS)
     rows = ROWS[:3].copy()

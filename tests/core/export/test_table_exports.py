@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from safetensors import safe_open
 
 from rlnas.columns.encoding import Column, Rule
-from rlnas.export.c_code import dequantize
 from rlnas.export.formats import FORMATS, export_network
+from rlnas.export.quantization import dequantize, quantize
 from rlnas.export.torch_module import OnCodes
 from rlnas.nn.network import EMA
-from tests.core.export.exported import logits_of
+from tests.core.export.exported import FLOAT_FORMATS, logits_of
 from tests.core.export.tables import Case, case_of, cases, encoding_of
 from tests.core.export.test_export_features import dense
 from tests.core.reference import dense as dense_network, dense_logits
@@ -33,8 +33,11 @@ def check(outputs: np.ndarray, case: Case, quantized: bool = False) -> None:
     unknown = np.isnan(x[:, inference.inputs]).any(axis=1)
     weights, biases = dense_network(network, EMA)
     if quantized:
-        x, sizes = x[:, inference.inputs], inference.layer_sizes
-        weights, biases = dense(dequantize(inference))
+        stored = dequantize(inference)
+        x = (
+            (features - given.offset).astype(np.float32)[:, inference.inputs] - stored.mean
+        ).astype(np.float64) * stored.scale
+        sizes, (weights, biases) = inference.layer_sizes, dense(stored)
     x = np.nan_to_num(x)
     wanted = dense_logits(sizes, weights, biases, x)
     bound = 1e-5 * dense_logits(sizes, np.abs(weights), np.abs(biases), np.abs(x))
@@ -46,7 +49,7 @@ def check(outputs: np.ndarray, case: Case, quantized: bool = False) -> None:
     assert (outputs[clear].argmax(axis=1) == wanted[clear].argmax(axis=1)).all()
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", FLOAT_FORMATS)
 def test_outputs_equal_outputs_on_the_features_that_python_makes(form, tmp_path):
     folders = (tmp_path / str(number) for number in range(10_000))  # a library is loaded once
 
@@ -143,11 +146,11 @@ def test_every_export_tells_what_the_codes_mean(form, tmp_path):
     assert facts["columns"] == FACTS
     assert set(facts["codes"]) == {*(column.kind for column in TABLE), "missing"}
     inside = metadata(form, tmp_path)
-    assert (inside is None) == (form in ("c", "c-int8", "npz"))
+    assert (inside is None) == (form in ("c", "c-int", "c-int8", "npz"))
     assert inside is None or json.loads(inside) == facts
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", FLOAT_FORMATS)
 def test_column_that_is_not_read_has_no_influence(form, tmp_path):
     inference = CASE.inference
     export_network(inference, form, tmp_path, "network", CASE.codes)
@@ -158,7 +161,17 @@ def test_column_that_is_not_read_has_no_influence(form, tmp_path):
         np.testing.assert_array_equal(logits_of(form, tmp_path, codes, inference), usual)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+def test_int8_code_reads_a_single_feature_of_a_table_in_place(tmp_path):
+    case = case_of(encoding_of(TABLE[:2], RULES[:3]), seed=0)
+    case.network.connections[EMA, case.network.indices < 2] = 0
+    inference = case.inference
+    assert inference.inputs.tolist() == [2]
+    assert quantize(inference).in_place
+    export_network(inference, "c-int8", tmp_path, "network", case.codes)
+    check(logits_of("c-int8", tmp_path, case.codes, inference), case, quantized=True)
+
+
+@pytest.mark.parametrize("form", FLOAT_FORMATS)
 def test_infinite_and_huge_numbers_give_equal_finite_outputs_in_all_formats(form, tmp_path):
     inference = CASE.inference
     export_network(inference, form, tmp_path, "network", CASE.codes)

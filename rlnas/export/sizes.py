@@ -1,0 +1,65 @@
+"""Memory that exported C code needs, counted from a network's structure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rlnas.export.c_compact import compact_size
+from rlnas.export.c_constants import size_of
+from rlnas.export.c_float import float_arrays
+from rlnas.export.inference import Inference
+from rlnas.export.quantization import are_small_integers, reads_in_place
+
+CForm = Literal["c", "c-int8", "c-int"]
+"""Formats of C code."""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Memory that C code needs on a device, beside that of the code itself.
+
+    Attributes:
+        flash: Bytes of constants, without class names, which take memory only if they are used.
+        stack: Bytes of the arrays on the stack that a call works in.
+        features: Bytes of the arrays in which the caller gives features, without rows of a table.
+    """
+
+    flash: int
+    stack: int
+    features: int
+
+    @property
+    def ram(self) -> int:
+        """Bytes of all arrays that are written to."""
+        return self.stack + self.features
+
+
+def c_bytes(inference: Inference, form: CForm) -> Footprint:
+    """Memory that the code of a network needs.
+
+    Args:
+        inference: The network, see `rlnas.export.inference.for_inference`.
+        form: The format.
+    """
+    inputs, outputs = inference.layer_sizes[0], inference.layer_sizes[-1]
+    hidden = inference.biases.size - outputs
+    number = inference.dtype(0).itemsize
+    given = inference.n_features if inference.encoding is None else inputs
+    if form == "c":
+        flash = size_of(float_arrays(inference))
+        return Footprint(flash, 4 * (inputs + hidden + outputs), number * given)
+    flash, in_place = (
+        compact_size(inference, form == "c-int"),
+        reads_in_place(inference, form == "c-int"),
+    )
+    if form == "c-int8":
+        stack = 4 * (outputs + (max(hidden, 1) if in_place else inputs + hidden))
+        return Footprint(flash, stack, number * given)
+    stack = 4 * outputs + 2 * max(hidden, 1)
+    if in_place:
+        return Footprint(flash, stack, given)
+    if inference.encoding is not None:  # NAME_encode has an array of its own, at another time
+        return Footprint(flash, max(stack, number * inputs), 2 * inputs)
+    raw = np.int16(0).itemsize if are_small_integers(inference) else number
+    return Footprint(flash, stack, 2 * inputs + raw * given)
