@@ -25,8 +25,8 @@ from rlnas.data.preprocessing import Preprocessing, is_image
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.errors import InputError
+from rlnas.export.c.sizes import c_bytes
 from rlnas.export.inference import for_inference
-from rlnas.export.sizes import c_bytes
 from rlnas.files.atomic import replace_file
 from rlnas.files.plain_text import plain
 from rlnas.nn.architecture import in_words

@@ -9,11 +9,11 @@ import pytest
 from rlnas.designs.prediction import predict_samples
 from rlnas.designs.saved import SavedDesign
 from rlnas.errors import InputError
-from rlnas.export.c_code import SAMPLES, write_c
-from rlnas.export.c_outputs import CLOSE
+from rlnas.export.c.code import SAMPLES, write_c
+from rlnas.export.c.outputs import CLOSE
+from rlnas.export.c.quantization import dequantize
 from rlnas.export.formats import export_network
 from rlnas.export.inference import for_inference
-from rlnas.export.quantization import dequantize
 from rlnas.nn.training import predict
 from tests.core.export.exported import FLOAT_FORMATS, STRICT, logits_of
 from tests.core.reference import regression_dataset, skip_network

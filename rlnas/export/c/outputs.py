@@ -6,10 +6,10 @@ from string import Template
 
 import numpy as np
 
-from rlnas.export.c_constants import Arrays
-from rlnas.export.c_names import string_literal
+from rlnas.export.c.constants import Arrays
+from rlnas.export.c.integers import IntegerNetwork
+from rlnas.export.c.names import string_literal
 from rlnas.export.inference import Inference
-from rlnas.export.integers import IntegerNetwork
 
 CLOSE = 1e-3
 """Largest difference of a number in a self-test, as a share of its range."""
