@@ -1,12 +1,13 @@
-"""`CompactClassifier`: designing as an estimator of scikit-learn."""
+"""`CompactClassifier` and `CompactRegressor`: designing as estimators of scikit-learn."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -23,37 +24,190 @@ from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
 from rlnas.columns.options import TableOptions
+from rlnas.columns.target import Truth, of_classes, of_numbers
 from rlnas.data.datasets import Dataset, prepare
-from rlnas.data.sources import SourceRecord, of_table
-from rlnas.designs.prediction import probabilities, raw_samples
+from rlnas.data.preprocessing import Preprocessing
+from rlnas.data.sources import SourceRecord, of_table, weighted
+from rlnas.designs.prediction import numbers, probabilities, raw_samples
 from rlnas.designs.saved import load_design, save_design
 from rlnas.errors import InputError
 from rlnas.export.formats import export_network
 from rlnas.export.inference import for_inference
 from rlnas.files.folders import result_folder
 from rlnas.frames.reading import read_frame
+from rlnas.nn.network import SparseNetwork
+from rlnas.objective import MetricFunction
 from rlnas.validation import check_count, check_share
 
 _SEEDS = 2**31
 _SELF_TEST = 200  # random samples
 
 
-class CompactClassifier(ClassifierMixin, BaseEstimator):
+class CompactEstimator(BaseEstimator):
+    """What both estimators have in common: fitting, saving, loading and exporting a design."""
+
+    penalty: float
+    validation: float
+    n_episodes: int
+    policy: str | Path | None
+    categorical: tuple[str | int, ...]
+    random_state: int | np.random.RandomState | None
+    metric: str | MetricFunction | None
+    loss: str | None = None
+    class_weight: str | Mapping[Any, float] | None = None
+
+    design_: SparseNetwork
+    preprocessing_: Preprocessing
+    record_: dict[str, Any]
+
+    def _design(
+        self, samples: Any, truth: Truth, targets: tuple[str, ...], sample_weight: Any
+    ) -> Self:
+        """Design for samples that were checked.
+
+        Args:
+            samples: An array or a data frame `[samples, columns]`.
+            truth: What is to be learned.
+            targets: Names of the columns that it is in, so that tables with them can be evaluated;
+                none if they have no names.
+            sample_weight: Weights `[samples]`, or None.
+        """
+        data = self._dataset(samples, truth, targets, sample_weight)
+        policy = SHIPPED if self.policy is None else self.policy
+        env, chooses = env_like(policy, data, self.penalty, middle=True), load_policy(policy)
+        seed = int(check_random_state(self.random_state).randint(_SEEDS))
+        n_episodes = check_count("n_episodes", self.n_episodes)
+        found = [play_episode(env, chooses, seed + k) for k in range(n_episodes)]
+        chosen, history = max(found, key=lambda episode: float(episode[0].info["score"]))
+        self.design_, self.record_ = trained_to_the_end(env, chosen, history, seed)
+        self.preprocessing_ = data.preprocessing
+        self.score_, self.history_ = self.record_["score"], self.record_["history"]
+        return self
+
+    def _raw(self, X: Any) -> NDArray[Any]:
+        """Samples as the preprocessing takes them."""
+        check_is_fitted(self)
+        return raw_samples(self._checked(X, reset=False), self.preprocessing_)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the design to a folder, as `rlnas design` does.
+
+        Raises:
+            InputError: If the folder is not empty, or a file cannot be written.
+        """
+        check_is_fitted(self)
+        with result_folder(Path(folder)) as results:
+            save_design(results, self.design_, self.preprocessing_, self.record_)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a design as a fitted estimator.
+
+        Classes are whole numbers if all of their names are, otherwise texts.
+
+        Args:
+            folder: Folder of `save` or of `rlnas design`.
+
+        Raises:
+            InputError: If there is no design, it is damaged, or it is for another task.
+        """
+        network, preprocessing, record = load_design(folder)
+        made = cls(penalty=record.get("penalty", 0.1), random_state=record.get("seed", 0))
+        made.design_, made.preprocessing_, made.record_ = network, preprocessing, {**record}
+        made.score_, made.history_ = record.get("score"), record.get("history", [])
+        made._set_outputs(folder)
+        encoding = preprocessing.encoding
+        made.n_features_in_ = preprocessing.n_features if encoding is None else len(encoding.table)
+        if encoding is not None and encoding.named:
+            made.feature_names_in_ = np.array(encoding.table, object)
+        return made
+
+    def _set_outputs(self, folder: str | Path) -> None:
+        """Set what is known of the outputs, from the preprocessing.
+
+        Raises:
+            InputError: If the design is for another task.
+        """
+        raise NotImplementedError
+
+    def export(self, format: str, folder: str | Path, name: str = "design") -> dict[str, Any]:
+        """Export the network, see `rlnas.export_network`.
+
+        Args:
+            format: One of `rlnas.export.formats.FORMATS`.
+            folder: Folder of the files.
+            name: Name of the files and C symbols.
+
+        Returns:
+            Facts about the export.
+
+        Raises:
+            InputError: If the folder is not empty or cannot be written to, or a package is missing.
+        """
+        check_is_fitted(self)
+        inference = for_inference(self.design_, self.preprocessing_)
+        samples = self.preprocessing_.random_samples(_SELF_TEST)
+        with result_folder(Path(folder)) as results:
+            return {**export_network(inference, format, results, name, samples)}
+
+    def _checked(self, samples: Any, reset: bool) -> Any:
+        """Samples that scikit-learn accepts, with their number and names of columns noted."""
+        if hasattr(samples, "columns"):
+            return validate_data(self, samples, reset=reset, skip_check_array=True)
+        return validate_data(self, samples, reset=reset, dtype=None, ensure_all_finite="allow-nan")
+
+    def _dataset(
+        self, samples: Any, truth: Truth, targets: tuple[str, ...], sample_weight: Any
+    ) -> Dataset:
+        """The data set to design for, with samples for validation but none for a test."""
+        share = check_share("validation", self.validation)
+        frame = read_frame(samples)
+        known = list(frame.columns)
+        categorical = [k if isinstance(k, str) else known[k] for k in self.categorical]
+        record: SourceRecord = {"arrays": [frame.n_rows, len(known)]}
+        options = TableOptions(
+            categorical=categorical,
+            metric=self.metric,
+            loss=self.loss,
+            class_weight=self.class_weight,
+        )
+        raw = of_table(frame, truth, options, record)
+        if sample_weight is not None:
+            raw = weighted(raw, sample_weight)
+        if raw.table is not None:
+            raw = replace(raw, table=replace(raw.table, targets=targets))
+        held_out = max(1, round(share * frame.n_rows))
+        return prepare(replace(raw, without_test=True, held_out=held_out), options)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags
+
+
+class CompactClassifier(ClassifierMixin, CompactEstimator):
     """A compact network, designed for the data it is fitted to.
 
     A policy designs networks in one or more episodes, in which a part of the samples is for
-    validation; the design with the best score, accuracy less the price of its weights, or a linear
-    network if that is better on them, is then trained on all samples. Data frames may have numbers,
-    booleans, dates and texts, with gaps; arrays may have gaps (NaN).
+    validation; the design with the best score, the metric less the price of its weights, or a
+    linear network if that is better on them, is then trained on all samples. Data frames may have
+    numbers, booleans, dates and texts, with gaps; arrays may have gaps (NaN).
 
     Args:
-        penalty: Price of the reference number of weights, in accuracy; a higher price asks for
-            fewer weights.
+        penalty: Price of the reference number of weights, in units of the metric; a higher price
+            asks for fewer weights.
         validation: Share of the samples for validation, between 0 and 1.
         n_episodes: Number of episodes, of which the best design is taken.
         policy: Run folder of `rlnas train`; by default the policy that comes with rlnas.
         categorical: Names of columns that hold categories, whatever they look like; of an array,
             their numbers from 0.
+        metric: What designs are judged by: "accuracy" (the default), "balanced_accuracy" or
+            "log_loss", see `rlnas.objective.value_of`; or a function of the numbers of the classes
+            and their probabilities, see `rlnas.objective.MetricFunction`.
+        class_weight: "balanced", or the weight of each class; others weigh 1. They multiply the
+            weights of samples, in training and in the metric.
         random_state: Seed of the episodes and of the training.
 
     Attributes:
@@ -84,6 +238,8 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
         n_episodes: int = 1,
         policy: str | Path | None = None,
         categorical: tuple[str | int, ...] = (),
+        metric: str | MetricFunction | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
         random_state: int | np.random.RandomState | None = 0,
     ):
         self.penalty = penalty
@@ -91,14 +247,18 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
         self.n_episodes = n_episodes
         self.policy = policy
         self.categorical = categorical
+        self.metric = metric
+        self.class_weight = class_weight
         self.random_state = random_state
 
-    def fit(self, X: Any, y: ArrayLike) -> Self:
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Design a network and train it.
 
         Args:
             X: Samples, an array or a data frame `[samples, columns]`.
             y: Their classes `[samples]`.
+            sample_weight: Their weights `[samples]`, in training and in the metric; by default all
+                have the same.
 
         Raises:
             InputError: If an argument or a value cannot be used.
@@ -107,24 +267,16 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
             raise InputError("fit requires y to be passed, but the target y is None")
         samples = self._checked(X, reset=True)
         name = getattr(y, "name", None)
-        target = name if isinstance(name, str) else None
         y = column_or_1d(check_array(y, ensure_2d=False, dtype=None), warn=True)
         check_classification_targets(y)
         check_consistent_length(samples, y)
         self.classes_, numbered = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError("y has one class: there is nothing to learn, give at least two")
-        data = self._dataset(samples, numbered.astype(np.int32), target)
-        policy = SHIPPED if self.policy is None else self.policy
-        env, chooses = env_like(policy, data, self.penalty, middle=True), load_policy(policy)
-        seed = int(check_random_state(self.random_state).randint(_SEEDS))
-        n_episodes = check_count("n_episodes", self.n_episodes)
-        found = [play_episode(env, chooses, seed + k) for k in range(n_episodes)]
-        chosen, history = max(found, key=lambda episode: float(episode[0].info["score"]))
-        self.design_, self.record_ = trained_to_the_end(env, chosen, history, seed)
-        self.preprocessing_ = data.preprocessing
-        self.score_, self.history_ = self.record_["score"], self.record_["history"]
-        return self
+        names = tuple(str(each) for each in self.classes_.tolist())
+        truth = of_classes(numbered.astype(np.int32), names)
+        target = (name,) if isinstance(name, str) else ()
+        return self._design(samples, truth, target, sample_weight)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each sample.
@@ -142,88 +294,122 @@ class CompactClassifier(ClassifierMixin, BaseEstimator):
         Args:
             X: See `predict`.
         """
-        check_is_fitted(self)
-        raw = raw_samples(self._checked(X, reset=False), self.preprocessing_)
+        raw = self._raw(X)
         return probabilities(self.design_, self.preprocessing_, raw)
 
-    def save(self, folder: str | Path) -> None:
-        """Write the design to a folder, as `rlnas design` does.
+    def _set_outputs(self, folder: str | Path) -> None:
+        texts = self.preprocessing_.class_names
+        if not texts:
+            raise InputError(f"{folder} predicts numbers: CompactRegressor.load reads it")
+        names = np.array(texts)
+        whole = all(name.lstrip("-").isdecimal() for name in texts)
+        self.classes_ = names.astype(int) if whole else names
 
-        Raises:
-            InputError: If the folder is not empty, or a file cannot be written.
-        """
-        check_is_fitted(self)
-        with result_folder(Path(folder)) as results:
-            save_design(results, self.design_, self.preprocessing_, self.record_)
 
-    @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Read a design as a fitted classifier.
+class CompactRegressor(RegressorMixin, CompactEstimator):
+    """A compact network that predicts numbers, designed for the data it is fitted to.
 
-        Classes are whole numbers if all of their names are, otherwise texts.
+    As `CompactClassifier`; designs are judged by R², the mean over the targets.
+
+    Args:
+        penalty: Price of the reference number of weights, in R²; a higher price asks for fewer
+            weights.
+        validation: Share of the samples for validation, between 0 and 1.
+        n_episodes: Number of episodes, of which the best design is taken.
+        policy: Run folder of `rlnas train`; by default the policy that comes with rlnas.
+        categorical: Names of columns that hold categories, whatever they look like; of an array,
+            their numbers from 0.
+        metric: What designs are judged by: "r2" (the default), or a function of the true and the
+            predicted numbers, both `[samples, targets]`, see `rlnas.objective.MetricFunction`.
+        loss: What is minimised in training: "squared" (the default), or "huber", which resists
+            outliers.
+        random_state: Seed of the episodes and of the training.
+
+    Attributes:
+        n_features_in_: Number of columns seen by `fit`.
+        feature_names_in_: Names of these columns `[n_features_in_]`, if all are strings.
+        n_outputs_: Number of targets; 0 if `y` had one dimension.
+        design_: The network, a `rlnas.SparseNetwork`.
+        preprocessing_: How its inputs are made of samples, a `rlnas.Preprocessing`.
+        score_: Score of the design on the validation samples.
+        history_: The designs of the best episode, dictionaries of JSON values.
+        record_: Everything known about the design, JSON values; under `linear`, whether it is the
+            linear network.
+
+    Example:
+        >>> from sklearn.datasets import load_diabetes
+        >>> from rlnas import CompactRegressor
+        >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+        >>> CompactRegressor().fit(X, y).predict(X[:2]).shape
+        (2,)
+    """
+
+    def __init__(
+        self,
+        *,
+        penalty: float = 0.1,
+        validation: float = 0.2,
+        n_episodes: int = 1,
+        policy: str | Path | None = None,
+        categorical: tuple[str | int, ...] = (),
+        metric: str | MetricFunction | None = None,
+        loss: str | None = None,
+        random_state: int | np.random.RandomState | None = 0,
+    ):
+        self.penalty = penalty
+        self.validation = validation
+        self.n_episodes = n_episodes
+        self.policy = policy
+        self.categorical = categorical
+        self.metric = metric
+        self.loss = loss
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Design a network and train it.
 
         Args:
-            folder: Folder of `save` or of `rlnas design`.
+            X: Samples, an array or a data frame `[samples, columns]`.
+            y: The numbers to predict, `[samples]` or `[samples, targets]`.
+            sample_weight: Weights of the samples `[samples]`, in training and in the metric; by
+                default all have the same.
 
         Raises:
-            InputError: If there is no design, or it is damaged.
+            InputError: If an argument or a value cannot be used.
         """
-        network, preprocessing, record = load_design(folder)
-        made = cls(penalty=record.get("penalty", 0.1), random_state=record.get("seed", 0))
-        made.design_, made.preprocessing_, made.record_ = network, preprocessing, {**record}
-        made.score_, made.history_ = record.get("score"), record.get("history", [])
-        names = np.array(preprocessing.class_names)
-        whole = all(name.lstrip("-").isdecimal() for name in preprocessing.class_names)
-        made.classes_ = names.astype(int) if whole else names
-        encoding = preprocessing.encoding
-        made.n_features_in_ = preprocessing.n_features if encoding is None else len(encoding.table)
-        if encoding is not None and encoding.named:
-            made.feature_names_in_ = np.array(encoding.table, object)
-        return made
+        if y is None:
+            raise InputError("fit requires y to be passed, but the target y is None")
+        samples = self._checked(X, reset=True)
+        columns, name = getattr(y, "columns", None), getattr(y, "name", None)
+        given = [name] if columns is None else list(columns)
+        values = check_array(y, ensure_2d=False, dtype=np.float64)
+        check_consistent_length(samples, values)
+        self.n_outputs_ = 0 if values.ndim == 1 else values.shape[1]
+        values = values.reshape(len(values), -1)
+        targets = tuple(each for each in given if isinstance(each, str))
+        if len(targets) != values.shape[1]:
+            targets = ()
+        names = targets or tuple(f"y_{k}" for k in range(1, values.shape[1] + 1))
+        names = names if targets or len(names) > 1 else ("y",)
+        return self._design(samples, of_numbers(values, names), targets, sample_weight)
 
-    def export(self, format: str, folder: str | Path, name: str = "design") -> dict[str, Any]:
-        """Export the network, see `rlnas.export_network`.
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """The numbers of each sample, float64 `[samples]` or `[samples, targets]`, as `y` had them.
 
         Args:
-            format: One of `rlnas.export.formats.FORMATS`.
-            folder: Folder of the files.
-            name: Name of the files and C symbols.
-
-        Returns:
-            Facts about the export.
-
-        Raises:
-            InputError: If the folder is not empty or cannot be written to, or a package is missing.
+            X: Samples `[samples, columns]`, with the columns that `fit` saw.
         """
-        check_is_fitted(self)
-        inference = for_inference(self.design_, self.preprocessing_)
-        samples = self.preprocessing_.random_samples(_SELF_TEST)
-        with result_folder(Path(folder)) as results:
-            return {**export_network(inference, format, results, name, samples)}
+        raw = self._raw(X)
+        found = numbers(self.design_, self.preprocessing_, raw)
+        return found if self.n_outputs_ else found[:, 0]
 
-    def _checked(self, samples: Any, reset: bool) -> Any:
-        """Samples that scikit-learn accepts, with their number and names of columns noted."""
-        if hasattr(samples, "columns"):
-            return validate_data(self, samples, reset=reset, skip_check_array=True)
-        return validate_data(self, samples, reset=reset, dtype=None, ensure_all_finite="allow-nan")
-
-    def _dataset(self, samples: Any, numbered: NDArray[np.int32], target: str | None) -> Dataset:
-        """The data set to design for, with samples for validation but none for a test."""
-        names = tuple(str(each) for each in self.classes_.tolist())
-        share = check_share("validation", self.validation)
-        frame = read_frame(samples)
-        known = list(frame.columns)
-        categorical = [k if isinstance(k, str) else known[k] for k in self.categorical]
-        record: SourceRecord = {"arrays": [frame.n_rows, len(known)]}
-        raw = of_table(frame, (numbered, names), TableOptions(categorical=categorical), record)
-        if raw.table is not None:  # so that tables with the column of classes can be evaluated
-            raw = replace(raw, table=replace(raw.table, target=target))
-        held_out = max(1, round(share * len(numbered)))
-        return prepare(replace(raw, without_test=True, held_out=held_out))
+    def _set_outputs(self, folder: str | Path) -> None:
+        if self.preprocessing_.targets is None:
+            raise InputError(f"{folder} tells classes apart: CompactClassifier.load reads it")
+        count = self.preprocessing_.n_outputs
+        self.n_outputs_ = count if count > 1 else 0
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.string = True
-        tags.input_tags.categorical = True
+        tags.target_tags.multi_output = True
         return tags

@@ -126,7 +126,7 @@ def episode(data: Dataset, architecture: Architecture) -> Iterator[Step]:
     texts = [str(action) for action in BUDGET_ACTIONS]
     env = BudgetDesignEnv(data, budget=1e5, episode_steps=1000)
     _, info = env.reset(seed=0, options={"architecture": architecture})
-    if info["active_weights"] > LIMIT * reference_weights(data.n_features, data.n_classes):
+    if info["active_weights"] > LIMIT * reference_weights(data.n_features, data.n_outputs):
         return
     for edit in EDITS:
         for number in (k for k, text in enumerate(texts) if text.startswith(f"{edit}, ")):

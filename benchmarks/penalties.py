@@ -63,7 +63,7 @@ def run(config: TrainConfig, penalties: tuple[float, ...], episodes: int) -> dic
             for episode in range(episodes):
                 info = play_episode(env, policy, FIRST_EPISODE + episode)[1][-1]
                 weights = info["active_weights"] / env.reference
-                found.append((info["score"], 1 - info["val_accuracy"], weights))
+                found.append((info["score"], 1 - info["val_metric"], weights))
             designs[penalty] = np.array(found)
         return designs
 

@@ -39,7 +39,7 @@ def more(last: DesignRecord, designs: int) -> Iterator[DesignRecord]:
             timestep=last.timestep + ENVIRONMENTS * (1 + k // ENVIRONMENTS),
             environment=k % ENVIRONMENTS,
             score=accuracy - 1,
-            val_accuracy=accuracy,
+            val_metric=accuracy,
             active_weights=int(rng.integers(10, 10_000)),
         )
 

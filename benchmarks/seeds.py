@@ -71,7 +71,7 @@ def play(env: DesignEnv, policy: Policy, episodes: int) -> np.ndarray:
     for episode in range(episodes):
         _, history = play_episode(env, policy, FIRST_EPISODE + episode)
         network, data = env.current_design, env.dataset
-        accuracy = evaluate(network, data, data.test).accuracy
+        accuracy = evaluate(network, data, data.test).metric
         test_score = score(accuracy, network.active_weights, env.penalty, env.reference)
         scores.append((history[-1]["score"], test_score))
     return np.array(scores)

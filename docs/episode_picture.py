@@ -21,7 +21,7 @@ def picture(history: list[dict[str, Any]]) -> Figure:
     """Accuracy and active weights of the network after each edit, from top to bottom.
 
     Args:
-        history: The start and each step: `action`, `score`, `val_accuracy`, `active_weights`.
+        history: The start and each step: `action`, `score`, `val_metric`, `active_weights`.
     """
     steps = range(len(history))
     edits = ["start", *(step["action"].replace("_", " ") for step in history[1:])]
@@ -32,7 +32,7 @@ def picture(history: list[dict[str, Any]]) -> Figure:
         axes.axhspan(chosen - 0.5, chosen + 0.5, color=CHOSEN, zorder=0)
         axes.spines["right"].set_visible(False)
         axes.tick_params(length=2)
-    accuracies = [100 * step["val_accuracy"] for step in history]
+    accuracies = [100 * step["val_metric"] for step in history]
     left.plot(accuracies, steps, "o-", color=ACCURACY, markersize=3, linewidth=1)
     left.set(xlabel="validation\naccuracy, %", xlim=(90, 100), xticks=(90, 95, 100))
     left.set_ylim(len(history) - 0.5, -0.5)

@@ -28,14 +28,18 @@ from rlnas.validation import Range, check_choice, check_count, check_range
 
 
 class DesignEnv(LiveEnv):
-    """Design a compact network for a classification task while it is being trained.
+    """Design a compact network that tells classes apart or predicts numbers, while it is trained.
 
     ## Description
     An episode starts with a small random network after a little training. At every step the
     agent edits the network (it adds or removes connections, neurons or a layer, or changes
-    nothing), the network is trained for a fixed number of batches, and its accuracy on the
+    nothing), the network is trained for a fixed number of batches, and its metric on the
     validation samples is measured. The network keeps its weights from step to step. The test
     samples are never read.
+
+    The data set says what the metric is: the accuracy of classes, R² of numbers, or another one of
+    `rlnas.objective.METRICS`. It is always from 0 to 1, larger for better: R² below 0 counts as 0,
+    and the log loss as 1 - loss / log(classes).
 
     After Tessera & Rosman 2019, "Learning Compact, General Purpose Neural Network Architectures":
     only neurons, weights and hidden layers; training hyperparameters are never tuned.
@@ -70,19 +74,19 @@ class DesignEnv(LiveEnv):
     |---|---|
     | progress | elapsed share of the episode |
     | penalty | logarithm of the penalty |
-    | classes, features, samples | logarithms of the numbers of classes, features and training samples |
+    | classes, features, samples | logarithms of the numbers of classes (or of numbers to predict), features and training samples |
     | depth, size, relative_size, cost | hidden layers; weights; weights over reference; penalty paid |
-    | validation_, training_ accuracy, loss | losses as x / (1 + x); training values are over the last batches |
+    | validation_, training_ accuracy, loss | accuracy stands for the metric, here and below; losses as x / (1 + x), those of numbers in units of their variance; training values are over the last batches |
     | generalisation_gap, accuracy_change, size_change, score_change | scaled differences |
-    | log_error, log_training_error, log_cost | logarithms of the share of wrong predictions and of the penalty paid |
-    | cost_over_error | logarithm of the penalty paid over the share of wrong predictions |
+    | log_error, log_training_error, log_cost | logarithms of 1 - metric (the share of wrong predictions) and of the penalty paid |
+    | cost_over_error | logarithm of the penalty paid over 1 - metric |
     | log_accuracy_change, log_score_change, log_below_best | differences to the previous step and to the best score of the episode, on a logarithmic scale that magnifies small ones |
     | inputs_used | share of the inputs that have a connection |
     | last_* | operation of the last action (one-hot), logarithm of its factor, whether it was refused |
     | hidden_k_*, output_* | per layer: present, width, connections, fan_in, density, share_of_weights, growth_gradient (largest inactive against typical active gradient), smallest_fifth, smallest_half (their share of the weight magnitude), activity, dead_share |
 
     ## Rewards
-    With `score = validation accuracy - penalty * active weights / reference` and `reference` the
+    With `score = validation metric - penalty * active weights / reference` and `reference` the
     weights of a dense network with one hidden layer of 76 neurons (60,344 on MNIST):
     `reward="difference"` pays the change of the score, which over an episode sums to the final
     score less the initial one; `reward="score"` pays the score itself at every step.
@@ -103,7 +107,7 @@ class DesignEnv(LiveEnv):
 
     | entries | type |
     |---|---|
-    | `score`, `val_accuracy`, `val_loss`, `density`, `penalty` | float |
+    | `score`, `val_metric`, `val_loss`, `density`, `penalty` | float |
     | `active_weights` | int |
     | `dataset_index` | int, into the attribute `datasets` |
     | `layer_sizes` | int64 `[5]`: inputs, hidden layers 1-3, outputs; 0 for a layer that is not there |
@@ -113,8 +117,8 @@ class DesignEnv(LiveEnv):
 
     A vector environment has one array for each entry, with a row for each environment.
     `rlnas.layers_of(info)` lists only the layers that the network has. The
-    attribute `words` has texts: the name of the data set (`dataset`) and the last action without
-    and with its layer and amount (`operation`, `action`).
+    attribute `words` has texts: the names of the data set and the metric (`dataset`, `metric`), and
+    the last action without and with its layer and amount (`operation`, `action`).
 
     If training diverges (a loss is not finite or above 1e18), the step is undone, `diverged` is
     True and `applied` is False.
@@ -125,10 +129,10 @@ class DesignEnv(LiveEnv):
 
     ## Arguments
     * `dataset`: a name (see `rlnas.load_dataset`), a path to an `.npz` file, `(X, y)`, what
-      `rlnas.load_dataset` returns for a table (which column is its target), or a list of these, from which each episode draws one. `"mixed"` stands for
+      `rlnas.load_dataset` returns for a table (which columns are its targets), with another metric, or with weights, or a list of these, from which each episode draws one. `"mixed"` stands for
       `rlnas.data.synthetic.TRAINING_FAMILY`, `"varied"` for 256 more tasks, larger ones,
       `"images"` for 96 of small images, and `"mixed_held_out"` for tasks of other kinds.
-    * `penalty`: accuracy that the reference number of weights costs; or `(low, high)`, between
+    * `penalty`: price of the reference number of weights, in units of the metric; or `(low, high)`, between
       which it is drawn log-uniformly at every reset.
     * `reward`: `"difference"` or `"score"`.
     * `episode_steps`: number of steps of an episode.
@@ -202,12 +206,12 @@ class DesignEnv(LiveEnv):
         dataset_index, dataset, penalty = self._drawn_task(seed)
         rng = self.np_random
         if architecture is not None:
-            network = new_network(architecture, dataset.n_features, dataset.n_classes, rng)
+            network = new_network(architecture, dataset.n_features, dataset.n_outputs, rng)
         elif start is not None:
             network = start.copy()
         else:
             width = round(draw(self.width_range, rng))
-            sizes = (dataset.n_features, width, dataset.n_classes)
+            sizes = (dataset.n_features, width, dataset.n_outputs)
             network = random_network(sizes, draw(self.density_range, rng), rng)
         batches = Batches(dataset.train, rng, self.hyperparameters.batch_size)
         current = self._trained(network, dataset, batches, penalty)

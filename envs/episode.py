@@ -21,7 +21,7 @@ class DesignInfo(TypedDict):
     """The info of a reset or a step; the manual of `DesignEnv` explains the entries."""
 
     score: float
-    val_accuracy: float
+    val_metric: float
     val_loss: float
     active_weights: int
     density: float
@@ -39,11 +39,13 @@ class Words(TypedDict):
 
     Attributes:
         dataset: name of the data set.
+        metric: name of the metric that networks are judged by.
         operation: operation of the last action.
         action: the last action, with its layer and amount.
     """
 
     dataset: str
+    metric: str
     operation: str
     action: str
 
@@ -74,9 +76,9 @@ class EvaluatedNetwork:
     Attributes:
         network: the network.
         probe: its activations and gradients on a few training samples.
-        training: accuracy and loss over its last training batches.
-        validation: accuracy and loss on the validation samples.
-        penalty: accuracy that the reference number of weights costs.
+        training: metric and loss over its last training batches.
+        validation: metric and loss on the validation samples.
+        penalty: price of the reference number of weights, in units of the metric.
         relative_size: active weights, divided by the reference number.
         score: see `rlnas.scoring.score`.
     """
@@ -93,7 +95,7 @@ class EvaluatedNetwork:
     def __post_init__(self) -> None:
         network = self.network
         reference = reference_weights(network.n_inputs, network.n_outputs)
-        value = score(self.validation.accuracy, network.active_weights, self.penalty, reference)
+        value = score(self.validation.metric, network.active_weights, self.penalty, reference)
         object.__setattr__(self, "relative_size", network.active_weights / reference)
         object.__setattr__(self, "score", value)
 
@@ -110,7 +112,7 @@ class EpisodeState:
     Attributes:
         dataset: data set of the episode.
         dataset_index: its index among those of the environment.
-        penalty: accuracy that the reference number of weights costs in this episode.
+        penalty: price of the reference number of weights in this episode, in units of the metric.
         batches: training batches of the episode; they draw from the environment's generator.
         current: the present design.
         previous: the design before the last step; after a reset the present one.
@@ -140,7 +142,7 @@ class EpisodeState:
         network = self.current.network
         return {
             "score": float(self.current.score),
-            "val_accuracy": float(self.current.validation.accuracy),
+            "val_metric": float(self.current.validation.metric),
             "val_loss": float(self.current.validation.loss),
             "active_weights": network.active_weights,
             "density": network.density,
@@ -163,6 +165,7 @@ class EpisodeState:
         """The data set, and the operation and the action of the last step."""
         return {
             "dataset": self.dataset.name,
+            "metric": self.dataset.objective.metric_name,
             "operation": self.last.operation,
             "action": str(self.last),
         }

@@ -167,13 +167,13 @@ class LiveEnv(gym.Env[np.ndarray, np.integer]):
 
     @property
     def penalty(self) -> float:
-        """Accuracy that `reference` weights cost in this episode."""
+        """Price of `reference` weights in this episode, in units of the metric."""
         return self.state.penalty
 
     @property
     def reference(self) -> int:
         """Number of active weights that cost `penalty`, in this episode."""
-        return reference_weights(self.dataset.n_features, self.dataset.n_classes)
+        return reference_weights(self.dataset.n_features, self.dataset.n_outputs)
 
     @property
     def words(self) -> Words:

@@ -8,6 +8,7 @@ import numpy as np
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.design_vector_env import DesignVectorEnv
 from rlnas.envs.live_env import LiveEnv
+from rlnas.envs.searchable import metric_of
 from rlnas.envs.tabular_actions import reachable
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
@@ -17,7 +18,7 @@ from rlnas.scoring import non_dominated
 
 def _measure(info: dict[str, Any], reference: int) -> np.ndarray:
     """Both objectives, float64 `[2]`; `[num_envs, 2]` of a vector environment's infos."""
-    return np.stack([info["val_accuracy"], -info["active_weights"] / reference], axis=-1)
+    return np.stack([metric_of(info), -info["active_weights"] / reference], axis=-1)
 
 
 def _reward_space(objectives: int) -> gym.spaces.Box:
@@ -63,11 +64,11 @@ class RewardVector(gym.Env):
 
 
 class MODesignEnv(RewardVector, DesignEnv):
-    """`DesignEnv` with the reward vector (accuracy, -weights), for MO-Gymnasium.
+    """`DesignEnv` with the reward vector (metric, -weights), for MO-Gymnasium.
 
     ## Rewards
-    float32 `[2]`: the change of the validation accuracy, and minus the change of the active
-    weights over `reference`; with `reward="score"` the values themselves. Weighted with
+    float32 `[2]`: the change of the validation metric (the accuracy or R²), and minus the change of
+    the active weights over `reference`; with `reward="score"` the values themselves. Weighted with
     `(1, penalty)` they are the reward of `DesignEnv`.
 
     Everything else is that of `DesignEnv`, where `penalty` still decides the score in the

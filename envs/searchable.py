@@ -1,6 +1,7 @@
 """What a search strategy needs to know about an environment, live or tabular alike."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.network import SparseNetwork
@@ -22,3 +23,12 @@ class SearchableEnv(Protocol):
 
         In episodes with a budget, multiply-adds of the last reset or step; 0 if it trained nothing.
         """
+
+
+def metric_of(info: Mapping[str, Any]) -> Any:
+    """What designs are judged by, before the price of weights; in tables it is the accuracy.
+
+    Args:
+        info: The info of a reset or a step, or the infos of a vector environment.
+    """
+    return info["val_metric"] if "val_metric" in info else info["val_accuracy"]

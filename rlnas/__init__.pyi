@@ -1,7 +1,10 @@
 # The public names of the core and of the environments, and where they are.
 
 from . import agents as agents
-from .agents.estimator import CompactClassifier as CompactClassifier
+from .agents.estimator import (
+    CompactClassifier as CompactClassifier,
+    CompactRegressor as CompactRegressor,
+)
 from .data.datasets import Dataset as Dataset, load_dataset as load_dataset
 from .data.preprocessing import Preprocessing as Preprocessing
 from .designs.database import DesignDatabase as DesignDatabase, DesignRecord as DesignRecord

@@ -16,7 +16,8 @@ from rlnas.scoring import REFERENCE_WIDTH
 
 SOFTMAX = 11
 """Multiplications for an output of a sample: its exponential and the gradient of the loss. Beside
-them, there is one division for the sample."""
+them, there is one division for the sample. The squared error of a number that is predicted takes
+fewer, and is counted alike."""
 
 ADAM = 10
 """Multiplications for a weight or a bias in a step of the optimiser."""

@@ -29,7 +29,7 @@ def describe(network: SparseNetwork, facts: Mapping[str, Any] | None = None) -> 
     layers = _layers(network) if network.active_weights else [f"{CONSTANT}, no connections"]
     shown = (facts or {}).items()
     values = {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in shown}
-    names = ("score", "val_accuracy", "val_loss", "action")
+    names = ("score", "val_metric", "val_accuracy", "val_loss", "action")
     return "\n".join([*layers, *(f"{key:<14}{values[key]}" for key in names if key in values)])
 
 

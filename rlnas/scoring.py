@@ -1,4 +1,4 @@
-"""How designs compare: the score, validation accuracy less a price for weights; Pareto fronts."""
+"""How designs compare: the score, a metric less a price for weights; Pareto fronts."""
 
 from typing import Any, TypeVar
 
@@ -21,16 +21,16 @@ def reference_weights(n_inputs: int, n_outputs: int) -> int:
     return REFERENCE_WIDTH * (whole("n_inputs", n_inputs) + whole("n_outputs", n_outputs))
 
 
-def score(accuracy: Numbers, active_weights: Numbers, penalty: float, reference: int) -> Numbers:
-    """Accuracy minus `penalty * active_weights / reference`.
+def score(metric: Numbers, active_weights: Numbers, penalty: float, reference: int) -> Numbers:
+    """Value of a metric minus `penalty * active_weights / reference`.
 
     Args:
-        accuracy: Share of correct predictions, usually on validation data.
+        metric: From 0 to 1, usually the accuracy on validation data.
         active_weights: Number of connections.
-        penalty: Price of `reference` weights, in accuracy.
+        penalty: Price of `reference` weights, in units of the metric.
         reference: See `reference_weights`.
     """
-    return accuracy - penalty * active_weights / reference
+    return metric - penalty * active_weights / reference
 
 
 def non_dominated(accuracies: NDArray[Any], weights: NDArray[Any]) -> NDArray[np.intp]:

@@ -15,8 +15,9 @@ from tests.snippets import ROOT, fences
 
 CORE = """
 ACTIONS Architecture BUDGET_ACTIONS BUDGET_OBSERVATION_NAMES Batches BudgetDesignEnv
-BudgetDesignVectorEnv CompactClassifier Dataset DesignDatabase DesignEnv DesignRecord
-DesignVectorEnv EditError Evaluation GradientSample Grid Hyperparameters Inference InputError
+BudgetDesignVectorEnv CompactClassifier CompactRegressor Dataset DesignDatabase DesignEnv
+DesignRecord DesignVectorEnv EditError Evaluation GradientSample Grid Hyperparameters Inference
+InputError
 MOBudgetDesignEnv MOBudgetDesignVectorEnv MODesignEnv MODesignVectorEnv MOTabularEnv
 MOTabularVectorEnv OBSERVATION_NAMES Prediction Preprocessing ReplayableEnv SavedDesign
 SparseNetwork Table TabularEnv TabularVecEnv TabularVectorEnv ThreadedVecEnv __version__

@@ -2,24 +2,45 @@
 
 from typing import TYPE_CHECKING, Any
 
+from rlnas.columns.target import SEVERAL
+from rlnas.objective import GIVEN
+
 if TYPE_CHECKING:
     from rlnas.data.datasets import Dataset
 
 
-def print_classes(result: dict[str, Any]) -> None:
-    """Print the recall of each class, and a warning if the design is worth nothing.
+def print_details(result: dict[str, Any]) -> None:
+    """Print the recall of each class or the errors of each target, and a warning if they are bad.
 
     Args:
         result: what `rlnas.agents.designing.evaluation.evaluation_metrics` returns.
     """
-    from rlnas.agents.designing.evaluation import majority_warning
+    from rlnas.agents.designing.evaluation import worthless_warning
     from rlnas.files.plain_text import plain
 
-    shares = result["recalls"].items()
-    shown = (f"{plain(name)} {'-' if share is None else f'{share:.1%}'}" for name, share in shares)
-    print(f"recall of each class: {', '.join(shown)}")
-    if (warning := majority_warning(result)) is not None:
+    if "recalls" in result:
+        shares = result["recalls"].items()
+        shown = (
+            f"{plain(name)} {'-' if share is None else f'{share:.1%}'}" for name, share in shares
+        )
+        print(f"recall of each class: {', '.join(shown)}")
+    for name, errors in result.get("errors", {}).items():
+        print(
+            f"{plain(name)}: R² {errors['r2']:.4f}, root mean squared error {errors['rmse']:.4g}, "
+            f"mean absolute error {errors['mae']:.4g}"
+        )
+    if (warning := worthless_warning(result)) is not None:
         print(f"this design is {warning}")
+
+
+def told_task(task: str, reason: str) -> str:
+    """The task in words, and if it was not given, why it was chosen and how to choose another."""
+    if not reason or reason == GIVEN:
+        return task
+    if reason == SEVERAL:
+        return f"{task}, since {reason}"
+    other = "classification" if task == "regression" else "regression"
+    return f"{task}, since the target suggests it: {reason} (--task {other} overrules that)"
 
 
 def print_columns(data: "Dataset", most: int | None = None) -> None:
@@ -37,8 +58,9 @@ def print_columns(data: "Dataset", most: int | None = None) -> None:
     rules = data.preprocessing
     if rules.encoding is None:
         return
-    counts = f"{len(data.labels):,} rows, {data.n_classes} classes"
-    title = plain(f"{data.name}: {counts} of {rules.encoding.target!r}")
+    targets = ", ".join(map(repr, rules.encoding.targets)) or "y"
+    what = f"{data.n_classes} classes of {targets}" if data.n_classes else f"to predict {targets}"
+    title = plain(f"{data.name}: {len(data.features):,} rows, {what}")
     table = Table(title=title, caption="ranges and shares are those of the training rows")
     for name in ("column", "kind", "values", "missing", "use"):
         table.add_column(name, justify="right" if name == "missing" else "left")
@@ -49,3 +71,4 @@ def print_columns(data: "Dataset", most: int | None = None) -> None:
     plain_console().print(table)
     if len(described) > len(described[:most]):
         print(f"and {len(described) - len(described[:most]):,} more: `rlnas data describe`")
+    print(f"task: {told_task(data.task, data.reason)}")

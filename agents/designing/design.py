@@ -73,8 +73,8 @@ def design(
             trained on.
         out: Folder for the design; by default `designs/<dataset>-<seed>`.
         seed: Seed of the episode and of the final training.
-        penalty: Price of the reference number of weights, in accuracy; by default the price of the
-            training, or the geometric middle of its range.
+        penalty: Price of the reference number of weights, in units of the metric; by default the
+            price of the training, or the geometric middle of its range.
         cost: Training cost that the episode may spend, see `rlnas.agents.TrainConfig.budget`; by
             default the middle of what the policy was trained with, if it was.
         time: The same in seconds. The cost is that of so many seconds of training on this machine,
@@ -200,13 +200,14 @@ def trained_to_the_end(
     record = {
         **design_facts(chosen),
         "score": best.score,
-        "val_accuracy": best.validation.accuracy,
+        "val_metric": best.validation.metric,
         "val_loss": best.validation.loss,
         "active_weights": network.active_weights,
         "density": network.density,
         "layer_sizes": [*network.layer_sizes],
         "layer_densities": [*network.layer_densities],
         **data.origin,
+        "task_reason": data.reason,
         "reference": env.reference,
         "linear": best is compared[-1],
         "seed": seed,
@@ -216,7 +217,8 @@ def trained_to_the_end(
     if (spent := spending(env, history)) is not None:
         record["budget"] = spent
     before = network.steps - BRIEF_BATCHES
-    finish(network, data, seed, progress_bar)
+    if (temperature := finish(network, data, seed, progress_bar)) is not None:
+        record["temperature"] = temperature
     return network, {**record, "batches": {"episode": before, "all": network.steps}}
 
 
@@ -274,6 +276,6 @@ def evaluate_policy(
 
 
 def _step_of(info: dict[str, Any]) -> dict[str, Any]:
-    keys = ("action", "applied", "score", "val_accuracy", "val_loss", "active_weights")
+    keys = ("action", "applied", "score", "val_metric", "val_loss", "active_weights")
     facts = {key: info[key] for key in keys} | spent_in_step(info)
     return {**facts, "layer_sizes": layers_of(info)["layer_sizes"]}

@@ -1,12 +1,13 @@
 """Testing and exporting a saved design, with its own held-out samples or with other data."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rlnas.columns.options import TableOptions
 from rlnas.data.datasets import Dataset, as_test_set, prepare
@@ -20,10 +21,17 @@ from rlnas.export.c.names import check_name, name_from
 from rlnas.export.formats import as_exported, export_network
 from rlnas.export.inference import for_inference
 from rlnas.files.folders import result_folder
-from rlnas.metrics import balanced_accuracy, majority_share, recalls
+from rlnas.metrics import (
+    balanced_accuracy,
+    calibration_error,
+    majority_share,
+    recalls,
+    regression_errors,
+)
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import evaluate, predict
+from rlnas.nn.training import evaluate, outputs, softmax
+from rlnas.objective import LOSSES, METRICS, Objective, shown_metric, shown_value
 
 _DRAWN = 200  # number of random samples for a self-test if there are no real samples
 _log = logging.getLogger("rlnas")
@@ -50,7 +58,8 @@ class ExportedDesign(NamedTuple):
 
     Attributes:
         folder: Folder of the files.
-        facts: Result of `rlnas.export.formats.export_network`, with `test_accuracy` if measured.
+        facts: Result of `rlnas.export.formats.export_network`, with `test_accuracy` or `test_r2` if
+            measured.
     """
 
     folder: Path
@@ -59,7 +68,7 @@ class ExportedDesign(NamedTuple):
 
 def design_facts(design: Design) -> dict[str, Any]:
     """The facts of a design as JSON values."""
-    keys = ("dataset", "penalty", "score", "val_accuracy", "val_loss", "active_weights", "density")
+    keys = ("dataset", "penalty", "score", "val_metric", "val_loss", "active_weights", "density")
     return {**{key: design.info[key] for key in keys}, **layers_of(design.info)}
 
 
@@ -72,29 +81,58 @@ def evaluation_metrics(network: SparseNetwork, data: Dataset, rows: np.ndarray) 
         rows: Row numbers of the samples, int32 `[n]`.
 
     Returns:
-        JSON values: `test_accuracy`, `test_loss`, `balanced_accuracy` (the mean of the recalls),
-        `recalls` by class name (None if a class has no sample), and `majority_accuracy` (the
-        accuracy of always answering the most frequent class).
+        JSON values: `test_metric` (what designs are judged by) and `test_loss`, both by the weights
+        of the samples. Of classes, whatever the weights, `test_accuracy`, `balanced_accuracy` (the
+        mean of the recalls), `recalls` by class name (None if a class has no sample),
+        `majority_accuracy` (the accuracy of always answering the most frequent class), and
+        `calibration_error` (see `rlnas.metrics`). Of numbers, the `errors` of each target (see
+        `rlnas.metrics.regression_errors`), and `test_r2`, the mean of their R².
     """
     found = evaluate(network, data, rows)
+    return {"test_metric": found.metric, "test_loss": found.loss, **_details(network, data, rows)}
+
+
+def _details(network: SparseNetwork, data: Dataset, rows: np.ndarray) -> dict[str, Any]:
+    """What is told about a network beside its objective."""
+    found, targets = outputs(network, data, rows), data.preprocessing.targets
+    if targets is not None:
+        return error_facts(
+            targets.names, targets.in_units(data.targets[rows]), targets.in_units(found)
+        )
     labels = data.labels[rows]
-    shares = recalls(labels, predict(network, data, rows), data.n_classes)
+    shares = recalls(labels, found.argmax(axis=1), data.n_classes)
     named = zip(data.preprocessing.class_names, shares.tolist(), strict=True)
     return {
-        "test_accuracy": found.accuracy,
-        "test_loss": found.loss,
+        "test_accuracy": float(np.mean(found.argmax(axis=1) == labels)),
         "balanced_accuracy": balanced_accuracy(shares),
         "recalls": {name: None if np.isnan(share) else share for name, share in named},
         "majority_accuracy": majority_share(labels),
+        "calibration_error": calibration_error(labels, softmax(found)),
     }
 
 
-def majority_warning(results: Mapping[str, Any]) -> str | None:
+def error_facts(
+    names: Sequence[str], truth: NDArray[np.float64], predicted: NDArray[Any]
+) -> dict[str, Any]:
+    """`errors` and `test_r2` of `evaluation_metrics`, for numbers `[samples, targets]`."""
+    errors = {
+        name: regression_errors(*columns)
+        for name, *columns in zip(names, truth.T, predicted.T, strict=True)
+    }
+    mean = float(np.mean([each["r2"] for each in errors.values()]))
+    return {"test_r2": mean, "errors": errors}
+
+
+def worthless_warning(results: Mapping[str, Any]) -> str | None:
     """A one-line warning if a design is no better than always giving the same answer, else None.
 
     Args:
         results: Result of `evaluation_metrics`.
     """
+    if "test_r2" in results:
+        if results["test_r2"] > 0:
+            return None
+        return f"no better than always answering the mean (R² {results['test_r2']:.4f})"
     if results["test_accuracy"] > results["majority_accuracy"] or results["test_accuracy"] == 1:
         return None
     return (
@@ -122,13 +160,13 @@ def evaluation_samples(
     """
     record = design.record
     made_with, encoding = record["source"], design.preprocessing.encoding
-    options = TableOptions.from_json(made_with.get("table", {}))
+    options = TableOptions.from_json(made_with.get("options", {}))
     if source is None:
         raw = read(_source(made_with), data_dir, options)
     else:
         raw = _read(design, source, data_dir, options)
     if raw.sha256 == record["samples_sha256"]:
-        data = prepare(raw)
+        data = prepare(raw, options)
         if raw.table is not None and encoding is not None:
             raw = replace(raw, features=raw.table.recode(raw.features, encoding))
         if data.split_sha256 != record["split_sha256"]:
@@ -144,9 +182,17 @@ def evaluation_samples(
             "with (other SHA-256: other samples, or columns in another order): put them back, or "
             "save new samples under another name and give that path"
         )
-    data = as_test_set(raw, design.preprocessing)
+    data = as_test_set(raw, design.preprocessing, _objective(design))
     warn_of_far(design.preprocessing, raw.features)
     return EvaluationSamples(raw, data, data.test, own=False)
+
+
+def _objective(design: SavedDesign) -> Objective | None:
+    """What a design was judged by; the default of its task for a function of Python."""
+    said = design.record["objective"]
+    task = design.preprocessing.task
+    known = said["metric"] in METRICS[task] and said["loss"] in LOSSES[task]
+    return Objective.of(task, said["metric"], said["loss"]) if known else None
 
 
 def _read(
@@ -171,11 +217,13 @@ def describe_best_design(run: Path) -> str:
         InputError: The design is damaged.
     """
     record = load_design(run / "best").record
+    name = record["objective"]["metric"]
+    chosen, tested = (shown_value(name, record[key]) for key in ("val_metric", "test_metric"))
     return (
-        f"best design in {run / 'best'}: {record['active_weights']:,} weights, accuracy "
-        f"{record['val_accuracy']:.2%} on the {record['looks_at']:,} validation samples that it "
+        f"best design in {run / 'best'}: {record['active_weights']:,} weights, "
+        f"{shown_metric(name)} {chosen} on the {record['looks_at']:,} validation samples that it "
         f"was chosen by (the best score of {record['looks']:,} looks), "
-        f"{record['test_accuracy']:.2%} on test samples, looked at once"
+        f"{tested} on test samples, looked at once"
     )
 
 
@@ -199,8 +247,8 @@ def evaluate_design(
         data_dir: Folder with IDX files, searched first.
 
     Returns:
-        The metrics of `evaluation_metrics`, `active_weights`, the number of `samples`, and a
-        description of the `data`.
+        The metrics of `evaluation_metrics`, the name of the `metric`, `active_weights`, the number
+        of `samples`, and a description of the `data`.
 
     Raises:
         InputError: The design is damaged, or the data cannot be used (see `evaluation_samples`).
@@ -210,6 +258,7 @@ def evaluate_design(
     which = "held-out samples of the data it was made with" if samples.own else "all samples"
     return {
         **evaluation_metrics(design.network, samples.data, samples.rows),
+        "metric": samples.data.objective.metric_name,
         "active_weights": design.network.active_weights,
         "samples": samples.rows.size,
         "data": f"{samples.raw.name}, {which}",
@@ -240,7 +289,8 @@ def export_design(
         data_dir: Folder with IDX files, searched first.
 
     Returns:
-        The folder, and the result of `export_network`, with `test_accuracy` if it was measured.
+        The folder, and the result of `export_network`, with `test_accuracy` or `test_r2` if it was
+        measured.
 
     Raises:
         InputError: The name cannot be used, the design is damaged, the given data cannot be used,
@@ -266,9 +316,13 @@ def export_design(
     with result_folder(place) as results:
         facts: dict[str, Any] = {**export_network(inference, format, results, symbol, features)}
     if samples is not None:
-        logits = as_exported(inference, format).logits(features)
-        correct = logits.argmax(axis=1) == samples.raw.labels[samples.rows]
-        facts["test_accuracy"] = float(correct.mean())
+        found = as_exported(inference, format).logits(features)
+        if samples.raw.targets is None:
+            correct = found.argmax(axis=1) == samples.raw.labels[samples.rows]
+            facts["test_accuracy"] = float(correct.mean())
+        else:
+            truth = samples.raw.targets[samples.rows]
+            facts["test_r2"] = error_facts(inference.target_names, truth, found)["test_r2"]
     return ExportedDesign(place, facts)
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rlnas.agents.designing.calibration import divide_logits, temperature_of
 from rlnas.agents.designing.evaluation import evaluation_metrics
 from rlnas.data.datasets import Dataset
 from rlnas.nn.initialization import random_network
@@ -40,7 +41,7 @@ class Candidate(NamedTuple):
 
     Attributes:
         network: The network.
-        validation: Its accuracy and loss on the validation samples.
+        validation: Its metric and loss on the validation samples.
         score: See `rlnas.scoring.score`.
     """
 
@@ -55,7 +56,7 @@ def candidates(network: SparseNetwork, data: Dataset, penalty: float, seed: int)
     Args:
         network: The design; it is not changed. One without connections is no candidate.
         data: The data set; its test samples are not read.
-        penalty: Price of the reference number of weights, in accuracy.
+        penalty: Price of the reference number of weights, in units of the metric.
         seed: Seed of the linear network and of the order of the samples.
 
     Returns:
@@ -76,7 +77,7 @@ def linear_network(data: Dataset, seed: int) -> SparseNetwork:
         seed: Seed of its weights.
     """
     rng = np.random.default_rng(whole("seed", seed))
-    return random_network((data.n_features, data.n_classes), 1.0, rng)
+    return random_network((data.n_features, data.n_outputs), 1.0, rng)
 
 
 def brief_training(
@@ -86,9 +87,9 @@ def brief_training(
     for _ in annealed_training(network, data, data.train, BRIEF_BATCHES, rng):
         pass
     found = evaluate(network, data, data.validation)
-    reference = reference_weights(data.n_features, data.n_classes)
+    reference = reference_weights(data.n_features, data.n_outputs)
     return Candidate(
-        network, found, score(found.accuracy, network.active_weights, penalty, reference)
+        network, found, score(found.metric, network.active_weights, penalty, reference)
     )
 
 
@@ -107,16 +108,25 @@ def merit(score: float, loss: float) -> float:
     return score - LOSS_WEIGHT * loss
 
 
-def finish(network: SparseNetwork, data: Dataset, seed: int, progress_bar: bool = False) -> None:
+def finish(
+    network: SparseNetwork, data: Dataset, seed: int, progress_bar: bool = False
+) -> float | None:
     """Train a network in place to the end, on training and validation samples.
+
+    If validation samples showed before that it is too sure of its answers, its logits are divided
+    by a temperature at the end, see `rlnas.agents.designing.calibration`.
 
     Args:
         network: A network after its brief training.
         data: The data set; its test samples are not read.
         seed: Seed of the order of the samples.
         progress_bar: Show progress.
+
+    Returns:
+        The temperature; None if there was no need for one.
     """
     rng = np.random.default_rng(whole("seed", seed))
+    temperature = temperature_of(network, data)
     samples = np.concatenate([data.train, data.validation])
     per_epoch = max(1, samples.size // DEFAULT_HYPERPARAMETERS.batch_size)
     batches = max(FINAL_BATCHES, FINAL_EPOCHS * per_epoch)
@@ -126,6 +136,9 @@ def finish(network: SparseNetwork, data: Dataset, seed: int, progress_bar: bool 
             bar.set_postfix_str(f"loss {result.loss:.4f}", refresh=False)
             bar.update(network.steps - before)
             before = network.steps
+    if temperature is not None:
+        divide_logits(network, temperature)
+    return temperature
 
 
 def train_and_test(network: SparseNetwork, data: Dataset, seed: int) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def multiply_adds_per_second(data: Dataset) -> float:
         data: The data set.
     """
     rng = np.random.default_rng(0)
-    network = new_network(SMALL, data.n_features, data.n_classes, rng)
+    network = new_network(SMALL, data.n_features, data.n_outputs, rng)
     batches, count = Batches(data.train, rng), LEAST_BATCHES
     size = size_of(network)
     cost = step_cost(size, size, data, count, batches.batch_size) - edit_cost(size)

@@ -7,6 +7,7 @@ import numpy as np
 
 from rlnas.agents.designing.evaluation import design_facts
 from rlnas.agents.policies.environments import make_env
+from rlnas.agents.policies.episode import worth
 from rlnas.agents.policies.layouts import layout_of
 from rlnas.agents.policies.run_config import check_data, read_train_config
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
@@ -50,11 +51,11 @@ def save_recorded_design(run: Path, design: DesignRecord, folder: Path) -> None:
     for each in episode:
         *_, info = env.step(numbers[each.action])
     made = Design(env.current_design, info | env.words)
-    facts = ("dataset", "score", "val_accuracy", "active_weights")
+    facts = ("dataset", "score", "val_metric", "active_weights")
     if any(made.info[name] != getattr(design, name) for name in facts):
         raise InputError(
             f"the design of step {design.timestep:,} cannot be made again, here its episode gives "
-            f"{made.info['val_accuracy']:.2%} with {made.info['active_weights']:,} weights: use "
+            f"{worth(made.info)}: use "
             "the machine and the versions that it was trained with"
         )
     looks = {"looks": archive.extent()[0], "looks_at": env.dataset.validation.size}

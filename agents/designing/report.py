@@ -13,10 +13,10 @@ import numpy as np
 
 from rlnas import network_views, plots
 from rlnas.agents.config import BUDGET_REWARDS
-from rlnas.agents.designing.evaluation import majority_warning, original_data
+from rlnas.agents.designing.evaluation import evaluation_metrics, original_data, worthless_warning
 from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
 from rlnas.agents.designing.learning_curves import learning_curves
-from rlnas.agents.designing.rivals import rivals
+from rlnas.agents.designing.rivals import MEASURES, measured, rivals
 from rlnas.agents.designing.spending import draw_spending, spending_facts
 from rlnas.agents.policies.episode import rank_of
 from rlnas.agents.policies.run_config import read_train_config
@@ -31,6 +31,7 @@ from rlnas.files.atomic import replace_file
 from rlnas.files.plain_text import plain
 from rlnas.nn.architecture import in_words
 from rlnas.nn.network import SparseNetwork
+from rlnas.objective import shown_metric, shown_value
 from rlnas.scoring import reference_weights
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
@@ -130,18 +131,20 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         if any(step["spent"] for step in steps):
             begun = " A network that the episode began with is not among them."
             sections.append(_spending(steps, begun))
-        sections.append(_tradeoff(archive, best))
+        sections.append(_tradeoff(archive, best, design.record["objective"]["metric"]))
         sections.append(_comparison(design, data_dir or settings.data_dir))
         facts["best design"] = _worth(design.record, count)
     return plain(f"Run {folder.name}"), facts, notes, sections
 
 
 def _worth(record: Mapping[str, Any], looks: int) -> str:
-    """The accuracy of the best design of a training, and how it was measured."""
-    chosen = f"{record['val_accuracy']:.2%} on validation samples, the best of {looks:,} looks"
-    if "test_accuracy" not in record:
+    """The metric of the best design of a training, and how it was measured."""
+    name = record["objective"]["metric"]
+    chosen = shown_value(name, record["val_metric"])
+    chosen = f"{shown_metric(name)} {chosen} on validation samples, the best of {looks:,} looks"
+    if "test_metric" not in record:
         return f"{chosen} at them: on others it is lower"
-    return f"{chosen}; {record['test_accuracy']:.2%} on test samples, looked at once"
+    return f"{chosen}; {shown_value(name, record['test_metric'])} on test samples, looked at once"
 
 
 def _of_design(folder: Path, data_dir: Path | None) -> Page:
@@ -153,6 +156,8 @@ def _of_design(folder: Path, data_dir: Path | None) -> Page:
     sections += _columns(design.preprocessing)
     if "recalls" in record:
         sections.append(_classes(record))
+    if "errors" in record:
+        sections.append(_targets(record))
     sections.append(_comparison(design, data_dir))
     return plain(f"Design {folder.name}"), _facts(design), [], sections
 
@@ -186,7 +191,9 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
     reference = reference_weights(network.n_inputs, network.n_outputs)
     facts: dict[str, Any] = {
         "data": f"{record['dataset']} ({path})" if path else record["dataset"],
-        "classes": ", ".join(preprocessing.class_names),
+        "classes" if preprocessing.class_names else "predicts": ", ".join(
+            preprocessing.output_names
+        ),
         "penalty": f"{record['penalty']:g} for every {reference:,} weights",
         "size": f"{network.active_weights:,} weights; as C code {whole:,} bytes, {small:,} with "
         "int8 weights",
@@ -194,7 +201,7 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
     if record.get("linear"):
         facts["chosen"] = LINEAR_WAS_BETTER
     if "looks" in record:
-        facts["accuracy"] = _worth(record, record["looks"])
+        facts["worth"] = _worth(record, record["looks"])
     if "budget" in record:
         facts |= spending_facts(record["budget"])
     if "seed" in record:
@@ -212,17 +219,20 @@ def _design_sections(
 ) -> list[Section]:
     drawn, axes = plots.figure(9, 6)
     network_views.draw_network(network, axes)
-    names = ("val_accuracy", "test_accuracy")
-    accuracies = [f"{record[n]:.2%} ({n[:4].rstrip('_')})" for n in names if n in record]
+    metric = record["objective"]["metric"]
+    names = ("val_metric", "test_metric")
+    values = [
+        f"{shown_value(metric, record[n])} ({n[:4].rstrip('_')})" for n in names if n in record
+    ]
     text = (
         f"{'-'.join(map(str, network.layer_sizes))}, {network.active_weights:,} active weights, "
-        f"accuracy {', '.join(accuracies)}. Red weights are positive, blue ones negative."
+        f"{shown_metric(metric)} {', '.join(values)}. Red weights are positive, blue ones negative."
     )
     sections = [Section("The design", text, _png(drawn))]
     if is_image(network.n_inputs):
         sections.append(_pixels(network, isqrt(network.n_inputs)))
     if steps:
-        sections.append(_history(steps))
+        sections.append(_history(steps, metric))
     return sections
 
 
@@ -237,12 +247,12 @@ def _pixels(network: SparseNetwork, side: int) -> Section:
     return Section("Pixels", f"{used} of {network.n_inputs} pixels are used.", _png(drawn))
 
 
-def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
+def _history(steps: Sequence[Mapping[str, Any]], metric: str) -> Section:
     drawn, axes = plots.figure(9, 4)
-    accuracy = [step["val_accuracy"] for step in steps]
-    axes.plot(accuracy, "o-", color="tab:blue", ms=4)
+    shown = f"validation {shown_metric(metric)}"
+    axes.plot([step["val_metric"] for step in steps], "o-", color="tab:blue", ms=4)
     axes.set_xlabel("edit")
-    axes.set_ylabel("validation accuracy", color="tab:blue")
+    axes.set_ylabel(shown, color="tab:blue")
     other = axes.twinx()
     other.plot([step["active_weights"] for step in steps], "s--", color="tab:red", ms=3)
     other.set_yscale("log")
@@ -257,7 +267,7 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
             "cells": (
                 number,
                 step["action"] + ("" if step["applied"] else " (refused)"),
-                f"{step['val_accuracy']:.2%}",
+                shown_value(metric, step["val_metric"]),
                 f"{step['active_weights']:,}",
                 f"{step['score']:.4f}",
                 in_words(step["layer_sizes"], step["active_weights"]),
@@ -271,7 +281,7 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
         "What was done in the episode, and the network after the training that followed. The best "
         "score is in bold.",
         _png(drawn),
-        ("", "edit", "validation accuracy", "active weights", "score", "layers", *costs),
+        ("", "edit", shown, "active weights", "score", "layers", *costs),
         rows,
     )
 
@@ -288,19 +298,21 @@ def _spending(steps: Sequence[Mapping[str, Any]], more: str = "") -> Section:
     )
 
 
-def _tradeoff(archive: DesignDatabase, best: DesignRecord) -> Section:
+def _tradeoff(archive: DesignDatabase, best: DesignRecord, metric: str) -> Section:
     drawn, axes = plots.figure(9, 5)
     count, _ = archive.extent(best.dataset)
     front = archive.front(dataset=best.dataset)
     weights, accuracies = np.array(archive.sample(dataset=best.dataset)).T
-    plots.draw_position(weights, accuracies, best.active_weights, best.val_accuracy, axes)
-    steps = [design.active_weights for design in front], [design.val_accuracy for design in front]
+    plots.draw_position(weights, accuracies, best.active_weights, best.val_metric, axes)
+    axes.set_ylabel(f"validation {shown_metric(metric)}")
+    steps = [design.active_weights for design in front], [design.val_metric for design in front]
     axes.step(*steps, where="post", color="black", label="Pareto front")
     axes.legend(loc="lower right")
     text = f"{count:,} designs for {best.dataset}, {len(front)} of them on the Pareto front."
     if weights.size < count:
         text += f" {weights.size:,} of them are drawn."
-    return Section("Accuracy against weights", text, _png(drawn))
+    name = shown_metric(metric)
+    return Section(f"{name[:1].upper()}{name[1:]} against weights", text, _png(drawn))
 
 
 def _comparison(design: SavedDesign, data_dir: Path | None) -> Section:
@@ -311,19 +323,22 @@ def _comparison(design: SavedDesign, data_dir: Path | None) -> Section:
         data = original_data(design, data_dir)
     except InputError as error:
         return Section(title, f"Not compared: {error}")
-    judged = "test" if "test_accuracy" in record else "validation"
-    ours = record["test_accuracy"] if judged == "test" else record["val_accuracy"]
-    balanced = f"{record['balanced_accuracy']:.2%}" if "balanced_accuracy" in record else ""
-    cells = [("this design", f"{network.active_weights:,} weights", f"{ours:.2%}", balanced)]
-    cells += [
-        (rival.name, rival.size, f"{rival.accuracy:.2%}", f"{rival.balanced_accuracy:.2%}")
-        for rival in rivals(network, record, data)
+    tested = "test_metric" in record
+    rows = data.test if tested else data.validation
+    own = record if tested else evaluation_metrics(network, data, rows)
+    shown = [(f"{network.active_weights:,} weights", "this design", measured(own, data.task))]
+    shown += [(each.size, each.name, each.measures) for each in rivals(network, record, data)]
+    cells = [
+        (name, size, *(shown_value(key, value) for key, value in found.items()))
+        for size, name, found in shown
     ]
+    judged = "test" if tested else "validation"
+    first, second = MEASURES[data.task]
     return Section(
         title,
         "What else fits the same training samples: a dense network of about as many weights, with "
         "as many training batches, and scikit-learn's methods as they come.",
-        columns=("", "size", f"{judged} accuracy", "balanced accuracy"),
+        columns=("", "size", f"{judged} {first}", second),
         rows=[{"kind": "", "cells": row} for row in cells],
     )
 
@@ -331,7 +346,18 @@ def _comparison(design: SavedDesign, data_dir: Path | None) -> Section:
 def _classes(record: Mapping[str, Any]) -> Section:
     """A table of the recall of each class."""
     text = f"Balanced accuracy, the mean over classes, is {record['balanced_accuracy']:.2%}."
-    if (warning := majority_warning(record)) is not None:
+    if "calibration_error" in record:
+        text += (
+            " Where the network is sure of its answer by so many percent, it should be right as "
+            f"often; on average it is off by {record['calibration_error']:.1%} (expected "
+            "calibration error)."
+        )
+    if "temperature" in record:
+        text += (
+            f" Its logits were divided by {record['temperature']:.2f}, for validation samples "
+            "showed that it was too sure."
+        )
+    if (warning := worthless_warning(record)) is not None:
         text = f"This design is {warning}. {text}"
     return Section(
         "Class by class",
@@ -340,6 +366,25 @@ def _classes(record: Mapping[str, Any]) -> Section:
         rows=[
             {"kind": "", "cells": (name, "no sample" if share is None else f"{share:.2%}")}
             for name, share in record["recalls"].items()
+        ],
+    )
+
+
+def _targets(record: Mapping[str, Any]) -> Section:
+    """A table of the errors of each target."""
+    text = "Errors on the test samples, in the units of the data."
+    if (warning := worthless_warning(record)) is not None:
+        text = f"This design is {warning}. {text}"
+    return Section(
+        "Target by target",
+        text,
+        columns=("target", "R²", "root mean squared error", "mean absolute error"),
+        rows=[
+            {
+                "kind": "",
+                "cells": (plain(name), *(f"{each[key]:.4g}" for key in ("r2", "rmse", "mae"))),
+            }
+            for name, each in record["errors"].items()
         ],
     )
 

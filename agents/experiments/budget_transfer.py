@@ -63,7 +63,7 @@ def design_within_budget(
     """
     found = {name: _played(env, seed, name, policy) for name, policy in policies.items()}
     data, state = env.dataset, env.state
-    sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
+    sizes = (data.n_features, REFERENCE_WIDTH, data.n_outputs)
     count = min(max(int(next(iter(found.values()))["active_weights"]), 1), env.reference)
     env.reset(seed=seed)
     nothing = env.state.best_score
@@ -130,5 +130,5 @@ def check_sparse_trainings(budget: float, data: Dataset, batch_size: int) -> Non
 
 def _costs(data: Dataset, batch_size: int) -> tuple[int, int]:
     """Multiply-adds of a batch, and of an evaluation, of the dense reference network."""
-    size = size_of_architecture(REFERENCE, data.n_features, data.n_classes)
+    size = size_of_architecture(REFERENCE, data.n_features, data.n_outputs)
     return training_cost(size, 1, batch_size), evaluation_cost(size, data.validation.size)

@@ -123,7 +123,7 @@ def _train(
     torch.set_num_threads(1)
     data = datasets.load_unchanged(source, content, data_dir)
     rng = np.random.default_rng(seed)
-    network = new_network(architecture, data.n_features, data.n_classes, rng)
+    network = new_network(architecture, data.n_features, data.n_outputs, rng)
     per_epoch = (data.train.size + data.validation.size) // LONG_TRAINING.batch_size
     epochs = max(FINAL_EPOCHS, MIN_BATCHES // max(1, per_epoch))
     for _ in final_training(network, data, epochs, np.random.default_rng(seed)):

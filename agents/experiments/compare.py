@@ -216,8 +216,8 @@ def _facts_of_best(task: SearchTask, history: SearchHistory) -> tuple[dict[str, 
     data = task.load()
     if isinstance(data, Dataset):
         assert isinstance(best, SparseNetwork)
-        reference = reference_weights(data.n_features, data.n_classes)
-        accuracy, weights = evaluate(best, data, data.test).accuracy, float(best.active_weights)
+        reference = reference_weights(data.n_features, data.n_outputs)
+        accuracy, weights = evaluate(best, data, data.test).metric, float(best.active_weights)
         regret = {}
     else:
         assert not isinstance(best, SparseNetwork)

@@ -234,7 +234,7 @@ def measured(
         for origin in (network, proxies.inherit(network, parent)):
             for epochs in lengths:
                 few = order[: epochs * per_epoch]
-                row.append(proxies.accuracy_after(origin, dataset, few, TABLE_HYPERPARAMETERS))
+                row.append(proxies.metric_after(origin, dataset, few, TABLE_HYPERPARAMETERS))
         rows.append(row)
     columns = np.array(rows).T
     weights = table.active_weights[numbers, OBSERVED_SEED].astype(np.float64)

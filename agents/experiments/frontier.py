@@ -120,7 +120,7 @@ def _point(
     keys = ("active_weights", "test_accuracy", "test_loss")
     methods = {CONTROLLER: {key: record[key] for key in keys}}
     batches = (env.episode_steps + 1) * env.evaluation_cost
-    sizes = (data.n_features, int(THOROUGH["width"]), data.n_classes)
+    sizes = (data.n_features, int(THOROUGH["width"]), data.n_outputs)
     for name, schedule in RIVALS.items():
         rival = train_with_at_least(
             network.active_weights, partial(schedule, sizes), data, batches, seed

@@ -36,8 +36,8 @@ def train_with_at_least(
 
 def score_network(network: SparseNetwork, data: Dataset, penalty: float) -> dict[str, float]:
     """The scores, accuracies and active weights of a network, as experiments report them."""
-    reference = reference_weights(data.n_features, data.n_classes)
-    val, test = (evaluate(network, data, split).accuracy for split in (data.validation, data.test))
+    reference = reference_weights(data.n_features, data.n_outputs)
+    val, test = (evaluate(network, data, split).metric for split in (data.validation, data.test))
     weights = network.active_weights
     return {
         "score": score(val, weights, penalty, reference),

@@ -205,7 +205,7 @@ def design_once(
     for name, policy in policies.items():
         networks[name] = play_episode(env, policy, seed)[0].network
     data, batches = env.dataset, (env.episode_steps + 1) * env.evaluation_cost
-    sizes = (data.n_features, REFERENCE_WIDTH, data.n_classes)
+    sizes = (data.n_features, REFERENCE_WIDTH, data.n_outputs)
     # A sparse training cannot have more weights than its dense network.
     count = min(next(iter(networks.values())).active_weights, env.reference)
     for name, train in SPARSE_TRAINERS.items():

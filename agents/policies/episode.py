@@ -11,6 +11,7 @@ from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.episode import Design
 from rlnas.envs.live_env import LiveEnv
 from rlnas.nn.architecture import CONSTANT
+from rlnas.objective import shown_value
 from rlnas.progress import MULTIPLY_ADDS, progress
 
 
@@ -97,10 +98,10 @@ def play_episode(
 
 
 def worth(info: Mapping[str, Any]) -> str:
-    """The accuracy and the size of a design in words."""
+    """The metric and the size of a design in words, from an info with words."""
     weights = info["active_weights"]
     made = f"with {weights:,} weights" if weights else f"as a {CONSTANT}"
-    return f"{info['val_accuracy']:.2%} {made}"
+    return f"{shown_value(info['metric'], info['val_metric'])} {made}"
 
 
 def rank_of(info: Mapping[str, Any]) -> tuple[bool, float]:

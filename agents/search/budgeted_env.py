@@ -11,7 +11,7 @@ from rlnas.agents.search.episodes.budget import STOP, pays_for
 from rlnas.agents.search.history import SearchHistory
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.searchable import SearchableEnv
+from rlnas.envs.searchable import SearchableEnv, metric_of
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.network import SparseNetwork
@@ -121,7 +121,7 @@ class BudgetedEnv(gym.Wrapper):
         if too_much or not cost or not weights:
             history.charge(cost)
         else:
-            history.add(cost, info["score"], info["val_accuracy"], weights, self.current_design)
+            history.add(cost, info["score"], metric_of(info), weights, self.current_design)
         if self.on_spent is not None:
             self.on_spent(cost)
         if too_much:

@@ -142,12 +142,12 @@ def _checked_design(network: SparseNetwork, facts: Any, env: LiveEnv) -> Design:
     except InputError as error:
         raise Damaged(f"the best design cannot be used: {error}") from error
     reference = reference_weights(network.n_inputs, network.n_outputs)
-    value = score(info["val_accuracy"], network.active_weights, info["penalty"], reference)
+    value = score(info["val_metric"], network.active_weights, info["penalty"], reference)
     low, high = env.penalty_range
     fits = (
         any(math.isclose(info["val_loss"], loss, rel_tol=1e-3, abs_tol=1e-6) for loss in losses)
         and math.isclose(info["score"], value, abs_tol=1e-6)
-        and 0 <= info["val_accuracy"] <= 1
+        and 0 <= info["val_metric"] <= 1
         and low <= info["penalty"] <= high
         and info["active_weights"] == network.active_weights
         and math.isclose(info["density"], network.density)

@@ -20,6 +20,7 @@ from rlnas.envs.budget.actions import BUDGET_ACTIONS, BUDGET_OPERATIONS, LENGTHS
 from rlnas.envs.episode import Design
 from rlnas.files.typed import whole
 from rlnas.nn.architecture import layers_of
+from rlnas.objective import shown_metric
 from rlnas.progress import progress
 
 PICTURES = 20
@@ -78,7 +79,7 @@ class DesignLog(BaseCallback):
     def _record_design(self, info: dict[str, Any]) -> None:
         mean = self.logger.record_mean
         mean("design/score", info["score"])
-        mean("design/validation_accuracy", info["val_accuracy"])
+        mean("design/validation_metric", info["val_metric"])
         mean("design/active_weights", info["active_weights"])
         *hidden, output = layers_of(info)["layer_densities"]
         mean("design/depth", len(hidden))
@@ -115,10 +116,11 @@ class DesignLog(BaseCallback):
         network, axes = plots.figure()
         network_views.draw_network(best.network, axes)
         tradeoff, axes = plots.figure()
-        weights, accuracies = zip(*self.archive.sample(self.num_timesteps), strict=True)
-        mark = (best.info["active_weights"], best.info["val_accuracy"])
-        plots.draw_tradeoff(weights, accuracies, axes, best=mark)
-        for name, drawn in (("best_network", network), ("accuracy_against_weights", tradeoff)):
+        weights, metrics = zip(*self.archive.sample(self.num_timesteps), strict=True)
+        mark = (best.info["active_weights"], best.info["val_metric"])
+        plots.draw_tradeoff(weights, metrics, axes, best=mark)
+        axes.set_ylabel(f"validation {shown_metric(best.info['metric'])}")
+        for name, drawn in (("best_network", network), ("metric_against_weights", tradeoff)):
             self.logger.record(f"design/{name}", Figure(drawn, close=True), exclude="csv")
 
 

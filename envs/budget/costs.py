@@ -37,7 +37,7 @@ FIRST_SHARE = 0.1
 
 def unit_cost(data: Dataset, batch_size: int) -> int:
     """Multiply-adds of a budget of 1."""
-    size = size_of_architecture(REFERENCE, data.n_features, data.n_classes)
+    size = size_of_architecture(REFERENCE, data.n_features, data.n_outputs)
     return UNIT_STEPS * step_cost(size, size, data, UNIT_BATCHES, batch_size)
 
 
@@ -73,8 +73,8 @@ def batches_of(cost: float, before: Size, after: Size, data: Dataset, batch_size
 
 def first_step_costs(data: Dataset, batch_size: int) -> np.ndarray:
     """int64 `[len(STARTS)]`: multiply-adds of each start, with `LEAST_BATCHES`."""
-    nothing = size_of_architecture((), data.n_features, data.n_classes)
-    starts = (size_of_architecture(each, data.n_features, data.n_classes) for each in STARTS)
+    nothing = size_of_architecture((), data.n_features, data.n_outputs)
+    starts = (size_of_architecture(each, data.n_features, data.n_outputs) for each in STARTS)
     return np.array(
         [step_cost(nothing, start, data, LEAST_BATCHES, batch_size) for start in starts]
     )

@@ -108,16 +108,16 @@ class BudgetDesignEnv(LiveEnv):
     | steps | share of `episode_steps` that is over |
     | started | whether there is a network |
     | last_start, last_back, last_short, last_normal, last_long | the last action: whether it was a start or went back, and its training (one-hot); no operation and no training for stop. After a reset as after "none" with short training |
-    | best_accuracy, best_size | validation accuracy of the best design; logarithm of its weights over reference, a third of it |
+    | best_accuracy, best_size | validation metric of the best design; logarithm of its weights over reference, a third of it |
     | best_is_current | whether the best design is the present one |
     | steps_since_best, spent_since_best | tenths of the number of steps since it was found; logarithm of what is spent over what was spent then, half of it |
 
     Logarithms are to base 10.
 
     ## Rewards
-    The score of a design is that of `DesignEnv`, `validation accuracy - penalty * active weights /
-    reference`. While there is no network, it is that of a constant prediction, the most frequent
-    class of the training samples with no weights.
+    The score of a design is that of `DesignEnv`, `validation metric - penalty * active weights /
+    reference`. While there is no network, it is that of a constant prediction with no weights: the
+    most frequent class of the training samples, or their mean.
 
     `reward="anytime"` pays for a step that raises the best score
 
@@ -256,7 +256,7 @@ class BudgetDesignEnv(LiveEnv):
         state = _settled(state)
         begins_with_one = rng.random() < self.given
         if architecture is not None:
-            start = new_network(architecture, data.n_features, data.n_classes, rng)
+            start = new_network(architecture, data.n_features, data.n_outputs, rng)
         if start is not None:
             state = self._given(state, start.copy())
         elif begins_with_one:
@@ -313,7 +313,7 @@ class BudgetDesignEnv(LiveEnv):
         """A network of its own after a legal edit; None if it cannot be carried out after all."""
         edit, data = chosen.edit, state.dataset
         if isinstance(edit, Start):
-            inputs, outputs = data.n_features, data.n_classes
+            inputs, outputs = data.n_features, data.n_outputs
             return new_network(edit.architecture, inputs, outputs, self.np_random)
         if isinstance(edit, Back):
             return state.best.network.copy()
@@ -346,7 +346,7 @@ class BudgetDesignEnv(LiveEnv):
         """A random legal start, trained for a random number of batches at no cost; and untrained."""
         data, rng = state.dataset, self.np_random
         chosen = STARTS[int(rng.choice(np.flatnonzero(state.legal[STARTS_SLICE])))]
-        untrained = new_network(chosen, data.n_features, data.n_classes, rng)
+        untrained = new_network(chosen, data.n_features, data.n_outputs, rng)
         network = untrained.copy()
         self._train(network, data, state.batches, round(draw(GIVEN_BATCHES, rng)))
         return network, untrained
@@ -442,4 +442,4 @@ def _payable_starts(state: BudgetState) -> np.ndarray:
     """Bool `[len(BUDGET_ACTIONS)]`: which starts are legal."""
     data, left = state.dataset, state.budget - state.spent
     costs = first_step_costs(data, state.batches.batch_size)
-    return legal_starts(data.n_features, data.n_classes, costs <= min(left, state.first))
+    return legal_starts(data.n_features, data.n_outputs, costs <= min(left, state.first))

@@ -11,7 +11,7 @@ from rlnas.envs.budget.actions import BUDGET_ACTIONS, BudgetAction
 from rlnas.envs.episode import DesignInfo, EpisodeState, EvaluatedNetwork, Words
 from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
-from rlnas.nn.training import Evaluation
+from rlnas.nn.training import evaluate_constant
 
 WORST_SHARE = 1e-3
 """Least share of a class in a constant prediction, so that its loss is finite."""
@@ -106,26 +106,24 @@ def share_left(spent: int, first: int, budget: int) -> float:
 
 
 def constant_prediction(data: Dataset, penalty: float) -> EvaluatedNetwork:
-    """A network without connections, which predicts every class with its share of the samples."""
+    """A network without connections, the best that can be said without looking at the features.
+
+    It predicts every class with its share of the weights of the training samples, or the mean.
+    """
     network = SparseNetwork(
-        (data.n_features, data.n_classes),
-        np.zeros(data.n_classes + 1, np.int32),
+        (data.n_features, data.n_outputs),
+        np.zeros(data.n_outputs + 1, np.int32),
         np.zeros(0, np.int32),
         np.zeros((4, 0), np.float32),
-        np.zeros((4, data.n_classes), np.float32),
+        np.zeros((4, data.n_outputs), np.float32),
     )
-    counts = np.bincount(data.labels[data.train], minlength=data.n_classes)
-    shares = np.maximum(counts / data.train.size, WORST_SHARE)
-    network.units[[VALUE, EMA]] = np.log(shares / shares.sum())
+    if data.task == "classification":
+        known = data.labels[data.train], data.weights[data.train]
+        counts = np.bincount(*known, minlength=data.n_outputs)
+        shares = np.maximum(counts / data.train.size, WORST_SHARE)
+        network.units[[VALUE, EMA]] = np.log(shares / shares.sum())
     training, validation = (
-        _evaluate_constant(network, data.labels[rows]) for rows in (data.train, data.validation)
+        evaluate_constant(network.units[EMA], data, rows) for rows in (data.train, data.validation)
     )
     probe = sample_gradients(network, data, data.train[: min(32, data.train.size)])
     return EvaluatedNetwork(network, probe, training, validation, penalty)
-
-
-def _evaluate_constant(network: SparseNetwork, labels: np.ndarray) -> Evaluation:
-    logits = network.units[EMA].astype(np.float64)
-    losses = np.log(np.exp(logits).sum()) - logits
-    accuracy = float(np.mean(labels == logits.argmax()))
-    return Evaluation(accuracy, float(losses[labels].mean()))

@@ -1,4 +1,4 @@
-"""Episodes with a budget that pay a reward vector: accuracy, weights and cost apart."""
+"""Episodes with a budget that pay a reward vector: the metric, weights and cost apart."""
 
 from typing import Any
 
@@ -11,15 +11,15 @@ from rlnas.validation import check_choice
 
 
 class MOBudgetDesignEnv(RewardVector, BudgetDesignEnv):
-    """`BudgetDesignEnv` with the reward vector (accuracy, -weights, -cost), for MO-Gymnasium.
+    """`BudgetDesignEnv` with the reward vector (metric, -weights, -cost), for MO-Gymnasium.
 
     ## Rewards
-    float32 `[3]`: the change of the validation accuracy, minus the change of the active weights
+    float32 `[3]`: the change of the validation metric, minus the change of the active weights
     over `reference`, and minus the cost of the step in units of the budget. They are those of the
     present design, not of the best one: weighted with `(1, penalty, 0)`, they sum to the change of
     the score.
 
-    With `reward="score"` instead of `"difference"`, the values themselves: validation accuracy,
+    With `reward="score"` instead of `"difference"`, the values themselves: validation metric,
     minus active weights over `reference`, and minus all that was spent in the episode so far.
 
     Everything else is that of `BudgetDesignEnv`, where `penalty` still decides the score in the

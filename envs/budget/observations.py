@@ -72,7 +72,7 @@ def _budget_features(state: BudgetState, episode_steps: int) -> BudgetFeatures:
         last_start=last.operation == START,
         last_back=last.operation == BACK,
         **lengths,
-        best_accuracy=state.best.validation.accuracy,
+        best_accuracy=state.best.validation.metric,
         best_size=log10(max(state.best.relative_size, 1e-3)) / 3,
         best_is_current=state.best is state.current,
         steps_since_best=since / 10,

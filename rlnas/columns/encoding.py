@@ -102,7 +102,7 @@ class EncodingRecord(TypedDict):
     columns: list[ColumnRecord]
     table: tuple[str, ...]
     named: bool
-    target: str | None
+    targets: tuple[str, ...]
     ignored: dict[str, str]
     features: list[tuple[int, str, float | None]]
 
@@ -115,7 +115,7 @@ class Encoding:
         columns: The columns that features are made of, in the order of the table.
         table: Names of all columns of the table but the target, in order.
         named: Whether these are names; if not, columns are found by their places.
-        target: Name of the column of classes; None if it has none.
+        targets: Names of the columns that are to be predicted; none if they are not in the table.
         ignored: Columns of the table that no feature is made of, and the reason for each.
         source: Number of the column that each feature reads, int32 `[n_features]`.
         rule: A `Rule` for each feature, uint8 `[n_features]`.
@@ -125,7 +125,7 @@ class Encoding:
     columns: tuple[Column, ...]
     table: tuple[str, ...]
     named: bool
-    target: str | None
+    targets: tuple[str, ...]
     ignored: dict[str, str]
     source: NDArray[np.int32]
     rule: NDArray[np.uint8]
@@ -197,7 +197,7 @@ class Encoding:
             "columns": [cast("ColumnRecord", asdict(column)) for column in self.columns],
             "table": self.table,
             "named": self.named,
-            "target": self.target,
+            "targets": self.targets,
             "ignored": self.ignored,
             "features": list(zip(self.source.tolist(), names, operands, strict=True)),
         }
@@ -215,13 +215,19 @@ class Encoding:
             if not features:
                 raise ValueError("it has no features")
             source, rule, operand = zip(*features, strict=True)
-            target, ignored, table = values["target"], values["ignored"], tuple(values["table"])
+            targets, ignored, table = (
+                tuple(values["targets"]),
+                values["ignored"],
+                tuple(values["table"]),
+            )
             if not {column.name for column in columns} <= set(table):
                 raise ValueError("a column is not in its table")
             if not all(isinstance(name, str) for name in table) or len({*table}) < len(table):
                 raise ValueError("its table has columns without names of their own")
-            if not isinstance(values["named"], bool) or not isinstance(target, str | None):
-                raise TypeError("it says not whether columns have names, or what the target is")
+            if not isinstance(values["named"], bool) or not all(
+                isinstance(name, str) for name in targets
+            ):
+                raise TypeError("it says not whether columns have names, or what the targets are")
             if not all(isinstance(text, str) for item in ignored.items() for text in item):
                 raise TypeError("it ignores columns without a reason")
             if len({column.name for column in columns}) < len(columns):
@@ -232,7 +238,7 @@ class Encoding:
             columns,
             table,
             values["named"],
-            target,
+            targets,
             ignored,
             np.array(source, np.int32),
             np.array(rule, np.uint8),

@@ -34,7 +34,7 @@ def fit_encoding(
     *,
     table: tuple[str, ...],
     named: bool,
-    target: str | None = None,
+    targets: tuple[str, ...] = (),
 ) -> Encoding:
     """Fit the rules for the columns of a table to its training rows.
 
@@ -51,7 +51,7 @@ def fit_encoding(
         ignored: Columns that were left out before, and the reasons.
         table: Names of all columns but the target.
         named: Whether these are names.
-        target: Name of the column of classes.
+        targets: Names of the columns that are to be predicted.
 
     Returns:
         The encoding; it has no feature if no column varies.
@@ -87,7 +87,7 @@ def fit_encoding(
         tuple(kept),
         table,
         named,
-        target,
+        targets,
         ignored,
         np.array(source, np.int32),
         np.array(rules, np.uint8),

@@ -139,11 +139,11 @@ def code_like(
 def code_for(frame: Frame, encoding: Encoding) -> NDArray[np.float64]:
     """Codes of a table by an encoding that was fitted to another one; see `code_like`.
 
-    The column of classes may be among those of the table, and is not read.
+    The columns that are to be predicted may be among those of the table, and are not read.
     """
-    target = encoding.target
-    if target in frame.columns and (frame.named or len(frame.columns) > len(encoding.table)):
-        frame = frame.without([target])
+    there = [name for name in encoding.targets if name in frame.columns]
+    if there and (frame.named or len(frame.columns) > len(encoding.table)):
+        frame = frame.without(there)
     return code_like(frame, encoding.columns, encoding.table, encoding.named)
 
 

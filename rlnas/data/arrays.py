@@ -1,4 +1,4 @@
-"""Checks of arrays that a user gives: samples become numbers, labels become whole numbers."""
+"""Checks of arrays that a user gives: samples become numbers, targets become columns."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, time, timedelta
@@ -60,21 +60,40 @@ def is_plain(x: Any) -> bool:
     return values.dtype.kind in "biuf" and not np.isnan(values).any()
 
 
-def as_column(y: Any) -> NDArray[Any]:
-    """Classes as values of a column, see `rlnas.frames.frame.Frame.columns`.
+def as_columns(y: Any) -> dict[str, NDArray[Any]]:
+    """Classes or targets as columns, see `rlnas.frames.frame.Frame.columns`.
 
     Args:
-        y: Classes `[samples]` or `[samples, 1]`, of any type that a column of a table may have.
+        y: Classes or targets `[samples]` or `[samples, targets]`, of any type that a column of a
+            table may have; an array, a series or a data frame.
+
+    Returns:
+        The columns by name: those of a data frame or a series, otherwise "y", or "y_1", "y_2" and
+        so on for several.
 
     Raises:
         InputError: If y has another shape or type.
     """
+    if hasattr(y, "columns"):
+        return dict(read_frame(y).columns)
     values = as_array(y, "y", None if hasattr(y, "dtype") or hasattr(y, "__array__") else object)
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 1:
-        raise InputError(f"y has shape {values.shape}, expected [samples]: one class a sample")
-    return next(iter(read_frame(values[:, None]).columns.values()))
+    if values.ndim == 1:
+        values = values[:, None]
+    if values.ndim != 2 or not values.shape[1]:
+        raise InputError(
+            f"y has shape {values.shape}, expected [samples] or [samples, targets]: one class, or "
+            "one or several numbers a sample"
+        )
+    name = getattr(y, "name", None)
+    names = [name if isinstance(name, str) else "y"]
+    if values.shape[1] > 1:
+        names = [f"y_{k}" for k in range(1, values.shape[1] + 1)]
+    return dict(zip(names, read_frame(values).columns.values(), strict=True))
+
+
+def place_in(name: str) -> Callable[[int], str]:
+    """Where the value of a row of y is, for messages."""
+    return lambda row: f"{name}, row {row}"
 
 
 def column_names(x: object) -> tuple[str, ...] | None:
@@ -156,9 +175,9 @@ def _labels(y: ArrayLike, name: str) -> NDArray[np.int32]:
     broken = ~missing & (values != np.floor(values))
     if broken.any():
         raise InputError(
-            f"{name} has the value {raw[broken.argmax()]} in row {broken.argmax()}: it looks like "
-            "a number to predict (regression), which rlnas cannot do yet; expected classes, whole "
-            "numbers from 0"
+            f"{name} has the value {raw[broken.argmax()]} in row {broken.argmax()}: expected "
+            "classes, whole numbers from 0; if it is a number to predict, say that the task is "
+            "regression"
         )
     if missing.any():
         row = missing.argmax()

@@ -4,8 +4,8 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.columns.options import NOTHING_SAID, TableOptions
+from rlnas.columns.options import NOTHING_SAID, ClassWeight, TableOptions
 from rlnas.columns.suspicion import suspicions
 from rlnas.data import idx, keel, sources, synthetic
 from rlnas.data.arrays import count_classes
@@ -27,8 +27,10 @@ from rlnas.data.sources import (
     read,
 )
 from rlnas.data.splits import split
+from rlnas.data.targets import Targets, fit_targets, huber_bends
 from rlnas.errors import InputError
 from rlnas.files.json_schema import TEXT
+from rlnas.objective import MetricFunction, Objective, ObjectiveRecord, Task, class_weights
 from rlnas.read_only import ReadOnlyArrays
 
 _log = logging.getLogger("rlnas")
@@ -45,12 +47,22 @@ class Origin(TypedDict):
         source: Where the samples come from.
         samples_sha256: See `Dataset.samples_sha256`.
         split_sha256: See `Dataset.split_sha256`.
+        objective: What networks are trained for and judged by.
     """
 
     dataset: Annotated[str, TEXT]
     source: Annotated[SourceRecord, {"additionalProperties": False}]
     samples_sha256: Sha256
     split_sha256: Sha256
+    objective: Annotated[ObjectiveRecord, {"additionalProperties": False}]
+
+
+def _no_targets() -> NDArray[np.float32]:
+    return np.zeros((0, 0), np.float32)
+
+
+def _no_weights() -> NDArray[np.float32]:
+    return np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +77,20 @@ class Dataset(ReadOnlyArrays):
         source: Where the samples come from.
         features: All samples as `Preprocessing.stored` returns them, C-contiguous uint8 or float32
             `[samples, n_features]`.
-        labels: Classes from 0 to `n_classes` - 1, int32 `[samples]`.
+        labels: Classes from 0 to `n_classes` - 1, int32 `[samples]`; `[0]` if there are targets.
         train: Indices of the training samples in shuffled order, int32 `[n_train]`.
         validation: Indices of the validation samples, in shuffled order or as given, int32
             `[n_validation]`.
         test: Indices of the test samples, in shuffled order or as given, int32 `[n_test]`.
         preprocessing: How features are standardized, and the names of features and classes.
         samples_sha256: SHA-256 of the raw samples, see `rlnas.data.sources.RawData.sha256`.
+        objective: What networks are trained for and judged by.
+        targets: Numbers that are to be predicted, standardized, float32 `[samples, targets]`; by
+            default there are none, `[0, 0]`.
+        weights: Weight of each sample in training and in the metric, float32 `[samples]`; by
+            default 1. The mean over the training samples is 1.
+        class_weight: The class weights that are in the weights, if there are any.
+        reason: Why classes are to be told apart, or numbers to be predicted.
     """
 
     name: str
@@ -83,6 +102,41 @@ class Dataset(ReadOnlyArrays):
     test: NDArray[np.int32]
     preprocessing: Preprocessing
     samples_sha256: str
+    objective: Objective = field(default_factory=Objective)
+    targets: NDArray[np.float32] = field(default_factory=_no_targets)
+    weights: NDArray[np.float32] = field(default_factory=_no_weights)
+    class_weight: ClassWeight | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.weights.size:
+            object.__setattr__(self, "weights", np.ones(len(self.features), np.float32))
+        super().__post_init__()
+
+    @property
+    def task(self) -> Task:
+        """What there is to learn."""
+        return self.objective.task
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs of a network: of classes, or of targets."""
+        return self.preprocessing.n_outputs
+
+    @cached_property
+    def weighted(self) -> bool:
+        """Whether some samples weigh more than others."""
+        return bool((self.weights != 1).any())
+
+    @cached_property
+    def bends(self) -> NDArray[np.float32]:
+        """See `rlnas.nn.kernels.squared_error`, float32 `[targets]`."""
+        if self.objective.loss == "huber":
+            found = huber_bends(self.targets[self.train])
+        else:
+            found = np.full(self.targets.shape[1], np.inf, np.float32)
+        found.flags.writeable = False
+        return found
 
     @property
     def n_features(self) -> int:
@@ -91,7 +145,7 @@ class Dataset(ReadOnlyArrays):
 
     @property
     def n_classes(self) -> int:
-        """Number of classes."""
+        """Number of classes; 0 if numbers are to be predicted."""
         return self.preprocessing.n_classes
 
     @property
@@ -122,12 +176,13 @@ class Dataset(ReadOnlyArrays):
 
     @property
     def origin(self) -> Origin:
-        """Name, source and fingerprints of the data."""
+        """Name, source and fingerprints of the data, and the objective."""
         return {
             "dataset": self.name,
             "source": self.source,
             "samples_sha256": self.samples_sha256,
             "split_sha256": self.split_sha256,
+            "objective": self.objective.as_json(),
         }
 
     def standardize(self, indices: NDArray[Any]) -> NDArray[np.float32]:
@@ -153,14 +208,19 @@ def load_dataset(
     source: Source,
     *,
     data_dir: str | os.PathLike[str] | None = None,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     drop: Sequence[str] = (),
     categorical: Sequence[str] = (),
     numeric: Sequence[str] = (),
     groups: str | None = None,
     time_column: str | None = None,
+    weights: str | None = None,
     validation_file: str | os.PathLike[str] | None = None,
     test_file: str | os.PathLike[str] | None = None,
+    task: Task | None = None,
+    metric: str | MetricFunction | None = None,
+    loss: str | None = None,
+    class_weight: ClassWeight | Sequence[str] | None = None,
 ) -> Dataset:
     """Load, check, split and standardize a data set.
 
@@ -178,17 +238,26 @@ def load_dataset(
     Arrays are copied. A named data set is loaded once in a process and then shared.
 
     Args:
-        source: A source of `rlnas.data.sources.read`, or a `Dataset`, which is returned unchanged.
+        source: A source of `rlnas.data.sources.read`, or a `Dataset`, which is returned unchanged
+            but for what is said about its objective.
         data_dir: Where to look first for MNIST and Fashion-MNIST, see `rlnas.data.idx.read`.
-        target: Of a table, the column of the classes.
+        target: Of a table, the column of the classes, or the columns of the numbers to predict.
         drop: Columns that are not used.
         categorical: Columns of categories, whatever they look like.
         numeric: Columns of numbers; other texts in them count as missing.
         groups: Column of groups: all rows of one are in the same split. It is no feature.
         time_column: Column by which rows are split: the latest ones for the test, those before
             them for validation. It is no feature.
+        weights: Column of the weights of rows. It is no feature.
         validation_file: Table of the rows for validation.
         test_file: Table of the rows for the test.
+        task: "classification" or "regression"; by default what the target looks like, see
+            `rlnas.columns.target.task_of`.
+        metric: What networks are judged by, one of `rlnas.objective.METRICS` or a function; by
+            default the accuracy, or R².
+        loss: What is minimised in training, one of `rlnas.objective.LOSSES`; by default the
+            cross-entropy, or the squared error.
+        class_weight: "balanced", or the weights of classes by their names.
 
     Returns:
         The data set.
@@ -198,14 +267,19 @@ def load_dataset(
             `rlnas.data.splits.MIN_TRAIN_SAMPLES` samples are left for training.
     """
     options = TableOptions(
-        target=target,
+        target=target or (),
         drop=drop,
         categorical=categorical,
         numeric=numeric,
         groups=groups,
         time_column=time_column,
+        weights=weights,
         validation_file=validation_file,
         test_file=test_file,
+        task=task,
+        metric=metric,
+        loss=loss,
+        class_weight=class_weight,
     )
     return _load(source, data_dir, options)
 
@@ -214,30 +288,39 @@ def _load(
     source: Source, data_dir: str | os.PathLike[str] | None, options: TableOptions
 ) -> Dataset:
     if isinstance(source, Dataset):
-        check_nothing_said(source.name, options)
-        return source
+        return _with_objective(source, options)
     if isinstance(source, str) and is_name(source) and options == NOTHING_SAID:
         if data_dir is not None and (source in idx.SETS or source.startswith(keel.PREFIX)):
             return _load_named(source, Path(os.path.expanduser(data_dir)).resolve())
         return _load_named(source, None)
-    return prepare(read(source, data_dir, options))
+    return prepare(read(source, data_dir, options), options)
 
 
-def prepare(raw: RawData) -> Dataset:
+def prepare(raw: RawData, options: TableOptions = NOTHING_SAID) -> Dataset:
     """Split samples, measure those for training, and standardize all.
 
+    Args:
+        raw: The samples.
+        options: What is said about what is to be learned; the other options are not read.
+
     Raises:
-        InputError: If y does not number at least two classes without gaps, or too few samples are
-            left for training, see `load_dataset`.
+        InputError: If y does not number at least two classes without gaps, a target is constant,
+            the objective does not suit the task, or too few samples are left for training, see
+            `load_dataset`.
     """
-    n_given = len(raw.labels) - raw.n_validation - raw.n_test
-    n_classes = count_classes(raw.labels[:n_given])
-    names = raw.class_names or tuple(str(k) for k in range(n_classes))
-    if len(names) != n_classes:
-        raise InputError(f"there are {len(names)} class names but {n_classes} classes in y")
+    objective = Objective.of(raw.task, options.metric, options.loss)
+    names: tuple[str, ...] = ()
+    strata = np.zeros(raw.n_samples, np.int32)
+    if raw.targets is None:
+        n_given = raw.n_samples - raw.n_validation - raw.n_test
+        n_classes = count_classes(raw.labels[:n_given])
+        names = raw.class_names or tuple(str(k) for k in range(n_classes))
+        if len(names) != n_classes:
+            raise InputError(f"there are {len(names)} class names but {n_classes} classes in y")
+        strata = raw.labels
     table = raw.table
     train, validation, test = split(
-        raw.labels,
+        strata,
         raw.n_validation,
         raw.n_test,
         raw.held_out,
@@ -245,28 +328,96 @@ def prepare(raw: RawData) -> Dataset:
         groups=None if table is None else table.groups,
         times=None if table is None else table.times,
     )
+    weights = np.ones(raw.n_samples) if raw.weights is None else raw.weights
+    for rows, what in ((train, "training"), (validation, "validation"), (test, "test")):
+        if rows.size and not weights[rows].any():
+            raise InputError(f"the weights of all {what} samples are zero: give some a weight")
+    targets = None
+    if raw.targets is not None:
+        targets = fit_targets(raw.targets, train, weights, raw.target_names)
     if table is None:
-        preprocessing, stored = fit(raw.features, train, raw.pixels, names, raw.feature_names)
+        pixels, known = raw.pixels, raw.feature_names
+        preprocessing, stored = fit(raw.features, train, pixels, names, known, targets=targets)
     else:
         rules = table.fit(raw.features, train)
-        for sentence in suspicions(table.columns, raw.features, raw.labels):
+        labels = raw.labels if raw.targets is None else None
+        for sentence in suspicions(table.columns, raw.features, labels):
             _log.warning("%s: %s", raw.name, sentence)
         made = rules.features(table.recode(raw.features, rules))
-        preprocessing, stored = fit(made, train, False, names, rules.feature_names, rules)
+        known = rules.feature_names
+        preprocessing, stored = fit(made, train, False, names, known, rules, targets)
     features = stored.copy() if stored is raw.features else stored
-    rows = train, validation, test
-    return Dataset(raw.name, raw.source, features, raw.labels, *rows, preprocessing, raw.sha256)
+    splits = train, validation, test
+    made_of = raw.name, raw.source, features, raw.labels, *splits, preprocessing, raw.sha256
+    data = Dataset(
+        *made_of,
+        objective=objective,
+        targets=_standardized(raw, targets),
+        weights=_of_mean_one(weights, train),
+        reason=raw.reason,
+    )
+    return _with_class_weight(data, options.class_weight)
 
 
-def as_test_set(raw: RawData, preprocessing: Preprocessing) -> Dataset:
+def _with_objective(data: Dataset, options: TableOptions) -> Dataset:
+    """A data set with another objective, if one is said."""
+    check_nothing_said(data.name, options)
+    if options.task not in (None, data.task):
+        raise InputError(f"{data.name} is for {data.task}, not for {options.task}: leave task out")
+    if options.metric is not None or options.loss is not None:
+        before = data.objective
+        metric, loss = options.metric or before.metric, options.loss or before.loss
+        data = replace(data, objective=Objective.of(data.task, metric, loss))
+    return _with_class_weight(data, options.class_weight)
+
+
+def _with_class_weight(data: Dataset, wanted: Any) -> Dataset:
+    """A data set whose weights are multiplied by those of classes."""
+    if wanted is None:
+        return data
+    if data.task == "regression":
+        raise InputError(
+            f"class_weight is for classes, but {data.name} has numbers to predict: leave it out, "
+            "or give weights of samples"
+        )
+    if data.class_weight is not None:
+        raise InputError(f"{data.name} has class weights already: load it anew with others")
+    base = data.weights.astype(np.float64)
+    counts = np.bincount(data.labels[data.train], base[data.train], data.n_classes).astype(float)
+    of_class = class_weights(wanted, data.preprocessing.class_names, counts)
+    weights = base * of_class[data.labels]
+    for rows, what in ((data.train, "training"), (data.validation, "validation")):
+        if rows.size and not weights[rows].any():
+            raise InputError(f"class_weight leaves all {what} samples without weight: give others")
+    return replace(data, weights=_of_mean_one(weights, data.train), class_weight=wanted)
+
+
+def _of_mean_one(weights: NDArray[np.float64], train: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Weights with the mean 1 over the training samples."""
+    found: NDArray[np.float32] = (weights * (train.size / weights[train].sum())).astype(np.float32)
+    return found
+
+
+def _standardized(raw: RawData, targets: Targets | None) -> NDArray[np.float32]:
+    """The targets as `Dataset` has them."""
+    if raw.targets is None or targets is None:
+        return _no_targets()
+    return targets.standardized(raw.targets)
+
+
+def as_test_set(
+    raw: RawData, preprocessing: Preprocessing, objective: Objective | None = None
+) -> Dataset:
     """A data set whose samples are all for testing a trained network.
 
     Args:
         raw: The samples, any number; classes may be absent.
         preprocessing: Preprocessing of the data that the network was trained on.
+        objective: What the network was trained for; by default that of its task.
 
     Raises:
-        InputError: If the number, names or order of the columns, or the classes, are different.
+        InputError: If the number, names or order of the columns, or the classes or targets, are
+            different.
     """
     n_columns = raw.features.shape[1]
     if n_columns != preprocessing.n_columns:
@@ -280,16 +431,32 @@ def as_test_set(raw: RawData, preprocessing: Preprocessing) -> Dataset:
             f"data set '{raw.name}' has the classes {', '.join(raw.class_names)}, the network "
             f"tells {', '.join(preprocessing.class_names)}: number them as there"
         )
-    if (largest := int(raw.labels.max())) >= preprocessing.n_classes:
+    if raw.task != preprocessing.task:
+        raise InputError(
+            f"data set '{raw.name}' is for {raw.task}, the network for {preprocessing.task}: say "
+            "so with the task, or give other data"
+        )
+    targets = preprocessing.targets
+    if targets is not None and len(raw.target_names) != preprocessing.n_outputs:
+        raise InputError(
+            f"data set '{raw.name}' has {len(raw.target_names)} targets, the network predicts "
+            f"{preprocessing.n_outputs}: give the same"
+        )
+    if targets is None and (largest := int(raw.labels.max())) >= preprocessing.n_classes:
         raise InputError(
             f"data set '{raw.name}' has class {largest}, the network tells "
             f"{preprocessing.n_classes} classes, from 0: number them as in its training"
         )
     none = np.zeros(0, np.int32)
-    rows = np.arange(len(raw.labels), dtype=np.int32)
+    rows = np.arange(raw.n_samples, dtype=np.int32)
     stored = preprocessing.stored(raw.features)
+    made_of = raw.name, raw.source, stored, raw.labels, none, none, rows, preprocessing, raw.sha256
+    weights = np.ones(raw.n_samples) if raw.weights is None else raw.weights
     return Dataset(
-        raw.name, raw.source, stored, raw.labels, none, none, rows, preprocessing, raw.sha256
+        *made_of,
+        objective=objective or Objective.of(raw.task),
+        targets=_standardized(raw, targets),
+        weights=_of_mean_one(weights, rows),
     )
 
 

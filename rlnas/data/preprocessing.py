@@ -1,4 +1,4 @@
-"""`Preprocessing`: from raw samples to the inputs of a network, from its outputs to classes."""
+"""`Preprocessing`: from raw samples to inputs of a network, from its outputs to what they mean."""
 
 import logging
 from collections.abc import Sequence
@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.columns.encoding import Encoding, EncodingRecord
+from rlnas.data.targets import Targets, TargetsRecord
 from rlnas.errors import InputError
+from rlnas.objective import Task
 from rlnas.read_only import ReadOnlyArrays
 
 SMALLEST_IMAGE = 8
@@ -37,6 +39,7 @@ class PreprocessingRecord(TypedDict):
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...] | None
     encoding: EncodingRecord | None
+    targets: TargetsRecord | None
     whole: bool
 
 
@@ -56,9 +59,10 @@ class Preprocessing(ReadOnlyArrays):
         low: Smallest feature in the training samples, float64 `[n_features]`.
         high: Largest feature in the training samples, float64 `[n_features]`.
         pixels: Whether all features share one scale.
-        class_names: The name of each class.
+        class_names: The name of each class; none if numbers are to be predicted.
         feature_names: The name of each feature; None if features have no names.
         encoding: How features are made of the columns of a table; None if raw samples are features.
+        targets: What the outputs mean if numbers are to be predicted; None for classes.
         whole: Whether raw samples are features that are all whole numbers.
     """
 
@@ -71,7 +75,23 @@ class Preprocessing(ReadOnlyArrays):
     class_names: tuple[str, ...]
     feature_names: tuple[str, ...] | None = None
     encoding: Encoding | None = None
+    targets: Targets | None = None
     whole: bool = False
+
+    @property
+    def task(self) -> Task:
+        """What there is to learn."""
+        return "classification" if self.targets is None else "regression"
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the classes, or of the targets."""
+        return self.class_names if self.targets is None else self.targets.names
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs of a network."""
+        return len(self.output_names)
 
     @property
     def n_features(self) -> int:
@@ -199,6 +219,7 @@ class Preprocessing(ReadOnlyArrays):
             "class_names": self.class_names,
             "feature_names": self.feature_names,
             "encoding": None if self.encoding is None else self.encoding.as_json(),
+            "targets": None if self.targets is None else self.targets.as_json(),
             "whole": self.whole,
         }
 
@@ -216,13 +237,16 @@ class Preprocessing(ReadOnlyArrays):
                     name: np.array(_numbers(values[name]), kind)
                     for name, kind in {**types, "high": float}.items()
                 }
-            names, encoding = values["feature_names"], values["encoding"]
+            names, encoding, targets = (
+                values[name] for name in ("feature_names", "encoding", "targets")
+            )
             made = cls(
                 **arrays,
                 pixels=values["pixels"],
                 class_names=_texts(values["class_names"]),
                 feature_names=None if names is None else _texts(names),
                 encoding=None if encoding is None else Encoding.from_json(encoding),
+                targets=None if targets is None else Targets.from_json(targets),
                 whole=values["whole"],
             )
             made._check()
@@ -236,8 +260,10 @@ class Preprocessing(ReadOnlyArrays):
             raise ValueError("its arrays differ in length")
         if not all(np.isfinite(array).all() for array in arrays) or not (self.scale > 0).all():
             raise ValueError("its statistics are not finite, or a scale is not positive")
-        if self.n_classes < 2 or not isinstance(self.pixels, bool):
-            raise ValueError("it lacks class names, or says not whether features are pixels")
+        if (self.n_classes < 2) == (self.targets is None) or not isinstance(self.pixels, bool):
+            raise ValueError(
+                "it lacks class names or targets, or says not whether features are pixels"
+            )
         if self.feature_names is not None and len(self.feature_names) != self.n_features:
             raise ValueError("there are more or fewer names than features")
         if not isinstance(self.whole, bool):
@@ -253,6 +279,7 @@ def fit(
     class_names: tuple[str, ...],
     feature_names: tuple[str, ...] | None,
     encoding: Encoding | None = None,
+    targets: Targets | None = None,
 ) -> tuple[Preprocessing, NDArray[Any]]:
     """Fit a preprocessing to training samples.
 
@@ -267,6 +294,7 @@ def fit(
         class_names: See `Preprocessing`.
         feature_names: See `Preprocessing`.
         encoding: How the features were made of columns of a table; None if they were not.
+        targets: See `Preprocessing`.
 
     Returns:
         The preprocessing, and all samples as `Preprocessing.stored` returns them.
@@ -298,7 +326,7 @@ def fit(
             "subtract what all of its values have in common", made.name(int(column))
         )  # fmt: skip
     whole = encoding is None and _are_whole(raw)
-    facts = low, high, pixels, class_names, feature_names, encoding, whole
+    facts = low, high, pixels, class_names, feature_names, encoding, targets, whole
     made = Preprocessing(offset, mean.astype(np.float32), scale.astype(np.float32), *facts)
     return made, stored
 

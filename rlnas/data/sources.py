@@ -19,17 +19,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rlnas.columns.options import NOTHING_SAID, TableOptions, TableRecord
-from rlnas.columns.target import classes_of
+from rlnas.columns.target import Truth, of_classes, task_of, truth_like, truth_of
 from rlnas.data import idx, keel, synthetic
-from rlnas.data.arrays import as_column, check_features, check_pair, is_plain
+from rlnas.data.arrays import as_columns, check_features, check_pair, is_plain, place_in
 from rlnas.data.embedded import EMBEDDED, read_samples
 from rlnas.data.npz import names_of, read_arrays
-from rlnas.data.tables import Classes, RawTable, code_samples
+from rlnas.data.tables import RawTable, code_samples
 from rlnas.errors import InputError
 from rlnas.files.json_schema import COUNT, TEXT, list_of
 from rlnas.files.reading import open_regular
 from rlnas.frames.frame import Frame
 from rlnas.frames.reading import is_table_path, read_frame
+from rlnas.objective import Task, checked_weights
 
 NAMES: tuple[str, ...] = (*EMBEDDED, *idx.SETS)
 """Names of the data sets."""
@@ -43,13 +44,15 @@ class DataFrame(Protocol):
         """Names of the columns."""
 
 
-Arrays = tuple[Any, ArrayLike]
-"""`(X, y)`: samples `[samples, features]`, an array or a data frame, and classes `[samples]`."""
+Arrays = tuple[Any, ArrayLike] | tuple[Any, ArrayLike, ArrayLike]
+"""`(X, y)` or `(X, y, weights)`: samples `[samples, features]`, an array or a data frame; classes
+`[samples]`, or numbers to predict `[samples]` or `[samples, targets]`; weights `[samples]`."""
 
 _log = logging.getLogger("rlnas")
 
 _SPLITS = ("", "_val", "_test")
-_ABOUT = ("feature_names", "class_names", "pixels")
+_ABOUT = ("feature_names", "class_names", "target_names", "pixels")
+_WEIGHTS = "weights"
 
 
 class SourceRecord(TypedDict, total=False):
@@ -60,14 +63,14 @@ class SourceRecord(TypedDict, total=False):
         path: Path of a file, as it was given.
         absolute: Absolute path of the file.
         arrays: Numbers of samples and columns of arrays or of a data frame that were given.
-        table: What was said about the columns of a table.
+        options: What was said about columns, and about what is to be learned.
     """
 
     name: Annotated[str, TEXT]
     path: Annotated[str, TEXT]
     absolute: Annotated[str, TEXT]
     arrays: Annotated[list[int], list_of(COUNT, 2)]
-    table: Annotated[TableRecord, {"additionalProperties": False}]
+    options: Annotated[TableRecord, {"additionalProperties": False}]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +82,7 @@ class RawData:
         source: Where the samples come from.
         features: The samples, uint8 or float64 `[samples, n_features]`, C-contiguous; of a table,
             the codes of its columns, NaN for what is missing.
-        labels: The class of each sample, from 0, int32 `[samples]`.
+        labels: The class of each sample, from 0, int32 `[samples]`; `[0]` if there are targets.
         n_validation: Number of samples given for validation.
         n_test: Number of samples given for the test.
         held_out: Number of samples to hold out for validation; None for a share.
@@ -88,6 +91,10 @@ class RawData:
         pixels: Whether features are pixels; None if that is to be inferred from the data.
         table: What the columns of a table are; None if the samples are features.
         without_test: Whether no samples are held out for the test.
+        targets: Numbers that are to be predicted, float64 `[samples, targets]`; None for classes.
+        target_names: The name of each target.
+        weights: Weight of each sample, float64 `[samples]`; None if all have the same.
+        reason: Why classes are to be told apart, or numbers to be predicted.
     """
 
     name: str
@@ -102,19 +109,37 @@ class RawData:
     pixels: bool | None = None
     table: RawTable | None = None
     without_test: bool = False
+    targets: NDArray[np.float64] | None = None
+    target_names: tuple[str, ...] = ()
+    weights: NDArray[np.float64] | None = None
+    reason: str = ""
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
+        return len(self.features)
+
+    @property
+    def task(self) -> Task:
+        """What there is to learn."""
+        return "classification" if self.targets is None else "regression"
 
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the features row by row, then the labels, in hexadecimal.
 
         uint8 features are hashed unchanged, others as little-endian float64; labels as
-        little-endian int32. Of a table, what its codes and classes mean follows.
+        little-endian int32. Targets and weights, as little-endian float64, follow if there are any.
+        Of a table, what its codes and classes mean follows.
         """
         found = hashlib.sha256()
         as_they_are = self.features.dtype == np.uint8
         for part in np.array_split(self.features, len(self.features) // 4096 + 1):
             found.update((part if as_they_are else part.astype("<f8")).tobytes())
         found.update(self.labels.astype("<i4").tobytes())
+        for more in (self.targets, self.weights):
+            if more is not None:
+                found.update(more.astype("<f8").tobytes())
         if self.table is not None:
             found.update(self.table.as_bytes() + repr(self.class_names).encode())
         return found.hexdigest()
@@ -136,12 +161,13 @@ def read(
             ``varied:SEED``, ``images:SEED`` or ``heldout:SEED``, see
             `rlnas.data.synthetic.generate`; the path of a table
             (`rlnas.frames.reading.read_frame`) or a data frame, whose target the options name; the
-            path of an ``.npz`` file; a tuple ``(X, y)`` with X `[samples, features]`, an array or a
-            data frame, and the classes y `[samples]`; or `RawData`, which is returned unchanged.
-            An ``.npz`` file holds the arrays ``X`` and ``y``, whole numbers from 0, and, if wanted,
-            ``X_val`` and ``y_val``, ``X_test`` and ``y_test``, ``feature_names``, ``class_names``,
-            and ``pixels`` (whether features are pixels, which share one scale; by default square
-            images of uint8 are taken for pixels).
+            path of an ``.npz`` file; a tuple ``(X, y)`` or ``(X, y, weights)``, see `Arrays`; or
+            `RawData`, which is returned unchanged. An ``.npz`` file holds the arrays ``X`` and
+            ``y``, which are classes numbered from 0 if they are integers, and, if wanted,
+            ``X_val`` and ``y_val``, ``X_test`` and ``y_test``, ``weights`` with ``weights_val`` and
+            ``weights_test``, ``feature_names``, ``class_names`` or ``target_names``, and ``pixels``
+            (whether features are pixels, which share one scale; by default square images of uint8
+            are taken for pixels).
         data_dir: Where to look first for MNIST and Fashion-MNIST, see `rlnas.data.idx.read`.
         options: What is said about the columns of a table.
 
@@ -152,8 +178,8 @@ def read(
     if isinstance(source, RawData):
         check_nothing_said(source.name, options)
         return source
-    if isinstance(source, tuple) and len(source) == 2:
-        return _read_pair(*source, options)
+    if isinstance(source, tuple) and len(source) in (2, 3):
+        return _read_arrays(*source, options=options)
     if isinstance(source, str | os.PathLike):
         text = os.fspath(source)
         if is_table_path(text):
@@ -164,22 +190,22 @@ def read(
             raise InputError(_unknown(text))
         check_nothing_said(text, options)
         if is_name(text):
-            return _read_named(text, data_dir)
-        return _read_npz(text)
+            return _with_options(_read_named(text, data_dir), options)
+        return _with_options(_read_npz(text, options.task), options)
     if hasattr(source, "columns"):
         frame = read_frame(source)
         record: SourceRecord = {"arrays": [frame.n_rows, len(frame.columns)]}
         return of_table(frame, None, options, record)
     raise InputError(
         f"cannot load a data set from {type(source).__name__}: expected a name, the path of a "
-        "table or an .npz file, a data frame, a tuple (X, y) or a Dataset"
+        "table or an .npz file, a data frame, a tuple (X, y) or (X, y, weights), or a Dataset"
     )
 
 
 def check_nothing_said(name: str, options: TableOptions) -> None:
     """Raise `InputError` if something is said about the columns of data that are no table."""
-    if options != NOTHING_SAID:
-        said = ", ".join(options.as_json())
+    if (about := options.about_columns) != NOTHING_SAID:
+        said = ", ".join(about.as_json())
         raise InputError(
             f"{name} is no table of columns, which {said} would be about: leave it out"
         )
@@ -190,20 +216,48 @@ def is_name(text: str) -> bool:
     return text in NAMES or text.startswith((*synthetic.PREFIXES, keel.PREFIX))
 
 
-def _read_pair(x: Any, y: Any, options: TableOptions) -> RawData:
+def _read_arrays(x: Any, y: Any, weights: Any = None, *, options: TableOptions) -> RawData:
     """Arrays of numbers as features, everything else as a table."""
-    record: SourceRecord
-    labels = as_column(y)
-    if options == NOTHING_SAID and is_plain(x):
+    columns = as_columns(y)
+    n_rows = len(next(iter(columns.values())))
+    truth = truth_of(columns, options.task, lambda name: name, place_in)
+    if options.about_columns == NOTHING_SAID and is_plain(x):
         features = check_features(x)
-        check_lengths(len(features), labels.size)
-        numbered, names = classes_of(labels, "y", lambda row: f"y, row {row}")
-        record = {"arrays": list(features.shape)}
-        return RawData("arrays", record, features, numbered, class_names=names)
-    frame = read_frame(x)
-    record = {"arrays": [frame.n_rows, len(frame.columns)]}
-    check_lengths(frame.n_rows, labels.size)
-    return of_table(frame, classes_of(labels, "y", lambda row: f"y, row {row}"), options, record)
+        check_lengths(len(features), n_rows)
+        record: SourceRecord = {"arrays": list(features.shape)}
+        raw = RawData("arrays", record, features, truth.labels, **of_truth(truth))
+        raw = _with_options(raw, options)
+    else:
+        frame = read_frame(x)
+        check_lengths(frame.n_rows, n_rows)
+        raw = of_table(frame, truth, options, {"arrays": [frame.n_rows, len(frame.columns)]})
+    return raw if weights is None else weighted(raw, weights)
+
+
+def weighted(raw: RawData, weights: Any) -> RawData:
+    """The data with weights of samples.
+
+    Raises:
+        InputError: If they have weights already, or a weight cannot be used.
+    """
+    if raw.weights is not None:
+        raise InputError("weights are given and are a column too: give one of them")
+    return replace(raw, weights=checked_weights(weights, raw.n_samples))
+
+
+def of_truth(truth: Truth) -> dict[str, Any]:
+    """Arguments of `RawData` about what is to be learned, apart from the labels."""
+    if truth.task == "classification":
+        return {"class_names": truth.names, "reason": truth.reason}
+    return {"targets": truth.values, "target_names": truth.names, "reason": truth.reason}
+
+
+def _with_options(raw: RawData, options: TableOptions) -> RawData:
+    """The data with a note of what was said about them, if that suits them."""
+    if options.task not in (None, raw.task):
+        raise InputError(f"{raw.name} is for {raw.task}, not for {options.task}: leave task out")
+    said = options.as_json()
+    return replace(raw, source={**raw.source, "options": said}) if said else raw
 
 
 def check_lengths(n_samples: int, n_labels: int) -> None:
@@ -224,6 +278,8 @@ def _read_keel(
 ) -> RawData:
     frame = keel_frame(text, data_dir)
     said = replace(options, target=options.target or keel.TARGET)
+    if not options.target and options.task is None:  # the tables of the collection have classes
+        said = replace(said, task="classification")
     return replace(of_table(frame, None, said, {"name": text}), name=text)
 
 
@@ -242,13 +298,13 @@ def _absolute(path: str | os.PathLike[str] | None) -> Path | None:
 
 
 def of_table(
-    frame: Frame, classes: Classes | None, options: TableOptions, record: SourceRecord
+    frame: Frame, truth: Truth | None, options: TableOptions, record: SourceRecord
 ) -> RawData:
     """Make raw samples of a table.
 
     Args:
         frame: The table.
-        classes: The classes of its rows; None if the target is one of its columns.
+        truth: The classes or targets of its rows; None if they are among its columns.
         options: What is said about its columns.
         record: Where it comes from.
 
@@ -257,19 +313,20 @@ def of_table(
     """
     paths = options.validation_file, options.test_file
     others = [None if path is None else read_frame(path) for path in paths]
-    coded = code_samples(frame, classes, options, *others)
+    coded = code_samples(frame, truth, options, *others)
     said = replace(
         options, validation_file=_absolute(paths[0]), test_file=_absolute(paths[1])
     ).as_json()
     return RawData(
         frame.name,
-        {**record, "table": said} if said else record,
+        {**record, "options": said} if said else record,
         coded.codes,
-        coded.labels,
+        coded.truth.labels,
         coded.n_validation,
         coded.n_test,
-        class_names=coded.class_names,
         table=coded.table,
+        weights=coded.weights,
+        **of_truth(coded.truth),
     )
 
 
@@ -307,38 +364,80 @@ def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> RawData:
     )
 
 
-def _read_npz(text: str) -> RawData:
+def _read_npz(text: str, task: Task | None) -> RawData:
     path = Path(os.path.expanduser(text))
     arrays = _arrays(path)
     given = [suffix for suffix in _SPLITS if {f"X{suffix}", f"y{suffix}"} & set(arrays)]
-    wanted = [f"{letter}{suffix}" for suffix in ["", *given] for letter in "Xy"]
+    letters = ("X", "y", _WEIGHTS) if any(_WEIGHTS + s in arrays for s in _SPLITS) else ("X", "y")
+    wanted = [f"{letter}{suffix}" for suffix in ["", *given] for letter in letters]
     if absent := [name for name in wanted if name not in arrays]:
         rule = "save X and y, and both or none of X_val and y_val, and of X_test and y_test"
         raise InputError(f"{path} has no array {absent[0]}: {rule}")
-    parts = [check_pair(arrays[f"X{s}"], arrays[f"y{s}"], s) for s in given]
-    for suffix, (features, labels) in zip(given, parts, strict=True):
-        if features.shape[1] != parts[0][0].shape[1]:
+    parts: list[tuple[NDArray[Any], Truth]] = []
+    for s in given:
+        features = check_features(arrays[f"X{s}"], f"X{s}")
+        if parts and features.shape[1] != parts[0][0].shape[1]:
             raise InputError(
-                f"X has {parts[0][0].shape[1]} columns but X{suffix} {features.shape[1]}: give "
-                "all alike"
+                f"X has {parts[0][0].shape[1]} columns but X{s} {features.shape[1]}: give all alike"
             )
-        if (largest := labels.max()) > parts[0][1].max():
-            raise InputError(f"y{suffix} has class {largest} but y has none: give every class in y")
-    sizes = {s: len(labels) for s, (_, labels) in zip(given, parts, strict=True)}
+        first = parts[0][1] if parts else None
+        parts.append((features, _truth_of_array(features, arrays[f"y{s}"], s, task, first)))
+    sizes = {s: len(features) for s, (features, _) in zip(given, parts, strict=True)}
+    whole = replace(
+        parts[0][1],
+        labels=np.concatenate([truth.labels for _, truth in parts]),
+        values=np.concatenate([truth.values for _, truth in parts]),
+    )
     made = RawData(
         path.stem,
         {"path": text, "absolute": str(path.resolve())},
         np.concatenate([features for features, _ in parts]),
-        np.concatenate([labels for _, labels in parts]),
+        whole.labels,
         sizes.get("_val", 0),
         sizes.get("_test", 0),
+        **{**of_truth(whole), "class_names": None},
     )
+    if _WEIGHTS in letters:
+        made = weighted(made, np.concatenate([arrays[f"{_WEIGHTS}{s}"] for s in given]))
     return _with_metadata(made, arrays, path)
+
+
+def _truth_of_array(
+    x: NDArray[Any], y: NDArray[Any], suffix: str, task: Task | None, first: Truth | None
+) -> Truth:
+    """Classes that are numbered from 0, or numbers to predict, of an array in a file.
+
+    Args:
+        x: The samples.
+        y: The array.
+        suffix: Suffix of the names X and y in messages.
+        task: The task; None if the array decides.
+        first: What is to be learned by the first array; None for that one.
+
+    Raises:
+        InputError: If a value cannot be used, or the array does not suit the first one.
+    """
+    name, several = f"y{suffix}", y.ndim == 2 and y.shape[1] > 1
+    if first is not None:
+        task = first.task
+    elif task is None and not several:
+        may_be_numbers = y.dtype.kind == "f" and task_of(y.ravel())[0] == "regression"
+        task = None if may_be_numbers else "classification"
+    if task == "classification":
+        labels = check_pair(x, y, suffix)[1]
+        if first is not None and (largest := labels.max()) > first.labels.max():
+            raise InputError(f"{name} has class {largest} but y has none: give every class in y")
+        return of_classes(labels, ())
+    columns = as_columns(y)
+    check_lengths(len(x), len(next(iter(columns.values()))))
+    if first is not None:
+        return truth_like(columns, first, lambda _: place_in(name))
+    return truth_of(columns, task, lambda each: each, place_in)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The known arrays of an `.npz` file; a warning names the others."""
-    known = {f"{letter}{suffix}" for suffix in _SPLITS for letter in "Xy"} | set(_ABOUT)
+    known = {f"{name}{suffix}" for suffix in _SPLITS for name in ("X", "y", _WEIGHTS)} | {*_ABOUT}
     if not os.path.exists(path):  # false for a name that is too long, too
         raise InputError(f"{path} does not exist: check the path")
     with open_regular(path) as stream:
@@ -358,7 +457,11 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
 def _with_metadata(data: RawData, arrays: dict[str, NDArray[Any]], path: Path) -> RawData:
     """The data with the names of features and classes, and `pixels`, from its file."""
     facts: dict[str, Any] = {}
-    counts = {"feature_names": data.features.shape[1], "class_names": int(data.labels.max()) + 1}
+    counts = {"feature_names": data.features.shape[1]}
+    if data.targets is None:
+        counts["class_names"] = int(data.labels.max()) + 1
+    else:
+        counts["target_names"] = data.targets.shape[1]
     for name, count in counts.items():
         if name not in arrays:
             continue

@@ -1,7 +1,9 @@
-"""Tables of named columns as raw samples: codes of their columns, classes, and what splits them."""
+"""Tables of named columns as raw samples: codes of columns, targets, and what splits the rows."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,10 @@ from rlnas.columns.encoding import Column, Encoding
 from rlnas.columns.fitting import fit_encoding
 from rlnas.columns.kinds import code_for, code_like, code_table
 from rlnas.columns.options import TableOptions
-from rlnas.columns.target import Place, classes_like, classes_of
+from rlnas.columns.target import Place, Truth, numbers_of, truth_like, truth_of
 from rlnas.errors import InputError
 from rlnas.frames.frame import Frame
+from rlnas.objective import checked_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +29,7 @@ class RawTable:
         ignored: Columns that are not used, and the reason for each.
         names: Names of all columns but the target.
         named: Whether columns have names.
-        target: Name of the column of classes; None if it has none.
+        targets: Names of the columns that are to be predicted; none if they are not in the table.
         groups: Group of each sample that is to be split, from 0, int `[samples]`; None without.
         times: Time of each sample that is to be split, float64 `[samples]`; None without.
     """
@@ -35,14 +38,15 @@ class RawTable:
     ignored: dict[str, str]
     names: tuple[str, ...]
     named: bool
-    target: str | None
+    targets: tuple[str, ...]
     groups: NDArray[np.intp] | None = None
     times: NDArray[np.float64] | None = None
 
     def as_bytes(self) -> bytes:
         """What the codes mean, for a fingerprint."""
         columns = [asdict(column) for column in self.columns]
-        return json.dumps([columns, self.target], ensure_ascii=True).encode()
+        targets = self.targets if len(self.targets) > 1 else next(iter(self.targets), None)
+        return json.dumps([columns, targets], ensure_ascii=True).encode()
 
     def fit(self, codes: NDArray[np.float64], train: NDArray[np.int32]) -> Encoding:
         """Fit the rules to training samples.
@@ -61,7 +65,7 @@ class RawTable:
             self.ignored,
             table=self.names,
             named=self.named,
-            target=self.target,
+            targets=self.targets,
         )
         if not rules.n_features:
             reasons = "; ".join(f"{name!r}: {why}" for name, why in rules.ignored.items())
@@ -79,34 +83,30 @@ class RawTable:
         )
 
 
-Classes = tuple[NDArray[np.int32], tuple[str, ...]]
-"""The class of each sample, from 0, and the names of the classes."""
-
-
 @dataclass(frozen=True, eq=False)
 class CodedSamples:
-    """Coded samples with their classes: for training, then validation, then test.
+    """Coded samples with what is to be learned: for training, then validation, then test.
 
     Attributes:
         table: What the columns are.
         codes: float64 `[samples, columns]`.
-        labels: The class of each sample, from 0, int32 `[samples]`.
-        class_names: The name of each class.
+        truth: Their classes or targets.
+        weights: Weight of each sample, float64 `[samples]`; None without.
         n_validation: Number of samples for validation, after those to split.
         n_test: Number of samples for the test, at the end.
     """
 
     table: RawTable
     codes: NDArray[np.float64]
-    labels: NDArray[np.int32]
-    class_names: tuple[str, ...]
+    truth: Truth
+    weights: NDArray[np.float64] | None
     n_validation: int
     n_test: int
 
 
 def code_samples(
     frame: Frame,
-    classes: Classes | None,
+    truth: Truth | None,
     options: TableOptions,
     validation: Frame | None = None,
     test: Frame | None = None,
@@ -115,7 +115,7 @@ def code_samples(
 
     Args:
         frame: The table.
-        classes: The classes of its rows, see `classes_of`; None if the target is a column.
+        truth: The classes or targets of its rows; None if they are columns.
         options: What is said about the columns.
         validation: Rows for validation, with the same columns.
         test: Rows for the test, with the same columns.
@@ -124,87 +124,96 @@ def code_samples(
         InputError: If a column is unknown or used twice, the target is missing in some rows, a
             column mixes numbers and texts, or no column is left.
     """
-    _check_options(frame, options, with_classes=classes is not None)
+    _check_options(frame, options, with_truth=truth is not None)
     others = [each for each in (validation, test) if each is not None]
-    if classes is None:
-        target = str(options.target)
-        numbered, names = classes_of(
-            frame.columns[target],
-            f"column {target!r} of {frame.name}",
-            _places(frame, target),
+    if truth is None:
+        truth = truth_of(
+            frame.select(options.target).columns,
+            options.task,
+            lambda name: f"column {name!r} of {frame.name}",
+            partial(_places, frame),
         )
-        parts = [numbered, *(_classes_of_other(each, target, names) for each in others)]
+        parts = [truth, *(_truth_of_other(each, options.target, truth) for each in others)]
     else:
-        numbered, names = classes
-        parts = [numbered]
-    aside = [each for each in (options.target, options.groups, options.time_column) if each]
+        parts = [truth]
+    uses = {
+        options.groups: "it is for the groups",
+        options.time_column: "it is for the split by time",
+        options.weights: "it has the weights",
+    }
+    aside = [*options.target, *(name for name in uses if name)]
     table, codes = _code([frame, *others], [*aside, *options.drop], options)
     ignored = {**dict.fromkeys(options.drop, "it is to be left out"), **table.ignored}
+    ignored |= {name: use for name, use in uses.items() if name}
     if options.groups:
         table = replace(table, groups=_groups(frame, options.groups))
-        ignored[options.groups] = "it is for the groups"
     if options.time_column:
         table = replace(table, times=_times(frame, options.time_column))
-        ignored[options.time_column] = "it is for the split by time"
+    weights = None
+    if options.weights:
+        weights = np.concatenate([_weights(each, options.weights) for each in (frame, *others)])
     held_out = [0 if each is None else each.n_rows for each in (validation, test)]
     table = replace(
         table,
         ignored=ignored,
-        names=tuple(name for name in frame.columns if name != options.target),
-        target=options.target,
+        names=tuple(name for name in frame.columns if name not in options.target),
+        targets=tuple(options.target),
     )
     return CodedSamples(
         table,
         np.concatenate(codes),
-        np.concatenate(parts),
-        names,
+        replace(
+            truth,
+            labels=np.concatenate([part.labels for part in parts]),
+            values=np.concatenate([part.values for part in parts]),
+        ),
+        weights,
         *held_out,
     )
 
 
 def code_rows(
-    frame: Frame, labels: NDArray[Any] | None, encoding: Encoding, class_names: tuple[str, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Codes and classes of a table for a design that was made for another one like it.
+    frame: Frame, given: Mapping[str, NDArray[Any]] | None, encoding: Encoding, known: Truth
+) -> tuple[NDArray[np.float64], Truth]:
+    """Codes and truth of a table for a design that was made for another one like it.
 
     Args:
         frame: The table.
-        labels: The classes of its rows; None if they are in the column of the design's target.
+        given: The columns that are to be predicted; None if they are in the table.
         encoding: The encoding of the design.
-        class_names: The classes of the design.
+        known: The classes or targets of the design.
 
     Returns:
-        The codes, float64 `[rows, columns]`, and the classes, int32 `[rows]`.
+        The codes, float64 `[rows, columns]`, and the classes or targets of the rows.
 
     Raises:
         InputError: If a column is missing, or a value cannot be coded.
     """
-    if labels is None:
-        if encoding.target is None:
-            raise InputError(f"{frame.name} has no classes: give (X, y), as the design was made")
-        frame.check_names([encoding.target])
-        target = encoding.target
-        numbered = _classes_of_other(frame, target, class_names)
+    if given is not None:
+        truth = truth_like(given, known, lambda name: lambda row: f"{name}, row {row}")
+    elif encoding.targets:
+        truth = _truth_of_other(frame, encoding.targets, known)
     else:
-        numbered = classes_like(labels, class_names, lambda row: f"y, row {row}")
-    return code_for(frame, encoding), numbered
+        raise InputError(f"{frame.name} has no classes: give (X, y), as the design was made")
+    return code_for(frame, encoding), truth
 
 
-def _check_options(frame: Frame, options: TableOptions, with_classes: bool) -> None:
+def _check_options(frame: Frame, options: TableOptions, with_truth: bool) -> None:
     uses = {
-        "target": [options.target] if options.target else [],
+        "target": options.target,
         "drop": options.drop,
         "groups": [options.groups] if options.groups else [],
         "time_column": [options.time_column] if options.time_column else [],
+        "weights": [options.weights] if options.weights else [],
     }
     if not frame.n_rows:
         raise InputError(f"{frame.name} has no rows: give samples")
-    if with_classes and (options.target or options.validation_file or options.test_file):
+    if with_truth and (options.target or options.validation_file or options.test_file):
         raise InputError(
-            "target, validation_file and test_file are for tables with a column of classes, but y "
+            "target, validation_file and test_file are for tables with a column to predict, but y "
             "is given: leave them out, or give one table with that column"
         )
-    if not with_classes and not options.target:
+    if not with_truth and not options.target:
         last = list(frame.columns)[-1]
         raise InputError(
             f"{frame.name} has {len(frame.columns)} columns: say which one is to be predicted, "
@@ -252,15 +261,14 @@ def _code(
                 texts = tuple(text for text in known if text is not None)
                 columns[place] = replace(column, categories=texts)
     names = tuple(first.columns)
-    table = RawTable(tuple(columns), found.ignored, names, first.named, None)
+    table = RawTable(tuple(columns), found.ignored, names, first.named, ())
     others = [frame.select(names) for frame in frames[1:]]
     codes = [found.codes, *(code_like(each, table.columns, names, True) for each in others)]
     return table, codes
 
 
-def _classes_of_other(frame: Frame, target: str, names: tuple[str, ...]) -> NDArray[np.int32]:
-    frame.check_names([target])
-    return classes_like(frame.columns[target], names, _places(frame, target))
+def _truth_of_other(frame: Frame, targets: Sequence[str], known: Truth) -> Truth:
+    return truth_like(frame.select(targets).columns, known, partial(_places, frame))
 
 
 def _places(frame: Frame, column: str) -> Place:
@@ -283,6 +291,12 @@ def _times(frame: Frame, name: str) -> NDArray[np.float64]:
     times: NDArray[np.float64] = found.codes[:, 0]
     _check_present(frame, name, np.isnan(times))
     return times
+
+
+def _weights(frame: Frame, name: str) -> NDArray[np.float64]:
+    what = f"column {name!r} of {frame.name}"
+    found = numbers_of(frame.select([name]).columns[name], what, _places(frame, name))
+    return checked_weights(found, frame.n_rows, f"the weights in {what}")
 
 
 def _check_present(frame: Frame, name: str, missing: NDArray[np.bool_]) -> None:

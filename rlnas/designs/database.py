@@ -19,7 +19,7 @@ from rlnas.nn.architecture import layers_of
 from rlnas.scoring import non_dominated
 from rlnas.validation import PlainIntegers, whole
 
-VERSION = 3
+VERSION = 4
 """Version of the table; kept in the file as SQLite's `user_version`."""
 
 FILE = "designs.sqlite"
@@ -40,9 +40,9 @@ class DesignRecord(PlainIntegers):
         environment: Number of the environment that made the design, from 0.
         dataset: Name of the data set.
         penalty: Price of the reference number of weights, in accuracy.
-        score: Validation accuracy less the price of the weights.
-        val_accuracy: Accuracy on validation samples.
-        val_loss: Mean cross-entropy on validation samples, in nats.
+        score: Metric on validation samples less the price of the weights.
+        val_metric: Value of the metric on validation samples.
+        val_loss: Mean loss on validation samples.
         active_weights: Number of connections.
         layer_sizes: Numbers of inputs, units of each hidden layer, and outputs.
         action: Name of the edit that led to the design.
@@ -58,7 +58,7 @@ class DesignRecord(PlainIntegers):
     dataset: str
     penalty: float
     score: float
-    val_accuracy: float
+    val_metric: float
     val_loss: float
     active_weights: int
     layer_sizes: tuple[int, ...]
@@ -81,7 +81,7 @@ _WHOLE |= dict.fromkeys(("cost", "spent", "batches"), 2**53)
 _REAL = {
     "penalty": (0, json_schema.LARGEST),
     "score": (-json_schema.LARGEST, json_schema.LARGEST),
-    "val_accuracy": (0, 1),
+    "val_metric": (0, 1),
     "val_loss": (0, json_schema.LARGEST),
 }
 # In the texts of all queries there is nothing but names and numbers of this module.
@@ -112,7 +112,7 @@ _IN_ORDER = "ORDER BY timestep, environment"
 
 _BEST = f"{_SELECT} WHERE {_ASKED} ORDER BY score DESC, active_weights, timestep, environment"
 _PLACES = (
-    f"SELECT active_weights, val_accuracy, timestep, environment FROM designs WHERE {_ASKED} "  # nosec
+    f"SELECT active_weights, val_metric, timestep, environment FROM designs WHERE {_ASKED} "  # nosec
     f"{_IN_ORDER}"
 )
 _ONE = f"{_SELECT} WHERE timestep = ? AND environment = ?"
@@ -123,7 +123,7 @@ _BEGIN = (
 )
 _EPISODE = f"{_SELECT} WHERE environment = ? AND timestep >= ? {_IN_ORDER}"
 _EXTENT = f"SELECT count(*), ifnull(max(timestep), 0) {_UP_TO}"  # nosec
-_POINTS = f"SELECT active_weights, val_accuracy {_UP_TO} AND {_REAL_ONES} {_IN_ORDER}"  # nosec
+_POINTS = f"SELECT active_weights, val_metric {_UP_TO} AND {_REAL_ONES} {_IN_ORDER}"  # nosec
 
 
 class DesignDatabase:
@@ -178,7 +178,7 @@ class DesignDatabase:
     def front(
         self, max_weights: int | None = None, dataset: str | None = None
     ) -> list[DesignRecord]:
-        """The Pareto front of validation accuracy against active weights, smallest first.
+        """The Pareto front of the validation metric against active weights, smallest first.
 
         Args:
             max_weights: Only designs with at most this many weights.
@@ -247,7 +247,7 @@ class DesignDatabase:
     def sample(
         self, timestep: int = 2**53, limit: int = 20_000, dataset: str | None = None
     ) -> list[tuple[int, float]]:
-        """Active weights and validation accuracies of designs in the order of training.
+        """Active weights and validation metrics of designs in the order of training.
 
         Args:
             timestep: Only designs up to this timestep.

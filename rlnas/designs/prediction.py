@@ -1,4 +1,4 @@
-"""Predicting with a design: from raw samples to the probabilities of the classes."""
+"""Predicting with a design: from raw samples to probabilities of classes, or to numbers."""
 
 import logging
 import os
@@ -15,6 +15,7 @@ from rlnas.errors import InputError
 from rlnas.frames.reading import read_frame
 from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.nn.scipy_forward import forward
+from rlnas.nn.training import softmax
 
 _log = logging.getLogger("rlnas")
 _AT_ONCE = 4096  # samples
@@ -25,17 +26,20 @@ class Prediction(NamedTuple):
     """What a design predicts for some samples.
 
     Attributes:
-        classes: The name of the most probable class of each sample, str `[samples]`.
+        classes: The name of the most probable class of each sample, str `[samples]`; `[0]` if
+            numbers are predicted.
         probabilities: Probabilities of the classes, float32 `[samples, n_classes]`; rows add up to
             1.
+        values: The numbers that are predicted, float64 `[samples, targets]`; `[0, 0]` for classes.
     """
 
     classes: NDArray[np.str_]
     probabilities: NDArray[np.float32]
+    values: NDArray[np.float64]
 
 
 def predict_samples(design: SavedDesign, samples: Any) -> Prediction:
-    """Predict the classes of samples.
+    """Predict the classes of samples, or numbers in the units of the data.
 
     Args:
         design: The design.
@@ -50,9 +54,12 @@ def predict_samples(design: SavedDesign, samples: Any) -> Prediction:
     preprocessing = design.preprocessing
     raw = raw_samples(samples, preprocessing)
     warn_of_far(preprocessing, raw)
+    if preprocessing.targets is not None:
+        nothing = np.zeros(0, np.str_), np.zeros((0, 0), np.float32)
+        return Prediction(*nothing, numbers(design.network, preprocessing, raw))
     found = probabilities(design.network, preprocessing, raw)
     names = np.array(preprocessing.class_names)
-    return Prediction(names[found.argmax(axis=1)], found)
+    return Prediction(names[found.argmax(axis=1)], found, np.zeros((0, 0)))
 
 
 def warn_of_far(preprocessing: Preprocessing, raw: NDArray[Any]) -> None:
@@ -113,6 +120,28 @@ def probabilities(
     Returns:
         float32 `[samples, n_classes]`.
     """
+    return softmax(_outputs(network, preprocessing, raw))
+
+
+def numbers(
+    network: SparseNetwork, preprocessing: Preprocessing, raw: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Predicted numbers in the units of the data, float64 `[samples, targets]`.
+
+    Args:
+        network: The network, which predicts numbers.
+        preprocessing: Makes its inputs of raw samples.
+        raw: Result of `raw_samples`.
+    """
+    targets = preprocessing.targets
+    assert targets is not None
+    return targets.in_units(_outputs(network, preprocessing, raw))
+
+
+def _outputs(
+    network: SparseNetwork, preprocessing: Preprocessing, raw: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Outputs of the averaged network, float32 `[samples, outputs]`."""
     weights, biases = network.connections[EMA], network.units[EMA]
     found = np.empty((len(raw), network.n_outputs), np.float32)
     for start in range(0, len(raw), _AT_ONCE):
@@ -121,7 +150,5 @@ def probabilities(
         units = forward(
             network.layer_sizes, network.indptr, network.indices, weights, biases, inputs
         )
-        logits = units[-network.n_outputs :].T
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        found[rows] = powers / powers.sum(axis=1, keepdims=True)
+        found[rows] = units[-network.n_outputs :].T
     return found

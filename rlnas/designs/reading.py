@@ -1,13 +1,14 @@
-"""Reading samples with classes for a design that was made for others like them."""
+"""Reading samples with classes or targets for a design that was made for others like them."""
 
 import os
 
 import numpy as np
 
 from rlnas.columns.codes import as_texts
-from rlnas.columns.target import classes_like
+from rlnas.columns.options import NOTHING_SAID, TableOptions
+from rlnas.columns.target import Truth, of_classes, truth_like
 from rlnas.data import keel
-from rlnas.data.arrays import as_column, check_features, check_pair, column_names
+from rlnas.data.arrays import as_columns, check_features, check_pair, column_names, place_in
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.data.sources import (
     RawData,
@@ -15,8 +16,10 @@ from rlnas.data.sources import (
     SourceRecord,
     check_lengths,
     keel_frame,
+    of_truth,
     read,
     record_of,
+    weighted,
 )
 from rlnas.data.tables import code_rows
 from rlnas.errors import InputError
@@ -44,16 +47,17 @@ def read_like(
         InputError: If the source cannot be read, a column or class is unknown, or a value cannot be
             used.
     """
-    encoding, class_names = preprocessing.encoding, preprocessing.class_names
+    encoding, known = preprocessing.encoding, known_truth(preprocessing)
     if encoding is None:
-        return _arrays_like(source, class_names, data_dir)
-    labels = None
+        return _arrays_like(source, preprocessing, known, data_dir)
+    given = weights = None
     record: SourceRecord
     if isinstance(source, RawData):
         raise InputError(f"{source.name} is no table of columns, for which the design was made")
-    if isinstance(source, tuple) and len(source) == 2:
-        frame, labels = read_frame(source[0]), as_column(source[1])
-        check_lengths(frame.n_rows, labels.size)
+    if isinstance(source, tuple) and len(source) in (2, 3):
+        frame, given = read_frame(source[0]), as_columns(source[1])
+        check_lengths(frame.n_rows, len(next(iter(given.values()))))
+        weights = source[2] if len(source) == 3 else None
         record = {"arrays": [frame.n_rows, len(frame.columns)]}
     elif isinstance(source, str) and source.startswith(keel.PREFIX):
         frame, record = keel_frame(source, data_dir), {"name": source}
@@ -62,15 +66,25 @@ def read_like(
     else:
         frame = read_frame(source)
         record = {"arrays": [frame.n_rows, len(frame.columns)]}
-    codes, numbered = code_rows(frame, labels, encoding, class_names)
+    codes, truth = code_rows(frame, given, encoding, known)
     name = source if isinstance(source, str) and "name" in record else frame.name
-    return RawData(name, record, codes, numbered, class_names=class_names)
+    raw = RawData(name, record, codes, truth.labels, **of_truth(truth))
+    return raw if weights is None else weighted(raw, weights)
+
+
+def known_truth(preprocessing: Preprocessing) -> Truth:
+    """The classes or targets of a design, without rows."""
+    nothing = np.zeros(0, np.int32), np.zeros((0, 0))
+    return Truth(preprocessing.task, preprocessing.output_names, *nothing)
 
 
 def _arrays_like(
-    source: Source, class_names: tuple[str, ...], data_dir: str | os.PathLike[str] | None
+    source: Source,
+    preprocessing: Preprocessing,
+    known: Truth,
+    data_dir: str | os.PathLike[str] | None,
 ) -> RawData:
-    if not (isinstance(source, tuple) and len(source) == 2):
+    if not (isinstance(source, tuple) and len(source) in (2, 3)):
         text = source if isinstance(source, str | os.PathLike) else ""
         if is_table_path(os.fspath(text)) or hasattr(source, "columns"):
             what = f"tables such as {text}" if text else "tables"
@@ -78,18 +92,24 @@ def _arrays_like(
                 f"the design was made for arrays, not for {what}: give (X, y), or an .npz file of "
                 "them"
             )
-        return read(source, data_dir)
-    features, labels = check_features(source[0]), as_column(source[1])
-    check_lengths(len(features), labels.size)
-    numbers = labels.dtype == np.float64 and not {*as_texts(labels).tolist()} & {*class_names}
-    if numbers:
-        _, numbered = check_pair(features, labels)
+        is_file = os.fspath(text).endswith(".npz")
+        options = TableOptions(task=preprocessing.task) if is_file else NOTHING_SAID
+        return read(source, data_dir, options)
+    features, columns = check_features(source[0]), as_columns(source[1])
+    check_lengths(len(features), len(next(iter(columns.values()))))
+    labels = next(iter(columns.values()))
+    numbers = labels.dtype == np.float64 and not {*as_texts(labels).tolist()} & {*known.names}
+    if known.task == "classification" and len(columns) == 1 and numbers:
+        truth = of_classes(check_pair(features, labels)[1], ())
     else:
-        numbered = classes_like(labels, class_names, lambda row: f"y, row {row}")
-    return RawData(
+        truth = truth_like(columns, known, place_in)
+    about = {**of_truth(truth), "class_names": None}
+    raw = RawData(
         "arrays",
         {"arrays": list(features.shape)},
         features,
-        numbered,
+        truth.labels,
         feature_names=column_names(source[0]),
+        **about,
     )
+    return weighted(raw, source[2]) if len(source) == 3 else raw

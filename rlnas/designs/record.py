@@ -23,8 +23,9 @@ class _Measured(TypedDict, total=False):
 
     penalty: Annotated[float, POSITIVE]
     score: Annotated[float, NUMBER]
-    val_accuracy: Annotated[float, SHARE]
+    val_metric: Annotated[float, SHARE]
     val_loss: Annotated[float, POSITIVE]
+    test_metric: Annotated[float, SHARE]
     test_accuracy: Annotated[float, SHARE]
     test_loss: Annotated[float, POSITIVE]
     active_weights: Annotated[int, WHOLE]
@@ -94,11 +95,19 @@ _RECALLS = {
     "additionalProperties": {**SHARE, "type": ["number", "null"]},
 }
 
+_ERRORS = {
+    "type": "object",
+    "additionalProperties": {"type": "object", "additionalProperties": NUMBER},
+}
+
 
 class SavedRecord(_Measured, Origin, total=False):
     """What is known about a design; only the origin of its data is always there.
 
+    The `metric` of its objective is what `score`, `val_metric` and `test_metric` are measured by.
+
     Attributes:
+        task_reason: Why this is the task.
         format: Version of the format.
         versions: Versions of the software, by package.
         files_sha256: SHA-256 of each of the other files of the design.
@@ -116,10 +125,15 @@ class SavedRecord(_Measured, Origin, total=False):
         balanced_accuracy: Mean of the recalls.
         majority_accuracy: Accuracy of always predicting the most frequent class.
         recalls: Share of each class that was predicted correctly; None for a class without samples.
+        calibration_error: Expected calibration error, see `rlnas.metrics.calibration_error`.
+        temperature: What the logits were divided by, see `rlnas.agents.designing.calibration`.
+        test_r2: Mean of the R² of the targets.
+        errors: Errors of each target, see `rlnas.metrics.regression_errors`.
         looks: How often designs were compared on validation samples.
         looks_at: Number of those samples.
     """
 
+    task_reason: Annotated[str, TEXT]
     format: Annotated[str, TEXT]
     versions: Annotated[dict[str, str], _TEXTS]
     files_sha256: Annotated[dict[str, str], _TEXTS]
@@ -136,6 +150,10 @@ class SavedRecord(_Measured, Origin, total=False):
     balanced_accuracy: Annotated[float, SHARE]
     majority_accuracy: Annotated[float, SHARE]
     recalls: Annotated[dict[str, float | None], _RECALLS]
+    calibration_error: Annotated[float, SHARE]
+    temperature: Annotated[float, POSITIVE]
+    test_r2: Annotated[float, NUMBER]
+    errors: Annotated[dict[str, dict[str, float]], _ERRORS]
     looks: Annotated[int, COUNT]
     looks_at: Annotated[int, COUNT]
 

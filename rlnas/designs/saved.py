@@ -14,15 +14,15 @@ from rlnas.files.json_files import read_json, write_json
 from rlnas.files.json_schema import check_schema
 from rlnas.nn.network import SparseNetwork
 
-FORMAT = "rlnas-design-2"
-_BEFORE = "rlnas-design-1"
+FORMAT = "rlnas-design-3"
+_BEFORE = ("rlnas-design-1", "rlnas-design-2")
 
 NETWORK, PREPROCESSING, RECORD = "network.safetensors", "preprocessing.json", "design.json"
 """The files of a design."""
 
 
 class SavedDesign(NamedTuple):
-    """A design, complete in itself: raw features in, classes out.
+    """A design, complete in itself: raw features in, classes or numbers out.
 
     Attributes:
         network: The network, which reads standardized features.
@@ -76,12 +76,12 @@ def load_design(folder: str | Path) -> SavedDesign:
     if not (folder / RECORD).is_file():
         raise InputError(f"{folder} holds no design: expected a folder made by `rlnas design`")
     record = read_json(folder / RECORD)
-    if not isinstance(record, dict) or record.get("format") not in (FORMAT, _BEFORE):
+    if not isinstance(record, dict) or record.get("format") not in (FORMAT, *_BEFORE):
         raise InputError(f"{folder / RECORD} is not a design of this version of rlnas")
-    if record["format"] == _BEFORE:
+    if record["format"] in _BEFORE:
         raise InputError(
-            f"{folder} was written by an earlier version of rlnas: it lacks the means, scales and "
-            f"names of its features, so that its network cannot be used; {_made_anew(record)}"
+            f"{folder} was written by an earlier version of rlnas: it does not say what its "
+            f"outputs mean, so that its network cannot be used; {_made_anew(record)}"
         )
     try:
         check_schema(record, SCHEMA)
@@ -99,7 +99,7 @@ def load_design(folder: str | Path) -> SavedDesign:
             f"the files of {folder} do not belong together: one was changed or is from another "
             "design, make it anew"
         )
-    sizes = preprocessing.n_features, preprocessing.n_classes
+    sizes = preprocessing.n_features, preprocessing.n_outputs
     if sizes != (network.n_inputs, network.n_outputs):
         raise InputError(f"the files of {folder} do not belong together: their sizes differ")
     return SavedDesign(network, preprocessing, cast("SavedRecord", record))

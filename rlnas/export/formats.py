@@ -56,28 +56,30 @@ def export_network(
         What was written.
 
     Raises:
-        InputError: If the format is unknown, the name cannot be used, or a package is missing.
+        InputError: If the format is unknown or cannot say what the network predicts, the name
+            cannot be used, or a package is missing.
     """
     check_name(name)
     exported: Exported = {"files": []}
+    finished = inference.in_units()
     match form:
         case "c" | "c-int8" | "c-int":
             files, footprint = write_c(inference, folder, name, raw, form)
             exported = {"files": files, "flash": footprint.flash, "ram": footprint.ram}
         case "onnx":
             exported["files"].append(file := f"{name}.onnx")
-            write_onnx(inference, folder / file)
+            write_onnx(finished, folder / file)
         case "npz":
             exported["files"].append(file := f"{name}.npz")
-            write_arrays(folder / file, inference.arrays())
+            write_arrays(folder / file, finished.arrays())
         case "safetensors":
             exported["files"].append(file := f"{name}.safetensors")
-            _write_safetensors(inference, folder / file)
+            _write_safetensors(finished, folder / file)
         case "torch":
             from rlnas.export.torch_module import save_program
 
             exported["files"].append(file := f"{name}.pt2")
-            save_program(inference, folder / file)
+            save_program(finished, folder / file)
         case _:
             raise InputError(f"unknown format '{form}': expected one of {', '.join(FORMATS)}")
     if inference.encoding is not None:

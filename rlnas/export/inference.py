@@ -1,10 +1,10 @@
-"""`Inference`: a trained network that maps raw samples to logits, from which exports are made.
+"""`Inference`: a trained network that maps raw samples to outputs, from which exports are made.
 
 Inputs without a connection are left out, as are weights of zero and units that nothing reads. All
 exports follow one rule (docs/export.md): features are made of the columns of a table by the rules
 of an `Encoding`, or are given; an input is
 `clip((float32(feature - offset) - mean) * scale, -limit, limit)`, and if a feature that is read is
-NaN, all logits are NaN.
+NaN, all outputs are NaN. Outputs are logits, or numbers in the units of the data.
 """
 
 from dataclasses import dataclass, replace
@@ -14,6 +14,7 @@ import numpy as np
 
 from rlnas.columns.encoding import Encoding
 from rlnas.data.preprocessing import Preprocessing
+from rlnas.data.targets import Targets
 from rlnas.errors import EditError, InputError
 from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, with_only
@@ -45,12 +46,13 @@ class Inference:
         indices: Source units, ascending within a row, int32 `[connections]`.
         weights: Weights of the connections, float32 `[connections]`.
         biases: Biases of the units, float32 `[rows]`.
-        class_names: Names of the outputs.
+        class_names: Names of the outputs if they are logits of classes, otherwise none.
         low: Smallest value of each feature in training, float64 `[inputs]`.
         high: Largest value of each feature in training, float64 `[inputs]`.
         whole: Whether raw samples are features that are all whole numbers.
         encoding: How the features that are read, in the order of the inputs, are made of the codes
             of columns; None if raw samples are features.
+        targets: What the outputs mean if they are numbers that are predicted, otherwise None.
     """
 
     n_features: int
@@ -68,6 +70,12 @@ class Inference:
     high: np.ndarray
     whole: bool
     encoding: Encoding | None = None
+    targets: Targets | None = None
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names of the numbers that are predicted; none for classes."""
+        return () if self.targets is None else self.targets.names
 
     @property
     def n_columns(self) -> int:
@@ -116,13 +124,13 @@ class Inference:
         return raw[:, self.inputs] if self.encoding is None else self.encoding.features(raw)
 
     def logits(self, raw: np.ndarray) -> np.ndarray:
-        """The logits, computed with NumPy and SciPy.
+        """The outputs, computed with NumPy and SciPy: logits of classes, or predicted numbers.
 
         Args:
             raw: Raw samples `[samples, n_columns]`: features, or codes of columns.
 
         Returns:
-            The logits, float32 `[samples, outputs]`; all NaN for a sample in which a feature that
+            The outputs, float32 `[samples, outputs]`; all NaN for a sample in which a feature that
             is read is NaN, otherwise finite.
         """
         with np.errstate(over="ignore"):  # what is infinite in float32 is cut off
@@ -130,9 +138,29 @@ class Inference:
             standardized = (remaining - self.mean) * self.scale
         limit = self.limit
         units = self._units(standardized.clip(-limit, limit).T, self.weights, self.biases)
-        logits = units[-self.layer_sizes[-1] :].T.astype(np.float32)
+        outputs = units[-self.layer_sizes[-1] :].T
+        if self.targets is not None:
+            outputs = self.targets.in_units(outputs)
+        logits: np.ndarray = outputs.astype(np.float32)
         logits[np.isnan(standardized).any(axis=1)] = np.nan
         return logits
+
+    def in_units(self) -> "Inference":
+        """The network whose outputs are in the units of the data without anything done to them.
+
+        How targets were standardised is in the weights and biases of its outputs.
+        """
+        targets, outputs = self.targets, self.layer_sizes[-1]
+        if targets is None:
+            return self
+        factors, shifts = np.ones(self.biases.size), np.zeros(self.biases.size)
+        factors[-outputs:], shifts[-outputs:] = targets.scale, targets.mean
+        return replace(
+            self,
+            weights=(self.weights * factors[self.rows]).astype(np.float32),
+            biases=(self.biases * factors + shifts).astype(np.float32),
+            targets=replace(targets, mean=np.zeros(outputs), scale=np.ones(outputs)),
+        )
 
     def _units(self, inputs: np.ndarray, weights: np.ndarray, biases: np.ndarray) -> np.ndarray:
         """All units `[units, samples]` for standardised inputs `[inputs, samples]`."""
@@ -174,11 +202,12 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         InputError: If the two do not fit, the network's outputs are constant, or its weights are so
             large that units could overflow.
     """
-    if (network.n_inputs, network.n_outputs) != (preprocessing.n_features, preprocessing.n_classes):
+    if (network.n_inputs, network.n_outputs) != (preprocessing.n_features, preprocessing.n_outputs):
+        what = "classes" if preprocessing.targets is None else "targets"
         raise InputError(
             f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs, its "
-            f"preprocessing {preprocessing.n_features} features and {preprocessing.n_classes} "
-            "classes: give those of the data that it was trained on"
+            f"preprocessing {preprocessing.n_features} features and {preprocessing.n_outputs} "
+            f"{what}: give those of the data that it was trained on"
         )
     try:
         network = prune_dead_units(with_only(network, network.connections[EMA] != 0))
@@ -209,7 +238,8 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         high=preprocessing.high[inputs],
         whole=preprocessing.whole,
         encoding=encoding,
+        targets=preprocessing.targets,
     )
-    if not inference.limit >= _NEAREST:  # also when it is NaN
+    if not inference.in_units().limit >= _NEAREST:  # also when it is NaN
         raise InputError("nothing to export: weights so large that outputs are not finite numbers")
     return inference

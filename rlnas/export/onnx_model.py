@@ -1,4 +1,4 @@
-"""A network as an ONNX model that maps raw samples to logits."""
+"""A network as an ONNX model that maps raw samples to logits, or to predicted numbers."""
 
 import json
 from itertools import pairwise
@@ -20,11 +20,13 @@ IR_VERSION = 8
 
 
 def write_onnx(inference: Inference, path: Path) -> None:
-    """Write the model: input `features` `[batch, n_features]`, output `logits`.
+    """Write the model: input `features` `[batch, n_features]`, output `logits` or `values`.
+
+    The output is called `values` if numbers are predicted, which are in the units of the data.
 
     For a table the input is `codes` `[batch, n_columns]`, and the metadata have a key `columns`,
     JSON that tells what they mean, see `rlnas.export.column_facts`. Inputs have the type
-    `inference.dtype`, logits are float32. ONNX runtimes support no sparse product, so that a layer
+    `inference.dtype`, outputs are float32. ONNX runtimes support no sparse product, so that a layer
     is a dense product with the units that it reads.
 
     Args:
@@ -50,6 +52,7 @@ def write_onnx(inference: Inference, path: Path) -> None:
         return output
 
     encoding = inference.encoding
+    output = "values" if inference.target_names else "logits"
     if encoding is None:
         inputs = constant("inputs", inference.inputs.astype(np.int64))
         units = apply("Gather", ["features", inputs], "read", axis=1)
@@ -60,7 +63,7 @@ def write_onnx(inference: Inference, path: Path) -> None:
         missing = apply("IsNaN", [codes], "missing")
         equal = apply("Equal", [codes, operand], "equal")
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(inference.dtype))
-        units = apply("Where", [missing, operand, codes], "values")
+        units = apply("Where", [missing, operand, codes], "codes_or_operands")
         for rule, flag in ((Rule.MISSING, missing), (Rule.IS, equal)):
             number = apply("Cast", [flag], f"{flag}_as_number", to=kind)
             chosen = constant(f"is_{rule.name.lower()}", encoding.rule == rule)
@@ -92,13 +95,13 @@ def write_onnx(inference: Inference, path: Path) -> None:
         layer = [sources, constant(f"weights_{k}", dense), bias]
         if stop == last:
             nan = constant("nan", np.array(np.nan, np.float32))
-            apply("Where", [unknown, nan, apply("Gemm", layer, "known")], "logits")
+            apply("Where", [unknown, nan, apply("Gemm", layer, "known")], output)
         else:
             hidden = apply("Relu", [apply("Gemm", layer, f"sums_{k}")], f"hidden_{k}")
             units = apply("Concat", [units, hidden], f"units_{k}", axis=1)
     shapes = {
         "features" if encoding is None else "codes": (inference.dtype, inference.n_columns),
-        "logits": (np.float32, inference.layer_sizes[-1]),
+        output: (np.float32, inference.layer_sizes[-1]),
     }
     ends = [
         helper.make_tensor_value_info(

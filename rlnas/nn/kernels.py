@@ -44,12 +44,18 @@ _NO_GATE = np.float32(np.nan)  # -inf would close on an output of -inf
 
 
 class Samples(NamedTuple):
-    """Raw samples and how to standardise them: an input is `(feature - mean) * scale`."""
+    """Raw samples and how to standardise them: an input is `(feature - mean) * scale`.
+
+    Classes are to be told apart if there are no targets, otherwise numbers to be predicted.
+    """
 
     features: np.ndarray  # uint8 or float32 [samples, features]
-    labels: np.ndarray  # int32 [samples]
+    labels: np.ndarray  # int32 [samples], read if there are no targets
     mean: np.ndarray  # float32 [features]
     scale: np.ndarray  # float32 [features]
+    targets: np.ndarray  # float32 [samples, outputs], standardised; or [0, 0]
+    bends: np.ndarray  # float32 [outputs], see `squared_error`; or [0]
+    weights: np.ndarray  # float32 [samples]
 
 
 class Scratch(NamedTuple):
@@ -63,6 +69,8 @@ class Scratch(NamedTuple):
     total: np.ndarray  # float32 [TILE]
     gradient: np.ndarray  # float32 [connections]
     bias_gradient: np.ndarray  # float32 [rows]
+    weights: np.ndarray  # float32 [TILE], of the samples of the tile
+    tally: np.ndarray  # float64 [rows], of which a number for each output, see `evaluate`
 
 
 class Adam(NamedTuple):
@@ -93,7 +101,7 @@ class _Memory(threading.local):
     def __init__(self) -> None:
         self.floats = aligned(0)
         self.lanes, self.labels = (aligned(TILE, dtype=np.int32) for _ in range(2))
-        self.highest, self.total = (aligned(TILE) for _ in range(2))
+        self.highest, self.total, self.weights = (aligned(TILE) for _ in range(3))
         self.sizes: tuple[int, int, int] | None = None
         self.scratch: Scratch | None = None
 
@@ -134,6 +142,8 @@ def scratch(inputs: int, rows: int, connections: int) -> Scratch:
             _memory.total,
             gradient,
             bias_gradient,
+            _memory.weights,
+            np.zeros(rows),
         )
     return _memory.scratch
 
@@ -215,26 +225,32 @@ def forward(
 def cross_entropy(
     logits: np.ndarray,
     labels: np.ndarray,
+    weights: np.ndarray,
     n: int,
     share: float,
     delta: np.ndarray,
     highest: np.ndarray,
     total: np.ndarray,
-) -> tuple[float, int]:
+    tally: np.ndarray,
+) -> float:
     """Softmax cross-entropy and its gradient.
+
+    The prediction is the first of the classes with the largest logit.
 
     Args:
         logits: float32 `[classes, TILE]`.
         labels: int32 `[n]` or longer, the class of each sample.
+        weights: float32 `[n]` or longer, the weight of each sample.
         n: Number of samples in the tile.
         share: Weight of a sample in the mean loss, 1 / batch size.
         delta: float32 `[classes, TILE]`, receives d(mean loss)/d(logits), zero from column `n` on.
         highest: float32 `[TILE]`, scratch memory.
         total: float32 `[TILE]`, scratch memory.
+        tally: float64 `[classes]` or longer; the weights of the samples of each class that are
+            predicted correctly are added to it.
 
     Returns:
-        Sum of the losses of the samples; number of samples that are predicted correctly. The
-        prediction is the first of the classes with the largest logit.
+        Sum of the losses of the samples times their weights.
     """
     classes = logits.shape[0]
     for b in range(TILE):
@@ -249,23 +265,76 @@ def cross_entropy(
             delta[c, b] = e
             total[b] += e
     loss = 0.0
-    correct = 0
     for b in range(n):
         label = labels[b]
-        loss += np.log(total[b]) - (logits[label, b] - highest[b])
+        loss += weights[b] * (np.log(total[b]) - (logits[label, b] - highest[b]))
         if logits[label, b] == highest[b]:
             first = total[b] > _ZERO  # false for NaN: such a sample is never correct
             for c in range(label):
                 first = first and logits[c, b] != highest[b]
-            correct += first
+            if first:
+                tally[label] += weights[b]
     for b in range(TILE):
-        total[b] = np.float32(share) / total[b] if b < n else _ZERO
+        total[b] = np.float32(share) * weights[b] / total[b] if b < n else _ZERO
     for c in range(classes):
         for b in range(TILE):
             delta[c, b] *= total[b]
     for b in range(n):
-        delta[labels[b], b] -= np.float32(share)
-    return loss, correct
+        delta[labels[b], b] -= np.float32(share) * weights[b]
+    return loss
+
+
+@compiled
+def squared_error(
+    outputs: np.ndarray,
+    targets: np.ndarray,
+    bends: np.ndarray,
+    lanes: np.ndarray,
+    weights: np.ndarray,
+    n: int,
+    share: float,
+    delta: np.ndarray,
+    tally: np.ndarray,
+) -> float:
+    """Mean squared error over the outputs, or a robust loss, and its gradient.
+
+    Beyond the bend of an output, the loss goes on as a straight line, by the tangent of the square
+    there: twice the loss of Huber 1964.
+
+    Args:
+        outputs: float32 `[outputs, TILE]`.
+        targets: float32 `[samples, outputs]`.
+        bends: float32 `[outputs]`, the absolute error up to which the loss is a square; infinite
+            for the squared error.
+        lanes: int32 `[n]` or longer, the row in `targets` of each sample of the tile.
+        weights: float32 `[n]` or longer, the weight of each sample.
+        n: Number of samples in the tile.
+        share: Weight of a sample in the mean loss, 1 / batch size.
+        delta: float32 `[outputs, TILE]`, receives d(mean loss)/d(outputs), zero from column `n` on.
+        tally: float64 `[outputs]` or longer; the squared errors of each output times the weights of
+            the samples are added to it.
+
+    Returns:
+        Sum of the losses of the samples times their weights.
+    """
+    width = outputs.shape[0]
+    factor = np.float32(2 * share / width)
+    loss = 0.0
+    for k in range(width):
+        bend = bends[k]
+        for b in range(TILE):
+            delta[k, b] = _ZERO
+        for b in range(n):
+            error = outputs[k, b] - targets[lanes[b], k]
+            square = np.float64(error) * np.float64(error)
+            tally[k] += weights[b] * square
+            if abs(error) > bend:
+                square = bend * (2 * np.float64(abs(error)) - bend)
+                error = bend if error > _ZERO else -bend
+            loss += weights[b] * square
+            delta[k, b] = factor * weights[b] * error
+    mean: float = loss / width
+    return mean
 
 
 @compiled
@@ -366,8 +435,8 @@ def train(
     adam: Adam,
     scratch: Scratch,
     losses: np.ndarray,
-) -> int:
-    """Train on many batches in one call.
+) -> None:
+    """Train on many batches in one call; the tally of the scratch memory is that of `evaluate`.
 
     Args:
         samples: The data set, a `Samples`.
@@ -380,33 +449,26 @@ def train(
         ema_rates: float64 `[batches]`, weight of the new values in the moving averages.
         adam: Settings of the optimiser, an `Adam`.
         scratch: Memory to work in, a `Scratch`.
-        losses: float64 `[batches]`, receives the mean loss of each batch.
-
-    Returns:
-        Number of samples that were predicted correctly before the step of their batch.
+        losses: float64 `[batches]`, receives the loss of each batch, before its step: the sum over
+            the samples times their weights, divided by the number of samples.
     """
     mode: int = flush_denormals()
     batches, batch = order.shape
     weights, biases = connections[0], units[0]
     for_biases = Adam(adam.beta1, adam.beta2, adam.epsilon, 0.0)
-    total_correct = 0
+    scratch.tally[:] = 0.0
     for t in range(batches):
         scratch.gradient[:] = _ZERO
         scratch.bias_gradient[:] = _ZERO
         loss = 0.0
         for start in range(0, batch, TILE):
             chosen = order[t, start : start + TILE]
-            tile_loss, correct = _forward_backward_tile(
-                samples, chosen, index, weights, biases, scratch, batch
-            )
-            loss += tile_loss
-            total_correct += correct
+            loss += _forward_backward_tile(samples, chosen, index, weights, biases, scratch, batch)
         losses[t] = loss / batch
         step += 1
         adamw(connections, scratch.gradient, step, rates[t], adam, ema_rates[t])
         adamw(units, scratch.bias_gradient, step, rates[t], for_biases, ema_rates[t])
     restore_mode(mode)
-    return total_correct
 
 
 @compiled
@@ -418,21 +480,38 @@ def _forward_tile(
     biases: np.ndarray,
     scratch: Scratch,
     batch: int,
-) -> tuple[float, int]:
-    """Run a tile forward and compute the deltas of the outputs; returns as `cross_entropy`."""
-    outputs = index.n_inputs + index.n_hidden
+) -> float:
+    """Run a tile forward and compute the deltas of the outputs; the sum of weighted losses."""
+    outputs = scratch.activations[index.n_inputs + index.n_hidden :]
+    deltas = scratch.deltas[index.n_hidden :]
     gather(samples, chosen, index.blocks, scratch.lanes, scratch.activations)
     for b in range(TILE):
-        scratch.labels[b] = samples.labels[scratch.lanes[b]]
+        scratch.weights[b] = samples.weights[scratch.lanes[b]]
     forward(index, weights, biases, scratch.activations)
+    if samples.targets.shape[1]:
+        return squared_error(
+            outputs,
+            samples.targets,
+            samples.bends,
+            scratch.lanes,
+            scratch.weights,
+            chosen.size,
+            1 / batch,
+            deltas,
+            scratch.tally,
+        )
+    for b in range(TILE):
+        scratch.labels[b] = samples.labels[scratch.lanes[b]]
     return cross_entropy(
-        scratch.activations[outputs:],
+        outputs,
         scratch.labels,
+        scratch.weights,
         chosen.size,
         1 / batch,
-        scratch.deltas[index.n_hidden :],
+        deltas,
         scratch.highest,
         scratch.total,
+        scratch.tally,
     )
 
 
@@ -445,9 +524,9 @@ def _forward_backward_tile(
     biases: np.ndarray,
     scratch: Scratch,
     batch: int,
-) -> tuple[float, int]:
-    """Run a tile forward and backward, and add its gradients; returns as `cross_entropy`."""
-    loss, correct = _forward_tile(samples, chosen, index, weights, biases, scratch, batch)
+) -> float:
+    """Run a tile forward and backward, and add its gradients; the sum of weighted losses."""
+    loss: float = _forward_tile(samples, chosen, index, weights, biases, scratch, batch)
     backward(
         index,
         weights,
@@ -456,7 +535,7 @@ def _forward_backward_tile(
         scratch.gradient,
         scratch.bias_gradient,
     )
-    return loss, correct
+    return loss
 
 
 @compiled
@@ -467,8 +546,12 @@ def evaluate(
     weights: np.ndarray,
     biases: np.ndarray,
     scratch: Scratch,
-) -> tuple[float, int]:
+) -> float:
     """Run samples forward.
+
+    The tally of the scratch memory has a number for each output: of classes, the weights of the
+    samples of the class that are predicted correctly, added up; otherwise the squared errors times
+    the weights of the samples, added up.
 
     Args:
         samples: The data set, a `Samples`.
@@ -479,18 +562,16 @@ def evaluate(
         scratch: Memory to work in, a `Scratch`.
 
     Returns:
-        Sum of the losses; number of correct predictions.
+        Sum of the losses of the samples times their weights.
     """
     mode: int = flush_denormals()
-    total_loss = 0.0
-    total_correct = 0
+    total = 0.0
+    scratch.tally[:] = 0.0
     for start in range(0, chosen.size, TILE):
         tile = chosen[start : start + TILE]
-        loss, correct = _forward_tile(samples, tile, index, weights, biases, scratch, 1)
-        total_loss += loss
-        total_correct += correct
+        total += _forward_tile(samples, tile, index, weights, biases, scratch, 1)
     restore_mode(mode)
-    return total_loss, total_correct
+    return total
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Cheap estimates of the accuracy that a network would reach in full training.
+"""Cheap estimates of the metric (the accuracy, R²) that a network would reach in full training.
 
 Costs are in training batches: one forward and one backward pass over a batch. A forward pass alone
 counts as a third of that, since the backward pass computes two products for each product of the
@@ -29,13 +29,13 @@ _EIGENVALUE_FLOOR = 1e-5
 # --- training for a few batches ---
 
 
-def accuracy_after(
+def metric_after(
     network: SparseNetwork,
     dataset: Dataset,
     order: np.ndarray,
     hyperparameters: Hyperparameters = DEFAULT_HYPERPARAMETERS,
 ) -> float:
-    """Validation accuracy of the averaged weights after a few batches.
+    """Metric of the averaged weights on validation samples after a few batches.
 
     Early stopping as an estimate, as in Zoph & Le 2017 and EcoNAS (Zhou et al. 2020). At a constant
     learning rate, the exponentially averaged weights are better than the last ones.
@@ -54,11 +54,11 @@ def accuracy_after(
     """
     trained = network.copy()
     train(trained, dataset, order, hyperparameters)
-    return evaluate(trained, dataset, dataset.validation).accuracy
+    return evaluate(trained, dataset, dataset.validation).metric
 
 
 def training_losses(network: SparseNetwork, dataset: Dataset, order: np.ndarray) -> np.ndarray:
-    """float64 `[batches]`: mean loss (nats) of each batch in training, before its own step.
+    """float64 `[batches]`: mean loss of each batch in training, before its own step.
 
     Cost: `len(order)` batches.
 
@@ -167,7 +167,7 @@ def inherit(child: SparseNetwork, parent: SparseNetwork) -> SparseNetwork:
 
     Inheritance of matching weights as an estimate: Real et al. 2017, section 3.3.
 
-    Cost: none, given the trained parent; see `accuracy_after` for the cost of further training.
+    Cost: none, given the trained parent; see `metric_after` for the cost of further training.
 
     Args:
         child: The network whose structure the result has.

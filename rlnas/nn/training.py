@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Real
 from reprlib import repr as brief
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.nn import kernels
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
+from rlnas.objective import clipped, value_of
 from rlnas.validation import whole
 
 
@@ -88,9 +90,14 @@ _PREDICTED_AT_ONCE = 1024
 
 
 class Evaluation(NamedTuple):
-    """Accuracy (share of correct predictions) and mean cross-entropy (nats)."""
+    """How good a network is on some samples, by the objective of the data set.
 
-    accuracy: float
+    Attributes:
+        metric: Value of the metric, from 0 to 1, larger for better: by default the accuracy, or R².
+        loss: Mean loss: the cross-entropy in nats, or the squared error of standardised targets.
+    """
+
+    metric: float
     loss: float
 
 
@@ -152,7 +159,8 @@ def train(
             learning rate of the hyperparameters in all steps.
 
     Returns:
-        Mean accuracy and loss over the batches, each measured before its own step.
+        Metric and mean loss over the batches, each measured before its own step; a metric that is
+        a function is computed after the last step, on the last 1,024 samples.
 
     Raises:
         InputError: there is no batch, or the network does not fit the data set.
@@ -168,7 +176,8 @@ def train(
     # A young network forgets its past faster: the horizon is a ninth of its age.
     ema_rates = np.maximum(1 - settings.ema_decay, 9 / (10 + steps))
     losses = np.empty(batches)
-    correct = kernels.train(
+    memory = scratch(network)
+    kernels.train(
         raw_samples(dataset),
         order,
         network.index,
@@ -178,17 +187,23 @@ def train(
         learning_rates,
         ema_rates,
         kernels.Adam(settings.beta1, settings.beta2, settings.epsilon, settings.weight_decay),
-        scratch(network),
+        memory,
         losses,
     )
     network.steps += batches
-    return Evaluation(correct / order.size, losses.sum().item() / batches)
+    tally = memory.tally[: network.n_outputs].copy()
+    found = _evaluation(dataset, order.ravel(), tally, losses.sum().item() * order.shape[1])
+    if callable(dataset.objective.metric):
+        some = order.ravel()[-_PREDICTED_AT_ONCE:]
+        last = outputs(network, dataset, some, averaged=False)
+        return found._replace(metric=_own_metric(last, dataset, some))
+    return found
 
 
 def evaluate(
     network: SparseNetwork, dataset: Dataset, samples: np.ndarray, averaged: bool = True
 ) -> Evaluation:
-    """Accuracy and mean loss on some samples.
+    """Metric and mean loss on some samples, by their weights.
 
     Args:
         network: The network.
@@ -201,38 +216,143 @@ def evaluate(
     """
     check_fit(network, dataset)
     row = EMA if averaged else VALUE
-    loss, correct = kernels.evaluate(
+    memory = scratch(network)
+    loss = kernels.evaluate(
         raw_samples(dataset),
         samples,
         network.index,
         network.connections[row],
         network.units[row],
-        scratch(network),
+        memory,
     )
-    return Evaluation(correct / samples.size, loss / samples.size)
+    found = _evaluation(dataset, samples, memory.tally[: network.n_outputs].copy(), loss)
+    if callable(dataset.objective.metric):
+        own = outputs(network, dataset, samples, averaged)
+        return found._replace(metric=_own_metric(own, dataset, samples))
+    return found
+
+
+def _evaluation(
+    dataset: Dataset, samples: np.ndarray, tally: np.ndarray, loss: float
+) -> Evaluation:
+    """The evaluation that the sums of `rlnas.nn.kernels.evaluate` say; a function counts as 0."""
+    total = float(samples.size)
+    if dataset.weighted:
+        total = float(dataset.weights[samples].sum(dtype=np.float64)) or 1.0
+    metric, mean_loss = dataset.objective.metric, float(loss) / total
+    if callable(metric):
+        return Evaluation(0.0, mean_loss)
+    parts = partial(_parts, dataset, samples)
+    return Evaluation(value_of(metric, tally, total, mean_loss, parts), mean_loss)
+
+
+def _parts(dataset: Dataset, samples: np.ndarray) -> np.ndarray:
+    """Weight of each class, or squared deviation of each target, float64 `[outputs]`."""
+    weights = dataset.weights[samples].astype(np.float64)
+    if dataset.task == "classification":
+        counts: np.ndarray = np.bincount(dataset.labels[samples], weights, dataset.n_outputs)
+        return counts
+    targets = dataset.targets[samples].astype(np.float64)
+    mean = weights @ targets / (weights.sum() or 1.0)
+    deviations: np.ndarray = weights @ np.square(targets - mean)
+    return deviations
+
+
+def evaluate_constant(outputs: np.ndarray, dataset: Dataset, samples: np.ndarray) -> Evaluation:
+    """Metric and mean loss of the same outputs for all samples.
+
+    Args:
+        outputs: float32 `[outputs]`, logits or standardised targets.
+        dataset: The data set that the samples are rows of.
+        samples: int32 `[n]`, rows of the data set.
+    """
+    constant = outputs.astype(np.float64)
+    weights = dataset.weights[samples].astype(np.float64)
+    tally = np.zeros(dataset.n_outputs)
+    if dataset.task == "classification":
+        labels, answer = dataset.labels[samples], constant.argmax()
+        losses = (np.log(np.exp(constant).sum()) - constant)[labels]
+        tally[answer] = weights[labels == answer].sum()
+    else:
+        errors = np.abs(dataset.targets[samples] - constant)
+        bends = np.minimum(errors, dataset.bends)
+        losses = (bends * (2 * errors - bends)).mean(axis=1)
+        tally = weights @ np.square(errors)
+    found = _evaluation(dataset, samples, tally, float((losses * weights).sum()))
+    if callable(dataset.objective.metric):
+        same = np.tile(outputs, (samples.size, 1))
+        return found._replace(metric=_own_metric(same, dataset, samples))
+    return found
+
+
+def _own_metric(found: np.ndarray, dataset: Dataset, samples: np.ndarray) -> float:
+    """The value of a metric that is a function, from 0 to 1, for outputs `[n, outputs]`."""
+    targets = dataset.preprocessing.targets
+    if targets is None:
+        truth, found = dataset.labels[samples], softmax(found)
+    else:
+        truth = targets.in_units(dataset.targets[samples])
+        found = targets.in_units(found)
+    metric = dataset.objective.metric
+    assert callable(metric)
+    value = metric(truth, found)
+    if not np.isscalar(value) or not isinstance(value, Real | np.number):
+        raise InputError(f"the metric returned {brief(value)}: expected a number, at best 1")
+    return clipped(float(value))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities `[n, classes]` of logits `[n, classes]`; rows add up to 1."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return found
 
 
 def predict(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> np.ndarray:
-    """int64 `[n]`: the classes that the averaged parameters predict.
+    """What the averaged parameters predict.
 
     Args:
         network: The network.
         dataset: The data set that the samples are rows of.
         samples: int32 `[n]`, rows of the data set.
 
+    Returns:
+        The classes, int64 `[n]`; or the numbers in their units, float64 `[n, targets]`.
+
+    Raises:
+        InputError: the network does not fit the data set.
+    """
+    found, targets = outputs(network, dataset, samples), dataset.preprocessing.targets
+    return found.argmax(axis=1) if targets is None else targets.in_units(found)
+
+
+def outputs(
+    network: SparseNetwork, dataset: Dataset, samples: np.ndarray, averaged: bool = True
+) -> np.ndarray:
+    """float32 `[n, outputs]`: logits, or standardised targets as they are predicted.
+
+    Args:
+        network: The network.
+        dataset: The data set that the samples are rows of.
+        samples: int32 `[n]`, rows of the data set.
+        averaged: Use the exponential moving average of the parameters, not their last values.
+
     Raises:
         InputError: the network does not fit the data set.
     """
     check_fit(network, dataset)
-    state = network.connections[EMA], network.units[EMA]
-    chunks = []
+    row = EMA if averaged else VALUE
+    state = network.connections[row], network.units[row]
+    found = np.empty((samples.size, network.n_outputs), np.float32)
+    start = 0
     for some in np.array_split(samples, -(-samples.size // _PREDICTED_AT_ONCE)):
         activations = kernels.aligned(network.n_units, some.size)
         deltas = kernels.aligned(network.units.shape[1], some.size)
         memory = raw_samples(dataset), some, network.full_index, *state, scratch(network)
         kernels.forward_backward(*memory, activations, deltas)
-        chunks.append(activations[-network.n_outputs :].argmax(axis=0))
-    return np.concatenate(chunks)
+        found[start : start + some.size] = activations[-network.n_outputs :].T
+        start += some.size
+    return found
 
 
 def final_hyperparameters(n_samples: int) -> Hyperparameters:
@@ -270,7 +390,7 @@ def annealed_training(
         at_once: Number of batches between two results.
 
     Yields:
-        Training accuracy and loss of the last batches.
+        Metric and loss of the last batches in training.
     """
     batches, at_once = whole("batches", batches), whole("at_once", at_once, 1)
     settings = hyperparameters or final_hyperparameters(samples.size)
@@ -299,7 +419,7 @@ def final_training(
             those of `final_hyperparameters`.
 
     Yields:
-        Training accuracy and loss of each epoch.
+        Metric and loss of each epoch in training.
     """
     epochs = whole("epochs", epochs)
     samples = np.concatenate([dataset.train, dataset.validation])
@@ -312,7 +432,15 @@ def final_training(
 
 def raw_samples(dataset: Dataset) -> kernels.Samples:
     """The arrays of a data set that the kernels read."""
-    return kernels.Samples(dataset.features, dataset.labels, dataset.mean, dataset.scale)
+    return kernels.Samples(
+        dataset.features,
+        dataset.labels,
+        dataset.mean,
+        dataset.scale,
+        dataset.targets,
+        dataset.bends,
+        dataset.weights,
+    )
 
 
 def scratch(network: SparseNetwork) -> kernels.Scratch:
@@ -326,10 +454,11 @@ def check_fit(network: SparseNetwork, dataset: Dataset) -> None:
     Raises:
         InputError: the numbers of inputs or outputs differ, or the network reads no input.
     """
-    if (network.n_inputs, network.n_outputs) != (dataset.n_features, dataset.n_classes):
+    if (network.n_inputs, network.n_outputs) != (dataset.n_features, dataset.n_outputs):
+        what = "classes" if dataset.task == "classification" else "targets"
         raise InputError(
             f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs, data set "
-            f"'{dataset.name}' has {dataset.n_features} features and {dataset.n_classes} classes: "
+            f"'{dataset.name}' has {dataset.n_features} features and {dataset.n_outputs} {what}: "
             "use the data set the network was designed for"
         )
     if network.index.blocks.size == 0:

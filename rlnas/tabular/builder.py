@@ -200,8 +200,8 @@ def measure(
         test = evaluate(network, dataset, dataset.test)
         correct.append(
             [
-                round(validation.accuracy * dataset.validation.size),
-                round(test.accuracy * dataset.test.size),
+                round(validation.metric * dataset.validation.size),
+                round(test.metric * dataset.test.size),
             ]
         )
         losses.append([validation.loss, test.loss, training.loss])

@@ -1,17 +1,18 @@
-"""`CompactClassifier` keeps the contracts of scikit-learn's estimators."""
+"""`CompactClassifier` and `CompactRegressor` keep the contracts of scikit-learn's estimators."""
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import sklearn
 from sklearn.base import clone
-from sklearn.datasets import load_iris, make_classification
+from sklearn.datasets import load_diabetes, load_iris, make_classification, make_friedman1
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from rlnas import CompactClassifier, InputError, SparseNetwork
+from rlnas import CompactClassifier, CompactRegressor, InputError, SparseNetwork
 from rlnas.agents import evaluate_design
 
 RNG = np.random.default_rng(0)
@@ -29,7 +30,16 @@ FRAME = pd.DataFrame(
 FRAME.loc[::7, "strength"] = np.nan
 
 
-@parametrize_with_checks([CompactClassifier()])
+RANDOM = {
+    "check_sample_weight_equivalence_on_dense_data": "which samples are for validation, and in "
+    "which batch, is drawn by number: repeating a sample is not the same as a larger weight"
+}
+"""The check that no estimator with random batches passes, and why."""
+
+
+@parametrize_with_checks(
+    [CompactClassifier(), CompactRegressor()], expected_failed_checks=lambda estimator: RANDOM
+)
 def test_scikit_learn_checks_pass(estimator, check):
     check(estimator)
 
@@ -164,3 +174,149 @@ def test_saved_classifier_is_evaluated_on_a_table_with_the_name_of_its_classes(t
     FRAME.assign(drink=Y).to_csv(tmp_path / "drinks.csv", index=False)
     found = evaluate_design(tmp_path / "design", str(tmp_path / "drinks.csv"))
     assert found["test_accuracy"] == classifier.score(FRAME, Y)
+
+
+# --- numbers ---
+
+SIZES = FRAME.assign(price=100 + 20 * FRAME["strength"].fillna(5) + 3 * RNG.normal(size=N))
+PRICE = SIZES.pop("price")
+
+
+def test_frames_go_straight_into_the_regressor_and_numbers_come_out_in_their_units():
+    regressor = CompactRegressor().fit(SIZES, PRICE)
+    assert regressor.score(SIZES, PRICE) > 0.8
+    found = regressor.predict(SIZES)
+    assert found.shape == (N,)
+    assert found.mean() == pytest.approx(PRICE.mean(), rel=0.05)
+    assert regressor.record_["objective"]["metric"] == "r2"
+
+
+def test_several_targets_have_a_column_each():
+    x, y = make_friedman1(300, random_state=0)
+    both = pd.DataFrame({"up": y, "down": 1000 - 5 * y})
+    regressor = CompactRegressor(penalty=0.01).fit(x, both)
+    found = regressor.predict(x)
+    assert found.shape == (300, 2)
+    assert regressor.preprocessing_.targets.names == ("up", "down")
+    assert regressor.score(x, both) > 0.8
+    assert CompactRegressor().fit(x, y[:, None]).predict(x).shape == (300, 1)
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_saved_regressor_predicts_the_same(targets, tmp_path):
+    x, y = load_diabetes(return_X_y=True)
+    y = np.column_stack([y, -y])[:, :targets].squeeze()
+    regressor = CompactRegressor().fit(x, y)
+    regressor.save(tmp_path / "design")
+    loaded = CompactRegressor.load(tmp_path / "design")
+    assert (loaded.predict(x) == regressor.predict(x)).all()
+    with pytest.raises(InputError, match="predicts numbers: CompactRegressor"):
+        CompactClassifier.load(tmp_path / "design")
+
+
+def test_saved_regressor_is_evaluated_on_a_table_with_the_name_of_its_target(tmp_path):
+    regressor = CompactRegressor().fit(SIZES, PRICE)
+    regressor.save(tmp_path / "design")
+    SIZES.assign(price=PRICE).to_csv(tmp_path / "prices.csv", index=False)
+    found = evaluate_design(tmp_path / "design", str(tmp_path / "prices.csv"))
+    assert found["test_r2"] == pytest.approx(regressor.score(SIZES, PRICE), abs=1e-4)
+
+
+def test_robust_loss_resists_outliers():
+    x = RNG.normal(size=(300, 3))
+    clean = x @ [3.0, -2, 1]
+    y = clean + (RNG.random(300) < 0.05) * RNG.choice([-80, 80], 300)
+    errors = [
+        np.abs(CompactRegressor(loss=loss, penalty=1e-3).fit(x, y).predict(x) - clean).mean()
+        for loss in ("squared", "huber")
+    ]
+    assert errors[1] < errors[0]
+
+
+# --- weights and metrics ---
+
+
+def test_balanced_class_weights_find_a_rare_class():
+    x = RNG.normal(size=(600, 4))
+    y = x[:, 0] + 0.7 * RNG.normal(size=600) > 1.9
+    plain, balanced = (
+        CompactClassifier(class_weight=weight).fit(x, y) for weight in (None, "balanced")
+    )
+    assert balanced.predict(x)[y].mean() > plain.predict(x)[y].mean() + 0.2
+
+
+def test_class_weights_may_have_classes_of_any_type_as_names():
+    for y, weights in ((Y, {"tea": 5}), (Y == "tea", {True: 5})):
+        classifier = CompactClassifier(class_weight=weights).fit(FRAME, y)
+        assert classifier.score(FRAME, y) > 0.9
+
+
+def test_samples_without_weight_are_not_learned():
+    x = RNG.normal(size=(400, 3))
+    y = np.where(np.arange(400) < 200, x[:, 0] > 0, x[:, 0] <= 0)  # the second half contradicts
+    weights = np.repeat([1.0, 0.0], 200)
+    classifier = CompactClassifier().fit(x, y, sample_weight=weights)
+    assert classifier.score(x, y, sample_weight=weights) > 0.9
+
+
+def test_weights_are_routed_through_a_pipeline():
+    x, y = load_iris(return_X_y=True)
+    with sklearn.config_context(enable_metadata_routing=True):
+        classifier = CompactClassifier().set_fit_request(sample_weight=True)
+        pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), classifier)
+        weights = np.where(y == 0, 0.0, 1.0)
+        fitted = pipeline.fit(x, y, sample_weight=weights)
+    direct = CompactClassifier().fit(StandardScaler().fit_transform(x), y, weights)
+    assert (fitted.predict(x) == direct.predict(StandardScaler().fit_transform(x))).all()
+
+
+def test_designs_are_judged_by_the_metric_that_is_asked_for():
+    x, y = make_classification(300, weights=[0.8], random_state=0)
+    for metric in ("balanced_accuracy", "log_loss", lambda labels, shares: 0.5):
+        classifier = CompactClassifier(metric=metric).fit(x, y)
+        if callable(metric):
+            assert {step["val_metric"] for step in classifier.history_} == {0.5}
+        else:
+            assert classifier.record_["objective"]["metric"] == metric
+
+
+@pytest.mark.parametrize(
+    ("estimator", "weights", "message"),
+    [
+        (CompactClassifier(), -np.ones(N), "weights have -1 in row 0, expected finite numbers"),
+        (CompactClassifier(), np.zeros(N), "weights are all zero"),
+        (CompactClassifier(metric="r2"), None, "metric 'r2' is for regression, but this is class"),
+        (CompactClassifier(metric="f9"), None, "metric 'f9' is unknown: expected accuracy or"),
+        (
+            CompactClassifier(class_weight={"rum": 2}),
+            None,
+            "names the class 'rum', expected one of",
+        ),
+        (CompactClassifier(class_weight={"tea": -2}), None, "class_weight of 'tea' is -2"),
+        (CompactClassifier(class_weight={"tea": 0}), None, "class_weight has no weight above 0"),
+        (CompactClassifier(class_weight="even"), None, "expected 'balanced' or weights such as"),
+        (CompactRegressor(metric="accuracy"), None, "'accuracy' is for classification, but this"),
+        (
+            CompactRegressor(loss="absolute"),
+            None,
+            "loss 'absolute' is unknown: expected squared or",
+        ),
+    ],
+)
+def test_weights_and_metrics_that_cannot_be_used_are_refused(estimator, weights, message):
+    y = PRICE if isinstance(estimator, CompactRegressor) else Y
+    with pytest.raises(InputError, match=message) as caught:
+        estimator.fit(FRAME, y, sample_weight=weights)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.full(N, 3.5), "target 'y' is 3.5 in all training samples"),
+        (1e9 + RNG.normal(size=N), "varies by .* which float32 does not resolve: subtract"),
+    ],
+)
+def test_targets_that_cannot_be_learned_are_refused(y, message):
+    with pytest.raises(InputError, match=message):
+        CompactRegressor().fit(FRAME, y)

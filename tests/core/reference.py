@@ -1,11 +1,16 @@
 """Independent truth: plain dense NumPy and PyTorch in float64, and cases to compare on."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import torch
 
 from rlnas.data.datasets import Dataset
 from rlnas.data.preprocessing import Preprocessing
+from rlnas.data.targets import fit_targets
 from rlnas.nn.network import EMA, SECOND_MOMENT, VALUE, SparseNetwork
+from rlnas.objective import Objective
 
 STATES = {False: VALUE, True: EMA}
 """Which row of the state arrays `averaged` selects."""
@@ -38,6 +43,26 @@ def random_dataset(
         test,
         preprocessing_of(raw, mean, scale, classes),
         samples_sha256="",
+    )
+
+
+def regression_dataset(
+    rng: np.random.Generator, features: int = 6, targets: int = 2, **facts: Any
+) -> Dataset:
+    """As `random_dataset`, with targets that depend on the samples, in strange units."""
+    data = random_dataset(rng, features)
+    x = data.standardize(np.arange(300))
+    noise = rng.standard_t(3, size=(300, targets))
+    values = np.maximum(x @ rng.normal(size=(features, targets)), 0) + 0.3 * noise
+    values = 50.0 + 1e3 * values
+    known = fit_targets(values, data.train, np.ones(300), tuple(f"t{k}" for k in range(targets)))
+    return replace(
+        data,
+        labels=np.zeros(0, np.int32),
+        preprocessing=replace(data.preprocessing, class_names=(), targets=known),
+        targets=known.standardized(values),
+        objective=Objective.of("regression", loss=facts.pop("loss", None)),
+        **facts,
     )
 
 
@@ -166,8 +191,24 @@ class MaskedDense(torch.nn.Module):
 def torch_loss(module: MaskedDense, data: Dataset, samples: np.ndarray) -> torch.Tensor:
     """Mean cross-entropy of a module on some samples."""
     x = torch.tensor(data.standardize(samples).astype(np.float64))
-    labels = torch.tensor(data.labels[samples].astype(np.int64))
-    return torch.nn.functional.cross_entropy(module(x), labels)
+    weights = torch.tensor(data.weights[samples].astype(np.float64))
+    if data.task == "classification":
+        labels = torch.tensor(data.labels[samples].astype(np.int64))
+        losses = torch.nn.functional.cross_entropy(module(x), labels, reduction="none")
+    else:
+        targets, outputs = torch.tensor(data.targets[samples].astype(np.float64)), module(x)
+        losses = (outputs - targets) ** 2
+        if data.objective.loss == "huber":
+            parts = [
+                2
+                * torch.nn.functional.huber_loss(
+                    outputs[:, k], targets[:, k], reduction="none", delta=bend
+                )
+                for k, bend in enumerate(data.bends.tolist())
+            ]
+            losses = torch.stack(parts, dim=1)
+        losses = losses.mean(dim=1)
+    return (losses * weights).mean()
 
 
 def bits(network: SparseNetwork) -> tuple[object, ...]:

@@ -62,10 +62,10 @@ def test_describe_aligns_columns():
 
 
 def test_describe_appends_given_facts():
-    facts = {"score": 0.91234, "val_accuracy": 0.95, "val_loss": 1.5, "action": "none", "x": 1}
+    facts = {"score": 0.91234, "val_metric": 0.95, "val_loss": 1.5, "action": "none", "x": 1}
     *_, score, accuracy, loss, action = describe(network(), facts).split("\n")
     assert score.split() == ["score", "0.9123"]
-    assert accuracy.split() == ["val_accuracy", "0.9500"]
+    assert accuracy.split() == ["val_metric", "0.9500"]
     assert loss.split() == ["val_loss", "1.5000"]
     assert action.split() == ["action", "none"]
 

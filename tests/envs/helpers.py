@@ -15,7 +15,7 @@ TASK = random_dataset(np.random.default_rng(5))
 
 INFO_KEYS = {
     "score",
-    "val_accuracy",
+    "val_metric",
     "val_loss",
     "active_weights",
     "density",

@@ -177,7 +177,7 @@ def test_global_random_state_is_neither_used_nor_changed():
 def test_the_score_is_accuracy_less_the_price_of_the_weights():
     for info in infos_of(played(penalty=0.3)):
         price = 0.3 * info["active_weights"] / (76 * (6 + 3))
-        assert info["score"] == pytest.approx(info["val_accuracy"] - price, rel=1e-12)
+        assert info["score"] == pytest.approx(info["val_metric"] - price, rel=1e-12)
 
 
 def played(seed: int = 0, **settings: Any) -> list[Any]:
@@ -188,7 +188,7 @@ def infos_of(steps: list[Any]) -> list[dict[str, Any]]:
     return [step[-1] for step in steps]
 
 
-def test_val_accuracy_is_measured_with_averaged_weights_on_validation_samples():
+def test_val_metric_is_measured_with_averaged_weights_on_validation_samples():
     env = make("digits", batches_per_step=20, width=32)
     info = infos_of(episode(env, seed=0))[-1]
     x = torch.tensor(env.dataset.standardize(env.dataset.validation))
@@ -196,7 +196,7 @@ def test_val_accuracy_is_measured_with_averaged_weights_on_validation_samples():
     labels = torch.tensor(env.dataset.labels[env.dataset.validation].astype(np.int64))
     accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
     loss = torch.nn.functional.cross_entropy(logits, labels).item()
-    assert info["val_accuracy"] == pytest.approx(accuracy, abs=1 / labels.numel())
+    assert info["val_metric"] == pytest.approx(accuracy, abs=1 / labels.numel())
     assert info["val_loss"] == pytest.approx(loss, rel=1e-4)
     assert accuracy > 0.5, "the network has been trained"
 
@@ -517,7 +517,7 @@ def diverging(how: str, at: int) -> Any:
             network.connections[:] = np.nan  # so that validation fails
             return result
         network.connections[:] *= 2
-        return Evaluation(result.accuracy, {"nan": np.nan, "inf": np.inf, "huge": 1e30}[how])
+        return Evaluation(result.metric, {"nan": np.nan, "inf": np.inf, "huge": 1e30}[how])
 
     return train
 
@@ -618,7 +618,7 @@ def test_info_has_documented_keys_and_types():
     env = make(episode_steps=12)
     for info in infos_of(episode(env, seed=1)):
         assert set(info) == INFO_KEYS
-        floats = ("score", "val_accuracy", "val_loss", "density", "penalty")
+        floats = ("score", "val_metric", "val_loss", "density", "penalty")
         assert all(type(info[key]) is float and np.isfinite(info[key]) for key in floats)
         assert type(info["active_weights"]) is type(info["dataset_index"]) is int
         assert type(info["applied"]) is bool
@@ -696,7 +696,7 @@ def test_best_has_the_highest_score_of_all_steps_and_is_not_changed_later():
             previous = (env.best, network_bits(env.best.network))
     assert env.best is not None
     again = live_env.evaluate(env.best.network, env.dataset, env.dataset.validation)
-    assert again.accuracy == env.best.info["val_accuracy"]
+    assert again.metric == env.best.info["val_metric"]
     assert again.loss == env.best.info["val_loss"]
     assert env.best.network.active_weights == env.best.info["active_weights"]
 

@@ -15,6 +15,7 @@ from mo_gymnasium.wrappers.vector import (
 )
 
 from rlnas.envs.multi_objective import MODesignEnv, MOTabularEnv
+from rlnas.envs.searchable import metric_of
 from rlnas.errors import InputError
 from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Table
@@ -78,7 +79,7 @@ def test_the_score_as_reward_is_accuracy_and_minus_weights(name):
     for action in actions_of(env):
         _, paid, _, _, info = env.step(action)
         relative = info["active_weights"] / env.unwrapped.reference
-        assert paid == pytest.approx([info["val_accuracy"], -relative], rel=1e-6)
+        assert paid == pytest.approx([metric_of(info), -relative], rel=1e-6)
 
 
 def test_rewards_of_differences_sum_to_the_gain_in_both(name):
@@ -88,7 +89,7 @@ def test_rewards_of_differences_sum_to_the_gain_in_both(name):
         outcomes = [env.step(action) for action in actions_of(env, seed)]
         end = outcomes[-1][4]
         gained = [
-            end["val_accuracy"] - start["val_accuracy"],
+            metric_of(end) - metric_of(start),
             (start["active_weights"] - end["active_weights"]) / env.unwrapped.reference,
         ]
         assert np.sum([outcome[1] for outcome in outcomes], axis=0) == pytest.approx(
@@ -195,7 +196,7 @@ def test_mo_gymnasium_records_the_returns_of_a_vector(name):
     for _ in range(2):  # the second episode must not remember the first
         for _ in range(SHORT[name]["episode_steps"]):
             *_, end = envs.step(np.array([7, 12, 18]))
-        gained = end["val_accuracy"] - start["val_accuracy"]
+        gained = metric_of(end) - metric_of(start)
         assert end["episode"]["r"].shape == (3, 2)
         np.testing.assert_allclose(end["episode"]["r"][:, 0], gained, atol=1e-6)
         *_, start = envs.step(np.zeros(3, int))  # resets

@@ -176,7 +176,7 @@ def trained(accuracy: float = 0.9, loss: float = 0.5) -> dict[str, float]:
 def task(features: int = 5, classes: int = 2, samples: int = 180) -> Any:
     """What observations read of a data set."""
     return SimpleNamespace(
-        name="task", n_features=features, n_classes=classes, train=np.arange(samples)
+        name="task", n_features=features, n_outputs=classes, train=np.arange(samples)
     )
 
 

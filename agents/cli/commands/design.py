@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from rlnas.agents.cli.printing import print_classes
+from rlnas.agents.cli.printing import print_details, told_task
 from rlnas.agents.option_types import DATASET, Option
 from rlnas.agents.table_settings import TableSettings
+from rlnas.objective import shown_metric, shown_value
 from rlnas.validation import PlainIntegers
 
 
@@ -30,9 +31,9 @@ class Design(TableSettings, PlainIntegers):
     seed: int = 0
     """Seed of the episode and of the final training."""
     penalty: Option[float] = None
-    """Price of the reference number of weights, in accuracy; by default the price of the training,
-    or the middle of its range. A higher price asks for fewer weights, but one episode is one noisy
-    search and may still end with more (docs/price.md)."""
+    """Price of the reference number of weights, in units of the metric; by default the price of the
+    training, or the middle of its range. A higher price asks for fewer weights, but one episode is
+    one noisy search and may still end with more (docs/price.md)."""
     cost: Option[float] = None
     """Training cost that the episode may spend; 1 pays for an episode of a fixed number of steps on
     small data with the reference network. The final training comes on top."""
@@ -81,21 +82,34 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
         )
         table.add_row(name, before, after)
 
+    name = record["objective"]["metric"]
+    shown = shown_metric(name)
+
     for side in (initial, record):
+        for key in ("val_metric", "test_metric"):
+            if key in side:
+                side[f"{key}_shown"] = shown_value(name, side[key])
         side["architecture"] = in_words(side["layer_sizes"], side["active_weights"])
         if side["active_weights"]:
             side["densities"] = ", ".join(f"{density:.1%}" for density in side["layer_densities"])
     row("architecture", "architecture", "{}")
     row("density per layer", "densities", "{}")
     row("active weights", "active_weights", "{:,}")
-    row("validation accuracy, before the final training", "val_accuracy", "{:.2%}")
+    row(f"validation {shown}, before the final training", "val_metric_shown", "{}")
     row("score, before the final training", "score", "{:.4f}")
-    row("test accuracy", "test_accuracy", "{:.2%}")
+    row(f"test {shown}", "test_metric_shown", "{}")
+    if name != "accuracy" and "test_accuracy" in record:
+        row("test accuracy", "test_accuracy", "{:.2%}")
     row("test loss", "test_loss", "{:.4f}")
-    row("balanced accuracy (test)", "balanced_accuracy", "{:.2%}")
+    if "test_accuracy" in record:
+        row("balanced accuracy (test)", "balanced_accuracy", "{:.2%}")
+        row("expected calibration error (test)", "calibration_error", "{:.2%}")
+    if "temperature" in record:
+        row("temperature of the logits", "temperature", "{:.2f}")
     for name, fact in spending_facts(record["budget"]).items() if "budget" in record else ():
         table.add_row(name, "", fact)
     plain_console().print(table)
+    print(f"task: {told_task(record['objective']['task'], record['task_reason'])}")
     if record["linear"]:
         print(f"the design is {LINEAR_WAS_BETTER}")
     if "seconds" in record.get("budget", ()):
@@ -104,5 +118,5 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
             f"{record['budget']['units']:.3g}; on another machine they may become another, and "
             f"another design: repeat this one with --cost {record['budget']['units']!r}"
         )
-    print_classes(record)
+    print_details(record)
     print(f"design in {folder}")

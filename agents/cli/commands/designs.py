@@ -29,7 +29,7 @@ class Designs(PlainIntegers):
     limit: int = 10
     """Largest number of designs to list."""
     front: bool = False
-    """List the Pareto front of accuracy against weights instead, smallest first."""
+    """List the Pareto front of the metric against weights instead, smallest first."""
     save: Option[tuple[int, Path]] = None
     """Write the design of this row of the list, counted from 1, to this folder, instead of listing
     the designs; `rlnas evaluate` and `rlnas export` take it."""
@@ -79,7 +79,7 @@ def print_designs(designs: "Iterable[DesignRecord]", looks: int) -> None:
     from rlnas.nn.architecture import in_words
 
     table = Table(box=None, pad_edge=False)
-    for name in ("step", "penalty", "score", "accuracy", "weights"):
+    for name in ("step", "penalty", "score", "metric", "weights"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("architecture", "data set"):
         table.add_column(name, overflow="fold")
@@ -88,11 +88,11 @@ def print_designs(designs: "Iterable[DesignRecord]", looks: int) -> None:
             f"{design.timestep:,}",
             f"{design.penalty:.3g}",
             f"{design.score:.4f}",
-            f"{design.val_accuracy:.2%}",
+            f"{design.val_metric:.4f}",
             f"{design.active_weights:,}",
             in_words(design.layer_sizes, design.active_weights),
             plain(design.dataset),
         )
     plain_console().print(table)
-    print(f"Accuracies on validation samples, the best of {looks:,} looks at them:")
-    print("on other samples they are lower.")
+    print(f"Metric (the accuracy, if no other was chosen), the best of {looks:,} looks at the")
+    print("validation samples: on other samples it is lower.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from rlnas.agents.cli.printing import print_classes
+from rlnas.agents.cli.printing import print_details
 from rlnas.agents.option_types import DATASET, Option
 
 
@@ -39,10 +39,20 @@ class Evaluate:
 def print_evaluation(result: dict[str, Any]) -> None:
     """Print what `rlnas.agents.designing.evaluation.evaluate_design` returns."""
     from rlnas.files.plain_text import plain
+    from rlnas.objective import shown_metric, shown_value
 
     print(f"{result['samples']:,} samples ({plain(result['data'])})")
-    print(f"test accuracy      {result['test_accuracy']:.2%}")
-    print(f"test loss          {result['test_loss']:.4f}")
-    print(f"balanced accuracy  {result['balanced_accuracy']:.2%}")
-    print(f"active weights     {result['active_weights']:,}")
-    print_classes(result)
+    name = result["metric"]
+    lines = {}
+    if "test_accuracy" in result:
+        lines["test accuracy"] = f"{result['test_accuracy']:.2%}"
+    if name != "accuracy":
+        lines[f"test {shown_metric(name)}"] = shown_value(name, result["test_metric"])
+    lines["test loss"] = f"{result['test_loss']:.4f}"
+    if "test_accuracy" in result:
+        lines["balanced accuracy"] = f"{result['balanced_accuracy']:.2%}"
+        lines["calibration error"] = f"{result['calibration_error']:.2%}"
+    lines["active weights"] = f"{result['active_weights']:,}"
+    for what, value in lines.items():
+        print(f"{what:<17}  {value}")
+    print_details(result)

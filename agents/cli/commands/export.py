@@ -44,6 +44,8 @@ class Export:
         print(f"{', '.join(made.facts['files'])} in {made.folder}")
         if "test_accuracy" in made.facts:
             print(f"test accuracy {made.facts['test_accuracy']:.2%}")
+        if "test_r2" in made.facts:
+            print(f"test R² {made.facts['test_r2']:.4f}")
         if "flash" in made.facts:
             flash, ram = made.facts["flash"], made.facts["ram"]
             print(f"{flash:,} bytes of constants, {ram:,} bytes of RAM")

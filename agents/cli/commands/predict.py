@@ -14,7 +14,7 @@ from rlnas.agents.option_types import Option
 
 @dataclass(frozen=True)
 class Predict:
-    """Predict the classes of new rows with a design, as CSV: one line for each row."""
+    """Predict classes or numbers of new rows with a design, as CSV: one line for each row."""
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DESIGN")]
     """Folder made by `rlnas design`."""
@@ -36,20 +36,27 @@ class Predict:
         if self.out is not None and self.out.exists():
             raise InputError(f"{self.out} exists: choose another file")
         design = load_design(self.folder)
-        encoding = design.preprocessing.encoding
+        encoding, targets = design.preprocessing.encoding, design.preprocessing.targets
+        if self.proba and targets is not None:
+            raise InputError("--proba: the design predicts numbers, which have no probabilities")
         found = predict_samples(design, _samples(self.rows))
         names = design.preprocessing.class_names if self.proba else ()
-        target = (encoding.target if encoding else None) or "class"
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([target, *(f"probability of {name}" for name in names)])
-        for name, shares in zip(found.classes, found.probabilities, strict=True):
-            writer.writerow([name, *(f"{share:.6f}" for share in shares[: len(names)])])
+        if targets is not None:
+            writer.writerow(targets.names)
+            writer.writerows([f"{value:.7g}" for value in row] for row in found.values)
+        else:
+            (target,) = (encoding.targets if encoding else ()) or ("class",)
+            writer.writerow([target, *(f"probability of {name}" for name in names)])
+            for name, shares in zip(found.classes, found.probabilities, strict=True):
+                writer.writerow([name, *(f"{share:.6f}" for share in shares[: len(names)])])
+        count = len(found.classes) or len(found.values)
         if self.out is None:
             sys.stdout.write(stream.getvalue())
         else:
             replace_file(self.out, stream.getvalue().encode())
-            print(f"{len(found.classes):,} predictions in {self.out}")
+            print(f"{count:,} predictions in {self.out}")
 
 
 def _samples(rows: str) -> object:

@@ -59,6 +59,6 @@ def _test_score(design: EvaluatedNetwork, state: BudgetState) -> float:
 
 def _test_accuracy(design: EvaluatedNetwork, data: Dataset) -> float:
     if design.network.active_weights > 0:
-        return evaluate(design.network, data, data.test).accuracy
+        return evaluate(design.network, data, data.test).metric
     constant = int(design.network.units[EMA].argmax())
     return float((data.labels[data.test] == constant).mean())

@@ -70,9 +70,9 @@ def tested(candidate: Candidate, data: Dataset, seed: int) -> Fitted:
     """Train a network after its brief training to the end, in place, and test it once."""
     finish(candidate.network, data, seed)
     return {
-        "val_accuracy": candidate.validation.accuracy,
+        "val_accuracy": candidate.validation.metric,
         "val_loss": candidate.validation.loss,
-        "test_accuracy": evaluate(candidate.network, data, data.test).accuracy,
+        "test_accuracy": evaluate(candidate.network, data, data.test).metric,
         "active_weights": candidate.network.active_weights,
     }
 

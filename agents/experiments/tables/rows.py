@@ -36,7 +36,7 @@ def reordered(raw: RawData, seed: int) -> RawData:
     """
     if seed == 0:
         return raw
-    n_given = len(raw.labels) - raw.n_validation - raw.n_test
-    order = np.arange(len(raw.labels))
+    n_given = len(raw.features) - raw.n_validation - raw.n_test
+    order = np.arange(len(raw.features))
     order[:n_given] = np.random.default_rng(seed).permutation(n_given)
     return replace(raw, features=raw.features[order], labels=raw.labels[order])

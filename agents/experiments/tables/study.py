@@ -136,7 +136,7 @@ def study_tables(
     for source in progress(progress_bar, iterable=sources, desc="reading", unit="table"):
         raw = read(source, data_dir)
         prepare(raw)  # raises if there are too few samples
-        raws[source] = (len(raw.labels), raw.sha256)
+        raws[source] = (len(raw.features), raw.sha256)
     own_folder(out, {"study": "tables"})
     # The largest first, so that no worker is left with one in the end.
     largest = sorted(sources, key=lambda source: -raws[source][0])

@@ -63,7 +63,7 @@ def starts(env: BudgetDesignEnv) -> np.ndarray:
         batch_size = _batch_size(env, data)
         most = counts_from(round(env.budget_range[0] * _unit(env, data)), data, batch_size)
         affordable = first_step_costs(data, batch_size) <= most
-        legal &= legal_starts(data.n_features, data.n_classes, affordable)
+        legal &= legal_starts(data.n_features, data.n_outputs, affordable)
     if not legal.any():
         raise InputError(
             f"budget {env.budget_range[0]:g} pays for no start on every one of the data sets: "

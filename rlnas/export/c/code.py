@@ -7,12 +7,11 @@ import numpy as np
 
 from rlnas.columns.encoding import Encoding, Rule
 from rlnas.errors import InputError
-from rlnas.export.c import table, templates
+from rlnas.export.c import outputs, table, templates
 from rlnas.export.c.compact import compact_source, integer_words
 from rlnas.export.c.constants import definitions
 from rlnas.export.c.float_arrays import float_source
 from rlnas.export.c.integers import IntegerNetwork
-from rlnas.export.c.names import string_literal
 from rlnas.export.c.quantization import quantize
 from rlnas.export.c.sizes import CForm, Footprint, c_bytes
 from rlnas.export.inference import Inference
@@ -45,11 +44,21 @@ def write_c(
         The names of the files, and the memory that the code needs.
 
     Raises:
-        InputError: If the network is too large for 16-bit indices.
+        InputError: If the network is too large for 16-bit indices, or it predicts numbers, which
+            code with integers only cannot give.
     """
+    numbers = inference.targets is not None
+    if numbers and form == "c-int":
+        raise InputError(
+            "code with integers only tells classes apart, but the design predicts numbers: "
+            "expected the format c-int8 or c"
+        )
+    if form == "c":
+        inference = inference.in_units()
     _check_size(inference)
     needed, precise = c_bytes(inference, form), inference.dtype == np.float64
     words = {"name": name, "NAME": name.upper()}
+    words |= outputs.words_of_outputs(inference, name)
     words["memory"] = templates.MEMORY.substitute(words)
     words["demand"] = _demand(precise, needed.flash)
     words |= _on_floats(inference, words)
@@ -59,7 +68,8 @@ def write_c(
         computed = quantized.network if form == "c-int8" else IntegerNetwork(quantized)
     if isinstance(computed, IntegerNetwork):
         words |= integer_words(computed, words)
-    samples = clear_samples(computed, raw)
+    samples = clear_samples(computed, raw, numbers)
+    words |= outputs.code_of_outputs(inference, words)
     if inference.encoding is None:
         words |= _on_features(words, samples)
     else:
@@ -70,32 +80,35 @@ def write_c(
         source = compact_source(inference, quantized, form == "c-int", words)
     header = templates.HEADER.substitute(
         words,
-        classes=inference.layer_sizes[-1],
-        class_names=",\n        ".join(map(string_literal, inference.class_names)),
         declaration=templates.DECLARATION.substitute(words) if len(samples) else "",
     )
     files = {f"{name}.c": source, f"{name}.h": header}
     if len(samples):
-        expected = computed.logits(samples).argmax(axis=1)
-        constants = definitions(name, {"expected": ("uint16_t", expected)})
+        test = outputs.self_test(computed, numbers, samples)
         files[f"{name}_test.c"] = templates.SELF_TEST.substitute(
-            words, samples=len(samples), expected=constants
+            words,
+            samples=len(samples),
+            expected=definitions(name, test.arrays),
+            compare=test.compare.substitute(words),
         )
     for file, text in files.items():
         replace_file(folder / file, text.encode())
     return list(files), needed
 
 
-def clear_samples(computed: Inference | IntegerNetwork, raw: np.ndarray) -> np.ndarray:
+def clear_samples(
+    computed: Inference | IntegerNetwork, raw: np.ndarray, numbers: bool = False
+) -> np.ndarray:
     """For each predicted class, up to `SAMPLES`, the sample with the largest margin.
 
     For a table further ones follow, up to `SAMPLES`, if they have gaps or categories that those
-    before them have not.
+    before them have not. If numbers are predicted, the samples are spread over their range.
 
     Args:
         computed: The network that the code computes.
         raw: Raw samples `[samples, n_columns]`; those with features that are not finite are left
             out.
+        numbers: Whether numbers are predicted.
 
     Returns:
         The samples `[chosen, n_columns]` as code is given them, none with a margin below `CLEAR`.
@@ -103,6 +116,8 @@ def clear_samples(computed: Inference | IntegerNetwork, raw: np.ndarray) -> np.n
     encoding = computed.encoding
     raw = computed.given(raw)
     raw = raw[np.isfinite(raw if encoding is None else encoding.features(raw)).all(axis=1)]
+    if numbers:
+        return outputs.spread_samples(computed, raw, SAMPLES)
     logits = computed.logits(raw)
     second, first = np.partition(logits, -2, axis=1)[:, -2:].T
     margins = first - second
@@ -153,7 +168,7 @@ def _on_floats(inference: Inference, words: Mapping[str, str]) -> dict[str, str]
         "raw": feature,
         "macros": "",
         "precision": templates.PRECISION if precise else "",
-        "introduction": templates.FEATURES_INTRODUCTION,
+        "introduction": templates.FEATURES_INTRODUCTION.substitute(words),
         "rows_introduction": templates.ROWS_INTRODUCTION.substitute(words),
         "origin": " as it is in the data set",
         "header_includes": "",

@@ -11,6 +11,7 @@ from rlnas.export.c import compact_templates as templates
 from rlnas.export.c.constants import TYPES, Arrays, definitions, size_of
 from rlnas.export.c.integers import OUTPUT_SHIFT, IntegerNetwork
 from rlnas.export.c.names import number_literal
+from rlnas.export.c.outputs import arrays_of_outputs, in_units
 from rlnas.export.c.quantization import Quantized, are_small_integers, reads_in_place
 from rlnas.export.c.rice import rice_bytes, rice_width
 from rlnas.export.c.templates import LOAD_FEATURES
@@ -79,7 +80,7 @@ def compact_arrays(inference: Inference, quantized: Quantized | None, integers: 
         heads = np.stack([quantized.scales, biases & 255, biases >> 8], axis=1).astype(np.uint8)
         starts = np.repeat(inference.indptr[:-1], heads.shape[1])
         values = np.insert(quantized.codes.view(np.uint8), starts, heads.ravel())
-    return arrays | {"values": ("uint8_t", values)}
+    return arrays | {"values": ("uint8_t", values), **arrays_of_outputs(inference)}
 
 
 def compact_size(inference: Inference, integers: bool) -> int:
@@ -112,12 +113,14 @@ def compact_source(
     words["standardised"] = templates.STANDARDISED.substitute(words)
     n_hidden = inference.biases.size - inference.layer_sizes[-1]
     parts = (_integer_parts if integers else _float_parts)(quantized, words)
+    classify = "" if inference.target_names else templates.CLASSIFY.substitute(words, **parts)
     return templates.SOURCE.substitute(
         words,
         inputs=inference.layer_sizes[0],
         rows=inference.biases.size,
         hidden=n_hidden,
         width=structure.width,
+        classify=classify,
         constants=definitions(name, compact_arrays(inference, quantized, integers)),
         **parts,
     )
@@ -219,7 +222,7 @@ def _float_parts(quantized: Quantized, words: Mapping[str, str]) -> dict[str, st
         "source": source,
         "hidden_unit": f"units[{unit}] = sum < 0.0f ? 0.0f : sum / (float)((uint32_t)1 << scale);",
         "output": f"sum * ((float)scale * {number_literal('float', quantized.step)})",
-        "spread": templates.ALL_NAN.substitute(words),
+        "spread": templates.ALL_NAN.substitute(words) + in_units(network, words),
         "unknown": templates.NO_CLASS,
         "valid": valid.substitute(words),
     }

@@ -58,8 +58,8 @@ static unsigned ${name}_number(${name}_bits *from) {
     return number + (rest & ((1u << ${width}) - 1));
 }
 ${functions}
-void ${name}_logits(const ${name}_feature features[${NAME}_FEATURES],
-    ${sum} logits[${NAME}_CLASSES]) {
+void ${name}_${gives}(const ${name}_feature features[${NAME}_FEATURES],
+    ${sum} ${array}[${NAME}_${OUTPUTS}]) {
     ${name}_bits structure;
     const uint8_t *value = ${name}_values;
     ${unit} units[${units}];
@@ -81,12 +81,15 @@ ${load}\
         if (row < ${NAME}_HIDDEN) {
             ${hidden_unit}
         } else {
-            logits[row - ${NAME}_HIDDEN] = ${output};
+            ${array}[row - ${NAME}_HIDDEN] = ${output};
         }
     }
 ${spread}\
 }
 
+${classify}${valid}""")
+
+CLASSIFY = Template("""\
 int ${name}_classify(const ${name}_feature features[${NAME}_FEATURES]) {
     ${sum} logits[${NAME}_CLASSES];
     int best = 0, k;
@@ -99,7 +102,7 @@ ${unknown}\
     }
     return best;
 }
-${valid}""")
+""")
 
 FLOAT = Template("""
 /* The float whose upper half is given. */
@@ -121,13 +124,13 @@ static float ${name}_clipped(float input) {
 """)
 
 ALL_NAN = Template("""\
-    for (row = 0; row < ${NAME}_CLASSES; row++) {
-        if (logits[row] != logits[row]) {
-            logits[0] = NAN;
+    for (row = 0; row < ${NAME}_${OUTPUTS}; row++) {
+        if (${array}[row] != ${array}[row]) {
+            ${array}[0] = NAN;
         }
     }
-    for (row = 1; row < ${NAME}_CLASSES && logits[0] != logits[0]; row++) {
-        logits[row] = NAN;
+    for (row = 1; row < ${NAME}_${OUTPUTS} && ${array}[0] != ${array}[0]; row++) {
+        ${array}[row] = NAN;
     }
 """)
 

@@ -10,7 +10,7 @@ HEADER = Template("""\
 #define ${NAME}_H
 
 ${header_includes}#define ${NAME}_FEATURES ${features}
-#define ${NAME}_CLASSES ${classes}
+#define ${NAME}_${OUTPUTS} ${outputs}
 ${macros}
 #ifdef __cplusplus
 extern "C" {
@@ -19,20 +19,8 @@ extern "C" {
 /* A feature${origin}${precision}. */
 typedef ${feature} ${name}_feature;
 ${table}
-/* The class with the largest logit, from 0${or_none}. */
-int ${name}_classify(const ${name}_feature features[${NAME}_FEATURES]);
-
-/* The logits of all classes. */
-void ${name}_logits(const ${name}_feature features[${NAME}_FEATURES],
-    ${logit} logits[${NAME}_CLASSES]);
-${checks}
-/* The name of a class in UTF-8, "" for -1. Names take memory only where this is called. */
-static inline const char *${name}_class_name(int number) {
-    static const char *const names[${NAME}_CLASSES] = {
-        ${class_names}
-    };
-    return number >= 0 && number < ${NAME}_CLASSES ? names[number] : "";
-}
+${answering}${checks}
+${naming}
 ${declaration}
 #ifdef __cplusplus
 }
@@ -46,20 +34,20 @@ VALID = Template("""
 int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]);
 """)
 
-FEATURES_INTRODUCTION = """\
+FEATURES_INTRODUCTION = Template("""\
 Features are given as they are in the data set, not standardised. Those that no connection reads
- * have no influence. Where one that is read is NaN, there is no answer: the class is -1, every
- * logit is NaN. An infinite one counts as a very large one. A compiler that is told that there are
- * no NaNs (-ffast-math) does not find them."""
+ * have no influence. Where one that is read is NaN, there is no answer: ${no_answer}.
+ * An infinite one counts as a very large one. A compiler that is told that there are no NaNs
+ * (-ffast-math) does not find them.""")
 
 ROWS_INTRODUCTION = Template("""\
 For a row of a table, given as a ${name}_row, which has the columns that the network reads:
  *
  *     ${name}_feature features[${NAME}_FEATURES];
  *     ${name}_encode(&row, features);
- *     answer = ${name}_classify(features);
+ *     ${call};
  *
- * Where a feature is NaN, there is no answer: the class is -1, every logit is NaN.
+ * Where a feature is NaN, there is no answer: ${no_answer}.
  * An infinite one counts as a very large one. A compiler that is told that there are no NaNs
  * (-ffast-math) does not find them.""")
 
@@ -106,7 +94,7 @@ static inline ${kind} ${name}_${member}_from_text(const char *text) {
 PRECISION = ", in double precision: float does not tell all values apart"
 
 DECLARATION = Template("""
-/* How many samples of ${name}_test.c get another class than they had in Python. */
+/* How many samples of ${name}_test.c get another ${answer} than they had in Python. */
 int ${name}_self_test(void);
 """)
 
@@ -177,31 +165,7 @@ static int ${name}_run(const ${name}_feature features[],
     return 1;
 }
 
-int ${name}_classify(const ${name}_feature features[${NAME}_FEATURES]) {
-    float units[${NAME}_INPUTS + ${NAME}_ROWS];
-    const float *const logits = units + ${NAME}_INPUTS + ${NAME}_HIDDEN;
-    int best = 0, k;
-    if (!${name}_run(features, units)) {
-        return -1;
-    }
-    for (k = 1; k < ${NAME}_CLASSES; k++) {
-        if (logits[k] > logits[best]) {
-            best = k;
-        }
-    }
-    return best;
-}
-
-void ${name}_logits(const ${name}_feature features[${NAME}_FEATURES],
-    float logits[${NAME}_CLASSES]) {
-    float units[${NAME}_INPUTS + ${NAME}_ROWS];
-    const int known = ${name}_run(features, units);
-    int k;
-    for (k = 0; k < ${NAME}_CLASSES; k++) {
-        logits[k] = known ? units[${NAME}_INPUTS + ${NAME}_HIDDEN + k] : NAN;
-    }
-}
-
+${answer_functions}
 int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]) {
     int row;
     for (row = 0; row < ${NAME}_INPUTS; row++) {
@@ -231,7 +195,7 @@ ${statements}
 """)
 
 SELF_TEST = Template("""\
-/* A self-test of ${name}.c: samples, and the classes that they had in Python.
+/* A self-test of ${name}.c: samples, and the ${answers} that they had in Python.
  *
  * On a computer: cc ${name}_test.c ${name}.c && ./a.out
  * On a device: compile with -D${NAME}_NO_MAIN and call ${name}_self_test(). */
@@ -252,8 +216,7 @@ int ${name}_self_test(void) {
     int wrong = 0, sample${counter};
     for (sample = 0; sample < ${NAME}_SAMPLES; sample++) {
 ${load}
-        wrong += ${name}_classify(features) !=
-            (int)${NAME}_READ_uint16_t(&${name}_expected[sample]);
+${compare}
     }
     return wrong;
 }

@@ -87,8 +87,8 @@ def test_a_design_for_a_table_prints_and_keeps_its_columns(
     record = load_design("designs/penguins-0").record
     assert record["dataset"] == "penguins"
     assert record["source"]["path"] == str(table)
-    assert record["source"]["table"] == {
-        "target": "species", "drop": ["id"], "categorical": ["colony"],
+    assert record["source"]["options"] == {
+        "target": ["species"], "drop": ["id"], "categorical": ["colony"],
     }  # fmt: skip
 
 
@@ -179,10 +179,10 @@ def test_a_policy_is_trained_on_a_table_and_evaluated_on_it(table, tmp_path, cap
     assert call("train", table, *SAID, *SHORT, "--run-dir", run) == 0
     config = json.loads((run / "config.json").read_text())
     assert (config["dataset"], config["target"], config["drop"]) == (
-        [str(table)], "species", ["id"],
+        [str(table)], ["species"], ["id"],
     )  # fmt: skip
     record = load_design(run / "best").record
-    assert record["source"]["table"]["categorical"] == ["colony"]
+    assert record["source"]["options"]["categorical"] == ["colony"]
     capsys.readouterr()
     assert call("design", "--policy", run, "--out", tmp_path / "design", "--quiet") == 0
     assert load_design(tmp_path / "design").record["dataset"] == "penguins"
@@ -217,7 +217,7 @@ REFUSED = [
     (["--target", "species", "--drop", "species"], "'species' is given as target and as drop"),
     (["--target", "species", "--validation-file", "absent.csv"], "absent.csv"),
     (["--target", "id"], "column 'id' of penguins has 200 classes in 200 samples"),
-    (["--target", "mass"], "line [0-9]+, column 'mass' .* has no class"),
+    (["--target", "mass"], "line [0-9]+, column 'mass' .* has no value to predict"),
     (["--target", "planet"], "only one class"),
     (["--target", "species", "--groups", "colony", "--time-column", "seen"], "give one"),
 ]
@@ -241,7 +241,7 @@ def test_every_command_refuses_a_table_alike_and_writes_nothing(
 def test_options_about_columns_without_a_table_are_refused(run, tmp_path, capsys):
     out = tmp_path / "out"
     refused(
-        ["design", "--policy", run, "--out", out, "--target", "x"], capsys, "no table: name one"
+        ["design", "--policy", run, "--out", out, "--target", "x"], capsys, "no data: name a table"
     )
     for source in ("digits", "wine"):
         refused(

@@ -63,7 +63,7 @@ def test_train_design_evaluate_as_processes(tmp_path):
     assert trained.stdout.splitlines() == [
         "policy in runs/wine-maskable_ppo-0",
         f"best design in runs/wine-maskable_ppo-0/best: {best['active_weights']:,} weights, "
-        f"accuracy {best['val_accuracy']:.2%} on the 36 validation samples that it was chosen by "
+        f"accuracy {best['val_metric']:.2%} on the 36 validation samples that it was chosen by "
         f"(the best score of 64 looks), {best['test_accuracy']:.2%} on test samples, looked at "
         "once",
         "watch it with: tensorboard --logdir runs/wine-maskable_ppo-0/tensorboard",
@@ -81,6 +81,7 @@ def test_train_design_evaluate_as_processes(tmp_path):
     network, _, record = load_design(tmp_path / "design")
     assert result.pop("data") == "wine, held-out samples of the data it was made with"
     assert result.pop("samples") == 36
+    assert result.pop("metric") == record["objective"]["metric"] == "accuracy"
     assert result == {key: record[key] for key in result}
     assert result["active_weights"] == network.active_weights
 
@@ -163,11 +164,11 @@ def test_designs_fits_into_80_columns_with_every_heading_whole(tmp_path, capsys,
     DesignDatabase(tmp_path / FILE).add([design])
     assert call("designs", tmp_path) == 0
     heading, *rows = capsys.readouterr().out.splitlines()
-    names = ("step", "penalty", "score", "accuracy", "weights", "architecture", "data set")
+    names = ("step", "penalty", "score", "metric", "weights", "architecture", "data set")
     assert all(name in heading for name in names)
     assert max(len(line) for line in (heading, *rows)) <= 80
     assert "…" not in "".join(rows)
-    assert rows[0].startswith("1,000,000   0.0123  0.9876    98.76%  123,456")
+    assert rows[0].startswith("1,000,000   0.0123  0.9876  0.9876  123,456")
 
 
 def test_designs_as_json_are_all_facts_at_full_precision(run, capsys):
@@ -248,7 +249,7 @@ def test_design_shows_progress_on_a_terminal_unless_it_is_quiet(
         assert printed.err == ""
     else:
         last = json.loads((tmp_path / "d" / "design.json").read_text())["history"][-1]
-        now = f"{last['val_accuracy']:.2%} with {last['active_weights']:,} weights"
+        now = f"{last['val_metric']:.2%} with {last['active_weights']:,} weights"
         assert re.search(rf"designing: 100%.* 4/4 .*{now}", printed.err)
         assert re.search(r"final training: 100%.* 1000/1000 ", printed.err)
 
@@ -267,14 +268,15 @@ def test_evaluate_prints_a_line_for_every_number(design, capsys):
     record = load_design(design).record
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0][:2] == ["36", "samples"]
-    numbers = {" ".join(line[:-1]): line[-1] for line in lines[1:5]}
+    numbers = {" ".join(line[:-1]): line[-1] for line in lines[1:6]}
     assert numbers == {
         "test accuracy": f"{record['test_accuracy']:.2%}",
         "test loss": f"{record['test_loss']:.4f}",
         "balanced accuracy": f"{record['balanced_accuracy']:.2%}",
+        "calibration error": f"{record['calibration_error']:.2%}",
         "active weights": f"{record['active_weights']:,}",
     }
-    assert " ".join(lines[5]).startswith("recall of each class: class_0 ")
+    assert " ".join(lines[6]).startswith("recall of each class: class_0 ")
 
 
 def test_evaluate_json_is_one_object_and_nothing_else(design, capsys):
@@ -284,7 +286,7 @@ def test_evaluate_json_is_one_object_and_nothing_else(design, capsys):
     assert len(printed.out.splitlines()) == 1
     assert json.loads(printed.out).keys() == {
         *("test_accuracy", "test_loss", "balanced_accuracy", "recalls", "majority_accuracy"),
-        *("active_weights", "samples", "data"),
+        *("calibration_error", "metric", "test_metric", "active_weights", "samples", "data"),
     }
 
 
@@ -517,8 +519,7 @@ def with_value(array: np.ndarray, value: Any) -> np.ndarray:
         (with_value(X, -np.inf), Y, "remove or replace them"),
         (X, Y + 1, "y has no sample of class 0"),
         (X, Y - 1, "y has the label -1"),
-        (X, Y + 0.5, "number to predict .regression., which rlnas cannot do yet"),
-        (X, np.arange(100), "y has 100 classes in 100 samples"),
+        (X, np.where(Y == 1, np.inf, Y + 0.5), "y, row 1 has the value inf, expected a finite"),
         (X, Y * 2, "y has no sample of class 1 but labels up to 4"),
         (X, np.array(["a", "b"] * 50), "y has the text 'a' in row 0, expected a number"),
         (X, Y * 0, "y has only one class"),
@@ -528,7 +529,7 @@ def with_value(array: np.ndarray, value: Any) -> np.ndarray:
         (X[:, 0], Y, r"X has shape \(100,\), expected \[samples, features\]"),
         (X.reshape(100, 2, 2), Y, r"X has shape \(100, 2, 2\)"),
         (X[:0], Y[:0], "X is empty"),
-        (X, np.stack([Y, Y], 1), r"y has shape \(100, 2\)"),
+        (X, np.eye(3)[Y], "one-hot classes are: give one"),
         (X.astype(str), Y, "expected a number: convert text"),
     ],
 )
@@ -537,12 +538,10 @@ def test_arrays_that_cannot_be_used_are_refused(tmp_path, capsys, x, y, message)
     assert_train_refuses(tmp_path, capsys, message, tmp_path / "mine.npz")
 
 
-@pytest.mark.parametrize("y", [X[:, 0], np.arange(100)])
-def test_no_network_is_designed_for_a_number_to_predict(tmp_path, capsys, y):
-    np.savez(tmp_path / "mine.npz", X=X, y=y)
-    arguments = ["design", tmp_path / "mine.npz", "--out", tmp_path / "design"]
-    refused(arguments, capsys, "number to predict .regression.")
-    assert not (tmp_path / "design").exists()
+def test_a_number_to_predict_in_an_npz_file_is_predicted(tmp_path, capsys):
+    np.savez(tmp_path / "mine.npz", X=X, y=X[:, 0] * 2 + 0.1 * Y)
+    assert call("design", tmp_path / "mine.npz", "--out", tmp_path / "design", "--quiet") == 0
+    assert "task: regression, since the target suggests it" in capsys.readouterr().out
 
 
 def test_files_that_are_no_arrays_are_refused(tmp_path, capsys):

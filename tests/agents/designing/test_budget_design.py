@@ -206,9 +206,9 @@ def test_an_episode_shows_its_progress_by_cost(monkeypatch):
 def test_a_constant_prediction_is_no_design_with_0_weights():
     env = BudgetDesignEnv("wine", budget=0.1, given=0.0)
     before, after = play_episode(env, random_policy(1), 1)[1][:2]
-    assert worth(before) == f"{before['val_accuracy']:.2%} as a constant prediction"
+    assert worth(before) == f"{before['val_metric']:.2%} as a constant prediction"
     weights = after["active_weights"]
-    assert worth(after) == f"{after['val_accuracy']:.2%} with {weights:,} weights"
+    assert worth(after) == f"{after['val_metric']:.2%} with {weights:,} weights"
 
 
 def test_an_assessment_with_a_budget_has_the_anytime_and_the_best_score(budget_run, capsys):

@@ -53,7 +53,7 @@ def test_a_design_is_three_files_and_its_record_is_returned(designed):
     out, record = designed
     assert files_in(out).keys() == {"design.json", "network.safetensors", "preprocessing.json"}
     kept = json.loads((out / "design.json").read_text())
-    assert kept.pop("format") == "rlnas-design-2"
+    assert kept.pop("format") == "rlnas-design-3"
     assert kept.keys() - record.keys() == {"versions", "files_sha256"}
     assert {key: kept[key] for key in record} == json.loads(json.dumps(record))
 
@@ -91,7 +91,7 @@ def test_the_test_result_can_be_recomputed_in_torch(designed):
     assert record["test_accuracy"] == pytest.approx(accuracy, abs=1e-9)
     loss = torch.nn.functional.cross_entropy(logits, labels).item()
     assert record["test_loss"] == pytest.approx(loss, rel=1e-4)
-    best = max(step["val_accuracy"] for step in record["history"])
+    best = max(step["val_metric"] for step in record["history"])
     assert accuracy > best + 0.1, "the training goes on after the episode"
 
 
@@ -104,7 +104,7 @@ def test_the_history_has_the_start_and_every_step(designed):
         "action",
         "applied",
         "score",
-        "val_accuracy",
+        "val_metric",
         "val_loss",
         "active_weights",
         "layer_sizes",
@@ -137,7 +137,7 @@ def test_the_record_tells_of_the_candidate_that_was_chosen(run, tmp_path, monkey
     record = make_design(run, tmp_path / "out")
     network, chosen = load_design(tmp_path / "out").network, seen[place]
     assert record["linear"] is (place == 1)
-    assert (record["val_accuracy"], record["val_loss"]) == chosen.validation
+    assert (record["val_metric"], record["val_loss"]) == chosen.validation
     assert record["score"] == chosen.score
     for name in ("active_weights", "density", "layer_sizes", "layer_densities"):
         value = getattr(network, name)
@@ -172,7 +172,7 @@ def test_a_penalty_may_be_given(run, tmp_path):
     record = make_design(run, tmp_path / "out", penalty=2.0)
     assert record["penalty"] == 2.0
     price = 2.0 * record["active_weights"] / (76 * (13 + 3))
-    assert record["score"] == pytest.approx(record["val_accuracy"] - price, rel=1e-12)
+    assert record["score"] == pytest.approx(record["val_metric"] - price, rel=1e-12)
 
 
 def test_test_samples_do_not_influence_the_design(run, tmp_path):
@@ -320,7 +320,7 @@ def test_an_episode_returns_its_best_design_and_every_info():
     scores = [info["score"] for info in history]
     assert design.info["score"] == max(scores)
     data = load_dataset("wine")
-    assert evaluate(design.network, data, data.validation).accuracy == design.info["val_accuracy"]
+    assert evaluate(design.network, data, data.validation).metric == design.info["val_metric"]
 
 
 def test_designs_of_earlier_episodes_do_not_count():

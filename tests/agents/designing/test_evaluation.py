@@ -14,7 +14,7 @@ import torch
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.designing.design import design
-from rlnas.agents.designing.evaluation import evaluate_design, export_design, majority_warning
+from rlnas.agents.designing.evaluation import evaluate_design, export_design, worthless_warning
 from rlnas.agents.designing.recorded_design import save_recorded_design
 from rlnas.data.datasets import load_dataset
 from rlnas.designs.database import FILE, DesignDatabase
@@ -179,7 +179,7 @@ def test_every_export_works_where_the_data_are_gone(form, made, tmp_path, caplog
     [(0.9, 0.8, False), (0.8, 0.8, True), (0.5, 0.8, True), (1.0, 1.0, False)],
 )
 def test_a_constant_answer_is_told(accuracy, majority, warned):
-    line = majority_warning({"test_accuracy": accuracy, "majority_accuracy": majority})
+    line = worthless_warning({"test_accuracy": accuracy, "majority_accuracy": majority})
     assert (line is not None) is warned
 
 
@@ -214,7 +214,7 @@ def test_any_design_that_a_training_has_seen_is_made_again_to_the_bit(run, tmp_p
         network, _, record = load_design(out)
         data, chosen = load_dataset("wine"), seen[row - 1]
         found = evaluate(network, data, data.validation)
-        assert (found.accuracy, found.loss) == (chosen.val_accuracy, chosen.val_loss)
+        assert (found.metric, found.loss) == (chosen.val_metric, chosen.val_loss)
         assert network.layer_sizes == chosen.layer_sizes
         assert record["score"] == chosen.score
 
@@ -236,7 +236,7 @@ def test_a_design_that_comes_out_otherwise_is_refused(run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     archive = DesignDatabase(tmp_path / "run" / FILE)
     (best,) = archive.best(limit=1)
-    archive.add([replace(best, val_accuracy=0.999)])
+    archive.add([replace(best, val_metric=0.999)])
     with pytest.raises(InputError, match="cannot be made again"):
         save_recorded_design(tmp_path / "run", archive.find(vars(best)), tmp_path / "out")
     assert not (tmp_path / "out").exists()

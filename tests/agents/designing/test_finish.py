@@ -122,7 +122,7 @@ def test_a_candidate_is_judged_on_the_validation_samples_at_the_price_of_its_wei
     found = brief_training(small(), DATA, 0.3, np.random.default_rng(0))
     outputs = logits(found.network, DATA.standardize(DATA.validation), averaged=True)
     right = outputs.argmax(axis=1) == DATA.labels[DATA.validation]
-    assert found.validation.accuracy == pytest.approx(right.mean())
+    assert found.validation.metric == pytest.approx(right.mean())
     price = 0.3 * found.network.active_weights / (76 * (6 + 3))
     assert found.score == pytest.approx(right.mean() - price)
 
@@ -198,7 +198,7 @@ def test_rivals_are_trained_as_long_as_a_design_and_tested_once(monkeypatch):
     assert one.steps == 1500
     assert len(looks) == 1
     assert looks[0] is DATA.test
-    assert found["test_accuracy"] == training.evaluate(one, DATA, DATA.test).accuracy
+    assert found["test_accuracy"] == training.evaluate(one, DATA, DATA.test).metric
 
 
 # --- designs that are linear networks ---
@@ -225,10 +225,10 @@ def test_the_record_of_a_linear_network_has_its_own_accuracies_and_score(linear,
     for name, judged, rows in (("val", briefly, data.validation), ("test", network, data.test)):
         outputs, labels = logits(judged, data.standardize(rows), averaged=True), data.labels[rows]
         accuracy = (outputs.argmax(axis=1) == labels).mean()
-        assert record[f"{name}_accuracy"] == pytest.approx(accuracy)
+        assert record[f"{name}_metric"] == pytest.approx(accuracy)
         assert record[f"{name}_loss"] == pytest.approx(mean_loss(outputs, labels), rel=1e-4)
     price = record["penalty"] * 200 / (76 * (100 + 2))
-    assert record["score"] == pytest.approx(record["val_accuracy"] - price)
+    assert record["score"] == pytest.approx(record["val_metric"] - price)
     measured = evaluate_design(linear)
     assert all(measured[key] == record[key] for key in ("test_accuracy", "active_weights"))
 

@@ -122,7 +122,7 @@ def test_the_history_of_a_design_is_that_of_a_new_episode_with_its_seed(designed
     cells = Page(designed / "report.html").cells
     for number, info in enumerate(history):
         place = cells.index(str(number))
-        assert cells[place + 2] == f"{info['val_accuracy']:.2%}"
+        assert cells[place + 2] == f"{info['val_metric']:.2%}"
         assert cells[place + 4] == f"{info['score']:.4f}"
 
 

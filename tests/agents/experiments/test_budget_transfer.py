@@ -59,7 +59,7 @@ def test_a_policy_plays_one_episode_and_its_best_design_counts(designs):
     assert found["score"] == pytest.approx(best["score"], abs=1e-12)
     assert found["active_weights"] == best["active_weights"]
     network = env.state.best.network
-    assert found["test_accuracy"] == evaluate(network, TASK, TASK.test).accuracy
+    assert found["test_accuracy"] == evaluate(network, TASK, TASK.test).metric
 
 
 def test_schedules_end_with_the_weights_of_the_first_policy(designs):
@@ -89,7 +89,7 @@ def test_a_schedule_is_paid_for_by_its_restarts(monkeypatch):
     total, spent = best, 0
     for cost, batches in lengths:
         network = dense((6, 76, 3), 0, TASK, batches, np.random.default_rng(3))
-        score = evaluate(network, TASK, TASK.validation).accuracy - 0.1
+        score = evaluate(network, TASK, TASK.validation).metric - 0.1
         spent += cost
         if score > best:
             share = min(np.log(budget / spent) / np.log(budget / first), 1)

@@ -101,7 +101,7 @@ def test_networks_are_those_of_the_table(table, digits, number):
         (digits.validation, table.val_correct),
         (digits.test, table.test_correct),
     ):
-        found = evaluate(final, digits, samples).accuracy
+        found = evaluate(final, digits, samples).metric
         assert found == pytest.approx(correct[number, 0, -1] / samples.size)
 
 

@@ -115,7 +115,7 @@ def test_test_accuracy_is_that_of_the_test_samples(run):
     env = env_like(run, "breast_cancer", 0.1)
     found = design_once(env, 0, {"controller": load_policy(run)})
     best, _ = play_episode(env, load_policy(run), 0)
-    expected = evaluate(best.network, env.dataset, env.dataset.test).accuracy
+    expected = evaluate(best.network, env.dataset, env.dataset.test).metric
     assert found["controller"]["test_accuracy"] == expected
 
 

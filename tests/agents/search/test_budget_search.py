@@ -83,7 +83,7 @@ def test_every_strategy_pays_for_all_multiply_adds_and_records_what_was_trained(
     assert history.scores == [info["score"] for info in trained]
     best: Any = history.best
     price = 0.1 * best.active_weights / (76 * (6 + 3))
-    accuracy = evaluate(best, TASK, TASK.validation).accuracy
+    accuracy = evaluate(best, TASK, TASK.validation).metric
     assert history.best_score == max(history.scores) == pytest.approx(accuracy - price, abs=1e-12)
 
 

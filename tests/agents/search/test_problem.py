@@ -18,6 +18,7 @@ from rlnas.agents.search.random_search import random_from_best, random_search
 from rlnas.envs import live_env
 from rlnas.envs.actions import ACTIONS, MAX_DEPTH, MAX_WIDTH, NO_OP
 from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.searchable import metric_of
 from rlnas.envs.tabular_actions import tabular_actions
 from rlnas.envs.tabular_env import TabularEnv
 from rlnas.nn.architecture import layers_of
@@ -199,7 +200,7 @@ def test_history_has_every_evaluation_in_order_and_best_design(make, seed):
     history = problem.history
     assert history.scores == [info["score"] for info in record.infos]
     found = [(each.accuracy, each.weights) for each in history.evaluations]
-    assert found == [(info["val_accuracy"], info["active_weights"]) for info in record.infos]
+    assert found == [(metric_of(info), info["active_weights"]) for info in record.infos]
     assert history.best_score == max(history.scores)
     expected = record.designs[history.scores.index(history.best_score)]
     best: Any = history.best
@@ -221,7 +222,7 @@ def test_best_network_has_recorded_score_when_evaluated_again(strategy, penalty)
     """At the end of the search: nobody has trained on the network that was the best."""
     history = search(strategy, Problem(partial(make, penalty=penalty), 900, 0))
     best: Any = history.best
-    accuracy = evaluate(best, TASK, TASK.validation).accuracy
+    accuracy = evaluate(best, TASK, TASK.validation).metric
     assert history.best_score == accuracy - penalty * best.active_weights / (76 * (6 + 3))
     assert reference_weights(6, 3) == 76 * (6 + 3)
 

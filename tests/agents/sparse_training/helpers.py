@@ -51,5 +51,5 @@ def mean_accuracy(trainer: SparseTrainer, active_weights: int, batches: int) -> 
     digits = load_dataset("digits")
     sizes = (64, 48, 32, 10)
     networks = [trainer(sizes, active_weights, digits, batches, rng(seed)) for seed in range(5)]
-    found = [evaluate(network, digits, digits.validation).accuracy for network in networks]
+    found = [evaluate(network, digits, digits.validation).metric for network in networks]
     return float(np.mean(found))

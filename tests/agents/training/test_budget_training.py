@@ -77,7 +77,7 @@ def test_a_design_of_the_training_is_made_again_to_the_bit(budget_run, tmp_path)
         out = tmp_path / str(row)
         save_recorded_design(budget_run, seen[row], out)
         found = evaluate(load_design(out).network, data, data.validation)
-        assert (found.accuracy, found.loss) == (seen[row].val_accuracy, seen[row].val_loss)
+        assert (found.metric, found.loss) == (seen[row].val_metric, seen[row].val_loss)
 
 
 @pytest.fixture(scope="module")

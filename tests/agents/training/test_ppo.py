@@ -173,7 +173,7 @@ def test_train_refuses_arrays_before_it_writes_anything(tmp_path):
 def test_best_design_records_its_test_accuracy_and_the_number_of_looks(finished):
     network, _, record = load_design(finished / "best")
     data = load_dataset("wine")
-    assert record["test_accuracy"] == evaluate(network, data, data.test).accuracy
+    assert record["test_accuracy"] == evaluate(network, data, data.test).metric
     assert (record["looks"], record["looks_at"]) == (192, data.validation.size)
     assert record["samples_sha256"] == data.samples_sha256
 
@@ -236,7 +236,7 @@ def test_train_restores_the_number_of_torch_threads(tmp_path):
 def test_tensorboard_shows_the_designs(events):
     for name in (
         "score",
-        "validation_accuracy",
+        "validation_metric",
         "active_weights",
         "depth",
         "density",
@@ -249,7 +249,7 @@ def test_tensorboard_shows_the_designs(events):
     assert all(0 <= depth <= 3 for depth in scalars(events, "design/depth"))
     assert all(0 < density <= 1 for density in scalars(events, "design/density"))
     assert "design/density_hidden_1" in events.Tags()["scalars"]
-    accuracy = scalars(events, "design/validation_accuracy")
+    accuracy = scalars(events, "design/validation_metric")
     assert all(0 < value <= 1 for value in accuracy)
     assert all(a > b for a, b in zip(accuracy, scalars(events, "design/score"), strict=True))
 
@@ -282,7 +282,7 @@ def test_the_best_score_never_falls(events):
 
 
 def test_tensorboard_shows_pictures_of_the_best_network_and_of_all_designs(events):
-    names = ["design/accuracy_against_weights", "design/best_network"]
+    names = ["design/best_network", "design/metric_against_weights"]
     assert sorted(events.Tags()["images"]) == names
     for name in names:
         images = events.Images(name)
@@ -352,7 +352,7 @@ def test_the_designs_shown_are_those_at_the_end_of_episodes(watched):
     by_rollout = [steps[:64], steps[64:128], steps[128:]]
     # 2 environments, episodes of 4 steps: the last two of every eight infos end an episode
     finals = [[info for k, info in enumerate(part) if k % 8 >= 6] for part in by_rollout]
-    for name, key in (("score", "score"), ("validation_accuracy", "val_accuracy")):
+    for name, key in (("score", "score"), ("validation_metric", "val_metric")):
         means = [np.mean([info[key] for info in part]) for part in finals]
         assert scalars(events, f"design/{name}") == pytest.approx(means, rel=1e-5)
     sizes = [[info["layer_sizes"] for info in part] for part in finals]
@@ -364,14 +364,14 @@ def test_best_is_a_design_with_the_accuracy_it_had(finished, events):
     network, _, record = load_design(finished / "best")
     data = load_dataset("wine")
     measured = evaluate(network, data, data.validation)
-    assert record["val_accuracy"] == measured.accuracy
+    assert record["val_metric"] == measured.metric
     assert record["val_loss"] == measured.loss
     assert record["active_weights"] == network.active_weights
     assert tuple(record["layer_sizes"]) == network.layer_sizes
     assert tuple(record["layer_densities"]) == network.layer_densities
     assert (record["dataset"], record["penalty"]) == ("wine", 0.1)
     price = 0.1 * network.active_weights / (76 * (13 + 3))
-    assert record["score"] == pytest.approx(measured.accuracy - price, rel=1e-12)
+    assert record["score"] == pytest.approx(measured.metric - price, rel=1e-12)
     assert scalars(events, "design/best_score")[-1] == pytest.approx(record["score"], rel=1e-6)
 
 

@@ -27,7 +27,7 @@ def encoding_of(
         columns,
         others.pop("table", tuple(column.name for column in columns)),
         others.pop("named", True),
-        others.pop("target", "kind"),
+        others.pop("targets", ("kind",)),
         others.pop("ignored", {}),
         np.array(source, np.int32),
         np.array(rule, np.uint8),
@@ -172,7 +172,7 @@ def encodings(draw: st.DrawFn) -> Encoding:
         rules,
         table=tuple(table),
         named=draw(st.booleans()),
-        target=draw(st.none() | NAMES),
+        targets=draw(st.lists(NAMES, max_size=2).map(tuple)),
         ignored=dict.fromkeys(table[n_columns:], "why"),
     )
 
@@ -180,7 +180,7 @@ def encodings(draw: st.DrawFn) -> Encoding:
 @given(encodings())
 def test_json_keeps_every_bit_of_an_encoding(encoding):
     found = Encoding.from_json(json.loads(json.dumps(encoding.as_json())))
-    plain = ("columns", "table", "named", "target", "ignored")
+    plain = ("columns", "table", "named", "targets", "ignored")
     assert [getattr(found, key) for key in plain] == [getattr(encoding, key) for key in plain]
     for key in ("source", "rule", "operand"):
         ours, theirs = getattr(found, key), getattr(encoding, key)
@@ -204,9 +204,9 @@ DAMAGED = {
     "a list": [],
     "no columns": {**record(), "columns": []},
     "no features": {**record(), "features": []},
-    "no target": {key: value for key, value in record().items() if key != "target"},
+    "no targets": {key: value for key, value in record().items() if key != "targets"},
     "names of a number": {**record(), "named": 1},
-    "target of a number": {**record(), "target": 1},
+    "target of a number": {**record(), "targets": [1]},
     "no reason": {**record(), "ignored": {"id": None}},
     "ignored list": {**record(), "ignored": ["id"]},
     "table of numbers": {**record(), "table": [1, 2]},

@@ -171,7 +171,7 @@ def encoding_of(frame: Frame, target: str | None = None, drop: tuple[str, ...] =
         columns,
         table,
         frame.named,
-        target,
+        () if target is None else (target,),
         dict.fromkeys(drop, "left out"),
         np.arange(n, dtype=np.int32),
         np.where(is_category, Rule.IS, Rule.VALUE).astype(np.uint8),
@@ -277,6 +277,6 @@ def test_column_of_categories_that_is_mostly_numbers_is_told(caplog):
 def test_whole_numbers_with_and_without_a_point_are_one_category():
     known = code_table(frame_of(x=["1", "2", "3", None]), categorical=["x"])
     assert known.columns[0].categories == ("1", "2", "3")
-    rules = Encoding(known.columns, ("x",), True, None, {}, *np.zeros((3, 1)))
+    rules = Encoding(known.columns, ("x",), True, (), {}, *np.zeros((3, 1)))
     found = code_for(frame_of(x=["1.0", "3.0", None]), rules)
     np.testing.assert_array_equal(found[:, 0], [0, 2, nan])

@@ -239,7 +239,7 @@ def test_missing_and_text_labels_are_refused(pandas):
 @pytest.mark.parametrize("y", [X[:, 0], Y + 0.5, np.where(Y == 1, 1.25, Y)])
 def test_regression_target_is_refused_as_such(y):
     message = refusal(X, y)
-    assert "number to predict (regression), which rlnas cannot do yet" in message
+    assert "if it is a number to predict, say that the task is regression" in message
     assert "np.unique" not in message
 
 
@@ -255,8 +255,9 @@ def test_regression_target_is_refused_as_such(y):
 )
 def test_nearly_unique_labels_are_refused(y):
     x = np.zeros((len(y), 2))
-    with pytest.raises(InputError, match="fewer than 3 samples a class: if it is a number to pre"):
-        load_dataset((x, y))
+    with pytest.raises(InputError, match="fewer than 3 samples a class: merge or leave out rare"):
+        load_dataset((x, y), task="classification")
+    assert load_dataset((x, y)).task == "regression"
 
 
 @pytest.mark.parametrize(

@@ -180,9 +180,9 @@ def test_npz_with_validation_and_test_arrays_uses_all_others_for_training(tmp_pa
 
 
 def test_unused_arrays_of_npz_file_are_named_in_warning(tmp_path, caplog):
-    np.savez(tmp_path / "mine.npz", X=X, y=Y, X_valid=X, weights=Y)
+    np.savez(tmp_path / "mine.npz", X=X, y=Y, X_valid=X, labels=Y)
     load_dataset(tmp_path / "mine.npz")
-    assert "arrays 'X_valid', 'weights' are not used" in caplog.text
+    assert "arrays 'X_valid', 'labels' are not used" in caplog.text
 
 
 def test_names_of_features_and_classes_come_with_the_data(tmp_path):
@@ -260,7 +260,7 @@ def test_sample_that_is_alone_in_its_class_is_for_training(caplog):
 
 
 def test_more_classes_than_samples_in_split_can_be_loaded():
-    assert load_dataset((X, np.arange(100) % 33)).n_classes == 33
+    assert load_dataset((X, np.arange(100) % 30)).n_classes == 30
 
 
 # --- several data sets ---
@@ -406,7 +406,7 @@ def test_unknown_name_is_refused_with_known_names_and_closest_one():
         load_dataset("zzz")
 
 
-@pytest.mark.parametrize("source", [None, 3, (X,), (X, Y, Y), X])
+@pytest.mark.parametrize("source", [None, 3, (X,), (X, Y, None, Y), X])
 def test_source_of_another_type_is_refused(source):
     with pytest.raises(InputError, match=r"expected a name, the path of a table or an .npz file"):
         load_dataset(source)
@@ -424,11 +424,9 @@ BAD_ARRAYS = {
     "no samples": (X[:0], Y[:0], "is empty"),
     "no features": (X[:, :0], Y, r"X is empty \(shape \(100, 0\)\)"),
     "lengths": (X, Y[:-1], "X has 100 samples but y 99 labels"),
-    "fractional label": (X, Y + 0.5, "y, row 0 has the value 0.5: .*regression"),
-    "fractional text": (X, np.char.add(Y.astype(str), ".5"), "y, row 0 has .* 0.5: .*regression"),
     "NaN label": (X, with_value(Y, 4, np.nan, float), "y, row 4 has no class: fill it in"),
     "two NaN labels": (X, with_value(Y, [4, 9], np.nan, float), "y, row 4 and 1 more has no class"),
-    "one-hot labels": (X, np.eye(3)[Y], r"y has shape \(100, 3\), expected \[samples\]"),
+    "one-hot labels": (X, np.eye(3)[Y], "one-hot classes are: give one column of classes"),
     "one class": (X, Y * 0, "y has only one class"),
     "few samples": (X[: FEWEST - 1], Y[: FEWEST - 1] % 2, f"of {FEWEST - 1} samples would be left"),
 }

@@ -84,7 +84,7 @@ def test_a_csv_file_is_a_data_set_with_a_feature_for_each_thing_said(csv):
     assert len({"sex = female", "sex = male"} & {*names}) == 1  # the rarer one
     rules = data.preprocessing.encoding
     assert rules is not None
-    assert rules.target == "species"
+    assert rules.targets == ("species",)
     assert rules.ignored == {
         "id": "nearly every row has a value of its own",
         "planet": "it is constant",
@@ -136,13 +136,13 @@ def test_columns_that_are_left_out_or_declared(csv):
     assert not any(name.startswith(("island", "sex")) for name in names)
     assert "colony = 11" in names
     assert data.preprocessing.encoding.ignored["island"] == "it is to be left out"
-    assert data.source["table"] == {
-        "target": "species",
+    assert data.source["options"] == {
+        "target": ["species"],
         "drop": ["island", "sex"],
         "categorical": ["colony"],
         "numeric": ["mass"],
     }
-    assert TableOptions.from_json(data.source["table"]).drop == ("island", "sex")
+    assert TableOptions.from_json(data.source["options"]).drop == ("island", "sex")
 
 
 def test_what_is_said_about_a_table_is_part_of_its_fingerprint(csv):
@@ -184,7 +184,8 @@ def tiny_keel(tmp_path, monkeypatch) -> Path:
 def test_a_table_of_a_collection_is_known_by_name_and_its_target_too(tiny_keel):
     data = load_dataset("keel:tiny", data_dir=tiny_keel)
     assert data.name == "keel:tiny"
-    assert data.source == {"name": "keel:tiny", "table": {"target": "class"}}
+    said = {"target": ["class"], "task": "classification"}
+    assert data.source == {"name": "keel:tiny", "options": said}
     assert data.preprocessing.feature_names == ("mass", "mass is missing", "colony")
     assert load_dataset("keel:tiny", data_dir=tiny_keel, drop=["colony"]).n_features == 2
     rules = data.preprocessing
@@ -304,7 +305,7 @@ def test_files_for_validation_and_test_are_used_for_that(csv, tmp_path):
     np.testing.assert_allclose(mass[~missing], last["mass"][~missing], rtol=1e-6)
     islands = [names.index(f"island = {name}") for name in ("Biscoe", "Dream", "Torgersen")]
     assert not data.features[data.validation[0], islands].any()
-    assert data.source["table"]["validation_file"] == str(paths[0])
+    assert data.source["options"]["validation_file"] == str(paths[0])
 
 
 def test_files_for_validation_and_test_are_found_from_anywhere(csv, tmp_path, monkeypatch):
@@ -312,7 +313,7 @@ def test_files_for_validation_and_test_are_found_from_anywhere(csv, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     data = load(csv, validation_file="later.csv")
     monkeypatch.chdir("/")
-    again = read(csv, None, TableOptions.from_json(data.source["table"]))
+    again = read(csv, None, TableOptions.from_json(data.source["options"]))
     assert again.sha256 == data.samples_sha256
 
 
@@ -377,11 +378,12 @@ REFUSED: dict[str, tuple[pd.DataFrame, dict[str, Any], str]] = {
     ),
     "no class": (with_cell(7, "species", None), {}, "line 9, column 'species' has no class"),
     "one class": (penguins().assign(species="Adelie"), {}, "only one class"),
-    "fractions to predict": (
-        penguins().assign(mass=0.5), {"target": "mass"}, "line 2, column 'mass' has the value 0.5"
+    "a constant number": (
+        penguins().assign(mass=0.5), {"target": "mass"}, "target 'mass' is 0.5 in all training"
     ),
-    "a number to predict": (
-        penguins().assign(species=np.arange(N)), {}, "column 'species' of .* 200 classes in 200"
+    "numbers as classes": (
+        penguins().assign(species=np.arange(N)), {"task": "classification"},
+        "column 'species' of .* 200 classes in 200 .* say that the task is regression",
     ),
     "nothing left": (
         penguins(), {"drop": [c for c in penguins() if c != "species"]}, "no column of .* is left"

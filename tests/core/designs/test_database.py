@@ -23,7 +23,7 @@ DESIGN = DesignRecord(
     dataset="wine",
     penalty=0.1,
     score=0.8,
-    val_accuracy=0.9,
+    val_metric=0.9,
     val_loss=0.2,
     active_weights=100,
     layer_sizes=(13, 4, 3),
@@ -39,7 +39,7 @@ def archive(tmp_path) -> DesignDatabase:
 def several(*facts: tuple[float, float, int]) -> list[DesignRecord]:
     """Designs of these scores, accuracies and weights, one after the other."""
     return [
-        replace(DESIGN, timestep=k, score=score, val_accuracy=accuracy, active_weights=weights)
+        replace(DESIGN, timestep=k, score=score, val_metric=accuracy, active_weights=weights)
         for k, (score, accuracy, weights) in enumerate(facts)
     ]
 
@@ -84,7 +84,7 @@ def test_front_is_what_no_design_dominates(tmp_path_factory, points):
         )
     }
     front = archive.front()
-    assert {(round(d.val_accuracy * 20), d.active_weights) for d in front} == expected
+    assert {(round(d.val_metric * 20), d.active_weights) for d in front} == expected
     assert len(front) == len(expected)
     assert [d.active_weights for d in front] == sorted(d.active_weights for d in front)
 
@@ -178,7 +178,7 @@ def test_file_with_other_schema_is_refused_and_unchanged(archive, statement):
 ENDLESS = """
     CREATE VIEW designs AS WITH RECURSIVE n(k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM n)
     SELECT k AS timestep, 0 AS environment, 'wine' AS dataset, 0.1 AS penalty, 0.5 AS score,
-    0.5 AS val_accuracy, 0.5 AS val_loss, k AS active_weights, '[13, 3]' AS layer_sizes,
+    0.5 AS val_metric, 0.5 AS val_loss, k AS active_weights, '[13, 3]' AS layer_sizes,
     hex(randomblob(500)) AS action FROM n
 """
 
@@ -238,7 +238,7 @@ def test_small_file_with_endless_rows_is_refused(archive, root):
         *(("dataset", bad) for bad in (None, b"wine", "x" * 100_000)),
         *(("penalty", bad) for bad in (None, "x", -1, 1e300, float("inf"))),
         *(("score", bad) for bad in (None, float("nan"), float("-inf"), "0.5x")),
-        *(("val_accuracy", bad) for bad in (1.5, -0.1, None)),
+        *(("val_metric", bad) for bad in (1.5, -0.1, None)),
         *(("active_weights", bad) for bad in ("x", 1.5, -1, 2**62)),
         *(("spent", bad) for bad in ("x", 1.5, -1, 2**62)),
         *(("layer_sizes", bad) for bad in ("x", "5", "[1, null]", "[0, 3]", "[" * 9999, None)),
@@ -328,10 +328,10 @@ def test_episode_without_its_first_design_is_empty(archive):
 
 
 def test_a_constant_prediction_is_no_design_to_choose(archive):
-    nothing = replace(DESIGN, timestep=2, active_weights=0, score=1.0, val_accuracy=1.0)
+    nothing = replace(DESIGN, timestep=2, active_weights=0, score=1.0, val_metric=1.0)
     archive.add([nothing, DESIGN])
     assert archive.best() == archive.front() == [DESIGN]
-    assert archive.sample() == [(DESIGN.active_weights, DESIGN.val_accuracy)]
+    assert archive.sample() == [(DESIGN.active_weights, DESIGN.val_metric)]
     assert archive.extent() == (2, DESIGN.timestep)
 
 
@@ -361,8 +361,8 @@ def test_sample_is_evenly_spaced_in_training_order(tmp_path):
     assert weights == [10, 11, 20, 21]
     assert [weights for weights, _ in archive.sample(timestep=3, limit=4)] == [10, 20, 30]
     archive.add([replace(DESIGN, timestep=4, dataset="digits", active_weights=1)])
-    assert archive.sample(dataset="digits") == [(1, DESIGN.val_accuracy)]
-    assert archive.sample(timestep=1) == [(10, DESIGN.val_accuracy), (11, DESIGN.val_accuracy)]
+    assert archive.sample(dataset="digits") == [(1, DESIGN.val_metric)]
+    assert archive.sample(timestep=1) == [(10, DESIGN.val_metric), (11, DESIGN.val_metric)]
 
 
 MANY = """

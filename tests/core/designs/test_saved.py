@@ -16,6 +16,7 @@ ORIGIN = {
     "source": {"name": "digits"},
     "samples_sha256": "0" * 64,
     "split_sha256": "1" * 64,
+    "objective": {"task": "classification", "metric": "accuracy", "loss": "cross_entropy"},
 }
 RECORD = {
     **ORIGIN,
@@ -70,7 +71,7 @@ def test_design_is_a_network_file_and_two_json_files(folder):
     assert sorted(path.name for path in folder.iterdir()) == [
         *("design.json", "network.safetensors", "preprocessing.json")
     ]
-    assert json.loads((folder / "design.json").read_text())["format"] == "rlnas-design-2"
+    assert json.loads((folder / "design.json").read_text())["format"] == "rlnas-design-3"
 
 
 def test_folder_may_be_given_as_text(folder):
@@ -114,9 +115,9 @@ def test_folder_without_a_design_is_refused(tmp_path):
         (b"[]", "is not a design of this version"),
         (b"null", "is not a design of this version"),
         (b"{}", "is not a design of this version"),
-        (b'{"format": "rlnas-design-3"}', "is not a design of this version"),
-        (b'{"format": ["rlnas-design-2"]}', "is not a design of this version"),
-        (b'{"format": "rlnas-design-2"}', "'dataset' is a required property"),
+        (b'{"format": "rlnas-design-4"}', "is not a design of this version"),
+        (b'{"format": ["rlnas-design-3"]}', "is not a design of this version"),
+        (b'{"format": "rlnas-design-3"}', "'dataset' is a required property"),
     ],
     ids=lambda value: str(value[:20]),
 )
@@ -130,7 +131,7 @@ def test_design_of_earlier_version_is_refused_with_the_command_to_remake_it(fold
     record = {"format": "rlnas-design-1", "dataset": "wine", "penalty": 0.3, "seed": 4}
     (folder / "design.json").write_text(json.dumps(record))
     (folder / "preprocessing.json").unlink()
-    message = r"lacks the means, scales and names .* `rlnas design` .* --penalty 0.3 --seed 4"
+    message = r"does not say what its outputs mean.* `rlnas design` .* --penalty 0.3 --seed 4"
     with pytest.raises(InputError, match=message):
         load_design(folder)
 

@@ -34,13 +34,17 @@ def pointer(array: np.ndarray) -> ctypes.c_void_p:
 
 
 def c_logits(folder: Path, features: np.ndarray, inference: Inference) -> np.ndarray:
-    """Outputs of the C code in a folder; its classes have to be those of its outputs."""
+    """Outputs of the C code in a folder; its classes, if any, have to be those of its outputs."""
     code = compiled(folder)
     if inference.encoding is None:
         rows = np.ascontiguousarray(features, inference.dtype)
     else:
         rows, _ = c_features(code, folder, features, inference, inference.dtype)
     outputs = np.zeros((len(rows), inference.layer_sizes[-1]), np.float32)
+    if inference.target_names:
+        for row, output in zip(rows, outputs, strict=True):
+            code.network_predict(pointer(row), pointer(output))
+        return outputs
     for row, output in zip(rows, outputs, strict=True):
         code.network_logits(pointer(row), pointer(output))
         expected = -1 if np.isnan(output).any() else output.argmax()
@@ -106,7 +110,8 @@ def logits_of(form: str, folder: Path, features: np.ndarray, inference: Inferenc
             return c_logits(folder, features, inference)
         case "onnx":
             session = onnxruntime.InferenceSession(folder / "network.onnx")
-            return session.run(["logits"], {session.get_inputs()[0].name: features})[0]
+            output = "values" if inference.target_names else "logits"
+            return session.run([output], {session.get_inputs()[0].name: features})[0]
         case "torch":
             program = torch.export.load(folder / "network.pt2").module()
             return program(torch.from_numpy(features)).detach().numpy()
@@ -114,6 +119,7 @@ def logits_of(form: str, folder: Path, features: np.ndarray, inference: Inferenc
             arrays = dict(np.load(folder / "network.npz"))
         case _:
             arrays = load_file(folder / "network.safetensors")
+    inference = inference.in_units()  # as these files have it
     assert arrays.pop("limit") == [inference.limit]
     sizes = tuple(arrays.pop("layer_sizes").tolist())
     if inference.encoding is None:

@@ -36,7 +36,7 @@ def encoding_of(columns: tuple[Column, ...], features: list[Feature]) -> Encodin
     source, rule, operand = zip(*features, strict=True)
     arrays = np.array(source, np.int32), np.array(rule, np.uint8), np.array(operand, float)
     table = tuple(column.name for column in columns)
-    return Encoding(columns, table, True, "target", {}, *arrays)
+    return Encoding(columns, table, True, ("target",), {}, *arrays)
 
 
 def case_of(encoding: Encoding, seed: int, far: bool = False, rows: int = 20) -> Case:

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from rlnas.columns.encoding import Column, Rule
+from rlnas.data.targets import Targets
 from rlnas.export.c.code import clear_samples, write_c
 from rlnas.export.c.names import KEYWORDS, SIGNIFICANT, quoted
 from rlnas.export.c.table import OWN
@@ -122,6 +124,11 @@ def test_names_of_the_code_itself_are_known(tmp_path):
         raw = np.ones((1, inference.n_columns))
         for form in ("c", "c-int8", "c-int"):
             write_c(inference, tmp_path / f"{name}-{form}", "net", raw, form)
+    numbers = CASE.inference
+    targets = Targets(("a", "b", "c"), np.zeros(3), np.ones(3))
+    for form in ("c", "c-int8"):
+        raw = np.ones((1, numbers.n_columns))
+        write_c(replace(numbers, targets=targets), tmp_path / f"numbers-{form}", "net", raw, form)
     texts = [path.read_text().replace("net_test.c", "") for path in tmp_path.rglob("net*.[ch]")]
     found = {name.lower() for text in texts for name in re.findall(r"\bnet_(\w+)", text, re.I)}
     ours = re.compile("(colour|size)(_from_text|_missing|_other|_red|_grun|_s|_m)?")

@@ -72,7 +72,7 @@ def test_outputs_on_the_whole_test_set_of_images(form, real_data_dir, tmp_path):
     )
     expected = truth(network, data, data.test)
     assert np.abs(outputs - expected).max() <= 1e-5 * np.abs(expected).max()
-    assert facts["test_accuracy"] == evaluate(network, data, data.test).accuracy
+    assert facts["test_accuracy"] == evaluate(network, data, data.test).metric
     assert facts["test_accuracy"] > 0.8
 
 

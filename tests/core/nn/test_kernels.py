@@ -98,14 +98,16 @@ def run_tile(
     weights, biases = network.connections[VALUE], network.units[VALUE]
     outputs = network.n_inputs + network.n_hidden
     kernels.forward(network.index, weights, biases, scratch.activations)
-    loss, _ = kernels.cross_entropy(
+    loss: float = kernels.cross_entropy(
         scratch.activations[outputs:],
         labels,
+        np.ones(labels.size, np.float32),
         labels.size,
         1 / batch,
         scratch.deltas[network.n_hidden :],
         scratch.highest,
         scratch.total,
+        np.zeros(network.n_outputs),
     )
     gradients = scratch.gradient, scratch.bias_gradient
     kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
@@ -267,12 +269,11 @@ def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inpu
             kernels.forward_backward(
                 raw, order[1], network.full_index, weights, biases, scratch, activations, deltas
             )
-            correct = kernels.train(
-                raw, order, network.index, *state, rates, rates, adam, scratch, losses
-            )
+            kernels.train(raw, order, network.index, *state, rates, rates, adam, scratch, losses)
+            tally = scratch.tally[:3].tolist()
         arrays = activations, deltas, losses, network.connections, network.units
         assert all(np.isfinite(array).all() for array in arrays)
-        results.append((found, correct, *(array.tobytes() for array in arrays)))
+        results.append((found, tally, *(array.tobytes() for array in arrays)))
     assert results[0] == results[1]
 
 
@@ -440,7 +441,8 @@ def test_gather_equals_standardised_features_and_repeats_the_last_sample(feature
 def test_gather_puts_every_feature_of_every_sample_in_its_place(dtype, features, blocks):
     pattern = np.arange(16 * features).reshape(16, features).astype(dtype)
     mean, scale = np.zeros(features, np.float32), np.ones(features, np.float32)
-    raw = kernels.Samples(pattern, np.zeros(16, np.int32), mean, scale)
+    nothing = np.zeros((0, 0), np.float32), np.zeros(0, np.float32), np.ones(16, np.float32)
+    raw = kernels.Samples(pattern, np.zeros(16, np.int32), mean, scale, *nothing)
     chosen = np.random.default_rng(0).integers(16, size=TILE).astype(np.int32)
     found = np.full((features, TILE), np.nan, np.float32)
     lanes = np.empty(TILE, np.int32)
@@ -459,11 +461,15 @@ def cross_entropy(outputs: np.ndarray, labels: np.ndarray) -> tuple[float, int, 
         z = guarded.like(np.empty((outputs.shape[1], TILE), np.float32))
         z[:, :n], z[:, n:] = outputs.T, np.arange(n, TILE) * 1e3
         delta, highest, total = guarded.like(z), guarded.like(z[0]), guarded.like(z[0])
-        loss, correct = kernels.cross_entropy(
-            z, labels.astype(np.int32), n, 1 / n, delta, highest, total
+        weights, tally = guarded.like(z[0]), guarded.like(np.empty(outputs.shape[1]))
+        weights[:n], tally[:] = 1, 0
+        loss = kernels.cross_entropy(
+            z, labels.astype(np.int32), weights, n, 1 / n, delta, highest, total, tally
         )
     assert not delta[:, n:].any()
-    return loss, correct, delta[:, :n].T
+    right = [int(tally[k]) for k in range(tally.size)]
+    assert right == tally.tolist()
+    return loss, sum(right), delta[:, :n].T
 
 
 def test_exp_is_accurate_over_its_whole_range():
@@ -604,7 +610,7 @@ def test_a_diverged_network_stays_diverged(inputs, bad):
     assert np.isnan(network.connections[VALUE]).all()
     assert np.isnan(network.units[VALUE]).all()
     found = training.evaluate(network, data, data.validation)
-    assert found.accuracy == 0
+    assert found.metric == 0
     assert np.isnan(found.loss)
 
 
@@ -684,7 +690,7 @@ def test_evaluate_equals_pytorch_sample_by_sample(inputs, n, averaged, dtype):
             outputs = module(torch.tensor(data.standardize(one).astype(np.float64)))
             correct += int(outputs.argmax() == data.labels[sample])
     found = training.evaluate(network, data, samples, averaged)
-    assert found.accuracy == correct / n
+    assert found.metric == correct / n
     assert found.loss == pytest.approx(np.mean(losses), rel=1e-5)
 
 
@@ -728,7 +734,7 @@ def test_training_equals_a_masked_dense_network_in_pytorch(sizes, batch, dtype):
     found = training.train(network, data, order, learning_rates=rates)
     assert network.steps == 20
     assert found.loss == pytest.approx(np.mean(losses), rel=1e-4)
-    assert found.accuracy == correct / order.size
+    assert found.metric == correct / order.size
     assert relative_error(network.connections[VALUE], module.active(module.weights)) <= 1e-4
     assert relative_error(network.units[VALUE], module.biases.detach().numpy()) <= 1e-4
     first = module.active(optimiser.state[module.weights]["exp_avg"])

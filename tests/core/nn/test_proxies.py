@@ -161,7 +161,7 @@ ESTIMATES = {
         name: lambda network, dataset, name=name: getattr(proxies, name)(
             network, dataset, order_of(dataset)
         )
-        for name in ("accuracy_after", "training_losses", "sum_of_training_losses")
+        for name in ("metric_after", "training_losses", "sum_of_training_losses")
     },
 }
 
@@ -182,16 +182,16 @@ def test_accuracy_after_a_few_batches_is_that_of_the_averaged_weights():
     digits = load_dataset("digits")
     network = random_network((64, 32, 10), 0.5, np.random.default_rng(0))
     order = order_of(digits, 60)
-    found = proxies.accuracy_after(network, digits, order)
+    found = proxies.metric_after(network, digits, order)
     train(network, digits, order)
-    assert found == evaluate(network, digits, digits.validation).accuracy
+    assert found == evaluate(network, digits, digits.validation).metric
     assert found > 0.5
 
 
 def test_accuracy_after_no_batches_is_refused():
     network, dataset = case((6, 5, 3))
     with pytest.raises(InputError, match="expected at least one"):
-        proxies.accuracy_after(network, dataset, np.empty((0, 128), np.int32))
+        proxies.metric_after(network, dataset, np.empty((0, 128), np.int32))
 
 
 def test_training_losses_are_those_of_training_in_one_go():

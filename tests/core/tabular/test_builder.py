@@ -95,7 +95,7 @@ def test_recorded_results_equal_manual_training(tiny_table, number, seed):
             (data.test, tiny_table.test_correct, tiny_table.test_loss),
         ):
             found = evaluate(network, data, samples)
-            assert correct[number, seed, at] == round(found.accuracy * samples.size)
+            assert correct[number, seed, at] == round(found.metric * samples.size)
             assert losses[number, seed, at] == np.float16(found.loss)
         assert tiny_table.train_loss[number, seed, at] == np.float16(training.loss)
     x = torch.tensor(data.standardize(data.validation))

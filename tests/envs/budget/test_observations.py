@@ -97,7 +97,7 @@ def test_the_best_design_is_seen():
     for step, (found, info, env) in enumerate(PLAYED):
         if step == 0 or info["score"] > best[0]:
             best = [info["score"], step, max(info["spent"], 1)]
-            accuracy, size = info["val_accuracy"], info["active_weights"] / env.reference
+            accuracy, size = info["val_metric"], info["active_weights"] / env.reference
             holder = env.state.current.score
         assert found["best_accuracy"] == pytest.approx(accuracy)
         assert found["best_size"] == pytest.approx(np.log10(max(size, 1e-3)) / 3, abs=1e-6)

@@ -144,7 +144,7 @@ def test_an_episode_begins_with_the_constant_prediction():
     _, info = make(penalty=0.5).reset(seed=0)
     labels, known = TASK.labels[TASK.validation], TASK.labels[TASK.train]
     shares = np.bincount(known, minlength=3) / known.size
-    assert info["score"] == info["val_accuracy"] == np.mean(labels == shares.argmax())
+    assert info["score"] == info["val_metric"] == np.mean(labels == shares.argmax())
     assert info["val_loss"] == pytest.approx(-np.log(shares[labels]).mean(), rel=1e-6)
     assert info["best_score"] == info["anytime"] == info["score"]
     assert info["active_weights"] == 0

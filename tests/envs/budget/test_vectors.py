@@ -71,7 +71,7 @@ def test_the_reward_is_the_change_of_accuracy_and_weights_and_the_cost():
             assert (paid.dtype, paid.shape) == (np.float32, (3,))
             assert env.reward_space.contains(paid)
             expected = (
-                info["val_accuracy"] - before["val_accuracy"],
+                info["val_metric"] - before["val_metric"],
                 (before["active_weights"] - info["active_weights"]) / env.reference,
                 -info["cost"] / env.state.unit,
             )
@@ -96,7 +96,7 @@ def test_the_score_as_reward_is_what_is_reached_and_spent():
     for _, paid, _, _, info in steps:
         relative = info["active_weights"] / env.reference
         spent = info["spent"] / env.state.unit
-        assert paid == pytest.approx([info["val_accuracy"], -relative, -spent], abs=1e-6)
+        assert paid == pytest.approx([info["val_metric"], -relative, -spent], abs=1e-6)
 
 
 def test_after_a_given_start_a_step_pays_for_itself_alone():
@@ -132,7 +132,7 @@ def test_mo_gymnasium_records_the_returns_of_a_vector():
     for _ in range(SHORT["episode_steps"] - 1):
         *_, last = envs.step(np.array([number("none")] * 2))
     returns = last["episode"]["r"]
-    gained = last["val_accuracy"] - first["val_accuracy"]
+    gained = last["val_metric"] - first["val_metric"]
     np.testing.assert_allclose(returns[:, 0], gained, atol=1e-6)
     np.testing.assert_allclose(returns[:, 2], -last["spent"] / last["budget"] * 0.1, rtol=1e-5)
     envs.close()
