@@ -117,15 +117,20 @@ def finish(network: SparseNetwork, data: Dataset, seed: int, progress_bar: bool 
         progress_bar: Show progress.
     """
     rng = np.random.default_rng(whole("seed", seed))
-    samples = np.concatenate([data.train, data.validation])
-    per_epoch = max(1, samples.size // DEFAULT_HYPERPARAMETERS.batch_size)
-    batches = max(FINAL_BATCHES, FINAL_EPOCHS * per_epoch)
+    samples, batches = np.concatenate([data.train, data.validation]), final_batches(data)
     with progress(progress_bar, total=batches, unit="batch", desc="final training") as bar:
         before = network.steps
         for result in annealed_training(network, data, samples, batches, rng):
             bar.set_postfix_str(f"loss {result.loss:.4f}", refresh=False)
             bar.update(network.steps - before)
             before = network.steps
+
+
+def final_batches(data: Dataset) -> int:
+    """Number of training batches of `finish`."""
+    n_samples = data.train.size + data.validation.size
+    per_epoch = max(1, n_samples // DEFAULT_HYPERPARAMETERS.batch_size)
+    return max(FINAL_BATCHES, FINAL_EPOCHS * per_epoch)
 
 
 def train_and_test(network: SparseNetwork, data: Dataset, seed: int) -> dict[str, Any]:

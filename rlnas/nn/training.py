@@ -212,8 +212,8 @@ def evaluate(
     return Evaluation(correct / samples.size, loss / samples.size)
 
 
-def predict(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> np.ndarray:
-    """int64 `[n]`: the classes that the averaged parameters predict.
+def outputs(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> np.ndarray:
+    """float32 `[n, outputs]`: what the averaged parameters answer, logits for classes.
 
     Args:
         network: The network.
@@ -231,8 +231,14 @@ def predict(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> np
         deltas = kernels.aligned(network.units.shape[1], some.size)
         memory = raw_samples(dataset), some, network.full_index, *state, scratch(network)
         kernels.forward_backward(*memory, activations, deltas)
-        chunks.append(activations[-network.n_outputs :].argmax(axis=0))
+        chunks.append(activations[-network.n_outputs :].T)
     return np.concatenate(chunks)
+
+
+def predict(network: SparseNetwork, dataset: Dataset, samples: np.ndarray) -> np.ndarray:
+    """int64 `[n]`: the classes that the averaged parameters predict; see `outputs`."""
+    classes: np.ndarray = outputs(network, dataset, samples).argmax(axis=1)
+    return classes
 
 
 def final_hyperparameters(n_samples: int) -> Hyperparameters:

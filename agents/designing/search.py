@@ -1,0 +1,368 @@
+"""Searching for a design within limits: trials in a fixed order, as many as time allows."""
+
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import starmap
+from math import ceil
+from multiprocessing import parent_process
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple, TypeVar
+
+import joblib
+
+from rlnas.agents.designing.finish import BRIEF_BATCHES, final_batches, finish
+from rlnas.agents.designing.limits import Asked, Limits
+from rlnas.agents.designing.trials import (
+    LINEAR,
+    RELATIVE,
+    USUAL,
+    Recipe,
+    Task,
+    Trial,
+    play,
+    recipe_of,
+    warm_up,
+)
+from rlnas.agents.designing.unions import Pool, Union, judge
+from rlnas.data.datasets import Dataset
+from rlnas.data.folds import folds
+from rlnas.designs.record import NetworkRecord, PointRecord, SearchRecord
+from rlnas.errors import InputError
+from rlnas.nn.network import SparseNetwork
+from rlnas.nn.rewiring import side_by_side
+from rlnas.progress import progress
+from rlnas.scoring import reference_weights, score
+
+FIRST = 2
+"""Trials that are played before anything else: a linear network and an ordinary episode."""
+
+ROUND = 4
+"""Trials that are played before their results have an influence on further ones."""
+
+SLACK = 1.3
+"""How much longer than those before a trial or a training may take without ending too late."""
+
+WORTH_WORKERS = 10.0
+"""Seconds of trials from which on starting other processes pays."""
+
+Result = TypeVar("Result")
+
+
+class Searched(NamedTuple):
+    """The result of `search`.
+
+    Attributes:
+        network: The design, trained to the end.
+        record: What is known about it without the test samples, as JSON values.
+    """
+
+    network: SparseNetwork
+    record: dict[str, Any]
+
+
+@dataclass
+class _Pace:
+    """How long trials and trainings take, and whether another trial would end too late.
+
+    Attributes:
+        data: The data set.
+        seconds: Time for everything; None for any.
+        began: When the search began.
+        taken: The trials so far.
+    """
+
+    data: Dataset
+    seconds: float | None
+    began: float = field(default_factory=perf_counter)
+    taken: list[Trial] = field(default_factory=list)
+
+    @property
+    def passed(self) -> float:
+        """Seconds since the search began."""
+        return perf_counter() - self.began
+
+    def final(self, networks: int) -> float:
+        """Seconds that the final training of some networks is going to take."""
+        brief = max((trial.brief_seconds for trial in self.taken), default=0.0)
+        return SLACK * networks * brief * final_batches(self.data) / BRIEF_BATCHES
+
+    def of_trial(self, start: str) -> float:
+        """Seconds that a trial with a start is going to take."""
+        like = [trial.seconds for trial in self.taken if trial.recipe.start == start]
+        paces = (trial.seconds / RELATIVE[trial.recipe.start] for trial in self.taken)
+        return SLACK * max(like, default=RELATIVE[start] * max(paces, default=0.0))
+
+    def allows(self, start: str, networks: int) -> bool:
+        """Whether there is time for another trial, and for the final training after it."""
+        if self.seconds is None:
+            return True
+        needed = self.passed + self.of_trial(start) + self.final(networks + 1)
+        return needed <= self.seconds
+
+    def check(self, needed: float) -> None:
+        """Raise `InputError` if the time has passed before a first episode was over.
+
+        Args:
+            needed: Seconds that it needs, as far as is known.
+        """
+        if self.seconds is not None and self.passed + self.final(1) > self.seconds:
+            raise InputError(
+                f"--time {self.seconds:g} is too short for one episode and the final training on "
+                f"data set '{self.data.name}': give at least {max(needed, self.passed):.1g}"
+            )
+
+
+def search(
+    data: Dataset,
+    asked: Asked,
+    policy: Path | None = None,
+    *,
+    seed: int = 0,
+    jobs: int = -1,
+    progress_bar: bool = False,
+) -> Searched:
+    """Search for the best design within limits, and train it to the end.
+
+    Trial after trial is played; the best union of networks of the trials (`unions.Pool`) is the
+    design. Its networks are trained to the end on training and validation samples, then put side by
+    side. The number of trials determines the result, the number of workers does not influence it.
+    If the search is interrupted (Ctrl-C), the best design so far is the result.
+
+    Args:
+        data: The data set; its test samples are not read.
+        asked: Limits, penalty, and time or number of trials.
+        policy: Run folder of the policy; by default those that come with rlnas.
+        seed: Seed of everything random.
+        jobs: Number of workers; -1 for one per processor.
+        progress_bar: Show progress.
+
+    Raises:
+        InputError: Nothing fits, nothing reaches the least accuracy, or the time is too short.
+        KeyboardInterrupt: The search was interrupted before there was a design.
+    """
+    limits, penalty, seconds, trials = asked.limits, asked.penalty, asked.seconds, asked.trials
+    task = Task(folds(data), limits, policy, seed)
+    labels = task.labels
+    reference = reference_weights(data.n_features, data.n_classes)
+    pool = Pool(labels, reference, limits, data.preprocessing, penalty)
+    if seconds is not None:
+        warm_up(task)
+    pace, curve = _Pace(data, seconds), list[PointRecord]()
+    shown = {"total": trials, "unit": "trial"} if seconds is None else _clock(seconds)
+    interrupted = False
+    with progress(progress_bar, **shown, desc="searching") as bar:
+
+        def moved() -> None:
+            bar.update((len(pace.taken) if seconds is None else int(pace.passed)) - bar.n)
+
+        try:
+            for trial in _trials(task, pool, pace, trials, jobs, moved):
+                before = pool.best
+                pool.add(trial)
+                pace.taken.append(trial)
+                if pool.best is not None and pool.best is not before:
+                    curve.append(_point(pool, pool.best, pace))
+                    bar.set_postfix_str(_in_words(pool.best), refresh=False)
+                moved()
+        except KeyboardInterrupt:
+            if pool.best is None:
+                raise
+            interrupted = True
+    best = _checked(pool.best, pace.taken, data, limits)
+    final = [
+        (trial.network, data, seed, progress_bar and len(best.trials) == 1) for trial in best.trials
+    ]
+    workers = 1 if interrupted else _workers(jobs, pace.final(len(final)))
+    network = side_by_side([*_in_order(_finished, final, workers)])
+    searched: SearchRecord = {
+        "trials": len(pace.taken),
+        "interrupted": interrupted,
+        "limits": {**limits.given},
+        "format": limits.form,
+        "judged": labels.size,
+        "networks": [_member(trial, len(task.folds)) for trial in best.trials],
+        "curve": curve,
+        "front": pool.front(),
+    }
+    if seconds is not None:
+        searched["seconds"] = seconds
+    return Searched(
+        network,
+        {
+            **_facts(best, data, penalty, reference),
+            "seed": seed,
+            "batches": {"episode": best.network().steps - BRIEF_BATCHES, "all": network.steps},
+            "search": searched,
+        },
+    )
+
+
+def _trials(
+    task: Task,
+    pool: Pool,
+    pace: _Pace,
+    count: int | None,
+    jobs: int,
+    moved: Callable[[], None],
+) -> Iterator[Trial]:
+    """Play trials in order, as many as are asked for or as there is time for.
+
+    The first two are played in this process, one after the other, and tell how long others take.
+
+    Yields:
+        Each trial; before the next is asked for, it has to be in `pool` and in `pace.taken`.
+    """
+
+    def recipes(numbers: range) -> Iterator[tuple[int, Recipe, Task]]:
+        """The next trials, as long as there is time for them."""
+        wishes = [each for trial in known for each in _wish(trial, task)]
+        for number in numbers:
+            recipe = recipe_of(number, task, wishes)
+            networks = 0 if pool.best is None else len(pool.best.trials)
+            if number >= FIRST and not pace.allows(recipe.start, networks):
+                return
+            yield number, recipe, task
+
+    known: list[Trial] = []
+    for number, recipe, _ in recipes(range(min(FIRST, count or FIRST))):
+        began = pace.passed
+
+        def on_step(share: float, before: float = began) -> None:
+            moved()
+            pace.check(before + SLACK * (pace.passed - before) / share + pace.final(1))
+
+        yield play(number, recipe, task, on_step)
+        pace.check(pace.passed + pace.of_trial(USUAL) + pace.final(1))
+    while count is None or len(pace.taken) < count:
+        known = [*pace.taken]
+        first = len(known)
+        stop = first + ROUND - first % ROUND
+        numbers = range(first, stop if count is None else min(stop, count))
+        if pace.seconds is None:
+            assert count is not None
+            ahead = sum(
+                pace.of_trial(recipe.start) for _, recipe, _ in recipes(range(first, count))
+            )
+        else:
+            ahead = pace.seconds - pace.passed
+        yield from _in_order(_played, recipes(numbers), _workers(jobs, ahead))
+        if len(pace.taken) < numbers.stop:
+            return
+
+
+def _wish(trial: Trial, task: Task) -> list[tuple[float, bool]]:
+    """Whether a higher price than that of a trial is wanted; nothing from a linear network."""
+    if trial.recipe.start == LINEAR:
+        return []
+    least = task.limits.min_accuracy
+    reached = False
+    if least is not None and trial.answers is not None:
+        reached = judge(trial.answers, task.labels).accuracy >= least
+    return [(trial.recipe.price, reached or not trial.fits)]
+
+
+def _workers(jobs: int, seconds: float) -> int:
+    """Number of workers for so many seconds of work; others have to start first."""
+    return 1 if seconds < WORTH_WORKERS else joblib.effective_n_jobs(jobs)
+
+
+def _in_order(
+    function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], workers: int
+) -> Iterator[Result]:
+    """The results of calls, in their order; a call is asked for when a worker is free."""
+    if workers == 1:
+        yield from starmap(function, calls)
+        return
+    parallel = joblib.Parallel(
+        workers, return_as="generator", pre_dispatch=workers, batch_size=1, max_nbytes=None
+    )
+    yield from parallel(joblib.delayed(_undisturbed)(function, each) for each in calls)
+
+
+def _undisturbed(function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+    """Call a function in a worker, which leaves an interrupt to the process that waits for it."""
+    if parent_process() is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return function(*arguments)
+
+
+def _played(number: int, recipe: Recipe, task: Task) -> Trial:
+    return play(number, recipe, task)
+
+
+def _finished(network: SparseNetwork, data: Dataset, seed: int, shown: bool) -> SparseNetwork:
+    """A copy of a network, trained to the end."""
+    network = network.copy()
+    finish(network, data, seed, shown)
+    return network
+
+
+def _checked(best: Union | None, taken: Sequence[Trial], data: Dataset, limits: Limits) -> Union:
+    """The best design.
+
+    Raises:
+        InputError: There is none, or it does not reach the least accuracy.
+    """
+    if best is None:
+        smallest = min(taken, key=lambda trial: trial.network.active_weights)
+        raise limits.too_small(smallest.network, data.preprocessing)
+    least = limits.min_accuracy
+    if least is not None and best.judged.accuracy < least:
+        raise InputError(
+            f"nothing reaches --min-accuracy {least:g} in validation: the best of {len(taken)} "
+            f"trials reaches {best.judged.accuracy:.4f}, give less, or more --time or --trials"
+        )
+    return best
+
+
+def _facts(best: Union, data: Dataset, penalty: float, reference: int) -> dict[str, Any]:
+    """What the record of any design says, but for its test."""
+    network = best.network()
+    return {
+        "penalty": penalty,
+        "score": score(best.judged.accuracy, network.active_weights, penalty, reference),
+        "val_accuracy": best.judged.accuracy,
+        "val_loss": best.judged.loss,
+        "active_weights": network.active_weights,
+        "density": network.density,
+        "layer_sizes": [*network.layer_sizes],
+        "layer_densities": [*network.layer_densities],
+        **data.origin,
+        "reference": reference,
+        "linear": network.depth == 0,
+    }
+
+
+def _member(trial: Trial, n_folds: int) -> NetworkRecord:
+    """What is told about one network of the design."""
+    return {
+        "trial": trial.number,
+        "start": trial.recipe.start,
+        "price": trial.recipe.price,
+        "fold": trial.number % n_folds,
+        "active_weights": trial.network.active_weights,
+        "layer_sizes": [*trial.network.layer_sizes],
+    }
+
+
+def _point(pool: Pool, best: Union, pace: _Pace) -> PointRecord:
+    """A point of the curve of the best design so far."""
+    return {
+        "seconds": pace.passed,
+        "trials": len(pace.taken),
+        "merit": pool.merit(best),
+        "val_accuracy": best.judged.accuracy,
+        "active_weights": best.weights,
+    }
+
+
+def _clock(seconds: float) -> dict[str, Any]:
+    """Options of a progress bar over time."""
+    return {"total": ceil(seconds), "unit": "s"}
+
+
+def _in_words(best: Union) -> str:
+    count = f" in {len(best.trials)} networks" if len(best.trials) > 1 else ""
+    return f"{best.judged.accuracy:.2%} with {best.weights:,} weights{count}"
