@@ -28,6 +28,10 @@ DEFAULT_PENALTY = 0.004
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
+class NothingFits(InputError):
+    """Even the smallest network that was found does not fit."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """Limits of a design; None where there is none.
@@ -92,14 +96,14 @@ class Limits:
         found = c_bytes(for_inference(network, rules), self.form)
         return {"weights": network.active_weights, "bytes": found.flash, "ram": found.ram}
 
-    def too_small(self, network: SparseNetwork, rules: Preprocessing) -> InputError:
+    def unmet(self, network: SparseNetwork, rules: Preprocessing) -> NothingFits:
         """What to raise if even the smallest network that was found does not fit."""
         needs = self.needs(network, rules)
         given = {name: value for name, value in self.given.items() if name != "min_accuracy"}
         asked = ", ".join(f"{_option(name)} {value}" for name, value in given.items())
         needed = ", ".join(f"{_option(name)} {needs[name.removeprefix('max_')]}" for name in given)
         form = "" if given.keys() == {"max_weights"} else f" as {self.form}"
-        return InputError(
+        return NothingFits(
             f"nothing fits {asked}{form}: the smallest network that was found needs {needed}"
         )
 

@@ -307,7 +307,7 @@ def _checked(best: Union | None, taken: Sequence[Trial], data: Dataset, limits: 
     """
     if best is None:
         smallest = min(taken, key=lambda trial: trial.network.active_weights)
-        raise limits.too_small(smallest.network, data.preprocessing)
+        raise limits.unmet(smallest.network, data.preprocessing)
     least = limits.min_accuracy
     if least is not None and best.judged.accuracy < least:
         raise InputError(
