@@ -1,22 +1,17 @@
 """Searching for a design within limits: trials in a fixed order, as many as time allows."""
 
-import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import starmap
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil
-from multiprocessing import parent_process
 from pathlib import Path
-from time import perf_counter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import joblib
 
-from rlnas.agents.designing.finish import BRIEF_BATCHES, final_batches, finish
+from rlnas.agents.designing.finish import BRIEF_BATCHES, finish
 from rlnas.agents.designing.limits import Asked, Limits
+from rlnas.agents.designing.pace import SLACK, Pace
 from rlnas.agents.designing.trials import (
     LINEAR,
-    RELATIVE,
     USUAL,
     Recipe,
     Task,
@@ -30,6 +25,7 @@ from rlnas.data.datasets import Dataset
 from rlnas.data.folds import folds
 from rlnas.designs.record import NetworkRecord, PointRecord, SearchRecord
 from rlnas.errors import InputError
+from rlnas.jobs import in_order
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.rewiring import side_by_side
 from rlnas.progress import progress
@@ -41,13 +37,8 @@ FIRST = 2
 ROUND = 4
 """Trials that are played before their results have an influence on further ones."""
 
-SLACK = 1.3
-"""How much longer than those before a trial or a training may take without ending too late."""
-
 WORTH_WORKERS = 10.0
 """Seconds of trials from which on starting other processes pays."""
-
-Result = TypeVar("Result")
 
 
 class Searched(NamedTuple):
@@ -60,58 +51,6 @@ class Searched(NamedTuple):
 
     network: SparseNetwork
     record: dict[str, Any]
-
-
-@dataclass
-class _Pace:
-    """How long trials and trainings take, and whether another trial would end too late.
-
-    Attributes:
-        data: The data set.
-        seconds: Time for everything; None for any.
-        began: When the search began.
-        taken: The trials so far.
-    """
-
-    data: Dataset
-    seconds: float | None
-    began: float = field(default_factory=perf_counter)
-    taken: list[Trial] = field(default_factory=list)
-
-    @property
-    def passed(self) -> float:
-        """Seconds since the search began."""
-        return perf_counter() - self.began
-
-    def final(self, networks: int) -> float:
-        """Seconds that the final training of some networks is going to take."""
-        brief = max((trial.brief_seconds for trial in self.taken), default=0.0)
-        return SLACK * networks * brief * final_batches(self.data) / BRIEF_BATCHES
-
-    def of_trial(self, start: str) -> float:
-        """Seconds that a trial with a start is going to take."""
-        like = [trial.seconds for trial in self.taken if trial.recipe.start == start]
-        paces = (trial.seconds / RELATIVE[trial.recipe.start] for trial in self.taken)
-        return SLACK * max(like, default=RELATIVE[start] * max(paces, default=0.0))
-
-    def allows(self, start: str, networks: int) -> bool:
-        """Whether there is time for another trial, and for the final training after it."""
-        if self.seconds is None:
-            return True
-        needed = self.passed + self.of_trial(start) + self.final(networks + 1)
-        return needed <= self.seconds
-
-    def check(self, needed: float) -> None:
-        """Raise `InputError` if the time has passed before a first episode was over.
-
-        Args:
-            needed: Seconds that it needs, as far as is known.
-        """
-        if self.seconds is not None and self.passed + self.final(1) > self.seconds:
-            raise InputError(
-                f"--time {self.seconds:g} is too short for one episode and the final training on "
-                f"data set '{self.data.name}': give at least {max(needed, self.passed):.1g}"
-            )
 
 
 def search(
@@ -149,7 +88,7 @@ def search(
     pool = Pool(labels, reference, limits, data.preprocessing, penalty)
     if seconds is not None:
         warm_up(task)
-    pace, curve = _Pace(data, seconds), list[PointRecord]()
+    pace, curve = Pace(data, seconds), list[PointRecord]()
     shown = {"total": trials, "unit": "trial"} if seconds is None else _clock(seconds)
     interrupted = False
     with progress(progress_bar, **shown, desc="searching") as bar:
@@ -175,7 +114,7 @@ def search(
         (trial.network, data, seed, progress_bar and len(best.trials) == 1) for trial in best.trials
     ]
     workers = 1 if interrupted else _workers(jobs, pace.final(len(final)))
-    network = side_by_side([*_in_order(_finished, final, workers)])
+    network = side_by_side([*in_order(_finished, final, workers)])
     searched: SearchRecord = {
         "trials": len(pace.taken),
         "interrupted": interrupted,
@@ -202,7 +141,7 @@ def search(
 def _trials(
     task: Task,
     pool: Pool,
-    pace: _Pace,
+    pace: Pace,
     count: int | None,
     jobs: int,
     moved: Callable[[], None],
@@ -247,7 +186,7 @@ def _trials(
             )
         else:
             ahead = pace.seconds - pace.passed
-        yield from _in_order(_played, recipes(numbers), _workers(jobs, ahead))
+        yield from in_order(_played, recipes(numbers), _workers(jobs, ahead))
         if len(pace.taken) < numbers.stop:
             return
 
@@ -266,26 +205,6 @@ def _wish(trial: Trial, task: Task) -> list[tuple[float, bool]]:
 def _workers(jobs: int, seconds: float) -> int:
     """Number of workers for so many seconds of work; others have to start first."""
     return 1 if seconds < WORTH_WORKERS else joblib.effective_n_jobs(jobs)
-
-
-def _in_order(
-    function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], workers: int
-) -> Iterator[Result]:
-    """The results of calls, in their order; a call is asked for when a worker is free."""
-    if workers == 1:
-        yield from starmap(function, calls)
-        return
-    parallel = joblib.Parallel(
-        workers, return_as="generator", pre_dispatch=workers, batch_size=1, max_nbytes=None
-    )
-    yield from parallel(joblib.delayed(_undisturbed)(function, each) for each in calls)
-
-
-def _undisturbed(function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
-    """Call a function in a worker, which leaves an interrupt to the process that waits for it."""
-    if parent_process() is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return function(*arguments)
 
 
 def _played(number: int, recipe: Recipe, task: Task) -> Trial:
@@ -347,7 +266,7 @@ def _member(trial: Trial, n_folds: int) -> NetworkRecord:
     }
 
 
-def _point(pool: Pool, best: Union, pace: _Pace) -> PointRecord:
+def _point(pool: Pool, best: Union, pace: Pace) -> PointRecord:
     """A point of the curve of the best design so far."""
     return {
         "seconds": pace.passed,

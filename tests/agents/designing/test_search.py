@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from rlnas.agents.cli.main import main
-from rlnas.agents.designing import search as module
+from rlnas.agents.designing import pace, search as module
 from rlnas.agents.designing.design import design
 from rlnas.agents.designing.limits import Asked, Limits
 from rlnas.agents.designing.report import write_report
@@ -127,7 +127,7 @@ def test_test_samples_have_no_influence(free, run):
 def test_the_number_of_trials_decides_and_neither_time_nor_workers_do(run, monkeypatch):
     ticks = count(perf_counter(), 0.5)  # half a second whenever the clock is read
     with monkeypatch.context() as patched:
-        patched.setattr(module, "perf_counter", lambda: next(ticks))
+        patched.setattr(pace, "perf_counter", lambda: next(ticks))
         timed = search(WINE, Asked(Limits(max_weights=60), seconds=60), run, jobs=1)
     trials = timed.record["search"]["trials"]
     assert trials > module.ROUND
