@@ -8,6 +8,7 @@ mistaken for it.
 import json
 import re
 import signal
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import starmap
@@ -114,7 +115,15 @@ def in_order(
     parallel = joblib.Parallel(
         workers, return_as="generator", pre_dispatch=workers, batch_size=1, max_nbytes=None
     )
-    yield from parallel(joblib.delayed(_undisturbed)(function, each) for each in calls)
+    results = parallel(joblib.delayed(_undisturbed)(function, each) for each in calls)
+    try:
+        for result in results:  # noqa: UP028 - `yield from` would close them with a warning
+            yield result
+    finally:
+        with warnings.catch_warnings():
+            # Whoever stops asking for results knows that the calls under way are lost.
+            warnings.filterwarnings("ignore", ".*adjusting the input task iterator")
+            results.close()
 
 
 def _undisturbed(function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:

@@ -76,7 +76,7 @@ def design(
 
     Args:
         policy: Run folder of a training; by default the policy that comes with rlnas, with `cost`
-            the one for episodes with a budget, in a search both.
+            the one for episodes with a budget.
         dataset: What `rlnas.load_dataset` takes; by default the first data set that the policy was
             trained on.
         out: Folder for the design; by default `designs/<dataset>-<seed>`.
@@ -137,13 +137,11 @@ def design(
             network, record = design_and_train(env, trained, seed, progress_bar)
             record["thorough"] = thorough
         else:
-            given = None if policy is None else run
             network, record = search(
-                data, asked, given, seed=seed, jobs=jobs, progress_bar=progress_bar
+                data, asked, run, seed=seed, jobs=jobs, progress_bar=progress_bar
             )
             record |= evaluation_metrics(network, data, data.test)
-        if asked is None or policy is not None:
-            record["policy"] = {"name": run.name, "sha256": fingerprint(run)}
+        record["policy"] = {"name": run.name, "sha256": fingerprint(run)}
         record["created"] = datetime.now(UTC).isoformat(timespec="seconds")
         save_design(results, network, data.preprocessing, record)
     return Designed(folder, network, record)

@@ -22,7 +22,7 @@ DEFAULT_FORM: CForm = "c-int8"
 DEFAULT_TRIALS = 24
 """Number of trials if there are limits, but no time: 10 to 20 s for a small table."""
 
-DEFAULT_PENALTY = 0.004
+DEFAULT_PENALTY = 0.002
 """Price of the reference number of weights in a search, where accuracy is what is wanted."""
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import joblib
 
+from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.finish import BRIEF_BATCHES, finish
 from rlnas.agents.designing.limits import Asked, Limits
 from rlnas.agents.designing.pace import SLACK, Pace
@@ -56,7 +57,7 @@ class Searched(NamedTuple):
 def search(
     data: Dataset,
     asked: Asked,
-    policy: Path | None = None,
+    policy: Path = SHIPPED,
     *,
     seed: int = 0,
     jobs: int = -1,
@@ -72,7 +73,7 @@ def search(
     Args:
         data: The data set; its test samples are not read.
         asked: Limits, penalty, and time or number of trials.
-        policy: Run folder of the policy; by default those that come with rlnas.
+        policy: Run folder of the policy; by default the one that comes with rlnas.
         seed: Seed of everything random.
         jobs: Number of workers; -1 for one per processor.
         progress_bar: Show progress.

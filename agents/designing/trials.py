@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET
 from rlnas.agents.designing.finish import brief_training, linear_network
 from rlnas.agents.designing.limits import Limits
 from rlnas.agents.policies.environments import env_like, thorough_env
 from rlnas.agents.policies.episode import rank_of, steps_of_episode
-from rlnas.agents.policies.layouts import BUDGET
+from rlnas.agents.policies.layouts import BUDGET, STEPS
 from rlnas.agents.policies.policy import layout_of_policy, load_policy
 from rlnas.data.datasets import Dataset
 from rlnas.envs.live_env import LiveEnv
@@ -47,12 +46,8 @@ RELATIVE = {LINEAR: 1.0, USUAL: 4.0, WITH_COST: 10.0, WIDE: 10.0, THOROUGHLY: 40
 
 _GOLDEN = (5**0.5 - 1) / 2
 _WIDE: dict[str, Any] = {"width": REFERENCE_WIDTH, "density": 1.0, "min_batches_per_step": 50}
-_CYCLES = {
-    False: (USUAL, WIDE, USUAL, THOROUGHLY),
-    True: (WITH_COST,),
-    None: (USUAL, WITH_COST, USUAL, WIDE, USUAL, THOROUGHLY),
-}
-"""How episodes begin in turn: with a policy for budgets or not, or with those of rlnas."""
+_CYCLES = {STEPS: (USUAL, WIDE, USUAL, USUAL, WIDE, THOROUGHLY), BUDGET: (WITH_COST,)}
+"""How episodes begin in turn, by the kind of episodes that the policy was trained in."""
 
 _PRUNED, _AFTER_PRUNING = 0.2, 25
 """Share of the connections that is removed at once, and training batches after it."""
@@ -77,13 +72,13 @@ class Task:
     Attributes:
         folds: The data set, then others with the same samples; see `rlnas.data.folds`.
         limits: What designs may need at most.
-        policy: Run folder of the policy; None for those that come with rlnas.
+        policy: Run folder of the policy.
         seed: Seed of everything random.
     """
 
     folds: Sequence[Dataset]
     limits: Limits
-    policy: Path | None
+    policy: Path
     seed: int
 
     @property
@@ -146,8 +141,7 @@ def recipe_of(number: int, task: Task, wishes: Sequence[tuple[float, bool]]) -> 
 
 def _cycle(task: Task) -> tuple[str, ...]:
     """How the episodes of a task begin in turn."""
-    for_budgets = None if task.policy is None else layout_of_policy(task.policy) == BUDGET
-    return _CYCLES[for_budgets]
+    return _CYCLES[layout_of_policy(task.policy)]
 
 
 def boundary(wishes: Sequence[tuple[float, bool]]) -> float:
@@ -211,8 +205,8 @@ def warm_up(task: Task) -> None:
     Compiling takes about a minute, once after an installation.
     """
     data = task.folds[0]
-    env, run = _environment(Recipe(_cycle(task)[0], 0.1), data, task, episode_steps=3)
-    for _ in steps_of_episode(env, load_policy(run), 0):
+    env = _environment(Recipe(_cycle(task)[0], 0.1), data, task, episode_steps=3)
+    for _ in steps_of_episode(env, load_policy(task.policy), 0):
         pass
     outputs(env.current_design, data, data.validation)
 
@@ -247,10 +241,10 @@ def _episode(
     on_step: Callable[[float], None],
 ) -> tuple[SparseNetwork, SparseNetwork | None]:
     """The best network of an episode by its score, and the best one that fits."""
-    env, run = _environment(recipe, data, task)
+    env = _environment(recipe, data, task)
     best = fitting = None
     best_rank = fitting_rank = (False, -np.inf)
-    for taken, step in enumerate(steps_of_episode(env, load_policy(run), seed)):
+    for taken, step in enumerate(steps_of_episode(env, load_policy(task.policy), seed)):
         network, rank = env.current_design, rank_of(step.info)
         if best is None or rank > best_rank:
             best, best_rank = network, rank
@@ -261,18 +255,15 @@ def _episode(
     return best, fitting
 
 
-def _environment(
-    recipe: Recipe, data: Dataset, task: Task, **arguments: Any
-) -> tuple[LiveEnv, Path]:
-    """The environment of an episode, with other arguments if asked; the folder of its policy."""
+def _environment(recipe: Recipe, data: Dataset, task: Task, **arguments: Any) -> LiveEnv:
+    """The environment of an episode, with other arguments if asked."""
+    run = task.policy
     if recipe.start == WITH_COST:
-        run = task.policy or SHIPPED_BUDGET
-        return env_like(run, data, recipe.price, middle=True, budget=COST, **arguments), run
-    run = task.policy or SHIPPED
+        return env_like(run, data, recipe.price, middle=True, budget=COST, **arguments)
     if recipe.start == THOROUGHLY:
-        return thorough_env(run, data, recipe.price), run
+        return thorough_env(run, data, recipe.price)
     start = _WIDE if recipe.start == WIDE else {}
-    return env_like(run, data, recipe.price, middle=True, **start, **arguments), run
+    return env_like(run, data, recipe.price, middle=True, **start, **arguments)
 
 
 def _pruned(

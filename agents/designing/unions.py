@@ -22,7 +22,7 @@ from rlnas.scoring import non_dominated, score
 MOST = 8
 """Most networks in a union."""
 
-LOSS_WEIGHT = 1.0
+LOSS_WEIGHT = 0.5
 """Share of the validation loss in the merit of a design, which tells equal accuracies apart."""
 
 LADDER = (0.001, 0.004, 0.016, 0.064, 0.25, 1.0)
@@ -159,10 +159,11 @@ class Pool:
         """The union of some trials, which is judged once."""
         key = tuple(trial.number for trial in trials)
         if key not in self._known:
-            answers = np.mean([trial.answers for trial in trials], axis=0)
+            known = [each.answers for each in trials if each.answers is not None]  # all of them
             networks = [trial.network for trial in trials]
             weights = side_by_side(networks).active_weights
-            self._known[key] = Union(trials, judge(answers, self._labels), weights)
+            judged = judge(np.mean(known, axis=0), self._labels)
+            self._known[key] = Union(trials, judged, weights)
         return self._known[key]
 
 

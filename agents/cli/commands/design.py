@@ -24,7 +24,7 @@ class Design(TableSettings, PlainIntegers):
     the first data set that the policy was trained on."""
     policy: Option[Path] = None
     """Run folder of `rlnas train`; by default the policy that comes with rlnas, with --cost the one
-    for episodes with a budget, in a search both."""
+    for episodes with a budget."""
     out: Option[Path] = None
     """Folder for the design; by default designs/<dataset>-<seed>."""
     seed: int = 0
@@ -51,7 +51,7 @@ class Design(TableSettings, PlainIntegers):
     processor."""
     penalty: Option[float] = None
     """Price of the reference number of weights, in accuracy; by default the price of the training,
-    or the middle of its range, in a search 0.004. A higher price asks for fewer weights, but one
+    or the middle of its range, in a search 0.002. A higher price asks for fewer weights, but one
     episode is one noisy search and may still end with more (docs/price.md)."""
     cost: Option[float] = None
     """Training cost that the episode may spend; 1 pays for an episode of a fixed number of steps on

@@ -101,7 +101,7 @@ def study_limits(
     """
     check_count("splits", splits)
     amount = {"time": None if trials is not None else time, "trials": trials}
-    asked = {**amount, "max_bytes": max_bytes, "format": format}
+    asked: dict[str, Any] = {**amount, "max_bytes": max_bytes, "format": format}
     Asked.of(**asked)  # raises if it cannot be used
     sources = tables_of(split) if tables is None else tuple(dict.fromkeys(tables))
     if not sources:
