@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from rlnas.agents.designing.finish import BRIEF_BATCHES, final_batches
-from rlnas.agents.designing.trials import RELATIVE, Trial
+from rlnas.agents.designing.trials import LINEAR, RELATIVE, Trial
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 
@@ -41,7 +41,8 @@ class Pace:
     def of_trial(self, start: str) -> float:
         """Seconds that a trial with a start is going to take."""
         like = [trial.seconds for trial in self.taken if trial.recipe.start == start]
-        paces = (trial.seconds / RELATIVE[trial.recipe.start] for trial in self.taken)
+        episodes = [trial for trial in self.taken if trial.recipe.start != LINEAR] or self.taken
+        paces = (trial.seconds / RELATIVE[trial.recipe.start] for trial in episodes)
         return SLACK * max(like, default=RELATIVE[start] * max(paces, default=0.0))
 
     def allows(self, start: str, networks: int) -> bool:

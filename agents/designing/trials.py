@@ -15,7 +15,7 @@ import numpy as np
 
 from rlnas.agents.designing.finish import brief_training, linear_network
 from rlnas.agents.designing.limits import Limits
-from rlnas.agents.policies.environments import env_like, thorough_env
+from rlnas.agents.policies.environments import MIN_BATCHES, env_like, thorough_env
 from rlnas.agents.policies.episode import rank_of, steps_of_episode
 from rlnas.agents.policies.layouts import BUDGET, STEPS
 from rlnas.agents.policies.policy import layout_of_policy, load_policy
@@ -24,7 +24,7 @@ from rlnas.envs.live_env import LiveEnv
 from rlnas.errors import EditError
 from rlnas.nn.edits import remove_connections
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import Batches, outputs, train
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, outputs, train
 from rlnas.scoring import REFERENCE_WIDTH
 
 LINEAR, USUAL, WIDE, THOROUGHLY, WITH_COST = "linear", "usual", "wide", "thorough", "with cost"
@@ -46,8 +46,12 @@ RELATIVE = {LINEAR: 1.0, USUAL: 4.0, WITH_COST: 10.0, WIDE: 10.0, THOROUGHLY: 40
 
 _GOLDEN = (5**0.5 - 1) / 2
 _WIDE: dict[str, Any] = {"width": REFERENCE_WIDTH, "density": 1.0, "min_batches_per_step": 50}
-_CYCLES = {STEPS: (USUAL, WIDE, USUAL, USUAL, WIDE, THOROUGHLY), BUDGET: (WITH_COST,)}
+_CYCLES = {STEPS: (USUAL, WIDE, USUAL), BUDGET: (WITH_COST,)}
 """How episodes begin in turn, by the kind of episodes that the policy was trained in."""
+
+_ON_LARGE_DATA = (USUAL, WIDE, USUAL, USUAL, WIDE, THOROUGHLY)
+"""The same where thorough episodes train longer than `MIN_BATCHES` after each edit; on smaller data
+they are no better than others, and take three times as long."""
 
 _PRUNED, _AFTER_PRUNING = 0.2, 25
 """Share of the connections that is removed at once, and training batches after it."""
@@ -141,7 +145,9 @@ def recipe_of(number: int, task: Task, wishes: Sequence[tuple[float, bool]]) -> 
 
 def _cycle(task: Task) -> tuple[str, ...]:
     """How the episodes of a task begin in turn."""
-    return _CYCLES[layout_of_policy(task.policy)]
+    layout, data = layout_of_policy(task.policy), task.folds[0]
+    batches = data.train.size / DEFAULT_HYPERPARAMETERS.batch_size_for(data.train.size)
+    return _ON_LARGE_DATA if layout == STEPS and batches > MIN_BATCHES else _CYCLES[layout]
 
 
 def boundary(wishes: Sequence[tuple[float, bool]]) -> float:

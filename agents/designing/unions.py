@@ -22,7 +22,7 @@ from rlnas.scoring import non_dominated, score
 MOST = 8
 """Most networks in a union."""
 
-LOSS_WEIGHT = 0.5
+LOSS_WEIGHT = 1.0
 """Share of the validation loss in the merit of a design, which tells equal accuracies apart."""
 
 LADDER = (0.001, 0.004, 0.016, 0.064, 0.25, 1.0)

@@ -270,6 +270,21 @@ def test_prices_of_trials_move_to_where_designs_just_keep_the_limit(at, run):
     assert at / 8 < min(late) < at < max(late) < 32 * at
 
 
+def starts_of(data: Dataset, policy: Path) -> list[str]:
+    task = Task([data], Limits(), policy, 0)
+    return [recipe_of(number, task, []).start for number in range(1, 13)]
+
+
+def test_episodes_are_those_that_the_policy_was_trained_in(run, budget_run):
+    assert set(starts_of(WINE, run)) == {"usual", "wide"}
+    assert set(starts_of(WINE, budget_run)) == {"with cost"}
+
+
+def test_thorough_episodes_are_for_large_data(run):
+    rows = np.resize(WINE.train, 128 * 101).astype(np.int32)
+    assert "thorough" in starts_of(replace(WINE, train=rows), run)
+
+
 # --- what cannot be done ---
 
 
