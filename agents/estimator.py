@@ -30,9 +30,9 @@ from rlnas.data.sources import SourceRecord, of_table
 from rlnas.designs.prediction import probabilities, raw_samples
 from rlnas.designs.saved import load_design, save_design
 from rlnas.errors import InputError
+from rlnas.export.c.sizes import CForm
 from rlnas.export.formats import export_network
 from rlnas.export.inference import for_inference
-from rlnas.export.sizes import CForm
 from rlnas.files.folders import result_folder
 from rlnas.frames.reading import read_frame
 from rlnas.nn.network import SparseNetwork

@@ -271,8 +271,8 @@ def main(cost: Cost) -> None:
     parts_of = [replace(each, seconds=each.parts) for each in steps]
     fits = fits_table(groups | {"all": steps, "all, without bookkeeping": parts_of})
     tables = fits, bookkeeping_table(groups, parts_of)
-    (cost.out / "steps.md").write_text("\n".join(tables))
-    print(*tables, sep="\n")
+    (cost.out / "steps.md").write_text("\n\n".join(tables) + "\n")
+    print(*tables, sep="\n\n")
 
 
 if __name__ == "__main__":

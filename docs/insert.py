@@ -57,6 +57,7 @@ NAMES = {
 IN_README = {
     "frontier": ("0.003", "0.006", "0.05", "0.12", "0.1", "0.2", "1.2"),
     "transfer": ("schedule", "magnitude_pruning", "saliency_pruning", "rigl"),
+    "decisions": ("method", "all", "above the best rule"),
     "tables": ("design against", "all penalties", "better / tie / worse", "weights, ours / theirs"),
 }
 """The penalties, rivals and columns that the README shows."""
@@ -257,9 +258,10 @@ def whole(path: str) -> str:
     return (ROOT / path).read_text()
 
 
-def decisions(number: int) -> str:
-    """A table of the study of decisions, by its place in the report."""
-    return markdown(tables("docs/decisions/decisions.md")[number])
+def decisions(number: int, columns: Sequence[str] = ()) -> str:
+    """Columns of a table of the study of decisions, by its place in the report; by default all."""
+    rows = tables("docs/decisions/decisions.md")[number]
+    return markdown([{name: row[name] for name in columns or row} for row in rows])
 
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
@@ -267,6 +269,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "tables": partial(on_tables, 0, IN_README["tables"]),
         "frontier": frontier,
         "transfer": partial(transfer, IN_README["transfer"]),
+        "decisions": partial(decisions, 0, IN_README["decisions"]),
     },
     "docs/frontier.md": {
         "mnist": partial(budgets, "mnist"),
@@ -283,6 +286,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/decisions.md": {
         "anytime": partial(decisions, 0),
         "gaps": partial(decisions, 2),
+        "learning": partial(whole, "docs/decisions/learning.md"),
     },
     "docs/estimators.md": {"estimators": estimates},
     "docs/tables.md": {"scores": scores_on_tables, "accuracies": partial(on_tables, 1)},

@@ -53,7 +53,8 @@ def check_number(name: str, value: float, low: float, high: float = np.inf) -> f
     if not is_real(value):
         limits = f"of at least {low:g}" if isinf(high) else f"from {low:g} to {high:g}"
         kind = "finite number" if isinf(high) else "number"
-        raise InputError(f"{name} {value} cannot be used: expected a {kind} {limits}")
+        shown = brief(value) if isinstance(value, str) else value
+        raise InputError(f"{name} {shown} cannot be used: expected a {kind} {limits}")
     return check_range(name, float(value), low, high)[0]
 
 

@@ -34,9 +34,9 @@ from .envs.sb3_vec_env import TabularVecEnv as TabularVecEnv, ThreadedVecEnv as 
 from .envs.tabular_env import TabularEnv as TabularEnv
 from .envs.tabular_vector_env import TabularVectorEnv as TabularVectorEnv
 from .errors import EditError as EditError, InputError as InputError
+from .export.c.sizes import c_bytes as c_bytes
 from .export.formats import as_exported as as_exported, export_network as export_network
 from .export.inference import Inference as Inference, for_inference as for_inference
-from .export.sizes import c_bytes as c_bytes
 from .export.torch_module import from_torch as from_torch, to_torch as to_torch
 from .markdown import markdown_table as markdown_table
 from .network_views import draw_network as draw_network

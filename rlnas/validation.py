@@ -102,7 +102,8 @@ def check_range(name: str, value: Range, low: float, high: float = inf) -> tuple
     """
     bounds = value if isinstance(value, tuple | list) else (value, value)
     if len(bounds) != 2 or not all(map(is_real, bounds)):
-        raise InputError(f"{name} {value} cannot be used: expected a number or (low, high)")
+        shown = brief(value) if isinstance(value, str) else value
+        raise InputError(f"{name} {shown} cannot be used: expected a finite number or (low, high)")
     if bounds[0] > bounds[1]:
         raise InputError(f"{name} range {value} is upside down: expected (low, high)")
     if bounds[0] < low or bounds[1] > high:

@@ -1,5 +1,6 @@
 """Designing with a trained policy: episodes, final training and a single test."""
 
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.layouts import BUDGET
 from rlnas.agents.policies.outcome import MEASURES
 from rlnas.agents.policies.policy import Policy, fingerprint, layout_of_policy, load_policy
+from rlnas.agents.policies.run_config import read_config
 from rlnas.data.datasets import Dataset, Source
 from rlnas.designs.saved import save_design
 from rlnas.envs.budget.costs import BUDGETS, budget_named
@@ -23,12 +25,14 @@ from rlnas.envs.episode import Design
 from rlnas.envs.live_env import LiveEnv
 from rlnas.envs.validation import check_number
 from rlnas.errors import InputError
-from rlnas.export.sizes import CForm
+from rlnas.export.c.sizes import CForm
 from rlnas.files.folders import result_folder
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.network import SparseNetwork
 from rlnas.progress import progress
 from rlnas.validation import is_whole, whole
+
+_log = logging.getLogger("rlnas")
 
 
 class Designed(NamedTuple):
@@ -123,6 +127,8 @@ def design(
             f"the policy in {run} was trained in {found.episodes}: --cost needs one that was "
             "trained with --budget"
         )
+    if cost is not None:
+        _warn_of_unfamiliar(cost, run)
     if thorough:
         env: LiveEnv = thorough_env(run, dataset, penalty, data_dir)
     else:
@@ -145,6 +151,14 @@ def design(
         record["created"] = datetime.now(UTC).isoformat(timespec="seconds")
         save_design(results, network, data.preprocessing, record)
     return Designed(folder, network, record)
+
+
+def _warn_of_unfamiliar(cost: float, run: Path) -> None:
+    """Log a warning if a cost is outside of the budgets that a policy was trained with."""
+    trained = read_config(run).budget or (cost,)
+    if not trained[0] <= cost <= trained[-1]:
+        budgets = " to ".join(f"{each:g}" for each in trained)
+        _log.warning("--cost %g: the policy was trained with budgets of %s", cost, budgets)
 
 
 def _check_together(asked: Asked | None, cost: float | None, thorough: bool) -> None:
@@ -226,23 +240,26 @@ def trained_to_the_end(
 
 
 def evaluate_policy(
-    policy: str | Path = SHIPPED,
+    policy: str | Path | None = None,
     dataset: Source | None = None,
     *,
     episodes: int = 10,
     seed: int = 10_000,
     penalty: float | None = None,
+    budget: float | None = None,
     data_dir: Path | None = None,
     progress_bar: bool = True,
 ) -> dict[str, dict[str, list[float]]]:
     """Compare a trained policy with random legal actions over fresh episodes.
 
     Args:
-        policy: Run folder of a training; by default the policy that comes with rlnas.
+        policy: Run folder of a training; by default the policy that comes with rlnas, with `budget`
+            the one for episodes with a budget.
         dataset: What `rlnas.load_dataset` takes; by default what the policy was trained on.
         episodes: Number of episodes of each policy, on the same seeds; at least 2.
         seed: Seed of the first episode.
         penalty: Price of the reference number of weights, in accuracy; by default as in training.
+        budget: Budget of the episodes in units of training cost; by default as in training.
         data_dir: Folder with IDX files, searched first.
         progress_bar: Show progress.
 
@@ -256,11 +273,14 @@ def evaluate_policy(
     if not is_whole(episodes) or episodes < 2:
         raise InputError(f"--episodes {episodes}: expected at least 2, to tell the spread")
     check_seed(seed)
+    run = (SHIPPED if budget is None else SHIPPED_BUDGET) if policy is None else policy
     policies: dict[str, Policy] = {
-        "trained": load_policy(policy),
+        "trained": load_policy(run),
         "random": random_policy(seed),
     }
-    env = env_like(Path(policy), dataset, penalty, data_dir)
+    given: dict[str, Any] = {} if budget is None else {"budget": budget}
+    with budget_named("--budget"):
+        env = env_like(run, dataset, penalty, data_dir, **given)
     keys = ("anytime", "best_score") if isinstance(env, BudgetDesignEnv) else ("score",)
     scores = {MEASURES[key]: {name: list[float]() for name in policies} for key in keys}
     with progress(progress_bar, total=2 * episodes, unit="episode") as bar:

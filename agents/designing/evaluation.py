@@ -16,7 +16,7 @@ from rlnas.designs.reading import read_like
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.envs.episode import Design
 from rlnas.errors import InputError
-from rlnas.export.c_names import check_name, name_from
+from rlnas.export.c.names import check_name, name_from
 from rlnas.export.formats import as_exported, export_network
 from rlnas.export.inference import for_inference
 from rlnas.files.folders import result_folder

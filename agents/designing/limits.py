@@ -8,8 +8,8 @@ from typing import Any, get_args
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.envs.validation import check_number
 from rlnas.errors import InputError
+from rlnas.export.c.sizes import CForm, c_bytes
 from rlnas.export.inference import for_inference
-from rlnas.export.sizes import CForm, c_bytes
 from rlnas.nn.network import SparseNetwork
 from rlnas.validation import check_choice, check_share, whole
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from rlnas.designs.prediction import probabilities
 from rlnas.designs.saved import SavedDesign
+from rlnas.export.c.sizes import c_bytes, multiply_adds
 from rlnas.export.inference import for_inference
-from rlnas.export.sizes import c_bytes, multiply_adds
 
 SAMPLES = 1000
 """Number of random samples whose answers are timed at once."""

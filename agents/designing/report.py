@@ -27,8 +27,8 @@ from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.record import SearchRecord
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.errors import InputError
+from rlnas.export.c.sizes import c_bytes
 from rlnas.export.inference import for_inference
-from rlnas.export.sizes import c_bytes
 from rlnas.files.atomic import replace_file
 from rlnas.files.plain_text import plain
 from rlnas.nn.architecture import in_words
@@ -130,7 +130,8 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         steps = [{**vars(each), "applied": True} for each in episode]
         sections += _design_sections(design.network, design.record, steps)
         if any(step["spent"] for step in steps):
-            sections.append(_spending(steps))
+            begun = " A network that the episode began with is not among them."
+            sections.append(_spending(steps, begun))
         sections.append(_tradeoff(archive, best))
         sections.append(_comparison(design, data_dir or settings.data_dir))
         facts["best design"] = _worth(design.record, count)
@@ -281,13 +282,14 @@ def _history(steps: Sequence[Mapping[str, Any]]) -> Section:
     )
 
 
-def _spending(steps: Sequence[Mapping[str, Any]]) -> Section:
+def _spending(steps: Sequence[Mapping[str, Any]], more: str = "") -> Section:
     drawn, axes = plots.figure(9, 4)
     draw_spending(steps, axes)
     return Section(
         "Score against cost",
-        "The episode had a budget of training cost, counted in multiply-adds. For the anytime "
-        "score, an improvement counts by the share of the logarithm of the cost that is left.",
+        "The steps of the episode, which had a budget of training cost, counted in multiply-adds."
+        f"{more} For the anytime score, an improvement counts by the share of the logarithm of the "
+        "cost that is left.",
         _png(drawn),
     )
 

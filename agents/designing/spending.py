@@ -45,12 +45,13 @@ def spent_in_step(info: Mapping[str, Any]) -> dict[str, int]:
 def spending_facts(record: BudgetRecord) -> dict[str, str]:
     """The facts of a `BudgetRecord` in words, by their names."""
     share = record["spent"] / record["multiply_adds"]
-    lengths = ", ".join(f"{length} {part:.0%}" for length, part in record["lengths"].items())
+    lengths = [f"{length} {part:.0%}" for length, part in record["lengths"].items()]
+    others = 1 - sum(record["lengths"].values())
     return {
         "budget": f"{record['units']:.3g} ({record['multiply_adds']:,} multiply-adds)",
         "spent": f"{share:.1%} ({record['spent']:,} multiply-adds)",
         "anytime score": f"{record['anytime']:.4f}",
-        "training after edits": lengths,
+        "training after each step": ", ".join([*lengths, f"none (start, stop) {others:.0%}"]),
     }
 
 

@@ -167,12 +167,12 @@ def _check_episodes(run: Path, budget: float | None) -> None:
     if budget is not None and trained_with is None:
         raise InputError(
             f"the policy in {run} was trained in episodes without a budget: expected one that was "
-            "trained with a budget, or no budget here"
+            "trained with a budget, or no --budget"
         )
     if budget is None and trained_with is not None:
         raise InputError(
-            f"the policy in {run} was trained in episodes with a budget: expected a budget here, "
-            "such as 1"
+            f"the policy in {run} was trained in episodes with a budget: expected a budget, "
+            "such as --budget 1"
         )
 
 

@@ -17,6 +17,12 @@ from rlnas.markdown import markdown_table
 SCORES = {"anytime": "anytime score", "test_score": "test score"}
 """Keys of the results that methods may be judged by, the first that is there, and their names."""
 
+WITHIN_BUDGET = (
+    "Designs within a budget of training cost. Methods are judged by the anytime score: the mean "
+    "of the best validation score so far over the logarithm of the cost. A sparse training has "
+    "nothing to show before its end; so it is repeated from scratch, each time for twice the cost."
+)
+
 
 def write_report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
     """Write `transfer.md`, `transfer.png` and `results.json`.
@@ -29,7 +35,8 @@ def write_report(combinations: Sequence[dict[str, Any]], out: Path) -> str:
         The tables, as Markdown.
     """
     sections = [_section(name, some) for name, some in by_task(combinations).items()]
-    text = "\n\n".join([summary(combinations), *sections, verdict(combinations)])
+    about = [WITHIN_BUDGET] if judged_by(combinations) == "anytime" else []
+    text = "\n\n".join([*about, summary(combinations), *sections, verdict(combinations)])
     replace_file(out / "transfer.md", (text + "\n").encode())
     replace_file(out / "transfer.png", plots.png(plot(combinations)))
     write_json(out / "results.json", list(combinations))

@@ -68,9 +68,15 @@ def env_like(
             budget; they replace those of the training.
 
     Raises:
-        InputError: `config.json` is missing or damaged, or a value cannot be used.
+        InputError: `config.json` is missing or damaged, a value cannot be used, or a budget is
+            given for a policy that was trained without one.
     """
     config = read_config(Path(run))
+    if config.budget is None and "budget" in arguments:
+        raise InputError(
+            f"the policy in {run} was trained in episodes with a fixed number of steps: a budget "
+            "needs one that was trained with --budget"
+        )
     if dataset is None:
         first = config.dataset[0]
         names = FAMILIES.get(first, [first])[:1] if middle else config.dataset

@@ -61,9 +61,10 @@ class BudgetDesignEnv(LiveEnv):
     `DesignEnv` gives every step the same training. Here the agent also decides how long to train,
     what to begin with, when to give up a bad turn, and when to stop. An episode begins without a
     network, or with one that is to be improved. Every step is an edit and some training after it,
-    and costs what they compute. The episode is over when the budget is spent, and pays for the best
-    design so far over the whole of it: whoever uses the search can stop it at any time, and a good
-    design that is found early is worth more than the same design found late.
+    an evaluation and a probe, and costs what they compute; all steps pay for an edit, also those
+    that only train. The episode is over when the budget is spent. Its score is the mean, over the
+    cost, of the best design so far: a good design that is found early is worth more than the same
+    design found late, since a search can be stopped at any time.
 
     Costs are counted, never timed: the multiplications and divisions that the compiled loops carry
     out, known from the structure of the network before anything is computed (`rlnas.cost`). So they
@@ -76,7 +77,8 @@ class BudgetDesignEnv(LiveEnv):
     ## Action Space
     `Discrete(136)`, the table `rlnas.BUDGET_ACTIONS`, the same for every data set. Each edit is
     there three times, with short, normal and long training: the step costs 0.1, 0.3 or 1 of what
-    was spent before it. So a step covers as much of the logarithm of the cost early as late.
+    was spent before it, or the cost of 6 training batches if that is more. So a step covers as much
+    of the logarithm of the cost early as late.
 
     | number | edit | legal |
     |---|---|---|
@@ -85,11 +87,11 @@ class BudgetDesignEnv(LiveEnv):
     | 120-134 | start with a random network: linear; one hidden layer of 4, 12, 40, 128 neurons; two of 12 or 40; three of 40; hidden layers with density 0.2 and 1 | in the first step, and later as long as there is no network; if it has at most twice the reference number of weights, and the first step costs at most a tenth of the budget; the cheapest start always |
     | 135 | stop: the episode is over; costs nothing | once there is a network |
 
-    There are 6 training batches after a start, and at least as many after an edit, unless the rest
-    of the budget pays for fewer. An action is refused if it is illegal, or if the rest does not pay
+    There are 6 training batches after a start, and fewer than 6 after another action only if the
+    rest of the budget pays for no more. An action is refused if it is illegal, or if the rest does not pay
     for a batch of the network that the edit makes. Then nothing is changed and still something is
-    paid: for the training of the network as it is (6 batches if it was to start or to stop), or for
-    an edit if there is no network. Action masks are those of `DesignEnv`, in all their forms.
+    paid: for the training of the network as it is (6 batches if it was to start), or for an edit if
+    there is no network. Action masks are those of `DesignEnv`, in all their forms.
 
     ## Observation Space
     `Box(-1, 1, (97,), float32)`; `rlnas.BUDGET_OBSERVATION_NAMES` names the entries. The first ones
@@ -105,7 +107,7 @@ class BudgetDesignEnv(LiveEnv):
     | least_cost, least_share | logarithms of the cost of a step with the present network and 6 batches: over what is left, a quarter of it; over what is spent, a third of it |
     | steps | share of `episode_steps` that is over |
     | started | whether there is a network |
-    | last_start, last_back, last_short, last_normal, last_long | the last action: whether it was a start or went back, and its training (one-hot); no operation and no training for stop |
+    | last_start, last_back, last_short, last_normal, last_long | the last action: whether it was a start or went back, and its training (one-hot); no operation and no training for stop. After a reset as after "none" with short training |
     | best_accuracy, best_size | validation accuracy of the best design; logarithm of its weights over reference, a third of it |
     | best_is_current | whether the best design is the present one |
     | steps_since_best, spent_since_best | tenths of the number of steps since it was found; logarithm of what is spent over what was spent then, half of it |

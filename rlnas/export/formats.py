@@ -8,13 +8,13 @@ import numpy as np
 
 from rlnas.data.npz import write_arrays
 from rlnas.errors import InputError
-from rlnas.export.c_code import write_c
-from rlnas.export.c_names import check_name
+from rlnas.export.c.code import write_c
+from rlnas.export.c.integers import IntegerNetwork, to_integers
+from rlnas.export.c.names import check_name
+from rlnas.export.c.quantization import dequantize
 from rlnas.export.column_facts import table_facts
 from rlnas.export.inference import Inference
-from rlnas.export.integers import IntegerNetwork, to_integers
 from rlnas.export.onnx_model import write_onnx
-from rlnas.export.quantization import dequantize
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
 
@@ -27,7 +27,7 @@ class Exported(TypedDict):
 
     Attributes:
         files: Names of the files.
-        flash: Bytes of constants of C code, see `rlnas.export.sizes.Footprint`.
+        flash: Bytes of constants of C code, see `rlnas.export.c.sizes.Footprint`.
         ram: Bytes of the arrays that C code writes to, features included.
     """
 
@@ -49,7 +49,7 @@ def export_network(
         form: One of `FORMATS`.
         folder: Folder of the files; it is created if it does not exist.
         name: Name of the files, and prefix of all symbols of C code, so that several networks can
-            be in one program; see `rlnas.export.c_names.check_name`.
+            be in one program; see `rlnas.export.c.names.check_name`.
         raw: Raw samples `[samples, n_columns]`, among which the self-test of C code chooses.
 
     Returns:

@@ -230,9 +230,9 @@ def test_range_is_number_or_two_bounds():
     assert check_range("width", [np.int64(1), 2.5], 1, 8) == (1.0, 2.5)  # type: ignore[arg-type]
     for value, expected in (
         ((2, 1), "upside down"),
-        ((1, 2, 3), "expected a number or"),
-        ((1, float("nan")), "expected a number or"),
-        ((1, True), "expected a number or"),
+        ((1, 2, 3), "expected a finite number or"),
+        ((1, float("nan")), "expected a finite number or"),
+        ((1, True), "expected a finite number or"),
         ((0, 2), "out of range: expected from 1 to 8"),
         (9, "out of range: expected from 1 to 8"),
     ):

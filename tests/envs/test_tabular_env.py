@@ -825,7 +825,10 @@ def test_closing_twice_is_safe(render_mode):
         ({"penalty": (1, 0.1)}, "penalty range .* is upside down"),
         ({"penalty": float("nan")}, "penalty nan cannot be used"),
         ({"penalty": float("inf")}, "penalty inf cannot be used"),
-        ({"penalty": "low"}, "penalty low cannot be used: expected a number or .low, high."),
+        (
+            {"penalty": "low"},
+            "penalty 'low' cannot be used: expected a finite number or .low, high.",
+        ),
         ({"penalty": (0.1, 0.2, 0.3)}, "penalty .* cannot be used"),
         ({"penalty": None}, "penalty None cannot be used"),
         ({"reward": "accuracy"}, "unknown reward 'accuracy': expected 'difference' or 'score'"),

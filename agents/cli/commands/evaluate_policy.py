@@ -7,8 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from rlnas.agents.config import SHIPPED
-from rlnas.agents.option_types import DATASET, IN_HELP, Option
+from rlnas.agents.option_types import DATASET, Option
 from rlnas.agents.table_settings import TableSettings
 from rlnas.validation import PlainIntegers
 
@@ -20,14 +19,17 @@ class EvaluatePolicy(TableSettings, PlainIntegers):
     dataset: Annotated[str | None, tyro.conf.Positional, DATASET] = None
     """Table (.csv, .tsv, .parquet), name of a data set, or .npz file of arrays X and y; by default
     what the policy was trained on."""
-    policy: Annotated[Path, IN_HELP] = SHIPPED
-    """Run folder of `rlnas train`; by default the policy that comes with rlnas."""
+    policy: Option[Path] = None
+    """Run folder of `rlnas train`; by default the policy that comes with rlnas, with --budget the
+    one for episodes with a budget."""
     episodes: int = 10
     """Number of episodes of each policy, on the same seeds."""
     seed: int = 10_000
     """Seed of the first episode; training uses seeds near its own, far from this one."""
     penalty: Option[float] = None
     """Price of the reference number of weights, in accuracy; by default as in the training."""
+    budget: Option[float] = None
+    """Budget of the episodes in units of training cost; by default as in the training."""
 
     def run(self, shown: bool) -> None:
         """Play the episodes and print the scores."""

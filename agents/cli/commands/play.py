@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from rlnas.agents.config import SHIPPED, check_seed
-from rlnas.agents.option_types import IN_HELP, Option
+from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET, check_seed
+from rlnas.agents.option_types import Option
 from rlnas.validation import PlainIntegers
 
 if TYPE_CHECKING:
@@ -27,8 +27,12 @@ class Play(PlainIntegers):
     """Price of the reference number of weights, in accuracy; by default as in `rlnas design`."""
     seed: int = 0
     """Seed of the episode."""
-    policy: Annotated[Path, IN_HELP] = SHIPPED
-    """Run folder of `rlnas train`; by default the policy that comes with rlnas."""
+    budget: Option[float] = None
+    """Let the episode have a budget of so many units of training cost; by default as in the
+    training of the policy."""
+    policy: Option[Path] = None
+    """Run folder of `rlnas train`; by default the policy that comes with rlnas, with --budget the
+    one for episodes with a budget."""
     data_dir: Option[Path] = None
     """Folder with IDX files, searched first."""
 
@@ -54,12 +58,17 @@ class Play(PlainIntegers):
         from rlnas.agents.policies.layouts import layout_of
         from rlnas.agents.policies.policy import load_policy
         from rlnas.envs.actions import NO_OP
+        from rlnas.envs.budget.costs import budget_named
+        from rlnas.envs.budget.design_env import BudgetDesignEnv
         from rlnas.files.plain_text import plain, plain_console
         from rlnas.network_views import describe
 
         check_seed(self.seed)
-        policy = load_policy(self.policy)
-        env = env_like(self.policy, self.dataset, self.penalty, self.data_dir, middle=True)
+        run = self.policy or (SHIPPED if self.budget is None else SHIPPED_BUDGET)
+        policy = load_policy(run)
+        given = {} if self.budget is None else {"budget": self.budget}
+        with budget_named("--budget"):
+            env = env_like(run, self.dataset, self.penalty, self.data_dir, middle=True, **given)
         layout = layout_of(env.observation_space)
         console = plain_console()
         scores: list[float] = []
@@ -76,8 +85,9 @@ class Play(PlainIntegers):
                 scores.append(info["score"])
                 if step.action is None:
                     limit = f"{env.episode_steps} steps"
-                    if "budget" in info:
-                        limit = f"at most {limit}, {info['budget']:,} multiply-adds"
+                    if isinstance(env, BudgetDesignEnv):
+                        units = info["budget"] / env.state.unit
+                        limit = f"at most {limit}, a budget of {units:.3g}"
                     console.print(
                         f"Data set {plain(env.dataset.name)}, penalty {env.penalty:g}, {limit}. "
                         f"The score is accuracy less {env.penalty:g} for every "
@@ -90,10 +100,17 @@ class Play(PlainIntegers):
                     )
         except _Stopped:
             pass
-        console.print(f"\nyour best score {max(scores):.4f}, the last {scores[-1]:.4f}")
-        best, _ = play_episode(env, policy, self.seed)
-        console.print(f"the policy's best {best.info['score']:.4f} ({worth(best.info)})")
+        ours = anytime(info)
+        console.print(f"\nyour best score {max(scores):.4f}, the last {scores[-1]:.4f}{ours}")
+        best, history = play_episode(env, policy, self.seed)
+        theirs = f"{best.info['score']:.4f} ({worth(best.info)}){anytime(history[-1])}"
+        console.print(f"the policy's best {theirs}")
         return scores
+
+
+def anytime(info: Mapping[str, Any]) -> str:
+    """The anytime score in words; nothing without a budget."""
+    return f", anytime score {info['anytime']:.4f}" if "budget" in info else ""
 
 
 def spent(info: Mapping[str, Any]) -> str:
@@ -103,7 +120,7 @@ def spent(info: Mapping[str, Any]) -> str:
     cost, left = (
         share / info["budget"] for share in (info["cost"], info["budget"] - info["spent"])
     )
-    return f", anytime score {info['anytime']:.4f}; cost {cost:.1%} of the budget, left {left:.1%}"
+    return f"{anytime(info)}; cost {cost:.1%} of the budget, left {left:.1%}"
 
 
 def menu(mask: "np.ndarray") -> "Table":

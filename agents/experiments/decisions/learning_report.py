@@ -67,6 +67,7 @@ def plot(results: Sequence[Learned]) -> Any:
         )
         axes.set_title(each.family, fontsize="medium")
         axes.set_xlabel("steps")
+        axes.locator_params(axis="x", nbins=5)
         axes.legend(fontsize="small")
     columns[0].set_ylabel("anytime score of the episodes of training")
     return drawn

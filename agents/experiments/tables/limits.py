@@ -15,8 +15,8 @@ from rlnas.data import keel
 from rlnas.data.datasets import Dataset, prepare
 from rlnas.data.sources import read
 from rlnas.errors import InputError
+from rlnas.export.c.sizes import CForm, c_bytes
 from rlnas.export.inference import for_inference
-from rlnas.export.sizes import CForm, c_bytes
 from rlnas.files.json_schema import FLAG, NUMBER, POSITIVE, SHARE, WHOLE, list_of, record
 from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.training import evaluate

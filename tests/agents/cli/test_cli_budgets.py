@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from rlnas.agents.cli.arguments import parse
@@ -12,6 +13,7 @@ from rlnas.agents.config import (
     SHIPPED_EDIT_SEQUENCE as SEQUENCE,
     TrainConfig,
 )
+from rlnas.agents.designing.design import evaluate_policy
 
 STEP = "does not pay for the first step on data set 'wine': expected at least 0.0034"
 SPARSE = "does not pay for 8 batches of a sparse training on data set 'wine': expected at least"
@@ -76,6 +78,30 @@ def test_the_least_cost_that_is_told_can_be_used(tmp_path, capsys):
     told = refused("design wine --out {} --cost 1e-5", tmp_path / "out", capsys)
     least = told.split()[-1]
     assert main(["design", "wine", "--cost", least, "--out", str(tmp_path), "--quiet"]) == 0
+
+
+def test_a_cost_beyond_the_training_of_the_policy_is_told(tmp_path, caplog):
+    for cost, told in ((0.051, []), (0.01, ["--cost 0.01"])):
+        caplog.clear()
+        words = ["design", "wine", "--cost", str(cost), "--out", str(tmp_path / str(cost))]
+        assert main([*words, "--quiet"]) == 0
+        expected = [f"{each}: the policy was trained with budgets of 0.05 to 2" for each in told]
+        assert caplog.messages == expected
+
+
+@pytest.mark.parametrize("words", ["play --dataset wine", "evaluate-policy wine"])
+def test_a_budget_for_a_policy_without_budgets_is_refused(words, capsys):
+    assert main([*words.split(), "--policy", str(SHIPPED), "--budget", "1"]) == 2
+    assert "a budget needs one that was trained with --budget" in capsys.readouterr().err
+
+
+def test_a_policy_is_evaluated_with_the_budget_that_is_asked_for(capsys):
+    assert main(["evaluate-policy", "wine", "--budget", "0.01", "--episodes", "2", "--quiet"]) == 0
+    shown = capsys.readouterr().out
+    expected = evaluate_policy(SHIPPED_BUDGET, "wine", budget=0.01, episodes=2, progress_bar=False)[
+        "anytime score"
+    ]
+    assert f"mean anytime score {np.mean(expected['trained']):.4f}" in shown
 
 
 def test_a_budget_of_the_policy_that_does_not_pay_is_told_as_the_default(

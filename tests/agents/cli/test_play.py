@@ -86,11 +86,21 @@ def test_with_a_budget_costs_are_told_and_the_policy_plays_the_same_episode(budg
     infos = [env.reset(seed=0)[1], *(env.step(action)[4] for action in (start, more))]
     assert scores == [info["score"] for info in infos]
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"{infos[0]['budget']:,} multiply-adds" in shown
+    assert f"a budget of {infos[0]['budget'] / env.state.unit:.3g}" in shown
     for info in infos[1:]:
         left = (info["budget"] - info["spent"]) / info["budget"]
         assert f"cost {info['cost'] / info['budget']:.1%} of the budget, left {left:.1%}" in shown
         assert f"anytime score {info['anytime']:.4f}" in shown
+    best, history = play_episode(env, load_policy(budget_run), 0)
+    ours, theirs = shown.split("your best score")[1].split("the policy's best")
+    assert f"anytime score {infos[-1]['anytime']:.4f}" in ours
+    assert f"{best.info['score']:.4f}" in theirs
+    assert f"anytime score {history[-1]['anytime']:.4f}" in theirs
+
+
+def test_an_episode_has_the_budget_that_is_asked_for(capsys):
+    Play(dataset="wine", budget=0.01).play(player("q"))
+    assert "a budget of 0.01." in " ".join(capsys.readouterr().out.split())
 
 
 def test_enter_is_offered_only_where_it_is_legal(budget_run, run):

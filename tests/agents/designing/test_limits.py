@@ -14,8 +14,8 @@ from rlnas.agents.designing.limits import (
 )
 from rlnas.data.datasets import load_dataset
 from rlnas.errors import InputError
+from rlnas.export.c.sizes import c_bytes
 from rlnas.export.inference import for_inference
-from rlnas.export.sizes import c_bytes
 from rlnas.nn.initialization import random_network
 
 

@@ -24,8 +24,8 @@ from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.data.folds import folds
 from rlnas.designs.saved import load_design
 from rlnas.errors import InputError
+from rlnas.export.c.sizes import CForm, c_bytes
 from rlnas.export.inference import for_inference
-from rlnas.export.sizes import CForm, c_bytes
 from rlnas.nn.edits import remove_connections
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork

@@ -172,6 +172,7 @@ def test_the_report_is_by_anytime_score(designs, tmp_path):
     expected = designs["controller"]["anytime"] - designs["dense"]["anytime"]
     assert difference(combinations, "dense").value == pytest.approx(expected)
     text = write_report(combinations, tmp_path)
+    assert text.startswith("Designs within a budget of training cost. Methods are judged by the")
     assert (
         "| method | anytime score | controller better by | test score | test accuracy | active "
         "weights |"

@@ -11,9 +11,9 @@ import onnxruntime
 import torch
 from safetensors.numpy import load_file
 
+from rlnas.export.c.integers import IntegerNetwork
 from rlnas.export.formats import FORMATS
 from rlnas.export.inference import Inference
-from rlnas.export.integers import IntegerNetwork
 
 FLOAT_FORMATS = [form for form in FORMATS if form != "c-int"]
 """Formats whose features and logits are in floating point."""

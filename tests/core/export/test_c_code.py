@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlnas.export.c_code import clear_samples, write_c
+from rlnas.export.c.code import clear_samples, write_c
+from rlnas.export.c.sizes import c_bytes
 from rlnas.export.formats import as_exported
 from rlnas.export.inference import Inference, for_inference
-from rlnas.export.sizes import c_bytes
 from tests.core.export.exported import STRICT
 from tests.core.reference import random_dataset, skip_network
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from rlnas.data.datasets import load_dataset
-from rlnas.export.c_code import AVR_FLASH, write_c
+from rlnas.export.c.code import AVR_FLASH, write_c
+from rlnas.export.c.sizes import CForm, Footprint
 from rlnas.export.formats import as_exported
 from rlnas.export.inference import Inference, for_inference
-from rlnas.export.sizes import CForm, Footprint
 from rlnas.nn.initialization import random_network
 from tests.core.export.exported import STRICT
 from tests.core.export.test_table_exports import CASE

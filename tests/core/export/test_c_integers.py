@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 
 from rlnas.data.datasets import Dataset, load_dataset
-from rlnas.export.c_code import write_c
+from rlnas.export.c.code import write_c
+from rlnas.export.c.integers import to_integers
 from rlnas.export.formats import as_exported
 from rlnas.export.inference import Inference, for_inference
-from rlnas.export.integers import to_integers
 from rlnas.nn.edits import remove_connections
 from rlnas.nn.initialization import random_network
 from rlnas.nn.training import Batches, train

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from rlnas.errors import InputError
-from rlnas.export.c_names import LONGEST, check_name, name_from
+from rlnas.export.c.names import LONGEST, check_name, name_from
 
 
 @pytest.mark.parametrize(

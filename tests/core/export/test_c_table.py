@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from rlnas.columns.encoding import Column, Rule
-from rlnas.export.c_code import clear_samples, write_c
-from rlnas.export.c_names import KEYWORDS, SIGNIFICANT, quoted
-from rlnas.export.c_table import OWN
+from rlnas.export.c.code import clear_samples, write_c
+from rlnas.export.c.names import KEYWORDS, SIGNIFICANT, quoted
+from rlnas.export.c.table import OWN
 from tests.core.export.exported import STRICT, c_logits
 from tests.core.export.integers import INTEGERS
 from tests.core.export.tables import FAR, HOSTILE, Case, case_of, encoding_of

@@ -7,9 +7,9 @@ import onnx
 import pytest
 import torch
 
+from rlnas.export.c.quantization import dequantize
 from rlnas.export.formats import export_network
 from rlnas.export.inference import FARTHEST, Inference, for_inference
-from rlnas.export.quantization import dequantize
 from rlnas.export.torch_module import OnFeatures
 from rlnas.nn.network import EMA
 from tests.core.export.exported import FLOAT_FORMATS, compiled, logits_of, pointer

@@ -10,10 +10,10 @@ import pytest
 
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
-from rlnas.export.c_code import write_c
+from rlnas.export.c.code import write_c
+from rlnas.export.c.quantization import dequantize, quantize
 from rlnas.export.formats import as_exported, export_network
 from rlnas.export.inference import for_inference
-from rlnas.export.quantization import dequantize, quantize
 from rlnas.nn.edits import remove_connections
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import EMA, SparseNetwork

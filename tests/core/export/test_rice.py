@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from rlnas.export.rice import rice_bytes, rice_width
+from rlnas.export.c.rice import rice_bytes, rice_width
 
 
 def decoded(code: bytes, width: int, count: int) -> list[int]:

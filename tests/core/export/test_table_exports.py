@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from safetensors import safe_open
 
 from rlnas.columns.encoding import Column, Rule
+from rlnas.export.c.quantization import dequantize, quantize
 from rlnas.export.formats import FORMATS, export_network
-from rlnas.export.quantization import dequantize, quantize
 from rlnas.export.torch_module import OnCodes
 from rlnas.nn.network import EMA
 from tests.core.export.exported import FLOAT_FORMATS, logits_of

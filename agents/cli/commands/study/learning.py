@@ -20,7 +20,7 @@ class StudyLearning(JobOptions):
     """Folder for the report, the plot and the results."""
     seeds: int = 5
     """Number of trainings of each algorithm on each kind of data."""
-    total_timesteps: int = 40_000
+    total_timesteps: int = 20_000
     """Number of steps of each training."""
     data_dir: Option[Path] = None
     """Folder with data, searched first."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from rlnas.columns.encoding import Rule
-from rlnas.export import c_templates
-from rlnas.export.c_constants import Arrays, definitions
-from rlnas.export.c_names import number_literal
+from rlnas.export.c import templates
+from rlnas.export.c.constants import Arrays, definitions
+from rlnas.export.c.names import number_literal
 from rlnas.export.inference import Inference
 
 
@@ -42,7 +42,7 @@ def float_source(inference: Inference, words: Mapping[str, str]) -> str:
     precise = inference.dtype == np.float64
     offset = f"{macro}_READ_double(&{name}_offsets[row])"
     plain = inference.encoding is None
-    return c_templates.SOURCE.substitute(
+    return templates.SOURCE.substitute(
         words,
         inputs=inference.layer_sizes[0],
         rows=inference.biases.size,

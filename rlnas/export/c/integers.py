@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlnas.columns.encoding import Encoding
+from rlnas.export.c.quantization import LARGEST, Quantized, are_small_integers, quantize
 from rlnas.export.inference import Inference
-from rlnas.export.quantization import LARGEST, Quantized, are_small_integers, quantize
 from rlnas.nn.scipy_forward import layer_matrices
 
 OUTPUT_SHIFT = 8

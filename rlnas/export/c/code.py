@@ -7,15 +7,15 @@ import numpy as np
 
 from rlnas.columns.encoding import Encoding, Rule
 from rlnas.errors import InputError
-from rlnas.export import c_table, c_templates
-from rlnas.export.c_compact import compact_source, integer_words
-from rlnas.export.c_constants import definitions
-from rlnas.export.c_float import float_source
-from rlnas.export.c_names import string_literal
+from rlnas.export.c import table, templates
+from rlnas.export.c.compact import compact_source, integer_words
+from rlnas.export.c.constants import definitions
+from rlnas.export.c.float_arrays import float_source
+from rlnas.export.c.integers import IntegerNetwork
+from rlnas.export.c.names import string_literal
+from rlnas.export.c.quantization import quantize
+from rlnas.export.c.sizes import CForm, Footprint, c_bytes
 from rlnas.export.inference import Inference
-from rlnas.export.integers import IntegerNetwork
-from rlnas.export.quantization import quantize
-from rlnas.export.sizes import CForm, Footprint, c_bytes
 from rlnas.files.atomic import replace_file
 
 SAMPLES = 10
@@ -37,7 +37,7 @@ def write_c(
     Args:
         inference: The network.
         folder: Folder of the files; it is created if it does not exist.
-        name: Prefix of every symbol, macro and file name; see `rlnas.export.c_names.check_name`.
+        name: Prefix of every symbol, macro and file name; see `rlnas.export.c.names.check_name`.
         raw: Raw samples `[samples, n_columns]`, of which the self-test has some.
         form: The format (docs/export.md).
 
@@ -50,7 +50,7 @@ def write_c(
     _check_size(inference)
     needed, precise = c_bytes(inference, form), inference.dtype == np.float64
     words = {"name": name, "NAME": name.upper()}
-    words["memory"] = c_templates.MEMORY.substitute(words)
+    words["memory"] = templates.MEMORY.substitute(words)
     words["demand"] = _demand(precise, needed.flash)
     words |= _on_floats(inference, words)
     computed: Inference | IntegerNetwork = inference
@@ -63,22 +63,22 @@ def write_c(
     if inference.encoding is None:
         words |= _on_features(words, samples)
     else:
-        words |= c_table.on_rows(inference, inference.encoding, words, samples)
+        words |= table.on_rows(inference, inference.encoding, words, samples)
     if form == "c":
         source = float_source(inference, words)
     else:
         source = compact_source(inference, quantized, form == "c-int", words)
-    header = c_templates.HEADER.substitute(
+    header = templates.HEADER.substitute(
         words,
         classes=inference.layer_sizes[-1],
         class_names=",\n        ".join(map(string_literal, inference.class_names)),
-        declaration=c_templates.DECLARATION.substitute(words) if len(samples) else "",
+        declaration=templates.DECLARATION.substitute(words) if len(samples) else "",
     )
     files = {f"{name}.c": source, f"{name}.h": header}
     if len(samples):
         expected = computed.logits(samples).argmax(axis=1)
         constants = definitions(name, {"expected": ("uint16_t", expected)})
-        files[f"{name}_test.c"] = c_templates.SELF_TEST.substitute(
+        files[f"{name}_test.c"] = templates.SELF_TEST.substitute(
             words, samples=len(samples), expected=constants
         )
     for file, text in files.items():
@@ -152,17 +152,17 @@ def _on_floats(inference: Inference, words: Mapping[str, str]) -> dict[str, str]
         "feature": feature,
         "raw": feature,
         "macros": "",
-        "precision": c_templates.PRECISION if precise else "",
-        "introduction": c_templates.FEATURES_INTRODUCTION,
-        "rows_introduction": c_templates.ROWS_INTRODUCTION.substitute(words),
+        "precision": templates.PRECISION if precise else "",
+        "introduction": templates.FEATURES_INTRODUCTION,
+        "rows_introduction": templates.ROWS_INTRODUCTION.substitute(words),
         "origin": " as it is in the data set",
         "header_includes": "",
         "or_none": ", or -1",
         "logit": "float",
-        "checks": c_templates.VALID.substitute(words),
+        "checks": templates.VALID.substitute(words),
         "encode_type": "void",
         "encode_result": "",
-        "load_features": c_templates.LOAD_FEATURES.substitute(words, feature=feature),
+        "load_features": templates.LOAD_FEATURES.substitute(words, feature=feature),
     }
 
 

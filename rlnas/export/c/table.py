@@ -8,8 +8,8 @@ from math import isnan
 import numpy as np
 
 from rlnas.columns.encoding import Column, Encoding, Rule
-from rlnas.export import c_templates
-from rlnas.export.c_names import (
+from rlnas.export.c import templates
+from rlnas.export.c.names import (
     KEYWORDS,
     SIGNIFICANT,
     identifier,
@@ -120,14 +120,14 @@ def on_rows(
         "introduction": words["rows_introduction"],
         "origin": f", which {name}_encode makes",
         "table": _declarations(fields, words),
-        "encode": c_templates.ENCODE.substitute(
+        "encode": templates.ENCODE.substitute(
             words,
-            flags=c_templates.FLAGS.substitute(words) if (encoding.rule == Rule.IS).any() else "",
+            flags=templates.FLAGS.substitute(words) if (encoding.rule == Rule.IS).any() else "",
             statements="\n".join(f"    {each}" for each in statements),
         ),
         "includes": "#include <math.h>\n#include <stdint.h>",
         "counter": "",
-        "load": c_templates.LOAD_ROW.substitute(words),
+        "load": templates.LOAD_ROW.substitute(words),
         "samples_given": f"static const {name}_row {name}_samples[{len(samples)}] {macro}_FLASH = "
         f"{{\n    {rows}\n}};",
     }
@@ -161,15 +161,15 @@ def _declarations(fields: dict[int, Field], words: Mapping[str, str]) -> str:
     members = (f"    {each.kind} {each.name}; {_comment(each)}" for each in fields.values())
     parts = [
         *map(_enumeration, categories),
-        c_templates.ROW.substitute(words, members="\n".join(members)),
-        *([c_templates.CODE.substitute(words)] if categories else []),
+        templates.ROW.substitute(words, members="\n".join(members)),
+        *([templates.CODE.substitute(words)] if categories else []),
         *(_from_text(each, words) for each in categories),
     ]
     return "".join(f"\n{part}" for part in parts)
 
 
 def _from_text(each: Field, words: Mapping[str, str]) -> str:
-    return c_templates.FROM_TEXT.substitute(
+    return templates.FROM_TEXT.substitute(
         words,
         title=quoted(each.column.name),
         kind=each.kind,

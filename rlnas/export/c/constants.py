@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rlnas.export.c_names import number_literal
+from rlnas.export.c.names import number_literal
 
 TYPES = {np.uint8: "uint8_t", np.int16: "int16_t", np.float32: "float", np.float64: "double"}
 """The C types of the features that code is given."""

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.columns.encoding import Rule
-from rlnas.export import c_compact_templates as templates
-from rlnas.export.c_constants import TYPES, Arrays, definitions, size_of
-from rlnas.export.c_names import number_literal
-from rlnas.export.c_templates import LOAD_FEATURES
+from rlnas.export.c import compact_templates as templates
+from rlnas.export.c.constants import TYPES, Arrays, definitions, size_of
+from rlnas.export.c.integers import OUTPUT_SHIFT, IntegerNetwork
+from rlnas.export.c.names import number_literal
+from rlnas.export.c.quantization import Quantized, are_small_integers, reads_in_place
+from rlnas.export.c.rice import rice_bytes, rice_width
+from rlnas.export.c.templates import LOAD_FEATURES
 from rlnas.export.inference import Inference
-from rlnas.export.integers import OUTPUT_SHIFT, IntegerNetwork
-from rlnas.export.quantization import Quantized, are_small_integers, reads_in_place
-from rlnas.export.rice import rice_bytes, rice_width
 
 
 class Structure(NamedTuple):

@@ -5,11 +5,11 @@ from typing import Literal
 
 import numpy as np
 
-from rlnas.export.c_compact import compact_size
-from rlnas.export.c_constants import size_of
-from rlnas.export.c_float import float_arrays
+from rlnas.export.c.compact import compact_size
+from rlnas.export.c.constants import size_of
+from rlnas.export.c.float_arrays import float_arrays
+from rlnas.export.c.quantization import are_small_integers, reads_in_place
 from rlnas.export.inference import Inference
-from rlnas.export.quantization import are_small_integers, reads_in_place
 
 CForm = Literal["c", "c-int8", "c-int"]
 """Formats of C code."""

@@ -1,0 +1,1 @@
+"""Networks as C99 code: with floating point, with int8 weights, or with integers only."""
