@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables decisions learning compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables limits decisions learning compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -134,6 +134,11 @@ tables: setup  ## designs for the KEEL test tables against what practitioners us
 	mkdir -p docs/tables
 	cp runs/tables/tables.md runs/tables/tables.csv runs/tables/tables.png docs/tables
 	$(BIN)/python docs/insert.py
+
+limits: setup  ## searches within a minute, and within 2 KB, for the KEEL test tables: three hours
+	$(BIN)/rlnas study limits --split test --out runs/limits
+	mkdir -p docs/tables
+	cp runs/limits/limits.md docs/tables
 
 decisions: setup  ## do decisions matter within a budget: rules, sequences, a search in hindsight: two hours
 	$(BIN)/rlnas data fetch keel

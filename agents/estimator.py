@@ -20,6 +20,8 @@ from sklearn.utils.validation import (
 
 from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.design import trained_to_the_end
+from rlnas.agents.designing.limits import Asked
+from rlnas.agents.designing.search import search
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
@@ -31,6 +33,7 @@ from rlnas.data.sources import SourceRecord, of_table, weighted
 from rlnas.designs.prediction import numbers, probabilities, raw_samples
 from rlnas.designs.saved import load_design, save_design
 from rlnas.errors import InputError
+from rlnas.export.c.sizes import CForm
 from rlnas.export.formats import export_network
 from rlnas.export.inference import for_inference
 from rlnas.files.folders import result_folder
@@ -39,6 +42,20 @@ from rlnas.nn.network import SparseNetwork
 from rlnas.objective import MetricFunction
 from rlnas.validation import check_count, check_share
 
+ASKED = (
+    "max_weights",
+    "max_bytes",
+    "max_ram",
+    "min_accuracy",
+    "format",
+    "time",
+    "trials",
+)
+"""The arguments that ask for a search."""
+
+DEFAULT_PENALTY = 0.1
+"""Price of the reference number of weights where no search is asked for."""
+
 _SEEDS = 2**31
 _SELF_TEST = 200  # random samples
 
@@ -46,10 +63,11 @@ _SELF_TEST = 200  # random samples
 class CompactEstimator(BaseEstimator):
     """What both estimators have in common: fitting, saving, loading and exporting a design."""
 
-    penalty: float
+    penalty: float | None
     validation: float
     n_episodes: int
     policy: str | Path | None
+    n_jobs: int
     categorical: tuple[str | int, ...]
     random_state: int | np.random.RandomState | None
     metric: str | MetricFunction | None
@@ -73,16 +91,26 @@ class CompactEstimator(BaseEstimator):
             sample_weight: Weights `[samples]`, or None.
         """
         data = self._dataset(samples, truth, targets, sample_weight)
-        policy = SHIPPED if self.policy is None else self.policy
-        env, chooses = env_like(policy, data, self.penalty, middle=True), load_policy(policy)
         seed = int(check_random_state(self.random_state).randint(_SEEDS))
+        self.design_, self.record_ = self._designed(data, seed)
+        self.preprocessing_ = data.preprocessing
+        self.score_, self.history_ = self.record_["score"], self.record_.get("history", [])
+        return self
+
+    def _designed(self, data: Dataset, seed: int) -> tuple[SparseNetwork, dict[str, Any]]:
+        """The design, by a search if one is asked for, and its record."""
         n_episodes = check_count("n_episodes", self.n_episodes)
+        policy = Path(SHIPPED if self.policy is None else self.policy)
+        asked = Asked.of(**{name: getattr(self, name) for name in ASKED}, penalty=self.penalty)
+        if asked is not None:
+            if n_episodes > 1:
+                raise InputError("n_episodes and a search exclude each other: give trials instead")
+            return search(data, asked, policy, seed=seed, jobs=self.n_jobs)
+        penalty = DEFAULT_PENALTY if self.penalty is None else self.penalty
+        env, chooses = env_like(policy, data, penalty, middle=True), load_policy(policy)
         found = [play_episode(env, chooses, seed + k) for k in range(n_episodes)]
         chosen, history = max(found, key=lambda episode: float(episode[0].info["score"]))
-        self.design_, self.record_ = trained_to_the_end(env, chosen, history, seed)
-        self.preprocessing_ = data.preprocessing
-        self.score_, self.history_ = self.record_["score"], self.record_["history"]
-        return self
+        return trained_to_the_end(env, chosen, history, seed)
 
     def _raw(self, X: Any) -> NDArray[Any]:
         """Samples as the preprocessing takes them."""
@@ -112,7 +140,7 @@ class CompactEstimator(BaseEstimator):
             InputError: If there is no design, it is damaged, or it is for another task.
         """
         network, preprocessing, record = load_design(folder)
-        made = cls(penalty=record.get("penalty", 0.1), random_state=record.get("seed", 0))
+        made = cls(penalty=record.get("penalty"), random_state=record.get("seed", 0))
         made.design_, made.preprocessing_, made.record_ = network, preprocessing, {**record}
         made.score_, made.history_ = record.get("score"), record.get("history", [])
         made._set_outputs(folder)
@@ -195,12 +223,25 @@ class CompactClassifier(ClassifierMixin, CompactEstimator):
     linear network if that is better on them, is then trained on all samples. Data frames may have
     numbers, booleans, dates and texts, with gaps; arrays may have gaps (NaN).
 
+    With a limit, a time or a number of trials, the best design that a search within them finds is
+    taken (`rlnas.agents.designing.search`).
+
     Args:
         penalty: Price of the reference number of weights, in units of the metric; a higher price
-            asks for fewer weights.
+            asks for fewer weights. By default 0.1, in a search 0.002.
         validation: Share of the samples for validation, between 0 and 1.
         n_episodes: Number of episodes, of which the best design is taken.
         policy: Run folder of `rlnas train`; by default the policy that comes with rlnas.
+        max_weights: Most active weights.
+        max_bytes: Most bytes of flash for the constants of the C code.
+        max_ram: Most bytes of RAM for the arrays of the C code.
+        min_accuracy: Least accuracy in validation, or value of `metric`, of the smallest network
+            that reaches it.
+        format: Format of the C code that `max_bytes` and `max_ram` are about; by default c-int8.
+        time: Time for the search and the final training, a number of seconds or a text such as
+            60s, 2m or 1h.
+        trials: Number of trials of the search, which determines its result.
+        n_jobs: Number of workers of a search; -1 for one per processor.
         categorical: Names of columns that hold categories, whatever they look like; of an array,
             their numbers from 0.
         metric: What designs are judged by: "accuracy" (the default), "balanced_accuracy" or
@@ -217,7 +258,7 @@ class CompactClassifier(ClassifierMixin, CompactEstimator):
         design_: The network, a `rlnas.SparseNetwork`.
         preprocessing_: How its inputs are made of samples, a `rlnas.Preprocessing`.
         score_: Score of the design on the validation samples.
-        history_: The designs of the best episode, dictionaries of JSON values.
+        history_: The designs of the best episode, dictionaries of JSON values; none of a search.
         record_: Everything known about the design, JSON values; under `linear`, whether it is the
             linear network.
 
@@ -233,10 +274,18 @@ class CompactClassifier(ClassifierMixin, CompactEstimator):
     def __init__(
         self,
         *,
-        penalty: float = 0.1,
+        penalty: float | None = None,
         validation: float = 0.2,
         n_episodes: int = 1,
         policy: str | Path | None = None,
+        max_weights: int | None = None,
+        max_bytes: int | None = None,
+        max_ram: int | None = None,
+        min_accuracy: float | None = None,
+        format: CForm | None = None,
+        time: float | str | None = None,
+        trials: int | None = None,
+        n_jobs: int = 1,
         categorical: tuple[str | int, ...] = (),
         metric: str | MetricFunction | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
@@ -246,6 +295,14 @@ class CompactClassifier(ClassifierMixin, CompactEstimator):
         self.validation = validation
         self.n_episodes = n_episodes
         self.policy = policy
+        self.max_weights = max_weights
+        self.max_bytes = max_bytes
+        self.max_ram = max_ram
+        self.min_accuracy = min_accuracy
+        self.format = format
+        self.time = time
+        self.trials = trials
+        self.n_jobs = n_jobs
         self.categorical = categorical
         self.metric = metric
         self.class_weight = class_weight
@@ -313,10 +370,19 @@ class CompactRegressor(RegressorMixin, CompactEstimator):
 
     Args:
         penalty: Price of the reference number of weights, in R²; a higher price asks for fewer
-            weights.
+            weights. By default 0.1, in a search 0.002.
         validation: Share of the samples for validation, between 0 and 1.
         n_episodes: Number of episodes, of which the best design is taken.
         policy: Run folder of `rlnas train`; by default the policy that comes with rlnas.
+        max_weights: Most active weights.
+        max_bytes: Most bytes of flash for the constants of the C code.
+        max_ram: Most bytes of RAM for the arrays of the C code.
+        min_accuracy: Least R² in validation, of the smallest network that reaches it.
+        format: Format of the C code that `max_bytes` and `max_ram` are about; by default c-int8.
+        time: Time for the search and the final training, a number of seconds or a text such as
+            60s, 2m or 1h.
+        trials: Number of trials of the search, which determines its result.
+        n_jobs: Number of workers of a search; -1 for one per processor.
         categorical: Names of columns that hold categories, whatever they look like; of an array,
             their numbers from 0.
         metric: What designs are judged by: "r2" (the default), or a function of the true and the
@@ -332,7 +398,7 @@ class CompactRegressor(RegressorMixin, CompactEstimator):
         design_: The network, a `rlnas.SparseNetwork`.
         preprocessing_: How its inputs are made of samples, a `rlnas.Preprocessing`.
         score_: Score of the design on the validation samples.
-        history_: The designs of the best episode, dictionaries of JSON values.
+        history_: The designs of the best episode, dictionaries of JSON values; none of a search.
         record_: Everything known about the design, JSON values; under `linear`, whether it is the
             linear network.
 
@@ -347,10 +413,18 @@ class CompactRegressor(RegressorMixin, CompactEstimator):
     def __init__(
         self,
         *,
-        penalty: float = 0.1,
+        penalty: float | None = None,
         validation: float = 0.2,
         n_episodes: int = 1,
         policy: str | Path | None = None,
+        max_weights: int | None = None,
+        max_bytes: int | None = None,
+        max_ram: int | None = None,
+        min_accuracy: float | None = None,
+        format: CForm | None = None,
+        time: float | str | None = None,
+        trials: int | None = None,
+        n_jobs: int = 1,
         categorical: tuple[str | int, ...] = (),
         metric: str | MetricFunction | None = None,
         loss: str | None = None,
@@ -360,6 +434,14 @@ class CompactRegressor(RegressorMixin, CompactEstimator):
         self.validation = validation
         self.n_episodes = n_episodes
         self.policy = policy
+        self.max_weights = max_weights
+        self.max_bytes = max_bytes
+        self.max_ram = max_ram
+        self.min_accuracy = min_accuracy
+        self.format = format
+        self.time = time
+        self.trials = trials
+        self.n_jobs = n_jobs
         self.categorical = categorical
         self.metric = metric
         self.loss = loss

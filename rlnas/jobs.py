@@ -7,8 +7,12 @@ mistaken for it.
 
 import json
 import re
-from collections.abc import Callable, Sequence
+import signal
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import starmap
+from multiprocessing import parent_process
 from pathlib import Path
 from reprlib import repr as brief
 from typing import Any, NamedTuple, TypeVar
@@ -22,7 +26,7 @@ from rlnas.files.json_schema import Schema, check_schema, record
 from rlnas.progress import progress
 
 Result = TypeVar("Result")
-"""A JSON value."""
+"""A JSON value; of `in_order`, anything."""
 
 
 class Call(NamedTuple):
@@ -90,6 +94,43 @@ def run_all(
                 results[path] = _read(path, files[path])
                 bar.update()
     return [results[folder / f"{call.name}.json"] for call in calls]
+
+
+def in_order(
+    function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], workers: int
+) -> Iterator[Result]:
+    """Make calls in processes, without files.
+
+    Args:
+        function: What is called.
+        calls: Its arguments; those of a call are asked for when a worker is free.
+        workers: Number of processes; with 1, calls are made in this one.
+
+    Yields:
+        The results in the order of the calls.
+    """
+    if workers == 1:
+        yield from starmap(function, calls)
+        return
+    parallel = joblib.Parallel(
+        workers, return_as="generator", pre_dispatch=workers, batch_size=1, max_nbytes=None
+    )
+    results = parallel(joblib.delayed(_undisturbed)(function, each) for each in calls)
+    try:
+        for result in results:  # noqa: UP028 - `yield from` would close them with a warning
+            yield result
+    finally:
+        with warnings.catch_warnings():
+            # Whoever stops asking for results knows that the calls under way are lost.
+            warnings.filterwarnings("ignore", ".*adjusting the input task iterator")
+            results.close()
+
+
+def _undisturbed(function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+    """Call a function in a worker, which leaves an interrupt to the process that waits for it."""
+    if parent_process() is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return function(*arguments)
 
 
 def own_folder(folder: Path, task: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import gc
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -21,7 +22,7 @@ from rlnas.agents.cli.commands.frontier import Frontier
 from rlnas.errors import InputError
 from tests.snippets import ROOT, fences, run
 
-DOCUMENTS = ["docs/libraries.md", "docs/tabular_benchmark.md"]
+DOCUMENTS = ["docs/libraries.md", "docs/limits.md", "docs/tabular_benchmark.md"]
 
 
 def blocks(language: str) -> list:
@@ -46,14 +47,19 @@ def test_the_code_runs(code, document, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("code", "document"), blocks("sh"))
 def test_the_commands_run(code, document, tmp_path):
+    done = shell(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+def shell(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run commands in a folder, with the programs of this environment."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     variables = {**os.environ, "PATH": path, "PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "1"}
     command = ["bash", "-euc", code]
-    shell = subprocess.run(
-        command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
+    return subprocess.run(
+        command, cwd=folder, env=variables, capture_output=True, text=True, check=False
     )
-    assert shell.returncode == 0, shell.stderr
-    assert shell.stderr == ""
 
 
 PROSE = sorted(
@@ -227,3 +233,29 @@ def test_the_version_is_the_same_everywhere():
         *re.findall("^date-released: (.*)", citation, re.MULTILINE),
     )
     assert re.findall("^version: (.*)", citation, re.MULTILINE) == [version]
+
+
+AVR_TOOLS = ("avr-gcc", "avr-size", "simavr")
+
+
+@pytest.mark.skipif(
+    not all(map(shutil.which, AVR_TOOLS)),
+    reason="avr-gcc, avr-libc or simavr is absent (Debian: gcc-avr avr-libc simavr)",
+)
+def test_the_table_of_the_page_becomes_an_image_that_answers_as_python_does(tmp_path):
+    document = "docs/microcontroller.md"
+    blocks = [f"({block})" for block in fences(document, "sh")]
+    done = shell("\n".join(blocks), tmp_path)
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert last == "150 rows, the same class on the device and in Python"
+    assert f"`{last}`" in (ROOT / document).read_text()
+
+
+def test_the_check_of_the_page_fails_for_another_answer(tmp_path):
+    *_, check = fences("docs/microcontroller.md", "sh")
+    check = check.partition("\n")[2]
+    (tmp_path / "python.csv").write_text("species\nsetosa\nvirginica\n")
+    for sent, code in (("setosa", 1), ("setosa\nsetosa", 1), ("setosa\nvirginica", 0)):
+        (tmp_path / "serial.txt").write_text(f"self-test passed\n{sent}\n")
+        assert shell(check, tmp_path).returncode == code

@@ -73,7 +73,7 @@ from rlnas.agents.cli.main import main
 
 main(["design", "--quiet", "--out", sys.argv[1]])
 main(["evaluate", sys.argv[1]])
-heavy = "torch stable_baselines3 sb3_contrib sklearn scipy.linalg scipy.sparse matplotlib pandas"
+heavy = "torch stable_baselines3 sb3_contrib sklearn scipy.linalg matplotlib pandas"
 print([name for name in heavy.split() if name in sys.modules])
 """
 

@@ -34,6 +34,7 @@ from rlnas.agents.cli.commands.study.capacity import StudyDepth, StudyWidth
 from rlnas.agents.cli.commands.study.decisions import StudyDecisions
 from rlnas.agents.cli.commands.study.estimators import StudyEstimators
 from rlnas.agents.cli.commands.study.learning import StudyLearning
+from rlnas.agents.cli.commands.study.limits import StudyLimits
 from rlnas.agents.cli.commands.study.tables import StudyTables
 from rlnas.agents.cli.commands.train import Train
 from rlnas.agents.cli.commands.transfer import Transfer
@@ -67,6 +68,7 @@ COMMANDS: dict[str, Any] = {
         "decisions": StudyDecisions,
         "learning": StudyLearning,
         "tables": StudyTables,
+        "limits": StudyLimits,
     },
     "compare": Compare,
     "transfer": Transfer,

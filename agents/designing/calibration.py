@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rlnas.data.datasets import Dataset
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
-from rlnas.nn.training import outputs, softmax
+from rlnas.nn.training import softmax
 
 HOTTEST = 10.0
 """Largest temperature."""
@@ -26,17 +26,17 @@ _GOLDEN = (np.sqrt(5) - 1) / 2
 Numbers = NDArray[np.float64]
 
 
-def temperature_of(network: SparseNetwork, data: Dataset) -> float | None:
-    """The temperature for a network that is clearly too sure on the validation samples, else None.
+def temperature_of(found: np.ndarray, data: Dataset, rows: np.ndarray) -> float | None:
+    """The temperature for a network that is clearly too sure of its answers, else None.
 
     Args:
-        network: A network that was trained on the training samples only.
-        data: The data set; its test samples are not read.
+        found: Its logits for some samples, float `[n, classes]`.
+        data: The data set that they are of.
+        rows: The samples, which it was not trained on, int32 `[n]`.
     """
-    rows = data.validation
     if data.task != "classification" or rows.size < 2:
         return None
-    logits = outputs(network, data, rows).astype(np.float64)
+    logits = found.astype(np.float64)
     labels, weights = data.labels[rows], data.weights[rows].astype(np.float64)
     temperature = fit_temperature(logits, labels, weights)
     if temperature <= 1:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from rlnas.agents.config import check_seed, shipped, stem
 from rlnas.agents.designing.evaluation import design_facts, evaluation_metrics
 from rlnas.agents.designing.finish import BRIEF_BATCHES, best_of, candidates, finish
-from rlnas.agents.designing.pace import budget_for
+from rlnas.agents.designing.limits import Asked
+from rlnas.agents.designing.search import search
 from rlnas.agents.designing.spending import spending, spent_in_step
 from rlnas.agents.policies.environments import env_like, thorough_env
 from rlnas.agents.policies.episode import play_episode, random_policy
@@ -18,12 +19,13 @@ from rlnas.agents.policies.policy import Policy, fingerprint, layout_of_policy, 
 from rlnas.agents.policies.run_config import read_config
 from rlnas.data.datasets import Dataset, Source
 from rlnas.designs.saved import save_design
-from rlnas.envs.budget.costs import BUDGETS, BudgetTooSmall, budget_named
+from rlnas.envs.budget.costs import BUDGETS, budget_named
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.episode import Design
 from rlnas.envs.live_env import LiveEnv
 from rlnas.envs.validation import check_number
 from rlnas.errors import InputError
+from rlnas.export.c.sizes import CForm
 from rlnas.files.folders import result_folder
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.network import SparseNetwork
@@ -55,8 +57,15 @@ def design(
     seed: int = 0,
     penalty: float | None = None,
     cost: float | None = None,
-    time: float | None = None,
     thorough: bool = False,
+    max_weights: int | None = None,
+    max_bytes: int | None = None,
+    max_ram: int | None = None,
+    min_accuracy: float | None = None,
+    format: CForm | None = None,
+    time: float | str | None = None,
+    trials: int | None = None,
+    jobs: int = -1,
     data_dir: Path | None = None,
     progress_bar: bool = True,
 ) -> Designed:
@@ -66,74 +75,81 @@ def design(
     better one on the validation samples is trained to the end on training and validation samples
     (`rlnas.agents.designing.finish`), then tested once and written to a folder.
 
+    With a limit, a time or a number of trials, many episodes are played instead, and the best that
+    was found is the design (`rlnas.agents.designing.search`).
+
     Args:
         policy: Run folder of a training; by default the policy that comes with rlnas, with `cost`
-            or `time` the one for episodes with a budget.
+            the one for episodes with a budget.
         dataset: What `rlnas.load_dataset` takes; by default the first data set that the policy was
             trained on.
         out: Folder for the design; by default `designs/<dataset>-<seed>`.
-        seed: Seed of the episode and of the final training.
+        seed: Seed of the episodes and of the final training.
         penalty: Price of the reference number of weights, in units of the metric; by default the
-            price of the training, or the geometric middle of its range.
+            price of the training, or the geometric middle of its range; in a search a small one.
         cost: Training cost that the episode may spend, see `rlnas.agents.TrainConfig.budget`; by
             default the middle of what the policy was trained with, if it was.
-        time: The same in seconds. The cost is that of so many seconds of training on this machine,
-            so that the result depends on the machine.
         thorough: Start from 300 dense neurons, make 40 edits, and train for an epoch after each.
+        max_weights: Most active weights.
+        max_bytes: Most bytes of flash for the constants of the C code.
+        max_ram: Most bytes of RAM for the arrays of the C code.
+        min_accuracy: Least accuracy in validation, of the smallest network that reaches it.
+        format: Format of the C code that `max_bytes` and `max_ram` are about; by default c-int8.
+        time: Time for the search and the final training, a number of seconds or a text such as
+            60s, 2m or 1h.
+        trials: Number of trials of the search, which determines its result.
+        jobs: Number of workers of a search; -1 for one per processor.
         data_dir: Folder with IDX files, searched first.
         progress_bar: Show progress.
 
     Raises:
-        InputError: The policy, the data set or the folder cannot be used.
+        InputError: The policy, the data set or the folder cannot be used; or in a search, nothing
+            fits, nothing reaches the least accuracy, or the time is too short.
     """
     check_seed(seed)
     if isinstance(dataset, list):
         raise InputError("a design is for one data set: give them one after the other")
-    limited = cost is not None or time is not None
-    run = Path(shipped(limited) if policy is None else policy)
-    if limited:
-        _check_limits(cost, time, thorough)
+    asked = Asked.of(
+        max_weights=max_weights,
+        max_bytes=max_bytes,
+        max_ram=max_ram,
+        min_accuracy=min_accuracy,
+        format=format,
+        time=time,
+        trials=trials,
+        penalty=penalty,
+    )
+    _check_together(asked, cost, thorough)
+    run = Path(shipped(cost is not None) if policy is None else policy)
     trained = load_policy(run)
-    if limited and (found := layout_of_policy(run)) != BUDGET:
+    if cost is not None and (found := layout_of_policy(run)) != BUDGET:
         raise InputError(
-            f"the policy in {run} was trained in {found.episodes}: --cost and --time need one that "
-            "was trained with --budget"
+            f"the policy in {run} was trained in {found.episodes}: --cost needs one that was "
+            "trained with --budget"
         )
     if cost is not None:
         _warn_of_unfamiliar(cost, run)
     if thorough:
         env: LiveEnv = thorough_env(run, dataset, penalty, data_dir)
     else:
-        # With a time, the first environment is only there for its data.
-        budget = BUDGETS[1] if time is not None else cost
         with budget_named("the default --cost" if cost is None else "--cost"):
-            env = env_like(run, dataset, penalty, data_dir, middle=True, budget=budget)
-    if time is not None:
-        env = _env_for_time(time, run, env.dataset, penalty)
-    name = stem(env.dataset.name if dataset is None or isinstance(dataset, Dataset) else dataset)
+            env = env_like(run, dataset, penalty, data_dir, middle=True, budget=cost)
+    data = env.dataset
+    name = stem(data.name if dataset is None or isinstance(dataset, Dataset) else dataset)
     folder = Path("designs") / f"{name}-{seed}" if out is None else Path(out)
     with result_folder(folder) as results:
-        network, record = design_and_train(env, trained, seed, progress_bar)
-        record |= {
-            "policy": {"name": run.name, "sha256": fingerprint(run)},
-            "thorough": thorough,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        if time is not None:
-            record["budget"]["seconds"] = time
-        save_design(results, network, env.dataset.preprocessing, record)
+        if asked is None:
+            network, record = design_and_train(env, trained, seed, progress_bar)
+            record["thorough"] = thorough
+        else:
+            network, record = search(
+                data, asked, run, seed=seed, jobs=jobs, progress_bar=progress_bar
+            )
+            record |= evaluation_metrics(network, data, data.test)
+        record["policy"] = {"name": run.name, "sha256": fingerprint(run)}
+        record["created"] = datetime.now(UTC).isoformat(timespec="seconds")
+        save_design(results, network, data.preprocessing, record)
     return Designed(folder, network, record)
-
-
-def _env_for_time(time: float, run: Path, data: Dataset, penalty: float | None) -> LiveEnv:
-    """The environment with the budget that so many seconds pay for on this machine."""
-    budget = budget_for(time, data)
-    try:
-        return env_like(run, data, penalty, middle=True, budget=budget)
-    except BudgetTooSmall as error:
-        # Half as much again: the next measurement will be another.
-        least = float(f"{1.5 * error.least * time / budget:.1e}")
-        raise InputError(error.told(f"--time {time:g}", least)) from error
 
 
 def _warn_of_unfamiliar(cost: float, run: Path) -> None:
@@ -144,14 +160,16 @@ def _warn_of_unfamiliar(cost: float, run: Path) -> None:
         _log.warning("--cost %g: the policy was trained with budgets of %s", cost, budgets)
 
 
-def _check_limits(cost: float | None, time: float | None, thorough: bool) -> None:
-    """Raise `InputError` if a design cannot be limited so."""
-    if thorough or (cost is not None and time is not None):
-        raise InputError("--cost, --time and --thorough exclude each other: give one of them")
+def _check_together(asked: Asked | None, cost: float | None, thorough: bool) -> None:
+    """Raise `InputError` if options exclude each other."""
+    given = {"--cost": cost is not None, "--thorough": thorough, "a search": asked is not None}
+    if sum(given.values()) > 1:
+        raise InputError(
+            "--cost, --thorough and a search (--max-weights, --max-bytes, --max-ram, "
+            "--min-accuracy, --time, --trials) exclude each other: give one of them"
+        )
     if cost is not None:
         check_number("--cost", cost, *BUDGETS)
-    if time is not None:
-        check_number("--time", time, low=1e-6)
 
 
 def design_and_train(

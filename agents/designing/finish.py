@@ -15,6 +15,7 @@ from rlnas.nn.training import (
     Evaluation,
     annealed_training,
     evaluate,
+    outputs,
 )
 from rlnas.progress import progress
 from rlnas.scoring import reference_weights, score
@@ -125,20 +126,33 @@ def finish(
     Returns:
         The temperature; None if there was no need for one.
     """
+    rows = data.validation
+    temperature = temperature_of(outputs(network, data, rows), data, rows)
+    train_on_all(network, data, seed, progress_bar)
+    if temperature is not None:
+        divide_logits(network, temperature)
+    return temperature
+
+
+def train_on_all(
+    network: SparseNetwork, data: Dataset, seed: int, progress_bar: bool = False
+) -> None:
+    """Train a network in place to the end, on training and validation samples; see `finish`."""
     rng = np.random.default_rng(whole("seed", seed))
-    temperature = temperature_of(network, data)
-    samples = np.concatenate([data.train, data.validation])
-    per_epoch = max(1, samples.size // DEFAULT_HYPERPARAMETERS.batch_size)
-    batches = max(FINAL_BATCHES, FINAL_EPOCHS * per_epoch)
+    samples, batches = np.concatenate([data.train, data.validation]), final_batches(data)
     with progress(progress_bar, total=batches, unit="batch", desc="final training") as bar:
         before = network.steps
         for result in annealed_training(network, data, samples, batches, rng):
             bar.set_postfix_str(f"loss {result.loss:.4f}", refresh=False)
             bar.update(network.steps - before)
             before = network.steps
-    if temperature is not None:
-        divide_logits(network, temperature)
-    return temperature
+
+
+def final_batches(data: Dataset) -> int:
+    """Number of batches of the final training."""
+    n_samples = data.train.size + data.validation.size
+    per_epoch = max(1, n_samples // DEFAULT_HYPERPARAMETERS.batch_size)
+    return max(FINAL_BATCHES, FINAL_EPOCHS * per_epoch)
 
 
 def train_and_test(network: SparseNetwork, data: Dataset, seed: int) -> dict[str, Any]:

@@ -1,57 +1,65 @@
-"""How many multiply-adds a second an episode computes, on this machine and for a data set."""
+"""How long the trials of a search take, so that none begins that would end too late."""
 
+from dataclasses import dataclass, field
 from time import perf_counter
 
-import numpy as np
-
-from rlnas.cost import edit_cost, size_of
+from rlnas.agents.designing.finish import BRIEF_BATCHES, final_batches
+from rlnas.agents.designing.trials import LINEAR, RELATIVE, Trial
 from rlnas.data.datasets import Dataset
-from rlnas.envs.budget.costs import LEAST_BATCHES, step_cost, unit_cost
-from rlnas.envs.live_env import probe_size
-from rlnas.nn.architecture import Architecture
-from rlnas.nn.gradients import sample_gradients
-from rlnas.nn.initialization import new_network
-from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, evaluate, train
+from rlnas.errors import InputError
 
-SECONDS = 0.3
-"""Least duration of a measurement."""
-
-SMALL: Architecture = ((12, 0.2),)
-"""The network that is measured. Designs are small, and compute fewer multiply-adds a second than
-large networks; so the time that was asked for is seldom exceeded."""
+SLACK = 1.3
+"""How much longer than those before a trial or a training may take without ending too late."""
 
 
-def budget_for(seconds: float, data: Dataset) -> float:
-    """The budget that about so many seconds pay for, as a multiple of the unit.
+@dataclass
+class Pace:
+    """How long trials and trainings take, and whether another trial would end too late.
 
-    Args:
-        seconds: Time for the episode.
+    Attributes:
         data: The data set.
+        seconds: Time for everything; None for any.
+        began: When the search began.
+        taken: The trials so far.
     """
-    batch_size = DEFAULT_HYPERPARAMETERS.batch_size_for(data.train.size)
-    return seconds * multiply_adds_per_second(data) / unit_cost(data, batch_size)
 
+    data: Dataset
+    seconds: float | None
+    began: float = field(default_factory=perf_counter)
+    taken: list[Trial] = field(default_factory=list)
 
-def multiply_adds_per_second(data: Dataset) -> float:
-    """Measure training, evaluation and probe of short steps.
+    @property
+    def passed(self) -> float:
+        """Seconds since the search began."""
+        return perf_counter() - self.began
 
-    Args:
-        data: The data set.
-    """
-    rng = np.random.default_rng(0)
-    network = new_network(SMALL, data.n_features, data.n_outputs, rng)
-    batches, count = Batches(data.train, rng), LEAST_BATCHES
-    size = size_of(network)
-    cost = step_cost(size, size, data, count, batches.batch_size) - edit_cost(size)
+    def final(self, networks: int) -> float:
+        """Seconds that the final training of some networks is going to take."""
+        brief = max((trial.brief_seconds for trial in self.taken), default=0.0)
+        return SLACK * networks * brief * final_batches(self.data) / BRIEF_BATCHES
 
-    def step() -> None:
-        train(network, data, batches.take(count))
-        evaluate(network, data, data.validation)
-        sample_gradients(network, data, data.train[: probe_size(data)])
+    def of_trial(self, start: str) -> float:
+        """Seconds that a trial with a start is going to take."""
+        like = [trial.seconds for trial in self.taken if trial.recipe.start == start]
+        episodes = [trial for trial in self.taken if trial.recipe.start != LINEAR] or self.taken
+        paces = (trial.seconds / RELATIVE[trial.recipe.start] for trial in episodes)
+        return SLACK * max(like, default=RELATIVE[start] * max(paces, default=0.0))
 
-    step()  # the first one may compile
-    began, steps = perf_counter(), 0
-    while (passed := perf_counter() - began) < SECONDS or steps == 0:
-        step()
-        steps += 1
-    return steps * cost / passed
+    def allows(self, start: str, networks: int) -> bool:
+        """Whether there is time for another trial, and for the final training after it."""
+        if self.seconds is None:
+            return True
+        needed = self.passed + self.of_trial(start) + self.final(networks + 1)
+        return needed <= self.seconds
+
+    def check(self, needed: float) -> None:
+        """Raise `InputError` if the time has passed before a first episode was over.
+
+        Args:
+            needed: Seconds that it needs, as far as is known.
+        """
+        if self.seconds is not None and self.passed + self.final(1) > self.seconds:
+            raise InputError(
+                f"--time {self.seconds:g} is too short for one episode and the final training on "
+                f"data set '{self.data.name}': give at least {max(needed, self.passed):.1g}"
+            )

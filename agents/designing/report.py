@@ -17,12 +17,14 @@ from rlnas.agents.designing.evaluation import evaluation_metrics, original_data,
 from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
 from rlnas.agents.designing.learning_curves import learning_curves
 from rlnas.agents.designing.rivals import MEASURES, measured, rivals
+from rlnas.agents.designing.search_facts import draw_curve, search_facts
 from rlnas.agents.designing.spending import draw_spending, spending_facts
 from rlnas.agents.policies.episode import rank_of
 from rlnas.agents.policies.run_config import read_train_config
 from rlnas.columns.description import summaries
 from rlnas.data.preprocessing import Preprocessing, is_image
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
+from rlnas.designs.record import SearchRecord
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.errors import InputError
 from rlnas.export.c.sizes import c_bytes
@@ -153,6 +155,11 @@ def _of_design(folder: Path, data_dir: Path | None) -> Page:
     sections = _design_sections(design.network, record, record.get("history", []))
     if "budget" in record:
         sections.append(_spending(record["history"][1:]))
+    if "search" in record:
+        sections += [
+            _anytime(record["search"], record["objective"]["metric"]),
+            _networks(record["search"]),
+        ]
     sections += _columns(design.preprocessing)
     if "recalls" in record:
         sections.append(_classes(record))
@@ -204,6 +211,8 @@ def _facts(design: SavedDesign) -> dict[str, Any]:
         facts["worth"] = _worth(record, record["looks"])
     if "budget" in record:
         facts |= spending_facts(record["budget"])
+    if "search" in record:
+        facts |= search_facts(record["search"])
     if "seed" in record:
         facts["seed"] = record["seed"]
     if "policy" in record:
@@ -295,6 +304,56 @@ def _spending(steps: Sequence[Mapping[str, Any]], more: str = "") -> Section:
         f"{more} For the anytime score, an improvement counts by the share of the logarithm of the "
         "cost that is left.",
         _png(drawn),
+    )
+
+
+def _anytime(record: SearchRecord, metric: str) -> Section:
+    """The best design so far against seconds."""
+    drawn, axes = plots.figure(9, 4)
+    draw_curve(record["curve"], record.get("seconds"), axes)
+    rows = [
+        {
+            "kind": "",
+            "cells": (
+                f"{point['seconds']:.1f}",
+                f"{point['trials']:,}",
+                f"{point['merit']:.4f}",
+                shown_value(metric, point["val_metric"]),
+                f"{point['active_weights']:,}",
+            ),
+        }
+        for point in record["curve"]
+    ]
+    return Section(
+        "Score against time",
+        "The best design so far, whenever the search found a better one. Its validation score is "
+        f"measured on {record['judged']:,} samples that its networks had not learned from.",
+        _png(drawn),
+        ("seconds", "trials", "score", f"validation {shown_metric(metric)}", "active weights"),
+        rows,
+    )
+
+
+def _networks(record: SearchRecord) -> Section:
+    """The networks that make the design."""
+    rows = [
+        {
+            "kind": "",
+            "cells": (
+                each["trial"],
+                each["start"],
+                f"{each['price']:.3g}",
+                in_words(each["layer_sizes"], each["active_weights"]),
+                f"{each['active_weights']:,}",
+            ),
+        }
+        for each in record["networks"]
+    ]
+    return Section(
+        "Networks side by side",
+        "The design is one network that answers the mean of these.",
+        columns=("trial", "start", "price", "layers", "active weights"),
+        rows=rows,
     )
 
 

@@ -47,15 +47,12 @@ def spending_facts(record: BudgetRecord) -> dict[str, str]:
     share = record["spent"] / record["multiply_adds"]
     lengths = [f"{length} {part:.0%}" for length, part in record["lengths"].items()]
     others = 1 - sum(record["lengths"].values())
-    facts = {
+    return {
         "budget": f"{record['units']:.3g} ({record['multiply_adds']:,} multiply-adds)",
         "spent": f"{share:.1%} ({record['spent']:,} multiply-adds)",
         "anytime score": f"{record['anytime']:.4f}",
         "training after each step": ", ".join([*lengths, f"none (start, stop) {others:.0%}"]),
     }
-    if "seconds" in record:
-        facts["budget"] += f", measured for {record['seconds']:g} s on the machine that designed"
-    return facts
 
 
 def draw_spending(steps: Sequence[Mapping[str, Any]], axes: "Axes") -> None:

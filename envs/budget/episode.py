@@ -11,7 +11,7 @@ from rlnas.envs.budget.actions import BUDGET_ACTIONS, BudgetAction
 from rlnas.envs.episode import DesignInfo, EpisodeState, EvaluatedNetwork, Words
 from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
-from rlnas.nn.training import evaluate_constant
+from rlnas.nn.training import evaluate_outputs
 
 WORST_SHARE = 1e-3
 """Least share of a class in a constant prediction, so that its loss is finite."""
@@ -123,7 +123,7 @@ def constant_prediction(data: Dataset, penalty: float) -> EvaluatedNetwork:
         shares = np.maximum(counts / data.train.size, WORST_SHARE)
         network.units[[VALUE, EMA]] = np.log(shares / shares.sum())
     training, validation = (
-        evaluate_constant(network.units[EMA], data, rows) for rows in (data.train, data.validation)
+        evaluate_outputs(network.units[EMA], data, rows) for rows in (data.train, data.validation)
     )
     probe = sample_gradients(network, data, data.train[: min(32, data.train.size)])
     return EvaluatedNetwork(network, probe, training, validation, penalty)

@@ -69,7 +69,7 @@ class _Timed(TypedDict, total=False):
     seconds: Annotated[float, POSITIVE]
 
 
-class BudgetRecord(_Timed):
+class BudgetRecord(TypedDict):
     """What an episode with a budget of training cost had and spent.
 
     Attributes:
@@ -78,7 +78,6 @@ class BudgetRecord(_Timed):
         spent: Multiply-adds spent.
         anytime: The anytime score of the episode.
         lengths: Share of the steps that chose each length of training.
-        seconds: The time that the budget was computed from, if it was.
     """
 
     units: Annotated[float, POSITIVE]
@@ -86,6 +85,72 @@ class BudgetRecord(_Timed):
     spent: Annotated[int, WHOLE]
     anytime: Annotated[float, NUMBER]
     lengths: Annotated[dict[str, float], _SHARES]
+
+
+class NetworkRecord(TypedDict):
+    """A network of a design that was searched for.
+
+    Attributes:
+        trial: Number of its trial.
+        start: What the episodes of the trial began with.
+        price: Price of the reference number of weights in these episodes, in accuracy.
+        fold: Number of the fold on whose training samples it was designed.
+        active_weights: Its active weights.
+        layer_sizes: Units of its layers.
+    """
+
+    trial: Annotated[int, WHOLE]
+    start: Annotated[str, TEXT]
+    price: Annotated[float, POSITIVE]
+    fold: Annotated[int, WHOLE]
+    active_weights: Annotated[int, COUNT]
+    layer_sizes: Annotated[list[int], list_of(COUNT)]
+
+
+class FrontRecord(TypedDict):
+    """The size of a design that a search found, and its accuracy in validation."""
+
+    active_weights: Annotated[int, COUNT]
+    val_metric: Annotated[float, SHARE]
+
+
+class PointRecord(FrontRecord):
+    """The best design at a moment of a search.
+
+    Attributes:
+        seconds: Seconds since the search began.
+        trials: Number of trials.
+        merit: What designs were compared by.
+    """
+
+    seconds: Annotated[float, POSITIVE]
+    trials: Annotated[int, WHOLE]
+    merit: Annotated[float, NUMBER]
+
+
+class SearchRecord(_Timed):
+    """A search for a design within limits.
+
+    Attributes:
+        seconds: The time that was given, if it was.
+        trials: Number of trials, which determines the result.
+        interrupted: Whether the user ended it.
+        limits: The limits, by name.
+        format: Format of C code whose bytes were limited.
+        judged: Number of samples that designs were judged on.
+        networks: The networks that make the design, side by side.
+        curve: The best design so far, whenever there was a better one.
+        front: The designs that no other one beats in accuracy and size.
+    """
+
+    trials: Annotated[int, COUNT]
+    interrupted: Annotated[bool, FLAG]
+    limits: Annotated[dict[str, float], {"type": "object", "additionalProperties": NUMBER}]
+    format: Annotated[str, TEXT]
+    judged: Annotated[int, COUNT]
+    networks: list[NetworkRecord]
+    curve: list[PointRecord]
+    front: list[FrontRecord]
 
 
 _CLOSED = {"additionalProperties": False}
@@ -118,6 +183,7 @@ class SavedRecord(_Measured, Origin, total=False):
         policy: The policy that made the design.
         thorough: Whether the episode was a long one.
         budget: What the episode had and spent, if it had a budget.
+        search: The search within limits that found it, if there was one.
         linear: Whether it is the linear network that the best design of the episode was compared
             with.
         created: Date and time.
@@ -144,6 +210,7 @@ class SavedRecord(_Measured, Origin, total=False):
     policy: Annotated[PolicyRecord, _CLOSED]
     thorough: Annotated[bool, FLAG]
     budget: Annotated[BudgetRecord, _CLOSED]
+    search: Annotated[SearchRecord, _CLOSED]
     linear: Annotated[bool, FLAG]
     created: Annotated[str, TEXT]
     batches: Annotated[BatchesRecord, _CLOSED]

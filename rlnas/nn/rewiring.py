@@ -1,8 +1,10 @@
 """Operations on the arrays of a network that the edits share: insert, remove, renumber units."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from rlnas.errors import EditError
+from rlnas.errors import EditError, InputError
 from rlnas.nn.kernels import compiled
 from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_coordinates, from_sorted
 
@@ -125,3 +127,45 @@ def without_units(network: SparseNetwork, dead: np.ndarray, constants: np.ndarra
         units[:, alive[network.n_inputs :]],
         network.steps,
     )
+
+
+def side_by_side(networks: Sequence[SparseNetwork]) -> SparseNetwork:
+    """One network whose outputs are the means of the outputs of several.
+
+    Hidden layers of the same number become one layer. Where several networks connect an input to an
+    output, there is one connection. Moments are kept, so that the saliency of connections is.
+
+    Args:
+        networks: Networks with the same inputs and outputs; they are not changed.
+
+    Raises:
+        InputError: There is no network, or their inputs or outputs differ.
+    """
+    if len({(each.n_inputs, each.n_outputs) for each in networks}) != 1:
+        raise InputError("expected networks with the same numbers of inputs and outputs")
+    if len(networks) == 1:
+        return networks[0].copy()
+    depth = max(each.depth for each in networks)
+    widths = np.zeros((len(networks), depth), np.int64)  # of each network and hidden layer
+    for each, row in zip(networks, widths, strict=True):
+        row[: each.depth] = each.layer_sizes[1:-1]
+    n_inputs, n_outputs = networks[0].n_inputs, networks[0].n_outputs
+    sizes = (n_inputs, *widths.sum(axis=0).tolist(), n_outputs)
+    first_hidden = n_inputs + np.cumsum(widths.T.ravel()).reshape(widths.T.shape).T - widths
+    units = np.zeros((4, sum(sizes) - n_inputs), np.float32)
+    keys, states = [], []
+    for each, starts, row in zip(networks, first_hidden, widths, strict=True):
+        hidden = [start + np.arange(width) for start, width in zip(starts, row, strict=True)]
+        outputs = np.arange(sum(sizes) - n_outputs, sum(sizes))
+        places = np.concatenate([np.arange(n_inputs), *hidden, outputs])
+        share = np.ones(each.n_units, np.float32)
+        share[-n_outputs:] = 1 / len(networks)
+        units[:, places[n_inputs:] - n_inputs] += each.units * share[n_inputs:]
+        keys.append(places[each.targets] * np.int64(sum(sizes)) + places[each.indices])
+        states.append(each.connections * share[each.targets])
+    found, which = np.unique(np.concatenate(keys), return_inverse=True)
+    connections = np.zeros((4, found.size), np.float32)
+    np.add.at(connections.T, which, np.concatenate(states, axis=1).T)
+    targets, sources = np.divmod(found, sum(sizes))
+    steps = max(each.steps for each in networks)
+    return from_sorted(sizes, targets, sources, connections, units, steps)

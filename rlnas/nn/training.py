@@ -258,31 +258,32 @@ def _parts(dataset: Dataset, samples: np.ndarray) -> np.ndarray:
     return deviations
 
 
-def evaluate_constant(outputs: np.ndarray, dataset: Dataset, samples: np.ndarray) -> Evaluation:
-    """Metric and mean loss of the same outputs for all samples.
+def evaluate_outputs(found: np.ndarray, dataset: Dataset, samples: np.ndarray) -> Evaluation:
+    """Metric and mean loss of outputs, wherever they come from.
 
     Args:
-        outputs: float32 `[outputs]`, logits or standardised targets.
+        found: float `[n, outputs]`, logits or standardised targets; or `[outputs]`, the same for
+            all samples.
         dataset: The data set that the samples are rows of.
         samples: int32 `[n]`, rows of the data set.
     """
-    constant = outputs.astype(np.float64)
+    exact = np.broadcast_to(found.astype(np.float64), (samples.size, dataset.n_outputs))
     weights = dataset.weights[samples].astype(np.float64)
-    tally = np.zeros(dataset.n_outputs)
     if dataset.task == "classification":
-        labels, answer = dataset.labels[samples], constant.argmax()
-        losses = (np.log(np.exp(constant).sum()) - constant)[labels]
-        tally[answer] = weights[labels == answer].sum()
+        labels = dataset.labels[samples]
+        exact = exact - exact.max(axis=1, keepdims=True)
+        losses = np.log(np.exp(exact).sum(axis=1)) - exact[np.arange(labels.size), labels]
+        right = exact.argmax(axis=1) == labels
+        tally: np.ndarray = np.bincount(labels, weights * right, dataset.n_outputs)
     else:
-        errors = np.abs(dataset.targets[samples] - constant)
+        errors = np.abs(dataset.targets[samples] - exact)
         bends = np.minimum(errors, dataset.bends)
         losses = (bends * (2 * errors - bends)).mean(axis=1)
         tally = weights @ np.square(errors)
-    found = _evaluation(dataset, samples, tally, float((losses * weights).sum()))
+    judged = _evaluation(dataset, samples, tally, float(losses @ weights))
     if callable(dataset.objective.metric):
-        same = np.tile(outputs, (samples.size, 1))
-        return found._replace(metric=_own_metric(same, dataset, samples))
-    return found
+        return judged._replace(metric=_own_metric(exact, dataset, samples))
+    return judged
 
 
 def _own_metric(found: np.ndarray, dataset: Dataset, samples: np.ndarray) -> float:

@@ -320,3 +320,32 @@ def test_weights_and_metrics_that_cannot_be_used_are_refused(estimator, weights,
 def test_targets_that_cannot_be_learned_are_refused(y, message):
     with pytest.raises(InputError, match=message):
         CompactRegressor().fit(FRAME, y)
+
+
+def test_a_search_keeps_its_limit_and_the_seed_gives_the_same_bits(tmp_path):
+    x, y = load_iris(return_X_y=True)
+    made = [CompactClassifier(max_bytes=100, trials=2).fit(x, y) for _ in range(2)]
+    assert (made[0].predict_proba(x) == made[1].predict_proba(x)).all()
+    facts = made[0].export("c-int8", tmp_path / "c")
+    assert facts["flash"] <= 100
+    assert made[0].score(x, y) > 0.9
+    made[0].save(tmp_path / "saved")
+    again = CompactClassifier.load(tmp_path / "saved")
+    assert (again.predict_proba(x) == made[0].predict_proba(x)).all()
+    assert again.record_["search"]["limits"] == {"max_bytes": 100}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"max_weights": 0}, "--max-weights 0 cannot be used"),
+        ({"time": "soon"}, "--time soon cannot be used"),
+        ({"time": 1, "trials": 2}, "exclude each other"),
+        ({"trials": 2, "n_episodes": 2}, "n_episodes and a search exclude each other"),
+        ({"max_bytes": 1, "trials": 1}, "nothing fits --max-bytes 1 as c-int8"),
+    ],
+)
+def test_what_no_search_can_find_is_told(asked, told):
+    x, y = load_iris(return_X_y=True)
+    with pytest.raises(InputError, match=told):
+        CompactClassifier(**asked).fit(x, y)

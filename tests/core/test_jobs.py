@@ -8,7 +8,7 @@ import pytest
 from rlnas.errors import InputError
 from rlnas.files.json_files import read_json
 from rlnas.files.json_schema import NUMBER, record
-from rlnas.jobs import Call, own_folder, run_all
+from rlnas.jobs import Call, in_order, own_folder, run_all
 
 SCHEMA = record(value=NUMBER)
 
@@ -114,3 +114,22 @@ def test_folder_of_another_task_is_refused_with_differences(tmp_path):
     (tmp_path / "task.json").write_text("[1]")
     with pytest.raises(InputError, match=r"task.json is damaged"):
         own_folder(tmp_path, {"penalty": 0.1})
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_the_order_of_the_calls(workers):
+    assert [*in_order(pow, ((2, k) for k in range(5)), workers)] == [1, 2, 4, 8, 16]
+
+
+def test_a_call_is_asked_for_when_the_one_before_is_done():
+    asked = []
+
+    def calls() -> Any:
+        for k in range(3):
+            asked.append(k)
+            yield (2, k)
+
+    results = in_order(pow, calls(), 1)
+    assert asked == []
+    assert next(results) == 1
+    assert asked == [0]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -24,22 +24,40 @@ class Design(TableSettings, PlainIntegers):
     """Table (.csv, .tsv, .parquet), name of a data set, or .npz file of arrays X and y; by default
     the first data set that the policy was trained on."""
     policy: Option[Path] = None
-    """Run folder of `rlnas train`; by default the policy that comes with rlnas, with --cost or
-    --time the one for episodes with a budget."""
+    """Run folder of `rlnas train`; by default the policy that comes with rlnas, with --cost the one
+    for episodes with a budget."""
     out: Option[Path] = None
     """Folder for the design; by default designs/<dataset>-<seed>."""
     seed: int = 0
-    """Seed of the episode and of the final training."""
+    """Seed of the episodes and of the final training."""
+    max_weights: Option[int] = None
+    """Most active weights. This and the next five options ask for a search: many episodes, of which
+    the best design within the limits is taken."""
+    max_bytes: Option[int] = None
+    """Most bytes of flash for the constants of the C code: weights, indices, scales and biases."""
+    max_ram: Option[int] = None
+    """Most bytes of RAM for the arrays of the C code, features included."""
+    min_accuracy: Option[float] = None
+    """Least accuracy in validation, from 0 to 1, or value of the metric that is asked for: the
+    smallest network that reaches it is wanted."""
+    time: Option[str] = None
+    """Time for the search and the final training, such as 5, 60s, 2m or 1h: more time, a better
+    design. How many trials there is time for depends on the machine."""
+    trials: Option[int] = None
+    """Number of trials of the search instead of a time: the same design on any machine; by default
+    24 with a limit."""
+    format: Option[Literal["c", "c-int8", "c-int"]] = None
+    """Format of `rlnas export` that --max-bytes and --max-ram are about; by default c-int8."""
+    jobs: int = -1
+    """Number of workers of a search, which has no influence on its result; -1 for one per
+    processor."""
     penalty: Option[float] = None
     """Price of the reference number of weights, in units of the metric; by default the price of the
-    training, or the middle of its range. A higher price asks for fewer weights, but one episode is
-    one noisy search and may still end with more (docs/price.md)."""
+    training, or the middle of its range, in a search 0.002. A higher price asks for fewer weights,
+    but one episode is one noisy search and may still end with more (docs/price.md)."""
     cost: Option[float] = None
     """Training cost that the episode may spend; 1 pays for an episode of a fixed number of steps on
     small data with the reference network. The final training comes on top."""
-    time: Option[float] = None
-    """The same in seconds: the cost that they pay for is measured, so that the design depends on
-    the machine and on what else it does."""
     thorough: bool = False
     """Start from 300 dense neurons, make 40 edits, and train for an epoch after each: better
     designs in about ten times the time."""
@@ -58,34 +76,35 @@ class Design(TableSettings, PlainIntegers):
 
 
 def print_design(record: dict[str, Any], folder: Path) -> None:
-    """Print a table of a design beside the network that its episode began with.
+    """Print a table of a design, beside the network that its episode began with if there is one.
 
     Args:
-        record: content of `design.json`.
-        folder: folder of the design.
+        record: Content of `design.json`.
+        folder: Folder of the design.
     """
     from rich.table import Table
 
     from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
+    from rlnas.agents.designing.needs import needs_of
+    from rlnas.agents.designing.search_facts import how_to_repeat, search_facts
     from rlnas.agents.designing.spending import spending_facts
+    from rlnas.designs.saved import load_design
     from rlnas.files.plain_text import plain, plain_console
     from rlnas.nn.architecture import in_words
 
-    initial = record["initial"]
+    sides = {"initial": record["initial"]} if "initial" in record else {}
+    sides["final"] = record
     table = Table(title=plain(f"Design for {record['dataset']}"))
-    for name in ("", "initial", "final"):
+    for name in ("", *sides):
         table.add_column(name)
 
     def row(name: str, key: str, form: str) -> None:
-        before, after = (
-            form.format(side[key]) if key in side else "" for side in (initial, record)
-        )
-        table.add_row(name, before, after)
+        shown = (form.format(side[key]) if key in side else "" for side in sides.values())
+        table.add_row(name, *shown)
 
     name = record["objective"]["metric"]
     shown = shown_metric(name)
-
-    for side in (initial, record):
+    for side in sides.values():
         for key in ("val_metric", "test_metric"):
             if key in side:
                 side[f"{key}_shown"] = shown_value(name, side[key])
@@ -106,17 +125,17 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
         row("expected calibration error (test)", "calibration_error", "{:.2%}")
     if "temperature" in record:
         row("temperature of the logits", "temperature", "{:.2f}")
-    for name, fact in spending_facts(record["budget"]).items() if "budget" in record else ():
-        table.add_row(name, "", fact)
+    facts = spending_facts(record["budget"]) if "budget" in record else {}
+    if "search" in record:
+        facts |= search_facts(record["search"])
+    facts |= needs_of(load_design(folder))
+    for fact, told in facts.items():
+        table.add_row(fact, *[""] * (len(sides) - 1), told)
     plain_console().print(table)
     print(f"task: {told_task(record['objective']['task'], record['task_reason'])}")
     if record["linear"]:
         print(f"the design is {LINEAR_WAS_BETTER}")
-    if "seconds" in record.get("budget", ()):
-        print(
-            f"{record['budget']['seconds']:g} seconds became a cost of "
-            f"{record['budget']['units']:.3g}; on another machine they may become another, and "
-            f"another design: repeat this one with --cost {record['budget']['units']!r}"
-        )
+    if "search" in record:
+        print(how_to_repeat(record["search"]))
     print_details(record)
     print(f"design in {folder}")

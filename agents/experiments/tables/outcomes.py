@@ -91,7 +91,7 @@ def outcomes(study: Mapping[str, Any]) -> list[Outcome]:
         for penalty in penalties:
             offers = _offers(each, penalty)
             found += [_outcome(each, penalty, name, offers[name]) for name in offers]
-    return found + _best_in_hindsight(found)
+    return found + best_in_hindsight(found)
 
 
 def _outcome(result: Mapping[str, Any], penalty: float, method: str, fitted: Fitted) -> Outcome:
@@ -127,7 +127,7 @@ def _offers(result: Mapping[str, Any], penalty: float) -> dict[str, Fitted]:
     return {result["method"]: best(fitted)}
 
 
-def _best_in_hindsight(rows: Rows) -> list[Outcome]:
+def best_in_hindsight(rows: Rows) -> list[Outcome]:
     """On each table, that method of `ACCURATE` with the highest mean test accuracy."""
     tables: dict[str, dict[str, list[Outcome]]] = {}
     for row in rows:

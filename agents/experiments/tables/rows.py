@@ -1,11 +1,14 @@
 """The tables of the study: which ones, what they come from, and other splits of their rows."""
 
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from rlnas.data import keel
-from rlnas.data.sources import RawData
+from rlnas.data.sources import RawData, read
+from rlnas.errors import InputError
 
 
 def tables_of(split: keel.Split) -> tuple[str, ...]:
@@ -40,3 +43,16 @@ def reordered(raw: RawData, seed: int) -> RawData:
     order = np.arange(len(raw.features))
     order[:n_given] = np.random.default_rng(seed).permutation(n_given)
     return replace(raw, features=raw.features[order], labels=raw.labels[order])
+
+
+@lru_cache(maxsize=2)
+def samples_of(source: str, samples: str, data_dir: Path | None) -> RawData:
+    """A table with the samples of a given SHA-256, which a worker reads once for many jobs.
+
+    Raises:
+        InputError: It cannot be read, or has other samples.
+    """
+    raw = read(source, data_dir)
+    if raw.sha256 != samples:
+        raise InputError(f"{source} was changed in the meantime: give the same command again")
+    return raw

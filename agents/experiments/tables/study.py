@@ -1,7 +1,6 @@
 """Designs over many tables: jobs that fit every method to several splits of every table."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,13 +18,13 @@ from rlnas.agents.experiments.tables.networks import (
     dense_networks,
     prunings,
 )
-from rlnas.agents.experiments.tables.rows import origin_of, reordered, tables_of
+from rlnas.agents.experiments.tables.rows import origin_of, reordered, samples_of, tables_of
 from rlnas.agents.policies.environments import step_env_like
 from rlnas.agents.policies.policy import fingerprint
 from rlnas.agents.policies.run_config import episode_settings
 from rlnas.data import keel
 from rlnas.data.datasets import prepare
-from rlnas.data.sources import RawData, read
+from rlnas.data.sources import read
 from rlnas.errors import InputError
 from rlnas.files.json_schema import NUMBER, SHARE, WHOLE, list_of, record
 from rlnas.jobs import Call, own_folder, run_all
@@ -191,7 +190,7 @@ def _jobs(
 
 def _fit(job: Job, policy: Path, data_dir: Path | None) -> dict[str, Any]:
     torch.set_num_threads(1)
-    data = prepare(reordered(_read(job.source, job.samples, data_dir), job.split))
+    data = prepare(reordered(samples_of(job.source, job.samples, data_dir), job.split))
     fitted: list[Fitted]
     if job.method in MODELS:
         fitted = [fit_model(job.method, data, job.split)]
@@ -203,12 +202,3 @@ def _fit(job: Job, policy: Path, data_dir: Path | None) -> dict[str, Any]:
         else:
             fitted = {PRUNINGS: prunings, DENSE: dense_networks}[job.method](env, job.split)
     return {"reference": reference_weights(data.n_features, data.n_classes), "fitted": fitted}
-
-
-@lru_cache(maxsize=2)
-def _read(source: str, samples: str, data_dir: Path | None) -> RawData:
-    """A table with the given samples, which a worker reads once for many jobs."""
-    raw = read(source, data_dir)
-    if raw.sha256 != samples:
-        raise InputError(f"{source} was changed in the meantime: give the same command again")
-    return raw

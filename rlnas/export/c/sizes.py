@@ -63,3 +63,8 @@ def c_bytes(inference: Inference, form: CForm) -> Footprint:
         return Footprint(flash, max(stack, number * inputs), 2 * inputs)
     raw = np.int16(0).itemsize if are_small_integers(inference) else number
     return Footprint(flash, stack, 2 * inputs + raw * given)
+
+
+def multiply_adds(inference: Inference) -> int:
+    """Multiply-adds for a sample: one for each weight, and one to standardise each input."""
+    return inference.weights.size + inference.layer_sizes[0]

@@ -23,6 +23,7 @@ from rlnas.agents.cli.commands.frontier import Frontier
 from rlnas.agents.cli.commands.report import Report
 from rlnas.agents.cli.commands.study.capacity import StudyWidth
 from rlnas.agents.cli.commands.study.estimators import StudyEstimators
+from rlnas.agents.cli.commands.study.limits import StudyLimits
 from rlnas.agents.cli.commands.study.tables import StudyTables
 from rlnas.agents.cli.commands.train import Train
 from rlnas.agents.cli.commands.transfer import Transfer
@@ -34,6 +35,7 @@ from rlnas.agents.designing.report import write_report
 from rlnas.agents.experiments.capacity import capacity_study
 from rlnas.agents.experiments.estimators import estimator_study
 from rlnas.agents.experiments.frontier import frontier
+from rlnas.agents.experiments.tables.limits import study_limits
 from rlnas.agents.experiments.tables.study import study_tables
 from rlnas.agents.experiments.transfer import transfer
 from rlnas.tabular.builder import build_table
@@ -162,6 +164,7 @@ def test_version_imports_nothing_heavy():
         (StudyEstimators, estimator_study),
         (StudyWidth, capacity_study),
         (StudyTables, study_tables),
+        (StudyLimits, study_limits),
         (BenchmarkBuild, build_table),
     ],
 )

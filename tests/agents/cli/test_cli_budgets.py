@@ -13,7 +13,6 @@ from rlnas.agents.config import (
     SHIPPED_EDIT_SEQUENCE as SEQUENCE,
     TrainConfig,
 )
-from rlnas.agents.designing import design as design_module
 from rlnas.agents.designing.design import evaluate_policy
 
 STEP = "does not pay for the first step on data set 'wine': expected at least 0.0034"
@@ -79,19 +78,6 @@ def test_the_least_cost_that_is_told_can_be_used(tmp_path, capsys):
     told = refused("design wine --out {} --cost 1e-5", tmp_path / "out", capsys)
     least = told.split()[-1]
     assert main(["design", "wine", "--cost", least, "--out", str(tmp_path), "--quiet"]) == 0
-
-
-def test_a_time_that_is_too_short_is_told_in_seconds(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(design_module, "budget_for", lambda seconds, _: seconds / 100)
-    told = refused("design wine --out {} --time 0.2", tmp_path / "out", capsys)
-    least = 100 * 0.0034
-    assert told == f"--time 0.2 {STEP.rpartition(' ')[0]} {1.5 * least:g}"
-    for typed in ("inf", "nan"):
-        told = refused(f"design wine --out {{}} --time {typed}", tmp_path / "out", capsys)
-        assert told == f"--time {typed} cannot be used: expected a finite number of at least 1e-06"
-    for typed in ("0", "-1"):
-        told = refused(f"design wine --out {{}} --time {typed}", tmp_path / "out", capsys)
-        assert re.fullmatch(r"--time \S+ is out of range: expected at least 1e-06", told)
 
 
 def test_a_cost_beyond_the_training_of_the_policy_is_told(tmp_path, caplog):
@@ -168,7 +154,6 @@ def test_an_optional_setting_that_is_not_given_is_none():
     "words",
     [
         f"design wine --out {{}} --cost 1 --policy {SHIPPED}",
-        f"design wine --out {{}} --time 1 --policy {SHIPPED}",
         f"design wine --out {{}} --thorough --policy {SHIPPED_BUDGET}",
         f"transfer --datasets wine --out {{}} --policies {SHIPPED_BUDGET}",
         f"transfer --datasets wine --out {{}} --budget 1 --policies {SHIPPED}",

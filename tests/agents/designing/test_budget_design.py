@@ -1,4 +1,4 @@
-"""Designing within a cost or a time: the record, the table, the report, and what is refused."""
+"""Designing within a cost: the record, the table, the report, and what is refused."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET
-from rlnas.agents.designing import design as module, pace
+from rlnas.agents.designing import design as module
 from rlnas.agents.designing.design import design, design_and_train, evaluate_policy
 from rlnas.agents.designing.finish import candidates
 from rlnas.agents.designing.report import write_report
@@ -44,7 +44,6 @@ def test_the_record_tells_the_budget_and_what_was_spent(made):
     assert budget["multiply_adds"] == round(COST * unit)
     assert budget["units"] == pytest.approx(COST, rel=1e-6)
     assert 0 < budget["spent"] <= budget["multiply_adds"]
-    assert "seconds" not in budget
 
 
 def test_the_costs_of_the_steps_add_up_to_what_was_spent(made):
@@ -104,35 +103,12 @@ def test_the_report_shows_score_against_cost_and_the_cost_of_each_step(made):
     assert page.count("<td>constant prediction</td>") == 1
 
 
-def test_a_time_becomes_the_cost_that_it_pays_for(budget_run, tmp_path, monkeypatch, capsys):
-    data = load_dataset("wine")
-    unit = unit_cost(data, min(DEFAULT_HYPERPARAMETERS.batch_size, data.train.size))
-    monkeypatch.setattr(pace, "multiply_adds_per_second", lambda _: COST * unit / 2)
-    out = tmp_path / "timed"
-    words = ["design", "wine", "--time", "2", "--policy", str(budget_run), "--quiet"]
-    assert main([*words, "--out", str(out)]) == 0
-    record = load_design(out).record
-    assert record["budget"]["units"] == pytest.approx(COST, rel=1e-6)
-    assert record["budget"]["seconds"] == 2
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "2 seconds became a cost of 0.1; on another machine they may become another" in shown
-
-
-def test_the_pace_is_that_of_real_training():
-    """A machine does a million to ten million million multiply-adds a second."""
-    assert 1e6 < pace.multiply_adds_per_second(load_dataset("wine")) < 1e13
-
-
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--cost", "1", "--time", "3"], "--cost, --time and --thorough exclude each other"),
-        (["--cost", "1", "--thorough"], "--cost, --time and --thorough exclude each other"),
         (["--cost", "0"], "--cost 0.0 is out of range: expected from 1e-06 to 1e+06"),
-        (["--time", "-1"], "--time -1.0 is out of range"),
         (["--cost", "0.00001"], "--cost 1e-05 does not pay for the first step"),
         (["--cost", "1", "--policy", str(SHIPPED)], "was trained in episodes with a fixed number"),
-        (["--time", "1", "--policy", str(SHIPPED)], "--cost and --time need one that was trained"),
         (["--thorough", "--policy", str(SHIPPED_BUDGET)], "was trained with a budget of training"),
     ],
 )
@@ -145,7 +121,7 @@ def test_what_cannot_be_designed_with_is_refused_in_one_line(words, told, tmp_pa
 
 
 def test_cost_alone_takes_the_policy_that_comes_with_rlnas(monkeypatch, tmp_path):
-    """And a time too; without them it is the one for a fixed number of steps."""
+    """Without it, it is the one for a fixed number of steps."""
     taken = []
 
     def watched(run: Path) -> Any:
@@ -153,10 +129,10 @@ def test_cost_alone_takes_the_policy_that_comes_with_rlnas(monkeypatch, tmp_path
         raise InputError("enough")
 
     monkeypatch.setattr(module, "load_policy", watched)
-    for limits in ({"cost": 1.0}, {"time": 1.0}, {}):
+    for limits in ({"cost": 1.0}, {}):
         with pytest.raises(InputError, match="enough"):
             design(dataset="wine", out=tmp_path / "out", progress_bar=False, **limits)
-    assert taken == [SHIPPED_BUDGET, SHIPPED_BUDGET, SHIPPED]
+    assert taken == [SHIPPED_BUDGET, SHIPPED]
 
 
 def test_the_best_design_of_an_episode_has_connections_even_if_none_is_worth_it():

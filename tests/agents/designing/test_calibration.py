@@ -55,18 +55,22 @@ def test_losses_equal_logarithms_of_probabilities_and_are_finite_beyond_them():
     assert 700 < found[1] < 720
 
 
+def temperature_for(network, data: Dataset) -> float | None:
+    return temperature_of(outputs(network, data, data.validation), data, data.validation)
+
+
 @pytest.mark.parametrize("truth", [1.5, 3.0])
 def test_the_temperature_of_a_network_that_is_too_sure_is_found(truth):
-    assert temperature_of(NETWORK, drawn_from(NETWORK, truth)) == pytest.approx(truth, rel=0.15)
+    assert temperature_for(NETWORK, drawn_from(NETWORK, truth)) == pytest.approx(truth, rel=0.15)
 
 
 def test_logits_are_not_divided_without_need_or_proof():
-    assert temperature_of(NETWORK, drawn_from(NETWORK, 1.0)) is None
-    assert temperature_of(NETWORK, drawn_from(NETWORK, 0.5)) is None  # it is not sure enough
+    assert temperature_for(NETWORK, drawn_from(NETWORK, 1.0)) is None
+    assert temperature_for(NETWORK, drawn_from(NETWORK, 0.5)) is None  # it is not sure enough
     few = drawn_from(NETWORK, 1.5)
-    assert temperature_of(NETWORK, replace(few, validation=few.validation[:12])) is None
+    assert temperature_for(NETWORK, replace(few, validation=few.validation[:12])) is None
     numbers = regression_dataset(np.random.default_rng(0), targets=3)
-    assert temperature_of(NETWORK, numbers) is None
+    assert temperature_for(NETWORK, numbers) is None
 
 
 def test_divided_logits_are_in_the_network_and_in_what_is_exported():

@@ -139,7 +139,7 @@ def test_metrics_are_never_below_zero():
 
 def test_r2_of_a_constant_prediction_is_zero_and_its_loss_the_variance():
     data = DATA["squared"]
-    found = training.evaluate_constant(np.zeros(2, np.float32), data, data.train)
+    found = training.evaluate_outputs(np.zeros(2, np.float32), data, data.train)
     assert found.metric == pytest.approx(0, abs=1e-6)
     assert found.loss == pytest.approx(1, rel=1e-5)
 
@@ -152,9 +152,18 @@ def test_a_constant_is_evaluated_as_a_network_with_that_output_is(case):
     network.units[EMA] = constant = np.linspace(-0.4, 0.7, data.n_outputs).astype(np.float32)
     network.units[VALUE] = 0
     found = training.evaluate(network, data, data.validation)
-    assert training.evaluate_constant(constant, data, data.validation) == pytest.approx(
+    assert training.evaluate_outputs(constant, data, data.validation) == pytest.approx(
         found, rel=1e-5, abs=1e-6
     )
+
+
+@pytest.mark.parametrize("case", DATA)
+def test_outputs_are_evaluated_as_the_network_that_gave_them(case):
+    data = DATA[case]
+    network = network_for(data)
+    found = training.evaluate(network, data, data.validation)
+    given = training.outputs(network, data, data.validation)
+    assert training.evaluate_outputs(given, data, data.validation) == pytest.approx(found, rel=1e-5)
 
 
 def test_a_metric_of_ones_own_sees_the_truth_and_predictions_in_their_units():

@@ -1,0 +1,65 @@
+"""What a search within limits has found: facts in words and a picture, from its record."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rlnas.designs.record import PointRecord, SearchRecord
+
+if TYPE_CHECKING:  # drawing alone needs it, and designing does without
+    from matplotlib.axes import Axes
+
+
+def search_facts(record: SearchRecord) -> dict[str, str]:
+    """The facts of a search in words, by name."""
+    trials = f"{record['trials']}, judged on {record['judged']:,} samples"
+    if "seconds" in record:
+        trials += f", in {record['seconds']:g} s"
+    if record["interrupted"]:
+        trials += ", interrupted"
+    facts = {"trials": trials, "networks side by side": _networks(record)}
+    if record["limits"]:
+        facts["limits"] = limits_in_words(record)
+    return facts
+
+
+def limits_in_words(record: SearchRecord) -> str:
+    """The limits of a search as they were typed."""
+    limits = [f"--{name.replace('_', '-')} {value:g}" for name, value in record["limits"].items()]
+    if {"max_bytes", "max_ram"} & record["limits"].keys():
+        limits.append(f"--format {record['format']}")
+    return " ".join(limits)
+
+
+def how_to_repeat(record: SearchRecord) -> str:
+    """A sentence about repeating a search."""
+    count = record["trials"]
+    if record["interrupted"]:
+        return f"interrupted after {count} trials: the best so far; --trials {count} repeats it"
+    if "seconds" in record:
+        return f"there was time for {count} trials: --trials {count} gives the same design anywhere"
+    return f"{count} trials: more of them (--trials), or more --time, may give a better design"
+
+
+def draw_curve(points: Sequence[PointRecord], seconds: float | None, axes: "Axes") -> None:
+    """Draw the merit of the best design so far against seconds, on a logarithmic axis.
+
+    Args:
+        points: The curve of a search.
+        seconds: The time that the search had; None if it had no limit.
+        axes: Where to draw.
+    """
+    times = [point["seconds"] for point in points]
+    merits = [point["merit"] for point in points]
+    end = max(times[-1], seconds or 0.0)
+    axes.step([*times, end], [*merits, merits[-1]], where="post", color="black")
+    axes.plot(times, merits, "o", ms=4, color="tab:blue")
+    axes.set_xscale("log")
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("validation score of the best design so far")
+    axes.grid(alpha=0.3)
+
+
+def _networks(record: SearchRecord) -> str:
+    """The networks of a design, each with its weights."""
+    weights = [f"{each['active_weights']:,}" for each in record["networks"]]
+    return f"{len(weights)}, of {' + '.join(weights)} weights"
