@@ -20,8 +20,8 @@ from sklearn.utils.validation import (
 
 from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.design import trained_to_the_end
-from rlnas.agents.designing.limits import Asked
-from rlnas.agents.designing.search import search
+from rlnas.agents.designing.search.limits import Asked
+from rlnas.agents.designing.search.search import search
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
@@ -224,7 +224,7 @@ class CompactClassifier(ClassifierMixin, CompactEstimator):
     numbers, booleans, dates and texts, with gaps; arrays may have gaps (NaN).
 
     With a limit, a time or a number of trials, the best design that a search within them finds is
-    taken (`rlnas.agents.designing.search`).
+    taken (`rlnas.agents.designing.search.search`).
 
     Args:
         penalty: Price of the reference number of weights, in units of the metric; a higher price

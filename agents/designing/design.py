@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from rlnas.agents.config import check_seed, shipped, stem
 from rlnas.agents.designing.evaluation import design_facts, evaluation_metrics
 from rlnas.agents.designing.finish import BRIEF_BATCHES, best_of, candidates, finish
-from rlnas.agents.designing.limits import Asked
-from rlnas.agents.designing.search import search
+from rlnas.agents.designing.search.limits import Asked
+from rlnas.agents.designing.search.search import search
 from rlnas.agents.designing.spending import spending, spent_in_step
 from rlnas.agents.policies.environments import env_like, thorough_env
 from rlnas.agents.policies.episode import play_episode, random_policy
@@ -76,7 +76,7 @@ def design(
     (`rlnas.agents.designing.finish`), then tested once and written to a folder.
 
     With a limit, a time or a number of trials, many episodes are played instead, and the best that
-    was found is the design (`rlnas.agents.designing.search`).
+    was found is the design (`rlnas.agents.designing.search.search`).
 
     Args:
         policy: Run folder of a training; by default the policy that comes with rlnas, with `cost`

@@ -17,7 +17,7 @@ from rlnas.agents.designing.evaluation import evaluation_metrics, original_data,
 from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
 from rlnas.agents.designing.learning_curves import learning_curves
 from rlnas.agents.designing.rivals import MEASURES, measured, rivals
-from rlnas.agents.designing.search_facts import draw_curve, search_facts
+from rlnas.agents.designing.search.facts import draw_curve, search_facts
 from rlnas.agents.designing.spending import draw_spending, spending_facts
 from rlnas.agents.policies.episode import rank_of
 from rlnas.agents.policies.run_config import read_train_config

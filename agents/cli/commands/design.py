@@ -86,7 +86,7 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
 
     from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
     from rlnas.agents.designing.needs import needs_of
-    from rlnas.agents.designing.search_facts import how_to_repeat, search_facts
+    from rlnas.agents.designing.search.facts import how_to_repeat, search_facts
     from rlnas.agents.designing.spending import spending_facts
     from rlnas.designs.saved import load_design
     from rlnas.files.plain_text import plain, plain_console

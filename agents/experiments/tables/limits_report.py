@@ -1,4 +1,4 @@
-"""The report of searches within limits over tables: what was claimed, as Markdown and as JSON."""
+"""The report of searches within limits over tables, as Markdown and as JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +25,9 @@ from rlnas.agents.experiments.tables.outcomes import (
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
 from rlnas.markdown import markdown_table
+from rlnas.objective import shown_metric
+
+_ALL = (DESIGN, *ACCURATE)
 
 BELOW = 2.0
 """Points by which a design within bytes may be below the one without, to count."""
@@ -34,7 +37,7 @@ MOMENTS = (1.0, 5.0, 20.0, 60.0)
 
 
 def write_report(study: Mapping[str, Any], out: Path) -> str:
-    """Write `limits.md` and `results.json`.
+    """Write `limits.md` and `results.json`; of a study of another metric `limits-<metric>.md`.
 
     Args:
         study: Result of `rlnas.agents.experiments.tables.limits.study_limits`.
@@ -44,7 +47,9 @@ def write_report(study: Mapping[str, Any], out: Path) -> str:
         The report, as Markdown.
     """
     text = to_markdown(study)
-    replace_file(out / "limits.md", (text + "\n").encode())
+    metric = study["asked"]["metric"]
+    name = "limits.md" if metric == "accuracy" else f"limits-{metric}.md"
+    replace_file(out / name, (text + "\n").encode())
     write_json(out / "results.json", dict(study))
     return text
 
@@ -56,18 +61,21 @@ def to_markdown(study: Mapping[str, Any]) -> str:
     amount = f"`--time {asked['time']}`" if asked["time"] else f"`--trials {asked['trials']}`"
     tables, origins = {row.table for row in rows}, {row.origin for row in rows}
     n_splits = 1 + max(row.split for row in rows)
+    shown, weighted = shown_metric(asked["metric"]), asked["metric"] == "balanced_accuracy"
     kind = "tables" if study["split"] is None else f"{study['split']} tables"
     about = (
         f"{len(tables)} {kind} of {len(origins)} origins, {n_splits} splits of the rows of each, "
-        f"{amount}. Means over the splits of a table, then over the tables of an origin, then over "
-        "origins, with 95 % bootstrap intervals over origins."
+        f"{amount}. Judged by {shown}{', all with balanced class weights' if weighted else ''}. "
+        "A point is 0.01. Means over the splits of a table, then over the tables of an origin, "
+        "then over origins, with 95 % bootstrap intervals over origins."
     )
-    limit = f"`--max-bytes {asked['max_bytes']} --format {asked['format']}`"
-    parts = {
-        f"Points of test accuracy by which the design of {amount} is better": accuracies(rows),
-        f"The design with {limit} as well": limited(study, rows),
-        "Validation score of the best design so far": curve(study),
-    }
+    title = f"Points of test {shown} by which the design of {amount} is better"
+    parts = {title: differences(rows)}
+    if asked["max_bytes"] is not None:
+        limit = f"`--max-bytes {asked['max_bytes']} --format {asked['format']}`"
+        parts[f"The design with {limit} as well"] = limited(study, rows)
+    parts["Validation score of the best design so far"] = curve(study)
+    parts[f"Test {shown} on each table"] = by_table(rows)
     return "\n\n".join([about, *(f"## {title}\n\n{text}" for title, text in parts.items())])
 
 
@@ -80,9 +88,9 @@ def outcomes(study: Mapping[str, Any]) -> list[Outcome]:
             each["split"],
             0.0,
             DESIGN if each["method"] == FREE else each["method"],
-            each["test_accuracy"],
+            each["test_metric"],
             each["active_weights"] or 0,
-            each["test_accuracy"],
+            each["test_metric"],
         )
         for each in study["results"]
         if each["fits"]
@@ -90,8 +98,8 @@ def outcomes(study: Mapping[str, Any]) -> list[Outcome]:
     return [*rows, *best_in_hindsight(rows)]
 
 
-def accuracies(rows: Rows) -> str:
-    """By how much the design is better in accuracy than other models, and its weights."""
+def differences(rows: Rows) -> str:
+    """By how much the design is better than other models, and its weights."""
     lines = []
     for rival in (BEST_OF_THREE, *ACCURATE):
         found = difference(rows, rival, key="accuracy")
@@ -99,15 +107,28 @@ def accuracies(rows: Rows) -> str:
         has_weights = all(row.weights for row in of_method(rows, rival))
         ratio = f"{ratio_of_weights(rows, rival):.3f}" if has_weights else ""
         tally = " / ".join(map(str, counts(found)))
-        lines.append([rival, f"{mean_over(found):+.2f}", tally, f"{theirs:.2%}", ratio])
+        lines.append([rival, f"{mean_over(found):+.2f}", tally, f"{theirs:.4f}", ratio])
     ours = of_method(rows, DESIGN)
     level = mean_over(by_origin(ours, lambda row: row.accuracy)).value
-    heads = ["design against", "mean", "better / tie / worse", "test accuracy", "weights / theirs"]
+    heads = ["design against", "mean", "better / tie / worse", "their mean", "weights / theirs"]
     table = markdown_table(heads, lines)
     return (
-        f"{table}\n\nThe design: {level:.2%} with {mean_weights(ours):,.0f} weights (geometric "
-        f"mean). `{BEST_OF_THREE}` is, on each table, the one with the best test accuracy."
+        f"{table}\n\nThe design: {level:.4f} with {mean_weights(ours):,.0f} weights (geometric "
+        f"mean). `{BEST_OF_THREE}` is, on each table, the one that is best in the test."
     )
+
+
+def by_table(rows: Rows) -> str:
+    """What the design and each model reach on each table, means over its splits."""
+    lines = []
+    for table in sorted({row.table for row in rows}):
+        found = {
+            name: [row for row in of_method(rows, name) if row.table == table] for name in _ALL
+        }
+        means = [np.mean([row.accuracy for row in some]) for some in found.values() if some]
+        weights = np.exp(np.mean([np.log(row.weights) for row in found[DESIGN]]))
+        lines.append([table, f"{weights:,.0f}", *(f"{mean:.4f}" for mean in means)])
+    return markdown_table(["table", "weights of the design", *_ALL], lines)
 
 
 def limited(study: Mapping[str, Any], rows: Rows) -> str:
@@ -121,7 +142,7 @@ def limited(study: Mapping[str, Any], rows: Rows) -> str:
     return (
         f"It fits and is within {BELOW:g} points of the one without on {good:.1f} of "
         f"{len(shares)} tables ({good / len(shares):.0%}; a table counts by the share of its "
-        f"splits). Points of test accuracy below it: {mean_over(lost):+.2f}. Median of the bytes: "
+        f"splits). Points below it in the test: {mean_over(lost):+.2f}. Median of the bytes: "
         f"{middle}."
     )
 

@@ -42,7 +42,11 @@ def reordered(raw: RawData, seed: int) -> RawData:
     n_given = len(raw.features) - raw.n_validation - raw.n_test
     order = np.arange(len(raw.features))
     order[:n_given] = np.random.default_rng(seed).permutation(n_given)
-    return replace(raw, features=raw.features[order], labels=raw.labels[order])
+    known = ("features", "labels", "targets", "weights")
+    arrays = {name: getattr(raw, name) for name in known}
+    return replace(
+        raw, **{name: a[order] for name, a in arrays.items() if a is not None and len(a)}
+    )
 
 
 @lru_cache(maxsize=2)

@@ -193,7 +193,15 @@ def _fit(job: Job, policy: Path, data_dir: Path | None) -> dict[str, Any]:
     data = prepare(reordered(samples_of(job.source, job.samples, data_dir), job.split))
     fitted: list[Fitted]
     if job.method in MODELS:
-        fitted = [fit_model(job.method, data, job.split)]
+        model = fit_model(job.method, data, job.split)
+        fitted = [
+            {
+                "val_accuracy": model.val_metric,
+                "val_loss": model.val_loss,
+                "test_accuracy": model.test_metric,
+                "active_weights": model.weights,
+            }
+        ]
     else:
         env = step_env_like(policy, data, job.penalty, middle=True)
         if job.method in POLICIES:

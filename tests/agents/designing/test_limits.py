@@ -5,7 +5,7 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.designing.design import design
-from rlnas.agents.designing.limits import (
+from rlnas.agents.designing.search.limits import (
     DEFAULT_PENALTY,
     DEFAULT_TRIALS,
     Asked,

@@ -14,12 +14,12 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 from rlnas.agents.cli.main import main
-from rlnas.agents.designing import pace, search as module
 from rlnas.agents.designing.design import design
-from rlnas.agents.designing.limits import Asked, Limits
 from rlnas.agents.designing.report import write_report
-from rlnas.agents.designing.search import search
-from rlnas.agents.designing.trials import Recipe, Task, Trial, boundary, play, recipe_of
+from rlnas.agents.designing.search import pace, search as module
+from rlnas.agents.designing.search.limits import Asked, Limits
+from rlnas.agents.designing.search.search import search
+from rlnas.agents.designing.search.trials import Recipe, Task, Trial, boundary, play, recipe_of
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.data.folds import folds
 from rlnas.designs.saved import load_design
@@ -292,7 +292,7 @@ def test_an_interrupt_of_a_search_with_workers_prints_no_traceback(run, tmp_path
     """Ctrl-C reaches all processes of a terminal; the search answers it, its workers do not."""
     code = (
         "import os, signal, sys\n"
-        "from rlnas.agents.designing import search\n"
+        "from rlnas.agents.designing.search import search\n"
         "from rlnas.agents.cli.main import main\n"
         "search.WORTH_WORKERS = 0.0\n"
         "add = search.Pool.add\n"

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from rlnas.agents.config import SHIPPED
-from rlnas.agents.designing.limits import Limits
-from rlnas.agents.designing.trials import Recipe, Task, Trial
-from rlnas.agents.designing.unions import MOST, Pool
+from rlnas.agents.designing.search.limits import Limits
+from rlnas.agents.designing.search.trials import Recipe, Task, Trial
+from rlnas.agents.designing.search.unions import MOST, Pool
 from rlnas.data.datasets import load_dataset
 from rlnas.errors import InputError
 from rlnas.nn.edits import remove_connections

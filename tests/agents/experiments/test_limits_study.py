@@ -4,24 +4,32 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score, r2_score
 
 from rlnas.agents.cli.main import main
-from rlnas.agents.designing.limits import Asked, Limits
-from rlnas.agents.designing.search import search
+from rlnas.agents.designing.search.limits import Asked, Limits
+from rlnas.agents.designing.search.search import search
 from rlnas.agents.experiments.tables import models
-from rlnas.agents.experiments.tables.limits import FREE, LIMITED, METHODS, study_limits
+from rlnas.agents.experiments.tables.limits import (
+    FREE,
+    LIMITED,
+    options_for,
+    study_limits,
+    tables_for,
+)
 from rlnas.agents.experiments.tables.limits_report import (
-    accuracies,
     curve,
+    differences,
     kept,
     outcomes,
     to_markdown,
 )
+from rlnas.agents.experiments.tables.outcomes import ACCURATE
 from rlnas.agents.experiments.tables.rows import reordered
 from rlnas.data.datasets import prepare
 from rlnas.data.sources import read
 from rlnas.errors import InputError
-from rlnas.nn.training import evaluate
+from rlnas.nn.training import evaluate, predict
 from tests.agents.experiments.test_tables import small_table
 from tests.agents.helpers import files_in
 
@@ -48,7 +56,7 @@ def studied(tmp_path_factory) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_every_method_has_a_result_for_every_split_of_every_table(studied):
     arguments, found = studied
     seen = [(each["table"], each["split"], each["method"]) for each in found["results"]]
-    assert len(seen) == len(set(seen)) == 2 * 2 * len(METHODS)
+    assert len(seen) == len(set(seen)) == 2 * 2 * 5
     assert {each["table"] for each in found["results"]} == set(arguments["tables"])
 
 
@@ -61,8 +69,8 @@ def test_a_search_of_the_study_is_that_of_a_design_tested_once(studied):
     )
     data = prepare(reordered(read(one["table"]), 1))
     network, made = search(data, Asked(Limits(), trials=1), seed=1, jobs=1)
-    assert one["test_accuracy"] == evaluate(network, data, data.test).accuracy
-    assert one["val_accuracy"] == made["val_accuracy"]
+    assert one["test_metric"] == evaluate(network, data, data.test).metric
+    assert one["val_metric"] == made["val_metric"]
     assert one["active_weights"] == network.active_weights
 
 
@@ -90,8 +98,8 @@ def made_up(**accuracies: list[float | None]) -> dict[str, Any]:
             "split": 0,
             "method": method,
             "fits": value is not None,
-            "test_accuracy": value or 0.0,
-            "val_accuracy": 0.5,
+            "test_metric": value or 0.0,
+            "val_metric": 0.5,
             "active_weights": None if method not in (FREE, LIMITED, "mlp") else 10 * len(method),
             "flash": 100 if method in (FREE, LIMITED) and value is not None else None,
             "trials": 3,
@@ -102,6 +110,7 @@ def made_up(**accuracies: list[float | None]) -> dict[str, Any]:
         for k, value in enumerate(values)
     ]
     asked = {"time": "60s", "trials": None, "max_bytes": 2048, "format": "c-int8"}
+    asked["metric"] = "accuracy"
     return {"split": "development", "asked": asked, "results": results}
 
 
@@ -121,7 +130,7 @@ def test_a_table_counts_if_the_design_fits_and_is_within_two_points():
 def test_the_best_in_hindsight_is_chosen_on_each_table():
     line = next(
         line
-        for line in accuracies(outcomes(MADE_UP)).splitlines()
+        for line in differences(outcomes(MADE_UP)).splitlines()
         if line.startswith("| best_of_three")
     )
     expected = np.mean([0.90 - 0.92, 0.80 - 0.85, 0.70 - 0.70])
@@ -131,7 +140,7 @@ def test_the_best_in_hindsight_is_chosen_on_each_table():
 
 def test_weights_are_compared_with_those_of_the_perceptron():
     line = next(
-        line for line in accuracies(outcomes(MADE_UP)).splitlines() if line.startswith("| mlp")
+        line for line in differences(outcomes(MADE_UP)).splitlines() if line.startswith("| mlp")
     )
     assert f"{len(FREE) / len('mlp'):.3f}" in line
 
@@ -147,6 +156,46 @@ def test_the_report_says_what_was_asked_for():
     text = to_markdown(MADE_UP)
     assert "3 development tables of 3 origins, 1 splits of the rows of each, `--time 60s`" in text
     assert "`--max-bytes 2048 --format c-int8`" in text
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "r2"])
+def test_everything_is_judged_by_the_metric_that_is_asked_for(metric, tmp_path, monkeypatch):
+    for name in ("TREES", "ROUNDS", "EPOCHS"):
+        monkeypatch.setattr(models, name, 3)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 3))
+    y = x[:, 0] + x[:, 1] ** 2 if metric == "r2" else (x[:, 0] > 0.8).astype(int)
+    np.savez(tmp_path / "table.npz", X=x, y=y)
+    found = study_limits(
+        tmp_path / "out",
+        tables=(str(tmp_path / "table.npz"),),
+        trials=1,
+        metric=metric,
+        splits=2,
+        jobs=1,
+        progress_bar=False,
+    )
+    assert {each["method"] for each in found["results"]} == {FREE, *ACCURATE}
+    options = options_for(metric)
+    for split in range(2):
+        data = prepare(reordered(read(str(tmp_path / "table.npz")), split), options)
+        (one,) = (
+            each for each in found["results"] if each["method"] == FREE and each["split"] == split
+        )
+        network, _ = search(data, Asked(Limits(), trials=1), seed=split, jobs=1)
+        predicted = predict(network, data, data.test)
+        if metric == "r2":
+            truth = data.preprocessing.targets.in_units(data.targets[data.test])
+            expected = max(r2_score(truth, predicted), 0)
+        else:
+            assert data.class_weight == "balanced"
+            expected = balanced_accuracy_score(data.labels[data.test], predicted)
+        assert one["test_metric"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_tables_are_chosen_by_the_metric():
+    assert set(tables_for("balanced_accuracy", "test")) < set(tables_for("accuracy", "test"))
+    assert all(name.startswith("uci:") for name in tables_for("r2", "test"))
 
 
 @pytest.mark.parametrize(

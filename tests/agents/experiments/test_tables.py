@@ -230,13 +230,20 @@ def test_a_policy_offers_its_design_and_the_linear_network_of_the_other_methods(
 # --- models ---
 
 
-def test_predictions_are_judged_by_accuracy_then_by_the_probability_of_the_class():
-    shares = np.array([[0.6, 0.4], [0.2, 0.8]])
-    found = judge(shares, np.array([0, 2]), np.array([0, 2]))
-    assert found == pytest.approx((1.0, np.log([0.6, 0.8]).mean()))
-    unknown = judge(shares, np.array([0, 2]), np.array([1, 2]))
-    assert unknown == pytest.approx((0.5, np.log([1e-6, 0.8]).mean()))
-    assert judge(shares[:, ::-1], np.array([2, 0]), np.array([0, 2])) == found
+def test_predictions_are_judged_by_accuracy_then_by_the_probability_of_the_class(three):
+    class Model:
+        classes_ = np.array([0, 2])
+
+        def predict_proba(self, x: Any) -> np.ndarray:
+            return np.array([[0.6, 0.4], [0.2, 0.8]])
+
+    def judged(*labels: int) -> models.Judged:
+        data = replace(three, labels=np.array(labels, np.int32))
+        rows = np.arange(2)
+        return judge(models.answers(Model(), data, rows), data, rows)
+
+    assert judged(0, 2) == pytest.approx((1.0, np.log([0.6, 0.8]).mean()), abs=1e-5)
+    assert judged(1, 2) == pytest.approx((0.5, np.log([1e-6, 0.8]).mean()), abs=1e-5)
 
 
 def test_logistic_regression_is_the_best_in_validation_refitted_with_it(three):
@@ -257,23 +264,17 @@ def test_logistic_regression_is_the_best_in_validation_refitted_with_it(three):
     best = max(tried)
     expected = LogisticRegression(C=best[2]).fit(*parts["both"]).score(*parts["test"])
     found = fit_model("logistic_regression", three, 0)
-    assert found == {
-        "val_accuracy": best[0],
-        "val_loss": pytest.approx(-best[1]),
-        "test_accuracy": expected,
-        "active_weights": 2 * 3,
-    }
+    assert found == (best[0], pytest.approx(-best[1], abs=1e-5), expected, 2 * 3)
 
 
 def test_two_classes_need_one_weight_for_each_feature(sources, quick):
     data = load_dataset(sources[0])
-    assert fit_model("logistic_regression", data, 0)["active_weights"] == 2
-    assert fit_model("mlp", data, 0)["active_weights"] == round(8500 / 3) * 3
+    assert fit_model("logistic_regression", data, 0).weights == 2
+    assert fit_model("mlp", data, 0).weights == round(8500 / 3) * 3
 
 
 def test_the_rounds_of_boosting_are_the_best_in_validation(three, monkeypatch):
     monkeypatch.setattr(models, "ROUNDS", 4)
-    val = three.standardize(three.validation)
     tried = []
     for rate in (0.03, 0.1, 0.3):
         for leaves in (4, 31):
@@ -281,8 +282,8 @@ def test_the_rounds_of_boosting_are_the_best_in_validation(three, monkeypatch):
                 model = HistGradientBoostingClassifier(
                     learning_rate=rate, max_leaf_nodes=leaves, max_iter=rounds, random_state=0
                 ).fit(three.standardize(three.train), three.labels[three.train])
-                shares = model.predict_proba(val)
-                tried.append(judge(shares, model.classes_, three.labels[three.validation]))
+                found = models.answers(model, three, three.validation)
+                tried.append(judge(found, three, three.validation))
     (*tuned,) = MODELS["gradient_boosting"](three, 0)
     assert max(judged for judged, _ in tuned) == pytest.approx(max(tried))
     assert all(1 <= model.max_iter <= 4 for _, model in tuned)
@@ -292,6 +293,8 @@ def test_early_stopping_keeps_the_epoch_with_the_smallest_loss(three):
     losses = iter([0.5, 0.3, 0.4, *[0.6] * 20])
 
     class Scripted:
+        classes_ = np.arange(3)
+
         def partial_fit(self, x: Any, y: Any, classes: Any) -> None:
             self.right = np.exp(-next(losses))
 
@@ -313,8 +316,31 @@ def test_models_are_chosen_without_the_test_samples(name, three, quick):
     fields = {key: getattr(three, key) for key in three.__dataclass_fields__}
     garbled = Dataset(**{**fields, "labels": labels})
     found, other = fit_model(name, three, 0), fit_model(name, garbled, 0)
-    assert found["val_accuracy"] == other["val_accuracy"]
-    assert found["test_accuracy"] > 0.5 > other["test_accuracy"]
+    assert found.val_metric == other.val_metric
+    assert found.test_metric > 0.5 > other.test_metric
+
+
+@pytest.mark.parametrize("name", ACCURATE)
+def test_models_predict_numbers_as_well(name, quick):
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    data = load_dataset((x, 5 + 3 * x[:, 0]), task="regression")
+    found = fit_model(name, data, 0)
+    assert 0 < found.val_metric <= 1
+    assert 0 < found.test_metric <= 1
+
+
+@pytest.mark.parametrize("name", ACCURATE)
+def test_models_learn_from_samples_by_their_weights(name, quick):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 3))
+    rare = (x[:, 0] + 0.8 * rng.normal(size=300) > 1.8).astype(int)
+    found = []
+    for weights in (None, "balanced"):
+        data = load_dataset((x, rare), metric="balanced_accuracy", class_weight=weights)
+        (*tuned,) = MODELS[name](data, 0)
+        answers = models.answers(tuned[0][1], data, data.train)
+        found.append(answers.argmax(axis=1)[data.labels[data.train] == 1].mean())
+    assert found[1] >= found[0]
 
 
 # --- the jobs ---

@@ -1,7 +1,6 @@
 """Names of strangers in the terminal: shown letter by letter, whatever rich or a terminal reads."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from rlnas.agents.cli.commands.data.list import DataList
 from rlnas.agents.cli.commands.design import print_design
 from rlnas.agents.cli.commands.play import QUIT, Play
 from rlnas.agents.cli.main import main
+from rlnas.agents.designing.design import Designed, design
 from rlnas.agents.policies.policy import save_edit_sequence
 from rlnas.agents.policies.run_config import as_json
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
@@ -53,12 +53,16 @@ def test_designs_shows_names_as_they_are(name, front, tmp_path, capsys, monkeypa
     assert shown.replace("\n", "").isprintable()
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Designed:
+    out = tmp_path_factory.mktemp("made") / "design"
+    return design(dataset="wine", out=out, progress_bar=False)
+
+
 @pytest.mark.parametrize("name", EVIL)
-def test_design_is_shown_with_its_name_as_it_is(name, capsys):
-    facts = {"dataset": name, "layer_sizes": [3, 2], "layer_densities": [1.0], "active_weights": 6}
-    results = {"test_accuracy": 0.9, "majority_accuracy": 0.5, "recalls": {name: 0.5}}
-    results["linear"] = False
-    print_design({**facts, **results, "initial": dict(facts)}, Path("out"))
+def test_design_is_shown_with_its_name_as_it_is(name, made, capsys):
+    record = {**made.record, "dataset": name, "recalls": {name: 0.5}}
+    print_design(record, made.folder)
     shown = capsys.readouterr().out
     assert plain(f"Design for {name}") in " ".join(shown.split())
     assert shown.replace("\n", "").isprintable()

@@ -12,7 +12,8 @@ from rlnas.agents.option_types import Option
 class StudyLimits(JobOptions):
     """Compare searches within a time, and within bytes, with tuned models over many real tables.
 
-    `rlnas data fetch keel` gets the tables. The same command again continues an interrupted study.
+    `rlnas data fetch keel` and `rlnas data fetch uci` get the tables. The same command again
+    continues an interrupted study.
     """
 
     out: Path
@@ -25,8 +26,11 @@ class StudyLimits(JobOptions):
     """Time of a search, which has one worker."""
     trials: Option[int] = None
     """Number of trials of a search instead of a time."""
-    max_bytes: int = 2048
-    """Most bytes of flash of the searches with a limit."""
+    metric: Literal["accuracy", "balanced_accuracy", "r2"] = "accuracy"
+    """What everything is judged by: accuracy on the KEEL tables of a split, balanced accuracy with
+    balanced class weights on the imbalanced ones of them, or R² on the UCI tables of numbers."""
+    max_bytes: Option[int] = None
+    """Most bytes of flash; each search is made with that limit as well."""
     format: Literal["c", "c-int8", "c-int"] = "c-int8"
     """Format of C code that this is about."""
     splits: int = 3
@@ -46,6 +50,7 @@ class StudyLimits(JobOptions):
                 self.tables,
                 time=self.time,
                 trials=self.trials,
+                metric=self.metric,
                 max_bytes=self.max_bytes,
                 format=self.format,
                 splits=self.splits,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlnas.agents.designing.trials import Task, Trial
+from rlnas.agents.designing.search.trials import Task, Trial
 from rlnas.designs.record import FrontRecord
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.rewiring import side_by_side

@@ -10,9 +10,9 @@ import joblib
 from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.calibration import divide_logits, temperature_of
 from rlnas.agents.designing.finish import BRIEF_BATCHES, train_on_all
-from rlnas.agents.designing.limits import Asked, Limits
-from rlnas.agents.designing.pace import SLACK, Pace
-from rlnas.agents.designing.trials import (
+from rlnas.agents.designing.search.limits import Asked, Limits
+from rlnas.agents.designing.search.pace import SLACK, Pace
+from rlnas.agents.designing.search.trials import (
     LINEAR,
     USUAL,
     Recipe,
@@ -22,7 +22,7 @@ from rlnas.agents.designing.trials import (
     recipe_of,
     warm_up,
 )
-from rlnas.agents.designing.unions import Pool, Union
+from rlnas.agents.designing.search.unions import Pool, Union
 from rlnas.data.datasets import Dataset
 from rlnas.data.folds import folds
 from rlnas.designs.record import NetworkRecord, PointRecord, SearchRecord

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from rlnas.agents.designing.finish import BRIEF_BATCHES, final_batches
-from rlnas.agents.designing.trials import LINEAR, RELATIVE, Trial
+from rlnas.agents.designing.search.trials import LINEAR, RELATIVE, Trial
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlnas.agents.designing.finish import brief_training, linear_network
-from rlnas.agents.designing.limits import Limits
+from rlnas.agents.designing.search.limits import Limits
 from rlnas.agents.policies.environments import MIN_BATCHES, env_like, thorough_env
 from rlnas.agents.policies.episode import rank_of, steps_of_episode
 from rlnas.agents.policies.layouts import BUDGET, STEPS
