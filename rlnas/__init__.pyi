@@ -1,10 +1,8 @@
 # The public names of the core and of the environments, and where they are.
 
 from . import agents as agents
-from .agents.estimator import (
-    CompactClassifier as CompactClassifier,
-    CompactRegressor as CompactRegressor,
-)
+from .agents.estimators.classifier import CompactClassifier as CompactClassifier
+from .agents.estimators.regressor import CompactRegressor as CompactRegressor
 from .data.datasets import Dataset as Dataset, load_dataset as load_dataset
 from .data.preprocessing import Preprocessing as Preprocessing
 from .designs.database import DesignDatabase as DesignDatabase, DesignRecord as DesignRecord

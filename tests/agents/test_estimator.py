@@ -335,6 +335,17 @@ def test_a_search_keeps_its_limit_and_the_seed_gives_the_same_bits(tmp_path):
     assert again.record_["search"]["limits"] == {"max_bytes": 100}
 
 
+def test_a_regressor_searches_within_limits_as_well(tmp_path):
+    x, y = load_diabetes(return_X_y=True)
+    regressor = CompactRegressor(max_weights=15, trials=3).fit(x, y)
+    assert regressor.design_.active_weights <= 15
+    assert regressor.score(x, y) > 0.3
+    regressor.save(tmp_path / "saved")
+    assert (CompactRegressor.load(tmp_path / "saved").predict(x) == regressor.predict(x)).all()
+    with pytest.raises(InputError, match="the best R² is"):
+        CompactRegressor(min_accuracy=0.999, trials=2).fit(x, y)
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [

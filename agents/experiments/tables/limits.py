@@ -97,7 +97,7 @@ def study_limits(
         progress_bar: Show progress.
 
     Returns:
-        `split`: None for given sources. `asked`: time or trials, `max_bytes`, `format` and
+        `split`: None for given sources and for `uci` tables. `asked`: time or trials, `max_bytes`, `format` and
         `metric`. `results`: for each table, split and method, a record of `table`, `origin`,
         `split`, `method`, and the metric in the test, the weights (None for trees) and so on.
 
@@ -149,7 +149,7 @@ def study_limits(
         for job, one in zip(wanted, made, strict=True)
     ]
     return {
-        "split": split if tables is None else None,
+        "split": split if tables is None and metric != "r2" else None,
         "asked": {**amount, "max_bytes": max_bytes, "format": format, "metric": metric},
         "results": results,
     }

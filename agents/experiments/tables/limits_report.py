@@ -37,7 +37,7 @@ MOMENTS = (1.0, 5.0, 20.0, 60.0)
 
 
 def write_report(study: Mapping[str, Any], out: Path) -> str:
-    """Write `limits.md` and `results.json`; of a study of another metric `limits-<metric>.md`.
+    """Write `limits.md` and `results.json`.
 
     Args:
         study: Result of `rlnas.agents.experiments.tables.limits.study_limits`.
@@ -47,9 +47,7 @@ def write_report(study: Mapping[str, Any], out: Path) -> str:
         The report, as Markdown.
     """
     text = to_markdown(study)
-    metric = study["asked"]["metric"]
-    name = "limits.md" if metric == "accuracy" else f"limits-{metric}.md"
-    replace_file(out / name, (text + "\n").encode())
+    replace_file(out / "limits.md", (text + "\n").encode())
     write_json(out / "results.json", dict(study))
     return text
 

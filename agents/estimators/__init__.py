@@ -1,0 +1,1 @@
+"""Designing as estimators of scikit-learn."""
