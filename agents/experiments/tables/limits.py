@@ -11,7 +11,7 @@ from rlnas.agents.designing.search import search
 from rlnas.agents.experiments.tables.models import fit_model
 from rlnas.agents.experiments.tables.outcomes import ACCURATE
 from rlnas.agents.experiments.tables.rows import origin_of, reordered, samples_of, tables_of
-from rlnas.data import keel
+from rlnas.data.collections import keel
 from rlnas.data.datasets import Dataset, prepare
 from rlnas.data.sources import read
 from rlnas.errors import InputError
