@@ -64,7 +64,7 @@ class TableSettings:
         Raises:
             InputError: Options about data are given without any, or they cannot be loaded.
         """
-        from rlnas.data import keel
+        from rlnas.data.collections.catalogue import collection_of
         from rlnas.data.datasets import load_dataset
         from rlnas.frames.reading import is_table_path
 
@@ -73,7 +73,7 @@ class TableSettings:
         if source is None and self.options != NOTHING_SAID:
             raise InputError("options about data are given, but no data: name a table, or others")
         file = source is not None and (
-            is_table_path(source) or source.startswith(keel.PREFIX) or source.endswith(".npz")
+            is_table_path(source) or collection_of(source) or source.endswith(".npz")
         )
         if file or self.options != NOTHING_SAID:
             others["dataset"] = load_dataset(source, data_dir=self.data_dir, **self.about_table())

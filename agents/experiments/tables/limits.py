@@ -12,7 +12,8 @@ from rlnas.agents.experiments.tables.models import fit_model
 from rlnas.agents.experiments.tables.outcomes import ACCURATE
 from rlnas.agents.experiments.tables.rows import origin_of, reordered, samples_of
 from rlnas.columns.options import TableOptions
-from rlnas.data import keel, uci
+from rlnas.data.collections import keel, uci
+from rlnas.data.collections.catalogue import KEEL, UCI
 from rlnas.data.datasets import Dataset, prepare
 from rlnas.data.sources import read
 from rlnas.errors import InputError
@@ -165,11 +166,11 @@ def options_for(metric: StudyMetric) -> TableOptions:
 def tables_for(metric: StudyMetric, split: keel.Split) -> tuple[str, ...]:
     """The sources that a metric is studied on by default."""
     if metric == "r2":
-        return tuple(uci.PREFIX + name for name in uci.TABLES)
+        return tuple(UCI.prefix + name for name in uci.TABLES if name not in uci.SEEN)
     names = keel.names(split)
     if metric == "balanced_accuracy":
         names = tuple(name for name in names if keel.TABLES[name].half == "imbalanced")
-    return tuple(keel.PREFIX + name for name in names)
+    return tuple(KEEL.prefix + name for name in names)
 
 
 def _fit(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rlnas.data import keel
+from rlnas.data.collections import keel
+from rlnas.data.collections.catalogue import KEEL
 from rlnas.data.sources import RawData, read
 from rlnas.errors import InputError
 
@@ -17,17 +18,17 @@ def tables_of(split: keel.Split) -> tuple[str, ...]:
     Raises:
         InputError: The split is unknown.
     """
-    return tuple(keel.PREFIX + name for name in keel.names(split))
+    return tuple(KEEL.prefix + name for name in keel.names(split))
 
 
 def origin_of(source: str) -> str:
     """The original data that a table was made from; any other source is its own origin."""
-    return keel.base(source.removeprefix(keel.PREFIX)) if is_keel(source) else source
+    return keel.base(source.removeprefix(KEEL.prefix)) if is_keel(source) else source
 
 
 def is_keel(source: str) -> bool:
     """Whether a source is a KEEL table."""
-    return source.startswith(keel.PREFIX)
+    return source.startswith(KEEL.prefix)
 
 
 def reordered(raw: RawData, seed: int) -> RawData:

@@ -22,7 +22,7 @@ from rlnas.agents.experiments.tables.rows import origin_of, reordered, samples_o
 from rlnas.agents.policies.environments import step_env_like
 from rlnas.agents.policies.policy import fingerprint
 from rlnas.agents.policies.run_config import episode_settings
-from rlnas.data import keel
+from rlnas.data.collections import keel
 from rlnas.data.datasets import prepare
 from rlnas.data.sources import read
 from rlnas.errors import InputError

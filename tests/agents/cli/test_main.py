@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from rlnas.agents.cli.main import main
-from rlnas.data import idx, keel
+from rlnas.data import idx
+from rlnas.data.collections.catalogue import KEEL, UCI
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import load_design
 from tests.agents.helpers import files_in
@@ -312,7 +313,15 @@ def test_evaluate_policy_of_scores_without_spread_prints_no_standard_errors(
 def test_data_list_names_every_data_set_and_its_place(real_data_dir, capsys):
     assert call("data", "list", "--data-dir", real_data_dir) == 0
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert list(lines) == ["digits", "wine", "breast_cancer", "mnist", "fashion_mnist", "keel"]
+    assert list(lines) == [
+        "digits",
+        "wine",
+        "breast_cancer",
+        "mnist",
+        "fashion_mnist",
+        "keel",
+        "uci",
+    ]
     assert lines["digits"] == "embedded in scikit-learn"
     assert Path(lines["mnist"]) == real_data_dir / "mnist"
 
@@ -326,8 +335,16 @@ def test_data_list_keel_has_a_line_for_every_table(capsys):
     assert call("data", "list", "--keel") == 0
     header, *lines = (line.split() for line in capsys.readouterr().out.splitlines())
     assert header == ["table", "rows", "features", "classes", "split"]
-    assert [line[0] for line in lines] == [f"keel:{name}" for name in keel.names()]
+    assert [line[0] for line in lines] == KEEL.sources
     assert ["keel:vowel", "990", "13", "11", "development"] in lines
+
+
+def test_data_list_uci_has_a_line_for_every_table(capsys):
+    assert call("data", "list", "--uci") == 0
+    header, *lines = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert header == ["table", "rows", "features"]
+    assert [line[0] for line in lines] == UCI.sources
+    assert ["uci:concrete", "1030", "8"] in lines
 
 
 @pytest.mark.parametrize(
@@ -350,8 +367,8 @@ def test_data_list_keel_has_a_line_for_every_table(capsys):
         (["evaluate-policy"], ("DATASET", "--policy", "--episodes", "--seed")),
         (["data"], ("describe", "list", "fetch")),
         (["data", "describe"], ("TABLE", "--target", "--drop", "--time-column")),
-        (["data", "list"], ("--data-dir", "--keel")),
-        (["data", "fetch"], ("mnist", "fashion_mnist", "keel", "--data-dir")),
+        (["data", "list"], ("--data-dir", "--keel", "--uci")),
+        (["data", "fetch"], ("mnist", "fashion_mnist", "keel", "uci", "--data-dir")),
     ],
     ids=lambda value: " ".join(value),
 )

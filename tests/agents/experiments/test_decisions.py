@@ -233,7 +233,7 @@ def test_no_task_is_both_for_choosing_and_for_judging():
 
 
 def test_real_tables_are_development_tables():
-    from rlnas.data import keel
+    from rlnas.data.collections import keel
 
     for tasks in (study.TASKS_TO_CHOOSE, study.TASKS_TO_JUDGE):
         for source in tasks["real tables"]:

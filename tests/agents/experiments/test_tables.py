@@ -41,7 +41,7 @@ from rlnas.agents.experiments.tables.study import METHODS, study_tables
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy, save_edit_sequence
-from rlnas.data import keel
+from rlnas.data.collections import keel
 from rlnas.data.datasets import Dataset, load_dataset, prepare
 from rlnas.data.sources import read
 from rlnas.errors import InputError

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from rlnas.data import datasets, idx, keel, splits as splitting
+from rlnas.data import datasets, idx, splits as splitting
+from rlnas.data.collections.catalogue import COLLECTIONS
 from rlnas.data.datasets import Dataset, load_dataset, load_datasets, locations
 from rlnas.data.sources import NAMES
 from rlnas.data.splits import MIN_TRAIN_SAMPLES
@@ -567,10 +568,12 @@ def test_places_list_location_or_fetch_command_of_each_data_set(cache, tmp_path)
         "mnist": str(folder),
         "fashion_mnist": "not on this computer: run `rlnas data fetch fashion_mnist`",
         "keel": "not on this computer: run `rlnas data fetch keel`",
+        "uci": "not on this computer: run `rlnas data fetch uci`",
     }
-    for name in keel.names():
-        store(tmp_path / "data" / "keel", {f"{name}.csv": b""})
-    assert locations(tmp_path / "data")["keel"] == str(tmp_path / "data" / "keel")
+    for name, collection in COLLECTIONS.items():
+        files = {table.file_name: b"" for table in collection.tables.values()}
+        store(tmp_path / "data" / name, files)
+        assert locations(tmp_path / "data")[name] == str(tmp_path / "data" / name)
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from rlnas.columns.options import TableOptions
-from rlnas.data import keel
+from rlnas.data.collections import keel, uci
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.data.sources import read
@@ -169,31 +171,57 @@ def test_preprocessing_of_a_table_survives_json(csv):
 
 
 @pytest.fixture
-def tiny_keel(tmp_path, monkeypatch) -> Path:
-    """A data root with one table, and none elsewhere."""
+def tiny_root(tmp_path, monkeypatch) -> Iterator[Path]:
+    """A data root with one table of each collection, and none elsewhere."""
     table = penguins()[["mass", "colony", "species"]].rename(columns={"species": "class"})
+    numbers = pd.DataFrame({"x1": np.arange(N) / 8, "y": np.arange(N) % 3 - 1.0})
     (tmp_path / "root" / "keel").mkdir(parents=True)
+    (tmp_path / "root" / "uci").mkdir()
     content = write(tmp_path / "root" / "keel" / "tiny.csv", table).read_bytes()
-    known = keel.KeelTable("tiny", "balanced", N, 2, 3, hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(keel, "TABLES", {"tiny": known})
+    sizes = {"name": "tiny", "rows": N, "sha256": hashlib.sha256(content).hexdigest()}
+    of_keel = keel.KeelTable(**sizes, features=2, half="balanced", classes=3)
+    content = write(tmp_path / "root" / "uci" / "tiny.csv", numbers).read_bytes()
+    sizes = {"name": "tiny", "rows": N, "sha256": hashlib.sha256(content).hexdigest()}
+    of_uci = uci.UciTable(**sizes, features=1, packed_size=0, packed_sha256="")
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "none"))
     monkeypatch.delenv("RLNAS_DATA_DIR", raising=False)
-    return tmp_path / "root"
+    with (
+        mock.patch.dict(keel.TABLES, {"tiny": of_keel}, clear=True),
+        mock.patch.dict(uci.TABLES, {"tiny": of_uci}, clear=True),
+    ):
+        yield tmp_path / "root"
 
 
-def test_a_table_of_a_collection_is_known_by_name_and_its_target_too(tiny_keel):
-    data = load_dataset("keel:tiny", data_dir=tiny_keel)
+def test_a_table_of_a_collection_is_known_by_name_and_its_target_too(tiny_root):
+    data = load_dataset("keel:tiny", data_dir=tiny_root)
     assert data.name == "keel:tiny"
     said = {"target": ["class"], "task": "classification"}
     assert data.source == {"name": "keel:tiny", "options": said}
     assert data.preprocessing.feature_names == ("mass", "mass is missing", "colony")
-    assert load_dataset("keel:tiny", data_dir=tiny_keel, drop=["colony"]).n_features == 2
+    assert load_dataset("keel:tiny", data_dir=tiny_root, drop=["colony"]).n_features == 2
     rules = data.preprocessing
-    raw = read_like("keel:tiny", rules, tiny_keel)
+    raw = read_like("keel:tiny", rules, tiny_root)
     assert raw.name == "keel:tiny"
     np.testing.assert_array_equal(rules.stored(raw.features), data.features)
     with pytest.raises(InputError, match="keel:tiny is not on this computer"):
-        load_dataset("keel:tiny", data_dir=tiny_keel / "elsewhere")
+        load_dataset("keel:tiny", data_dir=tiny_root / "elsewhere")
+
+
+def test_the_target_of_a_uci_table_is_a_quantity_also_if_its_values_look_like_classes(tiny_root):
+    data = load_dataset("uci:tiny", data_dir=tiny_root)
+    assert data.name == "uci:tiny"
+    assert data.source["options"] == {"target": ["y"], "task": "regression"}
+    assert (data.task, data.features.shape, data.n_outputs) == ("regression", (N, 1), 1)
+    assert read_like("uci:tiny", data.preprocessing, tiny_root).targets is not None
+    same = load_dataset("uci:tiny", data_dir=tiny_root, target="y")
+    assert same.fingerprint == data.fingerprint
+    assert load_dataset(tiny_root / "uci" / "tiny.csv", target="y").task == "classification"
+
+
+def test_another_task_or_target_of_a_table_of_a_collection_can_be_said(tiny_root):
+    other = load_dataset("uci:tiny", data_dir=tiny_root, task="classification")
+    assert (other.task, other.n_classes) == ("classification", 3)
+    assert load_dataset("uci:tiny", data_dir=tiny_root, target="x1").task == "regression"
 
 
 # --- rules come from training rows ---

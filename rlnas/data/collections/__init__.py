@@ -1,0 +1,1 @@
+"""Collections of published tables with names such as keel:vowel and uci:concrete."""
