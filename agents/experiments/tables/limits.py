@@ -98,9 +98,10 @@ def study_limits(
         progress_bar: Show progress.
 
     Returns:
-        `split`: None for given sources and for `uci` tables. `asked`: time or trials, `max_bytes`, `format` and
-        `metric`. `results`: for each table, split and method, a record of `table`, `origin`,
-        `split`, `method`, and the metric in the test, the weights (None for trees) and so on.
+        `split`: None for given sources and for `uci` tables. `asked`: time or trials, `max_bytes`,
+        `format` and `metric`. `results`: for each table, split and method, a record of `table`,
+        `origin`, `split`, `method`, and the metric in the test, the weights (None for trees) and
+        so on.
 
     Raises:
         InputError: A value cannot be used, the folder holds something else, or a result in it is
