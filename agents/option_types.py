@@ -1,5 +1,6 @@
 """How types of settings look on the command line."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -48,4 +49,27 @@ def _as_if_required(
         spec,
         is_instance=lambda value: value is None or spec.is_instance(value),
         str_from_instance=lambda value: [] if value is None else spec.str_from_instance(value),
+    )
+
+
+@RULES.primitive_rule
+def _as_number(found: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """Read a number, and say what was expected if it is none."""
+    if found.type not in (int, float):
+        return None
+    read: Callable[[str], float] = found.type
+    expected = "a whole number" if read is int else "a number"
+
+    def number(words: list[str]) -> float:
+        try:
+            return read(words[0])
+        except ValueError:
+            raise ValueError(f"{words[0]!r} cannot be used: expected {expected}") from None
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=found.type.__name__.upper(),
+        instance_from_str=number,
+        is_instance=lambda value: isinstance(value, (int, float) if read is float else int),
+        str_from_instance=lambda value: [str(value)],
     )

@@ -4,12 +4,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import tyro
+
 from rlnas.agents.option_types import IN_HELP, Option
 from rlnas.columns.options import NOTHING_SAID, TableOptions
 from rlnas.errors import InputError
 
-Names = Annotated[tuple[str, ...], IN_HELP]
-"""Names of columns."""
+Names = Annotated[tuple[str, ...], IN_HELP, tyro.conf.UseAppendAction]
+"""Names of columns or classes: an option is repeated for each, so that it takes nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +22,13 @@ class TableSettings:
     """Folder with IDX files, searched first."""
 
     target: Names = ()
-    """Of a table: column of the classes, or columns of the numbers to predict."""
+    """Of a table: column of the classes, or of numbers to predict; repeated for several columns."""
     drop: Names = ()
-    """Of a table: columns that are not used."""
+    """Of a table: column that is not used; repeated for several."""
     categorical: Names = ()
-    """Of a table: columns of categories, whatever they look like."""
+    """Of a table: column of categories, whatever it looks like; repeated for several."""
     numeric: Names = ()
-    """Of a table: columns of numbers; other texts in them count as missing."""
+    """Of a table: column of numbers; other texts in it count as missing; repeated for several."""
     groups: Option[str] = None
     """Of a table: column of groups, of which each stays in one split. It is no feature."""
     time_column: Option[str] = None
@@ -47,7 +49,7 @@ class TableSettings:
     """What is minimised in training; of regression squared (the default), or huber, which resists
     outliers."""
     class_weight: Names = ()
-    """Weights of classes: balanced, or some as CLASS=WEIGHT."""
+    """Weights of classes: balanced, or CLASS=WEIGHT, repeated for several classes."""
 
     @property
     def options(self) -> TableOptions:

@@ -4,12 +4,13 @@ This module imports nothing heavy, so that `rlnas --help` answers at once.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import field, fields, make_dataclass
 from difflib import get_close_matches
 from functools import reduce
 from itertools import takewhile
-from operator import or_
-from typing import Annotated, Any
+from operator import getitem, or_
+from typing import Annotated, Any, get_type_hints
 
 import tyro
 
@@ -38,7 +39,9 @@ from rlnas.agents.cli.commands.study.limits import StudyLimits
 from rlnas.agents.cli.commands.study.tables import StudyTables
 from rlnas.agents.cli.commands.train import Train
 from rlnas.agents.cli.commands.transfer import Transfer
+from rlnas.agents.cli.refusals import Grammar, refusals_in_a_line
 from rlnas.agents.option_types import RULES
+from rlnas.agents.table_settings import Names
 from rlnas.errors import InputError
 
 GROUPS = {
@@ -92,23 +95,23 @@ def parse(words: Sequence[str]) -> tuple[Any, bool] | None:
         The command with its options, and whether it is to be quiet; None for the version.
 
     Raises:
-        InputError: There is no command, or no such command.
-        SystemExit: After help (code 0), or for options that cannot be used (code 2); tyro has
-            printed the message.
+        InputError: There is no command, no such command, or options cannot be used.
+        SystemExit: After help.
     """
     if "--version" in takewhile(_is_option, words):
         return None
     if "--quiet" in words:  # which may stand before the command, too
         words = [*(word for word in words if word != "--quiet"), "--quiet"]
-    _check_command(words, COMMANDS)
-    asked = tyro.cli(
-        _choice(COMMANDS),
-        prog="rlnas",
-        description=DESCRIPTION,
-        args=words,
-        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
-        registry=RULES,
-    )
+    command = _command(words, COMMANDS)
+    with refusals_in_a_line(_grammar(command), words) if command else nullcontext():
+        asked = tyro.cli(
+            _choice(COMMANDS),
+            prog="rlnas",
+            description=DESCRIPTION,
+            args=words,
+            config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
+            registry=RULES,
+        )
     kind: Any = type(asked).__base__
     return kind(**{each.name: getattr(asked, each.name) for each in fields(kind)}), asked.quiet
 
@@ -135,23 +138,45 @@ def _is_option(word: str) -> bool:
     return word.startswith("-")
 
 
-def _check_command(words: Sequence[str], commands: dict[str, Any], group: str = "") -> None:
-    """Raise `InputError` without a command that exists, and name the one that is meant.
+def _grammar(command: list[str]) -> Grammar:
+    """What a command can be told."""
+    kind = reduce(getitem, command, COMMANDS)
+    types = get_type_hints(kind, include_extras=True)
+    options, repeated, arguments = ["--quiet", "--help"], [], {}
+    for each in fields(kind):
+        marks = getattr(types[each.name], "__metadata__", ())
+        if tyro.conf.Positional in marks:
+            shown = (getattr(mark, "metavar", None) for mark in marks)
+            arguments[each.name] = next(filter(None, shown), each.name)
+        else:
+            options.append("--" + each.name.replace("_", "-"))
+            repeated += options[-1:] if types[each.name] == Names else []
+    return Grammar(" ".join(["rlnas", *command]), options, repeated, arguments)
+
+
+def _command(words: Sequence[str], commands: dict[str, Any], group: str = "") -> list[str]:
+    """The command of a command line; nothing if its help is asked for.
 
     Args:
-        words: the command line, or what follows the group.
-        commands: those there are.
-        group: with a space, such as "data ".
+        words: The command line, or what follows the group.
+        commands: Those there are.
+        group: With a space, such as "data ".
+
+    Raises:
+        InputError: There is no command that exists; the message names the one that is meant.
     """
     names = [word for word in words if not _is_option(word)]
     expected = f"expected {', '.join(commands)}"
     if not names:
         if {"-h", "--help"}.isdisjoint(words):
             raise InputError(f"no command after '{f'rlnas {group}'.strip()}': {expected}")
-    elif names[0] not in commands:
+        return []
+    if names[0] not in commands:
         close = get_close_matches(names[0], commands, n=1)
         hint = f"did you mean {close[0]}?" if close else expected
         raise InputError(f"unknown command '{group}{names[0]}': {hint}")
-    elif names[0] in GROUPS:
-        after = words[words.index(names[0]) + 1 :]
-        _check_command(after, commands[names[0]], f"{group}{names[0]} ")
+    after = words[words.index(names[0]) + 1 :]
+    if names[0] in GROUPS:
+        inner = _command(after, commands[names[0]], f"{group}{names[0]} ")
+        return [names[0], *inner] if inner else []
+    return [] if {"-h", "--help"} & {*after} else [names[0]]

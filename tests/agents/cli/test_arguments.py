@@ -1,13 +1,19 @@
 """The grammar of the command line: mistyped commands, help, --quiet and --version."""
 
 import inspect
+import os
 import re
 import subprocess
 import sys
 from dataclasses import fields
+from functools import reduce
+from io import BytesIO, TextIOWrapper
+from operator import getitem
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
+import tyro
 
 import rlnas
 from rlnas.agents.cli.arguments import COMMANDS, GROUPS, parse
@@ -38,6 +44,8 @@ from rlnas.agents.experiments.frontier import frontier
 from rlnas.agents.experiments.tables.limits import study_limits
 from rlnas.agents.experiments.tables.study import study_tables
 from rlnas.agents.experiments.transfer import transfer
+from rlnas.agents.table_settings import Names
+from rlnas.errors import InputError
 from rlnas.tabular.builder import build_table
 from tests.snippets import ROOT
 
@@ -81,14 +89,74 @@ def test_without_a_command_all_are_told_in_one_line(words, capsys):
 
 @pytest.mark.parametrize("command", WHOLE)
 def test_errors_and_help_speak_as_the_user_does(command, capsys):
-    for words in (["--nonsense", "3"], ["--help"]):
-        with pytest.raises(SystemExit):
-            parse([*command.split(), *words])
-    printed = "".join(capsys.readouterr())
+    with pytest.raises(SystemExit):
+        parse([*command.split(), "--help"])
+    printed = capsys.readouterr().out
+    with pytest.raises(InputError) as refusal:
+        parse([*command.split(), "--nonsense"])
+    told = str(refusal.value)
+    assert told == f"unknown option --nonsense (see `rlnas {command} --help`)"
     assert f"usage: rlnas {command} [-h]" in printed
     assert "--quiet" in printed
     for leak in ("command.", "{None}", "None", str(Path(rlnas.__file__).parent), str(SHIPPED)):
         assert leak not in printed
+
+
+REFUSED = {
+    "design --max-bytes 2kb": "--max-bytes '2kb' cannot be used: expected a whole number",
+    "design --max-weights 0.5": "--max-weights '0.5' cannot be used: expected a whole number",
+    "design --min-accuracy best": "--min-accuracy 'best' cannot be used: expected a number",
+    "design --format onnx": "--format 'onnx' cannot be used: expected 'c', 'c-int8', 'c-int'",
+    "design --seed": "--seed has no value: give one",
+    "design --maxweights 3": "unknown option --maxweights: did you mean --max-weights?",
+    "design --max_weigths=3": "unknown option --max_weigths: did you mean --max-weights?",
+    "design wine --weights w rent": "unexpected 'rent': expected options",
+    "design wine --drop w rent": (
+        "unexpected 'rent': expected options, and --drop again for each further value"
+    ),
+    "designs": "RUN_DIR is missing",
+    "designs --json": "RUN_DIR is missing",
+    "predict --nonsense": "unknown option --nonsense",
+    "designs run --save 3": "--save has too few values: expected 2",
+    "designs run --save a b": "--save 'a', 'b' cannot be used: expected INT PATH",
+    "export": "DESIGN, --format {c,c-int,c-int8,npz,onnx,safetensors,torch} are missing",
+    "export folder --fromat c": "unknown option --fromat: did you mean --format?",
+    "data fetch": "NAME is missing",
+    "train --width 8 wine": (
+        "--width '8', 'wine' cannot be used: expected whole numbers, with other words before the "
+        "option"
+    ),
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("columns", ["20", "200"])
+def test_options_that_cannot_be_used_are_told_in_one_line(
+    words, columns, encoding, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(BytesIO(), encoding))
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main(words.split()) == 2
+    command = " ".join(words.split()[: 2 if words.startswith("data") else 1])
+    told = f"rlnas: {REFUSED[words]} (see `rlnas {command} --help`)\n"
+    assert capsys.readouterr() == ("", told)
+    assert os.environ["COLUMNS"] == columns
+
+
+@pytest.mark.parametrize("command", WHOLE)
+def test_no_list_of_texts_takes_an_argument_that_follows_it(command):
+    kind = reduce(getitem, command.split(), COMMANDS)
+    types = get_type_hints(kind, include_extras=True)
+    positional = [
+        name for name, hint in types.items()
+        if tyro.conf.Positional in getattr(hint, "__metadata__", ())
+    ]  # fmt: skip
+    lists = {
+        name for name, hint in types.items() if re.search(r"tuple\[(str|.*Path), \.", str(hint))
+    }
+    repeated = {name for name, hint in types.items() if hint == Names}
+    assert not positional or lists - {*positional} == repeated
 
 
 OTHER_NAMES = {"source": "dataset", "sources": "datasets", "n_seeds": "seeds", "n_jobs": "jobs"}

@@ -14,6 +14,7 @@ from rlnas.agents.config import (
     TrainConfig,
 )
 from rlnas.agents.designing.design import evaluate_policy
+from rlnas.errors import InputError
 
 STEP = "does not pay for the first step on data set 'wine': expected at least 0.0034"
 SPARSE = "does not pay for 8 batches of a sparse training on data set 'wine': expected at least"
@@ -116,16 +117,16 @@ def test_a_budget_of_the_policy_that_does_not_pay_is_told_as_the_default(
 
 
 def printed(words: str, capsys) -> str:
-    """What the parser prints, without its frame."""
-    with pytest.raises(SystemExit) as refusal:
+    """Why the parser refuses options."""
+    with pytest.raises(InputError) as refusal:
         parse(words.split())
-    assert refusal.value.code == 2
-    return " ".join(re.sub(r"[─│╭╮╰╯|+]|-{3,}", " ", "".join(capsys.readouterr())).split())
+    assert capsys.readouterr() == ("", "")
+    return str(refusal.value)
 
 
 def test_none_is_no_choice_and_choices_keep_their_order(capsys):
     shown = printed("train wine --budget 1 --reward nice", capsys)
-    assert "Expected one of ('difference', 'score', 'anytime', 'final')" in shown
+    assert "expected 'difference', 'score', 'anytime', 'final'" in shown
     assert "None" not in shown
 
 
@@ -133,11 +134,10 @@ def test_none_is_no_choice_and_choices_keep_their_order(capsys):
 def test_an_optional_setting_is_refused_as_a_required_one_is(typed, capsys):
     for optional, required in (("budget", "penalty"), ("batches-per-step", "seed")):
         told, expected = (
-            printed(f"train wine --{name} {typed}", capsys).partition("Argument helptext")[0]
-            for name in (optional, required)
+            printed(f"train wine --{name} {typed}", capsys) for name in (optional, required)
         )
         assert told == expected.replace(required, optional)
-        assert "no type matching" not in told
+        assert f"'{typed}' cannot be used: expected" in told
 
 
 def test_an_optional_setting_that_is_not_given_is_none():

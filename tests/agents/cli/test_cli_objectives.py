@@ -38,7 +38,8 @@ def table(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def designed(table) -> Path:
     out = table.parent / "design"
-    words = ["design", str(table), "--target", "price", "rent", "--drop", "sold", "trust"]
+    words = ["design", str(table), "--target=price", "--target=rent", "--drop=sold"]
+    words += ["--drop", "trust"]
     assert main([*words, "--out", str(out), "--quiet"]) == 0
     return out
 

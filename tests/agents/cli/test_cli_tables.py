@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -199,12 +200,12 @@ def test_a_sequence_is_evolved_on_a_table(table, tmp_path):
     assert json.loads((run / "config.json").read_text())["categorical"] == ["colony"]
 
 
-def test_options_with_several_values_may_be_followed_by_others_but_not_by_the_table(
-    table, tmp_path, capsys
-):
-    arguments = ["data", "describe", "--drop", "id", "island", "--target", "species", table]
-    assert call(*arguments) == 0
-    assert "it is to be left out" in capsys.readouterr().out
+@pytest.mark.parametrize("place", range(4))
+def test_the_table_may_stand_anywhere_among_options_that_are_repeated(place, table, capsys):
+    words = [["--drop", "id"], ["--drop=island"], ["--target", "species"]]
+    words.insert(place, [table])
+    assert call("data", "describe", *chain(*words)) == 0
+    assert capsys.readouterr().out.count("it is to be left out") == 2
 
 
 # --- bad input ---
@@ -245,7 +246,7 @@ def test_options_about_columns_without_a_table_are_refused(run, tmp_path, capsys
     )
     for source in ("digits", "wine"):
         refused(
-            ["design", source, "--policy", run, "--out", out, "--drop", "x", "y"],
+            ["design", source, "--policy", run, "--out", out, "--drop", "x", "--drop", "y"],
             capsys, f"{source} is no table of columns, which drop would be about",
         )  # fmt: skip
     refused(["data", "describe", "digits"], capsys, "digits is no table of columns: give a .csv")
