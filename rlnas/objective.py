@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from rlnas.columns.numbers import places_of
 from rlnas.errors import InputError
 from rlnas.files.json_schema import TEXT
 
@@ -165,12 +166,13 @@ def class_weights(
     """The weight of each class, float64 `[classes]`.
 
     Args:
-        wanted: `BALANCED`, or weights by the names of classes; others have weight 1.
+        wanted: `BALANCED`, or weights by the names of classes, numbers however they are written;
+            others have weight 1.
         names: Names of the classes.
         weight: Weight of the training samples of each class.
 
     Raises:
-        InputError: If a class is unknown, or a weight cannot be used.
+        InputError: If a class is unknown or named twice, or the weights have another form.
     """
     if wanted == BALANCED:
         there = weight > 0
@@ -179,18 +181,27 @@ def class_weights(
         return found
     if not isinstance(wanted, Mapping):
         raise InputError(
-            f"class_weight {wanted!r} cannot be used: expected '{BALANCED}' or a weight for each "
+            f"class weights {wanted!r} cannot be used: expected '{BALANCED}' or a weight for each "
             "class"
         )
-    given = {str(name): value for name, value in wanted.items()}
-    if unknown := [name for name in given if name not in names]:
-        raise InputError(
-            f"class_weight names the class {unknown[0]!r}, expected one of {', '.join(names)}"
-        )
-    return np.array([given.get(name, 1.0) for name in names], np.float64)
+    place_of, given = places_of(names), dict[int, float]()
+    for name, value in wanted.items():
+        place = place_of(str(name))
+        if place is None:
+            raise InputError(
+                f"class weights name the class {name!r}, expected one of {', '.join(names)}"
+            )
+        if place in given:
+            raise InputError(f"class {names[place]!r} has two class weights: give one")
+        given[place] = value
+    return np.array([given.get(place, 1.0) for place in range(len(names))], np.float64)
 
 
-def checked_weights(weights: Any, n_samples: int, name: str = "weights") -> NDArray[np.float64]:
+LARGEST_WEIGHT = 1e30
+"""Largest weight of a sample; sums of more would not be finite in float32."""
+
+
+def checked_weights(weights: Any, n_samples: int) -> NDArray[np.float64]:
     """Weights of samples as float64 `[samples]`.
 
     Raises:
@@ -200,15 +211,17 @@ def checked_weights(weights: Any, n_samples: int, name: str = "weights") -> NDAr
     try:
         found = np.asarray(weights, np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"{name} are no numbers: give one number from 0 for each sample") from None
+        raise InputError("weights are no numbers: give one number from 0 for each sample") from None
     if found.shape != (n_samples,):
         raise InputError(
-            f"{name} have shape {found.shape}, expected [{n_samples}]: give one for each sample"
+            f"weights have shape {found.shape}, expected [{n_samples}]: give one for each sample"
         )
-    wrong = ~((found >= 0) & (found <= 1e30))
+    wrong = ~((found >= 0) & (found <= LARGEST_WEIGHT))
     if wrong.any():
         row = int(wrong.argmax())
-        raise InputError(f"{name} have {found[row]:g} in row {row}, expected finite numbers from 0")
+        raise InputError(
+            f"weights have {found[row]:g} in row {row}, expected finite numbers from 0"
+        )
     if not found.any():
-        raise InputError(f"{name} are all zero: give some samples a weight above 0")
+        raise InputError("weights are all zero: give some samples a weight above 0")
     return found

@@ -1,6 +1,7 @@
 """Numbers that are written as texts, in the notations of several languages."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite, nan
 from typing import Any
 
@@ -58,6 +59,49 @@ def in_order(texts: Iterable[str]) -> list[str]:
             return sorted(texts)
         numbers[text] = number
     return sorted(texts, key=lambda text: (numbers[text], text))
+
+
+def plain_number(text: str) -> float | None:
+    """The finite number that a text is as Python writes it; None if it is none."""
+    number = _parse_number(text, "") if text[:1] not in _SIGNS and text[-1:] not in _SIGNS else None
+    return number if number is not None and isfinite(number) else None
+
+
+def one_spelling(texts: Iterable[str]) -> dict[str, str]:
+    """The text that each of some different texts stands for, if all are numbers.
+
+    Where several are the same number, as 1 and 01 are, it is the number as Python writes it.
+    Otherwise, and if some are no numbers, each text stands for itself.
+    """
+    texts = list(texts)
+    numbers = {text: plain_number(text) for text in texts}
+    counts = Counter(numbers.values())
+    if None in counts:
+        return {text: text for text in texts}
+    return {text: text if counts[n] == 1 else f"{n:.17g}" for text, n in numbers.items()}
+
+
+def places_of(names: Sequence[str]) -> Callable[[str | None], int | None]:
+    """A function that finds a name among some, if all are numbers however it is written.
+
+    Args:
+        names: Different names.
+
+    Returns:
+        A function of a name that returns its place, or None if it is not there.
+    """
+    exact: dict[str | None, int] = {name: place for place, name in enumerate(names)}
+    numbers = {plain_number(name): place for place, name in enumerate(names)}
+    if None in numbers or len(numbers) < len(names):
+        return exact.get
+
+    def place(name: str | None) -> int | None:
+        found = exact.get(name)
+        if found is None and name is not None and (number := plain_number(name)) is not None:
+            return numbers.get(number)
+        return found
+
+    return place
 
 
 def number_style(texts: Iterable[str]) -> str:

@@ -116,7 +116,7 @@ def _class_weight(given: Any) -> ClassWeight | None:
     """Class weights as one of the forms that are kept.
 
     Raises:
-        InputError: If they have no known form, or one is negative, or all are zero.
+        InputError: If they have no known form, one is negative, or a class is named twice.
     """
     if given is None or (not isinstance(given, Mapping) and len(given) == 0):
         return None
@@ -124,24 +124,29 @@ def _class_weight(given: Any) -> ClassWeight | None:
         return BALANCED
     if isinstance(given, str):
         given = (given,)
-    weights = dict(given) if isinstance(given, Mapping) else dict(map(_weight_of, given))
-    for name, weight in weights.items():
+    pairs = [*given.items()] if isinstance(given, Mapping) else [_weight_of(each) for each in given]
+    weights: dict[str, float] = {}
+    for name, weight in pairs:
         if not is_real(weight) or weight < 0:
             raise InputError(
-                f"class_weight of {name!r} is {weight!r}: expected a finite number from 0"
+                f"class weight {weight!r} of {name!r} cannot be used: expected a finite number "
+                "from 0"
             )
-    if not any(weights.values()):
-        raise InputError("class_weight has no weight above 0: give some class one")
-    return {str(name): float(weight) for name, weight in weights.items()}
+        if str(name) in weights:
+            raise InputError(f"class {str(name)!r} has two class weights: give one")
+        weights[str(name)] = float(weight)
+    return weights
 
 
 def _weight_of(text: Any) -> tuple[str, float]:
     name, _, weight = str(text).rpartition("=")
+    if text == BALANCED:
+        raise InputError(f"class weights are either '{BALANCED}' or such as rare=5: give only one")
     try:
         return name, float(weight)
     except ValueError:
         raise InputError(
-            f"class_weight {text!r} cannot be used: expected '{BALANCED}' or weights such as rare=5"
+            f"class weight {text!r} cannot be used: expected '{BALANCED}' or weights such as rare=5"
         ) from None
 
 

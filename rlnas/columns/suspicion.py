@@ -10,11 +10,15 @@ from rlnas.columns.encoding import Column
 FEW_ROWS = 50
 """In fewer rows, columns look like this by chance."""
 
+_ROUNDING = 1e-6  # share of the variance that a rounded copy leaves unexplained
 _FIRST = 500  # rows that tell of nearly every column that it does not tell the class
 
 
 def suspicions(
-    columns: tuple[Column, ...], codes: NDArray[np.float64], labels: NDArray[np.int32] | None
+    columns: tuple[Column, ...],
+    codes: NDArray[np.float64],
+    labels: NDArray[np.int32] | None,
+    targets: NDArray[np.float64] | None = None,
 ) -> Iterator[str]:
     """Yield a sentence about each column that should perhaps not be a feature.
 
@@ -22,6 +26,7 @@ def suspicions(
         columns: The columns of a table.
         codes: Their codes, float64 `[rows, columns]`.
         labels: Classes of the rows, int32 `[rows]`; None if there are none.
+        targets: Numbers to predict, float64 `[rows, targets]`; None if there are none.
     """
     if len(codes) < FEW_ROWS:
         return
@@ -33,6 +38,11 @@ def suspicions(
             yield (
                 f"column {column.name!r} alone tells the class of every row: if it is known only "
                 "when the class is, leave it out"
+            )
+        elif targets is not None and any(_tells_the_number(values, each) for each in targets.T):
+            yield (
+                f"column {column.name!r} alone tells the number to predict of every row: if it is "
+                "known only when that is, leave it out"
             )
 
 
@@ -56,6 +66,16 @@ def _tells_the_class(
     if labels.size > _FIRST and not _in_runs(values[:_FIRST], labels[:_FIRST], n_classes):
         return False
     return _in_runs(values, labels, n_classes)
+
+
+def _tells_the_number(values: NDArray[np.float64], target: NDArray[np.float64]) -> bool:
+    """Whether a target is a linear function of values, but for rounding."""
+    known = ~np.isnan(values)
+    if known.sum() < 0.9 * values.size:
+        return False
+    x, y = (each[known] - each[known].mean() for each in (values, target))
+    spread = np.linalg.norm(x) * np.linalg.norm(y)
+    return bool(spread > 0 and (x @ y / spread) ** 2 > 1 - _ROUNDING)
 
 
 def _in_runs(values: NDArray[np.float64], labels: NDArray[np.int32], n_classes: int) -> bool:

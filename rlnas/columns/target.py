@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rlnas.columns.codes import BadValue, are_missing, as_texts, codes_of, is_empty
 from rlnas.columns.encoding import Column
-from rlnas.columns.numbers import in_order, number_style, parse_number
+from rlnas.columns.numbers import in_order, number_style, one_spelling, parse_number, places_of
 from rlnas.errors import InputError
 from rlnas.objective import GIVEN, Task
 
@@ -176,6 +176,19 @@ def task_of(values: NDArray[Any]) -> tuple[Task, str]:
     return "classification", f"it has {count} different values"
 
 
+def plain_codes(values: NDArray[Any]) -> NDArray[np.float64]:
+    """The numbers of a column, float64 `[rows]`, NaN for what is missing.
+
+    Args:
+        values: See `task_of`.
+
+    Raises:
+        BadValue: If a value is no number, or not finite.
+    """
+    texts = [text for text in values.tolist() if text is not None] if values.dtype == object else ()
+    return codes_of(Column("", "number", written=number_style(dict.fromkeys(texts))), values)
+
+
 def numbers_of(values: NDArray[Any], what: str, place: Place) -> NDArray[np.float64]:
     """The numbers of a column, float64 `[rows]`.
 
@@ -191,9 +204,8 @@ def numbers_of(values: NDArray[Any], what: str, place: Place) -> NDArray[np.floa
         raise InputError(f"{what} has no values: give numbers to predict")
     if values.dtype == bool:
         raise InputError(f"{what} holds booleans: expected numbers to predict, or classification")
-    texts = [text for text in values.tolist() if text is not None] if values.dtype == object else ()
     try:
-        found = codes_of(Column("", "number", written=number_style(dict.fromkeys(texts))), values)
+        found = plain_codes(values)
     except BadValue as bad:
         raise InputError(
             f"{place(bad.row)} has the value {bad.value!r}, expected {bad.expected}: mend it, "
@@ -221,7 +233,7 @@ def classes_of(
 
     Returns:
         The class of each row, from 0, int32 `[rows]`, and the names of the classes: numbers in
-        their order, other values in alphabetical order.
+        their order, each one class however it is written; other values in alphabetical order.
 
     Raises:
         InputError: If a value is missing, or nearly every row has a class of its own.
@@ -233,11 +245,11 @@ def classes_of(
         raise InputError(
             f"{place(int(missing[0]))}{more} has no class: fill it in, or leave out such rows"
         )
-    names = list(dict.fromkeys(texts.tolist()))
-    names = in_order(names)
+    spelled = one_spelling(dict.fromkeys(texts.tolist()))
+    names = in_order(dict.fromkeys(spelled.values()))
     check_not_a_quantity(len(names), len(texts), what)
     numbered = {name: number for number, name in enumerate(names)}
-    return np.array([numbered[text] for text in texts.tolist()], np.int32), tuple(names)
+    return np.array([numbered[spelled[text]] for text in texts.tolist()], np.int32), tuple(names)
 
 
 def classes_like(values: NDArray[Any], names: tuple[str, ...], place: Place) -> NDArray[np.int32]:
@@ -251,10 +263,11 @@ def classes_like(values: NDArray[Any], names: tuple[str, ...], place: Place) -> 
     Raises:
         InputError: If a value is missing, or is no class.
     """
-    numbered = {name: number for number, name in enumerate(names)}
+    place_of = places_of(names)
     texts = as_texts(values).tolist()
+    numbered = {text: place_of(text) for text in dict.fromkeys(texts)}
     for row, text in enumerate(texts):
-        if text not in numbered:
+        if numbered[text] is None:
             what = "no class" if text is None else f"the class {text!r}"
             raise InputError(f"{place(row)} has {what}, expected one of {', '.join(names)}")
     return np.array([numbered[text] for text in texts], np.int32)

@@ -342,7 +342,7 @@ def prepare(raw: RawData, options: TableOptions = NOTHING_SAID) -> Dataset:
     else:
         rules = table.fit(raw.features, train)
         labels = raw.labels if raw.targets is None else None
-        for sentence in suspicions(table.columns, raw.features, labels):
+        for sentence in suspicions(table.columns, raw.features, labels, raw.targets):
             _log.warning("%s: %s", raw.name, sentence)
         made = rules.features(table.recode(raw.features, rules))
         known = rules.feature_names
@@ -378,8 +378,8 @@ def _with_class_weight(data: Dataset, wanted: Any) -> Dataset:
         return data
     if data.task == "regression":
         raise InputError(
-            f"class_weight is for classes, but {data.name} has numbers to predict: leave it out, "
-            "or give weights of samples"
+            f"class weights are for classes, but {data.name} has numbers to predict: leave them "
+            "out, or give weights of samples"
         )
     if data.class_weight is not None:
         raise InputError(f"{data.name} has class weights already: load it anew with others")
@@ -389,7 +389,7 @@ def _with_class_weight(data: Dataset, wanted: Any) -> Dataset:
     weights = base * of_class[data.labels]
     for rows, what in ((data.train, "training"), (data.validation, "validation")):
         if rows.size and not weights[rows].any():
-            raise InputError(f"class_weight leaves all {what} samples without weight: give others")
+            raise InputError(f"class weights leave all {what} samples without weight: give others")
     return replace(data, weights=_of_mean_one(weights, data.train), class_weight=wanted)
 
 

@@ -14,10 +14,10 @@ from rlnas.columns.encoding import Column, Encoding
 from rlnas.columns.fitting import fit_encoding
 from rlnas.columns.kinds import code_for, code_like, code_table
 from rlnas.columns.options import TableOptions
-from rlnas.columns.target import Place, Truth, numbers_of, truth_like, truth_of
+from rlnas.columns.target import Place, Truth, truth_like, truth_of
+from rlnas.columns.weights import weights_of
 from rlnas.errors import InputError
 from rlnas.frames.frame import Frame
-from rlnas.objective import checked_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,8 +295,7 @@ def _times(frame: Frame, name: str) -> NDArray[np.float64]:
 
 def _weights(frame: Frame, name: str) -> NDArray[np.float64]:
     what = f"column {name!r} of {frame.name}"
-    found = numbers_of(frame.select([name]).columns[name], what, _places(frame, name))
-    return checked_weights(found, frame.n_rows, f"the weights in {what}")
+    return weights_of(frame.select([name]).columns[name], what, _places(frame, name))
 
 
 def _check_present(frame: Frame, name: str, missing: NDArray[np.bool_]) -> None:

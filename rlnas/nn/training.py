@@ -87,6 +87,7 @@ DECAY_OF_ONE_SAMPLE = 300
 """Weight decay of the final training, times the number of samples: few samples overfit sooner."""
 
 _PREDICTED_AT_ONCE = 1024
+_BEST = 1 + 1e-6  # of a metric, with rounding errors
 
 
 class Evaluation(NamedTuple):
@@ -296,9 +297,15 @@ def _own_metric(found: np.ndarray, dataset: Dataset, samples: np.ndarray) -> flo
         found = targets.in_units(found)
     metric = dataset.objective.metric
     assert callable(metric)
+    if not np.isfinite(found).all():  # the network diverged
+        return 0.0
     value = metric(truth, found)
-    if not np.isscalar(value) or not isinstance(value, Real | np.number):
-        raise InputError(f"the metric returned {brief(value)}: expected a number, at best 1")
+    number = np.isscalar(value) and isinstance(value, Real | np.number)
+    if not number or not value <= _BEST:
+        raise InputError(
+            f"the metric returned {brief(value)} for {samples.size:,} samples: expected a number, "
+            "at best 1, for any samples"
+        )
     return clipped(float(value))
 
 

@@ -290,10 +290,14 @@ def test_designs_are_judged_by_the_metric_that_is_asked_for():
         (
             CompactClassifier(class_weight={"rum": 2}),
             None,
-            "names the class 'rum', expected one of",
+            "name the class 'rum', expected one of",
         ),
-        (CompactClassifier(class_weight={"tea": -2}), None, "class_weight of 'tea' is -2"),
-        (CompactClassifier(class_weight={"tea": 0}), None, "class_weight has no weight above 0"),
+        (CompactClassifier(class_weight={"tea": -2}), None, "class weight -2 of 'tea'"),
+        (
+            CompactClassifier(class_weight=dict.fromkeys(["wine", "beer", "tea"], 0)),
+            None,
+            "class weights leave all training samples without weight",
+        ),
         (CompactClassifier(class_weight="even"), None, "expected 'balanced' or weights such as"),
         (CompactRegressor(metric="accuracy"), None, "'accuracy' is for classification, but this"),
         (

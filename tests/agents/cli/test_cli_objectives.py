@@ -138,19 +138,30 @@ REFUSED = {
     "unknown metric": (["price", "--metric", "r3"], "metric 'r3' is unknown: expected r2"),
     "loss of the other task": (["sold", "--loss", "huber"], "loss 'huber' is for regression"),
     "weights of classes of numbers": (
-        ["price", "--class-weight", "balanced"], "class_weight is for classes, but houses has"
+        ["price", "--class-weight", "balanced"], "class weights are for classes, but houses has"
     ),
-    "unknown class": (["sold", "--class-weight", "perhaps=2"], "names the class 'perhaps'"),
+    "unknown class": (["sold", "--class-weight", "perhaps=2"], "name the class 'perhaps'"),
     "weight without a class": (["sold", "--class-weight", "yes"], "weights such as rare=5"),
-    "negative weight": (["sold", "--class-weight", "yes=-1"], "class_weight of 'yes' is -1"),
-    "weights that are texts": (["price", "--weights", "town"], "expected a number"),
-    "weights that are negative": (["price", "--weights", "debt"], "have -1 in row 0"),
-    "weights that are zero": (["price", "--weights", "zero"], "are all zero"),
+    "negative weight": (["sold", "--class-weight", "yes=-1"], "class weight -1.0 of 'yes'"),
+    "weights that are texts": (
+        ["price", "--weights", "town"], "line 2, column 'town' has the value '"
+    ),
+    "weights that are negative": (
+        ["price", "--weights", "debt"],
+        "line 2, column 'debt' has the value -1, expected a weight, a number from 0",
+    ),
+    "weights that are zero": (["price", "--weights", "zero"], "'zero' of houses has only zeros"),
+    "weights that are missing": (
+        ["price", "--weights", "area"], "line 2, column 'area' has no weight: fill it in, or leave"
+    ),
+    "infinite weights": (
+        ["price", "--weights", "endless"], "line 3, column 'endless' has the value inf, expected a"
+    ),
     "constant target": (["zero", "--task", "regression"], "target 'zero' is 0 in all training"),
     "infinite target": (["endless", "--task", "regression"], "line 3, column 'endless' has the"),
     "texts as numbers": (["town", "--task", "regression"], "expected a number"),
     "numbers as classes": (["price", "--task", "classification"], "merge or leave out rare ones"),
-    "several columns of classes": (["sold", "town"], "column 'sold'"),
+    "several columns of classes": (["sold", "--target", "town"], "column 'sold'"),
 }  # fmt: skip
 
 

@@ -12,10 +12,38 @@ RANDOM = np.random.default_rng(0)
 LABELS = RANDOM.integers(0, 3, N).astype(np.int32)
 
 
-def told(values: np.ndarray, kind: str = "number", labels: np.ndarray | None = LABELS) -> list[str]:
+def told(
+    values: np.ndarray,
+    kind: str = "number",
+    labels: np.ndarray | None = LABELS,
+    targets: np.ndarray | None = None,
+) -> list[str]:
     categories = tuple("abcdefghij") if kind == "category" else ()
     column = Column("x", kind, categories)
-    return list(suspicions((column,), values.astype(float)[:, None], labels))
+    return list(suspicions((column,), values.astype(float)[:, None], labels, targets))
+
+
+PRICE = RANDOM.uniform(50_000, 900_000, N)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [PRICE, -2.5 * PRICE + 7, PRICE.round(-2), np.where(np.arange(N) % 11, PRICE, np.nan)],
+    ids=["the target", "in other units", "rounded", "with gaps"],
+)
+def test_a_column_that_alone_tells_a_number_to_predict_is_told(values):
+    targets = np.column_stack([RANDOM.normal(size=N), PRICE])
+    (sentence,) = told(values, labels=None, targets=targets)
+    assert sentence.startswith("column 'x' alone tells the number to predict of every row: if it")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [PRICE + RANDOM.normal(size=N) * 3000, PRICE * 0 + 3, RANDOM.random(N)],
+    ids=["good", "constant", "random"],
+)
+def test_a_column_that_is_near_a_number_to_predict_is_honest(values):
+    assert told(values, labels=None, targets=PRICE[:, None]) == []
 
 
 IDENTIFIERS = {

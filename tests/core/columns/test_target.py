@@ -52,8 +52,30 @@ def test_booleans_are_false_then_true():
     assert classes([True, False, True]) == ([1, 0, 1], ("False", "True"))
 
 
-def test_names_are_as_they_are_written_but_whole_numbers_have_no_point():
-    assert classes(texts(*["01", "1.0", "2"] * 3))[1] == ("01", "1", "2")
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        (["01", "02", "10"], ("01", "02", "10")),  # as they are written
+        (["1.0", "2.0", "0.0"], ("0", "1", "2")),  # but whole numbers have no point
+        (["0", "1", "1.0", "01", "+1", "1e0"], ("0", "1")),
+        (["0.5", "0.50", ".5", "2"], ("0.5", "2")),
+        (["1", "01", "none"], ("01", "1", "none")),  # then they are codes, not numbers
+    ],
+)
+def test_a_number_is_one_class_however_it_is_written(written, names):
+    found, found_names = classes(texts(*written * 3))
+    assert found_names == names
+    if "none" not in names:
+        assert [float(names[k]) for k in found] == [float(text) for text in written * 3]
+    for others in (written, list(names)):
+        known = classes_like(texts(*others), names, place).tolist()
+        assert known == found[: len(written)] if others is written else [*range(len(names))]
+
+
+def test_other_rows_have_a_number_in_any_spelling_as_their_class():
+    assert classes_like(texts("3.0", "1", "02"), ("01", "2", "3"), place).tolist() == [2, 0, 1]
+    with pytest.raises(InputError, match="has the class 'one', expected one of 01, 2, 3"):
+        classes_like(texts("one"), ("01", "2", "3"), place)
 
 
 @pytest.mark.parametrize(

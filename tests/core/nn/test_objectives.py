@@ -194,10 +194,25 @@ def test_a_metric_of_ones_own_sees_the_truth_and_predictions_in_their_units():
     assert found.metric == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_metric_that_returns_no_number_is_refused():
-    data = with_metric(CLASSES, lambda labels, shares: "good")
-    with pytest.raises(InputError, match="the metric returned 'good': expected a number"):
+@pytest.mark.parametrize("value", ["good", None, np.nan, np.inf, 7.0, 1.001, [0.5]])
+def test_a_metric_that_returns_no_number_up_to_1_is_refused(value):
+    data = with_metric(CLASSES, lambda labels, shares: value)
+    with pytest.raises(InputError, match=r"the metric returned .* for 60 samples: expected a num"):
         training.evaluate(network_for(data), data, data.validation)
+
+
+@pytest.mark.parametrize(
+    ("value", "counted"), [(-np.inf, 0), (-3, 0), (1, 1), (1 + 1e-12, 1), (np.float32(0.5), 0.5)]
+)
+def test_a_metric_may_be_below_0_and_have_rounding_errors(value, counted):
+    data = with_metric(CLASSES, lambda labels, shares: value)
+    assert training.evaluate(network_for(data), data, data.validation).metric == counted
+
+
+def test_a_metric_is_not_asked_about_a_network_that_diverged():
+    data = with_metric(CLASSES, lambda labels, shares: pytest.fail("it was asked"))
+    nothing = np.full((60, data.n_outputs), np.nan)
+    assert training.evaluate_outputs(nothing, data, data.validation).metric == 0
 
 
 def test_huber_resists_outliers_that_the_squared_error_follows():
@@ -226,6 +241,32 @@ def test_balanced_class_weights_are_those_of_scikit_learn():
     assert with_some.weights[data.labels == 0].max() == 0
     ratio = with_some.weights[data.labels == 2][0] / with_some.weights[data.labels == 1][0]
     assert ratio == pytest.approx(3)
+
+
+@pytest.mark.parametrize("name", ["1", "1.0", "01", 1, 1.0, np.int64(1)])
+def test_class_weights_find_a_number_however_it_is_written(name):
+    x, y = RNG.normal(size=(90, 4)), np.repeat(["0.0", "01", "2.0"], 30)
+    data = load_dataset((x, y), class_weight={name: 3})
+    assert data.preprocessing.class_names == ("0", "01", "2")
+    assert data.weights[y == "01"][0] == pytest.approx(3 * data.weights[y == "0.0"][0])
+
+
+@pytest.mark.parametrize(
+    ("weights", "told"),
+    [
+        (["balanced", "a=3"], "class weights are either 'balanced' or such as rare=5"),
+        (["a=3", "a=4"], "class 'a' has two class weights: give one"),
+        (["1=3", "1.0=3"], "class '1' has two class weights: give one"),
+        (["0=0", "1=0"], "class weights leave all training samples without weight"),
+        ({"2": 1}, "class weights name the class '2', expected one of 0, 1"),
+        (["1=nan"], "class weight nan of '1' cannot be used: expected a finite number from 0"),
+    ],
+)
+def test_class_weights_that_cannot_be_used_are_told_without_the_words_of_python(weights, told):
+    with pytest.raises(InputError) as refusal:
+        load_dataset((RNG.normal(size=(60, 2)), np.repeat([0, 1], 30)), class_weight=weights)
+    assert str(refusal.value).startswith(told)
+    assert "class_weight" not in str(refusal.value)
 
 
 def test_accuracy_with_balanced_weights_is_the_balanced_accuracy_of_the_training_samples():
