@@ -81,7 +81,10 @@ class _Cache(FunctionCache):
         # compiled code needs only the memory management.
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)
+            if (loaded := self._load_overload(sig, target_context)) is not None:
+                return loaded
+        _tell_of_compiling()
+        return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         super().save_overload(sig, data)
@@ -121,6 +124,11 @@ def _folders(packages: tuple[str, ...]) -> Iterator[Path]:
         found = importlib.util.find_spec(name)  # does not import it
         if found is not None:
             yield from map(Path, found.submodule_search_locations or ())
+
+
+@cache
+def _tell_of_compiling() -> None:
+    _log.info("compiling loops, once after an installation or an update: up to a minute")
 
 
 @cache

@@ -24,6 +24,7 @@ from rlnas.files.folders import holds_nothing, locked
 from rlnas.files.json_files import read_json, write_json
 from rlnas.files.json_schema import Schema, check_schema, record
 from rlnas.progress import progress
+from rlnas.validation import check_jobs
 
 Result = TypeVar("Result")
 """A JSON value; of `in_order`, anything."""
@@ -76,9 +77,10 @@ def run_all(
         The result of every call, in the order of the calls.
 
     Raises:
-        InputError: If a file cannot be written or read, or is damaged; or if another process is
-            working on the folder.
+        InputError: If there can be no such number of workers, a file cannot be written or read, or
+            is damaged; or if another process is working on the folder.
     """
+    n_jobs = check_jobs(n_jobs)
     files = {folder / f"{call.name}.json": call for call in calls}
     with locked(folder):
         results = {path: _read(path, call) for path, call in files.items()}

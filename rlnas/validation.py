@@ -65,6 +65,20 @@ def check_count(name: str, value: object) -> int:
     return whole(name, value, 1)
 
 
+def check_jobs(value: object) -> int:
+    """A number of workers as an int.
+
+    Raises:
+        InputError: If the value is neither a whole number from 1 nor -1, for one per processor.
+    """
+    if not is_whole(value) or not (value == -1 or value >= 1):  # type: ignore[operator]
+        raise InputError(
+            f"jobs {brief(value)} cannot be used: expected a whole number from 1, or -1 for one "
+            "per processor"
+        )
+    return index(value)  # type: ignore[arg-type]
+
+
 def check_share(name: str, value: Any, above_zero: bool = False) -> float:
     """The value as a float from 0 to 1.
 

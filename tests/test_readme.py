@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from rlnas.agents.cli import main as cli
+from rlnas.agents.cli import arguments as cli
 from tests.snippets import ROOT, fences, run
 
 README = (ROOT / "README.md").read_text()
@@ -24,6 +24,20 @@ def test_the_commands_parse(command):
     found = cli.parse(shlex.split(command)[1:])
     assert found is not None
     assert hasattr(found[0], "run")
+
+
+def test_no_code_of_a_document_writes_to_the_folder_of_another():
+    folders = []
+    for document in ("README.md", *(path.relative_to(ROOT) for path in ROOT.glob("docs/**/*.md"))):
+        for code in fences(document, "python"):
+            calls = re.findall(r"\bdesign\(([^)]*)\)", code)
+            folders += [
+                re.findall('out="(.*?)"', call) or re.findall('dataset="(.*?)"', call)
+                for call in calls
+            ]
+    assert len(folders) >= 4
+    assert all(folders)
+    assert len({folder for (folder,) in folders}) == len(folders)
 
 
 def test_the_readme_has_code_and_commands():

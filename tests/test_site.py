@@ -13,7 +13,7 @@ from markdown_it.token import Token
 
 import rlnas
 import rlnas.agents
-from rlnas.agents.cli import main as cli
+from rlnas.agents.cli import arguments as cli
 from tests.snippets import ROOT, run
 
 DOCS = ROOT / "docs"

@@ -140,7 +140,7 @@ def _is_option(word: str) -> bool:
 
 def _grammar(command: list[str]) -> Grammar:
     """What a command can be told."""
-    kind = reduce(getitem, command, COMMANDS)
+    kind: Any = reduce(getitem, command, COMMANDS)
     types = get_type_hints(kind, include_extras=True)
     options, repeated, arguments = ["--quiet", "--help"], [], {}
     for each in fields(kind):

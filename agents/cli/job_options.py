@@ -7,7 +7,7 @@ from typing import Literal
 
 from rlnas.agents.config import check_of_ray
 from rlnas.agents.option_types import Option
-from rlnas.validation import PlainIntegers
+from rlnas.validation import PlainIntegers, check_jobs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,10 @@ class JobOptions(PlainIntegers):
         """Let the jobs of the block run where the options say.
 
         Raises:
-            InputError: an address is given without Ray, or the cluster cannot be reached.
+            InputError: There can be no such number of workers, an address is given without Ray, or
+                the cluster cannot be reached.
         """
+        check_jobs(self.jobs)
         check_of_ray(self, ["address"])
         if self.workers == "ray":
             from rlnas.agents.distributed.ray_cluster import ray_jobs

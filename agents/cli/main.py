@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from rlnas import __version__
 from rlnas.agents.cli.arguments import parse
+from rlnas.agents.cli.log_lines import log_lines
 from rlnas.agents.cli.streams import LastingStreams
 from rlnas.errors import InputError
 from rlnas.files.plain_text import plain
@@ -30,7 +32,8 @@ def _run(words: Sequence[str]) -> int:
             print(f"rlnas {__version__}")
             return 0
         command, quiet = parsed
-        command.run(shown=not quiet)
+        with nullcontext() if quiet else log_lines():
+            command.run(shown=not quiet)
     except InputError as error:
         print(f"rlnas: {plain(str(error))}", file=sys.stderr)
         return 2

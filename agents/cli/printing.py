@@ -9,6 +9,15 @@ if TYPE_CHECKING:
     from rlnas.data.datasets import Dataset
 
 
+def by_weights(result: dict[str, Any]) -> tuple[str, str]:
+    """What is added to the names of numbers that weights apply to, and to those of the others.
+
+    Args:
+        result: See `print_details`; nothing is added without weights.
+    """
+    return (", by weights", ", without weights") if result.get("weighted") else ("", "")
+
+
 def print_details(result: dict[str, Any]) -> None:
     """Print the recall of each class or the errors of each target, and a warning if they are bad.
 
@@ -18,16 +27,17 @@ def print_details(result: dict[str, Any]) -> None:
     from rlnas.agents.designing.evaluation import worthless_warning
     from rlnas.files.plain_text import plain
 
+    _, plainly = by_weights(result)
     if "recalls" in result:
         shares = result["recalls"].items()
         shown = (
             f"{plain(name)} {'-' if share is None else f'{share:.1%}'}" for name, share in shares
         )
-        print(f"recall of each class: {', '.join(shown)}")
+        print(f"recall of each class{plainly}: {', '.join(shown)}")
     for name, errors in result.get("errors", {}).items():
         print(
-            f"{plain(name)}: R² {errors['r2']:.4f}, root mean squared error {errors['rmse']:.4g}, "
-            f"mean absolute error {errors['mae']:.4g}"
+            f"{plain(name)}{plainly}: R² {errors['r2']:.4f}, "
+            f"root mean squared error {errors['rmse']:.4g}, mean absolute error {errors['mae']:.4g}"
         )
     if (warning := worthless_warning(result)) is not None:
         print(f"this design is {warning}")
@@ -43,12 +53,15 @@ def told_task(task: str, reason: str) -> str:
     return f"{task}, since the target suggests it: {reason} (--task {other} overrules that)"
 
 
-def print_columns(data: "Dataset", most: int | None = None) -> None:
-    """Print what was understood of each column of a table; nothing for other data.
+def print_columns(data: "Dataset", most: int | None = None) -> bool:
+    """Print what was understood of each column of a table, and its task; nothing for other data.
 
     Args:
         data: the data.
         most: number of columns to print; by default all.
+
+    Returns:
+        Whether there was anything to print.
     """
     from rich.table import Table
 
@@ -57,7 +70,7 @@ def print_columns(data: "Dataset", most: int | None = None) -> None:
 
     rules = data.preprocessing
     if rules.encoding is None:
-        return
+        return False
     targets = ", ".join(map(repr, rules.encoding.targets)) or "y"
     what = f"{data.n_classes} classes of {targets}" if data.n_classes else f"to predict {targets}"
     title = plain(f"{data.name}: {len(data.features):,} rows, {what}")
@@ -72,3 +85,4 @@ def print_columns(data: "Dataset", most: int | None = None) -> None:
     if len(described) > len(described[:most]):
         print(f"and {len(described) - len(described[:most]):,} more: `rlnas data describe`")
     print(f"task: {told_task(data.task, data.reason)}")
+    return True

@@ -26,11 +26,11 @@ from rlnas.envs.live_env import LiveEnv
 from rlnas.envs.validation import check_number
 from rlnas.errors import InputError
 from rlnas.export.c.sizes import CForm
-from rlnas.files.folders import result_folder
+from rlnas.files.folders import check_free, result_folder
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.network import SparseNetwork
 from rlnas.progress import progress
-from rlnas.validation import is_whole, whole
+from rlnas.validation import check_jobs, is_whole, whole
 
 _log = logging.getLogger("rlnas")
 
@@ -106,10 +106,14 @@ def design(
         InputError: The policy, the data set or the folder cannot be used; or in a search, nothing
             fits, nothing reaches the least accuracy, or the time is too short.
     """
-    check_seed(seed)
     if isinstance(dataset, list):
         raise InputError("a design is for one data set: give them one after the other")
-    asked = Asked.of(
+    asked = wishes(
+        out=out,
+        seed=seed,
+        penalty=penalty,
+        cost=cost,
+        thorough=thorough,
         max_weights=max_weights,
         max_bytes=max_bytes,
         max_ram=max_ram,
@@ -117,9 +121,8 @@ def design(
         format=format,
         time=time,
         trials=trials,
-        penalty=penalty,
+        jobs=jobs,
     )
-    _check_together(asked, cost, thorough)
     run = Path(shipped(cost is not None) if policy is None else policy)
     trained = load_policy(run)
     if cost is not None and (found := layout_of_policy(run)) != BUDGET:
@@ -135,8 +138,8 @@ def design(
         with budget_named("the default --cost" if cost is None else "--cost"):
             env = env_like(run, dataset, penalty, data_dir, middle=True, budget=cost)
     data = env.dataset
-    name = stem(data.name if dataset is None or isinstance(dataset, Dataset) else dataset)
-    folder = Path("designs") / f"{name}-{seed}" if out is None else Path(out)
+    name = data.name if dataset is None or isinstance(dataset, Dataset) else dataset
+    folder = usual_folder(name, seed) if out is None else Path(out)
     with result_folder(folder) as results:
         if asked is None:
             network, record = design_and_train(env, trained, seed, progress_bar)
@@ -150,6 +153,42 @@ def design(
         record["created"] = datetime.now(UTC).isoformat(timespec="seconds")
         save_design(results, network, data.preprocessing, record)
     return Designed(folder, network, record)
+
+
+def usual_folder(source: object, seed: int) -> Path:
+    """The folder of a design for some data, if no other is given."""
+    return Path("designs") / f"{stem(source)}-{seed}"
+
+
+def wishes(
+    *,
+    out: str | Path | None,
+    seed: int,
+    cost: float | None,
+    thorough: bool,
+    jobs: int,
+    **options: Any,
+) -> Asked | None:
+    """What a search is asked for, if one is; everything that needs no data is checked.
+
+    Args:
+        out: See `design`, and so for the others.
+        seed: See there.
+        cost: See there.
+        thorough: See there.
+        jobs: See there.
+        options: Those of `Asked.of`.
+
+    Raises:
+        InputError: A value cannot be used, options exclude each other, or the folder is taken.
+    """
+    check_seed(seed)
+    check_jobs(jobs)
+    asked = Asked.of(**options)
+    _check_together(asked, cost, thorough)
+    if out is not None:
+        check_free(Path(out))
+    return asked
 
 
 def _warn_of_unfamiliar(cost: float, run: Path) -> None:

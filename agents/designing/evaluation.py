@@ -82,14 +82,20 @@ def evaluation_metrics(network: SparseNetwork, data: Dataset, rows: np.ndarray) 
 
     Returns:
         JSON values: `test_metric` (what designs are judged by) and `test_loss`, both by the weights
-        of the samples. Of classes, whatever the weights, `test_accuracy`, `balanced_accuracy` (the
-        mean of the recalls), `recalls` by class name (None if a class has no sample),
-        `majority_accuracy` (the accuracy of always answering the most frequent class), and
-        `calibration_error` (see `rlnas.metrics`). Of numbers, the `errors` of each target (see
-        `rlnas.metrics.regression_errors`), and `test_r2`, the mean of their R².
+        of the samples, and whether these are `weighted`. Of classes, whatever the weights,
+        `test_accuracy`, `balanced_accuracy` (the mean of the recalls), `recalls` by class name
+        (None if a class has no sample), `majority_accuracy` (the accuracy of always answering the
+        most frequent class), and `calibration_error` (see `rlnas.metrics`). Of numbers, the
+        `errors` of each target (see `rlnas.metrics.regression_errors`), and `test_r2`, the mean of
+        their R².
     """
     found = evaluate(network, data, rows)
-    return {"test_metric": found.metric, "test_loss": found.loss, **_details(network, data, rows)}
+    return {
+        "test_metric": found.metric,
+        "test_loss": found.loss,
+        "weighted": data.weighted,
+        **_details(network, data, rows),
+    }
 
 
 def _details(network: SparseNetwork, data: Dataset, rows: np.ndarray) -> dict[str, Any]:
@@ -289,8 +295,8 @@ def export_design(
         data_dir: Folder with IDX files, searched first.
 
     Returns:
-        The folder, and the result of `export_network`, with `test_accuracy` or `test_r2` if it was
-        measured.
+        The folder, and the result of `export_network`, with `test_accuracy` or `test_r2`, both
+        without weights, if it was measured, and whether the samples are `weighted`.
 
     Raises:
         InputError: The name cannot be used, the design is damaged, the given data cannot be used,
@@ -317,6 +323,7 @@ def export_design(
         facts: dict[str, Any] = {**export_network(inference, format, results, symbol, features)}
     if samples is not None:
         found = as_exported(inference, format).logits(features)
+        facts["weighted"] = samples.data.weighted
         if samples.raw.targets is None:
             correct = found.argmax(axis=1) == samples.raw.labels[samples.rows]
             facts["test_accuracy"] = float(correct.mean())

@@ -35,7 +35,7 @@ from rlnas.files.folders import result_folder
 from rlnas.frames.reading import read_frame
 from rlnas.nn.network import SparseNetwork
 from rlnas.objective import MetricFunction
-from rlnas.validation import check_count, check_share
+from rlnas.validation import check_count, check_jobs, check_share
 
 ASKED = (
     "max_weights",
@@ -100,7 +100,7 @@ class CompactEstimator(BaseEstimator):
         if asked is not None:
             if n_episodes > 1:
                 raise InputError("n_episodes and a search exclude each other: give trials instead")
-            return search(data, asked, policy, seed=seed, jobs=self.n_jobs)
+            return search(data, asked, policy, seed=seed, jobs=check_jobs(self.n_jobs))
         penalty = DEFAULT_PENALTY if self.penalty is None else self.penalty
         env, chooses = env_like(policy, data, penalty, middle=True), load_policy(policy)
         found = [play_episode(env, chooses, seed + k) for k in range(n_episodes)]

@@ -23,7 +23,7 @@ from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate
 from rlnas.scoring import reference_weights, score
-from rlnas.validation import check_count
+from rlnas.validation import check_count, check_jobs
 
 Result = dict[str, Any]
 """The result of one search; `run` describes its keys."""
@@ -64,8 +64,7 @@ def compare(
     methods = task.methods if methods is None else methods
     task.check_methods(methods)
     _check_extras(methods)
-    if n_jobs == 0:
-        raise InputError("jobs 0 cannot be used: expected how many, or -1 for all processors")
+    n_jobs = check_jobs(n_jobs)
     n_seeds = check_count("seeds", n_seeds)
     task = replace(task, fingerprint=task.load().fingerprint)
     task.problem(0)  # raises for unusable settings before anything is written

@@ -188,6 +188,8 @@ class SavedRecord(_Measured, Origin, total=False):
             with.
         created: Date and time.
         batches: Training batches of the network; a linear network had none in the episode.
+        weighted: Whether weights of samples apply to `val_metric`, `val_loss`, `test_metric` and
+            `test_loss`; they apply to none of the following.
         balanced_accuracy: Mean of the recalls.
         majority_accuracy: Accuracy of always predicting the most frequent class.
         recalls: Share of each class that was predicted correctly; None for a class without samples.
@@ -214,6 +216,7 @@ class SavedRecord(_Measured, Origin, total=False):
     linear: Annotated[bool, FLAG]
     created: Annotated[str, TEXT]
     batches: Annotated[BatchesRecord, _CLOSED]
+    weighted: Annotated[bool, FLAG]
     balanced_accuracy: Annotated[float, SHARE]
     majority_accuracy: Annotated[float, SHARE]
     recalls: Annotated[dict[str, float | None], _RECALLS]

@@ -33,7 +33,7 @@ def new_folder(path: str | Path) -> Path:
     path = Path(path)
     with _as_input_error(path):
         make_folder(path)
-        _check_free(path)
+        check_free(path)
         remove_abandoned(path)
         with tempfile.TemporaryFile(dir=path):
             pass
@@ -53,14 +53,14 @@ def result_folder(path: str | Path) -> Iterator[Path]:
             or it cannot be written to.
     """
     path = Path(path)
-    _check_free(path)
+    check_free(path)
     inside = path.is_dir()
     work = path / PARTIAL if inside else path.with_name(f".{path.name}{PARTIAL}")
     results = work / "results"
     try:
         with _lock(work, path):
             try:
-                _check_free(path)  # now that no other process can finish
+                check_free(path)  # now that no other process can finish
                 shutil.rmtree(results, ignore_errors=True)  # of a crash
                 with _as_input_error(path):
                     results.mkdir()
@@ -111,7 +111,8 @@ def _lock(place: Path, folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _check_free(path: Path) -> None:
+def check_free(path: Path) -> None:
+    """Raise `InputError` if there is anything but an empty folder at a path."""
     with _as_input_error(path):
         if path.is_dir():
             if not holds_nothing(path):

@@ -131,6 +131,16 @@ def test_cached_code_runs_without_what_only_compiling_needs_which_still_works_af
         assert done.stdout.splitlines() == lines[: 1 + cached]
 
 
+def test_compiling_is_told_once_and_only_if_it_has_to_be(tmp_path):
+    package = copied(tmp_path)
+    told = []
+    logged = "import logging\nlogging.basicConfig(level=logging.INFO)\n" + SCRIPT
+    for _ in range(2):
+        done = run(package, logged, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+        told.append(done.stderr.count("compiling loops, once after an installation"))
+    assert told == [1, 0]
+
+
 # --- a change of the sources ---
 
 

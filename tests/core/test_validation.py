@@ -20,7 +20,15 @@ from rlnas.nn.training import Batches, annealed_training, final_training
 from rlnas.scoring import reference_weights
 from rlnas.tabular.builder import build_table, measure
 from rlnas.tabular.grid import Grid
-from rlnas.validation import check_choice, check_range, check_share, plain, whole, wholes
+from rlnas.validation import (
+    check_choice,
+    check_jobs,
+    check_range,
+    check_share,
+    plain,
+    whole,
+    wholes,
+)
 from tests.core.reference import bits, random_dataset, skip_network
 from tests.core.tables import SMALL_GRID, contents, random_table
 
@@ -32,6 +40,13 @@ LOSSES = np.arange(12.0)
 
 Number = Callable[[int], Any]
 """What makes a number of some type."""
+
+
+@pytest.mark.parametrize("value", [0, -7, -2, 1.0, "2", None, True])
+def test_a_number_of_workers_is_from_1_or_minus_1(value):
+    with pytest.raises(InputError, match=r"jobs .* expected a whole number from 1, or -1 for one"):
+        check_jobs(value)
+    assert [check_jobs(jobs) for jobs in (-1, 1, np.int64(3))] == [-1, 1, 3]
 
 
 def rng() -> np.random.Generator:

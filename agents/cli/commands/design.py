@@ -1,12 +1,13 @@
 """`rlnas design`."""
 
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from rlnas.agents.cli.printing import print_details, told_task
+from rlnas.agents.cli.printing import by_weights, print_details, told_task
 from rlnas.agents.option_types import DATASET, Option
 from rlnas.agents.table_settings import TableSettings
 from rlnas.objective import shown_metric, shown_value
@@ -39,7 +40,7 @@ class Design(TableSettings, PlainIntegers):
     """Most bytes of RAM for the arrays of the C code, features included."""
     min_accuracy: Option[float] = None
     """Least accuracy in validation, from 0 to 1, or value of the metric that is asked for: the
-    smallest network that reaches it is wanted."""
+    smallest network that reaches it is wanted, at any price, so not with --penalty."""
     time: Option[str] = None
     """Time for the search and the final training, such as 5, 60s, 2m or 1h: more time, a better
     design. How many trials there is time for depends on the machine."""
@@ -65,22 +66,36 @@ class Design(TableSettings, PlainIntegers):
     def run(self, shown: bool) -> None:
         """Design, then print the design beside the network that its episode began with."""
         from rlnas.agents.cli.printing import print_columns
-        from rlnas.agents.designing.design import design
+        from rlnas.agents.designing.design import design, usual_folder, wishes
+        from rlnas.agents.designing.search.limits import Asked
         from rlnas.data.datasets import Dataset
 
+        said = {key: getattr(self, key) for key in signature(wishes).parameters if key != "options"}
+        limits = {key: getattr(self, key) for key in signature(Asked.of).parameters}
+        if self.out is None and self.dataset is not None:
+            said["out"] = usual_folder(self.dataset, self.seed)
+        wishes(**said, **limits)
         arguments = self.with_data()
-        if shown and isinstance(arguments["dataset"], Dataset):
-            print_columns(arguments["dataset"], most=40)
+        columns = shown and isinstance(arguments["dataset"], Dataset)
+        told = columns and print_columns(arguments["dataset"], most=40)
         made = design(**arguments, progress_bar=shown)
-        print_design(made.record, made.folder)
+        try:
+            print_design(made.record, made.folder, with_task=not told)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"interrupted, but the design in {made.folder} is complete"
+            ) from None
+        if made.record.get("search", {}).get("interrupted"):
+            raise KeyboardInterrupt("interrupted: the design is the best so far")
 
 
-def print_design(record: dict[str, Any], folder: Path) -> None:
+def print_design(record: dict[str, Any], folder: Path, with_task: bool = True) -> None:
     """Print a table of a design, beside the network that its episode began with if there is one.
 
     Args:
         record: Content of `design.json`.
         folder: Folder of the design.
+        with_task: Tell the task, if it was not told before.
     """
     from rich.table import Table
 
@@ -114,15 +129,17 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
     row("architecture", "architecture", "{}")
     row("density per layer", "densities", "{}")
     row("active weights", "active_weights", "{:,}")
-    row(f"validation {shown}, before the final training", "val_metric_shown", "{}")
+    by, plainly = by_weights(record)
+    row(f"validation {shown}{by}, before the final training", "val_metric_shown", "{}")
     row("score, before the final training", "score", "{:.4f}")
-    row(f"test {shown}", "test_metric_shown", "{}")
-    if name != "accuracy" and "test_accuracy" in record:
-        row("test accuracy", "test_accuracy", "{:.2%}")
-    row("test loss", "test_loss", "{:.4f}")
+    row(f"test {shown}{by}", "test_metric_shown", "{}")
+    if "test_accuracy" in record and (name != "accuracy" or by):
+        row(f"test accuracy{plainly}", "test_accuracy", "{:.2%}")
+    row(f"test loss{by}", "test_loss", "{:.4f}")
     if "test_accuracy" in record:
-        row("balanced accuracy (test)", "balanced_accuracy", "{:.2%}")
-        row("expected calibration error (test)", "calibration_error", "{:.2%}")
+        if name != "balanced_accuracy" or by:
+            row(f"balanced accuracy (test){plainly}", "balanced_accuracy", "{:.2%}")
+        row(f"expected calibration error (test){plainly}", "calibration_error", "{:.2%}")
     if "temperature" in record:
         row("temperature of the logits", "temperature", "{:.2f}")
     facts = spending_facts(record["budget"]) if "budget" in record else {}
@@ -132,7 +149,8 @@ def print_design(record: dict[str, Any], folder: Path) -> None:
     for fact, told in facts.items():
         table.add_row(fact, *[""] * (len(sides) - 1), told)
     plain_console().print(table)
-    print(f"task: {told_task(record['objective']['task'], record['task_reason'])}")
+    if with_task:
+        print(f"task: {told_task(record['objective']['task'], record['task_reason'])}")
     if record["linear"]:
         print(f"the design is {LINEAR_WAS_BETTER}")
     if "search" in record:

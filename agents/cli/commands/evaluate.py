@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from rlnas.agents.cli.printing import print_details
+from rlnas.agents.cli.printing import by_weights, print_details
 from rlnas.agents.option_types import DATASET, Option
 
 
@@ -43,16 +43,19 @@ def print_evaluation(result: dict[str, Any]) -> None:
 
     print(f"{result['samples']:,} samples ({plain(result['data'])})")
     name = result["metric"]
+    by, plainly = by_weights(result)
     lines = {}
     if "test_accuracy" in result:
-        lines["test accuracy"] = f"{result['test_accuracy']:.2%}"
-    if name != "accuracy":
-        lines[f"test {shown_metric(name)}"] = shown_value(name, result["test_metric"])
-    lines["test loss"] = f"{result['test_loss']:.4f}"
+        lines[f"test accuracy{plainly}"] = f"{result['test_accuracy']:.2%}"
+    if name != "accuracy" or by:
+        lines[f"test {shown_metric(name)}{by}"] = shown_value(name, result["test_metric"])
+    lines[f"test loss{by}"] = f"{result['test_loss']:.4f}"
     if "test_accuracy" in result:
-        lines["balanced accuracy"] = f"{result['balanced_accuracy']:.2%}"
-        lines["calibration error"] = f"{result['calibration_error']:.2%}"
+        if name != "balanced_accuracy" or by:
+            lines[f"balanced accuracy{plainly}"] = f"{result['balanced_accuracy']:.2%}"
+        lines[f"calibration error{plainly}"] = f"{result['calibration_error']:.2%}"
     lines["active weights"] = f"{result['active_weights']:,}"
+    width = max(17, *map(len, lines))
     for what, value in lines.items():
-        print(f"{what:<17}  {value}")
+        print(f"{what:<{width}}  {value}")
     print_details(result)

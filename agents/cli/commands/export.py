@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from rlnas.agents.cli.printing import by_weights
 from rlnas.agents.option_types import Option
 
 
@@ -42,10 +43,11 @@ class Export:
             data_dir=self.data_dir,
         )
         print(f"{', '.join(made.facts['files'])} in {made.folder}")
+        _, plainly = by_weights(made.facts)
         if "test_accuracy" in made.facts:
-            print(f"test accuracy {made.facts['test_accuracy']:.2%}")
+            print(f"test accuracy{plainly} {made.facts['test_accuracy']:.2%}")
         if "test_r2" in made.facts:
-            print(f"test R² {made.facts['test_r2']:.4f}")
+            print(f"test R²{plainly} {made.facts['test_r2']:.4f}")
         if "flash" in made.facts:
             flash, ram = made.facts["flash"], made.facts["ram"]
             print(f"{flash:,} bytes of constants, {ram:,} bytes of RAM")

@@ -33,11 +33,12 @@ def limits_in_words(record: SearchRecord) -> str:
 def how_to_repeat(record: SearchRecord) -> str:
     """A sentence about repeating a search."""
     count = record["trials"]
+    trials = f"{count} trial{'s' if count > 1 else ''}"
     if record["interrupted"]:
-        return f"interrupted after {count} trials: the best so far; --trials {count} repeats it"
+        return f"interrupted after {trials}: the best so far; --trials {count} repeats it"
     if "seconds" in record:
-        return f"there was time for {count} trials: --trials {count} gives the same design anywhere"
-    return f"{count} trials: more of them (--trials), or more --time, may give a better design"
+        return f"there was time for {trials}: --trials {count} gives the same design anywhere"
+    return f"{trials}: more of them (--trials), or more --time, may give a better design"
 
 
 def draw_curve(points: Sequence[PointRecord], seconds: float | None, axes: "Axes") -> None:

@@ -137,7 +137,10 @@ def test_bad_input_is_one_line_and_writes_nothing(arguments, told, tmp_path, cap
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--jobs", "0", "--methods", "random"], "jobs 0"),
+        (
+            ["--jobs", "0", "--methods", "random"],
+            "jobs 0 cannot be used: expected a whole number from 1, or -1 for one per processor",
+        ),
         (["--jobs", "1", "--methods"], "method"),
     ],
 )

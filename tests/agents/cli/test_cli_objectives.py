@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.files.json_files import read_json
+from rlnas.objective import shown_metric
 
 RNG = np.random.default_rng(0)
 N = 240
@@ -115,6 +117,73 @@ def test_weights_classes_and_metric_are_kept_with_the_design(table, tmp_path, ca
     found = json.loads(capsys.readouterr().out)
     assert found["test_metric"] == record["test_metric"]
     assert found["metric"] == "balanced_accuracy"
+
+
+def test_numbers_by_weights_and_without_have_names_of_their_own(
+    table, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "200")
+    for target, metric, others in (
+        ("sold", "balanced_accuracy", {"test accuracy", "balanced accuracy", "recall of each"}),
+        ("sold", "accuracy", {"test accuracy", "balanced accuracy", "recall of each class"}),
+        ("price", "r2", {"price"}),
+    ):
+        out, shown = tmp_path / f"{target}-{metric}", shown_metric(metric)
+        words = ["design", str(table), "--target", target, "--metric", metric, "--quiet"]
+        assert main([*words, "--weights", "trust", "--out", str(out)]) == 0
+        made = capsys.readouterr().out
+        assert main(["evaluate", str(out)]) == 0
+        tested = capsys.readouterr().out
+        for told in (made, tested):
+            assert f"test {shown}, by weights" in told
+            assert "test loss, by weights" in told
+            for other in others:
+                assert re.search(f"{other}.*, without weights", told)
+        assert main(["export", str(out), "--format", "npz"]) == 0
+        key = "test_r2" if metric == "r2" else "test_accuracy"
+        plain = read_json(out / "design.json")[key]
+        value = f"R²%s {plain:.4f}" if metric == "r2" else f"accuracy%s {plain:.2%}"
+        assert f"test {value % ', without weights'}\n" in capsys.readouterr().out
+
+
+def test_without_weights_no_number_is_told_twice(table, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    words = ["design", str(table), "--target", "sold", "--metric", "balanced_accuracy", "--quiet"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    assert main(["evaluate", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "weights," not in told.replace("active weights", "")
+    assert "without weights" not in told
+    assert told.count("balanced accuracy") == 3  # in validation, in the test, and evaluated
+
+
+def test_the_task_is_told_once(table, tmp_path, capsys):
+    words = ["design", str(table), "--target", "price", "--out"]
+    for number, more in enumerate(([], ["--quiet"])):
+        assert main([*words, str(tmp_path / f"out-{number}"), *more]) == 0
+        assert capsys.readouterr().out.count("task: regression, since") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--out", "."], "exists and is not empty"),
+        ([], "designs/houses-0 exists and is not empty"),
+        (["--out", "x", "--max-weights", "0"], "--max-weights 0 cannot be used"),
+        (["--out", "x", "--jobs", "-7"], "jobs -7 cannot be used: expected a whole number from 1"),
+        (["--out", "x", "--min-accuracy", "0.9", "--penalty", "1"], "exclude each other"),
+    ],
+)
+def test_what_needs_no_data_is_checked_before_they_are_read(
+    words, told, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("designs/houses-0").mkdir(parents=True)
+    Path("designs/houses-0/mine").touch()
+    assert main(["design", "houses.csv", "--target", "price", *words]) == 2  # there is no table
+    refused = capsys.readouterr()
+    assert refused.out == ""
+    assert told in refused.err
 
 
 def test_a_name_may_be_judged_otherwise_too(tmp_path, capsys):

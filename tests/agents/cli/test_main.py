@@ -287,7 +287,14 @@ def test_evaluate_json_is_one_object_and_nothing_else(design, capsys):
     assert printed.err == ""
     assert len(printed.out.splitlines()) == 1
     assert json.loads(printed.out).keys() == {
-        *("test_accuracy", "test_loss", "balanced_accuracy", "recalls", "majority_accuracy"),
+        *(
+            "weighted",
+            "test_accuracy",
+            "test_loss",
+            "balanced_accuracy",
+            "recalls",
+            "majority_accuracy",
+        ),
         *("calibration_error", "metric", "test_metric", "active_weights", "samples", "data"),
     }
 

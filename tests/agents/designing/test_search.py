@@ -17,6 +17,7 @@ from rlnas.agents.cli.main import main
 from rlnas.agents.designing.design import design
 from rlnas.agents.designing.report import write_report
 from rlnas.agents.designing.search import pace, search as module
+from rlnas.agents.designing.search.facts import how_to_repeat
 from rlnas.agents.designing.search.limits import Asked, Limits
 from rlnas.agents.designing.search.search import search
 from rlnas.agents.designing.search.trials import Recipe, Task, Trial, boundary, play, recipe_of
@@ -202,6 +203,16 @@ def test_a_search_is_refused_before_it_begins_if_its_folder_is_taken(run, tmp_pa
     assert "is not empty" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_number_of_trials_is_said_as_people_say_it(count):
+    record = {"trials": count, "interrupted": False}
+    trials = "1 trial" if count == 1 else "2 trials"
+    assert how_to_repeat(record).startswith(f"{trials}: more of them")
+    assert how_to_repeat(record | {"interrupted": True}).startswith(f"interrupted after {trials}:")
+    timed = how_to_repeat(record | {"seconds": 5.0})
+    assert timed.startswith(f"there was time for {trials}: --trials {count} gives")
+
+
 # --- interrupts ---
 
 
@@ -218,11 +229,11 @@ def test_an_interrupt_hands_over_the_best_design_so_far(run, tmp_path, monkeypat
     monkeypatch.setattr(module, "play", interrupted_at(2))
     out = tmp_path / "out"
     words = ["design", "wine", "--max-weights", "60", "--policy", str(run), "--quiet"]
-    assert main([*words, "--out", str(out), "--jobs", "1"]) == 0
+    assert main([*words, "--out", str(out), "--jobs", "1"]) == 130
     monkeypatch.undo()
-    assert "interrupted after 2 trials: the best so far; --trials 2 repeats it" in (
-        capsys.readouterr().out
-    )
+    told = capsys.readouterr()
+    assert "interrupted after 2 trials: the best so far; --trials 2 repeats it" in told.out
+    assert told.err == "rlnas: interrupted: the design is the best so far\n"
     kept = load_design(out)
     assert kept.record["search"]["interrupted"] is True
     assert bits(kept.network) == bits(searched(run, 2, max_weights=60).network)
@@ -311,6 +322,6 @@ def test_an_interrupt_of_a_search_with_workers_prints_no_traceback(run, tmp_path
         start_new_session=True,
         check=False,
     )
-    assert done.stderr == ""
-    assert done.returncode == 0
+    assert done.stderr == "rlnas: interrupted: the design is the best so far\n"
+    assert done.returncode == 130
     assert "interrupted after" in done.stdout

@@ -1,6 +1,5 @@
 """`rlnas data fetch`."""
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +22,4 @@ class DataFetch:
         """Download the data set and say where it is."""
         from rlnas.data.download import fetch
 
-        if shown:
-            logging.basicConfig(format="%(message)s", level=logging.INFO)
         print(f"in {fetch(self.name, self.data_dir, shown)}")
