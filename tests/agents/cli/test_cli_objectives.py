@@ -142,8 +142,8 @@ def test_numbers_by_weights_and_without_have_names_of_their_own(
         assert main(["export", str(out), "--format", "npz"]) == 0
         key = "test_r2" if metric == "r2" else "test_accuracy"
         plain = read_json(out / "design.json")[key]
-        value = f"R²%s {plain:.4f}" if metric == "r2" else f"accuracy%s {plain:.2%}"
-        assert f"test {value % ', without weights'}\n" in capsys.readouterr().out
+        name, value = ("R²", f"{plain:.4f}") if metric == "r2" else ("accuracy", f"{plain:.2%}")
+        assert f"test {name}, without weights {value}\n" in capsys.readouterr().out
 
 
 def test_without_weights_no_number_is_told_twice(table, tmp_path, capsys, monkeypatch):
