@@ -17,7 +17,7 @@ from rlnas.agents.designing.evaluation import evaluation_metrics, original_data,
 from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
 from rlnas.agents.designing.learning_curves import learning_curves
 from rlnas.agents.designing.rivals import MEASURES, measured, rivals
-from rlnas.agents.designing.search.facts import draw_curve, search_facts
+from rlnas.agents.designing.search.facts import draw_curve, rising, search_facts
 from rlnas.agents.designing.spending import draw_spending, spending_facts
 from rlnas.agents.policies.episode import rank_of
 from rlnas.agents.policies.run_config import read_train_config
@@ -310,26 +310,33 @@ def _spending(steps: Sequence[Mapping[str, Any]], more: str = "") -> Section:
 def _anytime(record: SearchRecord, metric: str) -> Section:
     """The best design so far against seconds."""
     drawn, axes = plots.figure(9, 4)
-    draw_curve(record["curve"], record.get("seconds"), axes)
+    draw_curve(record, axes)
+    points, values, name = rising(record)
     rows = [
         {
             "kind": "",
             "cells": (
                 f"{point['seconds']:.1f}",
                 f"{point['trials']:,}",
-                f"{point['merit']:.4f}",
                 shown_value(metric, point["val_metric"]),
                 f"{point['active_weights']:,}",
+                *([f"{value:.4f}"] if name == "merit" else []),
             ),
         }
-        for point in record["curve"]
+        for point, value in zip(points, values, strict=True)
     ]
+    more = (
+        f" Merit is {shown_metric(metric)} less the loss and the price of the weights."
+        if name == "merit"
+        else ""
+    )
+    heads = ("seconds", "trials", f"validation {shown_metric(metric)}", "active weights")
     return Section(
-        "Score against time",
-        "The best design so far, whenever the search found a better one. Its validation score is "
-        f"measured on {record['judged']:,} samples that its networks had not learned from.",
+        f"{name.capitalize()} against time",
+        "The best design so far, whenever the search found a better one, judged on "
+        f"{record['judged']:,} samples that its networks had not learned from.{more}",
         _png(drawn),
-        ("seconds", "trials", "score", f"validation {shown_metric(metric)}", "active weights"),
+        heads if name == "active weights" else (*heads, name),
         rows,
     )
 
