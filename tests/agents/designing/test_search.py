@@ -16,11 +16,11 @@ from sklearn.datasets import load_diabetes
 from rlnas.agents.cli.main import main
 from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.design import design
-from rlnas.agents.designing.report import write_report
 from rlnas.agents.designing.search import pace, search as module
 from rlnas.agents.designing.search.limits import Asked, Limits
 from rlnas.agents.designing.search.search import search
 from rlnas.agents.designing.search.trials import Recipe, Task, Trial, boundary, play, recipe_of
+from rlnas.agents.reports.report import write_report
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.data.folds import folds
 from rlnas.designs.saved import load_design
