@@ -7,7 +7,7 @@ from .designing.design import (
     evaluate_policy as evaluate_policy,
 )
 from .designing.evaluation import evaluate_design as evaluate_design, export_design as export_design
-from .designing.report import write_report as write_report
+from .reports.report import write_report as write_report
 from .distributed.ray_vec_env import RayVecEnv as RayVecEnv
 from .experiments.compare import compare as compare
 from .experiments.search_task import SearchTask as SearchTask

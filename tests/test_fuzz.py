@@ -19,9 +19,9 @@ import pytest
 
 from rlnas import plots
 from rlnas.agents.designing.design import design
-from rlnas.agents.designing.report import write_report
 from rlnas.agents.policies.policy import load_policy
 from rlnas.agents.policies.run_config import read_train_config
+from rlnas.agents.reports.report import write_report
 from rlnas.agents.training.checkpoint import FOLDER
 from rlnas.agents.training.ppo import restored, train
 from rlnas.data import datasets, idx

@@ -22,7 +22,6 @@ import pytest
 from rlnas import plots
 from rlnas.agents.cli.main import main
 from rlnas.agents.designing.design import design
-from rlnas.agents.designing.report import write_report
 from rlnas.agents.experiments import (
     capacity,
     compare,
@@ -36,6 +35,7 @@ from rlnas.agents.experiments import (
 from rlnas.agents.experiments.search_task import SearchTask
 from rlnas.agents.policies import environments
 from rlnas.agents.policies.policy import load_policy, save_edit_sequence
+from rlnas.agents.reports.report import write_report
 from rlnas.agents.training.ppo import train
 from rlnas.data import datasets
 from rlnas.designs.database import FILE, DesignRecord

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 from rlnas import __version__
 from rlnas.agents.cli.arguments import parse
+from rlnas.agents.cli.interrupts import noted_interrupts
 from rlnas.agents.cli.log_lines import log_lines
 from rlnas.agents.cli.streams import LastingStreams
 from rlnas.errors import InputError
@@ -21,8 +22,14 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0; 2 for bad input, which is one line on standard error; 130 if interrupted.
     """
-    with LastingStreams():
-        return _run(sys.argv[1:] if words is None else words)
+    with LastingStreams(), noted_interrupts() as noted:
+        try:
+            return _run(sys.argv[1:] if words is None else words)
+        except Exception:
+            if not noted:
+                raise
+            print("rlnas: interrupted", file=sys.stderr)
+            return 130
 
 
 def _run(words: Sequence[str]) -> int:

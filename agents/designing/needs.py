@@ -4,9 +4,9 @@ from time import perf_counter
 
 import numpy as np
 
-from rlnas.designs.prediction import probabilities
+from rlnas.designs.prediction import numbers, probabilities
 from rlnas.designs.saved import SavedDesign
-from rlnas.export.c.sizes import c_bytes, multiply_adds
+from rlnas.export.c.sizes import FORMS, c_bytes, multiply_adds
 from rlnas.export.inference import for_inference
 
 SAMPLES = 1000
@@ -24,7 +24,8 @@ def needs_of(design: SavedDesign) -> dict[str, str]:
     """
     inference = for_inference(design.network, design.preprocessing)
     facts = {}
-    for form in ("c", "c-int8"):
+    forms = [form for form in FORMS if form != "c-int" or inference.targets is None]
+    for form in forms:
         found = c_bytes(inference, form)
         facts[f"as {form}"] = f"{found.flash:,} bytes of flash, {found.ram:,} of RAM"
     facts["multiply-adds per sample"] = f"{multiply_adds(inference):,}"
@@ -42,9 +43,10 @@ def seconds_per_sample(design: SavedDesign) -> float:
         design.preprocessing.random_samples(SAMPLES), (SAMPLES, design.preprocessing.n_columns)
     )
     network, rules = design.network, design.preprocessing
-    probabilities(network, rules, raw)  # the first call may compile
+    answer = probabilities if rules.targets is None else numbers
+    answer(network, rules, raw)  # the first call may compile
     began, calls = perf_counter(), 0
     while (passed := perf_counter() - began) < SECONDS or calls == 0:
-        probabilities(network, rules, raw)
+        answer(network, rules, raw)
         calls += 1
     return passed / (calls * SAMPLES)

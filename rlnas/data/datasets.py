@@ -28,7 +28,7 @@ from rlnas.data.sources import (
     read,
 )
 from rlnas.data.splits import split
-from rlnas.data.targets import Targets, fit_targets, huber_bends
+from rlnas.data.targets import Targets, fit_targets
 from rlnas.errors import InputError
 from rlnas.files.json_schema import TEXT
 from rlnas.objective import MetricFunction, Objective, ObjectiveRecord, Task, class_weights
@@ -132,10 +132,10 @@ class Dataset(ReadOnlyArrays):
     @cached_property
     def bends(self) -> NDArray[np.float32]:
         """See `rlnas.nn.kernels.squared_error`, float32 `[targets]`."""
-        if self.objective.loss == "huber":
-            found = huber_bends(self.targets[self.train])
-        else:
-            found = np.full(self.targets.shape[1], np.inf, np.float32)
+        targets = self.preprocessing.targets
+        if targets is not None and self.objective.loss == "huber":
+            return targets.bends
+        found = np.full(self.targets.shape[1], np.inf, np.float32)
         found.flags.writeable = False
         return found
 

@@ -20,6 +20,7 @@ class TargetsRecord(TypedDict):
     names: tuple[str, ...]
     mean: list[float]
     scale: list[float]
+    bends: list[float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +33,14 @@ class Targets(ReadOnlyArrays):
         names: The name of each target.
         mean: Mean over the training samples by their weights, float64 `[targets]`.
         scale: Standard deviation over them, float64 `[targets]`, positive.
+        bends: Absolute errors of the outputs beyond which a robust loss is a straight line, float32
+            `[targets]`, positive; see `huber_bends`.
     """
 
     names: tuple[str, ...]
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
+    bends: NDArray[np.float32]
 
     def standardized(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
         """Targets as the outputs of a network, float32 `[samples, targets]`."""
@@ -48,7 +52,12 @@ class Targets(ReadOnlyArrays):
 
     def as_json(self) -> TargetsRecord:
         """Everything as JSON values; floats keep all of their bits."""
-        return {"names": self.names, "mean": self.mean.tolist(), "scale": self.scale.tolist()}
+        return {
+            "names": self.names,
+            "mean": self.mean.tolist(),
+            "scale": self.scale.tolist(),
+            "bends": self.bends.tolist(),
+        }
 
     @classmethod
     def from_json(cls, values: Any) -> "Targets":
@@ -59,12 +68,14 @@ class Targets(ReadOnlyArrays):
         """
         names = tuple(values["names"])
         mean, scale = (np.array(values[key], np.float64) for key in ("mean", "scale"))
-        fits = mean.shape == scale.shape == (len(names),) and len(names) > 0
+        bends = np.array(values["bends"], np.float32)
+        fits = mean.shape == scale.shape == bends.shape == (len(names),) and len(names) > 0
         if not fits or not all(isinstance(name, str) for name in names):
             raise ValueError("its targets differ in number")
-        if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale > 0).all()):
+        positive = np.concatenate([scale, bends])
+        if not (np.isfinite([*mean, *positive]).all() and (positive > 0).all()):
             raise ValueError("the statistics of its targets are not finite, or not positive")
-        return cls(names, mean, scale)
+        return cls(names, mean, scale, bends)
 
 
 def fit_targets(
@@ -98,7 +109,7 @@ def fit_targets(
                 f"target {name!r} varies by {scale[k]:.2g} around {mean[k]:.9g}, which float32 "
                 "does not resolve: subtract what all of its values have in common"
             )
-    return Targets(names, mean, scale)
+    return Targets(names, mean, scale, huber_bends(((known - mean) / scale).astype(np.float32)))
 
 
 def huber_bends(targets: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -22,6 +22,6 @@ class Report:
 
     def run(self, shown: bool) -> None:
         """Write the page and say where it is."""
-        from rlnas.agents.designing.report import write_report
+        from rlnas.agents.reports.report import write_report
 
         print(f"report in {write_report(self.folder, self.out, data_dir=self.data_dir)}")

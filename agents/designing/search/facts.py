@@ -1,6 +1,5 @@
 """What a search within limits has found: facts in words and a picture, from its record."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rlnas.designs.record import PointRecord, SearchRecord
@@ -41,22 +40,38 @@ def how_to_repeat(record: SearchRecord) -> str:
     return f"{trials}: more of them (--trials), or more --time, may give a better design"
 
 
-def draw_curve(points: Sequence[PointRecord], seconds: float | None, axes: "Axes") -> None:
-    """Draw the merit of the best design so far against seconds, on a logarithmic axis.
+def rising(record: SearchRecord) -> tuple[list[PointRecord], list[float], str]:
+    """What never became worse while a search went on.
+
+    It is the merit of the best design so far; or with a least accuracy, its number of weights once
+    that was reached.
+
+    Returns:
+        The points of the curve that this is about, the value of each, and what it is called.
+    """
+    least = record["limits"].get("min_accuracy")
+    if least is None:
+        points = record["curve"]
+        return points, [point["merit"] for point in points], "merit"
+    points = [point for point in record["curve"] if point["val_metric"] >= least]
+    return points, [point["active_weights"] for point in points], "active weights"
+
+
+def draw_curve(record: SearchRecord, axes: "Axes") -> None:
+    """Draw the best design so far against seconds, on a logarithmic axis.
 
     Args:
-        points: The curve of a search.
-        seconds: The time that the search had; None if it had no limit.
+        record: The search.
         axes: Where to draw.
     """
+    points, values, name = rising(record)
     times = [point["seconds"] for point in points]
-    merits = [point["merit"] for point in points]
-    end = max(times[-1], seconds or 0.0)
-    axes.step([*times, end], [*merits, merits[-1]], where="post", color="black")
-    axes.plot(times, merits, "o", ms=4, color="tab:blue")
+    end = max(times[-1], record.get("seconds", 0.0))
+    axes.step([*times, end], [*values, values[-1]], where="post", color="black")
+    axes.plot(times, values, "o", ms=4, color="tab:blue")
     axes.set_xscale("log")
     axes.set_xlabel("seconds")
-    axes.set_ylabel("validation score of the best design so far")
+    axes.set_ylabel(f"{name} of the best design so far")
     axes.grid(alpha=0.3)
 
 

@@ -3,18 +3,15 @@
 import re
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, get_args
+from typing import Any
 
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.envs.validation import check_number
 from rlnas.errors import InputError
-from rlnas.export.c.sizes import CForm, c_bytes
+from rlnas.export.c.sizes import FORMS, CForm, c_bytes
 from rlnas.export.inference import for_inference
 from rlnas.nn.network import SparseNetwork
 from rlnas.validation import check_choice, check_share, whole
-
-FORMS: tuple[CForm, ...] = get_args(CForm)
-"""Formats of C code, whose bytes can be limited."""
 
 DEFAULT_FORM: CForm = "c-int8"
 """The format whose bytes are meant if none is named."""
@@ -69,6 +66,17 @@ class Limits:
         names = ("max_weights", "max_bytes", "max_ram", "min_accuracy")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
+    @property
+    def sizes(self) -> dict[str, int | float]:
+        """Those of `given` that are about the size."""
+        return {name: value for name, value in self.given.items() if name != "min_accuracy"}
+
+    @property
+    def sizes_in_words(self) -> str:
+        """`sizes` as they are typed; empty if there are none."""
+        told = ", ".join(f"{_option(name)} {value}" for name, value in self.sizes.items())
+        return told if self.sizes.keys() <= {"max_weights"} else f"{told} as {self.form}"
+
     def fit(self, network: SparseNetwork, rules: Preprocessing) -> bool:
         """Whether a network is small enough.
 
@@ -99,12 +107,10 @@ class Limits:
     def unmet(self, network: SparseNetwork, rules: Preprocessing) -> NothingFits:
         """What to raise if even the smallest network that was found does not fit."""
         needs = self.needs(network, rules)
-        given = {name: value for name, value in self.given.items() if name != "min_accuracy"}
-        asked = ", ".join(f"{_option(name)} {value}" for name, value in given.items())
-        needed = ", ".join(f"{_option(name)} {needs[name.removeprefix('max_')]}" for name in given)
-        form = "" if given.keys() == {"max_weights"} else f" as {self.form}"
+        needed = (f"{_option(name)} {needs[name.removeprefix('max_')]}" for name in self.sizes)
         return NothingFits(
-            f"nothing fits {asked}{form}: the smallest network that was found needs {needed}"
+            f"nothing fits {self.sizes_in_words}: the smallest network that was found needs "
+            f"{', '.join(needed)}"
         )
 
 

@@ -61,5 +61,5 @@ class Pace:
         if self.seconds is not None and self.passed + self.final(1) > self.seconds:
             raise InputError(
                 f"--time {self.seconds:g} is too short for one episode and the final training on "
-                f"data set '{self.data.name}': give at least {max(needed, self.passed):.1g}"
+                f"data set '{self.data.name}': give at least {max(needed, self.passed):.1g}s"
             )

@@ -27,6 +27,7 @@ from rlnas.data.datasets import Dataset
 from rlnas.data.folds import folds
 from rlnas.designs.record import NetworkRecord, PointRecord, SearchRecord
 from rlnas.errors import InputError
+from rlnas.export.c.sizes import check_form
 from rlnas.jobs import in_order
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.rewiring import side_by_side
@@ -84,6 +85,7 @@ def search(
         InputError: Nothing fits, nothing reaches the least accuracy, or the time is too short.
         KeyboardInterrupt: The search was interrupted before there was a design.
     """
+    check_form(asked.limits.form, data.preprocessing.targets)
     limits, penalty, seconds, trials = asked.limits, asked.penalty, asked.seconds, asked.trials
     task = Task(folds(data), limits, policy, seed)
     pool = Pool(task, penalty)
@@ -200,14 +202,12 @@ def _trials(
 
 
 def _wish(trial: Trial, task: Task) -> list[tuple[float, bool]]:
-    """Whether a higher price than that of a trial is wanted; nothing from a linear network."""
-    if trial.recipe.start == LINEAR:
-        return []
+    """What a trial says about the recipes of further ones, see `recipe_of`."""
     least = task.limits.min_accuracy
-    reached = False
-    if least is not None and trial.answers is not None:
-        reached = task.judge(trial.answers).metric >= least
-    return [(trial.recipe.price, reached or not trial.fits)]
+    if least is not None:
+        reached = trial.answers is not None and task.judge(trial.answers).metric >= least
+        return [(1 / trial.network.active_weights, reached)]
+    return [] if trial.recipe.start == LINEAR else [(trial.recipe.price, not trial.fits)]
 
 
 def _workers(jobs: int, seconds: float) -> int:
@@ -237,10 +237,11 @@ def _checked(best: Union | None, taken: Sequence[Trial], data: Dataset, limits: 
         raise limits.unmet(smallest.network, data.preprocessing)
     least = limits.min_accuracy
     if least is not None and best.judged.metric < least:
+        within = f" within {limits.sizes_in_words}" if limits.sizes else ""
         raise InputError(
-            f"nothing reaches --min-accuracy {least:g} in validation: of {len(taken)} trials the "
-            f"best {data.objective.shown} is {best.judged.metric:.4f}, give less, or more --time "
-            "or --trials"
+            f"nothing{within} reaches --min-accuracy {least:g} in validation: of "
+            f"{len(taken)} trials the best {data.objective.shown} is {best.judged.metric:.4f}, "
+            "give less, or more --time or --trials"
         )
     return best
 

@@ -61,6 +61,9 @@ _ON_LARGE_DATA = (USUAL, WIDE, USUAL, USUAL, WIDE, THOROUGHLY)
 """The same where thorough episodes train longer than `MIN_BATCHES` after each edit; on smaller data
 they are no better than others, and take three times as long."""
 
+SMALLER, LARGER = 4.0, 2.0
+"""How far the sizes of trials spread around that at which designs just reach a least accuracy."""
+
 _PRUNED, _AFTER_PRUNING = 0.2, 25
 """Share of the connections that is removed at once, and training batches after it."""
 
@@ -71,10 +74,12 @@ class Recipe(NamedTuple):
     Attributes:
         start: What they begin with.
         price: Price of the reference number of weights, in units of the metric.
+        most: Most active weights of their designs; None for as many as the limits allow.
     """
 
     start: str
     price: float
+    most: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,19 +159,24 @@ def recipe_of(number: int, task: Task, wishes: Sequence[tuple[float, bool]]) -> 
         number: Its number.
         task: What the search is about.
         wishes: Price of each earlier trial that may count, and whether a higher price is wanted
-            since its designs were too large, or accurate enough.
+            since its designs were too large; with a least accuracy, one over its active weights
+            instead, and whether it was reached.
     """
     if number == 0:
         return Recipe(LINEAR, 0.0)
     cycle = _cycle(task)
     low, high = PRICES
-    if task.limits.given and wishes:
+    if task.limits.given and task.limits.min_accuracy is None and wishes:
         middle = boundary(wishes)
         low, high = (
             float(np.clip(each, *EXTREME_PRICES)) for each in (middle / BELOW, middle * ABOVE)
         )
-    share = number * _GOLDEN % 1
-    return Recipe(cycle[(number - 1) % len(cycle)], float(low * (high / low) ** share))
+    share, most = number * _GOLDEN % 1, None
+    if task.limits.min_accuracy is not None and wishes:
+        largest = LARGER / boundary(wishes)
+        most = max(1, round(largest * (SMALLER * LARGER) ** -share))
+    price = float(low * (high / low) ** share)
+    return Recipe(cycle[(number - 1) % len(cycle)], price, most)
 
 
 def _cycle(task: Task) -> tuple[str, ...]:
@@ -178,6 +188,8 @@ def _cycle(task: Task) -> tuple[str, ...]:
 
 def boundary(wishes: Sequence[tuple[float, bool]]) -> float:
     """The price above which trials keep the limits, best in line with what was seen.
+
+    Or one over the number of weights above which trials do not reach the least accuracy.
 
     Args:
         wishes: See `recipe_of`; at least one.
@@ -250,13 +262,18 @@ def _played(
 
     A network that does not fit even then is the smallest that pruning leaves.
     """
+
+    def fit(network: SparseNetwork) -> bool:
+        small = recipe.most is None or network.active_weights <= recipe.most
+        return small and task.fit(network)
+
     if recipe.start == LINEAR:
         best = linear_network(data, seed)
-        fitting = best if task.fit(best) else None
+        fitting = best if fit(best) else None
     else:
-        best, fitting = _episode(recipe, data, task, seed, on_step)
+        best, fitting = _episode(recipe, data, task, seed, fit, on_step)
     if fitting is None:
-        return _Played(_pruned(best.copy(), data, seed, task.fit), False)
+        return _Played(_pruned(best.copy(), data, seed, fit), False)
     return _Played(fitting.copy(), fitting is best)
 
 
@@ -265,6 +282,7 @@ def _episode(
     data: Dataset,
     task: Task,
     seed: int,
+    fit: Callable[[SparseNetwork], bool],
     on_step: Callable[[float], None],
 ) -> tuple[SparseNetwork, SparseNetwork | None]:
     """The best network of an episode by its score, and the best one that fits."""
@@ -275,7 +293,7 @@ def _episode(
         network, rank = env.current_design, rank_of(step.info)
         if best is None or rank > best_rank:
             best, best_rank = network, rank
-        if network.active_weights and rank > fitting_rank and task.fit(network):
+        if network.active_weights and rank > fitting_rank and fit(network):
             fitting, fitting_rank = network, rank
         on_step((taken + 1) / (env.episode_steps + 1))
     assert best is not None  # an episode begins with a design

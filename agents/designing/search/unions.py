@@ -74,13 +74,14 @@ class Pool:
         self.found: list[Union] = []
         self._task, self._penalty = task, penalty
         self._known: dict[tuple[int, ...], Union] = {}
-        self._leaders: dict[float, Union] = {}
+        self._leaders: dict[float | None, Union] = {}
+        self._prices = LADDER if task.limits.min_accuracy is None else (*LADDER, None)
 
     def add(self, trial: Trial) -> None:
         """Look at unions with a new trial; one without answers makes none."""
         if trial.answers is None:
             return
-        for price in LADDER:
+        for price in self._prices:
             for trials in _with(trial, self._leaders.get(price)):
                 self._offer(trials, price)
             for trials in _without_one(self._leaders.get(price)):
@@ -106,11 +107,14 @@ class Pool:
             for union in (self.found[k] for k in non_dominated(metrics, weights))
         ]
 
-    def _merit_at(self, price: float, union: Union) -> float:
+    def _merit_at(self, price: float | None, union: Union) -> float:
+        """The merit at a price of the ladder; without one, that at which the best is chosen."""
+        if price is None:
+            return self.merit(union)
         value = score(union.judged.metric, union.weights, price, self._task.reference)
         return value - LOSS_WEIGHT * union.judged.loss
 
-    def _offer(self, trials: tuple[Trial, ...], price: float) -> None:
+    def _offer(self, trials: tuple[Trial, ...], price: float | None) -> None:
         """Let a union be the leader at a price if it is better there, and fits."""
         union = self._union(trials)
         leader = self._leaders.get(price)

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from rlnas.agents.config import TrainConfig
-from rlnas.agents.designing.learning_curves import STEPS, read_progress
 from rlnas.agents.experiments.decisions.rules import Rule
 from rlnas.agents.experiments.decisions.study import PENALTY, TASKS_TO_CHOOSE, candidates
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import random_policy
 from rlnas.agents.policies.outcome import episode_score
 from rlnas.agents.policies.policy import Policy, load_policy
+from rlnas.agents.reports.learning_curves import STEPS, read_progress
 from rlnas.agents.training.ppo import train_once
 from rlnas.data.datasets import Source, load_datasets
 from rlnas.envs.budget.actions import BUDGET_ACTIONS

@@ -13,7 +13,7 @@ from rlnas.export.c.constants import definitions
 from rlnas.export.c.float_arrays import float_source
 from rlnas.export.c.integers import IntegerNetwork
 from rlnas.export.c.quantization import quantize
-from rlnas.export.c.sizes import CForm, Footprint, c_bytes
+from rlnas.export.c.sizes import CForm, Footprint, c_bytes, check_form
 from rlnas.export.inference import Inference
 from rlnas.files.atomic import replace_file
 
@@ -47,12 +47,7 @@ def write_c(
         InputError: If the network is too large for 16-bit indices, or it predicts numbers, which
             code with integers only cannot give.
     """
-    numbers = inference.targets is not None
-    if numbers and form == "c-int":
-        raise InputError(
-            "code with integers only tells classes apart, but the design predicts numbers: "
-            "expected the format c-int8 or c"
-        )
+    check_form(form, inference.targets)
     if form == "c":
         inference = inference.in_units()
     _check_size(inference)
@@ -68,7 +63,7 @@ def write_c(
         computed = quantized.network if form == "c-int8" else IntegerNetwork(quantized)
     if isinstance(computed, IntegerNetwork):
         words |= integer_words(computed, words)
-    samples = clear_samples(computed, raw, numbers)
+    samples = clear_samples(computed, raw, inference.targets is not None)
     words |= outputs.code_of_outputs(inference, words)
     if inference.encoding is None:
         words |= _on_features(words, samples)
@@ -84,7 +79,7 @@ def write_c(
     )
     files = {f"{name}.c": source, f"{name}.h": header}
     if len(samples):
-        test = outputs.self_test(computed, numbers, samples)
+        test = outputs.self_test(computed, inference.targets is not None, samples)
         files[f"{name}_test.c"] = templates.SELF_TEST.substitute(
             words,
             samples=len(samples),

@@ -1,10 +1,12 @@
 """Memory that exported C code needs, counted from a network's structure."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
+from rlnas.data.targets import Targets
+from rlnas.errors import InputError
 from rlnas.export.c.compact import compact_size
 from rlnas.export.c.constants import size_of
 from rlnas.export.c.float_arrays import float_arrays
@@ -13,6 +15,8 @@ from rlnas.export.inference import Inference
 
 CForm = Literal["c", "c-int8", "c-int"]
 """Formats of C code."""
+
+FORMS: tuple[CForm, ...] = get_args(CForm)
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,31 @@ class Footprint:
         return self.stack + self.features
 
 
+def check_form(form: CForm, targets: Targets | None) -> None:
+    """Raise `InputError` if a format has no code for a network that predicts numbers.
+
+    Args:
+        form: The format.
+        targets: The numbers that the network predicts; None for classes.
+    """
+    if form == "c-int" and targets is not None:
+        raise InputError(
+            "code with integers only tells classes apart, but numbers are to be predicted: "
+            "expected the format c-int8 or c"
+        )
+
+
 def c_bytes(inference: Inference, form: CForm) -> Footprint:
     """Memory that the code of a network needs.
 
     Args:
         inference: The network, see `rlnas.export.inference.for_inference`.
         form: The format.
+
+    Raises:
+        InputError: If there is no such code, see `check_form`.
     """
+    check_form(form, inference.targets)
     inputs, outputs = inference.layer_sizes[0], inference.layer_sizes[-1]
     hidden = inference.biases.size - outputs
     number = inference.dtype(0).itemsize

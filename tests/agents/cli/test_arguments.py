@@ -37,13 +37,13 @@ from rlnas.agents.cli.main import main
 from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.design import design, evaluate_policy
 from rlnas.agents.designing.evaluation import evaluate_design, export_design
-from rlnas.agents.designing.report import write_report
 from rlnas.agents.experiments.capacity import capacity_study
 from rlnas.agents.experiments.estimators import estimator_study
 from rlnas.agents.experiments.frontier import frontier
 from rlnas.agents.experiments.tables.limits import study_limits
 from rlnas.agents.experiments.tables.study import study_tables
 from rlnas.agents.experiments.transfer import transfer
+from rlnas.agents.reports.report import write_report
 from rlnas.agents.table_settings import Names
 from rlnas.errors import InputError
 from rlnas.tabular.builder import build_table

@@ -11,6 +11,9 @@ import pandas as pd
 import pytest
 
 from rlnas.agents.cli.main import main
+from rlnas.agents.designing.evaluation import evaluate_design
+from rlnas.designs.prediction import predict_samples
+from rlnas.designs.saved import load_design
 from rlnas.files.json_files import read_json
 from rlnas.objective import shown_metric
 
@@ -253,3 +256,22 @@ def test_bad_input_is_one_line_and_leaves_nothing(case, table, tmp_path, capsys)
 def test_probabilities_of_numbers_are_refused(designed, table, capsys):
     assert main(["predict", str(designed), str(table), "--proba"]) == 2
     assert "the design predicts numbers" in capsys.readouterr().err
+
+
+def test_a_robust_loss_has_the_same_bends_on_another_table(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2))
+    y = 100 + 5 * x[:, 0] + rng.standard_t(2, size=200)
+    frame = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "price": y})
+    frame.to_csv(tmp_path / "first.csv", index=False)
+    frame[:50].to_csv(tmp_path / "second.csv", index=False)
+    out = tmp_path / "design"
+    words = ["design", str(tmp_path / "first.csv"), "--target", "price", "--loss", "huber"]
+    assert main([*words, "--out", str(out), "--quiet"]) == 0
+    found = evaluate_design(out, str(tmp_path / "second.csv"))
+    design = load_design(out)
+    targets = design.preprocessing.targets
+    predicted = predict_samples(design, frame[["a", "b"]][:50]).values
+    errors = np.abs(predicted - frame[["price"]][:50].to_numpy()) / targets.scale
+    bends = np.minimum(errors, targets.bends)
+    assert found["test_loss"] == pytest.approx((bends * (2 * errors - bends)).mean(), rel=1e-4)

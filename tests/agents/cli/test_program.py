@@ -1,8 +1,10 @@
 """The program `rlnas` as a process: Ctrl-C at any time is one line and exit code 130."""
 
+import signal
 import subprocess
 import sys
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,18 @@ def test_the_program_that_is_installed_is_the_one_that_is_tested():
     assert project["project"]["scripts"] == {"rlnas": "rlnas_command:main"}
     assert project["tool"]["setuptools"]["py-modules"] == ["rlnas_command"]
     assert (ROOT / "rlnas_command.py").is_file()
+
+
+def test_an_interrupt_that_a_library_loses_is_one_line_and_130(monkeypatch, capsys):
+    def lose(*_: object, **__: object) -> None:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise RuntimeError("no compiled object yet")
+
+    monkeypatch.setattr(module.Design, "run", lose)
+    assert main(["design", "wine"]) == 130
+    assert capsys.readouterr() == ("", "rlnas: interrupted\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_an_interrupt_after_a_design_is_complete_says_where_it_is(

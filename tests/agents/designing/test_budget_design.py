@@ -13,10 +13,10 @@ from rlnas.agents.config import SHIPPED, SHIPPED_BUDGET
 from rlnas.agents.designing import design as module
 from rlnas.agents.designing.design import design, design_and_train, evaluate_policy
 from rlnas.agents.designing.finish import candidates
-from rlnas.agents.designing.report import write_report
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode, random_policy, worth
 from rlnas.agents.policies.policy import load_policy
+from rlnas.agents.reports.report import write_report
 from rlnas.data.datasets import load_dataset
 from rlnas.designs.saved import load_design
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, LENGTHS

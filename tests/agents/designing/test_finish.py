@@ -24,7 +24,7 @@ from rlnas.agents.designing.finish import (
     merit,
     train_and_test,
 )
-from rlnas.agents.designing.report import write_report
+from rlnas.agents.reports.report import write_report
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.designs.saved import load_design
 from rlnas.nn import training

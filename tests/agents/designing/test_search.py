@@ -14,17 +14,19 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 from rlnas.agents.cli.main import main
+from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.design import design
-from rlnas.agents.designing.report import write_report
 from rlnas.agents.designing.search import pace, search as module
 from rlnas.agents.designing.search.facts import how_to_repeat
 from rlnas.agents.designing.search.limits import Asked, Limits
 from rlnas.agents.designing.search.search import search
 from rlnas.agents.designing.search.trials import Recipe, Task, Trial, boundary, play, recipe_of
+from rlnas.agents.reports.report import write_report
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.data.folds import folds
 from rlnas.designs.saved import load_design
-from rlnas.export.c.sizes import CForm, c_bytes
+from rlnas.errors import InputError
+from rlnas.export.c.sizes import FORMS, CForm, c_bytes
 from rlnas.export.inference import for_inference
 from rlnas.nn.network import SparseNetwork
 from tests.core.reference import bits
@@ -71,6 +73,18 @@ def test_the_smallest_network_that_reaches_the_least_accuracy_is_taken(run):
     enough = [each for each in made.record["search"]["front"] if each["val_metric"] >= 0.9]
     assert made.record["val_metric"] >= 0.9
     assert made.record["active_weights"] == min(each["active_weights"] for each in enough)
+
+
+def test_with_a_least_accuracy_trials_become_smaller_as_long_as_it_is_reached():
+    task = Task([WINE], Limits(min_accuracy=0.9), SHIPPED, 0)
+    wishes: list[tuple[float, bool]] = []
+    sizes: list[int] = []
+    for number in range(1, 40):
+        size = recipe_of(number, task, wishes).most or 500
+        wishes.append((1 / size, size >= 20))
+        sizes.append(size)
+    assert sizes[0] == 500
+    assert 5 <= min(sizes[20:]) < 20 < max(sizes[20:]) <= 80
 
 
 def test_the_answers_are_of_networks_that_did_not_learn_from_the_samples(run):
@@ -187,14 +201,23 @@ def test_a_limit_that_nothing_keeps_is_told_with_what_the_smallest_needs(run, tm
 def test_an_accuracy_that_nothing_reaches_is_told_with_the_best(run, tmp_path, capsys):
     words = f"--max-weights 1 --min-accuracy 0.99 --trials 2 --policy {run} --quiet"
     told = refused(words, tmp_path / "out", capsys)
-    begin = "nothing reaches --min-accuracy 0.99 in validation: of 2 trials the best accuracy is 0."
+    begin = (
+        "nothing within --max-weights 1 reaches --min-accuracy 0.99 in validation: of 2 trials the "
+        "best accuracy is 0."
+    )
     assert told.startswith(begin)
 
 
 def test_a_time_that_is_too_short_is_told_with_one_that_is_not(run, tmp_path, capsys):
     told = refused(f"--time 0.001 --policy {run} --quiet", tmp_path / "out", capsys)
     assert told.startswith("--time 0.001 is too short for one episode and the final training on ")
-    assert 0.01 < float(told.split()[-1]) < 1000
+    assert 0.01 < float(told.split()[-1].removesuffix("s")) < 1000
+
+
+def test_integers_only_are_refused_for_numbers_before_a_search(tmp_path):
+    asked = Asked(Limits(max_bytes=500, form="c-int"), trials=1)
+    with pytest.raises(InputError, match="numbers are to be predicted"):
+        search(load_dataset(load_diabetes(return_X_y=True)), asked)
 
 
 def test_a_search_is_refused_before_it_begins_if_its_folder_is_taken(run, tmp_path, capsys):
@@ -273,14 +296,25 @@ def test_the_record_tells_of_the_search(made):
     assert "seconds" not in found
 
 
-def test_the_report_draws_the_score_against_time(made):
+def test_the_report_draws_the_merit_against_time(made):
     out, record = made
     page = write_report(out).read_text()
-    assert '<img alt="Score against time"' in page
+    assert '<img alt="Merit against time"' in page
     for point in record["search"]["curve"]:
         assert f"<td>{point['merit']:.4f}</td>" in page
     assert "<h2>Networks side by side</h2>" in page
     assert "--max-bytes 400 --format c-int8" in page
+
+
+def test_with_a_least_accuracy_the_report_draws_the_weights_against_time(run, tmp_path):
+    asked = {"min_accuracy": 0.9, "trials": 4}
+    found = design(run, "wine", tmp_path / "out", **asked, jobs=1, progress_bar=False).record
+    page = write_report(tmp_path / "out").read_text()
+    assert '<img alt="Active weights against time"' in page
+    curve = found["search"]["curve"]
+    sizes = [each["active_weights"] for each in curve if each["val_metric"] >= 0.9]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] == found["active_weights"]
 
 
 def test_the_table_tells_what_the_design_needs(run, tmp_path, capsys, monkeypatch):
@@ -290,7 +324,7 @@ def test_the_table_tells_what_the_design_needs(run, tmp_path, capsys, monkeypatc
     assert main([*words, "--out", str(out)]) == 0
     shown, kept = capsys.readouterr().out, load_design(out)
     inference = for_inference(kept.network, kept.preprocessing)
-    for form in ("c", "c-int8"):
+    for form in FORMS:
         needs = c_bytes(inference, form)
         assert f"{needs.flash:,} bytes of flash, {needs.ram:,} of RAM" in shown
     adds = inference.weights.size + inference.layer_sizes[0]

@@ -50,6 +50,7 @@ def test_json_keeps_every_bit_of_the_targets():
     assert again.targets.names == rules.targets.names
     assert again.targets.mean.tobytes() == rules.targets.mean.tobytes()
     assert again.targets.scale.tobytes() == rules.targets.scale.tobytes()
+    assert again.targets.bends.tobytes() == rules.targets.bends.tobytes()
 
 
 def _through_json(value: object) -> object:
@@ -59,10 +60,17 @@ def _through_json(value: object) -> object:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"scale": [0.0]}, {"mean": [1.0, 2.0]}, {"names": []}, {"names": [3]}, {"scale": [np.inf]}],
+    [
+        {"scale": [0.0]},
+        {"mean": [1.0, 2.0]},
+        {"names": []},
+        {"names": [3]},
+        {"scale": [np.inf]},
+        {"bends": [0.0]},
+    ],
 )
 def test_targets_that_make_no_sense_are_refused(changed):
-    values = {"names": ["a"], "mean": [1.0], "scale": [2.0], **changed}
+    values = {"names": ["a"], "mean": [1.0], "scale": [2.0], "bends": [1.5], **changed}
     with pytest.raises((ValueError, TypeError)):
         Targets.from_json(values)
 

@@ -125,7 +125,7 @@ def test_names_of_the_code_itself_are_known(tmp_path):
         for form in ("c", "c-int8", "c-int"):
             write_c(inference, tmp_path / f"{name}-{form}", "net", raw, form)
     numbers = CASE.inference
-    targets = Targets(("a", "b", "c"), np.zeros(3), np.ones(3))
+    targets = Targets(("a", "b", "c"), np.zeros(3), np.ones(3), np.ones(3, np.float32))
     for form in ("c", "c-int8"):
         raw = np.ones((1, numbers.n_columns))
         write_c(replace(numbers, targets=targets), tmp_path / f"numbers-{form}", "net", raw, form)

@@ -77,7 +77,7 @@ def test_rounded_weights_predict_targets_of_any_size_and_place(tmp_path):
 
 
 def test_code_with_integers_only_gives_no_numbers(tmp_path):
-    with pytest.raises(InputError, match="the design predicts numbers: expected the format c-int8"):
+    with pytest.raises(InputError, match="numbers are to be predicted: expected the format c-int8"):
         export_network(INFERENCE, "c-int", tmp_path, "network", ROWS)
 
 

@@ -14,10 +14,10 @@ from matplotlib.image import imread
 from rlnas.agents.cli.main import main
 from rlnas.agents.designing import rivals as rivals_module
 from rlnas.agents.designing.design import design
-from rlnas.agents.designing.report import write_report
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
+from rlnas.agents.reports.report import write_report
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design, save_design
 from rlnas.errors import InputError

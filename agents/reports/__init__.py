@@ -1,0 +1,1 @@
+"""Reports of runs and designs: one HTML page each."""
