@@ -7,7 +7,6 @@ from .designing.design import (
     evaluate_policy as evaluate_policy,
 )
 from .designing.evaluation import evaluate_design as evaluate_design, export_design as export_design
-from .reports.report import write_report as write_report
 from .distributed.ray_vec_env import RayVecEnv as RayVecEnv
 from .experiments.compare import compare as compare
 from .experiments.search_task import SearchTask as SearchTask
@@ -18,6 +17,7 @@ from .experiments.statistics import (
 from .policies.environments import env_like as env_like
 from .policies.episode import play_episode as play_episode, random_policy as random_policy
 from .policies.policy import Policy as Policy, load_policy as load_policy
+from .reports.report import write_report as write_report
 from .search.evolve import evolve as evolve
 from .sparse_training.trainer import (
     SPARSE_TRAINERS as SPARSE_TRAINERS,
