@@ -124,6 +124,16 @@ def shown_value(name: str, value: float) -> str:
     return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4f}"
 
 
+def by_weights(result: Mapping[str, Any]) -> tuple[str, str]:
+    """What is added to the names of numbers that weights apply to, and to those of the others.
+
+    Args:
+        result: Results on some samples; under `weighted`, whether these have weights. Without
+            weights nothing is added.
+    """
+    return (", by weights", ", without weights") if result.get("weighted") else ("", "")
+
+
 def value_of(
     metric: str,
     tally: NDArray[Any],

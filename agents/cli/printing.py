@@ -3,19 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from rlnas.columns.target import SEVERAL
-from rlnas.objective import GIVEN
+from rlnas.objective import GIVEN, by_weights
 
 if TYPE_CHECKING:
     from rlnas.data.datasets import Dataset
-
-
-def by_weights(result: dict[str, Any]) -> tuple[str, str]:
-    """What is added to the names of numbers that weights apply to, and to those of the others.
-
-    Args:
-        result: See `print_details`; nothing is added without weights.
-    """
-    return (", by weights", ", without weights") if result.get("weighted") else ("", "")
 
 
 def print_details(result: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from rlnas.data.preprocessing import Preprocessing, is_image
 from rlnas.files.plain_text import plain
 from rlnas.nn.architecture import in_words
 from rlnas.nn.network import SparseNetwork
-from rlnas.objective import shown_metric, shown_value
+from rlnas.objective import by_weights, shown_metric, shown_value
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,11 @@ def of_network(
     values = [
         f"{shown_value(metric, record[n])} ({n[:4].rstrip('_')})" for n in names if n in record
     ]
+    weighted, _ = by_weights(record)
     text = (
         f"{'-'.join(map(str, network.layer_sizes))}, {network.active_weights:,} active weights, "
-        f"{shown_metric(metric)} {', '.join(values)}. Red weights are positive, blue ones negative."
+        f"{shown_metric(metric)}{weighted} {', '.join(values)}. Red weights are positive, blue "
+        "ones negative."
     )
     sections = [Section("The design", text, png(drawn))]
     if is_image(network.n_inputs):
@@ -139,7 +141,9 @@ def spending(steps: Sequence[Mapping[str, Any]], more: str = "") -> Section:
 
 def by_class(record: Mapping[str, Any]) -> Section:
     """A table of the recall of each class."""
-    text = f"Balanced accuracy, the mean over classes, is {record['balanced_accuracy']:.2%}."
+    _, plainly = by_weights(record)
+    mean = f"{record['balanced_accuracy']:.2%}"
+    text = f"Balanced accuracy, the mean over classes{plainly}, is {mean}."
     if "calibration_error" in record:
         text += (
             " Where the network is sure of its answer by so many percent, it should be right as "
@@ -166,7 +170,8 @@ def by_class(record: Mapping[str, Any]) -> Section:
 
 def by_target(record: Mapping[str, Any]) -> Section:
     """A table of the errors of each target."""
-    text = "Errors on the test samples, in the units of the data."
+    _, plainly = by_weights(record)
+    text = f"Errors on the test samples{plainly}, in the units of the data."
     if (warning := worthless_warning(record)) is not None:
         text = f"This design is {warning}. {text}"
     return Section(

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from rlnas.agents.cli.printing import by_weights, print_details, told_task
+from rlnas.agents.cli.printing import print_details, told_task
 from rlnas.agents.option_types import DATASET, Option
 from rlnas.agents.table_settings import TableSettings
-from rlnas.objective import shown_metric, shown_value
+from rlnas.objective import by_weights, shown_metric, shown_value
 from rlnas.validation import PlainIntegers
 
 

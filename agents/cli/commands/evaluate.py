@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from rlnas.agents.cli.printing import by_weights, print_details
+from rlnas.agents.cli.printing import print_details
 from rlnas.agents.option_types import DATASET, Option
 
 
@@ -39,7 +39,7 @@ class Evaluate:
 def print_evaluation(result: dict[str, Any]) -> None:
     """Print what `rlnas.agents.designing.evaluation.evaluate_design` returns."""
     from rlnas.files.plain_text import plain
-    from rlnas.objective import shown_metric, shown_value
+    from rlnas.objective import by_weights, shown_metric, shown_value
 
     print(f"{result['samples']:,} samples ({plain(result['data'])})")
     name = result["metric"]

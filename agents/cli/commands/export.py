@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 import tyro
 
-from rlnas.agents.cli.printing import by_weights
 from rlnas.agents.option_types import Option
 
 
@@ -33,6 +32,7 @@ class Export:
     def run(self, shown: bool) -> None:
         """Export the design, then print what was written, its accuracy and its size."""
         from rlnas.agents.designing.evaluation import export_design
+        from rlnas.objective import by_weights
 
         made = export_design(
             self.folder,
