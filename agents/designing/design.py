@@ -130,13 +130,13 @@ def design(
             f"the policy in {run} was trained in {found.episodes}: --cost needs one that was "
             "trained with --budget"
         )
-    if cost is not None:
-        _warn_of_unfamiliar(cost, run)
     if thorough:
         env: LiveEnv = thorough_env(run, dataset, penalty, data_dir)
     else:
         with budget_named("the default --cost" if cost is None else "--cost"):
             env = env_like(run, dataset, penalty, data_dir, middle=True, budget=cost)
+    if cost is not None:
+        _warn_of_unfamiliar(cost, run)
     data = env.dataset
     name = data.name if dataset is None or isinstance(dataset, Dataset) else dataset
     folder = usual_folder(name, seed) if out is None else Path(out)

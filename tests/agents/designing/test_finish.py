@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from rlnas.agents.designing import finish as module, report
+from rlnas.agents.designing import finish as module
 from rlnas.agents.designing.design import design
 from rlnas.agents.designing.evaluation import evaluate_design, export_design
 from rlnas.agents.designing.finish import (
@@ -24,6 +24,7 @@ from rlnas.agents.designing.finish import (
     merit,
     train_and_test,
 )
+from rlnas.agents.reports import report
 from rlnas.agents.reports.report import write_report
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.designs.saved import load_design

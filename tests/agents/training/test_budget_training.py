@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from rlnas.agents.designing import report as report_module
 from rlnas.agents.designing.recorded_design import save_recorded_design
 from rlnas.agents.policies.layouts import BUDGET
 from rlnas.agents.policies.policy import layout_of_policy
+from rlnas.agents.reports import report as report_module
 from rlnas.agents.reports.report import write_report
 from rlnas.agents.training import run as run_module
 from rlnas.agents.training.ppo import train
