@@ -16,7 +16,7 @@ demo: setup  ## train a controller on digits, let it design a network, show the 
 	rm -rf $(RUN)
 	$(BIN)/rlnas train digits --total-timesteps 30000 --run-dir $(RUN)
 	$(BIN)/rlnas design --policy $(RUN) --out $(RUN)/design
-	@echo "watch the training: $(BIN)/tensorboard --logdir $(RUN)/tensorboard"
+	@echo "watch the training: $(BIN)/tensorboard --logdir $(dir $(RUN))"
 
 TESTS ?=
 

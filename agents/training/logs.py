@@ -9,23 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from stable_baselines3.common.logger import (
-    KVWriter,
-    Logger,
-    TensorBoardOutputFormat,
-    filter_excluded_keys,
-)
+from stable_baselines3.common.logger import KVWriter, Logger, filter_excluded_keys
 from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 
 from rlnas.agents.training.state import Section, check_empty, split
+from rlnas.agents.training.watching.events import PATTERN, EventFile
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.typed import Damaged, mapping, whole
 
 PROGRESS = "progress.csv"
-EVENTS = "tensorboard"
 
-_PATTERN = "events.out.tfevents.*"  # TensorBoard's names
 Row = Mapping[str, str]
 
 
@@ -116,7 +110,7 @@ class LogFiles:
                 os.truncate(path, self.sizes[path.name])
             else:
                 path.unlink()
-        self.events = TensorBoardOutputFormat(str(self.folder / EVENTS))
+        self.events = EventFile(self.folder)
         self.logger.output_formats.append(self.events)
 
     def close(self) -> None:
@@ -161,7 +155,7 @@ class LogFiles:
             raise Damaged(f"{path} has not the {count} rows that it says")
 
     def _event_files(self) -> list[Path]:
-        return list((self.folder / EVENTS).glob(_PATTERN))
+        return list(self.folder.glob(PATTERN))
 
 
 @contextmanager

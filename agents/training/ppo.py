@@ -31,7 +31,7 @@ def train(
 
     The run folder receives `config.json`, `policy.safetensors` with `policy.json`, `policy.zip`
     (the model as Stable-Baselines3 saves it), `best/` (the best design seen), `designs.sqlite`
-    (the facts of all), `tensorboard/`, `progress.csv` and `checkpoints/`.
+    (the facts of all), `progress.csv`, events of TensorBoard and `checkpoints/`.
 
     Args:
         config: everything about the run.

@@ -35,6 +35,7 @@ from rlnas.agents.training.state import (
     state_of,
 )
 from rlnas.agents.training.vec_env import new_vec_env
+from rlnas.agents.training.watching.hyperparameters import RESULTS, shown_settings
 from rlnas.data.datasets import Dataset
 from rlnas.designs import database
 from rlnas.errors import InputError
@@ -99,6 +100,7 @@ class TrainingRun:
         self.logs.open()
         if introduction:
             self.logs.add_text("configuration", introduction)
+            self.logs.events.begin_session(shown_settings(self.config), RESULTS)
 
     def fit(self, progress_bar: bool, callbacks: Sequence[BaseCallback] = ()) -> None:
         """Train up to the end, or on from a loaded state; then write the results.
@@ -140,6 +142,7 @@ class TrainingRun:
         save_policy(self.folder, policy, config.algorithm, list(config.net_arch), config.features)
         content = io.BytesIO()
         self.model.save(content)
+        self.logs.events.end_session()
         replace_file(self.folder / "policy.zip", content.getvalue())
 
 

@@ -259,7 +259,7 @@ def test_a_damaged_table_of_progress_is_told(field, copied, tmp_path):
     path = tmp_path / "run" / "progress.csv"
     head, first, *rest = path.read_text().splitlines()
     values = first.split(",")
-    values[head.split(",").index("design/score")] = field
+    values[head.split(",").index("score/final")] = field
     path.write_text("\n".join([head, ",".join(values), *rest]))
     with pytest.raises(InputError, match=r"progress.csv is damaged"):
         write_report(tmp_path / "run")

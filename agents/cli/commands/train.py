@@ -26,4 +26,4 @@ class Train(TrainConfig):
         print(f"policy in {folder}")
         print(describe_best_design(folder))
         if shown:
-            print(f"watch it with: tensorboard --logdir {folder / 'tensorboard'}")
+            print(f"watch it with: tensorboard --logdir {folder.parent}")

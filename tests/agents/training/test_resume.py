@@ -57,9 +57,7 @@ def results(run: Path) -> dict[str, Any]:
 
     TensorBoard's values are sorted: files begun in the same second have no order.
     """
-    events = EventAccumulator(
-        str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0, "tensors": 0}
-    )
+    events = EventAccumulator(str(run), size_guidance={"images": 0, "scalars": 0, "tensors": 0})
     events.Reload()
     scalars = {
         tag: sorted((event.step, event.value) for event in events.Scalars(tag))
