@@ -149,13 +149,13 @@ PARTS = {
         name: ("values", name)
         for name in (
             *("counters", "logger", "best", "environments", "generators"),
-            *("design_log", "log_files"),
+            *("design_log", "log_files", "evaluation"),
         )
     },
 }
 """Of the JSON values: where they are."""
 
-ARRAYS = ("policy", "optimizer", "statistics", "logger", "best", "generators")
+ARRAYS = ("policy", "optimizer", "statistics", "logger", "best", "generators", "evaluation")
 
 
 # --- what becomes of them ---

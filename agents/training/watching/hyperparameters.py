@@ -4,7 +4,15 @@ from rlnas.agents.config import WORKERS, TrainConfig
 from rlnas.agents.policies.run_config import COMMAND, as_json
 from rlnas.agents.training.watching import tags
 
-RESULTS = (tags.FINAL, tags.BEST_SEEN, tags.METRIC, tags.WEIGHTS, tags.SPEED)
+RESULTS = (
+    tags.EVALUATED,
+    tags.EVALUATED_WEIGHTS,
+    tags.FINAL,
+    tags.BEST_SEEN,
+    tags.METRIC,
+    tags.WEIGHTS,
+    tags.SPEED,
+)
 """Tags whose last values the tab shows."""
 
 _NO_RESULT = {COMMAND, "run_dir", "data_dir", "resume", *WORKERS}

@@ -6,6 +6,7 @@ The part before the slash is the group that TensorBoard shows together:
 - `size/` and `density/`: how large they are;
 - `actions/`: what the policy does, as shares of the steps of a rollout;
 - `training_length/` and `cost/`: with a budget, how long it trains, and what an episode spends;
+- `eval/`: how good the policy is on held-out episodes;
 - `rollout/`, `time/` and `train/`: what Stable-Baselines3 logs.
 """
 
@@ -17,6 +18,8 @@ METRIC, DIVERGED = "score/validation_metric", "score/diverged"
 WEIGHTS, DEPTH = "size/active_weights", "size/depth"
 DENSITY, OUTPUT_DENSITY = "density/all", "density/output"
 ACTIONS, LENGTHS, HIDDEN_DENSITY = "actions/", "training_length/", "density/hidden_"
+EVALUATED, EVALUATED_METRIC = "eval/score", "eval/validation_metric"
+EVALUATED_WEIGHTS = "eval/active_weights"
 SPENT, SPENT_SHARE = "cost/spent", "cost/spent_share"
 SPEED = "time/environment_steps_per_second"
 BEST_NETWORK, TRADEOFF = "pictures/best_network", "pictures/metric_against_weights"
@@ -35,6 +38,11 @@ _MEANINGS = {
     DENSITY: "Active weights of the last design of an episode, as a share of those that its "
     "layers would have if they were dense.",
     OUTPUT_DENSITY: "The same share for the connections to the outputs.",
+    EVALUATED: "What the held-out episodes are judged by, by default the score of the last design: "
+    "mean over episodes that are the same for all policies and that no training plays. The policy "
+    "with the best mean is kept. Beside it the packaged controller, no edits, and random edits.",
+    EVALUATED_METRIC: "Metric of the last designs of the held-out episodes, without the price.",
+    EVALUATED_WEIGHTS: "Active weights of the last designs of the held-out episodes.",
     SPENT: "Training cost of an episode, in multiply-adds.",
     SPENT_SHARE: "Training cost of an episode, as a share of its budget.",
     SPEED: "Steps of all environments per second while experience is collected.",

@@ -70,8 +70,14 @@ def test_train_writes_every_documented_file(finished):
     events = [name for name in names if name.startswith("events.out.")]
     checkpoints = [name for name in names if name.startswith("checkpoints/")]
     assert len(events) == 1
-    assert names - {*events, *checkpoints} == {
+    beside = [name for name in names if name.startswith("eval/")]
+    assert len(beside) == 3
+    last = {name for name in names if name.startswith("last/")}  # if another was better
+    files = ("config.json", "policy.json", "policy.safetensors", "policy.zip")
+    assert last in (set(), {f"last/{name}" for name in files})
+    assert names - {*events, *checkpoints, *beside, *last} == {
         "config.json",
+        "evaluations.json",
         "policy.safetensors",
         "policy.json",
         "policy.zip",
@@ -310,6 +316,7 @@ def test_progress_csv_has_the_tags_of_tensorboard_as_columns(events, finished):
     assert set(progress_of(finished)[0]) - hidden <= shown
     groups = {tag.partition("/")[0] for tag in shown}
     assert groups == {"score", "size", "density", "actions", "rollout", "time", "train"}
+    assert any(tag.startswith("eval/") for tag in events.Tags()["scalars"])
 
 
 def test_the_hparams_tab_has_the_settings_and_the_tags_of_results(events):

@@ -27,7 +27,7 @@ from rlnas.envs.replay import ReplayableEnv
 from rlnas.errors import InputError
 from rlnas.files.folders import locked
 from rlnas.files.typed import Damaged
-from tests.agents.helpers import TINY_BUDGET, progress_of, tiny
+from tests.agents.helpers import TINY_BUDGET, files_in, progress_of, tiny
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "maskable_ppo": {},
@@ -52,6 +52,13 @@ class Killed(Exception):
     """Stands for the end of the process."""
 
 
+def beside(folder: Path) -> list[tuple[int, float]]:
+    """The values of a run that TensorBoard shows beside the training."""
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return sorted((event.step, event.value) for event in events.Scalars("eval/score"))
+
+
 def results(run: Path) -> dict[str, Any]:
     """All that a training leaves, without the clock and what depends on it.
 
@@ -71,6 +78,9 @@ def results(run: Path) -> dict[str, Any]:
     texts = {tag: len(events.Tensors(tag)) for tag in events.Tags()["tensors"]}
     return {
         "policy": (run / "policy.safetensors").read_bytes(),
+        "evaluations": (run / "evaluations.json").read_bytes(),
+        "last": files_in(run).get("last/policy.safetensors"),
+        "beside": {folder.name: beside(folder) for folder in (run / "eval").iterdir()},
         "best": (run / "best" / "network.safetensors").read_bytes(),
         "best record": (run / "best" / "design.json").read_bytes(),
         "designs": DesignDatabase(run / FILE).best(limit=10**6),
