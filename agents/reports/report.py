@@ -27,6 +27,8 @@ from rlnas.agents.reports.sections import (
     png,
     spending,
 )
+from rlnas.agents.reports.training_sections import evaluations
+from rlnas.agents.training.watching.evaluations import read_evaluations
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.errors import InputError
@@ -92,11 +94,14 @@ def _content(folder: Path, data_dir: Path | None) -> Page:
 
 def _of_run(folder: Path, data_dir: Path | None) -> Page:
     settings, notes, sections = read_train_config(folder), [], []
-    if not (folder / "policy.safetensors").is_file():
+    if not (folder / "policy.zip").is_file():
         notes.append("This run is still in progress, or was cut short: what there is so far.")
     with_budget = settings.budget is not None
     for title, text, drawn in learning_curves(folder / "progress.csv", with_budget):
         sections.append(Section(title, text, png(drawn)))
+    evaluated = read_evaluations(folder)
+    if evaluated is not None:
+        sections.append(evaluations(evaluated, folder, settings.timesteps))
     archive = DesignDatabase(folder / FILE)
     count, last = archive.extent() if archive.exists() else (0, 0)
     facts: dict[str, Any] = {
