@@ -23,4 +23,9 @@ from .sparse_training.trainer import (
     SPARSE_TRAINERS as SPARSE_TRAINERS,
     SparseTrainer as SparseTrainer,
 )
-from .training.ppo import resume as resume, train as train, train_once as train_once
+from .training.ppo import (
+    extend as extend,
+    resume as resume,
+    train as train,
+    train_once as train_once,
+)

@@ -113,7 +113,10 @@ def parse(words: Sequence[str]) -> tuple[Any, bool] | None:
             registry=RULES,
         )
     kind: Any = type(asked).__base__
-    return kind(**{each.name: getattr(asked, each.name) for each in fields(kind)}), asked.quiet
+    values = {each.name: getattr(asked, each.name) for each in fields(kind)}
+    if "typed" in values:
+        values["typed"] = tuple(words)
+    return kind(**values), asked.quiet
 
 
 def _choice(commands: dict[str, Any]) -> Any:
@@ -145,6 +148,8 @@ def _grammar(command: list[str]) -> Grammar:
     options, repeated, arguments = ["--quiet", "--help"], [], {}
     for each in fields(kind):
         marks = getattr(types[each.name], "__metadata__", ())
+        if tyro.conf.Suppress in marks:
+            continue
         if tyro.conf.Positional in marks:
             shown = (getattr(mark, "metavar", None) for mark in marks)
             arguments[each.name] = next(filter(None, shown), each.name)

@@ -45,6 +45,9 @@ from rlnas.designs import database
 from rlnas.errors import InputError
 from rlnas.files.atomic import make_folder, replace_file
 
+ENDED = "policy.zip"
+"""What a training writes last."""
+
 
 class TrainingRun:
     """A training between its start and its end.
@@ -168,7 +171,7 @@ class TrainingRun:
         save_policy(folder, self.model.policy, *arguments)
         content = io.BytesIO()
         self.model.save(content)
-        replace_file(folder / "policy.zip", content.getvalue())
+        replace_file(folder / ENDED, content.getvalue())
 
 
 @contextmanager

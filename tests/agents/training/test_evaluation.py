@@ -218,10 +218,10 @@ def test_evaluations_are_as_many_as_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"eval_every": 0}, r"--eval-every 0: expected .* 1"),
-        ({"eval_every": 1.5}, r"--eval-every 1.5: expected"),
-        ({"eval_episodes": -1}, r"--eval-episodes -1: expected .* 0"),
-        ({"eval_episodes": 10**9}, r"--eval-episodes 1000000000: expected .* 10,?000"),
+        ({"eval_every": 0}, r"--eval-every 0 cannot be used: expected .* 1"),
+        ({"eval_every": 1.5}, r"--eval-every 1.5 cannot be used"),
+        ({"eval_episodes": -1}, r"--eval-episodes -1 cannot be used: expected .* 0"),
+        ({"eval_episodes": 10**9}, r"--eval-episodes 1000000000 cannot be used: .* 10000"),
         ({"eval_episodes": 0, "eval_every": 10}, r"--eval-every: expected only with evaluations"),
     ],
 )

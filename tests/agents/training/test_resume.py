@@ -233,7 +233,7 @@ def test_resume_restarts_a_training_without_checkpoints(tmp_path, runs):
 def test_only_the_last_checkpoints_stay_in_the_folder(tmp_path):
     run = train(tiny(tmp_path / "run", total_timesteps=320), progress_bar=False)
     steps = [int(path.stem) for path in sorted((run / FOLDER).iterdir())]
-    assert steps == [128, 192, 256]
+    assert steps == [192, 256, 320]
     assert len(steps) == MAX_CHECKPOINTS
 
 
@@ -352,9 +352,31 @@ def test_second_ctrl_c_interrupts_at_once_and_the_run_can_be_resumed(tmp_path, r
     assert results(resume(tmp_path / "run", progress_bar=False)) == results(runs["maskable_ppo"])
 
 
-def test_resume_option_refuses_other_settings(tmp_path, capsys):
-    assert main(["train", "--resume", str(tmp_path), "--seed", "3"]) == 2
-    assert "leave out the others" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--seed", "3"], ["--seed 3 (there 7)"]),
+        (["--seed", "0"], ["--seed 0 (there 7)"]),  # the default, but typed
+        (["--penalty=0.2", "--gamma", "0.5"], ["--penalty 0.2 (there 0.1)", "--gamma 0.5"]),
+        (["digits"], ["leave out digits (there wine)"]),
+        (["--net_arch", "4", "4"], ["--net-arch 4 4 (there 8)"]),
+        (["--total-timesteps", "64"], ["--total-timesteps 64 (there 192)"]),
+        (["--extend", "elsewhere"], ["--resume and --extend: expected one of them"]),
+    ],
+)
+def test_resume_option_says_which_settings_differ(options, told, run, capsys):
+    before = files_in(run)
+    assert main(["train", "--resume", str(run), *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert all(each in line for each in told), line
+    assert files_in(run) == before
+
+
+def test_resume_option_takes_settings_that_are_those_of_the_run(tmp_path, monkeypatch, runs):
+    cut(tiny(tmp_path / "run"), monkeypatch, 2)
+    settings = ["wine", "--seed", "7", "--penalty", "0.1", "--net-arch", "8"]
+    assert main(["train", *settings, "--resume", str(tmp_path / "run"), "--quiet"]) == 0
+    assert results(tmp_path / "run") == results(runs["maskable_ppo"])
 
 
 # --- replay ---
