@@ -29,9 +29,10 @@ class Train(TrainConfig):
         from rlnas.agents.training.watching.evaluations import read_evaluations
 
         folder = self._trained(shown)
-        found = read_evaluations(folder)
-        total = read_train_config(folder).timesteps
-        print(f"policy in {folder}" + (f", {found.in_words(folder, total)}" if found else ""))
+        print(f"policy in {folder}")
+        if found := read_evaluations(folder):
+            total = read_train_config(folder).timesteps
+            print(f"the policy is {found.in_words(folder, total)}")
         print(describe_best_design(folder))
         if shown:
             print(f"watch it with: tensorboard --logdir {folder.parent}")

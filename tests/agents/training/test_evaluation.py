@@ -161,8 +161,9 @@ def test_a_training_on_the_command_line_tells_its_evaluations(tmp_path, capsys):
     words += ["--batch-size", "32", "--episode-steps", "4", "--batches-per-step", "5"]
     words += ["--eval-episodes", "3", "--run-dir", str(tmp_path / "run"), "--quiet"]
     assert main(words) == 0
-    line = capsys.readouterr().out.splitlines()[0]
-    assert line.startswith(f"policy in {tmp_path / 'run'}, the last one, the best of 1 evaluation")
+    first, line, *_ = capsys.readouterr().out.splitlines()
+    assert first == f"policy in {tmp_path / 'run'}"
+    assert line.startswith("the policy is the last one, the best of 1 evaluations: mean score 0.")
     assert "over 3 held-out episodes (packaged controller 0." in line
 
 

@@ -367,7 +367,8 @@ def watched(tmp_path_factory) -> Any:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(environments, "DesignEnv", Watched)
-        run = train(tiny(tmp_path_factory.mktemp("watched") / "run"), progress_bar=False)
+        config = tiny(tmp_path_factory.mktemp("watched") / "run", eval_episodes=0)
+        run = train(config, progress_bar=False)
     return run, starts, steps
 
 
