@@ -191,7 +191,8 @@ capacity: setup  ## the poster's studies of width and depth: half an hour
 	done; done
 	$(BIN)/python docs/insert.py
 
-docs: setup  ## the pages of the environments, tables in pages, the data cards
+docs: setup  ## the pages of the environments, tables in pages, the data cards, the film
+	$(BIN)/rlnas film digits --penalty 0.1 --out docs/assets/film.gif
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/insert.py
 	set -e; for table in digits mnist; do \

@@ -17,6 +17,7 @@ from .experiments.statistics import (
 from .policies.environments import env_like as env_like
 from .policies.episode import play_episode as play_episode, random_policy as random_policy
 from .policies.policy import Policy as Policy, load_policy as load_policy
+from .reports.film import film as film
 from .reports.report import write_report as write_report
 from .search.evolve import evolve as evolve
 from .sparse_training.trainer import (

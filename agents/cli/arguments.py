@@ -27,6 +27,7 @@ from rlnas.agents.cli.commands.evaluate import Evaluate
 from rlnas.agents.cli.commands.evaluate_policy import EvaluatePolicy
 from rlnas.agents.cli.commands.evolve import Evolve
 from rlnas.agents.cli.commands.export import Export
+from rlnas.agents.cli.commands.film import Film
 from rlnas.agents.cli.commands.frontier import Frontier
 from rlnas.agents.cli.commands.play import Play
 from rlnas.agents.cli.commands.predict import Predict
@@ -59,6 +60,7 @@ COMMANDS: dict[str, Any] = {
     "evaluate": Evaluate,
     "designs": Designs,
     "report": Report,
+    "film": Film,
     "export": Export,
     "play": Play,
     "evaluate-policy": EvaluatePolicy,

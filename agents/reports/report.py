@@ -16,6 +16,7 @@ from rlnas.agents.designing.rivals import MEASURES, measured, rivals
 from rlnas.agents.designing.search.facts import search_facts
 from rlnas.agents.designing.spending import spending_facts
 from rlnas.agents.policies.run_config import read_train_config
+from rlnas.agents.reports.film import FILM
 from rlnas.agents.reports.learning_curves import learning_curves
 from rlnas.agents.reports.search_sections import against_time, networks
 from rlnas.agents.reports.sections import (
@@ -27,7 +28,7 @@ from rlnas.agents.reports.sections import (
     png,
     spending,
 )
-from rlnas.agents.reports.training_sections import evaluations
+from rlnas.agents.reports.training_sections import episode, evaluations
 from rlnas.agents.training.watching.evaluations import read_evaluations
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import SavedDesign, load_design
@@ -48,7 +49,8 @@ def write_report(
     """Write one HTML page about a run or a design.
 
     Args:
-        folder: Run folder of a training, which may still be in progress, or folder of a design.
+        folder: Run folder of a training, which may still be in progress, or folder of a design. A
+            film in a run folder, which `film` makes, is shown.
         out: File to write; by default `report.html` in that folder.
         data_dir: Folder with IDX files, searched first.
 
@@ -102,6 +104,7 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
     evaluated = read_evaluations(folder)
     if evaluated is not None:
         sections.append(evaluations(evaluated, folder, settings.timesteps))
+    sections += episode(folder / FILM)
     archive = DesignDatabase(folder / FILE)
     count, last = archive.extent() if archive.exists() else (0, 0)
     facts: dict[str, Any] = {
@@ -122,8 +125,7 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         best = archive.find(design.record)
         if best is None:
             raise InputError(f"{archive.path} is damaged: the best design is not in it")
-        episode = archive.episode(best)
-        steps = [{**vars(each), "applied": True} for each in episode]
+        steps = [{**vars(each), "applied": True} for each in archive.episode(best)]
         sections += of_network(design.network, design.record, steps)
         if any(step["spent"] for step in steps):
             begun = " A network that the episode began with is not among them."

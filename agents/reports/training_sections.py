@@ -1,5 +1,6 @@
 """The sections of a report about how a training did."""
 
+import base64
 from itertools import cycle
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from rlnas import plots
 from rlnas.agents.policies.outcome import MEASURES
 from rlnas.agents.reports.sections import Section, png
 from rlnas.agents.training.watching.evaluations import Evaluations
+from rlnas.files.reading import read_bytes
 
 _COLOURS = ("tab:green", "tab:purple", "tab:orange")  # of the policies beside it
 
@@ -36,3 +38,12 @@ def evaluations(found: Evaluations, run: Path, total: int) -> Section:
         f"{found.in_words(run, total)}."
     )
     return Section("Evaluations", text, png(drawn))
+
+
+def episode(path: Path) -> list[Section]:
+    """The film of an episode, if there is one."""
+    if not path.is_file():
+        return []
+    shown = base64.b64encode(read_bytes(path)).decode()
+    text = "An episode of the policy: what it does, and what becomes of the network."
+    return [Section("An episode", text, film=shown)]

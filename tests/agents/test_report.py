@@ -105,7 +105,8 @@ def test_the_page_needs_no_network(copied, designed):
             if name in ("src", "href")
         ]  # fmt: skip
         assert addresses
-        assert all(value and value.startswith("data:image/png;base64,") for value in addresses)
+        kinds = ("data:image/png;base64,", "data:image/gif;base64,")
+        assert all(value and value.startswith(kinds) for value in addresses)
         assert not re.search(r"url\(|@import|<script", (folder / "report.html").read_text())
 
 
@@ -189,6 +190,20 @@ def test_of_equal_scores_only_the_first_is_bold(designed, tmp_path):
     page = write_report(tmp_path).read_text()
     assert page.count('<tr class="best">') == 1
     assert re.search(r'<tr class="best"><td>1</td>', page)
+
+
+def test_the_command_films_an_episode_of_a_training_that_has_ended(copied, tmp_path, capsys):
+    run = Path(shutil.copytree(copied, tmp_path / "run"))
+    assert main(["report", str(run), "--quiet"]) == 0
+    page = (run / "report.html").read_text()
+    assert page.count("data:image/gif;base64,") == 1
+    assert "An episode" in Page(run / "report.html").headings
+    made = (run / "film.gif").stat().st_mtime_ns
+    assert main(["report", str(run), "--quiet"]) == 0
+    assert (run / "film.gif").stat().st_mtime_ns == made, "not again"
+    (run / "policy.zip").write_bytes((run / "policy.zip").read_bytes())  # as an extension does
+    assert main(["report", str(run), "--quiet"]) == 0
+    assert (run / "film.gif").stat().st_mtime_ns > made
 
 
 def test_a_report_needs_no_data(designed, tmp_path):
