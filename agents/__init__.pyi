@@ -10,6 +10,7 @@ from .designing.evaluation import evaluate_design as evaluate_design, export_des
 from .distributed.ray_vec_env import RayVecEnv as RayVecEnv
 from .experiments.compare import compare as compare
 from .experiments.search_task import SearchTask as SearchTask
+from .experiments.seeds import train_seeds as train_seeds
 from .experiments.statistics import (
     Interval as Interval,
     trimmed_mean_interval as trimmed_mean_interval,

@@ -15,6 +15,7 @@ from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
 from rlnas.agents.designing.rivals import MEASURES, measured, rivals
 from rlnas.agents.designing.search.facts import search_facts
 from rlnas.agents.designing.spending import spending_facts
+from rlnas.agents.experiments.seeds import is_group
 from rlnas.agents.policies.run_config import read_train_config
 from rlnas.agents.reports.film import FILM
 from rlnas.agents.reports.learning_curves import learning_curves
@@ -28,6 +29,7 @@ from rlnas.agents.reports.sections import (
     png,
     spending,
 )
+from rlnas.agents.reports.seeds_report import of_seeds
 from rlnas.agents.reports.training_sections import episode, evaluations
 from rlnas.agents.training.watching.evaluations import read_evaluations
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
@@ -49,8 +51,8 @@ def write_report(
     """Write one HTML page about a run or a design.
 
     Args:
-        folder: Run folder of a training, which may still be in progress, or folder of a design. A
-            film in a run folder, which `film` makes, is shown.
+        folder: Run folder of a training, which may still be in progress, folder of a design, or of
+            trainings with several seeds. A film in a run folder, which `film` makes, is shown.
         out: File to write; by default `report.html` in that folder.
         data_dir: Folder with IDX files, searched first.
 
@@ -88,6 +90,9 @@ def _content(folder: Path, data_dir: Path | None) -> Page:
         return _of_run(folder, data_dir)
     if (folder / "design.json").is_file():
         return _of_design(folder, data_dir)
+    if is_group(folder):
+        facts, sections = of_seeds(folder)
+        return plain(f"Seeds {folder.name}"), facts, [], sections
     raise InputError(
         f"{folder} is neither a run nor a design: expected a folder made by `rlnas train` or "
         "`rlnas design`"

@@ -1,7 +1,6 @@
 """The sections of a report about how a training did."""
 
 import base64
-from itertools import cycle
 from pathlib import Path
 
 from rlnas import plots
@@ -10,7 +9,8 @@ from rlnas.agents.reports.sections import Section, png
 from rlnas.agents.training.watching.evaluations import Evaluations
 from rlnas.files.reading import read_bytes
 
-_COLOURS = ("tab:green", "tab:purple", "tab:orange")  # of the policies beside it
+RIVAL_COLOURS = ("tab:green", "tab:purple", "tab:orange")
+"""Colours of the lines of policies that a training is compared with."""
 
 
 def evaluations(found: Evaluations, run: Path, total: int) -> Section:
@@ -27,7 +27,7 @@ def evaluations(found: Evaluations, run: Path, total: int) -> Section:
     best = found.best
     place = [best.timesteps], [best.score]
     axes.scatter(*place, s=120, facecolors="none", edgecolors="crimson", zorder=3, label="kept")
-    for (name, score), colour in zip(found.rivals.items(), cycle(_COLOURS), strict=False):
+    for (name, score), colour in zip(found.rivals.items(), RIVAL_COLOURS, strict=False):
         axes.axhline(score, color=colour, linestyle="--", lw=1.2, label=name)
     axes.set_xlabel("environment steps")
     axes.set_ylabel(f"mean {MEASURES[found.measure]}")

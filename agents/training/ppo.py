@@ -161,11 +161,12 @@ def extend(
     return folder
 
 
-def train_once(config: TrainConfig) -> Path:
+def train_once(config: TrainConfig, progress_bar: bool = False) -> Path:
     """Train, resume an interrupted training, or do nothing if it has ended.
 
     Args:
         config: Settings of the training.
+        progress_bar: Show progress.
 
     Returns:
         The run folder.
@@ -177,8 +178,8 @@ def train_once(config: TrainConfig) -> Path:
     if _ended(folder):
         return folder
     if (folder / "config.json").is_file():  # what a training writes first
-        return resume(folder, progress_bar=False)
-    return train(config, progress_bar=False)
+        return resume(folder, progress_bar, **{name: getattr(config, name) for name in WORKERS})
+    return train(config, progress_bar)
 
 
 def _ended(folder: Path) -> bool:

@@ -19,6 +19,9 @@ class Train(TrainConfig):
     extend: Option[Path] = None
     """Run folder of a training that has ended, to go on with until it has --total-timesteps steps
     in all. All other settings are read from there, as with --resume."""
+    seeds: Option[tuple[int, ...]] = None
+    """Train with each of several seeds, in folders seed-0, ... of the run folder. The same command
+    goes on where it was stopped; further seeds may be added."""
     typed: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
     """The words of the command line, which tell a default that was typed from one that was not."""
 
@@ -28,6 +31,9 @@ class Train(TrainConfig):
         from rlnas.agents.policies.run_config import read_train_config
         from rlnas.agents.training.watching.evaluations import read_evaluations
 
+        if self.seeds is not None:
+            self._train_seeds(self.seeds, shown)
+            return
         folder = self._trained(shown)
         print(f"policy in {folder}")
         if found := read_evaluations(folder):
@@ -53,8 +59,24 @@ class Train(TrainConfig):
                     "--extend: give --total-timesteps, the steps of the whole training"
                 )
             return extend(self.extend, self.total_timesteps, shown, **where)
-        settings = {each.name: getattr(self, each.name) for each in fields(TrainConfig)}
-        return train(TrainConfig(**settings), shown)
+        return train(self._settings(), shown)
+
+    def _train_seeds(self, seeds: tuple[int, ...], shown: bool) -> None:
+        from rlnas.agents.experiments.seeds import in_words, train_seeds
+
+        for name in ("resume", "extend", "seed"):
+            if self._is_given(name):
+                raise InputError(
+                    f"--seeds: expected without --{name}; the same command goes on where it was "
+                    "stopped"
+                )
+        folder = train_seeds(self._settings(), seeds, shown)
+        print(in_words(folder))
+        if shown:
+            print(f"see their curves with: rlnas report {folder}")
+
+    def _settings(self) -> TrainConfig:
+        return TrainConfig(**{each.name: getattr(self, each.name) for each in fields(TrainConfig)})
 
     def _check_same(self, option: str, run: Path, *others: str) -> None:
         """Raise `InputError` if a setting is given that a training in a folder has not.
@@ -86,9 +108,8 @@ class Train(TrainConfig):
         value = getattr(self, name)
         if name == "dataset":
             return any(each in self.typed for each in value) or value != TrainConfig.dataset
-        return f"--{name.replace('_', '-')}" in self._options() or value != getattr(
-            TrainConfig, name
-        )
+        typed = f"--{name.replace('_', '-')}" in self._options()
+        return typed or value != getattr(Train, name)
 
     def _options(self) -> Iterator[str]:
         return (word.partition("=")[0].replace("_", "-") for word in self.typed)
