@@ -117,7 +117,7 @@ def parse(words: Sequence[str]) -> tuple[Any, bool] | None:
     kind: Any = type(asked).__base__
     values = {each.name: getattr(asked, each.name) for each in fields(kind)}
     if "typed" in values:
-        values["typed"] = tuple(words)
+        values["typed"] = frozenset(words)
     return kind(**values), asked.quiet
 
 

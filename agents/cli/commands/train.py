@@ -1,7 +1,7 @@
 """`rlnas train`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ class Train(TrainConfig):
     seeds: Option[tuple[int, ...]] = None
     """Train with each of several seeds, in folders seed-0, ... of the run folder. The same command
     goes on where it was stopped; further seeds may be added."""
-    typed: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
+    typed: Annotated[frozenset[str], tyro.conf.Suppress] = field(default=frozenset(), compare=False)
     """The words of the command line, which tell a default that was typed from one that was not."""
 
     def run(self, shown: bool) -> None:
