@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
     EventAccumulator,
 )
 from tensorboard.plugins.hparams import metadata  # type: ignore[import-untyped]
-from tensorboard.plugins.hparams.api_pb2 import Status  # type: ignore[import-untyped]
+from tensorboard.plugins.hparams.api_pb2 import DataType, Status  # type: ignore[import-untyped]
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.designing.design import evaluate_policy
@@ -310,6 +310,15 @@ def test_tensorboard_says_what_every_scalar_means(events):
     assert "'remove_neurons'" in meanings["actions/remove_neurons"]
 
 
+def test_a_meaning_is_written_once_in_a_form_that_the_server_reads(events):
+    for tag in events.Tags()["scalars"]:
+        if events.SummaryMetadata(tag).summary_description:
+            (first,) = events.Tensors(tag)
+            again = events.Scalars(tag)[0]
+            assert first.step == again.step
+            assert first.tensor_proto.float_val[0] == pytest.approx(again.value, nan_ok=True)
+
+
 def test_progress_csv_has_the_tags_of_tensorboard_as_columns(events, finished):
     shown = {tag for tag in events.Tags()["scalars"] if not tag.startswith("eval/")}
     hidden = {"time/iterations", "time/total_timesteps", "train/n_updates"}
@@ -330,6 +339,11 @@ def test_the_hparams_tab_has_the_settings_and_the_tags_of_results(events):
     assert (shown["learning_rate"], shown["seed"], shown["gamma"]) == (1e-3, 7, 1)
     assert shown.keys().isdisjoint({"run_dir", "workers", "resume", "budget", "target", "command"})
     found = metadata.parse_experiment_plugin_data(contents[metadata.EXPERIMENT_TAG])
+    first = {info.name for info in found.hparam_infos if info.differs}
+    assert {"dataset", "seed", "learning_rate", "net_arch", "num_envs"} <= first
+    others = {info.name for info in found.hparam_infos} - first
+    assert {"gamma", "entropy", "budget"} <= others
+    assert found.hparam_infos[0].type == DataType.Value("DATA_TYPE_STRING")  # algorithm
     results = {info.name.tag for info in found.metric_infos}
     assert "score/final" in results
     assert results <= set(events.Tags()["scalars"])

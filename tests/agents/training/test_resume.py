@@ -75,7 +75,11 @@ def results(run: Path) -> dict[str, Any]:
         tag: sorted((event.step, event.encoded_image_string) for event in events.Images(tag))
         for tag in events.Tags()["images"]
     }
-    texts = {tag: len(events.Tensors(tag)) for tag in events.Tags()["tensors"]}
+    texts = {
+        tag: len(events.Tensors(tag))
+        for tag in events.Tags()["tensors"]
+        if tag.endswith("text_summary")  # others have the meaning of a scalar, in each file
+    }
     return {
         "policy": (run / "policy.safetensors").read_bytes(),
         "evaluations": (run / "evaluations.json").read_bytes(),
