@@ -274,4 +274,6 @@ def restored(config: TrainConfig, data: list[Dataset], folder: Path) -> Iterator
 
 
 def _as_markdown(config: TrainConfig) -> str:
-    return markdown_table(("setting", "value"), as_json(config).items())
+    """The settings that are not left open, as a table."""
+    given = [(name, each) for name, each in as_json(config).items() if each not in (None, [])]
+    return markdown_table(("setting", "value"), given)
