@@ -73,7 +73,8 @@ class Evaluations:
         measure, best = MEASURES[self.measure], self.best
         over = f"mean {measure} {best.score:.4f} over {self.episodes} held-out episodes"
         if best == self.last:
-            said = f"the last one, the best of {len(self.done)} evaluations: {over}"
+            among = f", the best of {len(self.done)} evaluations" if len(self.done) > 1 else ""
+            said = f"the last one{among}: {over}"
         else:
             said = (
                 f"the best of {len(self.done)} evaluations, after {best.timesteps:,} of {total:,} "

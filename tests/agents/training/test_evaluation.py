@@ -163,7 +163,7 @@ def test_a_training_on_the_command_line_tells_its_evaluations(tmp_path, capsys):
     assert main(words) == 0
     first, line, *_ = capsys.readouterr().out.splitlines()
     assert first == f"policy in {tmp_path / 'run'}"
-    assert line.startswith("the policy is the last one, the best of 1 evaluations: mean score 0.")
+    assert line.startswith("the policy is the last one: mean score 0.")
     assert "over 3 held-out episodes (packaged controller 0." in line
 
 
