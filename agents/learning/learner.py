@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.buffers import MaskableRolloutBuffer
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
@@ -90,13 +91,14 @@ class ArrayLearner(OnPolicyAlgorithm):
             rollout_buffer.actions[n_steps, :, 0] = actions
             rollout_buffer.rewards[n_steps] = rewards
             rollout_buffer.episode_starts[n_steps] = self._last_episode_starts
-            self._last_obs, self._last_episode_starts = new_obs, dones
+            self._last_obs = new_obs  # type: ignore[assignment]  # the type of a Box
+            self._last_episode_starts = dones
 
         self._judge(rollout_buffer, network, cut)
         chosen = log_probabilities(logits.reshape(-1, shape[-1]), masks.reshape(-1, shape[-1]))
         taken = rollout_buffer.actions.reshape(-1, 1)
         rollout_buffer.log_probs[:] = np.take_along_axis(chosen, taken, 1).reshape(shape[:2])
-        if isinstance(self, MaskablePPO):
+        if isinstance(rollout_buffer, MaskableRolloutBuffer):
             rollout_buffer.action_masks[:] = masks
         rollout_buffer.pos, rollout_buffer.full = n_rollout_steps, True
         callback.update_locals(locals())
@@ -139,13 +141,14 @@ class ArrayLearner(OnPolicyAlgorithm):
         self._update_learning_rate(self.policy.optimizer)
         clip_range = model.clip_range(self._current_progress_remaining)
         group = self.policy.optimizer.param_groups[0]
+        beta1, beta2 = group["betas"]
         settings = Settings(
             model.n_epochs,
             model.batch_size,
             model.target_kl,
             self.max_grad_norm,
             Weighting(clip_range, self.ent_coef, self.vf_coef),
-            Adam(group["lr"], *group["betas"], group["eps"]),
+            Adam(group["lr"], beta1, beta2, group["eps"]),
         )
         state, steps = learner(self.policy)
         with _blas().limit(limits=1):
@@ -160,8 +163,8 @@ class ArrayLearner(OnPolicyAlgorithm):
         n_actions = int(self.action_space.n)  # type: ignore[attr-defined]
         actions = buffer.actions.ravel()
         masks = np.ones((actions.size, n_actions), bool)
-        if isinstance(self, MaskablePPO):
-            masks = self.rollout_buffer.action_masks.reshape(masks.shape) > 0
+        if isinstance(buffer, MaskableRolloutBuffer):
+            masks = buffer.action_masks.reshape(masks.shape) > 0
         observations = buffer.observations.reshape(actions.size, -1)[:, columns(self.policy)]
         rest = (buffer.log_probs, buffer.advantages, buffer.returns)
         return Steps(observations, masks, actions, *(each.ravel() for each in rest))

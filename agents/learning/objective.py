@@ -13,10 +13,6 @@ import numpy as np
 from rlnas.jit import compile_loops
 from rlnas.nn.simd import FASTMATH
 
-ILLEGAL = np.float32(-1e8)
-"""What sb3-contrib replaces the logits of illegal actions by."""
-
-
 class Steps(NamedTuple):
     """Steps of a rollout: all of them, or a minibatch.
 
@@ -70,9 +66,9 @@ def log_probabilities(logits: np.ndarray, masks: np.ndarray) -> np.ndarray:
         masks: bool `[batch, actions]`, which actions are legal.
 
     Returns:
-        float32 `[batch, actions]`; of illegal actions hugely negative.
+        float32 `[batch, actions]`; minus infinity for illegal actions.
     """
-    shifted = np.where(masks, logits, ILLEGAL)
+    shifted = np.where(masks, logits, np.float32(-np.inf))
     shifted -= shifted.max(axis=1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return shifted
@@ -106,11 +102,13 @@ def objective(
         batch.log_probs,
         advantages,
         batch.returns,
-        *map(np.float32, weighting),
+        np.float32(weighting.clip_range),
+        np.float32(weighting.entropy),
+        np.float32(weighting.value),
         by_logits,
         by_values[:, 0],
     )
-    policy, value, entropy, approx_kl, clip_fraction = (each / len(logits) for each in sums)
+    policy, value, entropy, approx_kl, clip_fraction = (sums / len(logits)).tolist()
     total = policy + weighting.entropy * entropy + weighting.value * value
     return Losses(policy, value, entropy, total, approx_kl, clip_fraction), by_logits, by_values
 
@@ -129,13 +127,13 @@ def _differentiate(
     value_weight: np.float32,
     by_logits: np.ndarray,
     by_values: np.ndarray,
-) -> tuple[float, float, float, float, float]:
+) -> np.ndarray:
     """Write the derivatives; return the sums over the minibatch of what is reported."""
     batch, n_actions = logits.shape
     share = np.float32(1) / np.float32(batch)
-    policy_sum = value_sum = entropy_sum = kl_sum = clipped_sum = 0.0
+    sums = np.zeros(5)
     for i in range(batch):
-        top = ILLEGAL
+        top = np.float32(-np.inf)
         for j in range(n_actions):
             if masks[i, j]:
                 top = max(top, logits[i, j])
@@ -156,7 +154,8 @@ def _differentiate(
         gain = advantage * ratio
         clipped = advantage * min(max(ratio, 1 - clip_range), 1 + clip_range)
         # Where clipping lowers the gain, it no longer depends on the policy.
-        pull = -gain * share if gain <= clipped else np.float32(0)
+        held = ratio > 1 + clip_range if advantage > 0 else ratio < 1 - clip_range
+        pull = np.float32(0 if held else -gain * share)
         # d log p(a) = [a] - p, and dH = -p (log p + H), by the logits.
         for j in range(n_actions):
             if masks[i, j]:
@@ -166,9 +165,9 @@ def _differentiate(
 
         error = values[i] - returns[i]
         by_values[i] = 2 * value_weight * share * error
-        policy_sum -= min(gain, clipped)
-        value_sum += error * error
-        entropy_sum -= entropy
-        kl_sum += ratio - 1 - change
-        clipped_sum += abs(ratio - 1) > clip_range
-    return policy_sum, value_sum, entropy_sum, kl_sum, clipped_sum
+        sums[0] -= min(gain, clipped)
+        sums[1] += error * error
+        sums[2] -= entropy
+        sums[3] += ratio - 1 - change
+        sums[4] += abs(ratio - 1) > clip_range
+    return sums

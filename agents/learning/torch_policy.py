@@ -1,13 +1,13 @@
 """Between a policy of Stable-Baselines3 with its optimiser, and vectors."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from gymnasium import spaces
 from sb3_contrib.common.maskable.buffers import MaskableRolloutBuffer
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
-from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import FlattenExtractor
@@ -20,7 +20,7 @@ from rlnas.agents.policies.feature_extractors import Selection
 _MOMENTS = ("exp_avg", "exp_avg_sq")  # PyTorch's names
 
 
-def why_not(model: PPO) -> str:
+def why_not(model: Any) -> str:
     """What is in the way of learning over arrays; empty if nothing is.
 
     Args:
@@ -112,8 +112,9 @@ def _pairs(policy: ActorCriticPolicy, vectors: ActorCritic) -> Iterator[tuple[La
 
 def _stacks(policy: ActorCriticPolicy) -> tuple[list[nn.Linear], list[nn.Linear]]:
     """The linear layers of the actor, and those of the critic."""
-    extractor = policy.mlp_extractor
+    extractor: Any = policy.mlp_extractor
+    action_net: Any = policy.action_net
     return (
-        [*extractor.policy_net[::2], policy.action_net],
+        [*extractor.policy_net[::2], action_net],
         [*extractor.value_net[::2], policy.value_net],
     )

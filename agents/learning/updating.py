@@ -124,7 +124,9 @@ def adam_step(learner: Learner, gradient: np.ndarray, step: int, adam: Adam) -> 
         adam: the settings.
     """
     _adam(
-        *(each.vector for each in learner),
+        learner.parameters.vector,
+        learner.first.vector,
+        learner.second.vector,
         gradient,
         np.float32(adam.learning_rate / (1 - adam.beta1**step)),
         np.float32(adam.beta1),
