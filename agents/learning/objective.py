@@ -13,6 +13,7 @@ import numpy as np
 from rlnas.jit import compile_loops
 from rlnas.nn.simd import FASTMATH
 
+
 class Steps(NamedTuple):
     """Steps of a rollout: all of them, or a minibatch.
 
