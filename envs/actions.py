@@ -8,7 +8,7 @@ import numpy as np
 
 from rlnas.nn import edits
 from rlnas.nn.gradients import GradientSample
-from rlnas.nn.kernels import compiled
+from rlnas.nn.kernels.simd import compiled
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.rewiring import mean_fans
 from rlnas.scoring import reference_weights

@@ -275,8 +275,8 @@ class DesignEnv(LiveEnv):
         self, network: SparseNetwork, data: Dataset, batches: Batches, penalty: float
     ) -> EvaluatedNetwork:
         """Train a network for one step of an episode, in place, and evaluate it."""
-        training = self._train(network, data, batches, self._batches_per_step(data))
-        return self._evaluated(network, data, training, penalty)
+        number = self._batches_per_step(data)
+        return self._trained_and_judged(network, data, batches, number, penalty)
 
     def _outcome(self, state: EpisodeState) -> tuple[np.ndarray, dict[str, Any]]:
         """Make a state the present one; its observation and info."""

@@ -34,16 +34,19 @@ from rlnas.envs.budget.costs import (
 )
 from rlnas.envs.budget.episode import BudgetState, constant_prediction, share_left
 from rlnas.envs.budget.observations import BUDGET_OBSERVATION_NAMES, observe_budget
+from rlnas.envs.episode import EvaluatedNetwork
 from rlnas.envs.live_env import LiveEnv, diverged, diverging_start, draw, probe_size
 from rlnas.envs.validation import check_action, check_number, check_under_way
 from rlnas.nn import edits
 from rlnas.nn.initialization import new_network
 from rlnas.nn.network import SparseNetwork
+from rlnas.nn.running import sample_gradients
 from rlnas.nn.training import (
     DEFAULT_HYPERPARAMETERS,
     Batches,
     Hyperparameters,
     evaluate,
+    train,
 )
 from rlnas.validation import Range, check_choice, check_count
 
@@ -332,8 +335,7 @@ class BudgetDesignEnv(LiveEnv):
     def _trained(self, state: BudgetState, network: SparseNetwork, batches: int) -> BudgetState:
         """The state after a network was trained and evaluated."""
         data = state.dataset
-        training = self._train(network, data, state.batches, batches)
-        now = self._evaluated(network, data, training, state.penalty)
+        now = self._trained_and_judged(network, data, state.batches, batches, state.penalty)
         cost = step_cost(state.current.size, now.size, data, batches, state.batches.batch_size)
         state = replace(_charged(state, cost), trained=batches)
         if diverged(now):
@@ -348,7 +350,8 @@ class BudgetDesignEnv(LiveEnv):
         chosen = STARTS[int(rng.choice(np.flatnonzero(state.legal[STARTS_SLICE])))]
         untrained = new_network(chosen, data.n_features, data.n_outputs, rng)
         network = untrained.copy()
-        self._train(network, data, state.batches, round(draw(GIVEN_BATCHES, rng)))
+        order = state.batches.take(round(draw(GIVEN_BATCHES, rng)))
+        train(network, data, order, self.hyperparameters)
         return network, untrained
 
     def _given(
@@ -365,7 +368,9 @@ class BudgetDesignEnv(LiveEnv):
         budget, batch_size = state.budget / state.unit, state.batches.batch_size
         check_start_pays(budget, size_of(network), data, batch_size)
         training = evaluate(network, data, data.train[: probe_size(data)])
-        now = self._evaluated(network, data, training, state.penalty)
+        validation = evaluate(network, data, data.validation)
+        probe = sample_gradients(network, data, self._probed(data))
+        now = EvaluatedNetwork(network, probe, training, validation, state.penalty)
         if diverged(now):
             if instead is None:
                 raise diverging_start(data)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rlnas.errors import EditError, InputError
-from rlnas.nn.kernels import compiled
+from rlnas.nn.kernels.simd import compiled
 from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_coordinates, from_sorted
 
 BOTH = [VALUE, EMA]

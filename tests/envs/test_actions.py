@@ -6,9 +6,10 @@ import pytest
 from rlnas.envs.actions import ACTIONS, apply, legal_actions
 from rlnas.nn import training
 from rlnas.nn.edits import EditError
-from rlnas.nn.gradients import GradientSample, sample_gradients
+from rlnas.nn.gradients import GradientSample
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
+from rlnas.nn.running import sample_gradients
 from tests.core.reference import (
     allowed,
     bits as network_bits,

@@ -15,8 +15,9 @@ from rlnas.envs.episode import EpisodeState, EvaluatedNetwork
 from rlnas.envs.observations import OBSERVATION_NAMES, observe
 from rlnas.errors import InputError
 from rlnas.nn import edits
-from rlnas.nn.gradients import GradientSample, sample_gradients
+from rlnas.nn.gradients import GradientSample
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
+from rlnas.nn.running import sample_gradients
 from rlnas.nn.training import Batches, Evaluation
 from tests.core.reference import (
     MaskedDense,

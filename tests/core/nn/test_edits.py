@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from rlnas.nn import edits, training
 from rlnas.nn.edits import EditError
-from rlnas.nn.gradients import GradientSample, sample_gradients
+from rlnas.nn.gradients import GradientSample
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import EMA, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, typical_fans, with_only
+from rlnas.nn.running import sample_gradients
 from tests.core.reference import (
     MaskedDense,
     allowed,

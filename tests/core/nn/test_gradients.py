@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from rlnas.data.datasets import Dataset
-from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import VALUE, SparseNetwork
+from rlnas.nn.running import sample_gradients
 from tests.core.reference import (
     MaskedDense,
     allowed,

@@ -15,8 +15,8 @@ import torch
 from rlnas.data.datasets import Dataset
 from rlnas.nn import gradients, kernels, training
 from rlnas.nn.initialization import random_network
+from rlnas.nn.kernels.simd import TILE
 from rlnas.nn.network import EMA, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
-from rlnas.nn.simd import TILE
 from tests.core.reference import (
     MaskedDense,
     allowed,

@@ -16,6 +16,7 @@ from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network
+from rlnas.nn.kernels.simd import LANES
 from rlnas.nn.network import (
     EMA,
     FIRST_MOMENT,
@@ -24,7 +25,6 @@ from rlnas.nn.network import (
     SparseNetwork,
     from_coordinates,
 )
-from rlnas.nn.simd import LANES
 from rlnas.nn.structure import BLOCK
 from tests.core.reference import (
     allowed,
