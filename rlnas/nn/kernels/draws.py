@@ -96,7 +96,8 @@ def take(
     taken = -1
     for i in range(used, stream.size):
         if taken in (-1, samples.size):
-            shuffled[:] = samples
+            for k in range(samples.size):  # assigning to a slice takes 5 s to compile
+                shuffled[k] = samples[k]
             _shuffle(function, state, shuffled)
             taken = 0
         stream[i] = shuffled[taken]

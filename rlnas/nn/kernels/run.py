@@ -82,33 +82,43 @@ def run(
     mode: int = flush_denormals()
     batches, batch = order.shape
     for_biases = Adam(adam.beta1, adam.beta2, adam.epsilon, 0.0)
+    gradient, bias_gradient = scratch.gradient, scratch.bias_gradient
     scratch.tallies[:] = 0.0
     for t in range(batches):
-        scratch.gradient[:] = _ZERO
-        scratch.bias_gradient[:] = _ZERO
+        gradient[:] = _ZERO
+        bias_gradient[:] = _ZERO
         loss = 0.0
         for start in range(0, batch, TILE):
             n = choose(order[t], start, scratch.lanes)
-            loss += _tile(
-                samples, n, index, index.blocks, connections[0], units[0], scratch, 0, batch, True
+            loss += _forward_tile(
+                *(samples, n, index, index.blocks, connections[0], units[0]),
+                *(scratch, scratch.tallies[0], batch),
+            )
+            backward(
+                *(index, connections[0], scratch.activations, scratch.deltas),
+                *(gradient, bias_gradient),
             )
         losses[t] = loss / batch
         ema_rate = max(1 - ema_decay, 9 / (10 + step))  # the horizon is a ninth of its age
         step += 1
-        adamw(connections, scratch.gradient, step, rates[t], adam, ema_rate)
-        adamw(units, scratch.bias_gradient, step, rates[t], for_biases, ema_rate)
+        adamw(connections, gradient, step, rates[t], adam, ema_rate)
+        adamw(units, bias_gradient, step, rates[t], for_biases, ema_rate)
     total = 0.0
     for start in range(0, judged.size, TILE):
         n = choose(judged, start, scratch.lanes)
-        total += _tile(
+        total += _forward_tile(
             *(samples, n, index, index.blocks, connections[judged_at], units[judged_at]),
-            *(scratch, 1, 1, False),
+            *(scratch, scratch.tallies[1], int(judged.size > 0)),
         )
     for start in range(0, probed.size, TILE):
         n = choose(probed, start, scratch.lanes)
-        _tile(
+        _forward_tile(
             *(samples, n, index, index.all_blocks, connections[probed_at], units[probed_at]),
-            *(scratch, 2, probed.size, True),
+            *(scratch, scratch.tallies[2], probed.size),
+        )
+        backward(
+            *(index, connections[probed_at], scratch.activations, scratch.deltas),
+            *(gradient, bias_gradient),
         )
         for unit in range(activations.shape[0]):
             for b in range(n):
@@ -123,7 +133,7 @@ def run(
 
 
 @compiled
-def _tile(
+def _forward_tile(
     samples: Samples,
     n: int,
     index: Index,
@@ -131,11 +141,10 @@ def _tile(
     weights: np.ndarray,
     biases: np.ndarray,
     scratch: Scratch,
-    tally: int,
+    tally: np.ndarray,
     batch: int,
-    learns: bool,
 ) -> float:
-    """Run a tile forward and, to learn from it, backward; the sum of weighted losses.
+    """Run a tile forward and compute the deltas of the outputs; the sum of weighted losses.
 
     Args:
         samples: The data set.
@@ -144,10 +153,9 @@ def _tile(
         blocks: Blocks of inputs to gather.
         weights: float32 `[connections]`.
         biases: float32 `[rows]`.
-        scratch: Memory to work in; its gradients are added to.
-        tally: Which of the tallies is added to.
+        scratch: Memory to work in.
+        tally: float64 `[outputs]` or longer, added to.
         batch: Number of samples that the loss is the mean over.
-        learns: Whether to run the tile backward.
     """
     outputs = scratch.activations[index.n_inputs + index.n_hidden :]
     deltas = scratch.deltas[index.n_hidden :]
@@ -155,40 +163,28 @@ def _tile(
     for b in range(TILE):
         scratch.weights[b] = samples.weights[scratch.lanes[b]]
     forward(index, weights, biases, scratch.activations)
-    share = 1 / batch
     if samples.targets.shape[1]:
-        loss = squared_error(
+        return squared_error(
             outputs,
             samples.targets,
             samples.bends,
             scratch.lanes,
             scratch.weights,
             n,
-            share,
+            1 / batch,
             deltas,
-            scratch.tallies[tally],
+            tally,
         )
-    else:
-        for b in range(TILE):
-            scratch.labels[b] = samples.labels[scratch.lanes[b]]
-        loss = cross_entropy(
-            outputs,
-            scratch.labels,
-            scratch.weights,
-            n,
-            share,
-            deltas,
-            scratch.highest,
-            scratch.total,
-            scratch.tallies[tally],
-        )
-    if learns:
-        backward(
-            index,
-            weights,
-            scratch.activations,
-            scratch.deltas,
-            scratch.gradient,
-            scratch.bias_gradient,
-        )
-    return loss
+    for b in range(TILE):
+        scratch.labels[b] = samples.labels[scratch.lanes[b]]
+    return cross_entropy(
+        outputs,
+        scratch.labels,
+        scratch.weights,
+        n,
+        1 / batch,
+        deltas,
+        scratch.highest,
+        scratch.total,
+        tally,
+    )
