@@ -2,24 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
 from rlnas.errors import InputError
-from rlnas.nn.kernels.probe import summarize
+from rlnas.nn.kernels.probe import LayerSummary, summarize
 from rlnas.nn.network import SparseNetwork
 
 GRADIENT_SAMPLE_SIZE = 256
-
-
-class LayerSummary(NamedTuple):
-    """Statistics of each layer; the entries of the input layer are zero."""
-
-    inactive: np.ndarray  # float64 [layers], largest gradient magnitude of an inactive connection
-    active: np.ndarray  # float64 [layers], sum of the squared gradients of active connections
-    firing: np.ndarray  # int64 [layers], number of positive activations
-    dead: np.ndarray  # int64 [layers], number of units without a positive activation
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +43,7 @@ class GradientSample:
         self.check_fit(network)
         layers = len(network.layer_sizes)
         sums = LayerSummary(*np.zeros((2, layers)), *np.zeros((2, layers), np.int64))
-        summarize(self.gradients, self.activations, network.starts, network.index, *sums)
+        summarize(self.gradients, self.activations, network.starts, network.index, sums)
         return sums
 
     def check_fit(self, network: SparseNetwork) -> None:

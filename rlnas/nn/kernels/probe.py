@@ -1,5 +1,7 @@
 """What a probe of a network says: gradients of all possible connections, activity of the units."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from rlnas.nn.kernels.denormals import flush_denormals, restore_mode
@@ -7,6 +9,15 @@ from rlnas.nn.kernels.simd import compiled
 from rlnas.nn.structure import Index
 
 _ZERO = np.float32(0)
+
+
+class LayerSummary(NamedTuple):
+    """Statistics of each layer; the entries of the input layer are zero."""
+
+    inactive: np.ndarray  # float64 [layers], largest gradient magnitude of an inactive connection
+    active: np.ndarray  # float64 [layers], sum of the squared gradients of active connections
+    firing: np.ndarray  # int64 [layers], number of positive activations
+    dead: np.ndarray  # int64 [layers], number of units without a positive activation
 
 
 @compiled
@@ -70,10 +81,7 @@ def summarize(
     activations: np.ndarray,
     starts: np.ndarray,
     index: Index,
-    inactive: np.ndarray,
-    active: np.ndarray,
-    firing: np.ndarray,
-    dead: np.ndarray,
+    sums: LayerSummary,
 ) -> None:
     """Compute the statistics of each layer but the inputs; see `LayerSummary`.
 
@@ -82,12 +90,7 @@ def summarize(
         activations: float32 `[units, samples]`, activation of every unit.
         starts: int64 `[layers + 1]`, as in `rlnas.nn.network.SparseNetwork`.
         index: Structure of the network, a `rlnas.nn.structure.Index`.
-        inactive: float64 `[layers]`, receives the largest gradient magnitude of an inactive
-            connection into the layer, or 0.
-        active: float64 `[layers]`, receives the sum of the squared gradients of the active
-            connections into the layer.
-        firing: int64 `[layers]`, receives the number of positive activations.
-        dead: int64 `[layers]`, receives the number of units without a positive activation.
+        sums: receives the statistics.
     """
     mode: int = flush_denormals()
     for layer in range(1, starts.size - 1):
@@ -111,8 +114,8 @@ def summarize(
                 times += activations[unit, b] > _ZERO
             fired += times
             silent += times == 0
-        inactive[layer] = most
-        active[layer] = squares
-        firing[layer] = fired
-        dead[layer] = silent
+        sums.inactive[layer] = most
+        sums.active[layer] = squares
+        sums.firing[layer] = fired
+        sums.dead[layer] = silent
     restore_mode(mode)
