@@ -92,11 +92,12 @@ class LiveEnv(gym.Env[np.ndarray, np.integer]):
         self._check_start(network)
         return None, network
 
-    def _edit(self, before: EvaluatedNetwork, action: actions.Action) -> SparseNetwork | None:
+    def _edit(self, before: EvaluatedNetwork, number: int) -> SparseNetwork | None:
         """A network of its own after a legal action; None if it cannot be carried out after all."""
         try:
             after = actions.apply(
-                action, before.network, before.probe, self.np_random, self.saliency
+                *(number, before.network, before.judgement),
+                *(before.probe, self.np_random, self.saliency),
             )
         except EditError:
             return None

@@ -13,6 +13,7 @@ from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
 from rlnas.envs.budget.actions import (
     BUDGET_ACTIONS,
+    EDITS,
     STARTS,
     STARTS_SLICE,
     Back,
@@ -320,7 +321,7 @@ class BudgetDesignEnv(LiveEnv):
             return new_network(edit.architecture, inputs, outputs, self.np_random)
         if isinstance(edit, Back):
             return state.best.network.copy()
-        return self._edit(state.current, cast(actions.Action, edit))
+        return self._edit(state.current, EDITS.index(edit))
 
     def _batches(self, state: BudgetState, network: SparseNetwork) -> int:
         """Training batches of a step, by its length and by what is left; 0 if that is too little.
@@ -436,7 +437,7 @@ def _settled(state: BudgetState) -> BudgetState:
         starts = _payable_starts(state)
         return replace(state, legal=starts, over=not starts.any())
     can_go_back = state.best.network.active_weights > 0 and state.best is not state.current
-    legal = legal_edits(state.current.network, can_go_back)
+    legal = legal_edits(state.current.judgement.legal, can_go_back)
     if state.elapsed == 0:
         legal |= _payable_starts(state)  # in place of a network that was given
     over = left < step_cost(size, size, state.dataset, 1, state.batches.batch_size)

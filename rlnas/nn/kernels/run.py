@@ -51,8 +51,9 @@ def run(
 
     The tallies of the scratch memory have a number for each output: the first those of the training
     batches, each measured before its own step, the second those of the samples that are judged, the
-    third those of the samples that are probed. Of classes, it is the weights of the samples of the class that are predicted correctly, added up;
-    otherwise the squared errors times the weights of the samples, added up.
+    third those of the samples that are probed. Of classes, it is the weights of the samples of the
+    class that are predicted correctly, added up; otherwise the squared errors times the weights of
+    the samples, added up.
 
     Args:
         samples: The data set, a `Samples`.

@@ -9,9 +9,10 @@ _DIGIT = 256  # values of a digit of eight bits
 
 @compile_loops()
 def sorted_magnitudes(values: np.ndarray) -> np.ndarray:
-    """The absolute values, ascending: a radix sort from the lowest digit (Knuth 1998, section 5.2.5).
+    """The absolute values, ascending.
 
-    The bits of numbers that are not negative are in the order of the numbers.
+    A radix sort from the lowest digit (Knuth 1998, section 5.2.5): the bits of numbers that are not
+    negative are in the order of the numbers.
 
     Args:
         values: float32 `[n]`.
