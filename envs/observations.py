@@ -100,6 +100,8 @@ class Facts(NamedTuple):
 
     progress: float
     penalty: float
+    outputs: float
+    features: float
     training_samples: float
     relative_size: float
     metric: float
@@ -138,6 +140,8 @@ def observe(state: EpisodeState, progress: float, further: Sequence[float] = ())
         Facts(
             float(progress),
             float(state.penalty),
+            float(state.dataset.n_outputs),
+            float(state.dataset.n_features),
             float(state.dataset.train.size),
             now.relative_size,
             float(now.validation.metric),
@@ -221,7 +225,7 @@ def _observe(
 def _global_features(
     facts: Facts, counts: Counts, starts: np.ndarray, weights: int
 ) -> GlobalFeatures:
-    n_inputs, n_outputs = starts[1], starts[-1] - starts[-2]
+    n_inputs = starts[1]
     cost = facts.penalty * facts.relative_size
     error = 1 - facts.metric
     training_error = 1 - facts.training_metric
@@ -233,8 +237,8 @@ def _global_features(
     return GlobalFeatures(
         progress=facts.progress,
         penalty=(log10(max(facts.penalty, 1e-4)) + 2) / 2,
-        classes=log10(n_outputs) / 3,
-        features=log10(n_inputs) / 4,
+        classes=log10(facts.outputs) / 3,
+        features=log10(facts.features) / 4,
         samples=log10(facts.training_samples) / 6,
         depth=(starts.size - 3) / MAX_DEPTH,
         size=log10(max(weights, 1)) / 6,

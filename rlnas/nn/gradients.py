@@ -49,7 +49,9 @@ class GradientSample:
     def check_fit(self, network: SparseNetwork) -> None:
         """Raise `InputError` unless the sample has as many units as the network."""
         units, rows = self.activations.shape[0], self.deltas.shape[0]
-        if (units, rows) != (network.n_units, network.units.shape[1]):
+        shapes = units, rows, self.gradients.shape
+        found = network.n_units, network.units.shape[1]
+        if shapes != (*found, found[::-1]):
             raise InputError(
                 f"the gradient sample is of a network with {units} units, {rows} of them not "
                 f"inputs, but the network has {network.n_units} and {network.units.shape[1]}: "

@@ -272,9 +272,7 @@ def test_incoming_weights_of_new_neurons_have_the_norm_of_he_and_outgoing_ones_a
 
 def test_a_neuron_is_added_even_where_the_gradient_is_zero():
     network = layered((6, 4, 3))
-    nothing = GradientSample(
-        np.zeros((13, 9), np.float32), np.zeros((7, 9), np.float32), np.int32([6] * 7)
-    )
+    nothing = GradientSample(*(np.zeros(shape, np.float32) for shape in ((13, 9), (7, 9), (7, 13))))
     after = edits.add_neurons(network, nothing, 2, 1, np.random.default_rng(0))
     after.check()
     assert_exact(network, after)

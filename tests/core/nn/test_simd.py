@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from rlnas.nn import simd
+from rlnas.nn.kernels import simd
 from rlnas.nn.kernels.simd import FASTMATH, LANES, TILE
 
 INPUTS, ROWS = 10, 6
