@@ -157,7 +157,7 @@ def observe(state: EpisodeState, progress: float, further: Sequence[float] = ())
             float(last.factor),
             float(not state.applied),
         ),
-        structure.index,
+        structure.csr,
         structure.counts,
         structure.starts,
         network.connections,

@@ -103,7 +103,7 @@ class SparseNetwork:
     @property
     def index(self) -> Index:
         """The structure for the kernels."""
-        return self.structure.index
+        return self.structure.csr
 
     @property
     def starts(self) -> np.ndarray:
@@ -155,7 +155,7 @@ class SparseNetwork:
     @property
     def density(self) -> float:
         """Share of active weights in the whole network, by the rule of `layer_densities`."""
-        return self.structure.counts.densities.item(0)
+        return float(self.structure.counts.densities[0])
 
     def copy(self) -> "SparseNetwork":
         """A deep copy."""

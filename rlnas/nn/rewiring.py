@@ -101,8 +101,8 @@ def with_only(network: SparseNetwork, keep: np.ndarray) -> SparseNetwork:
         keep: bool `[connections]`, the connections to keep.
     """
     nobody = np.zeros(network.n_units, bool), np.zeros(network.n_units, np.float32)
-    _, *arrays = remove(*_arrays(network), keep.copy(), *nobody, False)
-    return SparseNetwork(network.layer_sizes, *arrays, network.steps)
+    _, indptr, indices, connections, units = remove(*_arrays(network), keep.copy(), *nobody, False)
+    return SparseNetwork(network.layer_sizes, indptr, indices, connections, units, network.steps)
 
 
 def without(
@@ -130,18 +130,19 @@ def without(
         dead[units] = True
     if constants is None:
         constants = np.zeros(network.n_units, np.float32)
-    sizes, *arrays = remove(*_arrays(network), keep, dead, constants, True)
-    if arrays[1].size == 0:
+    sizes, indptr, indices, state, biases = remove(*_arrays(network), keep, dead, constants, True)
+    if indices.size == 0:
         raise EditError("no connection would be left")
-    return SparseNetwork(tuple(filter(None, sizes.tolist())), *arrays, network.steps)
+    layer_sizes = tuple(filter(None, sizes.tolist()))
+    return SparseNetwork(layer_sizes, indptr, indices, state, biases, network.steps)
 
 
-def _arrays(network: SparseNetwork) -> tuple[np.ndarray, ...]:
+def _arrays(
+    network: SparseNetwork,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The arrays of a network as `rlnas.nn.kernels.surgery` takes them."""
-    return (
-        *(network.starts, network.indptr, network.indices),
-        *(network.connections, network.units),
-    )
+    starts, indptr, indices = network.starts, network.indptr, network.indices
+    return starts, indptr, indices, network.connections, network.units
 
 
 def side_by_side(networks: Sequence[SparseNetwork]) -> SparseNetwork:

@@ -39,7 +39,7 @@ class Counts(NamedTuple):
 class Structure(NamedTuple):
     """All that follows from which connections exist, found in one pass."""
 
-    index: Index
+    csr: Index
     counts: Counts
     starts: np.ndarray  # int64 [layers + 1], first unit of each layer, and the number of units
 
@@ -68,8 +68,14 @@ def structure_of(
     half = blocks.size // 2
     return Structure(
         Index(
-            *(blocks[half : half + read], blocks[:half]),
-            *(indptr, indices, hidden_start, stops, inputs, rows - layer_sizes[-1]),
+            blocks[half : half + read],
+            blocks[:half],
+            indptr,
+            indices,
+            hidden_start,
+            stops,
+            inputs,
+            rows - layer_sizes[-1],
         ),
         Counts(fan_out, block_counts, densities),
         starts,

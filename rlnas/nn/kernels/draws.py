@@ -33,7 +33,7 @@ def source_of(rng: np.random.Generator) -> Source:
 @cache
 def _next_uint32(kind: type[np.random.BitGenerator]) -> int:
     """Address of the function of a kind of bit generators."""
-    address = cast(kind(0).ctypes.next_uint32, c_void_p).value  # type: ignore[call-arg]
+    address = cast(kind(0).ctypes.next_uint32, c_void_p).value
     assert address is not None
     return address
 
