@@ -16,7 +16,7 @@ demo: setup  ## train a controller on digits, let it design a network, show the 
 	rm -rf $(RUN)
 	$(BIN)/rlnas train digits --total-timesteps 30000 --run-dir $(RUN)
 	$(BIN)/rlnas design --policy $(RUN) --out $(RUN)/design
-	@echo "watch the training: $(BIN)/tensorboard --logdir $(RUN)/tensorboard"
+	@echo "watch the training: $(BIN)/tensorboard --logdir $(dir $(RUN))"
 
 TESTS ?=
 
@@ -194,7 +194,8 @@ capacity: setup  ## the poster's studies of width and depth: half an hour
 	done; done
 	$(BIN)/python docs/insert.py
 
-docs: setup  ## the pages of the environments, tables in pages, the data cards
+docs: setup  ## the pages of the environments, tables in pages, the data cards, the film
+	$(BIN)/rlnas film digits --penalty 0.1 --out docs/assets/film.gif
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/insert.py
 	set -e; for table in digits mnist; do \

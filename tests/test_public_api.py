@@ -31,8 +31,8 @@ train_many
 
 AGENTS = """
 Designed EvolveConfig Interval Policy RayVecEnv SPARSE_TRAINERS SearchTask SparseTrainer TrainConfig
-compare design env_like evaluate_design evaluate_policy evolve export_design load_policy
-play_episode random_policy resume train train_once trimmed_mean_interval write_report
+compare design env_like evaluate_design evaluate_policy evolve export_design extend film load_policy
+play_episode random_policy resume train train_once train_seeds trimmed_mean_interval write_report
 """
 """The public names of `rlnas.agents`."""
 
@@ -123,7 +123,7 @@ def test_core_group_is_the_first_part_of_the_dependencies():
     everything = project["project"]["dependencies"]
     assert everything[: len(core)] == core
     rest = {re.split("[><=]", each)[0].replace("-", "_") for each in everything[len(core) :]}
-    assert rest == {*AGENT_PACKAGES, "threadpoolctl"}
+    assert rest == {*AGENT_PACKAGES, "pillow", "threadpoolctl"}
 
 
 def private_imports(code: str) -> list[str]:
