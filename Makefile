@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables limits decisions learning compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-many bench-env bench-tabular cost controller budget-controller transfer tables limits decisions learning compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -82,6 +82,9 @@ check: setup  ## format, lint, security, types (of envs and agents too, by the l
 bench-engine: setup  ## a training step, ours against PyTorch and the machine's limit, its growth
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/operations.py
+
+bench-many: setup  ## a thousand small networks at once, one by one, and in PyTorch
+	$(BIN)/python benchmarks/many.py
 
 bench-env: setup  ## steps per second of the environments, and where the time goes
 	$(BIN)/python benchmarks/environment.py

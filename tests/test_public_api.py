@@ -25,6 +25,7 @@ add_connections add_layer add_neurons agents as_exported build_table c_bytes dra
 export_network final_training for_inference from_torch layers_of load_dataset load_design
 markdown_table predict predict_samples random_network reference_weights register
 remove_connections remove_layer remove_neurons sample_gradients save_design score to_torch train
+train_many
 """
 """The public names of `rlnas`: adding one is a decision, removing one breaks programs."""
 

@@ -11,6 +11,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlnas.agents.config import TrainConfig
+from rlnas.agents.learning.learner import ArrayLearner
 from rlnas.agents.policies.feature_extractors import policy_arguments
 
 
@@ -68,11 +69,11 @@ class ResumableModel(OnPolicyAlgorithm):
         super().dump_logs(self.num_timesteps // (self.n_steps * self.n_envs))
 
 
-class ResumablePPO(ResumableModel, PPO):
+class ResumablePPO(ArrayLearner, ResumableModel, PPO):
     """PPO that can continue a training in the middle."""
 
 
-class ResumableMaskablePPO(ResumableModel, MaskablePPO):
+class ResumableMaskablePPO(ArrayLearner, ResumableModel, MaskablePPO):
     """MaskablePPO that can continue a training in the middle."""
 
 
