@@ -84,10 +84,10 @@ def inserted(
         first_source: What is read from this unit on, is read from the unit `count` places further.
         count: Number of new units.
         keys: int64 `[n]`, see `rlnas.nn.kernels.surgery.insert`.
-        weights: float32 `[n]`, weights of the new connections; by default 0.
+        weights: float32 `[2, n]`, last and averaged weights of the new connections; by default 0.
     """
     if weights is None:
-        weights = np.zeros(keys.size, np.float32)
+        weights = np.zeros((2, keys.size), np.float32)
     row = first_unit - network.n_inputs
     arrays = insert(*_arrays(network), row, first_source, count, keys, weights)
     return SparseNetwork(layer_sizes, *arrays, network.steps)
