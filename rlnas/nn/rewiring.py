@@ -89,7 +89,7 @@ def inserted(
     if weights is None:
         weights = np.zeros((2, keys.size), np.float32)
     row = first_unit - network.n_inputs
-    arrays = insert(*_arrays(network), row, first_source, count, keys, weights)
+    arrays = insert(*arrays_of(network), row, first_source, count, keys, weights)
     return SparseNetwork(layer_sizes, *arrays, network.steps)
 
 
@@ -101,7 +101,9 @@ def with_only(network: SparseNetwork, keep: np.ndarray) -> SparseNetwork:
         keep: bool `[connections]`, the connections to keep.
     """
     nobody = np.zeros(network.n_units, bool), np.zeros(network.n_units, np.float32)
-    _, indptr, indices, connections, units = remove(*_arrays(network), keep.copy(), *nobody, False)
+    _, indptr, indices, connections, units = remove(
+        *arrays_of(network), keep.copy(), *nobody, False
+    )
     return SparseNetwork(network.layer_sizes, indptr, indices, connections, units, network.steps)
 
 
@@ -130,16 +132,26 @@ def without(
         dead[units] = True
     if constants is None:
         constants = np.zeros(network.n_units, np.float32)
-    sizes, indptr, indices, state, biases = remove(*_arrays(network), keep, dead, constants, True)
+    return reduced(remove(*arrays_of(network), keep, dead, constants, True), network.steps)
+
+
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def reduced(found: Arrays, steps: int) -> SparseNetwork:
+    """The network that is left, from what `rlnas.nn.kernels.surgery.remove` returned.
+
+    Raises:
+        EditError: no connection is left.
+    """
+    sizes, indptr, indices, connections, units = found
     if indices.size == 0:
         raise EditError("no connection would be left")
     layer_sizes = tuple(filter(None, sizes.tolist()))
-    return SparseNetwork(layer_sizes, indptr, indices, state, biases, network.steps)
+    return SparseNetwork(layer_sizes, indptr, indices, connections, units, steps)
 
 
-def _arrays(
-    network: SparseNetwork,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def arrays_of(network: SparseNetwork) -> Arrays:
     """The arrays of a network as `rlnas.nn.kernels.surgery` takes them."""
     starts, indptr, indices = network.starts, network.indptr, network.indices
     return starts, indptr, indices, network.connections, network.units
