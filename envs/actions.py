@@ -11,7 +11,7 @@ from rlnas.nn.gradients import GradientSample
 from rlnas.nn.kernels.simd import compiled
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.rewiring import mean_fans
-from rlnas.scoring import reference_weights
+from rlnas.scoring import REFERENCE_WIDTH
 
 MAX_DEPTH = 3
 """Hidden layers a design may have."""
@@ -58,9 +58,12 @@ class Shape(NamedTuple):
 
 
 @compiled
-def _shape(sizes: np.ndarray, counts: np.ndarray, limit: int) -> Shape:
-    """The shape of a network that may have `limit` connections."""
-    into = np.zeros_like(sizes)
+def _shape(starts: np.ndarray, counts: np.ndarray) -> Shape:
+    """The shape of a network."""
+    sizes, into = np.empty(starts.size - 1, np.int64), np.zeros(starts.size - 1, np.int64)
+    for layer in range(sizes.size):
+        sizes[layer] = starts[layer + 1] - starts[layer]
+    limit = MAX_RELATIVE_SIZE * REFERENCE_WIDTH * (sizes[0] + sizes[-1])
     for layer in range(1, sizes.size):
         for source in range(layer):
             into[layer] += counts[layer, source]
@@ -282,40 +285,31 @@ def judge(network: SparseNetwork) -> Judgement:
     An action is legal if the network has the layer it names and stays within the limits; "none"
     always is.
     """
-    found = Judgement(np.zeros(len(ACTIONS), np.int64), np.zeros(len(ACTIONS), bool))
-    limit = MAX_RELATIVE_SIZE * reference_weights(network.n_inputs, network.n_outputs)
-    sizes = np.array(network.layer_sizes)
-    _judge(_CODES, _SLOTS, _FACTORS, sizes, network.block_counts, limit, *found)
+    found = Judgement(np.empty(len(ACTIONS), np.int64), np.empty(len(ACTIONS), bool))
+    _judge(network.starts, network.block_counts, *found)
     return found
 
 
 @compiled
 def _judge(
-    codes: np.ndarray,
-    slots: np.ndarray,
-    factors: np.ndarray,
-    sizes: np.ndarray,
+    starts: np.ndarray,
     counts: np.ndarray,
-    limit: int,
     amounts: np.ndarray,
     legal: np.ndarray,
 ) -> None:
     """Apply the rule of its operation to every action whose layer the network has.
 
     Args:
-        codes: int64 `[actions]`, indices into `OPERATIONS`.
-        slots: int64 `[actions]`.
-        factors: float64 `[actions]`.
-        sizes: see `Shape`.
+        starts: int64 `[layers + 1]`, as in `rlnas.nn.network.SparseNetwork`.
         counts: see `Shape`.
-        limit: number of connections that the network may have.
         amounts: int64 `[actions]`, receives numbers of connections or neurons.
         legal: bool `[actions]`, receives whether the action is legal.
     """
-    shape = _shape(sizes, counts, limit)
-    depth = sizes.size - 2
-    for number in range(codes.size):
-        code, slot, factor = codes[number], slots[number], factors[number]
+    shape = _shape(starts, counts)
+    depth = starts.size - 3
+    for number in range(_CODES.size):
+        amounts[number], legal[number] = 0, False
+        code, slot, factor = _CODES[number], _SLOTS[number], _FACTORS[number]
         layer = depth + 1 if slot == OUTPUT else slot + 1
         places = depth + 1 if code == _ADD_LAYER else depth  # one more, behind the last
         if slot != OUTPUT and slot >= places:

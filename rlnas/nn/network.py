@@ -158,15 +158,17 @@ class SparseNetwork:
         return float(self.structure.counts.densities[0])
 
     def copy(self) -> "SparseNetwork":
-        """A deep copy."""
-        return SparseNetwork(
+        """A copy whose state arrays are its own; the structure, which never changes, is shared."""
+        copied = SparseNetwork(
             self.layer_sizes,
-            self.indptr.copy(),
-            self.indices.copy(),
+            self.indptr,
+            self.indices,
             self.connections.copy(),
             self.units.copy(),
             self.steps,
         )
+        copied.structure = self.structure
+        return copied
 
     def check(self) -> None:
         """Check the network, as after reading it from a file.
