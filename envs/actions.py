@@ -8,7 +8,7 @@ import numpy as np
 
 from rlnas.nn import edits
 from rlnas.nn.gradients import GradientSample
-from rlnas.nn.kernels.simd import compiled
+from rlnas.nn.kernels.simd import compiled, part
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.rewiring import mean_fans
 from rlnas.scoring import REFERENCE_WIDTH
@@ -57,7 +57,7 @@ class Shape(NamedTuple):
     room: int
 
 
-@compiled
+@part
 def _shape(starts: np.ndarray, counts: np.ndarray) -> Shape:
     """The shape of a network."""
     sizes, into = np.empty(starts.size - 1, np.int64), np.zeros(starts.size - 1, np.int64)
@@ -93,7 +93,7 @@ class Tools(NamedTuple):
 # --- none ---
 
 
-@compiled
+@part
 def _none_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     return 0, True
 
@@ -105,7 +105,7 @@ def _none(network: SparseNetwork, layer: int, amount: int, tools: Tools) -> Spar
 # --- add connections, where the gradient is largest ---
 
 
-@compiled
+@part
 def _add_connections_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     absent, before = -shape.into[layer], 0
     for reader in range(1, shape.sizes.size):
@@ -125,7 +125,7 @@ def _add_connections(
 # --- remove connections, the least salient; as many as there are outputs stay ---
 
 
-@compiled
+@part
 def _remove_connections_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     amount = _share(1 - 1 / factor, shape.into[layer])
     left = shape.into[0] - amount
@@ -141,7 +141,7 @@ def _remove_connections(
 # --- add neurons, with as many connections as the others have on average ---
 
 
-@compiled
+@part
 def _add_neurons_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     width = shape.sizes[layer]
     amount = _share(factor - 1, width)
@@ -157,7 +157,7 @@ def _add_neurons(network: SparseNetwork, layer: int, amount: int, tools: Tools) 
 # --- remove neurons, the least salient ---
 
 
-@compiled
+@part
 def _remove_neurons_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     amount = _share(1 - 1 / factor, shape.sizes[layer])
     return amount, amount < shape.sizes[layer]
@@ -170,7 +170,7 @@ def _remove_neurons(network: SparseNetwork, layer: int, amount: int, tools: Tool
 # --- add a layer as wide as the one before; if that is the input layer, as the output layer ---
 
 
-@compiled
+@part
 def _add_layer_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     width, connections = shape.sizes[layer - 1], shape.sizes[layer - 1]
     fits = shape.sizes.size - 2 < MAX_DEPTH
@@ -189,7 +189,7 @@ def _add_layer(network: SparseNetwork, layer: int, amount: int, tools: Tools) ->
 # --- remove a layer, and connect its sources to its readers ---
 
 
-@compiled
+@part
 def _remove_layer_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     return 0, True
 
@@ -198,7 +198,7 @@ def _remove_layer(network: SparseNetwork, layer: int, amount: int, tools: Tools)
     return edits.remove_layer(network, tools.probe, layer)
 
 
-@compiled
+@part
 def _share(share: float, count: int) -> int:
     return max(1, int(np.rint(share * count)))
 

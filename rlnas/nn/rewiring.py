@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rlnas.errors import EditError, InputError
-from rlnas.nn.kernels.simd import compiled
+from rlnas.nn.kernels.simd import part
 from rlnas.nn.kernels.surgery import insert, remove
 from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_sorted
 
@@ -18,7 +18,7 @@ def typical_fans(network: SparseNetwork, layer: int) -> tuple[int, int]:
     return mean_fans(network.block_counts, layer, network.layer_sizes[layer])
 
 
-@compiled
+@part
 def mean_fans(counts: np.ndarray, layer: int, width: int) -> tuple[int, int]:
     """As `typical_fans`, from the `block_counts` of a network and the width of the layer."""
     into = out = 0

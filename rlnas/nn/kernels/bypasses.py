@@ -66,7 +66,7 @@ def weigh_bypasses(
     return found, values, weakness, means
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def _slope(before: np.ndarray, after: np.ndarray, mean: np.float32) -> float:
     """Slope of the straight line that fits a neuron best.
 

@@ -95,7 +95,7 @@ def draw(
     return taken
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def _shuffle(function: int, state: int, values: np.ndarray) -> None:
     """Shuffle in place (Durstenfeld 1964), each number by rejection under the smallest mask.
 
@@ -117,7 +117,7 @@ def _shuffle(function: int, state: int, values: np.ndarray) -> None:
         last -= drawn <= last
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def _choose(function: int, state: int, samples: np.ndarray, chosen: np.ndarray) -> None:
     """Draw with replacement (Lemire 2019, "Fast Random Integer Generation in an Interval")."""
     size = np.uint64(samples.size)

@@ -29,7 +29,7 @@ def sum_of(values: np.ndarray) -> float:
     return total
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def mean_and_spread(values: np.ndarray) -> tuple[float, float]:
     """The mean and the standard deviation, as `numpy.mean` and `numpy.std`."""
     mean = values.dtype.type(sum_of(values) / values.size)
@@ -39,7 +39,7 @@ def mean_and_spread(values: np.ndarray) -> tuple[float, float]:
     return mean, np.sqrt(values.dtype.type(sum_of(squares) / values.size))
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def product_of(one: np.ndarray, other: np.ndarray) -> np.float32:
     """The sum of the products of two float32 arrays, as `numpy.einsum` adds them on x86.
 

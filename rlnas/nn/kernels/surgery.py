@@ -168,7 +168,7 @@ def _drop(
                 keep[k] = False
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def _compact(
     starts: np.ndarray,
     indptr: np.ndarray,
