@@ -158,16 +158,16 @@ class SparseNetwork:
         return float(self.structure.counts.densities[0])
 
     def copy(self) -> "SparseNetwork":
-        """A copy whose state arrays are its own; the structure, which never changes, is shared."""
+        """A deep copy."""
         copied = SparseNetwork(
             self.layer_sizes,
-            self.indptr,
-            self.indices,
+            self.indptr.copy(),
+            self.indices.copy(),
             self.connections.copy(),
             self.units.copy(),
             self.steps,
         )
-        copied.structure = self.structure
+        copied.structure = self.structure  # which never changes
         return copied
 
     def check(self) -> None:

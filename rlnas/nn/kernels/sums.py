@@ -26,7 +26,8 @@ def sum_of(values: np.ndarray) -> float:
         total = left + ((parts[4] + parts[5]) + (parts[6] + parts[7]))
     for i in range(done, n):
         total += values[i]
-    return total
+    found: float = total
+    return found
 
 
 @compile_loops(inline=True)
@@ -53,4 +54,5 @@ def product_of(one: np.ndarray, other: np.ndarray) -> np.float32:
                 parts[lane] += one[four + lane] * other[four + lane]
     for k in range(done, one.size):
         parts[k % _LANES] += one[k] * other[k]
-    return (parts[0] + parts[1]) + (parts[2] + parts[3])
+    total: np.float32 = (parts[0] + parts[1]) + (parts[2] + parts[3])
+    return total
