@@ -8,10 +8,10 @@ import numpy as np
 
 from rlnas.nn import edits
 from rlnas.nn.gradients import GradientSample
-from rlnas.nn.kernels.simd import compiled
+from rlnas.nn.kernels.simd import compiled, part
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.rewiring import mean_fans
-from rlnas.scoring import reference_weights
+from rlnas.scoring import REFERENCE_WIDTH
 
 MAX_DEPTH = 3
 """Hidden layers a design may have."""
@@ -57,10 +57,13 @@ class Shape(NamedTuple):
     room: int
 
 
-@compiled
-def _shape(sizes: np.ndarray, counts: np.ndarray, limit: int) -> Shape:
-    """The shape of a network that may have `limit` connections."""
-    into = np.zeros_like(sizes)
+@part
+def _shape(starts: np.ndarray, counts: np.ndarray) -> Shape:
+    """The shape of a network."""
+    sizes, into = np.empty(starts.size - 1, np.int64), np.zeros(starts.size - 1, np.int64)
+    for layer in range(sizes.size):
+        sizes[layer] = starts[layer + 1] - starts[layer]
+    limit = MAX_RELATIVE_SIZE * REFERENCE_WIDTH * (sizes[0] + sizes[-1])
     for layer in range(1, sizes.size):
         for source in range(layer):
             into[layer] += counts[layer, source]
@@ -90,7 +93,7 @@ class Tools(NamedTuple):
 # --- none ---
 
 
-@compiled
+@part
 def _none_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     return 0, True
 
@@ -102,7 +105,7 @@ def _none(network: SparseNetwork, layer: int, amount: int, tools: Tools) -> Spar
 # --- add connections, where the gradient is largest ---
 
 
-@compiled
+@part
 def _add_connections_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     absent, before = -shape.into[layer], 0
     for reader in range(1, shape.sizes.size):
@@ -122,7 +125,7 @@ def _add_connections(
 # --- remove connections, the least salient; as many as there are outputs stay ---
 
 
-@compiled
+@part
 def _remove_connections_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     amount = _share(1 - 1 / factor, shape.into[layer])
     left = shape.into[0] - amount
@@ -138,7 +141,7 @@ def _remove_connections(
 # --- add neurons, with as many connections as the others have on average ---
 
 
-@compiled
+@part
 def _add_neurons_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     width = shape.sizes[layer]
     amount = _share(factor - 1, width)
@@ -154,7 +157,7 @@ def _add_neurons(network: SparseNetwork, layer: int, amount: int, tools: Tools) 
 # --- remove neurons, the least salient ---
 
 
-@compiled
+@part
 def _remove_neurons_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     amount = _share(1 - 1 / factor, shape.sizes[layer])
     return amount, amount < shape.sizes[layer]
@@ -167,7 +170,7 @@ def _remove_neurons(network: SparseNetwork, layer: int, amount: int, tools: Tool
 # --- add a layer as wide as the one before; if that is the input layer, as the output layer ---
 
 
-@compiled
+@part
 def _add_layer_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     width, connections = shape.sizes[layer - 1], shape.sizes[layer - 1]
     fits = shape.sizes.size - 2 < MAX_DEPTH
@@ -186,7 +189,7 @@ def _add_layer(network: SparseNetwork, layer: int, amount: int, tools: Tools) ->
 # --- remove a layer, and connect its sources to its readers ---
 
 
-@compiled
+@part
 def _remove_layer_rule(shape: Shape, layer: int, factor: float) -> tuple[int, bool]:
     return 0, True
 
@@ -195,7 +198,7 @@ def _remove_layer(network: SparseNetwork, layer: int, amount: int, tools: Tools)
     return edits.remove_layer(network, tools.probe, layer)
 
 
-@compiled
+@part
 def _share(share: float, count: int) -> int:
     return max(1, int(np.rint(share * count)))
 
@@ -282,40 +285,31 @@ def judge(network: SparseNetwork) -> Judgement:
     An action is legal if the network has the layer it names and stays within the limits; "none"
     always is.
     """
-    found = Judgement(np.zeros(len(ACTIONS), np.int64), np.zeros(len(ACTIONS), bool))
-    limit = MAX_RELATIVE_SIZE * reference_weights(network.n_inputs, network.n_outputs)
-    sizes = np.array(network.layer_sizes)
-    _judge(_CODES, _SLOTS, _FACTORS, sizes, network.block_counts, limit, *found)
+    found = Judgement(np.empty(len(ACTIONS), np.int64), np.empty(len(ACTIONS), bool))
+    _judge(network.starts, network.block_counts, *found)
     return found
 
 
 @compiled
 def _judge(
-    codes: np.ndarray,
-    slots: np.ndarray,
-    factors: np.ndarray,
-    sizes: np.ndarray,
+    starts: np.ndarray,
     counts: np.ndarray,
-    limit: int,
     amounts: np.ndarray,
     legal: np.ndarray,
 ) -> None:
     """Apply the rule of its operation to every action whose layer the network has.
 
     Args:
-        codes: int64 `[actions]`, indices into `OPERATIONS`.
-        slots: int64 `[actions]`.
-        factors: float64 `[actions]`.
-        sizes: see `Shape`.
+        starts: int64 `[layers + 1]`, as in `rlnas.nn.network.SparseNetwork`.
         counts: see `Shape`.
-        limit: number of connections that the network may have.
         amounts: int64 `[actions]`, receives numbers of connections or neurons.
         legal: bool `[actions]`, receives whether the action is legal.
     """
-    shape = _shape(sizes, counts, limit)
-    depth = sizes.size - 2
-    for number in range(codes.size):
-        code, slot, factor = codes[number], slots[number], factors[number]
+    shape = _shape(starts, counts)
+    depth = starts.size - 3
+    for number in range(_CODES.size):
+        amounts[number], legal[number] = 0, False
+        code, slot, factor = _CODES[number], _SLOTS[number], _FACTORS[number]
         layer = depth + 1 if slot == OUTPUT else slot + 1
         places = depth + 1 if code == _ADD_LAYER else depth  # one more, behind the last
         if slot != OUTPUT and slot >= places:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import replace
 from os import PathLike
 from typing import Any, Self, cast
 
@@ -253,8 +252,11 @@ class DesignEnv(LiveEnv):
         undone = diverged(after)
         current = state.current if undone else after
         observation, info = self._outcome(
-            replace(
-                state,
+            EpisodeState(
+                dataset=state.dataset,
+                dataset_index=state.dataset_index,
+                penalty=state.penalty,
+                batches=state.batches,
                 current=current,
                 previous=state.current,
                 legal=current.judgement.legal,

@@ -1,12 +1,12 @@
 """`DesignVectorEnv`: many live environments stepping at once in threads, for Gymnasium.
 
-The compiled training loops release the interpreter lock, so that threads use all cores without
-copying data to other processes. Each environment has its own random generator: the results are
-those of stepping them one by one, to the bit, whatever the number of threads.
+The compiled loops release the interpreter lock, so that threads use all cores without copying data
+to other processes. Each environment has its own random generator: the results are those of stepping
+them one by one, to the bit, whatever the number of threads.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, cast
@@ -78,7 +78,7 @@ class DesignVectorEnv(SyncVectorEnv):
         super().__init__([make] * num_envs, autoreset_mode=mode)
         self.render_mode = arguments.get("render_mode")
         self._ahead_envs = cast(list[_Ahead], self.envs)
-        self._pool = thread_pool(num_threads, num_envs)
+        self._threads = Threads(num_threads, num_envs)
 
     def reset(
         self,
@@ -97,13 +97,12 @@ class DesignVectorEnv(SyncVectorEnv):
                     _ = cast(LiveEnv, env.unwrapped).state  # there is one
         others = {key: value for key, value in options.items() if key != "reset_mask"}
         seeds = spread_seed(seed, self.num_envs)
-        in_threads(
-            self._pool,
+        self._threads.run(
             [
                 partial(env.reset_ahead, seed=seeds[index], options=others)
                 for index, env in enumerate(self._ahead_envs)
                 if which[index]
-            ],
+            ]
         )
         return super().reset(seed=seeds, options=options)
 
@@ -115,19 +114,18 @@ class DesignVectorEnv(SyncVectorEnv):
         over = self._autoreset_envs
         check_over(self.autoreset_mode, over)
         late = over & (self.autoreset_mode is AutoresetMode.NEXT_STEP)
-        in_threads(
-            self._pool,
+        self._threads.run(
             [
                 env.reset_ahead if late[index] else partial(env.step_ahead, actions[index])
                 for index, env in enumerate(self._ahead_envs)
-            ],
+            ]
         )
         return super().step(actions)
 
     def close_extras(self, **arguments: Any) -> None:
         """Close the environments and end the threads."""
-        if hasattr(self, "_pool"):  # Gymnasium 1.1 also closes what could not be made
-            self._pool.shutdown()
+        if hasattr(self, "_threads"):  # Gymnasium 1.1 also closes what could not be made
+            self._threads.shutdown()
         super().close_extras(**arguments)
 
 
@@ -159,14 +157,48 @@ class _Ahead(gym.Wrapper):
         return self.started.pop()
 
 
-def in_threads(pool: ThreadPoolExecutor, calls: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Results of the calls, in their order; the first exception is raised once all have ended."""
-    futures = [pool.submit(call) for call in calls]
-    wait(futures)  # a caller who goes on after an exception must find no environment still moving
-    return [future.result() for future in futures]
+class Threads:
+    """A number of threads that share calls, of which the caller is one.
+
+    Args:
+        number: number of threads; by default that of the processors.
+        most: the largest number that is of use.
+    """
+
+    def __init__(self, number: int | None, most: int):
+        self.number = min(number or os.cpu_count() or 1, most)
+        self._others = ThreadPoolExecutor(max(self.number - 1, 1), thread_name_prefix="env")
+
+    def run(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Results of the calls, in their order; each thread takes the next one when it is free.
+
+        The first exception is raised once all have ended: a caller who goes on after it must find
+        no environment still moving.
+        """
+        results: list[Any] = [None] * len(calls)
+        errors: dict[int, BaseException] = {}
+        left = iter(list(enumerate(calls)))  # which threads may share, unlike a generator
+        helpers = min(self.number, len(calls)) - 1
+        futures = [self._others.submit(_work, left, results, errors) for _ in range(helpers)]
+        _work(left, results, errors)
+        wait(futures)
+        if errors:
+            raise errors[min(errors)]
+        return results
+
+    def shutdown(self) -> None:
+        """End the threads; may be called twice."""
+        self._others.shutdown()
 
 
-def thread_pool(num_threads: int | None, num_envs: int) -> ThreadPoolExecutor:
-    """Threads for environments; by default as many as there are processors."""
-    threads = min(num_threads or os.cpu_count() or 1, num_envs)
-    return ThreadPoolExecutor(threads, thread_name_prefix="env")
+def _work(
+    left: Iterator[tuple[int, Callable[[], Any]]],
+    results: list[Any],
+    errors: dict[int, BaseException],
+) -> None:
+    """Carry out calls as long as there are any."""
+    for place, call in left:
+        try:
+            results[place] = call()
+        except BaseException as error:
+            errors[place] = error

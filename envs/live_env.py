@@ -21,7 +21,6 @@ from rlnas.envs.validation import (
 from rlnas.errors import EditError, InputError
 from rlnas.nn.architecture import Architecture, check_architecture
 from rlnas.nn.gradients import GRADIENT_SAMPLE_SIZE
-from rlnas.nn.kernels import draws
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.running import check_fit
 from rlnas.nn.training import Batches, Hyperparameters, try_network
@@ -107,13 +106,9 @@ class LiveEnv(gym.Env[np.ndarray, np.integer]):
         self, network: SparseNetwork, data: Dataset, batches: Batches, number: int, penalty: float
     ) -> EvaluatedNetwork:
         """Train a network in place for a number of batches, evaluate it and probe it."""
-        order = batches.take(number)
-        trial = try_network(network, data, order, self._probed(data), self.hyperparameters)
+        order, probed = batches.draw(number, probe_size(data))
+        trial = try_network(network, data, order, probed, self.hyperparameters)
         return EvaluatedNetwork(network, trial.probe, trial.training, trial.validation, penalty)
-
-    def _probed(self, data: Dataset) -> np.ndarray:
-        """A few training samples to probe a network on."""
-        return draws.some(self.np_random, data.train, probe_size(data))
 
     def _enter(self, state: EpisodeState) -> None:
         """Make a state the present one."""

@@ -209,8 +209,14 @@ def _observe(
         for source in range(layer):
             end += counts.block_counts[layer, source]
         entries = _layer_features(
-            *(layer, layer <= depth, magnitudes[start:end], counts, starts, summary),
-            *(connections.shape[1], activations.shape[1]),
+            layer,
+            layer <= depth,
+            magnitudes[start:end],
+            counts,
+            starts,
+            summary,
+            connections.shape[1],
+            activations.shape[1],
         )
         slot = layer - 1 if layer <= depth else MAX_DEPTH
         for place, entry in enumerate(entries):
@@ -221,7 +227,7 @@ def _observe(
     return observation
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def _global_features(
     facts: Facts, counts: Counts, starts: np.ndarray, weights: int
 ) -> GlobalFeatures:
@@ -263,7 +269,7 @@ def _global_features(
     )
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def _layer_features(
     layer: int,
     hidden: bool,
@@ -292,7 +298,7 @@ def _layer_features(
     )
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def _smallest_shares(magnitudes: np.ndarray) -> tuple[float, float]:
     """Share of the summed magnitude that the smallest fifth and the smallest half hold.
 
@@ -313,12 +319,12 @@ def _smallest_shares(magnitudes: np.ndarray) -> tuple[float, float]:
     return fifth / whole * 5, half / whole * 2
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def _squash(loss: float) -> float:
     return loss / (1 + loss)
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def _magnify(change: float) -> float:
     """The change on a scale on which a thousandth and a tenth are both well seen."""
     return copysign(log10(1 + abs(change) / 1e-3) / 3, change)

@@ -14,7 +14,6 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils import seeding
 
-from rlnas.envs.design_vector_env import in_threads
 from rlnas.envs.episode import Design
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 from rlnas.errors import InputError
@@ -142,7 +141,7 @@ class ReplayableVecEnv(ThreadedVecEnv):
             Damaged: they cannot have been there.
         """
         calls = [partial(_restore, *each) for each in zip(self.envs, moments, strict=True)]
-        return in_threads(self.pool, calls)
+        return self.threads.run(calls)
 
 
 def _restore(env: gym.Env, moment: Moment) -> Replayed:

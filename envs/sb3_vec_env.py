@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from rlnas.envs.design_vector_env import in_threads, thread_pool
+from rlnas.envs.design_vector_env import Threads
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
 from rlnas.errors import InputError
 from rlnas.validation import check_count
@@ -31,7 +31,7 @@ class ThreadedVecEnv(DummyVecEnv):
         self.seconds = np.zeros(self.num_envs)  # duration of the last step of each environment
         if num_threads is not None:
             num_threads = check_count("num_threads", num_threads)
-        self.pool = thread_pool(num_threads, self.num_envs)
+        self.threads = Threads(num_threads, self.num_envs)
 
     def step_wait(self) -> VecEnvStepReturn:
         """Finish the step: observations, rewards, dones, infos; over episodes are reset."""
@@ -39,7 +39,7 @@ class ThreadedVecEnv(DummyVecEnv):
         order = np.argsort(-self.seconds, kind="stable").tolist()
         infos: list[dict[str, Any]] = [{}] * self.num_envs
         steps = [partial(self._step_one, index) for index in order]
-        for index, info in zip(order, in_threads(self.pool, steps), strict=True):
+        for index, info in zip(order, self.threads.run(steps), strict=True):
             infos[index] = info
         return self._obs_from_buf(), np.copy(self.buf_rews), np.copy(self.buf_dones), infos
 
@@ -59,7 +59,7 @@ class ThreadedVecEnv(DummyVecEnv):
 
     def close(self) -> None:
         """Close the environments and end the threads; may be called twice."""
-        self.pool.shutdown()
+        self.threads.shutdown()
         super().close()
 
 

@@ -31,7 +31,7 @@ _FLOORS = ("rlnas", "rlnas.envs", "rlnas.agents")
 """Packages, each of which imports from itself and those before it only."""
 
 
-def compile_loops(fastmath: Iterable[str] = ()) -> Callable[[Loops], Loops]:
+def compile_loops(fastmath: Iterable[str] = (), inline: bool = False) -> Callable[[Loops], Loops]:
     """A decorator for functions over arrays, which then release the interpreter lock.
 
     What is compiled is kept beside the source file, or in the user's cache, or in
@@ -42,8 +42,13 @@ def compile_loops(fastmath: Iterable[str] = ()) -> Callable[[Loops], Loops]:
 
     Args:
         fastmath: LLVM's flags for floating-point operations.
+        inline: Whether compiled functions that call this one contain it, and take its flags for
+            theirs. Each function that is compiled apart takes a tenth of a second, so that this is
+            for parts that have one or two callers.
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
+    if inline:
+        options["inline"] = "always"
 
     def decorate(function: Loops) -> Loops:
         dispatcher: Any = numba.njit(**options)(function)

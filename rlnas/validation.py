@@ -49,6 +49,8 @@ def whole(name: str, value: Any, low: float = 0, high: float = inf) -> int:
     Raises:
         InputError: If the value is no integer or out of range.
     """
+    if type(value) is int and low <= value <= high:  # a short cut for what is checked all the time
+        return value
     if not is_whole(value) or not low <= value <= high:
         limits = f" from {low}" if high == inf else f" from {low} to {high}"
         shown = " ".join(brief(value).split())

@@ -370,7 +370,7 @@ class BudgetDesignEnv(LiveEnv):
         check_start_pays(budget, size_of(network), data, batch_size)
         training = evaluate(network, data, data.train[: probe_size(data)])
         validation = evaluate(network, data, data.validation)
-        probe = sample_gradients(network, data, self._probed(data))
+        probe = sample_gradients(network, data, state.batches.draw(0, probe_size(data))[1])
         now = EvaluatedNetwork(network, probe, training, validation, state.penalty)
         if diverged(now):
             if instead is None:

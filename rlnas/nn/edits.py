@@ -15,6 +15,7 @@ import numpy as np
 from rlnas.errors import EditError, InputError
 from rlnas.nn.gradients import GradientSample
 from rlnas.nn.growth import grow
+from rlnas.nn.kernels.neurons import neuron_losses
 from rlnas.nn.kernels.surgery import growth_costs
 from rlnas.nn.layer_removal import replace_layer
 from rlnas.nn.network import EMA, SECOND_MOMENT, SparseNetwork
@@ -144,12 +145,10 @@ def remove_neurons(
     """
     count, layer = whole("count", count, 1), _hidden(network, layer)
     sample.check_fit(network)
-    outgoing = np.bincount(
-        network.indices, network.connections[EMA] ** 2, minlength=network.n_units
-    )
-    start, stop = network.starts[layer : layer + 2]
-    losses = sample.activations[start:stop].std(axis=1) * np.sqrt(outgoing[start:stop])
-    return without(network, units=start + smallest(losses, count), constants=sample.means)
+    start, stop = network.starts[layer : layer + 2].tolist()
+    averages = network.connections[EMA]
+    losses, means = neuron_losses(sample.activations, network.indices, averages, start, stop)
+    return without(network, units=start + smallest(losses, count), constants=means)
 
 
 def add_layer(
@@ -201,7 +200,7 @@ def _insert_identity(network: SparseNetwork, position: int) -> SparseNetwork:
         start,  # not `stop`: what read a neuron reads its copy
         width,
         rows * (network.n_units + width) + np.arange(start, stop),
-        np.ones(width, np.float32),
+        np.ones((2, width), np.float32),
     )
 
 

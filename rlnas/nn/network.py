@@ -169,7 +169,7 @@ class SparseNetwork:
 
     def copy(self) -> "SparseNetwork":
         """A deep copy."""
-        return SparseNetwork(
+        copied = SparseNetwork(
             self.layer_sizes,
             self.indptr.copy(),
             self.indices.copy(),
@@ -177,6 +177,8 @@ class SparseNetwork:
             self.units.copy(),
             self.steps,
         )
+        copied.structure = self.structure  # which never changes
+        return copied
 
     def check(self) -> None:
         """Check the network, as after reading it from a file.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rlnas.errors import EditError, InputError
-from rlnas.nn.kernels.simd import compiled
+from rlnas.nn.kernels.simd import part
 from rlnas.nn.kernels.surgery import insert, remove
 from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_sorted
 
@@ -18,7 +18,7 @@ def typical_fans(network: SparseNetwork, layer: int) -> tuple[int, int]:
     return mean_fans(network.block_counts, layer, network.layer_sizes[layer])
 
 
-@compiled
+@part
 def mean_fans(counts: np.ndarray, layer: int, width: int) -> tuple[int, int]:
     """As `typical_fans`, from the `block_counts` of a network and the width of the layer."""
     into = out = 0
@@ -84,12 +84,12 @@ def inserted(
         first_source: What is read from this unit on, is read from the unit `count` places further.
         count: Number of new units.
         keys: int64 `[n]`, see `rlnas.nn.kernels.surgery.insert`.
-        weights: float32 `[n]`, weights of the new connections; by default 0.
+        weights: float32 `[2, n]`, last and averaged weights of the new connections; by default 0.
     """
     if weights is None:
-        weights = np.zeros(keys.size, np.float32)
+        weights = np.zeros((2, keys.size), np.float32)
     row = first_unit - network.n_inputs
-    arrays = insert(*_arrays(network), row, first_source, count, keys, weights)
+    arrays = insert(*arrays_of(network), row, first_source, count, keys, weights)
     return SparseNetwork(layer_sizes, *arrays, network.steps)
 
 
@@ -101,7 +101,9 @@ def with_only(network: SparseNetwork, keep: np.ndarray) -> SparseNetwork:
         keep: bool `[connections]`, the connections to keep.
     """
     nobody = np.zeros(network.n_units, bool), np.zeros(network.n_units, np.float32)
-    _, indptr, indices, connections, units = remove(*_arrays(network), keep.copy(), *nobody, False)
+    _, indptr, indices, connections, units = remove(
+        *arrays_of(network), keep.copy(), *nobody, False
+    )
     return SparseNetwork(network.layer_sizes, indptr, indices, connections, units, network.steps)
 
 
@@ -130,16 +132,26 @@ def without(
         dead[units] = True
     if constants is None:
         constants = np.zeros(network.n_units, np.float32)
-    sizes, indptr, indices, state, biases = remove(*_arrays(network), keep, dead, constants, True)
+    return reduced(remove(*arrays_of(network), keep, dead, constants, True), network.steps)
+
+
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def reduced(found: Arrays, steps: int) -> SparseNetwork:
+    """The network that is left, from what `rlnas.nn.kernels.surgery.remove` returned.
+
+    Raises:
+        EditError: no connection is left.
+    """
+    sizes, indptr, indices, connections, units = found
     if indices.size == 0:
         raise EditError("no connection would be left")
     layer_sizes = tuple(filter(None, sizes.tolist()))
-    return SparseNetwork(layer_sizes, indptr, indices, state, biases, network.steps)
+    return SparseNetwork(layer_sizes, indptr, indices, connections, units, steps)
 
 
-def _arrays(
-    network: SparseNetwork,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def arrays_of(network: SparseNetwork) -> Arrays:
     """The arrays of a network as `rlnas.nn.kernels.surgery` takes them."""
     starts, indptr, indices = network.starts, network.indptr, network.indices
     return starts, indptr, indices, network.connections, network.units

@@ -26,16 +26,16 @@ class Outcome(NamedTuple):
     """What a run of a network gave.
 
     Attributes:
-        losses: float64 `[batches]`, mean loss of each training batch before its step.
+        training_loss: Sum of the mean losses of the training batches, each before its step.
         trained: float64 `[outputs]`, tally of the training batches, see `rlnas.nn.kernels.run.run`.
-        loss: Sum of the losses of the samples that were judged, times their weights.
+        judged_loss: Sum of the losses of the samples that were judged, times their weights.
         judged: float64 `[outputs]`, tally of these samples.
         probe: Activations and gradients on the samples that were probed.
     """
 
-    losses: np.ndarray
+    training_loss: float
     trained: np.ndarray
-    loss: float
+    judged_loss: float
     judged: np.ndarray
     probe: GradientSample
 
@@ -66,42 +66,47 @@ def run_network(
         probed_at: Row of the state arrays to probe at, VALUE or EMA.
         gradients: Whether the probe is to have gradients of connections, not units alone.
     """
-    rows, batches = network.units.shape[1], len(training.order)
-    losses = np.empty(batches)
+    rows = network.units.shape[1]
     columns = network.n_units if probed.size > 0 and gradients else 0
     shapes = (network.n_units, probed.size), (rows, probed.size), (rows, columns)
     probe = GradientSample(*memory.side_by_side(shapes))
     scratch = memory.scratch(network.n_inputs, rows, network.active_weights)
-    loss = run(
+    training_loss, judged_loss = run(
         raw_samples(dataset),
         network.index,
         network.connections,
         network.units,
         network.steps,
-        _read_only(training.order),
+        _writable(training.order),
         training.rates,
         training.ema_decay,
         training.adam,
-        losses,
         _read_only(judged),
         judged_at,
-        _read_only(probed),
+        _writable(probed),
         probed_at,
         probe.activations,
         probe.deltas,
         probe.gradients,
         scratch,
     )
-    network.steps += batches
+    network.steps += len(training.order)
     trained, tally, _ = scratch.tallies[:, : network.n_outputs].copy()
-    return Outcome(losses, trained, loss, tally, probe)
+    return Outcome(training_loss, trained, judged_loss, tally, probe)
+
+
+# Numba would compile the loops anew for read-only samples in the place of others.
 
 
 def _read_only(samples: np.ndarray) -> np.ndarray:
-    """The samples as compiled loops take them: all read-only, so that they compile once."""
-    view = np.ascontiguousarray(samples).view()
-    view.flags.writeable = False
-    return view
+    if samples.flags.writeable or not samples.flags.c_contiguous:
+        samples = np.ascontiguousarray(samples).view()
+        samples.flags.writeable = False
+    return samples
+
+
+def _writable(samples: np.ndarray) -> np.ndarray:
+    return samples if samples.flags.writeable and samples.flags.c_contiguous else samples.copy()
 
 
 def sample_gradients(

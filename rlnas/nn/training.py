@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from numbers import Real
 from reprlib import repr as brief
 from typing import NamedTuple
@@ -134,13 +134,24 @@ class Batches:
         Args:
             batches: Number of batches.
         """
-        order = np.empty((whole("batches", batches), self.batch_size), np.int32)
-        shuffled = np.empty_like(self.samples)
-        used = draws.take(
-            *draws.source_of(self.rng), self.samples, self.rest, shuffled, order.reshape(-1)
-        )
+        return self.draw(whole("batches", batches), 0)[0]
+
+    def draw(self, batches: int, others: int) -> tuple[np.ndarray, np.ndarray]:
+        """The samples of the next batches, and then some samples drawn with replacement.
+
+        Args:
+            batches: Number of batches.
+            others: Number of other samples.
+
+        Returns:
+            int32 `[batches, batch_size]` and int32 `[others]`.
+        """
+        order = np.empty((batches, self.batch_size), np.int32)
+        shuffled, chosen = np.empty_like(self.samples), np.empty(others, np.int32)
+        source = draws.source_of(self.rng)
+        used = draws.draw(*source, self.samples, self.rest, shuffled, order.reshape(-1), chosen)
         self.rest = self.rest[order.size :] if used < 0 else shuffled[used:]
-        return order
+        return order, chosen
 
 
 def train(
@@ -179,16 +190,22 @@ def _steps(
     if len(order) == 0:
         raise InputError("cannot train for 0 batches: expected at least one")
     if learning_rates is None:
-        learning_rates = np.full(len(order), settings.learning_rate)
+        learning_rates = _constant(len(order), settings.learning_rate)
     adam = Adam(settings.beta1, settings.beta2, settings.epsilon, settings.weight_decay)
     return Training(order, learning_rates, settings.ema_decay, adam)
+
+
+@lru_cache
+def _constant(batches: int, rate: float) -> np.ndarray:
+    """The same learning rate for a number of batches."""
+    return np.full(batches, rate)
 
 
 def _in_training(
     network: SparseNetwork, dataset: Dataset, order: np.ndarray, outcome: Outcome
 ) -> Evaluation:
     """The evaluation over the batches of a training."""
-    samples, loss = order.reshape(-1), outcome.losses.sum().item() * order.shape[1]
+    samples, loss = order.reshape(-1), outcome.training_loss * order.shape[1]
     found = _evaluation(dataset, samples, outcome.trained, loss)
     if callable(dataset.objective.metric):
         some = samples[-_PREDICTED_AT_ONCE:]
@@ -221,7 +238,7 @@ def _judged(
     network: SparseNetwork, dataset: Dataset, samples: np.ndarray, averaged: bool, outcome: Outcome
 ) -> Evaluation:
     """The evaluation on the samples that were judged."""
-    found = _evaluation(dataset, samples, outcome.judged, outcome.loss)
+    found = _evaluation(dataset, samples, outcome.judged, outcome.judged_loss)
     if callable(dataset.objective.metric):
         own = outputs(network, dataset, samples, averaged)
         return found._replace(metric=_own_metric(own, dataset, samples))

@@ -162,7 +162,7 @@ def test_closing_closes_the_environments():
 
 def test_there_are_never_more_threads_than_environments():
     vector = ThreadedVecEnv(makers(), num_threads=64)
-    assert vector.pool._max_workers == N
+    assert vector.threads.number == N
     vector.close()
 
 

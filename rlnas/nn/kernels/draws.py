@@ -38,22 +38,6 @@ def _next_uint32(kind: type[np.random.BitGenerator]) -> int:
     return address
 
 
-def some(rng: np.random.Generator, samples: np.ndarray, size: int) -> np.ndarray:
-    """Some samples, drawn with replacement.
-
-    Args:
-        rng: Source of randomness.
-        samples: int32 `[n]`.
-        size: How many to draw.
-
-    Returns:
-        int32 `[size]`, what `samples[rng.integers(n, size=size)]` would be.
-    """
-    chosen = np.empty(size, np.int32)
-    choose_some(*source_of(rng), samples, chosen)
-    return chosen
-
-
 @intrinsic
 def _uint32(typing: Any, function: types.Type, state: types.Type) -> Intrinsic:
     """Call `function(state)`."""
@@ -68,24 +52,29 @@ def _uint32(typing: Any, function: types.Type, state: types.Type) -> Intrinsic:
 
 
 @compile_loops()
-def take(
+def draw(
     function: int,
     state: int,
     samples: np.ndarray,
     rest: np.ndarray,
     shuffled: np.ndarray,
     stream: np.ndarray,
+    chosen: np.ndarray,
 ) -> int:
-    """Fill a stream with one random permutation after another, as `Generator.permutation` draws.
+    """Draw samples: a stream of permutations, then some with replacement.
+
+    The permutations are those of `Generator.permutation`, the others `samples[rng.integers(n,
+    size=...)]`.
 
     Args:
         function: see `Source`.
         state: see `Source`.
-        samples: int32 `[n]`, what is permuted, at least one.
+        samples: int32 `[n]`, from 1 to 2**32 - 1 of them.
         rest: int32 `[any]`, what the stream begins with.
         shuffled: int32 `[n]`, receives the last permutation, if one is needed; `rest` may be a part
             of it.
         stream: int32 `[any]`, written.
+        chosen: int32 `[any]`, written with what is drawn with replacement.
 
     Returns:
         How many of the last permutation the stream has; -1 if none was needed.
@@ -102,10 +91,11 @@ def take(
             taken = 0
         stream[i] = shuffled[taken]
         taken += 1
+    _choose(function, state, samples, chosen)
     return taken
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def _shuffle(function: int, state: int, values: np.ndarray) -> None:
     """Shuffle in place (Durstenfeld 1964), each number by rejection under the smallest mask.
 
@@ -127,18 +117,9 @@ def _shuffle(function: int, state: int, values: np.ndarray) -> None:
         last -= drawn <= last
 
 
-@compile_loops()
-def choose_some(function: int, state: int, samples: np.ndarray, chosen: np.ndarray) -> None:
-    """Draw samples with replacement, see `some`.
-
-    Lemire 2019, "Fast Random Integer Generation in an Interval".
-
-    Args:
-        function: see `Source`.
-        state: see `Source`.
-        samples: int32 `[n]`, from 1 to 2**32 - 1 of them.
-        chosen: int32 `[any]`, written.
-    """
+@compile_loops(inline=True)
+def _choose(function: int, state: int, samples: np.ndarray, chosen: np.ndarray) -> None:
+    """Draw with replacement (Lemire 2019, "Fast Random Integer Generation in an Interval")."""
     size = np.uint64(samples.size)
     low = np.uint64(0xFFFFFFFF)
     threshold = (low - (size - np.uint64(1))) % size

@@ -3,7 +3,6 @@
 import math
 import threading
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -52,15 +51,14 @@ def side_by_side(
         floats: Memory for them that starts on a cache line; by default it is new.
     """
     sizes = [math.prod(shape) for shape in shapes]
-    lengths = [-(-size // _LINE) * _LINE for size in sizes]
     if floats is None:
-        floats = np.empty(sum(lengths) + _LINE - 1, np.float32)
-        floats = floats[-(floats.ctypes.data // 4) % _LINE :]
-    starts = accumulate(lengths[:-1], initial=0)
-    return [
-        floats[start : start + size].reshape(shape)
-        for start, size, shape in zip(starts, sizes, shapes, strict=True)
-    ]
+        floats = np.empty(sum(sizes) + _LINE * (len(sizes) + 1), np.float32)
+        floats = floats[-(floats.__array_interface__["data"][0] // 4) % _LINE :]
+    arrays, start = [], 0
+    for size, shape in zip(sizes, shapes, strict=True):
+        arrays.append(floats[start : start + size].reshape(shape))
+        start += -(-size // _LINE) * _LINE
+    return arrays
 
 
 class _Memory(threading.local):

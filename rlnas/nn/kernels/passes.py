@@ -13,7 +13,15 @@ from typing import NamedTuple
 import numpy as np
 
 from rlnas.jit import compile_loops
-from rlnas.nn.kernels.simd import LANES, TILE, backward_row, compiled, forward_row, gather_block
+from rlnas.nn.kernels.simd import (
+    LANES,
+    TILE,
+    backward_row,
+    compiled,
+    forward_row,
+    gather_block,
+    part,
+)
 from rlnas.nn.structure import Index
 
 # exp(r) on |r| <= log(2)/2: Taylor coefficients, relative error below 2e-7 in float32.
@@ -56,7 +64,7 @@ class Adam(NamedTuple):
     decay: float  # weight decay, multiplied by the learning rate
 
 
-@compiled
+@part
 def _exp(x: np.float32) -> np.float32:
     """e**x for x <= 0 in float32, in a form that LLVM can vectorise (no library call)."""
     x = max(x, _EXP_MIN)
@@ -67,7 +75,7 @@ def _exp(x: np.float32) -> np.float32:
     return y
 
 
-@compiled
+@part
 def choose(chosen: np.ndarray, start: int, lanes: np.ndarray) -> int:
     """Choose the samples of a tile; the last one is repeated to fill it.
 
@@ -85,7 +93,7 @@ def choose(chosen: np.ndarray, start: int, lanes: np.ndarray) -> int:
     return n
 
 
-@compiled
+@part
 def gather(
     samples: Samples, lanes: np.ndarray, blocks: np.ndarray, activations: np.ndarray
 ) -> None:
@@ -110,7 +118,7 @@ def gather(
             gather_block(features, lanes, b + LANES, column, mean, scale, activations)
 
 
-@compiled
+@part
 def forward(
     index: Index,
     weights: np.ndarray,
@@ -139,7 +147,7 @@ def forward(
         )
 
 
-@compiled
+@part
 def cross_entropy(
     logits: np.ndarray,
     labels: np.ndarray,
@@ -207,7 +215,7 @@ def _product(weight: np.float32, factor: np.float32, error: np.float32) -> np.fl
     return weight * (factor * error)
 
 
-@compiled
+@part
 def squared_error(
     outputs: np.ndarray,
     targets: np.ndarray,

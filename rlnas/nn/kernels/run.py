@@ -21,6 +21,7 @@ from rlnas.nn.kernels.passes import (
 )
 from rlnas.nn.kernels.probe import correlate
 from rlnas.nn.kernels.simd import TILE, compiled
+from rlnas.nn.kernels.sums import sum_of
 from rlnas.nn.structure import Index
 
 _ZERO = np.float32(0)
@@ -37,7 +38,6 @@ def run(
     rates: np.ndarray,
     ema_decay: float,
     adam: Adam,
-    losses: np.ndarray,
     judged: np.ndarray,
     judged_at: int,
     probed: np.ndarray,
@@ -46,7 +46,7 @@ def run(
     deltas: np.ndarray,
     gradients: np.ndarray,
     scratch: Scratch,
-) -> float:
+) -> tuple[float, float]:
     """Train on many batches, then evaluate on some samples, then probe on some others.
 
     The tallies of the scratch memory have a number for each output: the first those of the training
@@ -65,8 +65,6 @@ def run(
         rates: float64 `[batches]`, learning rate of each step.
         ema_decay: Decay of the moving averages; a young network forgets its past faster.
         adam: Settings of the optimiser, an `Adam`.
-        losses: float64 `[batches]`, receives the loss of each batch, before its step: the sum over
-            the samples times their weights, divided by the number of samples.
         judged: int32 `[n]`, the samples to evaluate on.
         judged_at: Row of the state arrays to evaluate at, VALUE or EMA.
         probed: int32 `[m]`, the samples to probe on.
@@ -78,10 +76,13 @@ def run(
         scratch: Memory to work in, a `Scratch`.
 
     Returns:
-        Sum of the losses of the samples that are judged, times their weights.
+        Sum over the batches of their losses before their steps: of the sum over the samples times
+        their weights, divided by the number of samples; and the sum of the losses of the samples
+        that are judged, times their weights.
     """
     mode: int = flush_denormals()
     batches, batch = order.shape
+    losses = np.empty(batches)
     for_biases = Adam(adam.beta1, adam.beta2, adam.epsilon, 0.0)
     gradient, bias_gradient = scratch.gradient, scratch.bias_gradient
     scratch.tallies[:] = 0.0
@@ -130,7 +131,7 @@ def run(
     if gradients.shape[1] > 0:
         correlate(deltas, activations, index.stops, gradients)
     restore_mode(mode)
-    return total
+    return sum_of(losses), total
 
 
 @compiled

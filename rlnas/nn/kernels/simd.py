@@ -29,6 +29,9 @@ FASTMATH = ("contract", "reassoc", "nsz", "arcp")
 compiled = compile_loops(FASTMATH)
 """Decorator of the loops in which the order of sums is free."""
 
+part = compile_loops(FASTMATH, inline=True)
+"""The same for parts of such loops."""
+
 _FLOAT = ir.FloatType()
 _INDEX = ir.IntType(64)
 _VECTOR = ir.VectorType(_FLOAT, LANES)

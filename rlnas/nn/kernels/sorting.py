@@ -7,7 +7,7 @@ from rlnas.jit import compile_loops
 _DIGIT = 256  # values of a digit of eight bits
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def sorted_magnitudes(values: np.ndarray) -> np.ndarray:
     """The absolute values, ascending.
 

@@ -36,7 +36,7 @@ def insert(
         count: Number of new units.
         keys: int64 `[new]`, new connections as `row * number of units + source`, in the numbers of
             units after the insertion; ascending, and none that is there already.
-        weights: float32 `[new]`, last and averaged values of the new connections.
+        weights: float32 `[2, new]`, last and averaged values of the new connections.
 
     Returns:
         `indptr`, `indices`, `connections` and `units`.
@@ -64,8 +64,8 @@ def insert(
                 new_indices[place] = keys[new] - first_key
                 for state in range(4):
                     new_connections[state, place] = 0.0
-                for state in _BOTH:
-                    new_connections[state, place] = weights[new]
+                new_connections[_BOTH[0], place] = weights[0, new]
+                new_connections[_BOTH[1], place] = weights[1, new]
                 new += 1
             else:
                 new_indices[place] = source
@@ -168,7 +168,7 @@ def _drop(
                 keep[k] = False
 
 
-@compile_loops()
+@compile_loops(inline=True)
 def _compact(
     starts: np.ndarray,
     indptr: np.ndarray,

@@ -262,24 +262,22 @@ def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inpu
     for with_guards in (False, True):
         network = skip_network((inputs, 5, 7, 3), np.random.default_rng(0))
         activations = np.zeros((network.n_units, 130), np.float32)
-        deltas, losses = np.zeros((15, 130), np.float32), np.zeros(3)
+        deltas = np.zeros((15, 130), np.float32)
         gradients = np.zeros((15, network.n_units), np.float32)
         scratch = scratch_of(network)
         with guards() as guarded:
             if with_guards:
                 network.connections = guarded.copy(network.connections)
                 network.units = guarded.copy(network.units)
-                activations, deltas, losses, gradients = map(
-                    guarded.like, (activations, deltas, losses, gradients)
-                )
+                activations, deltas, gradients = map(guarded.like, (activations, deltas, gradients))
                 scratch = guarded.scratch(network)
             loss = run(
                 *(raw, network.index, network.connections, network.units, 5),
-                *(order, rates, 0.99, adam, losses, order[0], EMA),
+                *(order, rates, 0.99, adam, order[0], EMA),
                 *(order[1], VALUE, activations, deltas, gradients, scratch),
             )
             tally = scratch.tallies[:, :3].tolist()
-        arrays = activations, deltas, gradients, losses, network.connections, network.units
+        arrays = activations, deltas, gradients, network.connections, network.units
         assert all(np.isfinite(array).all() for array in arrays)
         results.append((loss, tally, *(array.tobytes() for array in arrays)))
     assert results[0] == results[1]
