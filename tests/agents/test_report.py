@@ -206,6 +206,17 @@ def test_the_command_films_an_episode_of_a_training_that_has_ended(copied, tmp_p
     assert (run / "film.gif").stat().st_mtime_ns > made
 
 
+def test_without_the_data_the_command_says_that_there_is_no_film(copied, tmp_path, capsys):
+    run = Path(shutil.copytree(copied, tmp_path / "run"))
+    write_json(run / "config.json", {**read_json(run / "config.json"), "dataset": ["gone.npz"]})
+    assert main(["report", str(run), "--quiet"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("no film of an episode: ")
+    assert "gone.npz" in first
+    assert second == f"report in {run / 'report.html'}"
+    assert "data:image/gif" not in (run / "report.html").read_text()
+
+
 def test_a_report_needs_no_data(designed, tmp_path):
     network, preprocessing, record = load_design(designed)
     gone = {"path": "gone.npz", "absolute": str(tmp_path / "gone.npz")}

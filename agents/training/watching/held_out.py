@@ -24,7 +24,7 @@ SHARE = 0.05
 LEAST, MOST = 4, 200
 """Limits of the number of episodes that this share is divided into."""
 
-_STEPS, _WITH_BUDGET = 20, 30  # so many an episode has, by default and about
+_STEPS = 20  # of an episode: by default, and with budgets from 0.05 to 2 about as many
 
 OfEpisode = Callable[[int], Policy]
 """Returns a policy for the episode with a seed."""
@@ -92,7 +92,7 @@ def episodes_of(config: TrainConfig) -> int:
     if config.eval_episodes is not None:
         return config.eval_episodes
     length = config.episode_steps or _STEPS
-    if config.budget is not None:
-        length = min(config.episode_steps or _WITH_BUDGET, _WITH_BUDGET)
+    if config.budget is not None:  # the most steps, which few episodes have
+        length = min(length, _STEPS)
     evaluations = -(-config.timesteps // steps_between(config)) + 3  # of the rivals
     return int(np.clip(SHARE * config.timesteps / evaluations / length, LEAST, MOST))

@@ -201,7 +201,7 @@ def test_tensorboard_shows_the_evaluations_and_a_line_for_each_rival(run):
 def test_evaluations_take_about_a_twentieth_of_the_steps(settings):
     config = TrainConfig(**settings)
     evaluations = config.timesteps / steps_between(config) + 3
-    length = config.episode_steps or (20 if config.budget is None else 30)
+    length = config.episode_steps or 20
     share = evaluations * episodes_of(config) * length / config.timesteps
     assert 0.03 < share <= 0.055
 
