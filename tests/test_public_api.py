@@ -29,9 +29,10 @@ remove_connections remove_layer remove_neurons sample_gradients save_design scor
 """The public names of `rlnas`: adding one is a decision, removing one breaks programs."""
 
 AGENTS = """
-ArrayMaskablePPO ArrayPPO Designed EvolveConfig Interval Policy RayVecEnv SPARSE_TRAINERS SearchTask SparseTrainer
-TrainConfig compare design env_like evaluate_design evaluate_policy evolve export_design load_policy
-play_episode random_policy resume train train_once trimmed_mean_interval write_report
+ArrayMaskablePPO ArrayPPO Designed EvolveConfig Interval Policy RayVecEnv SPARSE_TRAINERS
+SearchTask SparseTrainer TrainConfig compare design env_like evaluate_design evaluate_policy evolve
+export_design load_policy play_episode random_policy resume train train_once trimmed_mean_interval
+write_report
 """
 """The public names of `rlnas.agents`."""
 
