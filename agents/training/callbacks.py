@@ -147,6 +147,9 @@ class ArchiveDesigns(BaseCallback):
         self.archive.add(self.designs)
         self.designs.clear()
 
+    def _on_training_end(self) -> None:
+        self._on_rollout_end()  # where a callback has ended the training in a rollout
+
 
 class Progress(BaseCallback):
     """A progress bar with the time left, what episodes are judged by, and the best design.

@@ -2,11 +2,13 @@
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from stable_baselines3.common.callbacks import BaseCallback
 
 from rlnas.agents.config import WORKERS, TrainConfig
 from rlnas.agents.policies.environments import make_env
@@ -22,7 +24,9 @@ from rlnas.files.typed import Damaged
 from rlnas.markdown import markdown_table
 
 
-def train(config: TrainConfig, progress_bar: bool = True) -> Path:
+def train(
+    config: TrainConfig, progress_bar: bool = True, callbacks: Sequence[BaseCallback] = ()
+) -> Path:
     """Train a controller.
 
     The run folder receives `config.json`, `policy.safetensors` with `policy.json`, `policy.zip`
@@ -32,15 +36,19 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     Args:
         config: everything about the run.
         progress_bar: show one.
+        callbacks: callbacks of Stable-Baselines3, called after those of rlnas. They may log, and
+            end the training by returning False from `_on_step`: the rollout that is cut short is
+            not learned from. Checkpoints hold nothing of them.
 
     Returns:
         The run folder.
 
     Raises:
-        InputError: a value, the data set or the folder cannot be used.
+        InputError: a value, a callback, the data set or the folder cannot be used.
         Paused: after Ctrl-C, when the rollout was finished and a checkpoint written.
     """
     config.check()
+    _check_callbacks(callbacks)
     if config.start is not None:
         layout = STEPS if config.budget is None else BUDGET
         check_start(config.start, config.algorithm, list(config.net_arch), config.features, layout)
@@ -51,11 +59,16 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     with locked(folder):
         new_folder(folder)  # it still is, now that no other process can begin here
         write_config(folder, config, data)
-        _train_anew(config, data, folder, progress_bar)
+        _train_anew(config, data, folder, progress_bar, callbacks)
     return folder
 
 
-def resume(folder: str | Path, progress_bar: bool = True, **where: Any) -> Path:
+def resume(
+    folder: str | Path,
+    progress_bar: bool = True,
+    callbacks: Sequence[BaseCallback] = (),
+    **where: Any,
+) -> Path:
     """Go on with a training that was cut short, from its last checkpoint.
 
     What comes out is, bit for bit, what would have come out without the interruption, but for the
@@ -64,6 +77,7 @@ def resume(folder: str | Path, progress_bar: bool = True, **where: Any) -> Path:
     Args:
         folder: Run folder of the training.
         progress_bar: Show progress.
+        callbacks: As for `train`; they begin anew.
         **where: The settings `workers`, `num_workers` and `address` of `TrainConfig`, by default
             their defaults; where the training ran before does not matter.
 
@@ -79,6 +93,7 @@ def resume(folder: str | Path, progress_bar: bool = True, **where: Any) -> Path:
     default = {name: getattr(TrainConfig, name) for name in WORKERS}
     config = replace(read_train_config(folder), **{**default, **where})
     config.check()
+    _check_callbacks(callbacks)
     if _ended(folder):
         raise InputError(f"the training in {folder} has ended: there is nothing to resume")
     data = config.load()
@@ -87,10 +102,10 @@ def resume(folder: str | Path, progress_bar: bool = True, **where: Any) -> Path:
         if checkpoints(folder):
             with restored(config, data, folder) as run:
                 run.open_logs()
-                run.fit(progress_bar)
+                run.fit(progress_bar, callbacks)
         else:
             _remove_results(folder)
-            _train_anew(config, data, folder, progress_bar)
+            _train_anew(config, data, folder, progress_bar, callbacks)
     return folder
 
 
@@ -118,12 +133,30 @@ def _ended(folder: Path) -> bool:
     return (folder / "policy.zip").is_file()  # what a training writes last
 
 
-def _train_anew(config: TrainConfig, data: list[Dataset], folder: Path, progress_bar: bool) -> None:
+def _check_callbacks(callbacks: Any) -> None:
+    """Raise `InputError` unless there are callbacks of Stable-Baselines3 in a sequence."""
+    if not isinstance(callbacks, Sequence):
+        raise InputError(f"callbacks: expected a list, found {type(callbacks).__name__}")
+    for each in callbacks:
+        if not isinstance(each, BaseCallback):
+            kind = each.__name__ if isinstance(each, type) else type(each).__name__
+            raise InputError(
+                f"callbacks: expected instances of stable_baselines3's BaseCallback, found {kind}"
+            )
+
+
+def _train_anew(
+    config: TrainConfig,
+    data: list[Dataset],
+    folder: Path,
+    progress_bar: bool,
+    callbacks: Sequence[BaseCallback],
+) -> None:
     with new_run(config, data, folder) as run:
         if config.start is not None:
             start_from(config.start, run.model.policy)
         run.open_logs(_as_markdown(config))
-        run.fit(progress_bar)
+        run.fit(progress_bar, callbacks)
 
 
 def _remove_results(folder: Path) -> None:

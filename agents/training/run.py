@@ -1,13 +1,13 @@
 """A training run in its folder: the model, what watches it, and what a checkpoint holds of each."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 import torch
-from stable_baselines3.common.callbacks import CallbackList
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -100,8 +100,12 @@ class TrainingRun:
         if introduction:
             self.logs.add_text("configuration", introduction)
 
-    def fit(self, progress_bar: bool) -> None:
+    def fit(self, progress_bar: bool, callbacks: Sequence[BaseCallback] = ()) -> None:
         """Train up to the end, or on from a loaded state; then write the results.
+
+        Args:
+            progress_bar: show one.
+            callbacks: those of the user.
 
         Raises:
             InputError: the policy has diverged.
@@ -110,19 +114,19 @@ class TrainingRun:
         """
         progress = Progress(self.best)
         try:
-            self._learn([progress] if progress_bar else [])
+            self._learn([progress] if progress_bar else [], callbacks)
             self._write_results()
         finally:
             progress.close()
 
-    def _learn(self, more: list[Progress]) -> None:
+    def _learn(self, shown: list[Progress], of_user: Sequence[BaseCallback]) -> None:
         with interrupts("finishing this rollout; Ctrl-C again to leave at once") as interrupted:
             checkpoints = Checkpoints(self.folder, self.state_dict, interrupted)
-            callbacks = [self.designs, self.best, self.design_log, *more, checkpoints]
+            ours = [self.designs, self.best, self.design_log, *shown, checkpoints]
             try:
                 self.model.learn(
                     self.config.timesteps - self.model.num_timesteps,
-                    callback=CallbackList(callbacks),
+                    callback=CallbackList([*ours, *of_user]),
                     reset_num_timesteps=False,
                 )
             except ValueError:  # from PyTorch's distributions, which know no NaN
