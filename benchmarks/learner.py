@@ -62,7 +62,7 @@ def live(dataset: str, count: int, **arguments: Any) -> VecEnv:
 TASKS = {
     "tabular-digits": Task(TabularVecEnv, 24_000),
     "digits": Task(partial(live, "digits"), 16_000),
-    "mixed": Task(partial(live, "mixed", **MIXED), 16_000),
+    "mixed": Task(partial(live, "mixed", **MIXED), 9_600),
 }
 
 
