@@ -70,17 +70,18 @@ class ArrayLearner(OnPolicyAlgorithm):
         if not np.isfinite(network.vector).all():
             raise ValueError("a weight of the policy is not finite")
         shape = n_rollout_steps, env.num_envs, int(self.action_space.n)  # type: ignore[attr-defined]
-        noise, logits = gumbel_noise(shape), np.empty(shape, np.float32)
-        masks = np.ones(shape, bool)
+        logits, masks = np.empty(shape, np.float32), np.ones(shape, bool)
         # Some environments know the masks of all; of others each is asked for its own.
         legal_actions = getattr(env, "action_masks", partial(get_action_masks, env))
         cut: list[tuple[int, int, np.ndarray]] = []  # step, environment, last observation
         for n_steps in range(n_rollout_steps):
             observations: Any = self._last_obs
+            rollout_buffer.observations[n_steps] = observations
+            rollout_buffer.episode_starts[n_steps] = self._last_episode_starts
             if use_masking:
                 masks[n_steps] = legal_actions()
             logits[n_steps] = forward(network.actor, observations[:, read])[-1]
-            actions = choose(logits[n_steps], masks[n_steps], noise[n_steps])
+            actions = choose(logits[n_steps], masks[n_steps], gumbel_noise(shape[1:]))
             new_obs, rewards, dones, infos = env.step(actions)
 
             self.num_timesteps += env.num_envs
@@ -90,10 +91,8 @@ class ArrayLearner(OnPolicyAlgorithm):
             if dones.any():
                 self._update_info_buffer(infos, dones)
                 cut += _cut_short(n_steps, dones, infos)
-            rollout_buffer.observations[n_steps] = observations
             rollout_buffer.actions[n_steps, :, 0] = actions
             rollout_buffer.rewards[n_steps] = rewards
-            rollout_buffer.episode_starts[n_steps] = self._last_episode_starts
             self._last_obs = new_obs  # type: ignore[assignment]  # the type of a Box
             self._last_episode_starts = dones
 
