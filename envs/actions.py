@@ -8,7 +8,7 @@ import numpy as np
 
 from rlnas.nn import edits
 from rlnas.nn.gradients import GradientSample
-from rlnas.nn.kernels import compiled
+from rlnas.nn.kernels.simd import compiled
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.rewiring import mean_fans
 from rlnas.scoring import reference_weights
@@ -255,7 +255,6 @@ def _table() -> tuple[Action, ...]:
 ACTIONS = _table()
 """All actions, in the order of their numbers; the same for every data set."""
 
-_NUMBERS = {action: number for number, action in enumerate(ACTIONS)}
 _CODES = np.array([OPERATIONS.index(action.operation) for action in ACTIONS])
 _SLOTS = np.array([action.slot for action in ACTIONS])
 _FACTORS = np.array([action.factor for action in ACTIONS])
@@ -270,21 +269,24 @@ _FACTORS = np.array([action.factor for action in ACTIONS])
 ) = range(len(OPERATIONS))
 
 
-def legal_actions(network: SparseNetwork) -> np.ndarray:
-    """Bool `[len(ACTIONS)]`: which actions are legal; "none" always is.
+class Judgement(NamedTuple):
+    """What the rules say of every action."""
 
-    An action is legal if the network has the layer it names and stays within the limits.
+    amounts: np.ndarray  # int64 [len(ACTIONS)], numbers of connections or neurons
+    legal: np.ndarray  # bool [len(ACTIONS)]
+
+
+def judge(network: SparseNetwork) -> Judgement:
+    """Apply the rules to a network.
+
+    An action is legal if the network has the layer it names and stays within the limits; "none"
+    always is.
     """
-    return _rules(network)[1]
-
-
-def _rules(network: SparseNetwork) -> tuple[np.ndarray, np.ndarray]:
-    """int64 and bool `[len(ACTIONS)]`: the amount and the legality of every action."""
-    amounts, legal = np.zeros(len(ACTIONS), np.int64), np.zeros(len(ACTIONS), bool)
+    found = Judgement(np.zeros(len(ACTIONS), np.int64), np.zeros(len(ACTIONS), bool))
     limit = MAX_RELATIVE_SIZE * reference_weights(network.n_inputs, network.n_outputs)
     sizes = np.array(network.layer_sizes)
-    _judge(_CODES, _SLOTS, _FACTORS, sizes, network.block_counts, limit, amounts, legal)
-    return amounts, legal
+    _judge(_CODES, _SLOTS, _FACTORS, sizes, network.block_counts, limit, *found)
+    return found
 
 
 @compiled
@@ -335,8 +337,9 @@ def _judge(
 
 
 def apply(
-    action: Action,
+    number: int,
     network: SparseNetwork,
+    judgement: Judgement,
     probe: GradientSample,
     rng: np.random.Generator,
     saliency: Saliency = edits.saliency,
@@ -344,8 +347,9 @@ def apply(
     """The network after a legal action; the one given is not changed.
 
     Args:
-        action: one of `ACTIONS`.
+        number: place of the action in `ACTIONS`.
         network: the network.
+        judgement: what the rules say of the network.
         probe: activations and gradients of this network on a few training samples.
         rng: source of randomness.
         saliency: importance of connections; the least important are removed.
@@ -353,6 +357,6 @@ def apply(
     Raises:
         EditError: the edit would leave no network after all.
     """
+    action, amount = ACTIONS[number], int(judgement.amounts[number])
     layer = network.depth + 1 if action.slot == OUTPUT else action.slot + 1
-    amount = int(_rules(network)[0][_NUMBERS[action]])
     return _EFFECTS[action.operation](network, layer, amount, Tools(probe, rng, saliency))

@@ -225,7 +225,7 @@ class DesignEnv(LiveEnv):
                 batches=batches,
                 current=current,
                 previous=current,
-                legal=actions.legal_actions(current.network),
+                legal=current.judgement.legal,
                 elapsed=0,
                 action=actions.NO_OP,
                 applied=True,
@@ -245,7 +245,7 @@ class DesignEnv(LiveEnv):
         number = check_action(action, self.n_actions)
         network = None
         if state.legal[number]:
-            network = self._edit(state.current, actions.ACTIONS[number])
+            network = self._edit(state.current, number)
         applied = network is not None
         if network is None:
             network = state.current.network.copy()  # training must not change the previous design
@@ -257,7 +257,7 @@ class DesignEnv(LiveEnv):
                 state,
                 current=current,
                 previous=state.current,
-                legal=actions.legal_actions(current.network),
+                legal=current.judgement.legal,
                 elapsed=state.elapsed + 1,
                 action=number,
                 applied=applied and not undone,
@@ -275,8 +275,8 @@ class DesignEnv(LiveEnv):
         self, network: SparseNetwork, data: Dataset, batches: Batches, penalty: float
     ) -> EvaluatedNetwork:
         """Train a network for one step of an episode, in place, and evaluate it."""
-        training = self._train(network, data, batches, self._batches_per_step(data))
-        return self._evaluated(network, data, training, penalty)
+        number = self._batches_per_step(data)
+        return self._trained_and_judged(network, data, batches, number, penalty)
 
     def _outcome(self, state: EpisodeState) -> tuple[np.ndarray, dict[str, Any]]:
         """Make a state the present one; its observation and info."""

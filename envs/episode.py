@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from rlnas.cost import Size, size_of
 from rlnas.data.datasets import Dataset
-from rlnas.envs.actions import ACTIONS, MAX_DEPTH
+from rlnas.envs.actions import ACTIONS, MAX_DEPTH, Judgement, judge
 from rlnas.nn.gradients import GradientSample
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import Batches, Evaluation
@@ -98,6 +98,11 @@ class EvaluatedNetwork:
         value = score(self.validation.metric, network.active_weights, self.penalty, reference)
         object.__setattr__(self, "relative_size", network.active_weights / reference)
         object.__setattr__(self, "score", value)
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """What the rules say of the actions that could be taken now."""
+        return judge(self.network)
 
     @cached_property
     def size(self) -> Size:

@@ -20,9 +20,11 @@ from rlnas.envs.validation import (
 )
 from rlnas.errors import EditError, InputError
 from rlnas.nn.architecture import Architecture, check_architecture
-from rlnas.nn.gradients import GRADIENT_SAMPLE_SIZE, GradientSample, sample_gradients
+from rlnas.nn.gradients import GRADIENT_SAMPLE_SIZE
+from rlnas.nn.kernels import draws
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import Batches, Evaluation, Hyperparameters, check_fit, evaluate, train
+from rlnas.nn.running import check_fit
+from rlnas.nn.training import Batches, Hyperparameters, try_network
 from rlnas.scoring import reference_weights
 from rlnas.validation import Range, check_choice, check_range
 
@@ -90,34 +92,28 @@ class LiveEnv(gym.Env[np.ndarray, np.integer]):
         self._check_start(network)
         return None, network
 
-    def _edit(self, before: EvaluatedNetwork, action: actions.Action) -> SparseNetwork | None:
+    def _edit(self, before: EvaluatedNetwork, number: int) -> SparseNetwork | None:
         """A network of its own after a legal action; None if it cannot be carried out after all."""
         try:
             after = actions.apply(
-                action, before.network, before.probe, self.np_random, self.saliency
+                *(number, before.network, before.judgement),
+                *(before.probe, self.np_random, self.saliency),
             )
         except EditError:
             return None
         return before.network.copy() if after is before.network else after
 
-    def _train(
-        self, network: SparseNetwork, data: Dataset, batches: Batches, number: int
-    ) -> Evaluation:
-        """Train a network in place for a number of batches."""
-        return train(network, data, batches.take(number), self.hyperparameters)
-
-    def _evaluated(
-        self, network: SparseNetwork, data: Dataset, training: Evaluation, penalty: float
+    def _trained_and_judged(
+        self, network: SparseNetwork, data: Dataset, batches: Batches, number: int, penalty: float
     ) -> EvaluatedNetwork:
-        """Evaluate and probe a network that was trained."""
-        validation = evaluate(network, data, data.validation)
-        probe = self._probe(network, data)
-        return EvaluatedNetwork(network, probe, training, validation, penalty)
+        """Train a network in place for a number of batches, evaluate it and probe it."""
+        order = batches.take(number)
+        trial = try_network(network, data, order, self._probed(data), self.hyperparameters)
+        return EvaluatedNetwork(network, trial.probe, trial.training, trial.validation, penalty)
 
-    def _probe(self, network: SparseNetwork, data: Dataset) -> GradientSample:
-        """Gradients of a network on a few training samples."""
-        samples = data.train[self.np_random.integers(data.train.size, size=probe_size(data))]
-        return sample_gradients(network, data, samples)
+    def _probed(self, data: Dataset) -> np.ndarray:
+        """A few training samples to probe a network on."""
+        return draws.some(self.np_random, data.train, probe_size(data))
 
     def _enter(self, state: EpisodeState) -> None:
         """Make a state the present one."""

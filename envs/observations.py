@@ -11,8 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from rlnas.envs.actions import MAX_DEPTH, OPERATIONS
-from rlnas.envs.episode import EpisodeState, EvaluatedNetwork
+from rlnas.envs.episode import EpisodeState
+from rlnas.jit import compile_loops
+from rlnas.nn.kernels.probe import LayerSummary, summarize
+from rlnas.nn.kernels.sorting import sorted_magnitudes
 from rlnas.nn.network import EMA
+from rlnas.nn.structure import Counts, Index
 
 
 class GlobalFeatures(NamedTuple):
@@ -85,7 +89,33 @@ OBSERVATION_NAMES = (
 )
 """Name of each entry; the manual of `DesignEnv` says what they mean."""
 
-_ABSENT = LayerFeatures(*[0.0] * len(LayerFeatures._fields))
+_FURTHER = len(GlobalFeatures._fields)
+_SLOTS = _FURTHER + len(ActionFeatures._fields)
+_SLOT = len(LayerFeatures._fields)
+_OPERATIONS = len(OPERATIONS)
+
+
+class Facts(NamedTuple):
+    """Numbers about a moment of an episode that entries are computed from; all are floats."""
+
+    progress: float
+    penalty: float
+    outputs: float
+    features: float
+    training_samples: float
+    relative_size: float
+    metric: float
+    loss: float
+    training_metric: float
+    training_loss: float
+    score: float
+    metric_before: float
+    weights_before: float
+    score_before: float
+    best_score: float
+    operation: float
+    factor: float
+    refused: float
 
 
 def observe(state: EpisodeState, progress: float, further: Sequence[float] = ()) -> np.ndarray:
@@ -99,110 +129,196 @@ def observe(state: EpisodeState, progress: float, further: Sequence[float] = ())
     Returns:
         float32 `[len(OBSERVATION_NAMES) + len(further)]`, each in [-1, 1].
     """
-    *hidden, output = _layer_features(state.current)
-    slots = [*hidden, *[_ABSENT] * (MAX_DEPTH - len(hidden)), output]
-    entries = [*_global_features(state, progress), *_action_features(state)]
-    for slot in slots:
-        entries += slot
-    entries += further
-    return np.array(entries).clip(-1, 1).astype(np.float32)
-
-
-def _global_features(state: EpisodeState, progress: float) -> GlobalFeatures:
-    now, before, dataset = state.current, state.previous, state.dataset
-    network, weights = now.network, now.network.active_weights
-    cost = state.penalty * now.relative_size
-    error = 1 - now.validation.metric
-    used = np.count_nonzero(network.fan_out[: network.n_inputs])
-    accuracy_change = now.validation.metric - before.validation.metric
-    score_change = now.score - before.score
-    return GlobalFeatures(
-        progress=progress,
-        penalty=(log10(max(state.penalty, 1e-4)) + 2) / 2,
-        classes=log10(dataset.n_outputs) / 3,
-        features=log10(dataset.n_features) / 4,
-        samples=log10(dataset.train.size) / 6,
-        depth=network.depth / MAX_DEPTH,
-        size=log10(max(weights, 1)) / 6,
-        relative_size=log10(max(now.relative_size, 1e-3)) / 3,
-        cost=cost,
-        validation_accuracy=now.validation.metric,
-        validation_loss=_squash(now.validation.loss),
-        training_accuracy=now.training.metric,
-        training_loss=_squash(now.training.loss),
-        generalisation_gap=5 * (now.training.metric - now.validation.metric),
-        accuracy_change=10 * accuracy_change,
-        size_change=log2(max(network.active_weights, 1) / max(before.network.active_weights, 1))
-        / 2,
-        score_change=10 * score_change,
-        log_error=log10(max(error, 1e-3)) / 3,
-        log_training_error=log10(max(1 - now.training.metric, 1e-3)) / 3,
-        log_cost=log10(max(cost, 1e-4)) / 4,
-        cost_over_error=log10(max(cost, 1e-4) / max(error, 1e-3)) / 3,
-        log_accuracy_change=_magnify(accuracy_change),
-        log_score_change=_magnify(score_change),
-        log_below_best=_magnify(now.score - state.best_score),
-        inputs_used=used / network.n_inputs,
+    now, before, last = state.current, state.previous, state.last
+    network, probe = now.network, now.probe
+    probe.check_fit(network)
+    operation = OPERATIONS.index(last.operation) if last.operation in OPERATIONS else -1
+    found = np.zeros(len(OBSERVATION_NAMES) + len(further))
+    found[len(OBSERVATION_NAMES) :] = further
+    structure = network.structure
+    return _observe(
+        Facts(
+            float(progress),
+            float(state.penalty),
+            float(state.dataset.n_outputs),
+            float(state.dataset.n_features),
+            float(state.dataset.train.size),
+            now.relative_size,
+            float(now.validation.metric),
+            float(now.validation.loss),
+            float(now.training.metric),
+            float(now.training.loss),
+            float(now.score),
+            float(before.validation.metric),
+            float(before.network.active_weights),
+            float(before.score),
+            float(state.best_score),
+            float(operation),
+            float(last.factor),
+            float(not state.applied),
+        ),
+        structure.csr,
+        structure.counts,
+        structure.starts,
+        network.connections,
+        probe.activations,
+        probe.gradients,
+        found,
     )
 
 
-def _action_features(state: EpisodeState) -> ActionFeatures:
-    last = state.last
-    one_hot = {operation: float(operation == last.operation) for operation in OPERATIONS}
-    return ActionFeatures(**one_hot, amount=log2(last.factor), refused=not state.applied)
+# The entries are compiled: in plain Python they take as long as small networks are trained.
 
 
-def _layer_features(evaluated: EvaluatedNetwork) -> list[LayerFeatures]:
-    """The entries of every hidden layer and of the output layer."""
-    network, probe = evaluated.network, evaluated.probe
-    samples = probe.activations.shape[1]
-    inactive, active, firing, dead = (sums.tolist() for sums in probe.summary(network))
-    magnitudes = np.abs(network.connections[EMA])
-    layers, end = [], 0
-    for layer, width in enumerate(network.layer_sizes[1:], start=1):
-        count = network.connections_into[layer]
-        start, end = end, end + count
-        typical = sqrt(active[layer] / count) if count else 0.0
-        hidden = layer <= network.depth
-        fifth, half = _smallest_shares(magnitudes[start:end])
-        layers.append(
-            LayerFeatures(
-                present=1,
-                width=log10(width) / 3,
-                connections=log10(max(count, 1)) / 6,
-                fan_in=log10(max(count / width, 1)) / 3,
-                density=network.layer_densities[layer - 1],
-                share_of_weights=count / max(network.active_weights, 1),
-                growth_gradient=log10((inactive[layer] + 1e-8) / (typical + 1e-8)) / 2,
-                smallest_fifth=fifth,
-                smallest_half=half,
-                activity=firing[layer] / (width * samples) if hidden else 0,
-                dead_share=dead[layer] / width if hidden else 0,
-            )
+@compile_loops()
+def _observe(
+    facts: Facts,
+    index: Index,
+    counts: Counts,
+    starts: np.ndarray,
+    connections: np.ndarray,
+    activations: np.ndarray,
+    gradients: np.ndarray,
+    found: np.ndarray,
+) -> np.ndarray:
+    """The observation, float32.
+
+    Args:
+        facts: numbers about the moment.
+        index: structure of the network.
+        counts: numbers of its connections.
+        starts: int64 `[layers + 1]`, first unit of each layer, and the number of units.
+        connections: float32 `[4, connections]`, state of its weights.
+        activations: float32 `[units, samples]`, from a probe of the network.
+        gradients: float32 `[rows, units]`, from the same probe.
+        found: float64, zeros where these functions fill in the entries; others may follow them.
+    """
+    depth = starts.size - 3
+    for place, entry in enumerate(_global_features(facts, counts, starts, connections.shape[1])):
+        found[place] = entry
+    if facts.operation >= 0:
+        found[_FURTHER + int(facts.operation)] = 1.0
+    found[_FURTHER + _OPERATIONS] = log2(facts.factor)
+    found[_FURTHER + _OPERATIONS + 1] = facts.refused
+    sums, numbers = np.zeros((2, starts.size - 1)), np.zeros((2, starts.size - 1), np.int64)
+    summary = LayerSummary(sums[0], sums[1], numbers[0], numbers[1])
+    summarize(gradients, activations, starts, index, summary)
+    magnitudes, end = connections[EMA], 0
+    for layer in range(1, starts.size - 1):
+        start = end
+        for source in range(layer):
+            end += counts.block_counts[layer, source]
+        entries = _layer_features(
+            *(layer, layer <= depth, magnitudes[start:end], counts, starts, summary),
+            *(connections.shape[1], activations.shape[1]),
         )
-    return layers
+        slot = layer - 1 if layer <= depth else MAX_DEPTH
+        for place, entry in enumerate(entries):
+            found[_SLOTS + slot * _SLOT + place] = entry
+    observation = np.empty(found.size, np.float32)
+    for place in range(found.size):
+        observation[place] = min(max(found[place], -1.0), 1.0)
+    return observation
 
 
+@compile_loops()
+def _global_features(
+    facts: Facts, counts: Counts, starts: np.ndarray, weights: int
+) -> GlobalFeatures:
+    n_inputs = starts[1]
+    cost = facts.penalty * facts.relative_size
+    error = 1 - facts.metric
+    training_error = 1 - facts.training_metric
+    used = 0
+    for unit in range(n_inputs):
+        used += counts.fan_out[unit] > 0
+    metric_change = facts.metric - facts.metric_before
+    score_change = facts.score - facts.score_before
+    return GlobalFeatures(
+        progress=facts.progress,
+        penalty=(log10(max(facts.penalty, 1e-4)) + 2) / 2,
+        classes=log10(facts.outputs) / 3,
+        features=log10(facts.features) / 4,
+        samples=log10(facts.training_samples) / 6,
+        depth=(starts.size - 3) / MAX_DEPTH,
+        size=log10(max(weights, 1)) / 6,
+        relative_size=log10(max(facts.relative_size, 1e-3)) / 3,
+        cost=cost,
+        validation_accuracy=facts.metric,
+        validation_loss=_squash(facts.loss),
+        training_accuracy=facts.training_metric,
+        training_loss=_squash(facts.training_loss),
+        generalisation_gap=5 * (facts.training_metric - facts.metric),
+        accuracy_change=10 * metric_change,
+        size_change=log2(max(weights, 1) / max(facts.weights_before, 1.0)) / 2,
+        score_change=10 * score_change,
+        log_error=log10(max(error, 1e-3)) / 3,
+        log_training_error=log10(max(training_error, 1e-3)) / 3,
+        log_cost=log10(max(cost, 1e-4)) / 4,
+        cost_over_error=log10(max(cost, 1e-4) / max(error, 1e-3)) / 3,
+        log_accuracy_change=_magnify(metric_change),
+        log_score_change=_magnify(score_change),
+        log_below_best=_magnify(facts.score - facts.best_score),
+        inputs_used=used / n_inputs,
+    )
+
+
+@compile_loops()
+def _layer_features(
+    layer: int,
+    hidden: bool,
+    weights: np.ndarray,
+    counts: Counts,
+    starts: np.ndarray,
+    summary: LayerSummary,
+    all_weights: int,
+    samples: int,
+) -> LayerFeatures:
+    width, count = starts[layer + 1] - starts[layer], weights.size
+    typical = sqrt(summary.active[layer] / count) if count > 0 else 0.0
+    fifth, half = _smallest_shares(sorted_magnitudes(weights))
+    return LayerFeatures(
+        present=1.0,
+        width=log10(width) / 3,
+        connections=log10(max(count, 1)) / 6,
+        fan_in=log10(max(count / width, 1.0)) / 3,
+        density=counts.densities[layer],
+        share_of_weights=count / max(all_weights, 1),
+        growth_gradient=log10((summary.inactive[layer] + 1e-8) / (typical + 1e-8)) / 2,
+        smallest_fifth=fifth,
+        smallest_half=half,
+        activity=summary.firing[layer] / (width * samples) if hidden else 0.0,
+        dead_share=summary.dead[layer] / width if hidden else 0.0,
+    )
+
+
+@compile_loops()
 def _smallest_shares(magnitudes: np.ndarray) -> tuple[float, float]:
     """Share of the summed magnitude that the smallest fifth and the smallest half hold.
 
     They are relative to a fifth and to a half, so that they are 1 if all magnitudes are equal.
+
+    Args:
+        magnitudes: float32 `[n]`, ascending.
     """
-    if magnitudes.size == 0:
-        return 0.0, 0.0
-    fifth, half = round(magnitudes.size / 5), round(magnitudes.size / 2)
-    running = np.sort(magnitudes).cumsum()
-    total = running.item(-1) + 1e-12
-    return (
-        running.item(fifth - 1) / total * 5 if fifth else 0.0,
-        running.item(half - 1) / total * 2 if half else 0.0,
-    )
+    sizes = int(np.rint(magnitudes.size / 5)), int(np.rint(magnitudes.size / 2))
+    total, fifth, half = np.float32(0), np.float32(0), np.float32(0)
+    for number in range(magnitudes.size):
+        total += magnitudes[number]
+        if number < sizes[0]:
+            fifth = total
+        if number < sizes[1]:
+            half = total
+    whole = np.float64(total) + 1e-12
+    return fifth / whole * 5, half / whole * 2
 
 
+@compile_loops()
 def _squash(loss: float) -> float:
     return loss / (1 + loss)
 
 
+@compile_loops()
 def _magnify(change: float) -> float:
     """The change on a scale on which a thousandth and a tenth are both well seen."""
     return copysign(log10(1 + abs(change) / 1e-3) / 3, change)

@@ -52,10 +52,11 @@ from .nn.edits import (
 )
 from .nn.gradients import (
     GradientSample as GradientSample,
-    sample_gradients as sample_gradients,
 )
 from .nn.initialization import random_network as random_network
+from .nn.many import train_many as train_many
 from .nn.network import SparseNetwork as SparseNetwork
+from .nn.running import sample_gradients as sample_gradients
 from .nn.training import (
     Batches as Batches,
     Evaluation as Evaluation,

@@ -59,7 +59,7 @@ class Size(NamedTuple):
 def size_of(network: SparseNetwork) -> Size:
     """The size of a network."""
     return Size(
-        _standardised(network.n_inputs, network.full_index.blocks.size),
+        _standardised(network.n_inputs, network.index.all_blocks.size),
         _standardised(network.n_inputs, network.index.blocks.size),
         network.active_weights,
         int(network.block_counts[:, 0].sum()),

@@ -112,7 +112,7 @@ class CounterState:
         """Continue counting."""
         arrays, (timesteps, passes) = split(state, "timesteps", "passes")
         check_empty(arrays)
-        typed.whole(timesteps, high=self.total - 1)
+        typed.whole(timesteps, high=self.total)
         updates, rest = divmod(timesteps, self.model.n_steps * self.model.n_envs)
         if rest:
             raise Damaged(f"{timesteps} steps are no whole number of rollouts")

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlnas.cost import size_of_architecture
-from rlnas.envs.actions import ACTIONS, MAX_RELATIVE_SIZE, OPERATIONS, Action, legal_actions
+from rlnas.envs.actions import ACTIONS, MAX_RELATIVE_SIZE, OPERATIONS, Action
 from rlnas.nn.architecture import Architecture
-from rlnas.nn.network import SparseNetwork
 from rlnas.scoring import reference_weights
 
 LENGTHS = {"short": 0.1, "normal": 0.3, "long": 1.0}
@@ -125,14 +124,14 @@ def legal_starts(n_inputs: int, n_outputs: int, affordable: np.ndarray) -> np.nd
     return legal
 
 
-def legal_edits(network: SparseNetwork, back: bool) -> np.ndarray:
+def legal_edits(edits: np.ndarray, back: bool) -> np.ndarray:
     """Bool `[len(BUDGET_ACTIONS)]`: which actions are legal with a network.
 
     Args:
-        network: the network.
+        edits: bool `[len(ACTIONS)]`, which of the edits of `DesignEnv` are legal.
         back: whether there is a better design to go back to.
     """
     legal = np.zeros(len(BUDGET_ACTIONS), bool)
-    legal[: STARTS_SLICE.start] = np.append(legal_actions(network), back).repeat(len(LENGTHS))
+    legal[: STARTS_SLICE.start] = np.append(edits, back).repeat(len(LENGTHS))
     legal[STARTS_SLICE.stop :] = True
     return legal

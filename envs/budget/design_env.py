@@ -13,6 +13,7 @@ from rlnas.data.datasets import Dataset, Source
 from rlnas.envs import actions
 from rlnas.envs.budget.actions import (
     BUDGET_ACTIONS,
+    EDITS,
     STARTS,
     STARTS_SLICE,
     Back,
@@ -34,16 +35,19 @@ from rlnas.envs.budget.costs import (
 )
 from rlnas.envs.budget.episode import BudgetState, constant_prediction, share_left
 from rlnas.envs.budget.observations import BUDGET_OBSERVATION_NAMES, observe_budget
+from rlnas.envs.episode import EvaluatedNetwork
 from rlnas.envs.live_env import LiveEnv, diverged, diverging_start, draw, probe_size
 from rlnas.envs.validation import check_action, check_number, check_under_way
 from rlnas.nn import edits
 from rlnas.nn.initialization import new_network
 from rlnas.nn.network import SparseNetwork
+from rlnas.nn.running import sample_gradients
 from rlnas.nn.training import (
     DEFAULT_HYPERPARAMETERS,
     Batches,
     Hyperparameters,
     evaluate,
+    train,
 )
 from rlnas.validation import Range, check_choice, check_count
 
@@ -317,7 +321,7 @@ class BudgetDesignEnv(LiveEnv):
             return new_network(edit.architecture, inputs, outputs, self.np_random)
         if isinstance(edit, Back):
             return state.best.network.copy()
-        return self._edit(state.current, cast(actions.Action, edit))
+        return self._edit(state.current, EDITS.index(edit))
 
     def _batches(self, state: BudgetState, network: SparseNetwork) -> int:
         """Training batches of a step, by its length and by what is left; 0 if that is too little.
@@ -332,8 +336,7 @@ class BudgetDesignEnv(LiveEnv):
     def _trained(self, state: BudgetState, network: SparseNetwork, batches: int) -> BudgetState:
         """The state after a network was trained and evaluated."""
         data = state.dataset
-        training = self._train(network, data, state.batches, batches)
-        now = self._evaluated(network, data, training, state.penalty)
+        now = self._trained_and_judged(network, data, state.batches, batches, state.penalty)
         cost = step_cost(state.current.size, now.size, data, batches, state.batches.batch_size)
         state = replace(_charged(state, cost), trained=batches)
         if diverged(now):
@@ -348,7 +351,8 @@ class BudgetDesignEnv(LiveEnv):
         chosen = STARTS[int(rng.choice(np.flatnonzero(state.legal[STARTS_SLICE])))]
         untrained = new_network(chosen, data.n_features, data.n_outputs, rng)
         network = untrained.copy()
-        self._train(network, data, state.batches, round(draw(GIVEN_BATCHES, rng)))
+        order = state.batches.take(round(draw(GIVEN_BATCHES, rng)))
+        train(network, data, order, self.hyperparameters)
         return network, untrained
 
     def _given(
@@ -365,7 +369,9 @@ class BudgetDesignEnv(LiveEnv):
         budget, batch_size = state.budget / state.unit, state.batches.batch_size
         check_start_pays(budget, size_of(network), data, batch_size)
         training = evaluate(network, data, data.train[: probe_size(data)])
-        now = self._evaluated(network, data, training, state.penalty)
+        validation = evaluate(network, data, data.validation)
+        probe = sample_gradients(network, data, self._probed(data))
+        now = EvaluatedNetwork(network, probe, training, validation, state.penalty)
         if diverged(now):
             if instead is None:
                 raise diverging_start(data)
@@ -431,7 +437,7 @@ def _settled(state: BudgetState) -> BudgetState:
         starts = _payable_starts(state)
         return replace(state, legal=starts, over=not starts.any())
     can_go_back = state.best.network.active_weights > 0 and state.best is not state.current
-    legal = legal_edits(state.current.network, can_go_back)
+    legal = legal_edits(state.current.judgement.legal, can_go_back)
     if state.elapsed == 0:
         legal |= _payable_starts(state)  # in place of a network that was given
     over = left < step_cost(size, size, state.dataset, 1, state.batches.batch_size)

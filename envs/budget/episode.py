@@ -9,8 +9,8 @@ import numpy as np
 from rlnas.data.datasets import Dataset
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, BudgetAction
 from rlnas.envs.episode import DesignInfo, EpisodeState, EvaluatedNetwork, Words
-from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
+from rlnas.nn.running import sample_gradients
 from rlnas.nn.training import evaluate_outputs
 
 WORST_SHARE = 1e-3

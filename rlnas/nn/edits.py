@@ -15,17 +15,10 @@ import numpy as np
 from rlnas.errors import EditError, InputError
 from rlnas.nn.gradients import GradientSample
 from rlnas.nn.growth import grow
+from rlnas.nn.kernels.surgery import growth_costs
 from rlnas.nn.layer_removal import replace_layer
-from rlnas.nn.network import EMA, SECOND_MOMENT, SparseNetwork, from_coordinates
-from rlnas.nn.rewiring import (
-    BOTH,
-    prune_dead_units,
-    smallest,
-    typical_fans,
-    with_connections,
-    with_only,
-    without_units,
-)
+from rlnas.nn.network import EMA, SECOND_MOMENT, SparseNetwork
+from rlnas.nn.rewiring import inserted, smallest, typical_fans, without
 from rlnas.validation import whole
 
 _NO_MOMENT = np.float32(1e-24)  # far below the moments of connections that matter
@@ -50,20 +43,18 @@ def add_connections(
         InputError: the network has no such layer, or the count is no whole number from 1.
     """
     count, layer = whole("count", count, 1), _receiving(network, layer)
-    # As large as all gradients together, and therefore changed in place.
-    cost = np.abs(sample.gradients)
-    np.negative(cost, out=cost)
-    cost[network.targets - network.n_inputs, network.indices] = 0
+    sample.check_fit(network)
+    rows = 0, network.n_units - network.n_inputs
     if layer is not None:
-        rows = network.starts[layer : layer + 2] - network.n_inputs
-        cost[: rows[0]] = 0
-        cost[rows[1] :] = 0
-    chosen = smallest(cost.ravel(), count)
-    chosen = chosen[cost.ravel()[chosen] < 0]
-    if chosen.size == 0:
+        rows = tuple((network.starts[layer : layer + 2] - network.n_inputs).tolist())
+    costs = growth_costs(sample.gradients, network.indptr, network.indices, *rows)
+    chosen = smallest(costs, count)
+    keys = chosen[costs[chosen] < 0]
+    if keys.size == 0:
         raise EditError("no inactive connection has a gradient")
-    rows, sources = np.divmod(chosen, network.n_units)
-    return with_connections(network, rows + network.n_inputs, sources)
+    keys.sort()
+    n_units = network.n_units
+    return inserted(network, network.layer_sizes, n_units, n_units, 0, keys)
 
 
 def saliency(network: SparseNetwork) -> np.ndarray:
@@ -102,9 +93,7 @@ def remove_connections(
     if layer is not None:
         rows = network.starts[layer : layer + 2] - network.n_inputs
         first, last = network.indptr[rows]
-    keep = np.ones(network.active_weights, bool)
-    keep[first + smallest(saliency(network)[first:last], count)] = False
-    return prune_dead_units(with_only(network, keep))
+    return without(network, first + smallest(saliency(network)[first:last], count))
 
 
 def add_neurons(
@@ -154,15 +143,13 @@ def remove_neurons(
         InputError: the network has no such layer, or the count is no whole number from 1.
     """
     count, layer = whole("count", count, 1), _hidden(network, layer)
+    sample.check_fit(network)
     outgoing = np.bincount(
         network.indices, network.connections[EMA] ** 2, minlength=network.n_units
     )
     start, stop = network.starts[layer : layer + 2]
     losses = sample.activations[start:stop].std(axis=1) * np.sqrt(outgoing[start:stop])
-    dead = np.zeros(network.n_units, bool)
-    dead[start + smallest(losses, count)] = True
-    constants = np.where(dead, sample.means, 0)[None].repeat(2, axis=0)
-    return prune_dead_units(without_units(network, dead, constants))
+    return without(network, units=start + smallest(losses, count), constants=sample.means)
 
 
 def add_layer(
@@ -204,23 +191,17 @@ def _insert_identity(network: SparseNetwork, position: int) -> SparseNetwork:
         network: The network.
         position: Index into `layer_sizes` of the new layer.
     """
-    sizes = network.layer_sizes
-    start, stop = network.starts[position - 1 : position + 1]
-    width = int(stop - start)
-    targets = network.targets + np.where(network.targets >= stop, width, 0)
-    # From `start`, not `stop`: what read a neuron reads its copy.
-    sources = network.indices + np.where(network.indices >= start, width, 0)
-    identity = np.zeros((4, width), np.float32)
-    identity[BOTH] = 1
-    row = stop - network.n_inputs
-    units = np.insert(network.units, [row] * width, 0, axis=1)
-    return from_coordinates(
+    sizes, width = network.layer_sizes, network.layer_sizes[position - 1]
+    start, stop = network.starts[position - 1 : position + 1].tolist()
+    rows = np.arange(stop - network.n_inputs, stop - network.n_inputs + width)
+    return inserted(
+        network,
         (*sizes[:position], width, *sizes[position:]),
-        np.concatenate([targets, np.arange(stop, stop + width)]),
-        np.concatenate([sources, np.arange(start, stop)]),
-        np.concatenate([network.connections, identity], axis=1),
-        units,
-        network.steps,
+        stop,
+        start,  # not `stop`: what read a neuron reads its copy
+        width,
+        rows * (network.n_units + width) + np.arange(start, stop),
+        np.ones(width, np.float32),
     )
 
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from rlnas.jit import compile_loops
 from rlnas.nn.gradients import GradientSample
-from rlnas.nn.network import SparseNetwork, from_coordinates
-from rlnas.nn.rewiring import BOTH
+from rlnas.nn.network import SparseNetwork
+from rlnas.nn.rewiring import inserted
 
 _SORTED_AT_ONCE = 2**18  # values, whose indices take 2 MB while they are being sorted
 
@@ -32,6 +32,7 @@ def grow(
         fan_out: Number of connections out of each new neuron, if there are as many readers.
         rng: Source of randomness.
     """
+    sample.check_fit(network)
     n_sources = sum(layer_sizes[:layer])
     n_readers = sum(layer_sizes[layer + 1 :])
     mix = rng.standard_normal((count, n_readers)).astype(np.float32)
@@ -124,29 +125,17 @@ def _insert_neurons(
     """
     count = len(sources)
     first_new = sum(layer_sizes[: layer + 1])
-    incoming = np.zeros((4, sources.size), np.float32)
-    incoming[BOTH] = weights.ravel()
-    outgoing = np.zeros((4, readers.size), np.float32)
-    new = np.arange(first_new, first_new + count)
-
-    def renumbered(units: np.ndarray) -> np.ndarray:
-        return np.where(units >= first_new, units + count, units)
-
-    targets = [
-        renumbered(network.targets),
-        new.repeat(sources.shape[1]),
-        readers.ravel() + first_new + count,
-    ]
-    origins = [renumbered(network.indices), sources.ravel(), new.repeat(readers.shape[1])]
-    row = first_new - network.n_inputs
-    return from_coordinates(
-        (*layer_sizes[:layer], layer_sizes[layer] + count, *layer_sizes[layer + 1 :]),
-        np.concatenate(targets),
-        np.concatenate(origins),
-        np.concatenate([network.connections, incoming, outgoing], axis=1),
-        np.insert(network.units, [row] * count, 0, axis=1),
-        network.steps,
-    )
+    n_units = np.int64(network.n_units + count)
+    new = np.arange(first_new - network.n_inputs, first_new - network.n_inputs + count)
+    rows = readers + (first_new - network.n_inputs + count)
+    into = (new[:, None] * n_units + sources).ravel()
+    out_of = (rows * n_units + (new + network.n_inputs)[:, None]).ravel()
+    keys = np.concatenate([into, out_of])
+    all_weights = np.zeros(keys.size, np.float32)
+    all_weights[: into.size] = weights.ravel()
+    order = keys.argsort()
+    grown = (*layer_sizes[:layer], layer_sizes[layer] + count, *layer_sizes[layer + 1 :])
+    return inserted(network, grown, first_new, first_new, count, keys[order], all_weights[order])
 
 
 def _largest_of_each(values: np.ndarray, count: int) -> np.ndarray:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlnas.nn.gradients import GradientSample
-from rlnas.nn.kernels import compiled
+from rlnas.nn.kernels.simd import compiled
 from rlnas.nn.network import VALUE, SparseNetwork, from_coordinates
-from rlnas.nn.rewiring import BOTH, prune_dead_units, smallest, without_units
+from rlnas.nn.rewiring import BOTH, smallest, without
 from rlnas.nn.structure import Index
 
 
@@ -47,9 +47,7 @@ def replace_layer(network: SparseNetwork, sample: GradientSample, layer: int) ->
     bypasses = _strongest_bypasses(network, sample, layer, int(into.sum() + out_of.sum()))
     units = _fold_means(network, sample, out_of, bypasses)
     merged = _merge(network, np.flatnonzero(~(into | out_of)), bypasses, units)
-    dead = np.zeros(network.n_units, bool)
-    dead[start:stop] = True
-    return prune_dead_units(without_units(merged, dead, np.zeros((2, network.n_units))))
+    return without(merged, units=np.arange(start, stop))
 
 
 def _strongest_bypasses(
@@ -66,7 +64,7 @@ def _strongest_bypasses(
     start, stop = network.starts[layer : layer + 2]
     weights = np.zeros((2, network.n_units - stop, start))
     slopes = _slopes(network, sample, layer)
-    _add_bypasses(network.full_index, network.connections[BOTH], slopes, start, weights)
+    _add_bypasses(network.index, network.connections[BOTH], slopes, start, weights)
     possible = weights.any(axis=0)
     spread = np.broadcast_to(sample.activations[:start].std(axis=1), possible.shape)
     weakness = -np.abs(weights[1][possible]) * spread[possible]
@@ -90,9 +88,7 @@ def _slopes(network: SparseNetwork, sample: GradientSample, layer: int) -> np.nd
     start, stop = network.starts[layer : layer + 2]
     before = np.zeros((stop - start, sample.activations.shape[1]))
     first = start - network.n_inputs
-    _pre_activations(
-        network.full_index, network.connections[VALUE], first, sample.activations, before
-    )
+    _pre_activations(network.index, network.connections[VALUE], first, sample.activations, before)
     before -= before.mean(axis=1, keepdims=True)
     after = sample.activations[start:stop] - sample.means[start:stop, None]
     variance = (before**2).sum(axis=1)

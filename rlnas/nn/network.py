@@ -8,7 +8,6 @@ connections and inputs straight to outputs need no special case.
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,12 @@ from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import parse_json
 from rlnas.nn.structure import (
-    BLOCK,
-    Counts,
     Index,
+    Structure,
     check_arrays,
     check_connections,
     check_layer_sizes,
-    count_connections,
+    structure_of,
 )
 from rlnas.validation import whole, wholes
 
@@ -98,29 +96,19 @@ class SparseNetwork:
         return self.indices.size
 
     @cached_property
+    def structure(self) -> Structure:
+        """All that follows from which connections exist."""
+        return structure_of(self.layer_sizes, self.indptr, self.indices)
+
+    @property
     def index(self) -> Index:
-        """The structure for the kernels, with the blocks that have an input that is read."""
-        used = self.fan_out[: self.n_inputs] > 0
-        in_use = np.logical_or.reduceat(used, np.arange(0, used.size, BLOCK))
-        return self.full_index._replace(blocks=self.full_index.blocks[in_use])
+        """The structure for the kernels."""
+        return self.structure.csr
 
-    @cached_property
-    def full_index(self) -> Index:
-        """The structure for the kernels, with the blocks of all inputs."""
-        blocks = np.arange(0, self.n_inputs, BLOCK, dtype=np.int32)
-        return Index(
-            np.minimum(blocks, max(self.n_inputs - BLOCK, 0)),  # the last is shifted back
-            self.indptr,
-            self.indices,
-            self._counts.hidden_start,
-            self.n_inputs,
-            self.n_hidden,
-        )
-
-    @cached_property
+    @property
     def starts(self) -> np.ndarray:
         """int64 `[layers + 1]`: layer `l` has the units `starts[l]:starts[l + 1]`."""
-        return np.array([*accumulate(self.layer_sizes, initial=0)])
+        return self.structure.starts
 
     @cached_property
     def unit_layers(self) -> np.ndarray:
@@ -143,43 +131,31 @@ class SparseNetwork:
     @property
     def fan_out(self) -> np.ndarray:
         """int64 `[units]`: number of connections out of each unit (0 for outputs)."""
-        return self._counts.fan_out
+        return self.structure.counts.fan_out
 
     @property
     def block_counts(self) -> np.ndarray:
         """int64 `[layers, layers]`: number of connections into layer `i` from layer `j`."""
-        return self._counts.block_counts
+        return self.structure.counts.block_counts
 
-    @cached_property
-    def _counts(self) -> Counts:
-        return count_connections(self.starts, self.indptr, self.indices)
-
-    @cached_property
+    @property
     def connections_into(self) -> tuple[int, ...]:
         """Number of connections into each layer, 0 for the inputs."""
         return tuple(self.block_counts.sum(axis=1).tolist())
 
-    @cached_property
+    @property
     def layer_densities(self) -> tuple[float, ...]:
         """Share of active weights in each hidden layer and in the output layer.
 
         Active connections into a layer over the unit pairs of the layer-to-layer blocks that
         have a connection at all. Without skip connections this is the usual density.
         """
-        both = zip(self.connections_into[1:], self._pairs_in_use[1:], strict=True)
-        return tuple(count / pairs if pairs else 0.0 for count, pairs in both)
+        return tuple(self.structure.counts.densities[1:].tolist())
 
     @property
     def density(self) -> float:
         """Share of active weights in the whole network, by the rule of `layer_densities`."""
-        pairs = sum(self._pairs_in_use)
-        return self.active_weights / pairs if pairs else 0.0
-
-    @cached_property
-    def _pairs_in_use(self) -> tuple[int, ...]:
-        """Number of unit pairs into each layer, counting the blocks that have a connection."""
-        before = (self.block_counts > 0) @ np.array(self.layer_sizes)
-        return tuple(size * n for size, n in zip(self.layer_sizes, before.tolist(), strict=True))
+        return float(self.structure.counts.densities[0])
 
     def copy(self) -> "SparseNetwork":
         """A deep copy."""

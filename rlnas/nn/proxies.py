@@ -10,13 +10,12 @@ from numpy.typing import ArrayLike
 
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
-from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
+from rlnas.nn.running import check_fit, sample_gradients
 from rlnas.nn.scipy_forward import forward, layer_matrices
 from rlnas.nn.training import (
     DEFAULT_HYPERPARAMETERS,
     Hyperparameters,
-    check_fit,
     evaluate,
     train,
 )

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from rlnas.errors import EditError, InputError
-from rlnas.nn.kernels import compiled
-from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_coordinates, from_sorted
+from rlnas.nn.kernels.simd import compiled
+from rlnas.nn.kernels.surgery import insert, remove
+from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_sorted
 
 BOTH = [VALUE, EMA]
 """Rows of the state arrays that outputs can be computed from: last and averaged values."""
@@ -36,18 +37,7 @@ def prune_dead_units(network: SparseNetwork) -> SparseNetwork:
     Raises:
         EditError: no connection would be left.
     """
-    while True:
-        if network.active_weights == 0:
-            raise EditError("no connection would be left")
-        hidden = slice(network.n_inputs, network.n_inputs + network.n_hidden)
-        dead = np.zeros(network.n_units, bool)
-        dead[hidden] = (network.fan_in[hidden] == 0) | (network.fan_out[hidden] == 0)
-        if not dead.any():
-            return network
-        constants = np.zeros((2, network.n_units))
-        constants[:, network.n_inputs :] = np.maximum(network.units[BOTH], 0)
-        constants[:, network.fan_in > 0] = 0
-        network = without_units(network, dead, constants)
+    return without(network)
 
 
 def largest(values: np.ndarray, count: int) -> np.ndarray:
@@ -70,63 +60,89 @@ def with_connections(
     Args:
         network: The network; it is not changed.
         targets: int `[n]`, receiving units.
-        sources: int `[n]`, source units.
+        sources: int `[n]`, source units; no pair is connected or given twice.
     """
-    fresh = np.zeros((4, targets.size), np.float32)
-    return from_coordinates(
-        network.layer_sizes,
-        np.concatenate([network.targets, targets]),
-        np.concatenate([network.indices, sources]),
-        np.concatenate([network.connections, fresh], axis=1),
-        network.units.copy(),
-        network.steps,
-    )
+    keys = np.sort((targets - network.n_inputs) * np.int64(network.n_units) + sources)
+    return inserted(network, network.layer_sizes, network.n_units, network.n_units, 0, keys)
+
+
+def inserted(
+    network: SparseNetwork,
+    layer_sizes: tuple[int, ...],
+    first_unit: int,
+    first_source: int,
+    count: int,
+    keys: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> SparseNetwork:
+    """Insert units and connections.
+
+    Args:
+        network: The network; it is not changed.
+        layer_sizes: Layer sizes after the insertion.
+        first_unit: Number of the first new unit.
+        first_source: What is read from this unit on, is read from the unit `count` places further.
+        count: Number of new units.
+        keys: int64 `[n]`, see `rlnas.nn.kernels.surgery.insert`.
+        weights: float32 `[n]`, weights of the new connections; by default 0.
+    """
+    if weights is None:
+        weights = np.zeros(keys.size, np.float32)
+    row = first_unit - network.n_inputs
+    arrays = insert(*_arrays(network), row, first_source, count, keys, weights)
+    return SparseNetwork(layer_sizes, *arrays, network.steps)
 
 
 def with_only(network: SparseNetwork, keep: np.ndarray) -> SparseNetwork:
-    """Keep only some connections.
+    """Keep only some connections, and all units.
 
     Args:
         network: The network; it is not changed.
         keep: bool `[connections]`, the connections to keep.
     """
-    kept = np.flatnonzero(keep)
-    return from_sorted(
-        network.layer_sizes,
-        network.targets[kept],
-        network.indices[kept],
-        network.connections.take(kept, axis=1),
-        network.units.copy(),
-        network.steps,
-    )
+    nobody = np.zeros(network.n_units, bool), np.zeros(network.n_units, np.float32)
+    _, indptr, indices, connections, units = remove(*_arrays(network), keep.copy(), *nobody, False)
+    return SparseNetwork(network.layer_sizes, indptr, indices, connections, units, network.steps)
 
 
-def without_units(network: SparseNetwork, dead: np.ndarray, constants: np.ndarray) -> SparseNetwork:
-    """Remove hidden units and their connections; fold constant activations into biases.
+def without(
+    network: SparseNetwork,
+    connections: np.ndarray | None = None,
+    units: np.ndarray | None = None,
+    constants: np.ndarray | None = None,
+) -> SparseNetwork:
+    """Remove connections and hidden units, and all units that are dead then.
 
     Args:
         network: The network; it is not changed.
-        dead: bool `[units]`, the units to remove.
-        constants: float `[2, units]`, the activation of each dead unit that its readers' biases
-            take over, at the last and at the averaged values.
+        connections: int `[n]`, the connections to remove; by default none.
+        units: int `[n]`, the hidden units to remove; by default none.
+        constants: float32 `[units]`, the activations of these units that the biases of their
+            readers take over; by default 0.
+
+    Raises:
+        EditError: no connection would be left.
     """
-    units = network.units.copy()
-    lost = np.flatnonzero(dead[network.indices])
-    for state, constant in zip(BOTH, constants, strict=True):
-        change = network.connections[state, lost] * constant[network.indices[lost]]
-        np.add.at(units[state], network.targets[lost] - network.n_inputs, change)
-    alive = ~dead
-    renumbered = np.cumsum(alive) - 1
-    keep = np.flatnonzero(alive[network.indices] & alive[network.targets])
-    sizes = np.bincount(network.unit_layers[alive], minlength=len(network.layer_sizes))
-    return from_sorted(
-        tuple(int(n) for n in sizes if n > 0),
-        renumbered[network.targets[keep]],
-        renumbered[network.indices[keep]],
-        network.connections.take(keep, axis=1),
-        units[:, alive[network.n_inputs :]],
-        network.steps,
-    )
+    keep, dead = np.ones(network.active_weights, bool), np.zeros(network.n_units, bool)
+    if connections is not None:
+        keep[connections] = False
+    if units is not None:
+        dead[units] = True
+    if constants is None:
+        constants = np.zeros(network.n_units, np.float32)
+    sizes, indptr, indices, state, biases = remove(*_arrays(network), keep, dead, constants, True)
+    if indices.size == 0:
+        raise EditError("no connection would be left")
+    layer_sizes = tuple(filter(None, sizes.tolist()))
+    return SparseNetwork(layer_sizes, indptr, indices, state, biases, network.steps)
+
+
+def _arrays(
+    network: SparseNetwork,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The arrays of a network as `rlnas.nn.kernels.surgery` takes them."""
+    starts, indptr, indices = network.starts, network.indptr, network.indices
+    return starts, indptr, indices, network.connections, network.units
 
 
 def side_by_side(networks: Sequence[SparseNetwork]) -> SparseNetwork:

@@ -11,8 +11,11 @@ import numpy as np
 
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
-from rlnas.nn import kernels
+from rlnas.nn.gradients import GradientSample
+from rlnas.nn.kernels import draws
+from rlnas.nn.kernels.passes import Adam
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
+from rlnas.nn.running import Outcome, Training, check_fit, run_network
 from rlnas.objective import clipped, value_of
 from rlnas.validation import whole
 
@@ -120,10 +123,10 @@ class Batches:
         rng: np.random.Generator,
         batch_size: int = DEFAULT_HYPERPARAMETERS.batch_size,
     ):
-        self.samples = samples.astype(np.int64)  # which NumPy permutes faster
+        self.samples = samples.astype(np.int32)
         self.rng = rng
         self.batch_size = min(whole("batch_size", batch_size, 1), samples.size)
-        self.rest = np.empty(0, np.int64)
+        self.rest = self.samples[:0]
 
     def take(self, batches: int) -> np.ndarray:
         """int32 `[batches, batch_size]`: the samples of the next batches.
@@ -131,15 +134,13 @@ class Batches:
         Args:
             batches: Number of batches.
         """
-        batches = whole("batches", batches)
-        wanted = batches * self.batch_size
-        parts, have = [self.rest], self.rest.size
-        while have < wanted:
-            parts.append(self.rng.permutation(self.samples))
-            have += self.samples.size
-        stream = np.concatenate(parts)
-        self.rest = stream[wanted:]
-        return stream[:wanted].astype(np.int32).reshape(batches, self.batch_size)
+        order = np.empty((whole("batches", batches), self.batch_size), np.int32)
+        shuffled = np.empty_like(self.samples)
+        used = draws.take(
+            *draws.source_of(self.rng), self.samples, self.rest, shuffled, order.reshape(-1)
+        )
+        self.rest = self.rest[order.size :] if used < 0 else shuffled[used:]
+        return order
 
 
 def train(
@@ -167,35 +168,30 @@ def train(
         InputError: there is no batch, or the network does not fit the data set.
     """
     check_fit(network, dataset)
-    batches = len(order)
-    if batches == 0:
+    outcome = run_network(network, dataset, _steps(order, hyperparameters, learning_rates))
+    return _in_training(network, dataset, order, outcome)
+
+
+def _steps(
+    order: np.ndarray, settings: Hyperparameters, learning_rates: np.ndarray | None = None
+) -> Training:
+    """The optimiser steps of a training; see `train`."""
+    if len(order) == 0:
         raise InputError("cannot train for 0 batches: expected at least one")
-    settings = hyperparameters
     if learning_rates is None:
-        learning_rates = np.full(batches, settings.learning_rate)
-    steps = network.steps + np.arange(batches)
-    # A young network forgets its past faster: the horizon is a ninth of its age.
-    ema_rates = np.maximum(1 - settings.ema_decay, 9 / (10 + steps))
-    losses = np.empty(batches)
-    memory = scratch(network)
-    kernels.train(
-        raw_samples(dataset),
-        order,
-        network.index,
-        network.connections,
-        network.units,
-        network.steps,
-        learning_rates,
-        ema_rates,
-        kernels.Adam(settings.beta1, settings.beta2, settings.epsilon, settings.weight_decay),
-        memory,
-        losses,
-    )
-    network.steps += batches
-    tally = memory.tally[: network.n_outputs].copy()
-    found = _evaluation(dataset, order.ravel(), tally, losses.sum().item() * order.shape[1])
+        learning_rates = np.full(len(order), settings.learning_rate)
+    adam = Adam(settings.beta1, settings.beta2, settings.epsilon, settings.weight_decay)
+    return Training(order, learning_rates, settings.ema_decay, adam)
+
+
+def _in_training(
+    network: SparseNetwork, dataset: Dataset, order: np.ndarray, outcome: Outcome
+) -> Evaluation:
+    """The evaluation over the batches of a training."""
+    samples, loss = order.reshape(-1), outcome.losses.sum().item() * order.shape[1]
+    found = _evaluation(dataset, samples, outcome.trained, loss)
     if callable(dataset.objective.metric):
-        some = order.ravel()[-_PREDICTED_AT_ONCE:]
+        some = samples[-_PREDICTED_AT_ONCE:]
         last = outputs(network, dataset, some, averaged=False)
         return found._replace(metric=_own_metric(last, dataset, some))
     return found
@@ -216,27 +212,65 @@ def evaluate(
         InputError: the network does not fit the data set.
     """
     check_fit(network, dataset)
-    row = EMA if averaged else VALUE
-    memory = scratch(network)
-    loss = kernels.evaluate(
-        raw_samples(dataset),
-        samples,
-        network.index,
-        network.connections[row],
-        network.units[row],
-        memory,
-    )
-    found = _evaluation(dataset, samples, memory.tally[: network.n_outputs].copy(), loss)
+    state = EMA if averaged else VALUE
+    outcome = run_network(network, dataset, judged=samples, judged_at=state)
+    return _judged(network, dataset, samples, averaged, outcome)
+
+
+def _judged(
+    network: SparseNetwork, dataset: Dataset, samples: np.ndarray, averaged: bool, outcome: Outcome
+) -> Evaluation:
+    """The evaluation on the samples that were judged."""
+    found = _evaluation(dataset, samples, outcome.judged, outcome.loss)
     if callable(dataset.objective.metric):
         own = outputs(network, dataset, samples, averaged)
         return found._replace(metric=_own_metric(own, dataset, samples))
     return found
 
 
+class Trial(NamedTuple):
+    """What `try_network` found.
+
+    Attributes:
+        training: Metric and loss over the training batches, see `train`.
+        validation: Metric and loss on the validation samples, see `evaluate`.
+        probe: Activations and gradients, see `rlnas.nn.running.sample_gradients`.
+    """
+
+    training: Evaluation
+    validation: Evaluation
+    probe: GradientSample
+
+
+def try_network(
+    network: SparseNetwork,
+    dataset: Dataset,
+    order: np.ndarray,
+    probed: np.ndarray,
+    hyperparameters: Hyperparameters = DEFAULT_HYPERPARAMETERS,
+) -> Trial:
+    """Train a network in place, evaluate it on the validation samples, and probe it, in one call.
+
+    Args:
+        network: The network, which fits the data set; it is updated as by `train`.
+        dataset: The data set.
+        order: int32 `[batches, batch]`, the samples of each batch (`Batches.take`).
+        probed: int32 `[n]`, the samples to probe on.
+        hyperparameters: Settings of the optimiser; the batch size is given by `order`.
+    """
+    steps, judged = _steps(order, hyperparameters), dataset.validation
+    outcome = run_network(network, dataset, steps, judged, EMA, probed)
+    return Trial(
+        _in_training(network, dataset, order, outcome),
+        _judged(network, dataset, judged, True, outcome),
+        outcome.probe,
+    )
+
+
 def _evaluation(
     dataset: Dataset, samples: np.ndarray, tally: np.ndarray, loss: float
 ) -> Evaluation:
-    """The evaluation that the sums of `rlnas.nn.kernels.evaluate` say; a function counts as 0."""
+    """The evaluation that a tally and a summed loss say; a metric that is a function is 0."""
     total = float(samples.size)
     if dataset.weighted:
         total = float(dataset.weights[samples].sum(dtype=np.float64)) or 1.0
@@ -349,16 +383,11 @@ def outputs(
         InputError: the network does not fit the data set.
     """
     check_fit(network, dataset)
-    row = EMA if averaged else VALUE
-    state = network.connections[row], network.units[row]
     found = np.empty((samples.size, network.n_outputs), np.float32)
-    start = 0
+    start, state = 0, EMA if averaged else VALUE
     for some in np.array_split(samples, -(-samples.size // _PREDICTED_AT_ONCE)):
-        activations = kernels.aligned(network.n_units, some.size)
-        deltas = kernels.aligned(network.units.shape[1], some.size)
-        memory = raw_samples(dataset), some, network.full_index, *state, scratch(network)
-        kernels.forward_backward(*memory, activations, deltas)
-        found[start : start + some.size] = activations[-network.n_outputs :].T
+        outcome = run_network(network, dataset, probed=some, probed_at=state, gradients=False)
+        found[start : start + some.size] = outcome.probe.activations[-network.n_outputs :].T
         start += some.size
     return found
 
@@ -436,41 +465,3 @@ def final_training(
     yield from annealed_training(
         network, dataset, samples, epochs * per_epoch, rng, settings, per_epoch
     )
-
-
-def raw_samples(dataset: Dataset) -> kernels.Samples:
-    """The arrays of a data set that the kernels read."""
-    return kernels.Samples(
-        dataset.features,
-        dataset.labels,
-        dataset.mean,
-        dataset.scale,
-        dataset.targets,
-        dataset.bends,
-        dataset.weights,
-    )
-
-
-def scratch(network: SparseNetwork) -> kernels.Scratch:
-    """Memory for the kernels to work in; see `rlnas.nn.kernels.scratch`."""
-    return kernels.scratch(network.n_inputs, network.units.shape[1], network.active_weights)
-
-
-def check_fit(network: SparseNetwork, dataset: Dataset) -> None:
-    """Check that a network can be trained and evaluated on a data set.
-
-    Raises:
-        InputError: the numbers of inputs or outputs differ, or the network reads no input.
-    """
-    if (network.n_inputs, network.n_outputs) != (dataset.n_features, dataset.n_outputs):
-        what = "classes" if dataset.task == "classification" else "targets"
-        raise InputError(
-            f"the network has {network.n_inputs} inputs and {network.n_outputs} outputs, data set "
-            f"'{dataset.name}' has {dataset.n_features} features and {dataset.n_outputs} {what}: "
-            "use the data set the network was designed for"
-        )
-    if network.index.blocks.size == 0:
-        raise InputError(
-            "no connection of the network comes from an input, so that its outputs are constant: "
-            "expected at least one"
-        )

@@ -14,10 +14,10 @@ from rlnas.cost import (
     training_cost,
 )
 from rlnas.data.datasets import Dataset
-from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.initialization import new_network
+from rlnas.nn.kernels.simd import TILE
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.simd import TILE
+from rlnas.nn.running import sample_gradients
 from rlnas.nn.training import Hyperparameters, evaluate, train
 from rlnas.scoring import reference_weights
 from tests.core import counting

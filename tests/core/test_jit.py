@@ -212,5 +212,5 @@ def test_files_that_are_no_source_do_not_change_the_hash(floors):
 def test_the_folders_of_all_floors_are_found():
     folders = list(jit._folders(jit._FLOORS))
     assert [(folder / "__init__.py").is_file() for folder in folders] == [True] * 3
-    assert (folders[0] / "nn" / "kernels.py").is_file()
+    assert (folders[0] / "nn" / "kernels" / "run.py").is_file()
     assert (folders[1] / "tabular_dynamics.py").is_file()

@@ -13,9 +13,9 @@ from rlnas.designs.database import DesignDatabase, DesignRecord
 from rlnas.errors import InputError
 from rlnas.nn import edits, proxies
 from rlnas.nn.architecture import check_architecture
-from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.initialization import new_network, random_network
 from rlnas.nn.network import SparseNetwork, from_coordinates
+from rlnas.nn.running import sample_gradients
 from rlnas.nn.training import Batches, annealed_training, final_training
 from rlnas.scoring import reference_weights
 from rlnas.tabular.builder import build_table, measure

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from rlnas.envs.actions import ACTIONS, apply, legal_actions
+from rlnas.envs.actions import ACTIONS, Action, apply, judge
 from rlnas.nn import training
 from rlnas.nn.edits import EditError
-from rlnas.nn.gradients import GradientSample, sample_gradients
+from rlnas.nn.gradients import GradientSample
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
+from rlnas.nn.running import sample_gradients
 from tests.core.reference import (
     allowed,
     bits as network_bits,
@@ -65,9 +66,15 @@ LIMIT = 2 * 76 * (6 + 3)
 """Weights that a network of 6 inputs and 3 outputs may have."""
 
 
+def after_action(
+    action: Action, network: SparseNetwork, probe: GradientSample, rng: np.random.Generator
+) -> SparseNetwork:
+    return apply(ACTIONS.index(action), network, judge(network), probe, rng)
+
+
 def legal(network: SparseNetwork) -> set[str]:
     """The names of the legal actions."""
-    mask = legal_actions(network)
+    mask = judge(network).legal
     assert mask.dtype == bool
     assert mask.shape == (39,)
     return {name for name, possible in zip(TABLE, mask, strict=True) if possible}
@@ -115,8 +122,8 @@ def test_legal_action_gives_a_valid_network(kind):
     network, asked = trained(start(kind))
     before = network_bits(network)
     for action in ACTIONS:
-        if legal_actions(network)[ACTIONS.index(action)]:
-            after = apply(action, network, asked, np.random.default_rng(0))
+        if judge(network).legal[ACTIONS.index(action)]:
+            after = after_action(action, network, asked, np.random.default_rng(0))
             after.check()
             assert network_bits(network) == before, "the network given was changed"
 
@@ -138,9 +145,9 @@ def test_connections_change_by_the_documented_amount(kind):
     checked = 0
     for action in ACTIONS:
         name = str(action)
-        if "connections" not in name or not legal_actions(network)[ACTIONS.index(action)]:
+        if "connections" not in name or not judge(network).legal[ACTIONS.index(action)]:
             continue
-        after = apply(action, network, asked, np.random.default_rng(0))
+        after = after_action(action, network, asked, np.random.default_rng(0))
         if after.layer_sizes != network.layer_sizes:
             assert name.startswith("remove"), "adding never sweeps"
             continue
@@ -161,9 +168,9 @@ def test_neurons_change_by_the_documented_amount(kind):
     checked = 0
     for action in ACTIONS:
         name = str(action)
-        if "neurons" not in name or not legal_actions(network)[ACTIONS.index(action)]:
+        if "neurons" not in name or not judge(network).legal[ACTIONS.index(action)]:
             continue
-        after = apply(action, network, asked, np.random.default_rng(0))
+        after = after_action(action, network, asked, np.random.default_rng(0))
         layer = int(name.split()[2])
         before, sizes = list(network.layer_sizes), list(after.layer_sizes)
         if len(sizes) == len(before):
@@ -181,11 +188,11 @@ def test_layer_is_added_in_front_of_the_named_or_behind_the_last(kind):
     network, asked = trained(start(kind))
     for k in range(1, 4):
         action = ACTIONS[TABLE.index(f"add_layer hidden {k}")]
-        if not legal_actions(network)[ACTIONS.index(action)]:
+        if not judge(network).legal[ACTIONS.index(action)]:
             continue
         sizes = network.layer_sizes
         width = 3 if k == 1 else sizes[k - 1]  # as many as outputs, or as the layer before
-        after = apply(action, network, asked, np.random.default_rng(0))
+        after = after_action(action, network, asked, np.random.default_rng(0))
         assert after.layer_sizes == (*sizes[:k], width, *sizes[k:])
 
 
@@ -194,7 +201,7 @@ def test_removing_a_layer_leaves_the_others(kind):
     network, asked = trained(start(kind))
     for k in range(1, network.depth + 1):
         action = ACTIONS[TABLE.index(f"remove_layer hidden {k}")]
-        after = apply(action, network, asked, np.random.default_rng(0))
+        after = after_action(action, network, asked, np.random.default_rng(0))
         assert after.depth == network.depth - 1
         others = network.layer_sizes[:k] + network.layer_sizes[k + 1 :]
         assert all(n <= m for n, m in zip(after.layer_sizes, others, strict=True))
@@ -202,7 +209,7 @@ def test_removing_a_layer_leaves_the_others(kind):
 
 def test_none_changes_nothing():
     network, asked = trained(start("deep"))
-    after = apply(ACTIONS[0], network, asked, np.random.default_rng(0))
+    after = after_action(ACTIONS[0], network, asked, np.random.default_rng(0))
     assert network_bits(after) == network_bits(network)
 
 
@@ -349,13 +356,15 @@ def walk(network: SparseNetwork, seed: int, steps: int, favoured: str, data=TASK
     refused = 0
     for _ in range(steps):
         training.train(network, data, batches.take(2))
-        possible = np.flatnonzero(legal_actions(network))
+        possible = np.flatnonzero(judge(network).legal)
         preferred = [k for k in possible if TABLE[k].startswith(favoured)]
         if preferred and rng.random() < 0.7:
             possible = np.array(preferred)
         action = ACTIONS[rng.choice(possible)]
         try:
-            after = apply(action, network, sample_gradients(network, data, data.train[:64]), rng)
+            after = after_action(
+                action, network, sample_gradients(network, data, data.train[:64]), rng
+            )
         except EditError:
             assert str(action).startswith("remove"), "what is left may lead nowhere"
             refused += 1

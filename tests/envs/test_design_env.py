@@ -22,12 +22,12 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.observations import OBSERVATION_NAMES
 from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
-from rlnas.nn import edits
+from rlnas.nn import edits, training
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.edits import EditError
 from rlnas.nn.initialization import random_network
-from rlnas.nn.network import VALUE, SparseNetwork
-from rlnas.nn.training import Evaluation, Hyperparameters
+from rlnas.nn.network import EMA, VALUE, SparseNetwork
+from rlnas.nn.training import Evaluation, Hyperparameters, Trial
 from tests.core.reference import bits as network_bits, random_dataset
 from tests.envs.helpers import INFO_KEYS, TASK, bits, episode, make, play
 
@@ -506,25 +506,25 @@ def test_actions_may_be_any_kind_of_integer(kind):
 def diverging(how: str, at: int) -> Any:
     """Training that goes wrong at one of its calls."""
     calls: list[None] = []
-    right = live_env.train
+    right = live_env.try_network
 
-    def train(network: SparseNetwork, *arguments: Any, **named: Any) -> Evaluation:
+    def wrong(network: SparseNetwork, *arguments: Any) -> Trial:
         calls.append(None)
-        result = right(network, *arguments, **named)
-        if len(calls) != at:
-            return result
-        if how == "weights":
-            network.connections[:] = np.nan  # so that validation fails
+        if len(calls) == at and how == "averages":
+            network.connections[EMA] = np.nan  # so that validation fails
+        result = right(network, *arguments)
+        if len(calls) != at or how == "averages":
             return result
         network.connections[:] *= 2
-        return Evaluation(result.metric, {"nan": np.nan, "inf": np.inf, "huge": 1e30}[how])
+        loss = {"nan": np.nan, "inf": np.inf, "huge": 1e30}[how]
+        return result._replace(training=Evaluation(result.training.metric, loss))
 
-    return train
+    return wrong
 
 
-@pytest.mark.parametrize("how", ["weights", "nan", "inf", "huge"])
+@pytest.mark.parametrize("how", ["averages", "nan", "inf", "huge"])
 def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
-    monkeypatch.setattr(live_env, "train", diverging(how, at=3))
+    monkeypatch.setattr(live_env, "try_network", diverging(how, at=3))
     env = make()
     env.reset(seed=0)
     _, _, _, _, before = env.step(NONE)
@@ -546,13 +546,13 @@ def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
 
 
 def test_training_uses_the_hyperparameters_given(monkeypatch):
-    seen, train = [], live_env.train
+    seen, right = [], live_env.try_network
 
-    def spy(network: SparseNetwork, data: Any, order: Any, hyperparameters: Any) -> Evaluation:
+    def spy(network: Any, data: Any, order: Any, probed: Any, hyperparameters: Any) -> Trial:
         seen.append((hyperparameters, order.shape[1]))
-        return train(network, data, order, hyperparameters)
+        return right(network, data, order, probed, hyperparameters)
 
-    monkeypatch.setattr(live_env, "train", spy)
+    monkeypatch.setattr(live_env, "try_network", spy)
     other = Hyperparameters(batch_size=16, weight_decay=0.3)
     as_mapping = {"batch_size": 16, "weight_decay": 0.3}
     for env in (make(), make(hyperparameters=other), make(hyperparameters=as_mapping)):
@@ -666,7 +666,7 @@ def test_the_mask_in_the_info_is_the_mask_of_the_method():
         mask = env.action_masks()
         assert mask.dtype == bool
         np.testing.assert_array_equal(info["action_mask"], mask)
-        np.testing.assert_array_equal(mask, actions.legal_actions(env.current_design))
+        np.testing.assert_array_equal(mask, actions.judge(env.current_design).legal)
         info = env.step(env.action_space.sample(info["action_mask"]))[4]
         assert info["applied"] or env.words["operation"].startswith("remove")
 
@@ -695,7 +695,7 @@ def test_best_has_the_highest_score_of_all_steps_and_is_not_changed_later():
                 assert network_bits(env.best.network) == previous[1]
             previous = (env.best, network_bits(env.best.network))
     assert env.best is not None
-    again = live_env.evaluate(env.best.network, env.dataset, env.dataset.validation)
+    again = training.evaluate(env.best.network, env.dataset, env.dataset.validation)
     assert again.metric == env.best.info["val_metric"]
     assert again.loss == env.best.info["val_loss"]
     assert env.best.network.active_weights == env.best.info["active_weights"]

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.envs.actions import ACTIONS, OPERATIONS, legal_actions
+from rlnas.envs.actions import ACTIONS, OPERATIONS, judge
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.episode import EpisodeState, EvaluatedNetwork
 from rlnas.envs.observations import OBSERVATION_NAMES, observe
 from rlnas.errors import InputError
 from rlnas.nn import edits
-from rlnas.nn.gradients import GradientSample, sample_gradients
+from rlnas.nn.gradients import GradientSample
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
+from rlnas.nn.running import sample_gradients
 from rlnas.nn.training import Batches, Evaluation
 from tests.core.reference import (
     MaskedDense,
@@ -91,7 +92,7 @@ def state_of(
         batches=Batches(DATA.train, np.random.default_rng(0)),
         current=replace(now, penalty=penalty),
         previous=replace(before, penalty=penalty),
-        legal=legal_actions(now.network),
+        legal=judge(now.network).legal,
         elapsed=3,
         action=action,
         applied=not refused,
@@ -497,7 +498,8 @@ def test_observations_are_not_shared_with_later_ones():
 
 
 def test_observing_changes_neither_design_nor_probe():
-    fresh = GradientSample(PROBE.activations.copy(), PROBE.deltas.copy(), PROBE.stops.copy())
-    before = fresh.gradients.copy()
+    fresh = GradientSample(
+        *(each.copy() for each in (PROBE.activations, PROBE.deltas, PROBE.gradients))
+    )
     entries(now=replace(NOW, probe=fresh))
-    np.testing.assert_array_equal(fresh.gradients, before)
+    np.testing.assert_array_equal(fresh.gradients, PROBE.gradients)

@@ -54,7 +54,7 @@ FIRST_CHOICE, FIRST_FRESH = 20_000, 10_000
 POINTS = 40
 """Points of a learning curve, each the mean of several rollouts."""
 
-_ANYTIME = "design/anytime"
+_ANYTIME = "score/anytime"
 """Column of `progress.csv` that learning curves show."""
 
 _SCORES = list_of(NUMBER)

@@ -5,8 +5,8 @@ import pytest
 
 from rlnas.agents.sparse_training.rigl import drop_fraction, grow, rewire, rigl
 from rlnas.errors import EditError
-from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import VALUE, SparseNetwork
+from rlnas.nn.running import sample_gradients
 from rlnas.nn.training import Batches, train
 from tests.agents.sparse_training.helpers import (
     DATA,

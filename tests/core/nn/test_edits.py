@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from rlnas.nn import edits, training
 from rlnas.nn.edits import EditError
-from rlnas.nn.gradients import GradientSample, sample_gradients
+from rlnas.nn.gradients import GradientSample
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import EMA, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, typical_fans, with_only
+from rlnas.nn.running import sample_gradients
 from tests.core.reference import (
     MaskedDense,
     allowed,
@@ -271,9 +272,7 @@ def test_incoming_weights_of_new_neurons_have_the_norm_of_he_and_outgoing_ones_a
 
 def test_a_neuron_is_added_even_where_the_gradient_is_zero():
     network = layered((6, 4, 3))
-    nothing = GradientSample(
-        np.zeros((13, 9), np.float32), np.zeros((7, 9), np.float32), np.int32([6] * 7)
-    )
+    nothing = GradientSample(*(np.zeros(shape, np.float32) for shape in ((13, 9), (7, 9), (7, 13))))
     after = edits.add_neurons(network, nothing, 2, 1, np.random.default_rng(0))
     after.check()
     assert_exact(network, after)

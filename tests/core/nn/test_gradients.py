@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from rlnas.data.datasets import Dataset
-from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.network import VALUE, SparseNetwork
+from rlnas.nn.running import sample_gradients
 from tests.core.reference import (
     MaskedDense,
     allowed,
@@ -83,7 +83,6 @@ def test_gradients_are_those_of_every_possible_connection_and_zero_elsewhere(siz
     module.mask = torch.tensor(possible)
     torch_loss(module, data, samples).backward()
     found = sample_gradients(network, data, samples)
-    np.testing.assert_array_equal(found.stops, possible.sum(axis=1))
     assert relative_error(found.gradients, module.weights.grad.numpy()) < 1e-4
     assert not found.gradients[~possible].any()
 

@@ -7,9 +7,10 @@ import pytest
 
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.nn import edits, growth
-from rlnas.nn.gradients import GradientSample, sample_gradients
+from rlnas.nn.gradients import GradientSample
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
+from rlnas.nn.running import sample_gradients
 from tests.core.reference import bits, random_dataset, skip_network
 
 N_FEATURES, WIDTH = 20_000, 64

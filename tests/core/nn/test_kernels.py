@@ -13,10 +13,14 @@ import pytest
 import torch
 
 from rlnas.data.datasets import Dataset
-from rlnas.nn import gradients, kernels, training
+from rlnas.nn import running, training
 from rlnas.nn.initialization import random_network
+from rlnas.nn.kernels import memory, passes as kernels
+from rlnas.nn.kernels.memory import Scratch
+from rlnas.nn.kernels.probe import correlate
+from rlnas.nn.kernels.run import run
+from rlnas.nn.kernels.simd import TILE
 from rlnas.nn.network import EMA, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
-from rlnas.nn.simd import TILE
 from tests.core.reference import (
     MaskedDense,
     allowed,
@@ -54,6 +58,10 @@ class Gradients(NamedTuple):
     biases: np.ndarray
 
 
+def scratch_of(network: SparseNetwork) -> Scratch:
+    return memory.scratch(network.n_inputs, network.units.shape[1], network.active_weights)
+
+
 class Guards:
     """Arrays that lie in the middle of memory which nobody may write."""
 
@@ -62,38 +70,37 @@ class Guards:
 
     def like(self, array: np.ndarray) -> np.ndarray:
         """An array of the same shape whose every number is NaN or, of integers, -1."""
-        memory = np.full(array.nbytes + 2 * ROOM, 0xFF, np.uint8)
-        self.memories.append(memory)
-        return memory[ROOM : ROOM + array.nbytes].view(array.dtype).reshape(array.shape)
+        around = np.full(array.nbytes + 2 * ROOM, 0xFF, np.uint8)
+        self.memories.append(around)
+        return around[ROOM : ROOM + array.nbytes].view(array.dtype).reshape(array.shape)
 
     def copy(self, array: np.ndarray) -> np.ndarray:
         guarded = self.like(array)
         guarded[...] = array
         return guarded
 
-    def scratch(self, network: SparseNetwork) -> kernels.Scratch:
-        return kernels.Scratch(*map(self.like, training.scratch(network)))
+    def scratch(self, network: SparseNetwork) -> Scratch:
+        return Scratch(*map(self.like, scratch_of(network)))
 
 
 @contextmanager
 def guards() -> Iterator[Guards]:
     guarded = Guards()
     yield guarded
-    for memory in guarded.memories:
-        assert (memory[:ROOM] == 0xFF).all()
-        assert (memory[-ROOM:] == 0xFF).all()
+    for around in guarded.memories:
+        assert (around[:ROOM] == 0xFF).all()
+        assert (around[-ROOM:] == 0xFF).all()
 
 
 def gather_tile(
-    network: SparseNetwork, data: Dataset, chosen: np.ndarray, scratch: kernels.Scratch
+    network: SparseNetwork, data: Dataset, chosen: np.ndarray, scratch: Scratch
 ) -> None:
-    raw, blocks = training.raw_samples(data), network.index.blocks
-    kernels.gather(raw, chosen, blocks, scratch.lanes, scratch.activations)
+    raw, blocks = running.raw_samples(data), network.index.blocks
+    assert kernels.choose(chosen, 0, scratch.lanes) == chosen.size
+    kernels.gather(raw, scratch.lanes, blocks, scratch.activations)
 
 
-def run_tile(
-    network: SparseNetwork, labels: np.ndarray, scratch: kernels.Scratch, batch: int
-) -> float:
+def run_tile(network: SparseNetwork, labels: np.ndarray, scratch: Scratch, batch: int) -> float:
     """Run a tile of gathered samples forward and backward; the sum of its losses."""
     weights, biases = network.connections[VALUE], network.units[VALUE]
     outputs = network.n_inputs + network.n_hidden
@@ -205,7 +212,7 @@ SPECIAL = (
 def test_aligned_memory_starts_on_a_cache_line_and_holds_zeros_of_the_shape(shape):
     kept = []
     for _ in range(20):  # where memory lies differs from one time to the next
-        array = kernels.aligned(*shape)
+        array = memory.aligned(*shape)
         assert array.size == 0 or array.ctypes.data % 64 == 0
         assert array.shape == shape
         assert array.dtype == np.float32
@@ -218,7 +225,7 @@ def test_aligned_memory_starts_on_a_cache_line_and_holds_zeros_of_the_shape(shap
 
 
 def test_scratch_arrays_have_the_right_shapes_and_start_on_cache_lines():
-    made = kernels.scratch(13, 7, 31)
+    made = memory.scratch(13, 7, 31)
     assert made.activations.shape == (20, TILE)
     assert made.deltas.shape == (7, TILE)
     assert made.gradient.shape == (31,)
@@ -230,16 +237,16 @@ def test_scratch_arrays_have_the_right_shapes_and_start_on_cache_lines():
 
 def test_each_thread_has_scratch_memory_of_its_own():
     with ThreadPoolExecutor(1) as other:
-        theirs = other.submit(kernels.scratch, 13, 7, 31).result()
-    ours = kernels.scratch(13, 7, 31)
+        theirs = other.submit(memory.scratch, 13, 7, 31).result()
+    ours = memory.scratch(13, 7, 31)
     for mine, foreign in zip(ours, theirs, strict=True):
         assert not np.shares_memory(mine, foreign)
-    assert kernels.scratch(13, 7, 31) is ours
+    assert memory.scratch(13, 7, 31) is ours
 
 
 def test_arrays_of_scratch_memory_do_not_overlap():
-    kernels.scratch(40, 9, 500)
-    made = kernels.scratch(13, 7, 31)
+    memory.scratch(40, 9, 500)
+    made = memory.scratch(13, 7, 31)
     for one, other in combinations(made, 2):
         assert not np.shares_memory(one, other)
 
@@ -247,7 +254,7 @@ def test_arrays_of_scratch_memory_do_not_overlap():
 @pytest.mark.parametrize("inputs", [6, 21])
 def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inputs):
     data = data_of(inputs)
-    raw = training.raw_samples(data)
+    raw = running.raw_samples(data)
     adam = kernels.Adam(0.9, 0.99, 1e-8, 0.02)
     order = np.random.default_rng(0).integers(300, size=(3, 130)).astype(np.int32)
     rates = np.full(3, 0.01)
@@ -256,24 +263,25 @@ def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inpu
         network = skip_network((inputs, 5, 7, 3), np.random.default_rng(0))
         activations = np.zeros((network.n_units, 130), np.float32)
         deltas, losses = np.zeros((15, 130), np.float32), np.zeros(3)
-        scratch = training.scratch(network)
+        gradients = np.zeros((15, network.n_units), np.float32)
+        scratch = scratch_of(network)
         with guards() as guarded:
             if with_guards:
                 network.connections = guarded.copy(network.connections)
                 network.units = guarded.copy(network.units)
-                activations, deltas, losses = map(guarded.like, (activations, deltas, losses))
+                activations, deltas, losses, gradients = map(
+                    guarded.like, (activations, deltas, losses, gradients)
+                )
                 scratch = guarded.scratch(network)
-            weights, biases = network.connections[EMA], network.units[EMA]
-            state = network.connections, network.units, 5
-            found = kernels.evaluate(raw, order[0], network.index, weights, biases, scratch)
-            kernels.forward_backward(
-                raw, order[1], network.full_index, weights, biases, scratch, activations, deltas
+            loss = run(
+                *(raw, network.index, network.connections, network.units, 5),
+                *(order, rates, 0.99, adam, losses, order[0], EMA),
+                *(order[1], VALUE, activations, deltas, gradients, scratch),
             )
-            kernels.train(raw, order, network.index, *state, rates, rates, adam, scratch, losses)
-            tally = scratch.tally[:3].tolist()
-        arrays = activations, deltas, losses, network.connections, network.units
+            tally = scratch.tallies[:, :3].tolist()
+        arrays = activations, deltas, gradients, losses, network.connections, network.units
         assert all(np.isfinite(array).all() for array in arrays)
-        results.append((found, tally, *(array.tobytes() for array in arrays)))
+        results.append((loss, tally, *(array.tobytes() for array in arrays)))
     assert results[0] == results[1]
 
 
@@ -350,7 +358,7 @@ def test_backward_adds_to_the_gradients_that_are_there():
     network = skip_network((13, 5, 7, 3), np.random.default_rng(0))
     data, samples = data_of(13), np.arange(64, dtype=np.int32)
     alone = kernel_gradients(network, data, samples)
-    scratch = training.scratch(network)
+    scratch = scratch_of(network)
     before = np.random.default_rng(1).normal(size=(2, 200)).astype(np.float32)
     weights, biases = before[0, : network.active_weights], before[1, :15]
     scratch.gradient[:], scratch.bias_gradient[:] = weights, biases
@@ -369,7 +377,7 @@ def test_the_padding_of_a_short_tile_contributes_nothing(inputs, n):
     truth = kernel_gradients(network, data, samples)
     for filling in (0, 150, 299):
         filled = np.concatenate([samples, np.full(TILE - n, filling, np.int32)])
-        scratch = training.scratch(network)
+        scratch = scratch_of(network)
         scratch.gradient[:] = scratch.bias_gradient[:] = 0
         gather_tile(network, data, filled, scratch)
         loss = run_tile(network, data.labels[samples], scratch, n)
@@ -394,7 +402,7 @@ def test_unused_blocks_of_inputs_are_neither_gathered_nor_read(inputs, used, gat
     mask[:, np.setdiff1d(np.arange(inputs), used)] = False
     network, data = network_of(sizes, mask, np.random.default_rng(0)), data_of(inputs, dtype)
     samples = np.arange(50, dtype=np.int32)
-    scratch = training.scratch(network)
+    scratch = scratch_of(network)
     scratch.gradient[:] = scratch.bias_gradient[:] = 0
     scratch.activations[:] = np.nan
     gather_tile(network, data, samples, scratch)
@@ -422,9 +430,9 @@ def test_gather_equals_standardised_features_and_repeats_the_last_sample(feature
         with guards() as guarded:
             found = guarded.like(np.empty((features + 1, TILE), np.float32))
             lanes = guarded.like(np.empty(TILE, np.int32))
-            kernels.gather(
-                training.raw_samples(data), samples, np.array(blocks, np.int32), lanes, found
-            )
+            assert kernels.choose(samples, 0, lanes) == n
+            raw = running.raw_samples(data)
+            kernels.gather(raw, lanes, np.array(blocks, np.int32), found)
         filled = np.concatenate([samples, np.full(TILE - n, samples[-1])])
         truth = data.standardize(filled).T
         written = [
@@ -445,8 +453,7 @@ def test_gather_puts_every_feature_of_every_sample_in_its_place(dtype, features,
     raw = kernels.Samples(pattern, np.zeros(16, np.int32), mean, scale, *nothing)
     chosen = np.random.default_rng(0).integers(16, size=TILE).astype(np.int32)
     found = np.full((features, TILE), np.nan, np.float32)
-    lanes = np.empty(TILE, np.int32)
-    kernels.gather(raw, chosen, np.array(blocks, np.int32), lanes, found)
+    kernels.gather(raw, chosen, np.array(blocks, np.int32), found)
     for unit in range(features):
         np.testing.assert_array_equal(found[unit], chosen * features + unit)
 
@@ -534,11 +541,11 @@ def test_a_diverged_hidden_unit_shows_in_the_loss(inputs, bad):
     assert np.isnan(kernel_gradients(network, data_of(inputs), samples).loss)
 
 
-def chain() -> tuple[SparseNetwork, kernels.Scratch]:
+def chain() -> tuple[SparseNetwork, Scratch]:
     """One input, hidden unit and output with weights 1; every activation and delta is 1."""
     network = network_of((1, 1, 1), np.eye(2, dtype=bool), np.random.default_rng(0))
     network.connections[VALUE], network.units[VALUE] = 1, 0
-    scratch = training.scratch(network)
+    scratch = scratch_of(network)
     scratch.gradient[:] = scratch.bias_gradient[:] = 0
     scratch.activations[:] = scratch.deltas[:] = 1
     return network, scratch
@@ -663,10 +670,10 @@ def test_correlate_equals_the_matrix_product_before_the_stops(sizes, batch):
     deltas = rng.normal(size=(possible.shape[0], batch)).astype(np.float32)
     activations = rng.normal(size=(possible.shape[1], batch)).astype(np.float32)
     found = np.full(possible.shape, 77, np.float32)
-    gradients.correlate(deltas, activations, possible.sum(axis=1).astype(np.int32), found)
+    correlate(deltas, activations, possible.sum(axis=1).astype(np.int32), found)
     truth = deltas.astype(np.float64) @ activations.astype(np.float64).T
     np.testing.assert_allclose(found[possible], truth[possible], rtol=1e-4, atol=1e-4)
-    assert (found[~possible] == 77).all()
+    assert (found[~possible] == 0).all()
 
 
 # --- many batches in one call ---

@@ -16,6 +16,7 @@ from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network
+from rlnas.nn.kernels.simd import LANES
 from rlnas.nn.network import (
     EMA,
     FIRST_MOMENT,
@@ -24,7 +25,6 @@ from rlnas.nn.network import (
     SparseNetwork,
     from_coordinates,
 )
-from rlnas.nn.simd import LANES
 from rlnas.nn.structure import BLOCK
 from tests.core.reference import (
     allowed,
@@ -125,12 +125,13 @@ def test_hidden_start_is_the_first_connection_from_a_hidden_unit():
     mask = np.zeros((4, 9), bool)
     mask[0, [1, 4]] = mask[1, [4]] = mask[2, [1, 5, 6]] = mask[3, [6]] = True
     network = network_of((5, 2, 2), mask, np.random.default_rng(0))
-    for index in (network.index, network.full_index):
-        assert index.columns.tolist() == [1, 4, 4, 1, 5, 6, 6]
-        assert index.indptr.tolist() == [0, 2, 3, 6, 7]
-        assert index.hidden_start.tolist() == [2, 3, 4, 6]
-        assert (index.n_inputs, index.n_hidden) == (5, 2)
-        assert {array.dtype for array in index[:4]} == {np.dtype(np.int32)}
+    index = network.index
+    assert index.columns.tolist() == [1, 4, 4, 1, 5, 6, 6]
+    assert index.indptr.tolist() == [0, 2, 3, 6, 7]
+    assert index.hidden_start.tolist() == [2, 3, 4, 6]
+    assert index.stops.tolist() == [5, 5, 7, 7]
+    assert (index.n_inputs, index.n_hidden) == (5, 2)
+    assert {array.dtype for array in index[:6]} == {np.dtype(np.int32)}
 
 
 @pytest.mark.parametrize(
@@ -162,20 +163,20 @@ def test_the_blocks_hold_every_used_input_and_nothing_beyond_the_inputs(n_inputs
     rng = np.random.default_rng(n_inputs)
     for density in (0.05, 0.3, 1):
         used = np.flatnonzero(rng.random(n_inputs) < density)
-        network = reading(n_inputs, used.tolist())
-        for index, wanted in ((network.index, used), (network.full_index, np.arange(n_inputs))):
-            held = index.blocks[:, None] + np.arange(min(n_inputs, BLOCK))
+        index = reading(n_inputs, used.tolist()).index
+        for blocks, wanted in ((index.blocks, used), (index.all_blocks, np.arange(n_inputs))):
+            held = blocks[:, None] + np.arange(min(n_inputs, BLOCK))
             assert np.isin(wanted, held).all()
             assert np.isin(held, np.arange(n_inputs)).all()
             assert np.isin(held, wanted).any(axis=1).all()
-            assert (np.diff(index.blocks) > 0).all()
+            assert (np.diff(blocks) > 0).all()
 
 
 @pytest.mark.parametrize(
     ("n_inputs", "blocks"), [(5, [0]), (8, [0]), (9, [0, 1]), (21, [0, 8, 13]), (24, [0, 8, 16])]
 )
-def test_the_full_index_gathers_every_input(n_inputs, blocks):
-    assert reading(n_inputs, []).full_index.blocks.tolist() == blocks
+def test_all_blocks_together_hold_every_input(n_inputs, blocks):
+    assert reading(n_inputs, []).index.all_blocks.tolist() == blocks
 
 
 def test_blocks_have_as_many_inputs_as_simd_lanes():

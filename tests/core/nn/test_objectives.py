@@ -11,9 +11,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from rlnas.data.datasets import Dataset, load_dataset
 from rlnas.errors import InputError
 from rlnas.nn import training
-from rlnas.nn.gradients import sample_gradients
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
+from rlnas.nn.running import sample_gradients
 from rlnas.objective import Objective
 from tests.core.reference import (
     MaskedDense,

@@ -6,8 +6,8 @@ import numba
 import numpy as np
 import pytest
 
-from rlnas.nn import simd
-from rlnas.nn.simd import FASTMATH, LANES, TILE
+from rlnas.nn.kernels import simd
+from rlnas.nn.kernels.simd import FASTMATH, LANES, TILE
 
 INPUTS, ROWS = 10, 6
 BAD = {"finite": 0.0, "NaN": np.nan, "infinity": np.inf, "minus infinity": -np.inf}

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from rlnas.envs.actions import ACTIONS, MAX_DEPTH, MAX_RELATIVE_SIZE, MAX_WIDTH, legal_actions
+from rlnas.envs.actions import ACTIONS, MAX_DEPTH, MAX_RELATIVE_SIZE, MAX_WIDTH, judge
 from rlnas.envs.budget.actions import (
     BUDGET_ACTIONS,
     BUDGET_OPERATIONS,
@@ -69,7 +69,7 @@ def test_a_start_is_legal_if_the_network_is_within_the_limit_and_paid_for(shape)
 @pytest.mark.parametrize("back", [False, True])
 def test_with_a_network_its_edits_are_legal_and_stop_and_no_start(back):
     network = new_network(((8, 0.5), (4, 1.0)), 6, 3, np.random.default_rng(0))
-    own = dict(zip(ACTIONS, legal_actions(network), strict=True))
-    for action, legal in zip(BUDGET_ACTIONS, legal_edits(network, back), strict=True):
+    own = dict(zip(ACTIONS, judge(network).legal, strict=True))
+    for action, legal in zip(BUDGET_ACTIONS, legal_edits(judge(network).legal, back), strict=True):
         others = {"start": False, "back": back, "stop": True}
         assert legal == others.get(action.operation, own.get(action.edit)), str(action)

@@ -14,7 +14,7 @@ from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.errors import InputError
 from rlnas.nn.initialization import new_network
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Evaluation, train
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Evaluation, Trial, train
 from tests.core.reference import bits as network_bits
 from tests.envs.budget.helpers import (
     ADD_TWICE,
@@ -282,15 +282,15 @@ def test_steps_that_improve_nothing_pay_nothing():
 def test_a_diverging_step_is_undone_and_paid_for(monkeypatch):
     env = begun()
     before, kept = env.state, network_bits(env.current_design)
-    right = live_env.train
+    right = live_env.try_network
 
-    def wrong(network: SparseNetwork, *arguments: Any) -> Evaluation:
-        right(network, *arguments)
+    def wrong(network: SparseNetwork, *arguments: Any) -> Trial:
+        found = right(network, *arguments)
         network.connections[:] = np.nan
-        return Evaluation(0.5, np.nan)
+        return found._replace(training=Evaluation(0.5, np.nan))
 
     with monkeypatch.context() as patch:
-        patch.setattr(live_env, "train", wrong)
+        patch.setattr(live_env, "try_network", wrong)
         observation, reward, _, _, info = env.step(ADD_TWICE)
     assert (info["diverged"], info["applied"], reward) == (True, False, 0.0)
     assert env.state.current is before.current
@@ -305,8 +305,13 @@ def test_a_diverging_step_is_undone_and_paid_for(monkeypatch):
 def test_a_diverging_start_leaves_no_network_and_can_be_tried_again(monkeypatch):
     env = make()
     env.reset(seed=0)
+    right = live_env.try_network
+
+    def wrong(*arguments: Any) -> Trial:
+        return right(*arguments)._replace(training=Evaluation(0.5, np.inf))
+
     with monkeypatch.context() as patch:
-        patch.setattr(live_env, "train", lambda *arguments: Evaluation(0.5, np.inf))
+        patch.setattr(live_env, "try_network", wrong)
         info = env.step(start())[4]
     assert (info["diverged"], info["active_weights"]) == (True, 0)
     assert info["cost"] > 0

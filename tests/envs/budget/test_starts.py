@@ -8,7 +8,7 @@ import pytest
 
 from rlnas.cost import REFERENCE
 from rlnas.data.datasets import Dataset
-from rlnas.envs import live_env
+from rlnas.envs.budget import design_env
 from rlnas.envs.budget.costs import LEAST_BATCHES, UNIT_BATCHES, UNIT_STEPS, first_step_costs
 from rlnas.envs.budget.design_env import GIVEN_BATCHES
 from rlnas.errors import InputError
@@ -278,14 +278,14 @@ def test_a_starting_network_that_diverges_is_refused():
 
 
 def test_a_network_that_diverges_in_its_free_training_is_given_untrained(monkeypatch):
-    right = live_env.train
+    right = design_env.train
 
     def wrong(network: SparseNetwork, *arguments: Any) -> Evaluation:
         found = right(network, *arguments)
         network.connections[:] = np.nan
         return found
 
-    monkeypatch.setattr(live_env, "train", wrong)
+    monkeypatch.setattr(design_env, "train", wrong)
     env = make(given=1.0)
     for seed in range(5):
         _, info = env.reset(seed=seed)

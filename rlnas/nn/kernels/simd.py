@@ -16,6 +16,8 @@ from numba.core import cgutils, types
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
+from rlnas.jit import compile_loops
+
 TILE = 64
 """Samples that are processed together; a unit's activations of a tile are four cache lines."""
 
@@ -23,6 +25,9 @@ LANES = 8  # floats in a register; LLVM splits or joins them where registers dif
 REGISTERS = TILE // LANES
 FASTMATH = ("contract", "reassoc", "nsz", "arcp")
 """NaN and infinity keep their meaning, so that a diverged network can be detected."""
+
+compiled = compile_loops(FASTMATH)
+"""Decorator of the loops in which the order of sums is free."""
 
 _FLOAT = ir.FloatType()
 _INDEX = ir.IntType(64)

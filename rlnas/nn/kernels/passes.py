@@ -1,4 +1,4 @@
-"""The compiled loops: gathering, forward and backward pass, optimiser step, evaluation.
+"""The parts of a pass through a network: gathering, forward, losses, backward, optimiser step.
 
 Samples are processed a tile at a time, batch-last: `activations[unit, sample]`, so that the
 activations of all units stay in the fast caches, and each connection is one multiply-add of
@@ -8,24 +8,13 @@ Nothing is masked and nothing multiplies by zero: the cost of a training step is
 the number of connections. All functions release the interpreter lock and allocate nothing.
 """
 
-import math
-import threading
-from collections.abc import Sequence
-from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from rlnas.jit import compile_loops
-from rlnas.nn.denormals import flush_denormals, restore_mode
-from rlnas.nn.simd import FASTMATH, LANES, TILE, backward_row, forward_row, gather_block
+from rlnas.nn.kernels.simd import LANES, TILE, backward_row, compiled, forward_row, gather_block
 from rlnas.nn.structure import Index
-
-_LINE = 16  # numbers of four bytes in a cache line
-
-compiled = compile_loops(FASTMATH)
-"""Decorator of the loops."""
 
 # exp(r) on |r| <= log(2)/2: Taylor coefficients, relative error below 2e-7 in float32.
 _LOG2E = np.float32(1.4426950408889634)
@@ -58,21 +47,6 @@ class Samples(NamedTuple):
     weights: np.ndarray  # float32 [samples]
 
 
-class Scratch(NamedTuple):
-    """Memory that the loops work in, see `scratch`."""
-
-    activations: np.ndarray  # float32 [units, TILE]
-    deltas: np.ndarray  # float32 [rows, TILE], d(loss)/d(pre-activation)
-    lanes: np.ndarray  # int32 [TILE], the samples of the tile
-    labels: np.ndarray  # int32 [TILE]
-    highest: np.ndarray  # float32 [TILE]
-    total: np.ndarray  # float32 [TILE]
-    gradient: np.ndarray  # float32 [connections]
-    bias_gradient: np.ndarray  # float32 [rows]
-    weights: np.ndarray  # float32 [TILE], of the samples of the tile
-    tally: np.ndarray  # float64 [rows], of which a number for each output, see `evaluate`
-
-
 class Adam(NamedTuple):
     """Settings of the optimiser `adamw`."""
 
@@ -80,72 +54,6 @@ class Adam(NamedTuple):
     beta2: float  # decay of the second moment
     epsilon: float  # added to the root of the second moment
     decay: float  # weight decay, multiplied by the learning rate
-
-
-def aligned(*shape: int, dtype: DTypeLike = np.float32) -> np.ndarray:
-    """Zeros that start on a cache line, so that no register load touches two.
-
-    Args:
-        *shape: Shape of the array.
-        dtype: A type of four bytes.
-    """
-    size = math.prod(shape)
-    memory = np.zeros(size + _LINE - 1, dtype)
-    start = -(memory.ctypes.data // 4) % _LINE
-    return memory[start : start + size].reshape(shape)
-
-
-class _Memory(threading.local):
-    """Memory that each thread uses again from one call to the next."""
-
-    def __init__(self) -> None:
-        self.floats = aligned(0)
-        self.lanes, self.labels = (aligned(TILE, dtype=np.int32) for _ in range(2))
-        self.highest, self.total, self.weights = (aligned(TILE) for _ in range(3))
-        self.sizes: tuple[int, int, int] | None = None
-        self.scratch: Scratch | None = None
-
-    def share_out(self, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
-        """Float32 arrays of these shapes, each on a cache line, in the place of those before."""
-        lengths = [-(-math.prod(shape) // _LINE) * _LINE for shape in shapes]
-        if self.floats.size < sum(lengths):
-            self.floats = aligned(sum(lengths))
-        starts = accumulate(lengths[:-1], initial=0)
-        return [
-            self.floats[start : start + math.prod(shape)].reshape(shape)
-            for start, shape in zip(starts, shapes, strict=True)
-        ]
-
-
-_memory = _Memory()
-
-
-def scratch(inputs: int, rows: int, connections: int) -> Scratch:
-    """Scratch memory for a network, which is valid until the next call in the same thread.
-
-    Args:
-        inputs: Number of inputs.
-        rows: Number of hidden and output units.
-        connections: Number of connections.
-    """
-    sizes = inputs, rows, connections
-    if _memory.scratch is None or _memory.sizes != sizes:
-        shapes = (inputs + rows, TILE), (rows, TILE), (connections,), (rows,)
-        activations, deltas, gradient, bias_gradient = _memory.share_out(shapes)
-        _memory.sizes = sizes
-        _memory.scratch = Scratch(
-            activations,
-            deltas,
-            _memory.lanes,
-            _memory.labels,
-            _memory.highest,
-            _memory.total,
-            gradient,
-            bias_gradient,
-            _memory.weights,
-            np.zeros(rows),
-        )
-    return _memory.scratch
 
 
 @compiled
@@ -160,27 +68,37 @@ def _exp(x: np.float32) -> np.float32:
 
 
 @compiled
+def choose(chosen: np.ndarray, start: int, lanes: np.ndarray) -> int:
+    """Choose the samples of a tile; the last one is repeated to fill it.
+
+    Args:
+        chosen: int32 `[n]`, rows of the data set.
+        start: Where the samples of the tile begin in `chosen`, less than n.
+        lanes: int32 `[TILE]`, receives the row of each sample of the tile.
+
+    Returns:
+        Number of samples in the tile, from 1 to `TILE`.
+    """
+    n: int = min(TILE, chosen.size - start)
+    for b in range(TILE):
+        lanes[b] = chosen[start + min(b, n - 1)]
+    return n
+
+
+@compiled
 def gather(
-    samples: Samples,
-    chosen: np.ndarray,
-    blocks: np.ndarray,
-    lanes: np.ndarray,
-    activations: np.ndarray,
+    samples: Samples, lanes: np.ndarray, blocks: np.ndarray, activations: np.ndarray
 ) -> None:
     """Copy the features of a tile, standardised and transposed, into `activations[:features]`.
 
     Args:
         samples: The data set, a `Samples`.
-        chosen: int32 `[n]`, rows of `samples.features`, with n from 1 to `TILE`; the last one is
-            repeated to fill the tile.
+        lanes: int32 `[TILE]`, the row of each sample of the tile in `samples.features`.
         blocks: int32 `[blocks]`, first columns of the blocks of eight features to copy; if there
             are fewer than eight features, all are copied.
-        lanes: int32 `[TILE]`, receives the row of each sample of the tile.
         activations: float32 `[units, TILE]`; the rows of the features copied are written.
     """
     features, mean, scale = samples.features, samples.mean, samples.scale
-    for b in range(TILE):
-        lanes[b] = chosen[min(b, chosen.size - 1)]
     if mean.size < LANES:
         for b in range(TILE):
             for u in range(mean.size):
@@ -284,6 +202,11 @@ def cross_entropy(
     return loss
 
 
+@compile_loops()  # in this order, wherever it is compiled into
+def _product(weight: np.float32, factor: np.float32, error: np.float32) -> np.float32:
+    return weight * (factor * error)
+
+
 @compiled
 def squared_error(
     outputs: np.ndarray,
@@ -332,7 +255,7 @@ def squared_error(
                 square = bend * (2 * np.float64(abs(error)) - bend)
                 error = bend if error > _ZERO else -bend
             loss += weights[b] * square
-            delta[k, b] = factor * weights[b] * error
+            delta[k, b] = _product(weights[b], factor, error)
     mean: float = loss / width
     return mean
 
@@ -420,187 +343,3 @@ def adamw(
         second_moments[i] = second
         values[i] = value
         averages[i] += share * (value - averages[i])
-
-
-@compiled
-def train(
-    samples: Samples,
-    order: np.ndarray,
-    index: Index,
-    connections: np.ndarray,
-    units: np.ndarray,
-    step: int,
-    rates: np.ndarray,
-    ema_rates: np.ndarray,
-    adam: Adam,
-    scratch: Scratch,
-    losses: np.ndarray,
-) -> None:
-    """Train on many batches in one call; the tally of the scratch memory is that of `evaluate`.
-
-    Args:
-        samples: The data set, a `Samples`.
-        order: int32 `[batches, batch]`, the samples of each batch.
-        index: Structure of the network, a `rlnas.nn.structure.Index`.
-        connections: float32 `[4, connections]`, state of the weights; updated.
-        units: float32 `[4, rows]`, state of the biases, which do not decay; updated.
-        step: Number of optimiser steps taken so far.
-        rates: float64 `[batches]`, learning rate of each step.
-        ema_rates: float64 `[batches]`, weight of the new values in the moving averages.
-        adam: Settings of the optimiser, an `Adam`.
-        scratch: Memory to work in, a `Scratch`.
-        losses: float64 `[batches]`, receives the loss of each batch, before its step: the sum over
-            the samples times their weights, divided by the number of samples.
-    """
-    mode: int = flush_denormals()
-    batches, batch = order.shape
-    weights, biases = connections[0], units[0]
-    for_biases = Adam(adam.beta1, adam.beta2, adam.epsilon, 0.0)
-    scratch.tally[:] = 0.0
-    for t in range(batches):
-        scratch.gradient[:] = _ZERO
-        scratch.bias_gradient[:] = _ZERO
-        loss = 0.0
-        for start in range(0, batch, TILE):
-            chosen = order[t, start : start + TILE]
-            loss += _forward_backward_tile(samples, chosen, index, weights, biases, scratch, batch)
-        losses[t] = loss / batch
-        step += 1
-        adamw(connections, scratch.gradient, step, rates[t], adam, ema_rates[t])
-        adamw(units, scratch.bias_gradient, step, rates[t], for_biases, ema_rates[t])
-    restore_mode(mode)
-
-
-@compiled
-def _forward_tile(
-    samples: Samples,
-    chosen: np.ndarray,
-    index: Index,
-    weights: np.ndarray,
-    biases: np.ndarray,
-    scratch: Scratch,
-    batch: int,
-) -> float:
-    """Run a tile forward and compute the deltas of the outputs; the sum of weighted losses."""
-    outputs = scratch.activations[index.n_inputs + index.n_hidden :]
-    deltas = scratch.deltas[index.n_hidden :]
-    gather(samples, chosen, index.blocks, scratch.lanes, scratch.activations)
-    for b in range(TILE):
-        scratch.weights[b] = samples.weights[scratch.lanes[b]]
-    forward(index, weights, biases, scratch.activations)
-    if samples.targets.shape[1]:
-        return squared_error(
-            outputs,
-            samples.targets,
-            samples.bends,
-            scratch.lanes,
-            scratch.weights,
-            chosen.size,
-            1 / batch,
-            deltas,
-            scratch.tally,
-        )
-    for b in range(TILE):
-        scratch.labels[b] = samples.labels[scratch.lanes[b]]
-    return cross_entropy(
-        outputs,
-        scratch.labels,
-        scratch.weights,
-        chosen.size,
-        1 / batch,
-        deltas,
-        scratch.highest,
-        scratch.total,
-        scratch.tally,
-    )
-
-
-@compiled
-def _forward_backward_tile(
-    samples: Samples,
-    chosen: np.ndarray,
-    index: Index,
-    weights: np.ndarray,
-    biases: np.ndarray,
-    scratch: Scratch,
-    batch: int,
-) -> float:
-    """Run a tile forward and backward, and add its gradients; the sum of weighted losses."""
-    loss: float = _forward_tile(samples, chosen, index, weights, biases, scratch, batch)
-    backward(
-        index,
-        weights,
-        scratch.activations,
-        scratch.deltas,
-        scratch.gradient,
-        scratch.bias_gradient,
-    )
-    return loss
-
-
-@compiled
-def evaluate(
-    samples: Samples,
-    chosen: np.ndarray,
-    index: Index,
-    weights: np.ndarray,
-    biases: np.ndarray,
-    scratch: Scratch,
-) -> float:
-    """Run samples forward.
-
-    The tally of the scratch memory has a number for each output: of classes, the weights of the
-    samples of the class that are predicted correctly, added up; otherwise the squared errors times
-    the weights of the samples, added up.
-
-    Args:
-        samples: The data set, a `Samples`.
-        chosen: int32 `[n]`, rows of `samples.features`.
-        index: Structure of the network, a `rlnas.nn.structure.Index`.
-        weights: float32 `[connections]`.
-        biases: float32 `[rows]`.
-        scratch: Memory to work in, a `Scratch`.
-
-    Returns:
-        Sum of the losses of the samples times their weights.
-    """
-    mode: int = flush_denormals()
-    total = 0.0
-    scratch.tally[:] = 0.0
-    for start in range(0, chosen.size, TILE):
-        tile = chosen[start : start + TILE]
-        total += _forward_tile(samples, tile, index, weights, biases, scratch, 1)
-    restore_mode(mode)
-    return total
-
-
-@compiled
-def forward_backward(
-    samples: Samples,
-    chosen: np.ndarray,
-    index: Index,
-    weights: np.ndarray,
-    biases: np.ndarray,
-    scratch: Scratch,
-    activations: np.ndarray,
-    deltas: np.ndarray,
-) -> None:
-    """Run samples forward and backward, and keep the activations and deltas of all units.
-
-    Args:
-        samples: The data set, a `Samples`.
-        chosen: int32 `[n]`, rows of `samples.features`.
-        index: Structure of the network, a `rlnas.nn.structure.Index` with the blocks of all inputs.
-        weights: float32 `[connections]`.
-        biases: float32 `[rows]`.
-        scratch: Memory to work in, a `Scratch`.
-        activations: float32 `[units, n]`, written.
-        deltas: float32 `[rows, n]`, d(mean loss)/d(pre-activation), written.
-    """
-    for start in range(0, chosen.size, TILE):
-        tile = chosen[start : start + TILE]
-        mode: int = flush_denormals()  # until the copies below, which may raise errors
-        _forward_backward_tile(samples, tile, index, weights, biases, scratch, chosen.size)
-        restore_mode(mode)
-        activations[:, start : start + tile.size] = scratch.activations[:, : tile.size]
-        deltas[:, start : start + tile.size] = scratch.deltas[:, : tile.size]

@@ -1,0 +1,1 @@
+"""The compiled loops: passes through networks, training, edits of arrays, random draws."""

@@ -1,0 +1,152 @@
+"""Random numbers in compiled loops, those that NumPy would draw from the same generator.
+
+The loops call the function of the bit generator itself, in whatever state it is, so that drawing
+here and drawing with NumPy may follow each other. No other thread may use the generator meanwhile.
+"""
+
+from ctypes import c_void_p, cast
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from rlnas.jit import compile_loops
+from rlnas.nn.kernels.simd import Intrinsic
+
+
+class Source(NamedTuple):
+    """Where random bits come from: addresses, valid as long as the generator lives."""
+
+    function: int  # of `uint32_t next_uint32(void *state)`
+    state: int
+
+
+def source_of(rng: np.random.Generator) -> Source:
+    """The source of a generator's random bits."""
+    bits = rng.bit_generator
+    return Source(_next_uint32(type(bits)), bits.ctypes.state_address)
+
+
+@cache
+def _next_uint32(kind: type[np.random.BitGenerator]) -> int:
+    """Address of the function of a kind of bit generators."""
+    address = cast(kind(0).ctypes.next_uint32, c_void_p).value
+    assert address is not None
+    return address
+
+
+def some(rng: np.random.Generator, samples: np.ndarray, size: int) -> np.ndarray:
+    """Some samples, drawn with replacement.
+
+    Args:
+        rng: Source of randomness.
+        samples: int32 `[n]`.
+        size: How many to draw.
+
+    Returns:
+        int32 `[size]`, what `samples[rng.integers(n, size=size)]` would be.
+    """
+    chosen = np.empty(size, np.int32)
+    choose_some(*source_of(rng), samples, chosen)
+    return chosen
+
+
+@intrinsic
+def _uint32(typing: Any, function: types.Type, state: types.Type) -> Intrinsic:
+    """Call `function(state)`."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        pointer = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.IntType(32), [pointer]).as_pointer()
+        function, state = arguments
+        return builder.call(builder.inttoptr(function, kind), [builder.inttoptr(state, pointer)])
+
+    return types.uint32(types.int64, types.int64), emit
+
+
+@compile_loops()
+def take(
+    function: int,
+    state: int,
+    samples: np.ndarray,
+    rest: np.ndarray,
+    shuffled: np.ndarray,
+    stream: np.ndarray,
+) -> int:
+    """Fill a stream with one random permutation after another, as `Generator.permutation` draws.
+
+    Args:
+        function: see `Source`.
+        state: see `Source`.
+        samples: int32 `[n]`, what is permuted, at least one.
+        rest: int32 `[any]`, what the stream begins with.
+        shuffled: int32 `[n]`, receives the last permutation, if one is needed; `rest` may be a part
+            of it.
+        stream: int32 `[any]`, written.
+
+    Returns:
+        How many of the last permutation the stream has; -1 if none was needed.
+    """
+    used = min(rest.size, stream.size)
+    for i in range(used):
+        stream[i] = rest[i]
+    taken = -1
+    for i in range(used, stream.size):
+        if taken in (-1, samples.size):
+            for k in range(samples.size):  # assigning to a slice takes 5 s to compile
+                shuffled[k] = samples[k]
+            _shuffle(function, state, shuffled)
+            taken = 0
+        stream[i] = shuffled[taken]
+        taken += 1
+    return taken
+
+
+@compile_loops()
+def _shuffle(function: int, state: int, values: np.ndarray) -> None:
+    """Shuffle in place (Durstenfeld 1964), each number by rejection under the smallest mask.
+
+    Where a number is rejected, the last value is swapped with itself: a branch would be predicted
+    wrongly every third time.
+    """
+    last = values.size - 1
+    mask = np.uint32(0)
+    while mask < last:
+        mask = np.uint32(2 * mask + 1)
+    while last > 0:
+        if last <= mask >> 1:
+            mask = np.uint32(mask >> 1)
+        drawn = np.int64(_uint32(function, state) & mask)
+        other = drawn if drawn <= last else last
+        value = values[other]
+        values[other] = values[last]
+        values[last] = value
+        last -= drawn <= last
+
+
+@compile_loops()
+def choose_some(function: int, state: int, samples: np.ndarray, chosen: np.ndarray) -> None:
+    """Draw samples with replacement, see `some`.
+
+    Lemire 2019, "Fast Random Integer Generation in an Interval".
+
+    Args:
+        function: see `Source`.
+        state: see `Source`.
+        samples: int32 `[n]`, from 1 to 2**32 - 1 of them.
+        chosen: int32 `[any]`, written.
+    """
+    size = np.uint64(samples.size)
+    low = np.uint64(0xFFFFFFFF)
+    threshold = (low - (size - np.uint64(1))) % size
+    for i in range(chosen.size):
+        if size == 1:
+            chosen[i] = samples[0]
+            continue
+        product = np.uint64(_uint32(function, state)) * size
+        while product & low < threshold:
+            product = np.uint64(_uint32(function, state)) * size
+        chosen[i] = samples[product >> np.uint64(32)]
