@@ -158,7 +158,6 @@ def speed() -> None:
     many = replace(default, num_envs=64, batch_size=800, total_timesteps=25_600)
     rows = {
         "learner alone": (FreeVecEnv, default),
-        "learner alone, no early end of updates": (FreeVecEnv, replace(default, target_kl=1.0)),
         "learner alone, 16 environments, batches of 400": (FreeVecEnv, larger),
         "tabular digits": (TabularVecEnv, default),
         "tabular digits, 64 environments, batches of 800": (TabularVecEnv, many),
