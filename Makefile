@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-many bench-env bench-tabular cost controller budget-controller transfer tables limits decisions learning compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-many bench-env bench-tabular bench-learner cost controller budget-controller transfer tables limits decisions learning compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -91,6 +91,9 @@ bench-env: setup  ## steps per second of the environments, and where the time go
 
 bench-tabular: setup  ## steps and look-ups per second of the tabular environments
 	$(BIN)/python benchmarks/tabular.py
+
+bench-learner: setup  ## processor time of PPO for an environment step, ours against sb3-contrib
+	$(BIN)/python benchmarks/learner.py speed
 
 cost: setup  ## time of real steps against the cost that they are charged: 10 minutes
 	$(BIN)/python benchmarks/cost.py --out runs/cost

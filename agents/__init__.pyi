@@ -15,6 +15,7 @@ from .experiments.statistics import (
     Interval as Interval,
     trimmed_mean_interval as trimmed_mean_interval,
 )
+from .learning.learner import ArrayMaskablePPO as ArrayMaskablePPO, ArrayPPO as ArrayPPO
 from .policies.environments import env_like as env_like
 from .policies.episode import play_episode as play_episode, random_policy as random_policy
 from .policies.policy import Policy as Policy, load_policy as load_policy

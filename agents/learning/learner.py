@@ -6,13 +6,14 @@ the model between the two finds them as they are.
 """
 
 import logging
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.buffers import MaskableRolloutBuffer
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
+from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
@@ -30,7 +31,7 @@ _log = logging.getLogger("rlnas")
 
 
 class ArrayLearner(OnPolicyAlgorithm):
-    """What makes PPO or MaskablePPO, whichever comes next in a class, learn over arrays.
+    """What makes PPO or MaskablePPO, whichever comes next among the bases, learn over arrays.
 
     Policies that `torch_policy.why_not` refuses learn as in Stable-Baselines3, and a message says
     so. Callbacks find in `locals` what they find there, but for tensors; values and logarithms of
@@ -69,15 +70,18 @@ class ArrayLearner(OnPolicyAlgorithm):
         if not np.isfinite(network.vector).all():
             raise ValueError("a weight of the policy is not finite")
         shape = n_rollout_steps, env.num_envs, int(self.action_space.n)  # type: ignore[attr-defined]
-        noise, logits = gumbel_noise(shape), np.empty(shape, np.float32)
-        masks = np.ones(shape, bool)
+        logits, masks = np.empty(shape, np.float32), np.ones(shape, bool)
+        # Some environments know the masks of all; of others each is asked for its own.
+        legal_actions = getattr(env, "action_masks", partial(get_action_masks, env))
         cut: list[tuple[int, int, np.ndarray]] = []  # step, environment, last observation
         for n_steps in range(n_rollout_steps):
             observations: Any = self._last_obs
+            rollout_buffer.observations[n_steps] = observations
+            rollout_buffer.episode_starts[n_steps] = self._last_episode_starts
             if use_masking:
-                masks[n_steps] = get_action_masks(env)
+                masks[n_steps] = legal_actions()
             logits[n_steps] = forward(network.actor, observations[:, read])[-1]
-            actions = choose(logits[n_steps], masks[n_steps], noise[n_steps])
+            actions = choose(logits[n_steps], masks[n_steps], gumbel_noise(shape[1:]))
             new_obs, rewards, dones, infos = env.step(actions)
 
             self.num_timesteps += env.num_envs
@@ -87,10 +91,8 @@ class ArrayLearner(OnPolicyAlgorithm):
             if dones.any():
                 self._update_info_buffer(infos, dones)
                 cut += _cut_short(n_steps, dones, infos)
-            rollout_buffer.observations[n_steps] = observations
             rollout_buffer.actions[n_steps, :, 0] = actions
             rollout_buffer.rewards[n_steps] = rewards
-            rollout_buffer.episode_starts[n_steps] = self._last_episode_starts
             self._last_obs = new_obs  # type: ignore[assignment]  # the type of a Box
             self._last_episode_starts = dones
 
@@ -183,6 +185,22 @@ class ArrayLearner(OnPolicyAlgorithm):
         record("train/explained_variance", variance)
         record("train/n_updates", self._n_updates, exclude="tensorboard")
         record("train/clip_range", clip_range)
+
+
+class ArrayPPO(ArrayLearner, PPO):
+    """PPO of Stable-Baselines3 that learns over arrays, several times faster on a processor.
+
+    Arguments, logs and saved models are those of `stable_baselines3.PPO`, which loads what this
+    class saves. Nothing but plain multilayer perceptrons with discrete actions learns faster;
+    for any other policy a message says why, and all goes on as in Stable-Baselines3.
+    """
+
+
+class ArrayMaskablePPO(ArrayLearner, MaskablePPO):
+    """MaskablePPO of sb3-contrib that learns over arrays, several times faster on a processor.
+
+    As `ArrayPPO`; `sb3_contrib.MaskablePPO` loads what this class saves.
+    """
 
 
 def _cut_short(

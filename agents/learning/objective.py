@@ -90,10 +90,6 @@ def objective(
         The losses; float32 `[batch, actions]`, the derivative of the total by the logits; and
         float32 `[batch, 1]`, that by the values.
     """
-    advantages = batch.advantages
-    if len(advantages) > 1:
-        spread = advantages.std(ddof=1) + np.float32(1e-8)
-        advantages = (advantages - advantages.mean()) / spread
     by_logits, by_values = np.empty_like(logits), np.empty_like(values)
     sums = _differentiate(
         logits,
@@ -101,7 +97,7 @@ def objective(
         batch.masks,
         batch.actions,
         batch.log_probs,
-        advantages,
+        batch.advantages,
         batch.returns,
         np.float32(weighting.clip_range),
         np.float32(weighting.entropy),
@@ -132,6 +128,7 @@ def _differentiate(
     """Write the derivatives; return the sums over the minibatch of what is reported."""
     batch, n_actions = logits.shape
     share = np.float32(1) / np.float32(batch)
+    mean, spread = _mean_and_spread(advantages)
     sums = np.zeros(5)
     for i in range(batch):
         top = np.float32(-np.inf)
@@ -149,7 +146,7 @@ def _differentiate(
             if masks[i, j]:
                 entropy -= by_logits[i, j] * (logits[i, j] - shift)
 
-        action, advantage = actions[i], advantages[i]
+        action, advantage = actions[i], (advantages[i] - mean) / spread
         change = logits[i, action] - shift - log_probs[i]
         ratio = math.exp(change)
         gain = advantage * ratio
@@ -172,3 +169,19 @@ def _differentiate(
         sums[3] += ratio - 1 - change
         sums[4] += abs(ratio - 1) > clip_range
     return sums
+
+
+@compile_loops()
+def _mean_and_spread(values: np.ndarray) -> tuple[float, float]:
+    """What standardises values: mean and standard deviation; 0 and 1 for a single value."""
+    size = len(values)
+    if size == 1:
+        return 0.0, 1.0
+    total = 0.0
+    for value in values:
+        total += value
+    mean = total / size
+    squares = 0.0
+    for value in values:
+        squares += (value - mean) ** 2
+    return mean, math.sqrt(squares / (size - 1)) + 1e-8

@@ -88,7 +88,7 @@ def write_back(policy: ActorCriticPolicy, learner: Learner, steps: int) -> None:
     for part, name in zip(learner, ("", *_MOMENTS), strict=True):
         for layer, linear in _pairs(policy, part):
             for array, tensor in zip(layer, (linear.weight, linear.bias), strict=True):
-                value = torch.from_numpy(np.ascontiguousarray(array.T))
+                value = torch.from_numpy(np.array(array.T, order="C"))
                 if name:
                     state[tensor][name] = value
                 else:

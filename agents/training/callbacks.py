@@ -24,8 +24,9 @@ from rlnas.nn.architecture import layers_of
 from rlnas.objective import shown_metric
 from rlnas.progress import progress
 
-PICTURES = 20
-"""Pictures of each kind in a run: the first update, and then evenly over the training."""
+PICTURES = 10
+"""Pictures of each kind in a run, about as many as TensorBoard keeps: the first update, and then
+evenly over the training. Each takes as long as a hundred steps."""
 
 
 class DesignLog(BaseCallback):
