@@ -11,9 +11,9 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from rlnas.envs.design_vector_env import Threads
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
 from rlnas.errors import InputError
+from rlnas.parallel.threads import Threads
 from rlnas.validation import check_count
 
 

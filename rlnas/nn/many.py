@@ -1,8 +1,7 @@
 """Training many networks at once, on all cores."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from rlnas.errors import InputError
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.running import check_fit
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Evaluation, Hyperparameters, train
+from rlnas.parallel.threads import Threads
 from rlnas.validation import check_count
 
 
@@ -54,7 +54,9 @@ def train_many(
         check_fit(network, dataset)
         if len(orders[number]) == 0:
             raise InputError(f"there is no batch for network {number}: expected at least one")
-    threads = os.cpu_count() or 1 if num_threads is None else check_count("threads", num_threads)
+    if num_threads is not None:
+        num_threads = check_count("num_threads", num_threads)
+    threads = Threads(num_threads, len(networks))
 
     def train_one(number: int) -> Evaluation:
         return train(networks[number], datasets[number], orders[number], hyperparameters)
@@ -64,6 +66,9 @@ def train_many(
     ]
     # The longest first, so that no thread is left with one in the end.
     longest_first = np.argsort(work, kind="stable")[::-1].tolist()
-    with ThreadPoolExecutor(threads, thread_name_prefix="network") as pool:
-        found = dict(zip(longest_first, pool.map(train_one, longest_first), strict=True))
-    return [found[number] for number in range(len(networks))]
+    try:
+        found = threads.run([partial(train_one, number) for number in longest_first])
+    finally:
+        threads.shutdown()
+    in_place = dict(zip(longest_first, found, strict=True))
+    return [in_place[number] for number in range(len(networks))]

@@ -17,11 +17,11 @@ from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files.json_schema import Schema, list_of, record
-from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
 from rlnas.nn.many import train_many
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, evaluate
+from rlnas.parallel.jobs import Call, own_folder, run_all
 from rlnas.tabular.grid import GRID, Grid
 from rlnas.tabular.table import Table
 from rlnas.tabular.table_file import ARRAYS
@@ -58,8 +58,8 @@ def build_table(
     """Train every architecture with every seed; write `table.npz`.
 
     The results of every 128 architectures are a file in `folder`/runs, so that the same call again
-    goes on where the last one ended, see `rlnas.jobs`. The work runs in joblib's current backend,
-    see `joblib.parallel_config`; the result does not depend on it.
+    goes on where the last one ended, see `rlnas.parallel.jobs`. The work runs in joblib's current
+    backend, see `joblib.parallel_config`; the result does not depend on it.
 
     Args:
         dataset: A name or the path of an ``.npz`` file that the workers can load.

@@ -24,7 +24,7 @@ from rlnas.envs.budget.actions import BUDGET_ACTIONS
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.live_env import LiveEnv
 from rlnas.files.json_schema import NUMBER, list_of, record
-from rlnas.jobs import Call, own_folder, run_all
+from rlnas.parallel.jobs import Call, own_folder, run_all
 from rlnas.validation import check_count
 
 FAMILIES: dict[str, tuple[str, ...]] = {

@@ -1,6 +1,5 @@
 """Episodes that a training never plays, and what simple policies reach in them."""
 
-import os
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
@@ -12,8 +11,8 @@ from rlnas.agents.config import TrainConfig, shipped
 from rlnas.agents.policies.episode import random_policy, steps_of_episode
 from rlnas.agents.policies.policy import Policy, load_policy
 from rlnas.envs.actions import NO_OP
-from rlnas.envs.design_vector_env import in_threads, thread_pool
 from rlnas.envs.live_env import LiveEnv
+from rlnas.parallel.threads import Threads
 
 FIRST = 1_000_000_000
 """Seed of the first held-out episode; trainings draw theirs from seeds near their own."""
@@ -41,19 +40,17 @@ class HeldOutEpisodes:
     def __init__(self, make: Callable[[], LiveEnv], count: int):
         self.make, self.count = make, count
         self.free: SimpleQueue[LiveEnv] = SimpleQueue()
-        self.threads = min(os.cpu_count() or 1, count)
 
     def play(self, policy_of: OfEpisode) -> list[dict[str, Any]]:
         """The last info of each episode."""
-        pool = thread_pool(self.threads, self.count)
-        if self.free.empty():
-            for _ in range(self.threads):
-                self.free.put(self.make())
+        threads = Threads(None, self.count)
+        while self.free.qsize() < threads.number:
+            self.free.put(self.make())
         seeds = range(FIRST, FIRST + self.count)
         try:
-            return in_threads(pool, [partial(self._play, policy_of, seed) for seed in seeds])
+            return threads.run([partial(self._play, policy_of, seed) for seed in seeds])
         finally:
-            pool.shutdown(cancel_futures=True)
+            threads.shutdown()
 
     def _play(self, policy_of: OfEpisode, seed: int) -> dict[str, Any]:
         env = self.free.get()
