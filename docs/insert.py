@@ -253,6 +253,16 @@ def scores_on_tables() -> str:
     return f"{about} Points of test score:\n\n{on_tables(0)}"
 
 
+LIMITS = ("balanced_accuracy",)
+"""The studies of searches within limits."""
+
+
+def limits(study: str) -> str:
+    """What a study of searches found, without its table of all data sets."""
+    text, _, _ = whole(f"docs/limits/{study}.md").rpartition("\n\n## ")
+    return re.sub("^## ", "#### ", text, flags=re.MULTILINE)
+
+
 def whole(path: str) -> str:
     """All of a file."""
     return (ROOT / path).read_text()
@@ -283,6 +293,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "docs/capacity.md": {"fits": fits},
     "docs/cost.md": {"steps": partial(whole, "docs/cost/steps.md")},
+    "docs/limits.md": {study: partial(limits, study) for study in LIMITS},
     "docs/decisions.md": {
         "anytime": partial(decisions, 0),
         "gaps": partial(decisions, 2),
