@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-env bench-tabular cost controller budget-controller transfer tables limits decisions learning compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-many bench-env bench-tabular bench-learner cost controller budget-controller transfer tables limits decisions learning compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -16,7 +16,7 @@ demo: setup  ## train a controller on digits, let it design a network, show the 
 	rm -rf $(RUN)
 	$(BIN)/rlnas train digits --total-timesteps 30000 --run-dir $(RUN)
 	$(BIN)/rlnas design --policy $(RUN) --out $(RUN)/design
-	@echo "watch the training: $(BIN)/tensorboard --logdir $(RUN)/tensorboard"
+	@echo "watch the training: $(BIN)/tensorboard --logdir $(dir $(RUN))"
 
 TESTS ?=
 
@@ -83,11 +83,17 @@ bench-engine: setup  ## a training step, ours against PyTorch and the machine's 
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/operations.py
 
+bench-many: setup  ## a thousand small networks at once, one by one, and in PyTorch
+	$(BIN)/python benchmarks/many.py
+
 bench-env: setup  ## steps per second of the environments, and where the time goes
 	$(BIN)/python benchmarks/environment.py
 
 bench-tabular: setup  ## steps and look-ups per second of the tabular environments
 	$(BIN)/python benchmarks/tabular.py
+
+bench-learner: setup  ## processor time of PPO for an environment step, ours against sb3-contrib
+	$(BIN)/python benchmarks/learner.py speed
 
 cost: setup  ## time of real steps against the cost that they are charged: 10 minutes
 	$(BIN)/python benchmarks/cost.py --out runs/cost
@@ -191,7 +197,8 @@ capacity: setup  ## the poster's studies of width and depth: half an hour
 	done; done
 	$(BIN)/python docs/insert.py
 
-docs: setup  ## the pages of the environments, tables in pages, the data cards
+docs: setup  ## the pages of the environments, tables in pages, the data cards, the film
+	$(BIN)/rlnas film digits --penalty 0.1 --out docs/assets/film.gif
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/insert.py
 	set -e; for table in digits mnist; do \

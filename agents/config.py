@@ -30,6 +30,8 @@ SHIPPED_EDIT_SEQUENCE = SHIPPED.with_name("edit_sequence")
 
 MAX_LAYERS, MAX_UNITS = 8, 4096  # limits of the policy network
 
+MAX_EPISODES = 10_000  # of an evaluation
+
 WORKERS = ("workers", "num_workers", "address")
 """Settings of `TrainConfig` for where environments run; they do not influence the result."""
 
@@ -216,6 +218,12 @@ class TrainConfig(EpisodesConfig):
     """What the policy reads: the whole observation (flat); the same, each layer through one shared
     encoder (slots); all but the size of the task (relative); or the step count alone (blind),
     with which it can learn nothing but a fixed sequence of edits."""
+    eval_every: Option[int] = None
+    """Number of steps between two evaluations of the policy on held-out episodes; by default a
+    tenth of the training. The policy with the best one is kept."""
+    eval_episodes: Option[int] = None
+    """Number of held-out episodes, 0 for no evaluations; by default so many that evaluations take
+    about 5 % of the steps, at least 4."""
     start: Option[Path] = None
     """Run folder of a trained policy to start from, with the same algorithm, network and features;
     by default the policy is new."""
@@ -254,6 +262,14 @@ class TrainConfig(EpisodesConfig):
                 f"--num-workers {self.num_workers}: expected from 1 to the {self.num_envs} "
                 "environments of --num-envs"
             )
+        if self.eval_every is not None:
+            whole("--eval-every", self.eval_every, 1)
+        if self.eval_episodes is not None:
+            whole("--eval-episodes", self.eval_episodes, 0, MAX_EPISODES)
+            if self.eval_episodes == 0 and self.eval_every is not None:
+                raise InputError(
+                    "--eval-every: expected only with evaluations, see --eval-episodes"
+                )
         for name in ("learning_rate", "target_kl"):
             check_share(_option(name), getattr(self, name), above_zero=True)
         for name in ("gamma", "gae_lambda", "entropy"):

@@ -61,7 +61,7 @@ def run(config: TrainConfig, episodes: int) -> tuple[np.ndarray, np.ndarray]:
     with threadpool_limits(1):
         folder = train_once(config)
         with (folder / "progress.csv").open() as file:
-            curve = [float(row["design/score"]) for row in csv.DictReader(file)]
+            curve = [float(row["score/final"]) for row in csv.DictReader(file)]
         return play(env_like(folder), load_policy(folder), episodes), np.array(curve)
 
 

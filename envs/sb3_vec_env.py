@@ -11,9 +11,9 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from rlnas.envs.design_vector_env import Threads
 from rlnas.envs.tabular_vector_env import TabularVectorEnv
 from rlnas.errors import InputError
+from rlnas.parallel.threads import Threads
 from rlnas.validation import check_count
 
 
@@ -112,6 +112,10 @@ class TabularVecEnv(VecEnv):
             info["TimeLimit.truncated"] = cut
         return observations, rewards.astype(np.float32), over, separate
 
+    def action_masks(self) -> np.ndarray:
+        """Bool `[num_envs, actions]`: which actions are legal now."""
+        return self.vector.action_masks()
+
     def close(self) -> None:
         """Close the environments; may be called twice."""
         self.vector.close()
@@ -155,7 +159,7 @@ class TabularVecEnv(VecEnv):
 
 def _apart(infos: dict[str, Any]) -> list[dict[str, Any]]:
     """The infos of a vector environment as one dict for each environment."""
-    names = [name for name in infos if not name.startswith(("_", "final_"))]
+    names = [name for name in infos if name[0] != "_" and name[:6] != "final_"]
     columns = [
         infos[name].tolist() if infos[name].ndim == 1 else list(infos[name]) for name in names
     ]

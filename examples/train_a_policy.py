@@ -2,7 +2,7 @@
 
     python examples/train_a_policy.py
 
-Takes about two minutes. Watch the training with `tensorboard --logdir runs/example/tensorboard`.
+Takes about two minutes. Watch the training with `tensorboard --logdir runs`.
 """
 
 from pathlib import Path

@@ -54,6 +54,7 @@ from .nn.gradients import (
     GradientSample as GradientSample,
 )
 from .nn.initialization import random_network as random_network
+from .nn.many import train_many as train_many
 from .nn.network import SparseNetwork as SparseNetwork
 from .nn.running import sample_gradients as sample_gradients
 from .nn.training import (

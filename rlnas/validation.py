@@ -5,7 +5,6 @@ Integers and floats of NumPy count as Python's; booleans are no numbers.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import fields
 from math import inf, isfinite, isinf
 from numbers import Integral, Real
 from operator import index
@@ -153,6 +152,8 @@ def wholes(name: str, values: Iterable[Any]) -> tuple[int, ...]:
 
 def plain(value: Any) -> Any:
     """The value with NumPy's integers replaced by ints, also inside tuples."""
+    if type(value) in (int, float, str):  # a short cut for records, of which every step makes one
+        return value
     if isinstance(value, tuple):
         return tuple(map(plain, value))
     return index(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
@@ -162,5 +163,6 @@ class PlainIntegers:
     """A dataclass that turns its integers into ints, as JSON and SQLite need them."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):  # type: ignore[arg-type]
-            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
+        for name, value in [*vars(self).items()]:
+            if (new := plain(value)) is not value:
+                object.__setattr__(self, name, new)

@@ -22,7 +22,12 @@ from rlnas.agents.cli.commands.frontier import Frontier
 from rlnas.errors import InputError
 from tests.snippets import ROOT, fences, run
 
-DOCUMENTS = ["docs/libraries.md", "docs/limits.md", "docs/tabular_benchmark.md"]
+DOCUMENTS = [
+    "docs/libraries.md",
+    "docs/limits.md",
+    "docs/tabular_benchmark.md",
+    "docs/watching.md",
+]
 
 
 def blocks(language: str) -> list:

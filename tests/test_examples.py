@@ -1,5 +1,6 @@
 """The examples do what they say: PPO in the style of CleanRL learns, designs are written."""
 
+import csv
 from typing import Any
 
 import gymnasium as gym
@@ -9,9 +10,10 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from packaging.version import Version
 
-from examples import design_for_my_table, train_a_policy
+from examples import design_for_my_table, train_a_policy, train_with_a_callback
 from examples.ppo_single_file import History, train
 from rlnas import load_design
+from rlnas.agents import load_policy
 from tests.compat.helpers import short
 
 OURS: dict[str, Any] = {
@@ -69,6 +71,19 @@ def test_a_policy_that_the_example_trained_designs_a_network_for_digits(tmp_path
     assert load_design(run / "design").network.active_weights == designed.network.active_weights
     assert (designed.network.n_inputs, designed.network.n_outputs) == (64, 10)
     assert f"{designed.network.active_weights:,} active weights" in capsys.readouterr().out
+
+
+def test_a_callback_of_the_user_logs_and_ends_the_training(tmp_path):
+    run = tmp_path / "run"
+    flat = train_with_a_callback.main(run, total_timesteps=8_000, patience=1)
+    first = len(flat.bests) - 2  # the last one is not better
+    assert flat.bests[first + 1] <= flat.bests[first]
+    assert flat.bests[: first + 1] == sorted(flat.bests[: first + 1])
+    assert flat.num_timesteps == 800 * len(flat.bests) + 8, "the first step after it"
+    with (run / "progress.csv").open(newline="") as file:
+        logged = [float(row["mine/best_final_score"]) for row in csv.DictReader(file)]
+    assert logged == flat.bests
+    assert load_policy(run)(np.zeros(78, np.float32), np.ones(39, bool)) < 39
 
 
 def test_the_design_for_a_table_of_arrays_is_accurate_and_exported_as_c_code(tmp_path, capsys):

@@ -50,7 +50,7 @@ Mutation = tuple[str, Content]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
-    """A training with the last two of its checkpoints, in groups, so that all parts are there."""
+    """A training with two of its checkpoints, in groups, so that all parts are there."""
     config = tiny(
         tmp_path_factory.mktemp("fuzz") / "run",
         num_envs=4,
@@ -60,7 +60,7 @@ def run(tmp_path_factory) -> Path:
         episode_steps=6,
     )
     folder = ppo.train(config, progress_bar=False)
-    (folder / FOLDER / "000000000000.checkpoint").unlink()
+    (folder / FOLDER / "000000000192.checkpoint").unlink()
     return folder
 
 
@@ -149,13 +149,13 @@ PARTS = {
         name: ("values", name)
         for name in (
             *("counters", "logger", "best", "environments", "generators"),
-            *("design_log", "log_files"),
+            *("design_log", "log_files", "evaluation"),
         )
     },
 }
 """Of the JSON values: where they are."""
 
-ARRAYS = ("policy", "optimizer", "statistics", "logger", "best", "generators")
+ARRAYS = ("policy", "optimizer", "statistics", "logger", "best", "generators", "evaluation")
 
 
 # --- what becomes of them ---

@@ -280,6 +280,7 @@ READERS: dict[str, tuple[str, Callable[[Any], Iterator[Any]], Callable[[Path], A
     "episodes": ("run/config.json", json_changes, lambda root: environments.env_like(root / "run")),
     "policy": ("run/policy.json", json_changes, lambda root: load_policy(root / "run")),
     "progress": ("run/progress.csv", csv_changes, report_of("run")),
+    "evaluations": ("run/evaluations.json", json_changes, report_of("run")),
     "archive": (f"run/{FILE}", archive_changes, report_of("run")),
     "best": (f"run/{FILE}", archive_changes, lambda root: shown(root / "run")),
     "front": (f"run/{FILE}", archive_changes, lambda root: shown(root / "run", "--front")),

@@ -25,13 +25,15 @@ add_connections add_layer add_neurons agents as_exported build_table c_bytes dra
 export_network final_training for_inference from_torch layers_of load_dataset load_design
 markdown_table predict predict_samples random_network reference_weights register
 remove_connections remove_layer remove_neurons sample_gradients save_design score to_torch train
+train_many
 """
 """The public names of `rlnas`: adding one is a decision, removing one breaks programs."""
 
 AGENTS = """
-Designed EvolveConfig Interval Policy RayVecEnv SPARSE_TRAINERS SearchTask SparseTrainer TrainConfig
-compare design env_like evaluate_design evaluate_policy evolve export_design load_policy
-play_episode random_policy resume train train_once trimmed_mean_interval write_report
+ArrayMaskablePPO ArrayPPO Designed EvolveConfig Interval Policy RayVecEnv SPARSE_TRAINERS
+SearchTask SparseTrainer TrainConfig compare design env_like evaluate_design evaluate_policy evolve
+export_design extend film load_policy play_episode random_policy resume train train_once
+train_seeds trimmed_mean_interval write_report
 """
 """The public names of `rlnas.agents`."""
 
@@ -122,7 +124,7 @@ def test_core_group_is_the_first_part_of_the_dependencies():
     everything = project["project"]["dependencies"]
     assert everything[: len(core)] == core
     rest = {re.split("[><=]", each)[0].replace("-", "_") for each in everything[len(core) :]}
-    assert rest == {*AGENT_PACKAGES, "threadpoolctl"}
+    assert rest == {*AGENT_PACKAGES, "pillow", "threadpoolctl"}
 
 
 def private_imports(code: str) -> list[str]:

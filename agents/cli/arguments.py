@@ -27,6 +27,7 @@ from rlnas.agents.cli.commands.evaluate import Evaluate
 from rlnas.agents.cli.commands.evaluate_policy import EvaluatePolicy
 from rlnas.agents.cli.commands.evolve import Evolve
 from rlnas.agents.cli.commands.export import Export
+from rlnas.agents.cli.commands.film import Film
 from rlnas.agents.cli.commands.frontier import Frontier
 from rlnas.agents.cli.commands.play import Play
 from rlnas.agents.cli.commands.predict import Predict
@@ -59,6 +60,7 @@ COMMANDS: dict[str, Any] = {
     "evaluate": Evaluate,
     "designs": Designs,
     "report": Report,
+    "film": Film,
     "export": Export,
     "play": Play,
     "evaluate-policy": EvaluatePolicy,
@@ -113,7 +115,10 @@ def parse(words: Sequence[str]) -> tuple[Any, bool] | None:
             registry=RULES,
         )
     kind: Any = type(asked).__base__
-    return kind(**{each.name: getattr(asked, each.name) for each in fields(kind)}), asked.quiet
+    values = {each.name: getattr(asked, each.name) for each in fields(kind)}
+    if "typed" in values:
+        values["typed"] = frozenset(words)
+    return kind(**values), asked.quiet
 
 
 def _choice(commands: dict[str, Any]) -> Any:
@@ -145,6 +150,8 @@ def _grammar(command: list[str]) -> Grammar:
     options, repeated, arguments = ["--quiet", "--help"], [], {}
     for each in fields(kind):
         marks = getattr(types[each.name], "__metadata__", ())
+        if tyro.conf.Suppress in marks:
+            continue
         if tyro.conf.Positional in marks:
             shown = (getattr(mark, "metavar", None) for mark in marks)
             arguments[each.name] = next(filter(None, shown), each.name)

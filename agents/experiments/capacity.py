@@ -22,11 +22,11 @@ from rlnas.agents.experiments.statistics import CONFIDENCE, Interval, trimmed_me
 from rlnas.data import datasets
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_schema import POSITIVE, SHARE, WHOLE, record
-from rlnas.jobs import Call, own_folder, run_all
 from rlnas.markdown import markdown_table
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
 from rlnas.nn.training import LONG_TRAINING, final_training
+from rlnas.parallel.jobs import Call, own_folder, run_all
 from rlnas.validation import check_count
 
 WIDTHS = (4, 8, 16, 32, 64, 128, 256)

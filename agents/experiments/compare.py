@@ -19,9 +19,9 @@ from rlnas.envs.budget.episode import constant_prediction, share_left
 from rlnas.errors import InputError
 from rlnas.files.json_files import write_json
 from rlnas.files.json_schema import NUMBER, POSITIVE, SHARE, Schema, list_of, record
-from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate
+from rlnas.parallel.jobs import Call, own_folder, run_all
 from rlnas.scoring import reference_weights, score
 from rlnas.validation import check_count, check_jobs
 

@@ -21,9 +21,9 @@ from rlnas.data import datasets
 from rlnas.designs.saved import save_design
 from rlnas.errors import InputError
 from rlnas.files import json_schema
-from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import LONG_TRAINING
+from rlnas.parallel.jobs import Call, own_folder, run_all
 from rlnas.validation import check_count
 
 RIVALS: dict[str, Callable[..., SparseNetwork]] = {

@@ -26,8 +26,8 @@ from rlnas.envs.tabular_env import TabularEnv
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_schema import NUMBER, Schema, record
-from rlnas.jobs import Call, run_all
 from rlnas.markdown import markdown_table
+from rlnas.parallel.jobs import Call, run_all
 from rlnas.validation import check_count
 
 EPISODES = 50

@@ -30,9 +30,9 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.validation import check_number
 from rlnas.errors import InputError
 from rlnas.files.json_schema import NUMBER, SHARE, WHOLE, record
-from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS
+from rlnas.parallel.jobs import Call, own_folder, run_all
 from rlnas.scoring import REFERENCE_WIDTH
 from rlnas.validation import check_count
 

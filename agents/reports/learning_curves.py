@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlnas import plots
+from rlnas.agents.training.watching import tags
 from rlnas.envs.budget.actions import LENGTHS
 from rlnas.errors import InputError
 from rlnas.files.json_schema import LARGEST
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 STEPS = "time/total_timesteps"
 """Column of `progress.csv` that the others are drawn against."""
 
-_WEIGHTS = {"design/active_weights": "mean of the finished designs"}
+_WEIGHTS = {tags.WEIGHTS: "mean of the finished designs"}
 _CURVES = {
     "score": {
-        "design/score": "mean of the finished designs",
-        "design/best_score": "best seen",
+        tags.FINAL: "mean of the finished designs",
+        tags.BEST_SEEN: "best seen",
     },
     "active weights": _WEIGHTS,
 }
@@ -30,17 +31,17 @@ _CURVES = {
 
 _BUDGET_CURVES = {
     "score": {
-        "design/anytime": "mean anytime score of an episode",
-        "design/best_score_of_episode": "mean best score of an episode",
-        "design/best_score": "best seen",
+        tags.ANYTIME: "mean anytime score of an episode",
+        tags.BEST_OF_EPISODE: "mean best score of an episode",
+        tags.BEST_SEEN: "best seen",
     },
     "active weights": _WEIGHTS,
 }
 """The same for episodes with a budget."""
 
 _COST_CURVES = {
-    "share of the budget": {"cost/spent_share": "mean of what an episode spends"},
-    "share of the steps": {f"training_length/{length}": f"{length} training" for length in LENGTHS},
+    "share of the budget": {tags.SPENT_SHARE: "mean of what an episode spends"},
+    "share of the steps": {f"{tags.LENGTHS}{length}": f"{length} training" for length in LENGTHS},
 }
 """What is drawn of episodes with a budget beside it."""
 
@@ -117,9 +118,9 @@ def _drawn_curves(
 
 def _spent_at_the_end(last: Mapping[str, float]) -> str:
     """What the last row of a training with budgets says of cost and training, in words."""
-    lengths = ", ".join(f"{each} {last[f'training_length/{each}']:.0%}" for each in LENGTHS)
+    lengths = ", ".join(f"{each} {last[f'{tags.LENGTHS}{each}']:.0%}" for each in LENGTHS)
     return (
-        f"In the last rollout an episode spent {last['cost/spent_share']:.1%} of its budget. "
+        f"In the last rollout an episode spent {last[tags.SPENT_SHARE]:.1%} of its budget. "
         f"Training after edits, as shares of the steps: {lengths}; the other steps were starts and "
         "stops."
     )

@@ -15,7 +15,9 @@ from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
 from rlnas.agents.designing.rivals import MEASURES, measured, rivals
 from rlnas.agents.designing.search.facts import search_facts
 from rlnas.agents.designing.spending import spending_facts
+from rlnas.agents.experiments.seeds import is_group
 from rlnas.agents.policies.run_config import read_train_config
+from rlnas.agents.reports.film import FILM
 from rlnas.agents.reports.learning_curves import learning_curves
 from rlnas.agents.reports.search_sections import against_time, networks
 from rlnas.agents.reports.sections import (
@@ -27,6 +29,9 @@ from rlnas.agents.reports.sections import (
     png,
     spending,
 )
+from rlnas.agents.reports.seeds_report import of_seeds
+from rlnas.agents.reports.training_sections import episode, evaluations
+from rlnas.agents.training.watching.evaluations import read_evaluations
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
 from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.errors import InputError
@@ -46,7 +51,8 @@ def write_report(
     """Write one HTML page about a run or a design.
 
     Args:
-        folder: Run folder of a training, which may still be in progress, or folder of a design.
+        folder: Run folder of a training, which may still be in progress, folder of a design, or of
+            trainings with several seeds. A film in a run folder, which `film` makes, is shown.
         out: File to write; by default `report.html` in that folder.
         data_dir: Folder with IDX files, searched first.
 
@@ -84,6 +90,9 @@ def _content(folder: Path, data_dir: Path | None) -> Page:
         return _of_run(folder, data_dir)
     if (folder / "design.json").is_file():
         return _of_design(folder, data_dir)
+    if is_group(folder):
+        facts, sections = of_seeds(folder)
+        return plain(f"Seeds {folder.name}"), facts, [], sections
     raise InputError(
         f"{folder} is neither a run nor a design: expected a folder made by `rlnas train` or "
         "`rlnas design`"
@@ -92,11 +101,15 @@ def _content(folder: Path, data_dir: Path | None) -> Page:
 
 def _of_run(folder: Path, data_dir: Path | None) -> Page:
     settings, notes, sections = read_train_config(folder), [], []
-    if not (folder / "policy.safetensors").is_file():
+    if not (folder / "policy.zip").is_file():
         notes.append("This run is still in progress, or was cut short: what there is so far.")
     with_budget = settings.budget is not None
     for title, text, drawn in learning_curves(folder / "progress.csv", with_budget):
         sections.append(Section(title, text, png(drawn)))
+    evaluated = read_evaluations(folder)
+    if evaluated is not None:
+        sections.append(evaluations(evaluated, folder, settings.timesteps))
+    sections += episode(folder / FILM)
     archive = DesignDatabase(folder / FILE)
     count, last = archive.extent() if archive.exists() else (0, 0)
     facts: dict[str, Any] = {
@@ -117,8 +130,7 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
         best = archive.find(design.record)
         if best is None:
             raise InputError(f"{archive.path} is damaged: the best design is not in it")
-        episode = archive.episode(best)
-        steps = [{**vars(each), "applied": True} for each in episode]
+        steps = [{**vars(each), "applied": True} for each in archive.episode(best)]
         sections += of_network(design.network, design.record, steps)
         if any(step["spent"] for step in steps):
             begun = " A network that the episode began with is not among them."

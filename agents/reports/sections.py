@@ -22,13 +22,17 @@ from rlnas.objective import by_weights, shown_metric, shown_value
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: text, an optional picture (PNG as base64) and an optional table."""
+    """A part of the page: text; if there are any a picture (PNG), a film (GIF), and a table.
+
+    Pictures and films are in base64.
+    """
 
     title: str
     text: str
     picture: str = ""
     columns: tuple[str, ...] = ()
     rows: list[dict[str, Any]] = field(default_factory=list)
+    film: str = ""
 
 
 def columns(rules: Preprocessing) -> list[Section]:

@@ -64,6 +64,9 @@ class BestDesign(BaseCallback):
         if self.saved is not self.best:
             self._save()
 
+    def _on_training_end(self) -> None:
+        self._on_rollout_end()  # where a callback has ended the training in a rollout
+
     def test(self) -> None:
         """Test the best design, once; save the result, and on how many designs it was chosen."""
         data = self.data[self.design.info["dataset"]]

@@ -14,6 +14,7 @@ from rlnas.agents.policies.episode import worth
 from rlnas.agents.policies.outcome import MEASURES, judged_by
 from rlnas.agents.training.best_design import BestDesign
 from rlnas.agents.training.state import Section, check_empty, split
+from rlnas.agents.training.watching import tags
 from rlnas.designs.database import DesignDatabase, DesignRecord
 from rlnas.envs.actions import OPERATIONS
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, BUDGET_OPERATIONS, LENGTHS
@@ -23,14 +24,13 @@ from rlnas.nn.architecture import layers_of
 from rlnas.objective import shown_metric
 from rlnas.progress import progress
 
-PICTURES = 20
-"""Pictures of each kind in a run: the first update, and then evenly over the training."""
+PICTURES = 10
+"""Pictures of each kind in a run, about as many as TensorBoard keeps: the first update, and then
+evenly over the training. Each takes as long as a hundred steps."""
 
 
 class DesignLog(BaseCallback):
-    """Scalars and pictures about the designs, under `design/` and `operations/`.
-
-    With a budget also `cost/`, at the end of episodes, and `training_length/`, shares of the steps.
+    """Scalars and pictures about the designs, under the names of `rlnas.agents.training.watching`.
 
     Args:
         best: tracks the best design; comes before this one in a list of callbacks.
@@ -78,50 +78,51 @@ class DesignLog(BaseCallback):
 
     def _record_design(self, info: dict[str, Any]) -> None:
         mean = self.logger.record_mean
-        mean("design/score", info["score"])
-        mean("design/validation_metric", info["val_metric"])
-        mean("design/active_weights", info["active_weights"])
+        mean(tags.FINAL, info["score"])
+        mean(tags.METRIC, info["val_metric"])
+        mean(tags.WEIGHTS, info["active_weights"])
         *hidden, output = layers_of(info)["layer_densities"]
-        mean("design/depth", len(hidden))
-        mean("design/density", info["density"])
+        mean(tags.DEPTH, len(hidden))
+        mean(tags.DENSITY, info["density"])
         for k, density in enumerate(hidden):
-            mean(f"design/density_hidden_{k + 1}", density)
-        mean("design/density_output", output)
+            mean(f"{tags.HIDDEN_DENSITY}{k + 1}", density)
+        mean(tags.OUTPUT_DENSITY, output)
         if self.budget:
-            mean("design/anytime", info["anytime"])
-            mean("design/best_score_of_episode", info["best_score"])
-            mean("cost/spent", info["spent"])
-            mean("cost/spent_share", info["spent"] / info["budget"])
+            mean(tags.ANYTIME, info["anytime"])
+            mean(tags.BEST_OF_EPISODE, info["best_score"])
+            mean(tags.SPENT, info["spent"])
+            mean(tags.SPENT_SHARE, info["spent"] / info["budget"])
 
     def _on_rollout_end(self) -> None:
         steps = sum(self.operations.values())
         seconds = time.perf_counter() - self.started
-        self.logger.record("time/environment_steps_per_second", steps / seconds)
+        self.logger.record(tags.SPEED, steps / seconds)
         for operation in (*(BUDGET_OPERATIONS if self.budget else OPERATIONS), "refused"):
-            self.logger.record(f"operations/{operation}", self.operations[operation] / steps)
+            self.logger.record(f"{tags.ACTIONS}{operation}", self.operations[operation] / steps)
         for length in LENGTHS if self.budget else ():
-            self.logger.record(f"training_length/{length}", self.lengths[length] / steps)
-        self.logger.record("design/diverged", self.diverged / steps)
+            self.logger.record(f"{tags.LENGTHS}{length}", self.lengths[length] / steps)
+        self.logger.record(tags.DIVERGED, self.diverged / steps)
         self.operations.clear()
         self.lengths.clear()
         self.diverged = 0
         best = self.best.design
-        self.logger.record("design/best_score", best.info["score"])
+        self.logger.record(tags.BEST_SEEN, best.info["score"])
         total = self.locals["total_timesteps"]
         if self.num_timesteps >= self.next_picture or self.num_timesteps >= total:
             self.next_picture = self.num_timesteps + total // PICTURES
             self._record_pictures(best)
 
     def _record_pictures(self, best: Design) -> None:
-        network, axes = plots.figure()
+        network, axes = plots.card()
         network_views.draw_network(best.network, axes)
-        tradeoff, axes = plots.figure()
+        tradeoff, axes = plots.card()
         weights, metrics = zip(*self.archive.sample(self.num_timesteps), strict=True)
         mark = (best.info["active_weights"], best.info["val_metric"])
         plots.draw_tradeoff(weights, metrics, axes, best=mark)
+        axes.set_ylim(bottom=float(np.quantile(metrics, 0.05)) - 0.02)  # most are near the top
         axes.set_ylabel(f"validation {shown_metric(best.info['metric'])}")
-        for name, drawn in (("best_network", network), ("metric_against_weights", tradeoff)):
-            self.logger.record(f"design/{name}", Figure(drawn, close=True), exclude="csv")
+        for name, drawn in ((tags.BEST_NETWORK, network), (tags.TRADEOFF, tradeoff)):
+            self.logger.record(name, Figure(drawn, close=True), exclude="csv")
 
 
 class ArchiveDesigns(BaseCallback):
@@ -146,6 +147,9 @@ class ArchiveDesigns(BaseCallback):
     def _on_rollout_end(self) -> None:
         self.archive.add(self.designs)
         self.designs.clear()
+
+    def _on_training_end(self) -> None:
+        self._on_rollout_end()  # where a callback has ended the training in a rollout
 
 
 class Progress(BaseCallback):

@@ -1,6 +1,7 @@
 """Checkpoints: everything that a training needs to resume to the same bits, without pickle.
 
-A checkpoint is written between an update of the policy and the next rollout. The file is a line
+A checkpoint is written between an update of the policy and the next rollout, and after the last
+update, so that a training that has ended can be extended. The file is a line
 with the SHA-256 of the rest, then safetensors: arrays under the name `section/name`, all other
 values of the sections as JSON in its header.
 """
@@ -14,6 +15,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from rlnas.agents.training.state import Arrays, State
 from rlnas.errors import InputError
@@ -32,13 +34,15 @@ class Paused(KeyboardInterrupt):
 
 
 class Checkpoints(BaseCallback):
-    """Write a checkpoint before every rollout, and stop there on request.
+    """Write a checkpoint before every rollout and at the end, and stop on request.
 
     Args:
         run: the run folder.
         state: returns the state of the training.
         stop: whether to stop.
     """
+
+    model: OnPolicyAlgorithm
 
     def __init__(self, run: Path, state: Callable[[], State], stop: Callable[[], bool]):
         super().__init__()
@@ -48,11 +52,18 @@ class Checkpoints(BaseCallback):
         return True
 
     def _on_rollout_start(self) -> None:
+        self._write()
+        if self.stop():
+            raise Paused(f"stopped; go on with: rlnas train --resume {self.run}")
+
+    def _on_training_end(self) -> None:
+        if self.num_timesteps % (self.model.n_steps * self.model.n_envs) == 0:
+            self._write()  # else a callback has ended the training in a rollout
+
+    def _write(self) -> None:
         if not (self.run / "config.json").is_file():
             raise InputError(f"{self.run} was removed while it was trained in: train again")
         write(self.state(), self.run)
-        if self.stop():
-            raise Paused(f"stopped; go on with: rlnas train --resume {self.run}")
 
 
 def write(state: State, run: Path) -> None:

@@ -9,23 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from stable_baselines3.common.logger import (
-    KVWriter,
-    Logger,
-    TensorBoardOutputFormat,
-    filter_excluded_keys,
-)
+from stable_baselines3.common.logger import KVWriter, Logger, filter_excluded_keys
 from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 
 from rlnas.agents.training.state import Section, check_empty, split
+from rlnas.agents.training.watching.events import PATTERN, EventFile
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.typed import Damaged, mapping, whole
 
 PROGRESS = "progress.csv"
-EVENTS = "tensorboard"
 
-_PATTERN = "events.out.tfevents.*"  # TensorBoard's names
+BESIDE = "eval"
+"""Folder of the runs that TensorBoard shows beside a training, each in a folder of its own."""
+
 Row = Mapping[str, str]
 
 
@@ -106,22 +103,44 @@ class LogFiles:
         self.folder, self.logger = folder, logger
         self.rows: Sequence[Row] = ()  # of `progress.csv`
         self.sizes: Mapping[str, int] = {}  # bytes of each file of TensorBoard
+        self.beside: dict[str, EventFile] = {}
 
     def open(self) -> None:
         """Let the logger write behind the rows and bytes of the loaded state, if there is one."""
         self.table = Table(self.folder / PROGRESS, self.rows)
         self.logger.output_formats.append(self.table)
         for path in self._event_files():
-            if path.name in self.sizes:
-                os.truncate(path, self.sizes[path.name])
+            name = self._name(path)
+            if name in self.sizes:
+                os.truncate(path, self.sizes[name])
             else:
                 path.unlink()
-        self.events = TensorBoardOutputFormat(str(self.folder / EVENTS))
+        self.events = EventFile(self.folder)
         self.logger.output_formats.append(self.events)
 
     def close(self) -> None:
         """Close the files."""
         self.logger.close()
+        for events in self.beside.values():
+            events.close()
+
+    def add(self, values: Mapping[str, float], step: int) -> None:
+        """Write values of a step at once, to all outputs but `progress.csv`, which has updates."""
+        for output in self.logger.output_formats:
+            if output is not self.table:
+                output.write(dict(values), dict.fromkeys(values, ()), step)
+
+    def add_beside(self, name: str, values: Mapping[str, float], step: int) -> None:
+        """Write values of a step to a run of another name that TensorBoard shows beside this one.
+
+        Args:
+            name: name in words.
+            values: values by their tags.
+            step: the step.
+        """
+        if name not in self.beside:
+            self.beside[name] = EventFile(self.folder / BESIDE / name.replace(" ", "_"))
+        self.beside[name].write(dict(values), dict.fromkeys(values, ()), step)
 
     def add_text(self, name: str, text: str) -> None:
         """Show a text, as Markdown, in TensorBoard."""
@@ -129,12 +148,12 @@ class LogFiles:
 
     def state_dict(self) -> Section:
         """Number of rows and of bytes; up to there the files are on the disk, come what may."""
-        self.events.writer.flush()
+        self.events.writer.flush()  # those beside are, after every value
         paths = self._event_files()
         for path in (self.table.path, *paths):
             with path.open("r+b") as file:
                 os.fsync(file.fileno())
-        sizes = {path.name: path.stat().st_size for path in paths}
+        sizes = {self._name(path): path.stat().st_size for path in paths}
         return {"rows": self.table.count, "sizes": sizes}
 
     def load_state_dict(self, state: Section) -> None:
@@ -150,7 +169,7 @@ class LogFiles:
         check_empty(arrays)
         self.sizes = {name: whole(size) for name, size in mapping(sizes).items()}
         for path in self._event_files():
-            if path.stat().st_size < self.sizes.get(path.name, 0):
+            if path.stat().st_size < self.sizes.get(self._name(path), 0):
                 raise Damaged(f"{path} is shorter than it says")
         whole(count)
         path = self.folder / PROGRESS
@@ -161,7 +180,10 @@ class LogFiles:
             raise Damaged(f"{path} has not the {count} rows that it says")
 
     def _event_files(self) -> list[Path]:
-        return list((self.folder / EVENTS).glob(_PATTERN))
+        return [*self.folder.glob(PATTERN), *self.folder.glob(f"{BESIDE}/*/{PATTERN}")]
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
 
 
 @contextmanager

@@ -1,16 +1,15 @@
-"""PPO of Stable-Baselines3 and sb3-contrib, extended by what an exact resume needs."""
+"""PPO and MaskablePPO, extended by what an exact resume needs."""
 
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sb3_contrib import MaskablePPO
-from stable_baselines3 import PPO
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlnas.agents.config import TrainConfig
+from rlnas.agents.learning.learner import ArrayMaskablePPO, ArrayPPO
 from rlnas.agents.policies.feature_extractors import policy_arguments
 
 
@@ -68,11 +67,11 @@ class ResumableModel(OnPolicyAlgorithm):
         super().dump_logs(self.num_timesteps // (self.n_steps * self.n_envs))
 
 
-class ResumablePPO(ResumableModel, PPO):
+class ResumablePPO(ResumableModel, ArrayPPO):
     """PPO that can continue a training in the middle."""
 
 
-class ResumableMaskablePPO(ResumableModel, MaskablePPO):
+class ResumableMaskablePPO(ResumableModel, ArrayMaskablePPO):
     """MaskablePPO that can continue a training in the middle."""
 
 

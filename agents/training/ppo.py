@@ -1,20 +1,23 @@
-"""Training a policy with PPO: `train` starts a run, `resume` continues one to the same bits."""
+"""Training a policy with PPO: starting a run, resuming it to the same bits, extending it."""
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from stable_baselines3.common.callbacks import BaseCallback
 
 from rlnas.agents.config import WORKERS, TrainConfig
 from rlnas.agents.policies.environments import make_env
 from rlnas.agents.policies.layouts import BUDGET, STEPS
 from rlnas.agents.policies.run_config import as_json, check_data, read_train_config, write_config
 from rlnas.agents.training.checkpoint import FOLDER, checkpoints, read
-from rlnas.agents.training.run import TrainingRun, new_run
+from rlnas.agents.training.run import ENDED, TrainingRun, new_run
 from rlnas.agents.training.start import check_start, start_from
+from rlnas.agents.training.watching.held_out import episodes_of, steps_between
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files.folders import LOCK, locked, new_folder
@@ -22,25 +25,31 @@ from rlnas.files.typed import Damaged
 from rlnas.markdown import markdown_table
 
 
-def train(config: TrainConfig, progress_bar: bool = True) -> Path:
+def train(
+    config: TrainConfig, progress_bar: bool = True, callbacks: Sequence[BaseCallback] = ()
+) -> Path:
     """Train a controller.
 
     The run folder receives `config.json`, `policy.safetensors` with `policy.json`, `policy.zip`
     (the model as Stable-Baselines3 saves it), `best/` (the best design seen), `designs.sqlite`
-    (the facts of all), `tensorboard/`, `progress.csv` and `checkpoints/`.
+    (the facts of all), `progress.csv`, events of TensorBoard and `checkpoints/`.
 
     Args:
         config: everything about the run.
         progress_bar: show one.
+        callbacks: callbacks of Stable-Baselines3, called after those of rlnas. They may log, and
+            end the training by returning False from `_on_step`: the rollout that is cut short is
+            not learned from. Checkpoints hold nothing of them.
 
     Returns:
         The run folder.
 
     Raises:
-        InputError: a value, the data set or the folder cannot be used.
+        InputError: a value, a callback, the data set or the folder cannot be used.
         Paused: after Ctrl-C, when the rollout was finished and a checkpoint written.
     """
     config.check()
+    _check_callbacks(callbacks)
     if config.start is not None:
         layout = STEPS if config.budget is None else BUDGET
         check_start(config.start, config.algorithm, list(config.net_arch), config.features, layout)
@@ -51,11 +60,16 @@ def train(config: TrainConfig, progress_bar: bool = True) -> Path:
     with locked(folder):
         new_folder(folder)  # it still is, now that no other process can begin here
         write_config(folder, config, data)
-        _train_anew(config, data, folder, progress_bar)
+        _train_anew(config, data, folder, progress_bar, callbacks)
     return folder
 
 
-def resume(folder: str | Path, progress_bar: bool = True, **where: Any) -> Path:
+def resume(
+    folder: str | Path,
+    progress_bar: bool = True,
+    callbacks: Sequence[BaseCallback] = (),
+    **where: Any,
+) -> Path:
     """Go on with a training that was cut short, from its last checkpoint.
 
     What comes out is, bit for bit, what would have come out without the interruption, but for the
@@ -64,6 +78,7 @@ def resume(folder: str | Path, progress_bar: bool = True, **where: Any) -> Path:
     Args:
         folder: Run folder of the training.
         progress_bar: Show progress.
+        callbacks: As for `train`; they begin anew.
         **where: The settings `workers`, `num_workers` and `address` of `TrainConfig`, by default
             their defaults; where the training ran before does not matter.
 
@@ -76,29 +91,82 @@ def resume(folder: str | Path, progress_bar: bool = True, **where: Any) -> Path:
         Paused: as `train`.
     """
     folder = Path(folder)
-    default = {name: getattr(TrainConfig, name) for name in WORKERS}
-    config = replace(read_train_config(folder), **{**default, **where})
-    config.check()
+    config = _placed(folder, where)
+    _check_callbacks(callbacks)
     if _ended(folder):
         raise InputError(f"the training in {folder} has ended: there is nothing to resume")
     data = config.load()
     check_data(folder, data)
     with locked(folder):
-        if checkpoints(folder):
-            with restored(config, data, folder) as run:
-                run.open_logs()
-                run.fit(progress_bar)
-        else:
-            _remove_results(folder)
-            _train_anew(config, data, folder, progress_bar)
+        _go_on(config, data, folder, progress_bar, callbacks)
     return folder
 
 
-def train_once(config: TrainConfig) -> Path:
+def extend(
+    folder: str | Path,
+    total_timesteps: int,
+    progress_bar: bool = True,
+    callbacks: Sequence[BaseCallback] = (),
+    **where: Any,
+) -> Path:
+    """Go on with a training that has ended, in the same folder.
+
+    Experience and updates go on as if the training had been cut short. The learning rate is the one
+    that a training of the new length has at this step, and falls to zero again; evaluations stay as
+    far apart, and on the same episodes. When that was cut short, `resume` goes on.
+
+    Args:
+        folder: Run folder of the training.
+        total_timesteps: Steps of the whole training, more than it had.
+        progress_bar: Show progress.
+        callbacks: As for `train`; they begin anew.
+        **where: As for `resume`.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        InputError: the folder holds no training, one that has not ended, or one that another
+            process is working on; it had as many steps already; or all checkpoints are damaged.
+        Paused: as `train`.
+    """
+    folder = Path(folder)
+    config = _placed(folder, where)
+    _check_callbacks(callbacks)
+    if not _ended(folder):
+        raise InputError(
+            f"the training in {folder} has not ended: first go on with "
+            f"rlnas train --resume {folder}"
+        )
+    longer = replace(
+        config,
+        total_timesteps=total_timesteps,
+        eval_every=steps_between(config) if episodes_of(config) else None,
+        eval_episodes=episodes_of(config),
+    )
+    longer.check()
+    if longer.timesteps <= config.timesteps:
+        raise InputError(
+            f"--total-timesteps {total_timesteps}: expected more than the {config.timesteps:,} "
+            f"steps that the training in {folder} has had"
+        )
+    data = longer.load()
+    check_data(folder, data)
+    with locked(folder):
+        with restored(longer, data, folder):
+            pass  # its checkpoints can be used
+        (folder / ENDED).unlink()
+        write_config(folder, longer, data)
+        _go_on(longer, data, folder, progress_bar, callbacks)
+    return folder
+
+
+def train_once(config: TrainConfig, progress_bar: bool = False) -> Path:
     """Train, resume an interrupted training, or do nothing if it has ended.
 
     Args:
         config: Settings of the training.
+        progress_bar: Show progress.
 
     Returns:
         The run folder.
@@ -110,20 +178,63 @@ def train_once(config: TrainConfig) -> Path:
     if _ended(folder):
         return folder
     if (folder / "config.json").is_file():  # what a training writes first
-        return resume(folder, progress_bar=False)
-    return train(config, progress_bar=False)
+        return resume(folder, progress_bar, **{name: getattr(config, name) for name in WORKERS})
+    return train(config, progress_bar)
 
 
 def _ended(folder: Path) -> bool:
-    return (folder / "policy.zip").is_file()  # what a training writes last
+    return (folder / ENDED).is_file()
 
 
-def _train_anew(config: TrainConfig, data: list[Dataset], folder: Path, progress_bar: bool) -> None:
+def _placed(folder: Path, where: dict[str, Any]) -> TrainConfig:
+    """The settings of a training, but where environments run, which may be another place now."""
+    default = {name: getattr(TrainConfig, name) for name in WORKERS}
+    config = replace(read_train_config(folder), **{**default, **where})
+    config.check()
+    return config
+
+
+def _go_on(
+    config: TrainConfig,
+    data: list[Dataset],
+    folder: Path,
+    progress_bar: bool,
+    callbacks: Sequence[BaseCallback],
+) -> None:
+    """Train on from the last checkpoint, or from the beginning if there is none."""
+    if checkpoints(folder):
+        with restored(config, data, folder) as run:
+            run.open_logs()
+            run.fit(progress_bar, callbacks)
+    else:
+        _remove_results(folder)
+        _train_anew(config, data, folder, progress_bar, callbacks)
+
+
+def _check_callbacks(callbacks: Any) -> None:
+    """Raise `InputError` unless there are callbacks of Stable-Baselines3 in a sequence."""
+    if not isinstance(callbacks, Sequence):
+        raise InputError(f"callbacks: expected a list, found {type(callbacks).__name__}")
+    for each in callbacks:
+        if not isinstance(each, BaseCallback):
+            kind = each.__name__ if isinstance(each, type) else type(each).__name__
+            raise InputError(
+                f"callbacks: expected instances of stable_baselines3's BaseCallback, found {kind}"
+            )
+
+
+def _train_anew(
+    config: TrainConfig,
+    data: list[Dataset],
+    folder: Path,
+    progress_bar: bool,
+    callbacks: Sequence[BaseCallback],
+) -> None:
     with new_run(config, data, folder) as run:
         if config.start is not None:
             start_from(config.start, run.model.policy)
         run.open_logs(_as_markdown(config))
-        run.fit(progress_bar)
+        run.fit(progress_bar, callbacks)
 
 
 def _remove_results(folder: Path) -> None:
@@ -163,4 +274,6 @@ def restored(config: TrainConfig, data: list[Dataset], folder: Path) -> Iterator
 
 
 def _as_markdown(config: TrainConfig) -> str:
-    return markdown_table(("setting", "value"), as_json(config).items())
+    """The settings that are not left open, as a table."""
+    given = [(name, each) for name, each in as_json(config).items() if each not in (None, [])]
+    return markdown_table(("setting", "value"), given)

@@ -1,19 +1,21 @@
 """A training run in its folder: the model, what watches it, and what a checkpoint holds of each."""
 
 import io
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 import torch
-from stable_baselines3.common.callbacks import CallbackList
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.policies.environments import make_env
 from rlnas.agents.policies.policy import save_policy
+from rlnas.agents.policies.run_config import write_config
 from rlnas.agents.training.best_design import BestDesign
 from rlnas.agents.training.callbacks import ArchiveDesigns, DesignLog, Progress
 from rlnas.agents.training.checkpoint import Checkpoints
@@ -35,10 +37,16 @@ from rlnas.agents.training.state import (
     state_of,
 )
 from rlnas.agents.training.vec_env import new_vec_env
+from rlnas.agents.training.watching.evaluations import LAST
+from rlnas.agents.training.watching.hyperparameters import RESULTS, shown_settings
+from rlnas.agents.training.watching.policy_evaluation import new_evaluation
 from rlnas.data.datasets import Dataset
 from rlnas.designs import database
 from rlnas.errors import InputError
-from rlnas.files.atomic import replace_file
+from rlnas.files.atomic import make_folder, replace_file
+
+ENDED = "policy.zip"
+"""What a training writes last."""
 
 
 class TrainingRun:
@@ -52,7 +60,7 @@ class TrainingRun:
     """
 
     def __init__(self, config: TrainConfig, data: list[Dataset], env: VecEnv, folder: Path):
-        self.config, self.folder = config, folder
+        self.config, self.data, self.folder = config, data, folder
         self.model = new_model(config, env)
         logger = Logger(str(folder), [])
         self.model.set_logger(logger)
@@ -62,6 +70,7 @@ class TrainingRun:
         self.design_log = DesignLog(
             self.best, self.designs.archive, budget=config.budget is not None
         )
+        self.evaluation = new_evaluation(config, data, folder, self.logs)
         # In this order: the moments of the optimizer exist if there were steps, and the generators
         # come last since playing episodes again may draw from them.
         self.parts: dict[str, Stateful] = {
@@ -76,6 +85,9 @@ class TrainingRun:
             "design_log": self.design_log,
             "log_files": self.logs,
         }
+        if self.evaluation is not None:
+            self.evaluation.model = self.model  # which its state belongs to
+            self.parts["evaluation"] = self.evaluation
 
     def state_dict(self) -> State:
         """The state of every part of the training, between two rollouts."""
@@ -99,9 +111,14 @@ class TrainingRun:
         self.logs.open()
         if introduction:
             self.logs.add_text("configuration", introduction)
+            self.logs.events.begin_session(shown_settings(self.config), RESULTS)
 
-    def fit(self, progress_bar: bool) -> None:
+    def fit(self, progress_bar: bool, callbacks: Sequence[BaseCallback] = ()) -> None:
         """Train up to the end, or on from a loaded state; then write the results.
+
+        Args:
+            progress_bar: show one.
+            callbacks: those of the user.
 
         Raises:
             InputError: the policy has diverged.
@@ -110,19 +127,21 @@ class TrainingRun:
         """
         progress = Progress(self.best)
         try:
-            self._learn([progress] if progress_bar else [])
+            self._learn([progress] if progress_bar else [], callbacks)
             self._write_results()
         finally:
             progress.close()
 
-    def _learn(self, more: list[Progress]) -> None:
+    def _learn(self, shown: list[Progress], of_user: Sequence[BaseCallback]) -> None:
         with interrupts("finishing this rollout; Ctrl-C again to leave at once") as interrupted:
             checkpoints = Checkpoints(self.folder, self.state_dict, interrupted)
-            callbacks = [self.designs, self.best, self.design_log, *more, checkpoints]
+            evaluation = [] if self.evaluation is None else [self.evaluation]
+            # The evaluation before the log of designs, which measures the time of rollouts.
+            ours = [self.designs, self.best, *evaluation, self.design_log, *shown, checkpoints]
             try:
                 self.model.learn(
                     self.config.timesteps - self.model.num_timesteps,
-                    callback=CallbackList(callbacks),
+                    callback=CallbackList([*ours, *of_user]),
                     reset_num_timesteps=False,
                 )
             except ValueError:  # from PyTorch's distributions, which know no NaN
@@ -131,12 +150,28 @@ class TrainingRun:
         check_finite(self.model)
 
     def _write_results(self) -> None:
-        config, policy = self.config, self.model.policy
+        """Write the policy that was best on held-out episodes, and the last one if it is another.
+
+        The last file tells that the training has ended.
+        """
         self.best.test()
-        save_policy(self.folder, policy, config.algorithm, list(config.net_arch), config.features)
+        last, evaluation = self.folder / LAST, self.evaluation
+        shutil.rmtree(last, ignore_errors=True)  # of a training that was extended
+        if evaluation is not None and not evaluation.last_is_best:
+            make_folder(last)
+            write_config(last, self.config, self.data)  # `rlnas design --policy` reads it
+            self._write_policy(last)
+            evaluation.use_best()
+        self.logs.events.end_session()
+        self._write_policy(self.folder)
+
+    def _write_policy(self, folder: Path) -> None:
+        config = self.config
+        arguments = config.algorithm, list(config.net_arch), config.features
+        save_policy(folder, self.model.policy, *arguments)
         content = io.BytesIO()
         self.model.save(content)
-        replace_file(self.folder / "policy.zip", content.getvalue())
+        replace_file(folder / ENDED, content.getvalue())
 
 
 @contextmanager

@@ -27,7 +27,8 @@ MAX_WEIGHT = 1e9
 """Limit of a policy's weights: Adam moves a weight by less than 10 times the learning rate, which
 is at most 1."""
 
-_LOG_NAME = re.compile(r"\w+/\w+", re.ASCII)
+_OF_UPDATE = re.compile(r"train/\w+", re.ASCII)
+"""Names under which Stable-Baselines3 records an update."""
 
 Arrays = dict[str, np.ndarray]
 Section = dict[str, Any]
@@ -111,7 +112,7 @@ class CounterState:
         """Continue counting."""
         arrays, (timesteps, passes) = split(state, "timesteps", "passes")
         check_empty(arrays)
-        typed.whole(timesteps, high=self.total - 1)
+        typed.whole(timesteps, high=self.total)
         updates, rest = divmod(timesteps, self.model.n_steps * self.model.n_envs)
         if rest:
             raise Damaged(f"{timesteps} steps are no whole number of rollouts")
@@ -212,7 +213,11 @@ class LoggerState:
     def state_dict(self) -> Section:
         """An array without axes for each name; beside it how often, and where not, it is logged."""
         logger = self.logger
-        values = {name: np.asarray(value) for name, value in logger.name_to_value.items()}
+        values = {
+            name: np.asarray(value)
+            for name, value in logger.name_to_value.items()
+            if _OF_UPDATE.fullmatch(name)  # others, of a user's callbacks, may be anything
+        }
         entries = {
             name: {"count": logger.name_to_count[name], "excluded": logger.name_to_excluded[name]}
             for name in values
@@ -226,7 +231,7 @@ class LoggerState:
             count, excluded = typed.fields(entry, "count", "excluded")
             value = typed.take(arrays, name)
             # Where all returns are equal, the explained variance is NaN.
-            if value.shape or value.dtype.kind not in "if" or not _LOG_NAME.fullmatch(name):
+            if value.shape or value.dtype.kind not in "if" or not _OF_UPDATE.fullmatch(name):
                 raise Damaged(f"{typed.shown(name)} has no name or no value that a log can have")
             self.logger.name_to_value[name] = value[()]  # type: ignore[assignment]  # NumPy's number
             self.logger.name_to_count[name] = typed.whole(count)

@@ -4,8 +4,9 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import islice, takewhile
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class DesignRecord(PlainIntegers):
     @classmethod
     def of(cls, timestep: int, environment: int, info: Mapping[str, Any]) -> "DesignRecord":
         """The record of the design that a step evaluated, from the info of the step."""
-        rest = {field.name: info[field.name] for field in fields(cls)[2:] if field.name in info}
+        rest = {name: info[name] for name in _OF_INFO if name in info}
         rest["layer_sizes"] = tuple(layers_of(info)["layer_sizes"])
         return cls(timestep, environment, **rest)
 
@@ -86,6 +87,8 @@ _REAL = {
 }
 # In the texts of all queries there is nothing but names and numbers of this module.
 _NAMES = [field.name for field in fields(DesignRecord)]
+_OF_INFO = [name for name in _NAMES if name not in ("timestep", "environment")]
+_values = attrgetter(*_NAMES)
 _TYPES = dict.fromkeys(_NAMES, "TEXT") | dict.fromkeys(_WHOLE, "INTEGER")
 _TYPES |= dict.fromkeys(_REAL, "REAL")
 _TABLE = (
@@ -148,10 +151,10 @@ class DesignDatabase:
         Raises:
             InputError: If the file is damaged, of another version, or cannot be written to.
         """
-        rows = (
-            tuple({**asdict(design), "layer_sizes": json.dumps(design.layer_sizes)}.values())
-            for design in designs
-        )
+        sizes = _NAMES.index("layer_sizes")
+        rows = [[*_values(design)] for design in designs]
+        for row in rows:
+            row[sizes] = json.dumps(row[sizes])
         with writing(self.path, _TABLE, VERSION) as file:
             file.executemany(_INSERT, rows)
 

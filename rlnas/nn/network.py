@@ -6,9 +6,10 @@ connections and inputs straight to outputs need no special case.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,6 +61,15 @@ class SparseNetwork:
     def __post_init__(self) -> None:
         self.layer_sizes = wholes("layer sizes", self.layer_sizes)
         self.steps = whole("steps", self.steps, 0, MAX_STEPS)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Where arrays come from shared memory they cannot be written to, and training must.
+        for name, value in state.items():
+            array = isinstance(value, np.ndarray)
+            setattr(self, name, np.require(value, requirements="W") if array else value)
 
     def __repr__(self) -> str:
         sizes = "-".join(map(str, self.layer_sizes))

@@ -1,27 +1,31 @@
 """Building a table: training every architecture of a grid, in parallel and resumable."""
 
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 
 from rlnas.data import datasets
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.files.json_schema import Schema, list_of, record
-from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.initialization import new_network
-from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, evaluate, train
+from rlnas.nn.many import train_many
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, evaluate
+from rlnas.parallel.jobs import Call, own_folder, run_all
 from rlnas.tabular.grid import GRID, Grid
 from rlnas.tabular.table import Table
 from rlnas.tabular.table_file import ARRAYS
-from rlnas.validation import is_whole, plain, whole
+from rlnas.validation import check_jobs, is_whole, plain, whole
 
 TABLE_HYPERPARAMETERS = replace(DEFAULT_HYPERPARAMETERS, learning_rate=2e-3)
 """Hyperparameters of the networks in tables, the same in all versions so that tables compare."""
@@ -54,8 +58,8 @@ def build_table(
     """Train every architecture with every seed; write `table.npz`.
 
     The results of every 128 architectures are a file in `folder`/runs, so that the same call again
-    goes on where the last one ended, see `rlnas.jobs`. The work runs in joblib's current backend,
-    see `joblib.parallel_config`; the result does not depend on it.
+    goes on where the last one ended, see `rlnas.parallel.jobs`. The work runs in joblib's current
+    backend, see `joblib.parallel_config`; the result does not depend on it.
 
     Args:
         dataset: A name or the path of an ``.npz`` file that the workers can load.
@@ -63,7 +67,7 @@ def build_table(
         grid: The architectures.
         epochs: Numbers of epochs after which to measure, ascending.
         n_seeds: How often to train each architecture.
-        n_jobs: Number of workers; -1 for one per processor.
+        n_jobs: Number of workers, which share the processors; -1 for one per processor.
         data_dir: See `rlnas.data.datasets.load_dataset`.
         progress_bar: Whether to show a progress bar.
 
@@ -92,6 +96,7 @@ def build_table(
     }
     own_folder(folder, task)
     place = None if data_dir is None else str(data_dir)
+    threads = max(1, (os.cpu_count() or 1) // effective_n_jobs(check_jobs(n_jobs)))
     calls = []
     for seed in range(n_seeds):
         for start in range(0, grid.size, CHUNK):
@@ -100,7 +105,17 @@ def build_table(
                 Call(
                     f"seed-{seed}-from-{start:05}",
                     {**task, "seed": seed, "start": start, "stop": stop},
-                    (str(dataset), data.fingerprint, place, grid, epochs, seed, start, stop),
+                    (
+                        str(dataset),
+                        data.fingerprint,
+                        place,
+                        grid,
+                        epochs,
+                        seed,
+                        start,
+                        stop,
+                        threads,
+                    ),
                     _chunk_schema(stop - start, len(epochs)),
                 )
             )
@@ -130,13 +145,12 @@ def _measure_chunk(
     seed: int,
     start: int,
     stop: int,
+    num_threads: int,
 ) -> Chunk:
     """Train the architectures from number `start` to `stop` - 1 with one seed."""
     data = datasets.load_unchanged(dataset, fingerprint, data_dir)
-    rows = [
-        measure(grid.architectures[number], data, epochs, np.random.default_rng((seed, number)))
-        for number in range(start, stop)
-    ]
+    rngs = [np.random.default_rng((seed, number)) for number in range(start, stop)]
+    rows = measure(grid.architectures[start:stop], data, epochs, rngs, num_threads)
     correct, losses, weights = (np.array(column) for column in zip(*rows, strict=True))
     losses = losses.astype(np.float16)
     return {
@@ -171,41 +185,50 @@ def _arrays(chunks: Sequence[Chunk], n_seeds: int) -> dict[str, np.ndarray]:
 
 
 def measure(
-    architecture: Architecture,
+    architectures: Sequence[Architecture],
     dataset: Dataset,
     epochs: tuple[int, ...],
-    rng: np.random.Generator,
-) -> tuple[list[list[int]], list[list[float]], int]:
-    """Train one network from scratch with `TABLE_HYPERPARAMETERS`.
+    rngs: Sequence[np.random.Generator],
+    num_threads: int = 1,
+) -> list[tuple[list[list[int]], list[list[float]], int]]:
+    """Train networks from scratch with `TABLE_HYPERPARAMETERS`.
 
     Args:
-        architecture: `(width, density)` of each hidden layer.
+        architectures: `(width, density)` of each hidden layer of each network.
         dataset: The data to train and measure on.
         epochs: Numbers of epochs after which to measure, ascending.
-        rng: Generator of the connections, the initial weights and the order of the samples.
+        rngs: For each network the generator of its connections, initial weights and order of the
+            samples.
+        num_threads: Number of networks that are trained at the same time.
 
     Returns:
-        Three values: for each epoch count the correct predictions `[validation, test]`; for each
-        epoch count the losses `[validation, test, training]`; the number of active weights.
+        For each network three values: for each epoch count the correct predictions `[validation,
+        test]`; for each epoch count the losses `[validation, test, training]`; the number of
+        active weights.
     """
-    network = new_network(architecture, dataset.n_features, dataset.n_classes, rng)
-    batches = Batches(dataset.train, rng)
-    per_epoch = max(1, dataset.train.size // batches.batch_size)
-    correct, losses, done = [], [], 0
-    for count in epochs:
-        order = batches.take((count - done) * per_epoch)
-        training = train(network, dataset, order, TABLE_HYPERPARAMETERS)
-        done = count
-        validation = evaluate(network, dataset, dataset.validation)
-        test = evaluate(network, dataset, dataset.test)
-        correct.append(
-            [
-                round(validation.metric * dataset.validation.size),
-                round(test.metric * dataset.test.size),
-            ]
-        )
-        losses.append([validation.loss, test.loss, training.loss])
-    return correct, losses, network.active_weights
+    networks = [
+        new_network(each, dataset.n_features, dataset.n_classes, rng)
+        for each, rng in zip(architectures, rngs, strict=True)
+    ]
+    streams = [Batches(dataset.train, rng) for rng in rngs]
+    per_epoch = max(1, dataset.train.size // streams[0].batch_size)
+    found: list[tuple[list[list[int]], list[list[float]], int]] = [
+        ([], [], network.active_weights) for network in networks
+    ]
+    for before, after in pairwise((0, *epochs)):
+        orders = [stream.take((after - before) * per_epoch) for stream in streams]
+        trained = train_many(networks, dataset, orders, TABLE_HYPERPARAMETERS, num_threads)
+        for network, training, (correct, losses, _) in zip(networks, trained, found, strict=True):
+            validation = evaluate(network, dataset, dataset.validation)
+            test = evaluate(network, dataset, dataset.test)
+            correct.append(
+                [
+                    round(validation.metric * dataset.validation.size),
+                    round(test.metric * dataset.test.size),
+                ]
+            )
+            losses.append([validation.loss, test.loss, training.loss])
+    return found
 
 
 def _versions() -> dict[str, str]:

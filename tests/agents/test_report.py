@@ -18,13 +18,20 @@ from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
 from rlnas.agents.reports.report import write_report
+from rlnas.agents.training.watching.evaluations import read_evaluations
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design, save_design
 from rlnas.errors import InputError
 from rlnas.files.json_files import read_json, write_json
 from tests.agents.helpers import TINY
 
-TITLES = ["Learning curves", "The design", "Edit by edit", "Accuracy against weights"]
+TITLES = [
+    "Learning curves",
+    "Evaluations",
+    "The design",
+    "Edit by edit",
+    "Accuracy against weights",
+]
 RIVALS = "Against rivals"
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -98,8 +105,23 @@ def test_the_page_needs_no_network(copied, designed):
             if name in ("src", "href")
         ]  # fmt: skip
         assert addresses
-        assert all(value and value.startswith("data:image/png;base64,") for value in addresses)
+        kinds = ("data:image/png;base64,", "data:image/gif;base64,")
+        assert all(value and value.startswith(kinds) for value in addresses)
         assert not re.search(r"url\(|@import|<script", (folder / "report.html").read_text())
+
+
+def test_the_evaluations_are_told_as_at_the_end_of_the_training(copied):
+    found = read_evaluations(copied)
+    assert found is not None
+    assert found.in_words(copied, 192) in (copied / "report.html").read_text()
+
+
+@pytest.mark.parametrize("content", ["[]", '{"measure": "score"}'])
+def test_damaged_evaluations_are_told(content, copied, tmp_path):
+    shutil.copytree(copied, tmp_path / "run")
+    (tmp_path / "run" / "evaluations.json").write_text(content)
+    with pytest.raises(InputError, match=r"evaluations.json is damaged"):
+        write_report(tmp_path / "run")
 
 
 def test_the_history_is_the_episode_that_the_best_design_was_found_in(copied):
@@ -170,6 +192,31 @@ def test_of_equal_scores_only_the_first_is_bold(designed, tmp_path):
     assert re.search(r'<tr class="best"><td>1</td>', page)
 
 
+def test_the_command_films_an_episode_of_a_training_that_has_ended(copied, tmp_path, capsys):
+    run = Path(shutil.copytree(copied, tmp_path / "run"))
+    assert main(["report", str(run), "--quiet"]) == 0
+    page = (run / "report.html").read_text()
+    assert page.count("data:image/gif;base64,") == 1
+    assert "An episode" in Page(run / "report.html").headings
+    made = (run / "film.gif").stat().st_mtime_ns
+    assert main(["report", str(run), "--quiet"]) == 0
+    assert (run / "film.gif").stat().st_mtime_ns == made, "not again"
+    (run / "policy.zip").write_bytes((run / "policy.zip").read_bytes())  # as an extension does
+    assert main(["report", str(run), "--quiet"]) == 0
+    assert (run / "film.gif").stat().st_mtime_ns > made
+
+
+def test_without_the_data_the_command_says_that_there_is_no_film(copied, tmp_path, capsys):
+    run = Path(shutil.copytree(copied, tmp_path / "run"))
+    write_json(run / "config.json", {**read_json(run / "config.json"), "dataset": ["gone.npz"]})
+    assert main(["report", str(run), "--quiet"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("no film of an episode: ")
+    assert "gone.npz" in first
+    assert second == f"report in {run / 'report.html'}"
+    assert "data:image/gif" not in (run / "report.html").read_text()
+
+
 def test_a_report_needs_no_data(designed, tmp_path):
     network, preprocessing, record = load_design(designed)
     gone = {"path": "gone.npz", "absolute": str(tmp_path / "gone.npz")}
@@ -185,7 +232,7 @@ def test_a_run_in_progress_is_reported_and_said_to_be_so(copied, tmp_path):
     assert "still in progress" in page
     assert "0 of 192" in page
     shutil.copytree(copied, folder, dirs_exist_ok=True)
-    (folder / "policy.safetensors").unlink()
+    (folder / "policy.zip").unlink()
     page = write_report(folder).read_text()
     assert "still in progress" in page
     assert "<h2>Edit by edit</h2>" in page
@@ -259,7 +306,7 @@ def test_a_damaged_table_of_progress_is_told(field, copied, tmp_path):
     path = tmp_path / "run" / "progress.csv"
     head, first, *rest = path.read_text().splitlines()
     values = first.split(",")
-    values[head.split(",").index("design/score")] = field
+    values[head.split(",").index("score/final")] = field
     path.write_text("\n".join([head, ",".join(values), *rest]))
     with pytest.raises(InputError, match=r"progress.csv is damaged"):
         write_report(tmp_path / "run")

@@ -181,8 +181,8 @@ def test_build_started_with_numpy_integers_resumes_with_plain_ones(tmp_path):
     )
     again = build_table("heldout:0", tmp_path, grid=grid, epochs=(1, 2), n_seeds=1, **settings)
     assert contents(again) == contents(table)
-    found = measure(((4, 0.5),), DATA, tuple(np.array([1, 3])), rng())
-    assert found == measure(((4, 0.5),), DATA, (1, 3), rng())
+    found = measure([((4, 0.5),)], DATA, tuple(np.array([1, 3])), [rng()])
+    assert found == measure([((4, 0.5),)], DATA, (1, 3), [rng()])
 
 
 @pytest.mark.parametrize("epochs", [(1.0,), (True,), ("1",)])

@@ -14,7 +14,8 @@ class Report:
     """Write one HTML page about a run or a design; a run may still be in progress."""
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
-    """Folder made by `rlnas train` or `rlnas design`."""
+    """Folder made by `rlnas train` or `rlnas design`. Of a training that has ended, an episode is
+    filmed."""
     out: Option[Path] = None
     """File to write; by default report.html in that folder."""
     data_dir: Option[Path] = None
@@ -24,4 +25,19 @@ class Report:
         """Write the page and say where it is."""
         from rlnas.agents.reports.report import write_report
 
+        self._film(shown)
         print(f"report in {write_report(self.folder, self.out, data_dir=self.data_dir)}")
+
+    def _film(self, shown: bool) -> None:
+        """Film an episode of a training that has ended, unless that was done."""
+        from rlnas.agents.reports.film import FILM, film
+        from rlnas.agents.training.run import ENDED
+        from rlnas.errors import InputError
+
+        made, ended = self.folder / FILM, self.folder / ENDED
+        if not ended.is_file() or (made.is_file() and made.stat().st_mtime > ended.stat().st_mtime):
+            return
+        try:
+            film(self.folder, made, data_dir=self.data_dir, progress_bar=shown)
+        except InputError as error:
+            print(f"no film of an episode: {error}")

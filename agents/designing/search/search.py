@@ -28,10 +28,10 @@ from rlnas.data.folds import folds
 from rlnas.designs.record import NetworkRecord, PointRecord, SearchRecord
 from rlnas.errors import InputError
 from rlnas.export.c.sizes import check_form
-from rlnas.jobs import in_order
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.rewiring import side_by_side
 from rlnas.objective import shown_value
+from rlnas.parallel.jobs import in_order
 from rlnas.progress import progress
 from rlnas.scoring import score
 

@@ -24,7 +24,7 @@ from rlnas.envs.budget.actions import BUDGET_ACTIONS
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.live_env import LiveEnv
 from rlnas.files.json_schema import NUMBER, list_of, record
-from rlnas.jobs import Call, own_folder, run_all
+from rlnas.parallel.jobs import Call, own_folder, run_all
 from rlnas.validation import check_count
 
 FAMILIES: dict[str, tuple[str, ...]] = {
@@ -54,7 +54,7 @@ FIRST_CHOICE, FIRST_FRESH = 20_000, 10_000
 POINTS = 40
 """Points of a learning curve, each the mean of several rollouts."""
 
-_ANYTIME = "design/anytime"
+_ANYTIME = "score/anytime"
 """Column of `progress.csv` that learning curves show."""
 
 _SCORES = list_of(NUMBER)

@@ -21,7 +21,7 @@ from rlnas.envs.budget.costs import FIRST_SHARE
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.errors import InputError
 from rlnas.files.json_schema import NUMBER, list_of, record
-from rlnas.jobs import Call, own_folder, run_all
+from rlnas.parallel.jobs import Call, own_folder, run_all
 
 BUDGETS = (0.1, 0.5, 2.0)
 PENALTY = (0.02, 0.5)

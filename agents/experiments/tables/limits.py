@@ -20,8 +20,8 @@ from rlnas.errors import InputError
 from rlnas.export.c.sizes import CForm, c_bytes
 from rlnas.export.inference import for_inference
 from rlnas.files.json_schema import FLAG, NUMBER, POSITIVE, SHARE, WHOLE, list_of, record
-from rlnas.jobs import Call, own_folder, run_all
 from rlnas.nn.training import evaluate
+from rlnas.parallel.jobs import Call, own_folder, run_all
 from rlnas.progress import progress
 from rlnas.validation import check_count
 

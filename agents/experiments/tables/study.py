@@ -27,7 +27,7 @@ from rlnas.data.datasets import prepare
 from rlnas.data.sources import read
 from rlnas.errors import InputError
 from rlnas.files.json_schema import NUMBER, SHARE, WHOLE, list_of, record
-from rlnas.jobs import Call, own_folder, run_all
+from rlnas.parallel.jobs import Call, own_folder, run_all
 from rlnas.progress import progress
 from rlnas.scoring import reference_weights
 from rlnas.validation import check_count

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from rlnas.agents.cli.arguments import parse
+from rlnas.agents.cli.commands.train import Train
 from rlnas.agents.cli.main import main
 from rlnas.agents.config import (
     SHIPPED,
     SHIPPED_BUDGET,
     SHIPPED_EDIT_SEQUENCE as SEQUENCE,
-    TrainConfig,
 )
 from rlnas.agents.designing.design import evaluate_policy
 from rlnas.errors import InputError
@@ -142,7 +142,7 @@ def test_an_optional_setting_is_refused_as_a_required_one_is(typed, capsys):
 
 def test_an_optional_setting_that_is_not_given_is_none():
     command, _ = parse(["train", "wine"])
-    assert TrainConfig(**vars(command)) == TrainConfig(("wine",))
+    assert command == Train(("wine",))
     command, _ = parse(["train", "wine", "--budget", "0.5", "2", "--reward", "final"])
     assert (command.budget, command.reward, command.given) == ((0.5, 2.0), "final", None)
 

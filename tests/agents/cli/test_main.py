@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from rlnas.agents.cli.main import main
+from rlnas.agents.training.watching.evaluations import read_evaluations
 from rlnas.data import idx
 from rlnas.data.collections.catalogue import KEEL, UCI
 from rlnas.designs.database import FILE, DesignDatabase, DesignRecord
@@ -61,13 +62,17 @@ def test_train_design_evaluate_as_processes(tmp_path):
     trained = rlnas("train", "wine", *TINY, folder=tmp_path)
     assert trained.returncode == 0, trained.stderr
     best = load_design(tmp_path / "runs" / "wine-maskable_ppo-0" / "best").record
+    run = Path("runs/wine-maskable_ppo-0")
+    evaluated = read_evaluations(tmp_path / run)
+    assert evaluated is not None
     assert trained.stdout.splitlines() == [
         "policy in runs/wine-maskable_ppo-0",
+        f"the policy is {evaluated.in_words(run, 64)}",
         f"best design in runs/wine-maskable_ppo-0/best: {best['active_weights']:,} weights, "
         f"accuracy {best['val_metric']:.2%} on the 36 validation samples that it was chosen by "
         f"(the best score of 64 looks), {best['test_accuracy']:.2%} on test samples, looked at "
         "once",
-        "watch it with: tensorboard --logdir runs/wine-maskable_ppo-0/tensorboard",
+        "watch it with: tensorboard --logdir runs",
     ]
     assert "Traceback" not in trained.stderr
     assert "Warning" not in trained.stderr
@@ -193,8 +198,9 @@ def test_train_writes_where_it_is_told(tmp_path, capsys):
     )  # fmt: skip
     assert code == 0
     printed = capsys.readouterr()
-    policy, best = printed.out.splitlines()
+    policy, evaluated, best = printed.out.splitlines()
     assert policy == f"policy in {out}"
+    assert evaluated.startswith("the policy is the ")
     assert best.startswith(f"best design in {out / 'best'}: ")
     assert printed.err == ""
     config = json.loads((out / "config.json").read_text())

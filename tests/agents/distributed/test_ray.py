@@ -22,7 +22,7 @@ from rlnas.envs.replay import Moment, ReplayableEnv
 from rlnas.errors import InputError
 from rlnas.files.json_schema import WHOLE
 from rlnas.files.typed import Damaged
-from rlnas.jobs import Call, run_all
+from rlnas.parallel.jobs import Call, run_all
 from tests.agents.distributed.ray_helpers import GROUPS, QUIET, at_step, pid, same
 from tests.agents.helpers import TINY_BUDGET, tiny
 from tests.agents.training.test_kills import KILLS, without_clock

@@ -69,7 +69,7 @@ def test_train_raises_input_error_when_tensorboard_cannot_write(tmp_path, monkey
     def refuse(*arguments: Any, **named: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("rlnas.agents.training.logs.TensorBoardOutputFormat", refuse)
+    monkeypatch.setattr("rlnas.agents.training.logs.EventFile", refuse)
     with pytest.raises(InputError, match="Permission denied"):
         train(tiny(tmp_path / "run"), progress_bar=False)
 

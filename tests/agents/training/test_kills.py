@@ -72,7 +72,7 @@ def without_clock(folder: Path) -> dict[str, Any]:
     return {
         name: drop(json.loads(content)) if name.endswith(".json") else content
         for name, content in files_in(folder).items()
-        if not name.startswith("tensorboard") and not name.endswith("comparison.md")
+        if "tfevents" not in name and not name.endswith("comparison.md")
     }
 
 

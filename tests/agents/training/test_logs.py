@@ -10,7 +10,7 @@ import pytest
 from stable_baselines3.common.logger import Logger
 
 from rlnas.agents.training import callbacks, checkpoint as module
-from rlnas.agents.training.logs import EVENTS, PROGRESS, LogFiles, Table
+from rlnas.agents.training.logs import PROGRESS, LogFiles, Table
 from rlnas.agents.training.ppo import train
 from rlnas.agents.training.state import State
 from rlnas.errors import InputError
@@ -18,6 +18,9 @@ from rlnas.files.typed import Damaged
 from tests.agents.helpers import tiny
 
 ROWS = [{"b": 1, "a": 0.1}, {"a": 2, "b": 3}, {"d": 0.5, "a": 4, "c": 5}, {"b": 6, "c": 7.25}]
+
+
+LATER = "events.out.tfevents.2.rlnas"
 
 
 def written(path: Path, rows: list[dict[str, float]], before: Any = ()) -> str:
@@ -37,7 +40,7 @@ def logs(tmp_path) -> dict[str, Any]:
     state = files.state_dict()
     add_rows(files.logger, 1)
     files.close()
-    (tmp_path / EVENTS / "events.out.tfevents.2").write_bytes(b"of a later process")
+    (tmp_path / LATER).write_bytes(b"of a later process")
     return state
 
 
@@ -85,7 +88,7 @@ def test_table_leaves_out_values_excluded_from_csv(tmp_path):
 
 
 def test_open_cuts_log_files_to_the_loaded_state(logs, tmp_path):
-    first = next(path for path in (tmp_path / EVENTS).iterdir() if path.name in logs["sizes"])
+    first = next(path for path in tmp_path.iterdir() if path.name in logs["sizes"])
     content = first.read_bytes()
     assert len(content) > logs["sizes"][first.name]
     with (tmp_path / PROGRESS).open("a") as file:
@@ -95,7 +98,7 @@ def test_open_cuts_log_files_to_the_loaded_state(logs, tmp_path):
     files.close()
     assert (tmp_path / PROGRESS).read_text() == "train/loss\n0\n1\n"
     assert first.read_bytes() == content[: logs["sizes"][first.name]]
-    assert not (tmp_path / EVENTS / "events.out.tfevents.2").exists()
+    assert not (tmp_path / LATER).exists()
 
 
 def test_load_state_dict_changes_no_log_file(logs, tmp_path):
@@ -104,7 +107,7 @@ def test_load_state_dict_changes_no_log_file(logs, tmp_path):
 
     before = files()
     log_files(tmp_path, logs)
-    for path in (tmp_path / PROGRESS, *(tmp_path / EVENTS / name for name in logs["sizes"])):
+    for path in (tmp_path / PROGRESS, *(tmp_path / name for name in logs["sizes"])):
         path.write_bytes(before[path][:10])
         with pytest.raises(Damaged, match=r"(rows that|shorter than) it says"):
             log_files(tmp_path, logs)
@@ -114,7 +117,7 @@ def test_load_state_dict_changes_no_log_file(logs, tmp_path):
 
 def test_open_begins_removed_log_files_anew(logs, tmp_path):
     (tmp_path / PROGRESS).unlink()
-    for path in (tmp_path / EVENTS).iterdir():
+    for path in tmp_path.glob("events*"):
         path.unlink()
     files = log_files(tmp_path, logs)
     files.open()
@@ -129,14 +132,17 @@ def test_unreadable_table_error_says_what_to_do(logs, tmp_path):
         log_files(tmp_path, logs)
 
 
-def test_open_leaves_files_outside_the_tensorboard_folder_alone(logs, tmp_path):
-    outside = tmp_path / "events.out.tfevents.1"
-    outside.write_bytes(b"something else")
-    sizes = {**logs["sizes"], "../events.out.tfevents.1": 3, str(outside): 3}
-    files = log_files(tmp_path, {**logs, "sizes": sizes})
+def test_open_leaves_event_files_of_others_alone(logs, tmp_path):
+    run = tmp_path / "run"
+    outside = [tmp_path / "events.out.tfevents.1.rlnas", run / "events.out.tfevents.mine"]
+    run.mkdir()
+    for path in outside:
+        path.write_bytes(b"something else")
+    sizes = {**logs["sizes"], "../events.out.tfevents.1.rlnas": 3, str(outside[0]): 3}
+    files = log_files(run, {"rows": 0, "sizes": sizes})
     files.open()
     files.close()
-    assert outside.read_bytes() == b"something else"
+    assert [path.read_bytes() for path in outside] == [b"something else"] * 2
 
 
 def test_checkpoint_size_is_independent_of_the_length_of_the_logs(tmp_path, monkeypatch):
@@ -155,7 +161,8 @@ def test_checkpoint_size_is_independent_of_the_length_of_the_logs(tmp_path, monk
 
     monkeypatch.setattr(module, "write", write)
     monkeypatch.setattr(callbacks, "PICTURES", 1)  # they take most of the time
-    train(tiny(tmp_path / "run", total_timesteps=12 * 16, rollout_steps=8), progress_bar=False)
+    settings = {"total_timesteps": 12 * 16, "rollout_steps": 8, "eval_episodes": 0}
+    train(tiny(tmp_path / "run", **settings), progress_bar=False)
     (early, short), (late, long) = sizes[2], sizes[-1]
     assert long - short > 3000
     assert late - early < 300

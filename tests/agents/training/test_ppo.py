@@ -17,6 +17,8 @@ from stable_baselines3.common.env_util import make_vec_env
 from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
     EventAccumulator,
 )
+from tensorboard.plugins.hparams import metadata  # type: ignore[import-untyped]
+from tensorboard.plugins.hparams.api_pb2 import DataType, Status  # type: ignore[import-untyped]
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.designing.design import evaluate_policy
@@ -51,7 +53,7 @@ def finished(request, runs) -> Any:
 
 @pytest.fixture(scope="module")
 def events(finished) -> EventAccumulator:
-    found = EventAccumulator(str(finished / "tensorboard"), size_guidance={"images": 0})
+    found = EventAccumulator(str(finished), size_guidance={"images": 0})
     found.Reload()
     return found
 
@@ -65,11 +67,17 @@ def scalars(events: EventAccumulator, name: str) -> list[float]:
 
 def test_train_writes_every_documented_file(finished):
     names = files_in(finished).keys()
-    events = [name for name in names if name.startswith("tensorboard/events")]
+    events = [name for name in names if name.startswith("events.out.")]
     checkpoints = [name for name in names if name.startswith("checkpoints/")]
     assert len(events) == 1
-    assert names - {*events, *checkpoints} == {
+    beside = [name for name in names if name.startswith("eval/")]
+    assert len(beside) == 3
+    last = {name for name in names if name.startswith("last/")}  # if another was better
+    files = ("config.json", "policy.json", "policy.safetensors", "policy.zip")
+    assert last in (set(), {f"last/{name}" for name in files})
+    assert names - {*events, *checkpoints, *beside, *last} == {
         "config.json",
+        "evaluations.json",
         "policy.safetensors",
         "policy.json",
         "policy.zip",
@@ -89,7 +97,7 @@ def test_database_has_every_design_of_the_training(finished):
     rows = progress_of(finished)
     for k, row in enumerate(rows):  # of 64 steps, of episodes of 4 steps in two environments
         last = [d.score for d in designs[64 * k : 64 * (k + 1)] if d.timestep % 8 == 0]
-        assert float(row["design/score"]) == pytest.approx(np.mean(last))
+        assert float(row["score/final"]) == pytest.approx(np.mean(last))
 
 
 def test_config_json_has_every_setting(finished):
@@ -117,7 +125,7 @@ def test_policy_zip_loads_in_stable_baselines3_and_acts_the_same(finished):
 def test_progress_csv_has_a_row_for_every_update(finished):
     rows = progress_of(finished)
     assert [int(row["time/total_timesteps"]) for row in rows] == [64, 128, 192]
-    assert all(float(row["design/score"]) <= 1 for row in rows)
+    assert all(float(row["score/final"]) <= 1 for row in rows)
 
 
 def test_progress_csv_columns_are_in_alphabetical_order(finished):
@@ -235,23 +243,23 @@ def test_train_restores_the_number_of_torch_threads(tmp_path):
 
 def test_tensorboard_shows_the_designs(events):
     for name in (
-        "score",
-        "validation_metric",
-        "active_weights",
-        "depth",
-        "density",
-        "density_output",
-        "best_score",
+        "score/final",
+        "score/validation_metric",
+        "score/best_seen",
+        "size/active_weights",
+        "size/depth",
+        "density/all",
+        "density/output",
     ):
-        values = scalars(events, f"design/{name}")
+        values = scalars(events, name)
         assert len(values) == UPDATES, name
         assert np.isfinite(values).all()
-    assert all(0 <= depth <= 3 for depth in scalars(events, "design/depth"))
-    assert all(0 < density <= 1 for density in scalars(events, "design/density"))
-    assert "design/density_hidden_1" in events.Tags()["scalars"]
-    accuracy = scalars(events, "design/validation_metric")
+    assert all(0 <= depth <= 3 for depth in scalars(events, "size/depth"))
+    assert all(0 < density <= 1 for density in scalars(events, "density/all"))
+    assert "density/hidden_1" in events.Tags()["scalars"]
+    accuracy = scalars(events, "score/validation_metric")
     assert all(0 < value <= 1 for value in accuracy)
-    assert all(a > b for a, b in zip(accuracy, scalars(events, "design/score"), strict=True))
+    assert all(a > b for a, b in zip(accuracy, scalars(events, "score/final"), strict=True))
 
 
 def test_tensorboard_shows_what_stable_baselines3_reports(events):
@@ -263,13 +271,13 @@ def test_tensorboard_shows_what_stable_baselines3_reports(events):
 
 
 def test_the_shares_of_the_operations_sum_to_one(events, finished):
-    names = [f"operations/{name}" for name in (*OPERATIONS, "refused")]
-    shown = [tag for tag in events.Tags()["scalars"] if tag.startswith("operations/")]
+    names = [f"actions/{name}" for name in (*OPERATIONS, "refused")]
+    shown = [tag for tag in events.Tags()["scalars"] if tag.startswith("actions/")]
     assert sorted(shown) == sorted(names)
     shares = np.array([scalars(events, name) for name in names])
     np.testing.assert_allclose(shares.sum(axis=0), 1, atol=1e-6)
     assert (shares >= 0).all()
-    refused = scalars(events, "operations/refused")
+    refused = scalars(events, "actions/refused")
     if finished.name == "maskable_ppo":
         assert max(refused) <= 2 / 64, "but for edits that would leave nothing"
     else:
@@ -277,12 +285,12 @@ def test_the_shares_of_the_operations_sum_to_one(events, finished):
 
 
 def test_the_best_score_never_falls(events):
-    best = scalars(events, "design/best_score")
+    best = scalars(events, "score/best_seen")
     assert best == sorted(best)
 
 
 def test_tensorboard_shows_pictures_of_the_best_network_and_of_all_designs(events):
-    names = ["design/best_network", "design/metric_against_weights"]
+    names = ["pictures/best_network", "pictures/metric_against_weights"]
     assert sorted(events.Tags()["images"]) == names
     for name in names:
         images = events.Images(name)
@@ -290,6 +298,57 @@ def test_tensorboard_shows_pictures_of_the_best_network_and_of_all_designs(event
         picture = matplotlib.image.imread(io.BytesIO(images[-1].encoded_image_string))
         assert picture.shape[:2] == (480, 640)
         assert picture.std() > 0
+
+
+def test_tensorboard_says_what_every_scalar_means(events):
+    shown = events.Tags()["scalars"]
+    meanings = {tag: events.SummaryMetadata(tag).summary_description for tag in shown}
+    nameless = {tag for tag, text in meanings.items() if not text}
+    assert nameless <= {"time/iterations", "time/time_elapsed", "time/total_timesteps"}
+    assert "less the price" in meanings["score/final"]
+    assert meanings["density/hidden_1"].endswith("in hidden layer 1.")
+    assert "'remove_neurons'" in meanings["actions/remove_neurons"]
+
+
+def test_a_meaning_is_written_once_in_a_form_that_the_server_reads(events):
+    for tag in events.Tags()["scalars"]:
+        if events.SummaryMetadata(tag).summary_description:
+            (first,) = events.Tensors(tag)
+            again = events.Scalars(tag)[0]
+            assert first.step == again.step
+            assert first.tensor_proto.float_val[0] == pytest.approx(again.value, nan_ok=True)
+
+
+def test_progress_csv_has_the_tags_of_tensorboard_as_columns(events, finished):
+    shown = {tag for tag in events.Tags()["scalars"] if not tag.startswith("eval/")}
+    hidden = {"time/iterations", "time/total_timesteps", "train/n_updates"}
+    assert set(progress_of(finished)[0]) - hidden <= shown
+    groups = {tag.partition("/")[0] for tag in shown}
+    assert groups == {"score", "size", "density", "actions", "rollout", "time", "train"}
+    assert any(tag.startswith("eval/") for tag in events.Tags()["scalars"])
+
+
+def test_the_hparams_tab_has_the_settings_and_the_tags_of_results(events):
+    contents = events.PluginTagToContent("hparams")
+    start = metadata.parse_session_start_info_plugin_data(contents[metadata.SESSION_START_INFO_TAG])
+    shown = {
+        name: value.number_value or value.string_value for name, value in start.hparams.items()
+    }
+    assert shown["dataset"] == "wine"
+    assert shown["net_arch"] == "8"
+    assert (shown["learning_rate"], shown["seed"], shown["gamma"]) == (1e-3, 7, 1)
+    assert shown.keys().isdisjoint({"run_dir", "workers", "resume", "budget", "target", "command"})
+    found = metadata.parse_experiment_plugin_data(contents[metadata.EXPERIMENT_TAG])
+    first = {info.name for info in found.hparam_infos if info.differs}
+    assert {"dataset", "seed", "learning_rate", "net_arch", "num_envs"} <= first
+    others = {info.name for info in found.hparam_infos} - first
+    assert {"gamma", "entropy", "budget"} <= others
+    assert found.hparam_infos[0].type == DataType.Value("DATA_TYPE_STRING")  # algorithm
+    results = {info.name.tag for info in found.metric_infos}
+    assert "score/final" in results
+    assert results <= set(events.Tags()["scalars"])
+    end = metadata.parse_session_end_info_plugin_data(contents[metadata.SESSION_END_INFO_TAG])
+    assert end.status == Status.Value("STATUS_SUCCESS")
 
 
 def test_tensorboard_shows_the_configuration(events):
@@ -322,7 +381,8 @@ def watched(tmp_path_factory) -> Any:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(environments, "DesignEnv", Watched)
-        run = train(tiny(tmp_path_factory.mktemp("watched") / "run"), progress_bar=False)
+        config = tiny(tmp_path_factory.mktemp("watched") / "run", eval_episodes=0)
+        run = train(config, progress_bar=False)
     return run, starts, steps
 
 
@@ -335,29 +395,29 @@ def test_best_is_the_best_design_that_any_environment_has_seen(watched):
 
 def test_the_shares_of_the_operations_are_those_of_each_rollout(watched):
     run, _, steps = watched
-    events = EventAccumulator(str(run / "tensorboard"))
+    events = EventAccumulator(str(run))
     events.Reload()
     for operation in (*OPERATIONS, "refused"):
         shares = []
         for rollout in (steps[:64], steps[64:128], steps[128:]):
             done = [info["operation"] if info["applied"] else "refused" for info in rollout]
             shares.append(done.count(operation) / 64)
-        assert scalars(events, f"operations/{operation}") == pytest.approx(shares)
+        assert scalars(events, f"actions/{operation}") == pytest.approx(shares)
 
 
 def test_the_designs_shown_are_those_at_the_end_of_episodes(watched):
     run, _, steps = watched
-    events = EventAccumulator(str(run / "tensorboard"))
+    events = EventAccumulator(str(run))
     events.Reload()
     by_rollout = [steps[:64], steps[64:128], steps[128:]]
     # 2 environments, episodes of 4 steps: the last two of every eight infos end an episode
     finals = [[info for k, info in enumerate(part) if k % 8 >= 6] for part in by_rollout]
-    for name, key in (("score", "score"), ("validation_metric", "val_metric")):
+    for name, key in (("final", "score"), ("validation_metric", "val_metric")):
         means = [np.mean([info[key] for info in part]) for part in finals]
-        assert scalars(events, f"design/{name}") == pytest.approx(means, rel=1e-5)
+        assert scalars(events, f"score/{name}") == pytest.approx(means, rel=1e-5)
     sizes = [[info["layer_sizes"] for info in part] for part in finals]
     depths = [np.mean(np.count_nonzero(part, axis=1)) - 2 for part in sizes]
-    assert scalars(events, "design/depth") == pytest.approx(depths, rel=1e-5)
+    assert scalars(events, "size/depth") == pytest.approx(depths, rel=1e-5)
 
 
 def test_best_is_a_design_with_the_accuracy_it_had(finished, events):
@@ -372,7 +432,7 @@ def test_best_is_a_design_with_the_accuracy_it_had(finished, events):
     assert (record["dataset"], record["penalty"]) == ("wine", 0.1)
     price = 0.1 * network.active_weights / (76 * (13 + 3))
     assert record["score"] == pytest.approx(measured.metric - price, rel=1e-12)
-    assert scalars(events, "design/best_score")[-1] == pytest.approx(record["score"], rel=1e-6)
+    assert scalars(events, "score/best_seen")[-1] == pytest.approx(record["score"], rel=1e-6)
 
 
 # --- the schedule ---

@@ -27,7 +27,7 @@ from rlnas.envs.replay import ReplayableEnv
 from rlnas.errors import InputError
 from rlnas.files.folders import locked
 from rlnas.files.typed import Damaged
-from tests.agents.helpers import TINY_BUDGET, progress_of, tiny
+from tests.agents.helpers import TINY_BUDGET, files_in, progress_of, tiny
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "maskable_ppo": {},
@@ -52,14 +52,19 @@ class Killed(Exception):
     """Stands for the end of the process."""
 
 
+def beside(folder: Path) -> list[tuple[int, float]]:
+    """The values of a run that TensorBoard shows beside the training."""
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return sorted((event.step, event.value) for event in events.Scalars("eval/score"))
+
+
 def results(run: Path) -> dict[str, Any]:
     """All that a training leaves, without the clock and what depends on it.
 
     TensorBoard's values are sorted: files begun in the same second have no order.
     """
-    events = EventAccumulator(
-        str(run / "tensorboard"), size_guidance={"images": 0, "scalars": 0, "tensors": 0}
-    )
+    events = EventAccumulator(str(run), size_guidance={"images": 0, "scalars": 0, "tensors": 0})
     events.Reload()
     scalars = {
         tag: sorted((event.step, event.value) for event in events.Scalars(tag))
@@ -70,9 +75,16 @@ def results(run: Path) -> dict[str, Any]:
         tag: sorted((event.step, event.encoded_image_string) for event in events.Images(tag))
         for tag in events.Tags()["images"]
     }
-    texts = {tag: len(events.Tensors(tag)) for tag in events.Tags()["tensors"]}
+    texts = {
+        tag: len(events.Tensors(tag))
+        for tag in events.Tags()["tensors"]
+        if tag.endswith("text_summary")  # others have the meaning of a scalar, in each file
+    }
     return {
         "policy": (run / "policy.safetensors").read_bytes(),
+        "evaluations": (run / "evaluations.json").read_bytes(),
+        "last": files_in(run).get("last/policy.safetensors"),
+        "beside": {folder.name: beside(folder) for folder in (run / "eval").iterdir()},
         "best": (run / "best" / "network.safetensors").read_bytes(),
         "best record": (run / "best" / "design.json").read_bytes(),
         "designs": DesignDatabase(run / FILE).best(limit=10**6),
@@ -178,7 +190,7 @@ def test_run_interrupted_repeatedly_and_moved_gives_the_same_bits(runs, tmp_path
                 ended = True
             except Killed:
                 shutil.move(folder, tmp_path / "run")
-    assert steps == [0, 64, 128]
+    assert steps == [0, 64, 128, 192]  # after the last update too
     assert results(folder) == expected
 
 
@@ -202,7 +214,8 @@ def test_resume_falls_back_from_a_damaged_checkpoint_with_a_warning(
         "its checksum is another",
         "expected a whole number from 0 to 624, found 1000000000",
     ]
-    assert sorted((tmp_path / "run" / FOLDER).iterdir()) == paths
+    at_the_end = paths[2].with_stem("000000000192")
+    assert sorted((tmp_path / "run" / FOLDER).iterdir()) == [*paths[1:], at_the_end]
 
 
 def test_resume_refuses_a_run_with_only_damaged_checkpoints(tmp_path, monkeypatch):
@@ -225,7 +238,7 @@ def test_resume_restarts_a_training_without_checkpoints(tmp_path, runs):
 def test_only_the_last_checkpoints_stay_in_the_folder(tmp_path):
     run = train(tiny(tmp_path / "run", total_timesteps=320), progress_bar=False)
     steps = [int(path.stem) for path in sorted((run / FOLDER).iterdir())]
-    assert steps == [128, 192, 256]
+    assert steps == [192, 256, 320]
     assert len(steps) == MAX_CHECKPOINTS
 
 
@@ -344,9 +357,31 @@ def test_second_ctrl_c_interrupts_at_once_and_the_run_can_be_resumed(tmp_path, r
     assert results(resume(tmp_path / "run", progress_bar=False)) == results(runs["maskable_ppo"])
 
 
-def test_resume_option_refuses_other_settings(tmp_path, capsys):
-    assert main(["train", "--resume", str(tmp_path), "--seed", "3"]) == 2
-    assert "leave out the others" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--seed", "3"], ["--seed 3 (there 7)"]),
+        (["--seed", "0"], ["--seed 0 (there 7)"]),  # the default, but typed
+        (["--penalty=0.2", "--gamma", "0.5"], ["--penalty 0.2 (there 0.1)", "--gamma 0.5"]),
+        (["digits"], ["leave out digits (there wine)"]),
+        (["--net_arch", "4", "4"], ["--net-arch 4 4 (there 8)"]),
+        (["--total-timesteps", "64"], ["--total-timesteps 64 (there 192)"]),
+        (["--extend", "elsewhere"], ["--resume and --extend: expected one of them"]),
+    ],
+)
+def test_resume_option_says_which_settings_differ(options, told, run, capsys):
+    before = files_in(run)
+    assert main(["train", "--resume", str(run), *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert all(each in line for each in told), line
+    assert files_in(run) == before
+
+
+def test_resume_option_takes_settings_that_are_those_of_the_run(tmp_path, monkeypatch, runs):
+    cut(tiny(tmp_path / "run"), monkeypatch, 2)
+    settings = ["wine", "--seed", "7", "--penalty", "0.1", "--net-arch", "8"]
+    assert main(["train", *settings, "--resume", str(tmp_path / "run"), "--quiet"]) == 0
+    assert results(tmp_path / "run") == results(runs["maskable_ppo"])
 
 
 # --- replay ---

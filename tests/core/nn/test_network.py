@@ -199,6 +199,19 @@ def test_a_network_survives_pickling_and_deepcopy():
     assert bits(copy.deepcopy(network)) == bits(network)
 
 
+def test_a_network_that_comes_from_shared_memory_can_be_trained():
+    data = random_dataset(np.random.default_rng(1))
+    network = random_network((6, 8, 3), 0.5, np.random.default_rng(0))
+    buffers: list[pickle.PickleBuffer] = []
+    frozen = pickle.dumps(network, protocol=5, buffer_callback=buffers.append)
+    shared = [bytes(buffer.raw()) for buffer in buffers]  # cannot be written to
+    received = pickle.loads(frozen, buffers=shared)
+    order = training.Batches(data.train, np.random.default_rng(2)).take(3)
+    again = training.train(network, data, order)
+    assert training.train(received, data, order) == again
+    assert bits(received) == bits(network)
+
+
 def test_connections_may_be_given_in_any_order():
     network = hand_made()
     order = np.random.default_rng(0).permutation(network.active_weights)

@@ -63,9 +63,9 @@ def measured(monkeypatch) -> list[Any]:
     trained = []
     measure = builder.measure
 
-    def counting(architecture: Any, *arguments: Any) -> Any:
-        trained.append(architecture)
-        return measure(architecture, *arguments)
+    def counting(architectures: Any, *arguments: Any) -> Any:
+        trained.extend(architectures)
+        return measure(architectures, *arguments)
 
     monkeypatch.setattr(builder, "measure", counting)
     return trained
@@ -136,8 +136,8 @@ def test_shipped_table_is_reproduced_by_measure():
     shipped, data = Table.load("digits"), datasets.load_dataset("digits")
     number, seed = shipped.grid.number(((8, 0.5),)), 1
     rng = np.random.default_rng((seed, number))
-    correct, losses, weights = builder.measure(
-        shipped.grid.architectures[number], data, shipped.epochs[:3], rng
+    ((correct, losses, weights),) = builder.measure(
+        [shipped.grid.architectures[number]], data, shipped.epochs[:3], [rng]
     )
     assert shipped.active_weights[number, seed] == weights
     found = np.array(losses, np.float16)
@@ -193,7 +193,7 @@ def test_killed_build_resumes_with_identical_bits(tmp_path, monkeypatch, measure
     folder, counting = tmp_path / "table", builder.measure
 
     def failing(*arguments: Any) -> Any:
-        if len(measured) == 8:  # in the fourth chunk, which has one done
+        if len(measured) == 7:  # three chunks are done
             raise Killed
         return counting(*arguments)
 

@@ -8,7 +8,7 @@ import pytest
 from rlnas.errors import InputError
 from rlnas.files.json_files import read_json
 from rlnas.files.json_schema import NUMBER, record
-from rlnas.jobs import Call, in_order, own_folder, run_all
+from rlnas.parallel.jobs import Call, in_order, own_folder, run_all
 
 SCHEMA = record(value=NUMBER)
 

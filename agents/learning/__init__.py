@@ -1,0 +1,1 @@
+"""PPO over arrays: models of Stable-Baselines3 that collect and update without PyTorch."""

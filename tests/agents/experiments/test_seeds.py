@@ -1,0 +1,195 @@
+"""Trainings with several seeds: each as if alone, resumable, and summed up."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rlnas.agents.cli.main import main
+from rlnas.agents.config import TrainConfig
+from rlnas.agents.experiments.seeds import (
+    evaluation_curve,
+    folder_of,
+    in_words,
+    seed_runs,
+    train_seeds,
+)
+from rlnas.agents.experiments.statistics import interquartile_mean, trimmed_mean_interval
+from rlnas.agents.reports.report import write_report
+from rlnas.agents.training import checkpoint
+from rlnas.agents.training.ppo import extend, train
+from rlnas.agents.training.watching.evaluations import read_evaluations
+from rlnas.errors import InputError
+from tests.agents.helpers import files_in, tiny
+from tests.agents.training.test_resume import results
+
+SEEDS = (7, 3, 0)
+OPTIONS = [
+    *("wine", "--total-timesteps", "192", "--num-envs", "2", "--rollout-steps", "32", "--quiet"),
+    *("--batch-size", "32", "--epochs", "2", "--episode-steps", "4", "--batches-per-step", "5"),
+    *("--net-arch", "8"),
+]
+"""Those of `tiny`."""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("seeds") / "all"
+    assert main(["train", *OPTIONS, "--seeds", *map(str, SEEDS), "--run-dir", str(folder)]) == 0
+    return folder
+
+
+def score_of(run: Path) -> float:
+    found = read_evaluations(run)
+    assert found is not None
+    return found.best.score
+
+
+def test_each_training_is_the_one_that_its_seed_alone_gives(trained, run, tmp_path):
+    assert results(trained / "seed-7") == results(run)
+    alone = train(tiny(tmp_path / "run", seed=3), progress_bar=False)
+    assert results(trained / "seed-3") == results(alone)
+
+
+def test_the_line_at_the_end_has_the_interquartile_mean_and_its_interval(trained):
+    scores = [score_of(trained / f"seed-{seed}") for seed in sorted(SEEDS)]
+    said = in_words(trained)
+    assert said.startswith(f"3 seeds in {trained}: interquartile mean of the score of the policies")
+    assert f"held-out episodes {trimmed_mean_interval(scores):.4f}, by seed " in said
+    assert ", ".join(f"{score:.4f}" for score in scores) in said
+    assert "(packaged controller 0." in said
+
+
+def test_the_curve_has_the_evaluations_of_all_seeds(trained):
+    runs = seed_runs(trained)
+    assert [run.seed for run in runs] == sorted(SEEDS)
+    steps, scores = evaluation_curve(runs)
+    assert steps.tolist() == [64, 128, 192]
+    for run, curve in zip(runs, scores, strict=True):
+        assert run.evaluations is not None
+        assert [each.score for each in run.evaluations.done] == curve.tolist()
+
+
+def test_the_report_has_the_curve_and_a_row_for_each_seed(trained, tmp_path):
+    page = write_report(trained, tmp_path / "page.html").read_text()
+    assert "<h2>Seeds</h2>" in page
+    assert in_words(trained) in page
+    assert page.count("data:image/png;base64,") == 1
+    scores = [score_of(trained / f"seed-{seed}") for seed in sorted(SEEDS)]
+    assert f"{interquartile_mean(scores):.4f} (" in page
+    for seed, score in zip(sorted(SEEDS), scores, strict=True):
+        assert f"<td>{seed}</td><td>{score:.4f}</td>" in page
+
+
+def test_the_same_command_goes_on_and_adds_seeds(trained, tmp_path, monkeypatch, capsys):
+    class Killed(Exception):
+        pass
+
+    def step(self: Any) -> bool:
+        if self.num_timesteps == 100 and "seed-3" in str(self.run):
+            raise Killed
+        return True
+
+    folder = tmp_path / "all"
+    words = ["train", *OPTIONS, "--run-dir", str(folder), "--seeds"]
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.Checkpoints, "_on_step", step)
+        with pytest.raises(Killed):
+            main([*words, "7", "3"])
+    assert "2 seeds" in in_words(folder)
+    assert "<h2>Seeds</h2>" in write_report(folder, tmp_path / "page.html").read_text()
+    ended = (folder / "seed-7" / "policy.zip").stat().st_mtime_ns
+    write_report(folder)  # stays there
+    assert main([*words, "7", "3", "0"]) == 0
+    assert (folder / "seed-7" / "policy.zip").stat().st_mtime_ns == ended
+    for seed in SEEDS:
+        assert results(folder / f"seed-{seed}") == results(trained / f"seed-{seed}")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == in_words(folder)
+
+
+def test_without_evaluations_nothing_is_summed_up(tmp_path):
+    config = tiny(tmp_path / "all", eval_episodes=0, total_timesteps=64)
+    folder = train_seeds(config, (1, 2), progress_bar=False)
+    assert in_words(folder) == f"2 seeds in {folder}, without evaluations"
+    assert "no evaluation" in write_report(folder).read_text()
+
+
+def test_budgets_are_judged_by_the_anytime_score(tmp_path):
+    config = TrainConfig(
+        ("wine",), run_dir=tmp_path / "all", budget=(0.05, 0.2), total_timesteps=64, num_envs=2,
+        rollout_steps=32, batch_size=32, net_arch=(8,),
+    )  # fmt: skip
+    assert "of the anytime score of" in in_words(train_seeds(config, (0, 1), progress_bar=False))
+    write_report(tmp_path / "all")
+
+
+def test_the_default_folder_has_the_name_of_the_trainings():
+    config = TrainConfig(("wine", "digits"), seed=5)
+    assert folder_of(config) == Path("runs/wine+digits-maskable_ppo-seeds")
+
+
+# --- bad input ---
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--seeds", "1", "1"], "--seeds 1 1: expected different seeds"),
+        (["--seeds", "-1"], "--seed -1"),
+        (["--seeds", "1", "x"], "--seeds"),
+        (["--seeds", "1", "--seed", "0"], "--seeds: expected without --seed"),
+        (["--seeds", "1", "--resume", "run"], "--seeds: expected without --resume"),
+        (["--seeds", "1", "--extend", "run"], "--seeds: expected without --extend"),
+        (["--seeds", "1", "--gamma", "7"], "--gamma 7"),
+    ],
+)
+def test_bad_options_are_told_in_one_line_and_nothing_is_written(
+    options, told, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *OPTIONS, *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_other_settings_is_refused_and_says_which(trained, tmp_path):
+    before = files_in(trained)
+    for setting, told in (
+        ({"gamma": 0.9}, r"gamma is 1.0 there, not 0.9"),
+        ({"dataset": ("digits",)}, r"dataset is \('wine',\) there"),
+    ):
+        with pytest.raises(InputError, match=told):
+            train_seeds(tiny(trained, **setting), (7, 8), progress_bar=False)
+    assert files_in(trained) == before
+    folder = Path(shutil.copytree(trained, tmp_path / "all"))
+    extend(folder / "seed-3", 256, progress_bar=False)
+    with pytest.raises(InputError, match=r"total_timesteps is 256 there, not 192"):
+        train_seeds(tiny(folder), SEEDS, progress_bar=False)
+
+
+def test_a_folder_with_something_else_is_refused(trained, run, tmp_path):
+    with pytest.raises(InputError, match="not empty"):
+        train_seeds(tiny(run), (0, 1), progress_bar=False)
+    folder = Path(shutil.copytree(trained, tmp_path / "all"))
+    (folder / "thesis.txt").write_text("words")
+    with pytest.raises(InputError, match=r"holds something else \(thesis.txt\)"):
+        train_seeds(tiny(folder), (0, 1), progress_bar=False)
+
+
+def test_no_seeds_are_refused(tmp_path):
+    with pytest.raises(InputError, match="expected different seeds"):
+        train_seeds(tiny(tmp_path / "all"), (), progress_bar=False)
+
+
+def test_the_band_is_around_the_middle_of_the_seeds():
+    from rlnas.agents.experiments.seeds import band
+
+    scores = np.array([[0.1, 0.5], [0.2, 0.5], [0.3, 0.5], [0.9, 0.5]])
+    first, second = band(scores)
+    assert first.value == pytest.approx(0.25)
+    assert 0.1 <= first.low <= 0.25 <= first.high <= 0.9
+    assert (second.value, second.low, second.high) == (0.5, 0.5, 0.5)
