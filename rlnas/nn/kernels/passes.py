@@ -271,7 +271,6 @@ def squared_error(
 @compiled
 def backward(
     index: Index,
-    firsts: np.ndarray,
     weights: np.ndarray,
     activations: np.ndarray,
     deltas: np.ndarray,
@@ -282,8 +281,6 @@ def backward(
 
     Args:
         index: Structure of the network, a `rlnas.nn.structure.Index`.
-        firsts: int32 `[rows]` or longer, first connection of each row to go through: `index.indptr`
-            for all, or `index.hidden_start` where the gradients of those from inputs are not read.
         weights: float32 `[connections]`.
         activations: float32 `[units, TILE]`, written by `forward`.
         deltas: float32 `[rows, TILE]`; the rows of the outputs hold d(loss)/d(logit), the rows of
@@ -299,7 +296,7 @@ def backward(
         bias_gradient[row] += backward_row(
             weights,
             index.columns,
-            firsts[row],
+            index.indptr[row],
             index.hidden_start[row],
             index.indptr[row + 1],
             activations,

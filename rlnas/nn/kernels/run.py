@@ -97,7 +97,7 @@ def run(
                 *(scratch, scratch.tallies[0], batch),
             )
             backward(
-                *(index, index.indptr, connections[0], scratch.activations, scratch.deltas),
+                *(index, connections[0], scratch.activations, scratch.deltas),
                 *(gradient, bias_gradient),
             )
         losses[t] = loss / batch
@@ -119,8 +119,8 @@ def run(
             *(scratch, scratch.tallies[2], probed.size),
         )
         backward(
-            *(index, index.hidden_start, connections[probed_at]),
-            *(scratch.activations, scratch.deltas, gradient, bias_gradient),
+            *(index, connections[probed_at], scratch.activations, scratch.deltas),
+            *(gradient, bias_gradient),
         )
         for unit in range(activations.shape[0]):
             for b in range(n):

@@ -117,14 +117,7 @@ def run_tile(network: SparseNetwork, labels: np.ndarray, scratch: Scratch, batch
         np.zeros(network.n_outputs),
     )
     gradients = scratch.gradient, scratch.bias_gradient
-    kernels.backward(
-        network.index,
-        network.index.indptr,
-        weights,
-        scratch.activations,
-        scratch.deltas,
-        *gradients,
-    )
+    kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
     return loss
 
 
@@ -591,14 +584,7 @@ def test_only_an_inactive_hidden_unit_blocks_the_gradient(unit, value, passed):
     scratch.activations[unit, 9] = value
     gradients = scratch.gradient, scratch.bias_gradient
     weights = network.connections[VALUE]
-    kernels.backward(
-        network.index,
-        network.index.indptr,
-        weights,
-        scratch.activations,
-        scratch.deltas,
-        *gradients,
-    )
+    kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
     assert (np.delete(scratch.deltas, 9, axis=1) == 1).all()
     assert scratch.deltas[:, 9].tolist() == [passed, 1]
     assert scratch.gradient[0] == scratch.bias_gradient[0] == TILE - 1 + passed
@@ -610,14 +596,7 @@ def test_a_nan_delta_reaches_the_gradients_and_the_sources():
     scratch.deltas[1, 9] = np.nan
     gradients = scratch.gradient, scratch.bias_gradient
     weights = network.connections[VALUE]
-    kernels.backward(
-        network.index,
-        network.index.indptr,
-        weights,
-        scratch.activations,
-        scratch.deltas,
-        *gradients,
-    )
+    kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
     assert np.isnan(scratch.gradient).all()
     assert np.isnan(scratch.bias_gradient).all()
     assert np.isnan(scratch.deltas[:, 9]).all()
