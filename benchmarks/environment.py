@@ -14,6 +14,7 @@ import gc
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from cProfile import Profile
 from typing import Any
@@ -31,7 +32,7 @@ EDITS: tuple[Any, ...] = (
     *(rlnas.remove_connections, rlnas.remove_layer, rlnas.remove_neurons),
 )
 
-STEPS = {"digits": 4_000, "mnist": 400}
+STEPS = {"digits": 4_000, "mixed": 4_000, "mnist": 400}
 ENVIRONMENTS = 8
 
 
@@ -113,6 +114,20 @@ def start_up(code: str) -> float:
     return float(np.median([float(run.stdout) for run in runs[1:]]))
 
 
+def seconds_of_a_design() -> tuple[float, float]:
+    """Processor seconds to a design of digits: with an empty cache of compiled code, and again."""
+    command = [sys.executable, "-m", "rlnas.agents.cli.main", "design", "digits", "--out"]
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"NUMBA_CACHE_DIR": f"{folder}/cache"}
+        for name in ("cold", "warm"):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            out = f"{folder}/{name}"
+            subprocess.run([*command, out], env=environment, capture_output=True, check=True)
+            found.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
+    return found[0], found[1]
+
+
 def main() -> None:
     """Measure and print the tables."""
     if sys.argv[1:] == ["--memory"]:
@@ -140,6 +155,8 @@ def main() -> None:
         made = f"import gymnasium, rlnas; env = gymnasium.make('rlnas/{name}-v1')"
         first = start_up(made + "; env.reset(seed=0); env.step(0)")
         print(f"to the first step of {name}, imports included, no torch: {first:.2f} s")
+    cold, warm = seconds_of_a_design()
+    print(f"first design of digits with an empty cache: {cold - warm:.1f} s more than {warm:.1f} s")
     command = [sys.executable, __file__, "--memory"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     print(f"16 MNIST environments: {float(done.stdout):,.0f} MB resident at most")
