@@ -128,6 +128,7 @@ def study_learning(
             budget=BUDGET,
             penalty=PENALTY,
             total_timesteps=total_timesteps,
+            eval_episodes=0,  # the last policy is judged
             data_dir=data_dir,
         )
         settings = {key: value for key, value in asdict(config).items() if not _is_place(value)}
