@@ -8,7 +8,7 @@ import numpy as np
 from rlnas.data.datasets import Dataset
 from rlnas.errors import InputError
 from rlnas.nn.network import SparseNetwork
-from rlnas.nn.running import check_fit
+from rlnas.nn.running import check_fit, check_rows
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Evaluation, Hyperparameters, train
 from rlnas.parallel.threads import Threads
 from rlnas.validation import check_count
@@ -39,8 +39,10 @@ def train_many(
 
     Raises:
         InputError: the numbers of networks, data sets and orders differ, a network is there twice,
-            there is no batch for one, or one does not fit its data set; then none is trained.
+            there is no batch for one, or one or its samples do not fit the data set; then none is
+            trained.
     """
+    networks, orders = list(networks), list(orders)
     if isinstance(datasets, Dataset):
         datasets = [datasets] * len(networks)
     if not len(networks) == len(datasets) == len(orders):
@@ -52,6 +54,7 @@ def train_many(
         raise InputError("a network is there twice: expected different ones, see `copy`")
     for number, (network, dataset) in enumerate(zip(networks, datasets, strict=True)):
         check_fit(network, dataset)
+        check_rows(dataset, orders[number], 2)
         if len(orders[number]) == 0:
             raise InputError(f"there is no batch for network {number}: expected at least one")
     if num_threads is not None:

@@ -1,5 +1,6 @@
 """Running networks: one call of the compiled loops trains, evaluates and probes."""
 
+from reprlib import repr as brief
 from typing import NamedTuple
 
 import numpy as np
@@ -118,7 +119,11 @@ def sample_gradients(
         network: The network.
         dataset: The data set that the samples are rows of.
         samples: int32 `[n]`, rows of the data set.
+
+    Raises:
+        InputError: a row is not in the data set.
     """
+    check_rows(dataset, samples, 1)
     return run_network(network, dataset, probed=samples).probe
 
 
@@ -133,6 +138,31 @@ def raw_samples(dataset: Dataset) -> Samples:
         dataset.bends,
         dataset.weights,
     )
+
+
+def check_rows(dataset: Dataset, rows: np.ndarray, axes: int) -> None:
+    """Check rows of a data set: the loops read them without looking.
+
+    Args:
+        dataset: The data set.
+        rows: Integers.
+        axes: Number of axes that the array is to have.
+
+    Raises:
+        InputError: it is no such array, or a row is not in the data set.
+    """
+    fits = isinstance(rows, np.ndarray) and rows.ndim == axes and rows.dtype.kind in "iu"
+    if not fits:
+        found = f"{rows.dtype} {list(rows.shape)}" if isinstance(rows, np.ndarray) else brief(rows)
+        shape = "[batches, batch], see `Batches.take`" if axes == 2 else "[n]"
+        raise InputError(f"rows {found} cannot be read: expected an array of int32 {shape}")
+    count = len(dataset.features)
+    lowest, highest = rows.min(initial=0), rows.max(initial=0)
+    if lowest < 0 or highest >= count:
+        row = lowest if lowest < 0 else highest
+        raise InputError(
+            f"data set '{dataset.name}' has no row {row}: expected from 0 to {count - 1}"
+        )
 
 
 def check_fit(network: SparseNetwork, dataset: Dataset) -> None:

@@ -15,7 +15,7 @@ from rlnas.nn.gradients import GradientSample
 from rlnas.nn.kernels import draws
 from rlnas.nn.kernels.passes import Adam
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
-from rlnas.nn.running import Outcome, Training, check_fit, run_network
+from rlnas.nn.running import Outcome, Training, check_fit, check_rows, run_network
 from rlnas.objective import clipped, value_of
 from rlnas.validation import whole
 
@@ -176,9 +176,10 @@ def train(
         a function is computed after the last step, on the last 1,024 samples.
 
     Raises:
-        InputError: there is no batch, or the network does not fit the data set.
+        InputError: there is no batch, or the network or a row does not fit the data set.
     """
     check_fit(network, dataset)
+    check_rows(dataset, order, 2)
     outcome = run_network(network, dataset, _steps(order, hyperparameters, learning_rates))
     return _in_training(network, dataset, order, outcome)
 
@@ -226,9 +227,10 @@ def evaluate(
         averaged: Use the exponential moving average of the parameters, not their last values.
 
     Raises:
-        InputError: the network does not fit the data set.
+        InputError: the network or a row does not fit the data set.
     """
     check_fit(network, dataset)
+    check_rows(dataset, samples, 1)
     state = EMA if averaged else VALUE
     outcome = run_network(network, dataset, judged=samples, judged_at=state)
     return _judged(network, dataset, samples, averaged, outcome)
@@ -397,9 +399,10 @@ def outputs(
         averaged: Use the exponential moving average of the parameters, not their last values.
 
     Raises:
-        InputError: the network does not fit the data set.
+        InputError: the network or a row does not fit the data set.
     """
     check_fit(network, dataset)
+    check_rows(dataset, samples, 1)
     found = np.empty((samples.size, network.n_outputs), np.float32)
     start, state = 0, EMA if averaged else VALUE
     for some in np.array_split(samples, -(-samples.size // _PREDICTED_AT_ONCE)):

@@ -71,6 +71,10 @@ def foreign(networks: list[Any], datasets: list[Any], orders: list[Any]) -> None
     datasets[-1] = load_dataset("digits")
 
 
+def beyond(networks: list[Any], datasets: list[Any], orders: list[Any]) -> None:
+    orders[-1] = orders[-1] + 1_000_000
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -78,6 +82,7 @@ def foreign(networks: list[Any], datasets: list[Any], orders: list[Any]) -> None
         (twice, "twice"),
         (empty, "no batch for network 11"),
         (foreign, "64 features"),
+        (beyond, "has no row 1000"),
     ],
 )
 def test_nothing_is_trained_if_one_cannot_be(spoil: Callable[..., None], message: str):

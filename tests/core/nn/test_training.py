@@ -10,6 +10,7 @@ from rlnas.errors import InputError
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
+from rlnas.nn.running import sample_gradients
 from rlnas.nn.training import (
     DEFAULT_HYPERPARAMETERS,
     LONG_TRAINING,
@@ -403,3 +404,28 @@ def test_a_network_that_reads_no_input_is_refused():
     ):
         with pytest.raises(InputError, match="comes from an input"):
             use()
+
+
+# --- rows that are not there ---
+
+
+@pytest.mark.parametrize("row", [-1, -1000, 300, 2**31 - 1])
+def test_a_row_that_the_data_set_does_not_have_is_refused(row):
+    data, rows = DATA[np.float32], np.array([0, row], np.int32)
+    for call in (
+        lambda: training.train(network(), data, rows[None]),
+        lambda: training.evaluate(network(), data, rows),
+        lambda: training.predict(network(), data, rows),
+        lambda: sample_gradients(network(), data, rows),
+    ):
+        with pytest.raises(InputError, match=f"has no row {row}: expected from 0 to 299"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "order",
+    [np.zeros(5, np.int32), np.zeros((2, 3)), [[0, 1]], None, np.zeros((1, 2, 3), np.int32)],
+)
+def test_an_order_that_is_no_table_of_rows_is_refused(order):
+    with pytest.raises(InputError, match="cannot be read: expected an array of int32"):
+        training.train(network(), DATA[np.float32], order)
