@@ -219,8 +219,8 @@ class TrainConfig(EpisodesConfig):
     encoder (slots); all but the size of the task (relative); or the step count alone (blind),
     with which it can learn nothing but a fixed sequence of edits."""
     eval_every: Option[int] = None
-    """Number of steps between two evaluations of the policy on held-out episodes; by default a
-    tenth of the training. The policy with the best one is kept."""
+    """Least number of steps between two evaluations of the policy on held-out episodes, which
+    follow an update; by default a tenth of the training. The policy with the best one is kept."""
     eval_episodes: Option[int] = None
     """Number of held-out episodes, 0 for no evaluations; by default so many that evaluations take
     about 5 % of the steps, at least 4."""
