@@ -61,8 +61,7 @@ class DesignVectorEnv(SyncVectorEnv):
         num_envs = check_count("num_envs", num_envs)
         mode = check_autoreset_mode(autoreset_mode)
         limit = check_limit(max_episode_steps)
-        if num_threads is not None:
-            num_threads = check_count("num_threads", num_threads)
+        self._threads = Threads(num_threads, num_envs)
         arguments["dataset"] = datasets.load_datasets(
             arguments.pop("dataset", "digits"), arguments.get("data_dir")
         )
@@ -76,7 +75,6 @@ class DesignVectorEnv(SyncVectorEnv):
         super().__init__([make] * num_envs, autoreset_mode=mode)
         self.render_mode = arguments.get("render_mode")
         self._ahead_envs = cast(list[_Ahead], self.envs)
-        self._threads = Threads(num_threads, num_envs)
 
     def reset(
         self,

@@ -29,8 +29,6 @@ class ThreadedVecEnv(DummyVecEnv):
     def __init__(self, env_fns: list[Callable[[], gym.Env]], num_threads: int | None = None):
         super().__init__(env_fns)
         self.seconds = np.zeros(self.num_envs)  # duration of the last step of each environment
-        if num_threads is not None:
-            num_threads = check_count("num_threads", num_threads)
         self.threads = Threads(num_threads, self.num_envs)
 
     def step_wait(self) -> VecEnvStepReturn:

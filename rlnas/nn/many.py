@@ -11,7 +11,6 @@ from rlnas.nn.network import SparseNetwork
 from rlnas.nn.running import check_fit, check_rows
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Evaluation, Hyperparameters, train
 from rlnas.parallel.threads import Threads
-from rlnas.validation import check_count
 
 
 def train_many(
@@ -57,8 +56,6 @@ def train_many(
         check_rows(dataset, orders[number], 2)
         if len(orders[number]) == 0:
             raise InputError(f"there is no batch for network {number}: expected at least one")
-    if num_threads is not None:
-        num_threads = check_count("num_threads", num_threads)
     threads = Threads(num_threads, len(networks))
 
     def train_one(number: int) -> Evaluation:

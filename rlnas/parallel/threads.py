@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
+from rlnas.validation import check_count
+
 
 class Threads:
     """A number of threads that share calls, of which the caller is one.
@@ -13,9 +15,14 @@ class Threads:
     Args:
         number: number of threads; by default that of the processors.
         most: the largest number that is of use.
+
+    Raises:
+        InputError: the number is no whole number from 1.
     """
 
     def __init__(self, number: int | None, most: int):
+        if number is not None:
+            number = check_count("num_threads", number)
         self.number = min(number or os.cpu_count() or 1, most)
         self._others = ThreadPoolExecutor(max(self.number - 1, 1), thread_name_prefix="rlnas")
 
