@@ -347,9 +347,8 @@ def prepare(raw: RawData, options: TableOptions = NOTHING_SAID) -> Dataset:
         made = rules.features(table.recode(raw.features, rules))
         known = rules.feature_names
         preprocessing, stored = fit(made, train, False, names, known, rules, targets)
-    features = stored.copy() if stored is raw.features else stored
     splits = train, validation, test
-    made_of = raw.name, raw.source, features, raw.labels, *splits, preprocessing, raw.sha256
+    made_of = raw.name, raw.source, stored, raw.labels, *splits, preprocessing, raw.sha256
     data = Dataset(
         *made_of,
         objective=objective,

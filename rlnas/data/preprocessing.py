@@ -18,7 +18,9 @@ from rlnas.read_only import ReadOnlyArrays
 SMALLEST_IMAGE = 8
 """Pixels along a side: uint8 features that are a square of at least this are taken for an image."""
 
-_FARTHEST = 1e15  # standardized values up to here have finite squares and sums of squares
+FARTHEST = 10.0
+"""Standard deviations from its mean that a feature may be away; a value beyond counts as this."""
+
 _SMALLEST_STD = 1e-30  # below, a feature counts as constant: 1/std would near float32's limit
 _COARSE = 1e-4  # standard deviations; float32 steps larger than this lose too much of a column
 _RATIO = 50  # ratio of the widths of two ranges that counts as far
@@ -48,17 +50,21 @@ class Preprocessing(ReadOnlyArrays):
     """How raw samples become standardized features, and what features and classes are called.
 
     The raw samples of a table are codes of its columns, of which its encoding makes features; other
-    raw samples are features. An input of a network is `(float32(feature - offset) - mean) * scale`.
-    The offset is zero except for columns such as 1e8 + N(0, 1), which float32 cannot resolve: it is
-    their mean.
+    raw samples are features. A feature below `low` counts as `low`, one above `high` as `high`:
+    what a network makes of values that no training sample had is anyone's guess, and one value in
+    another unit must not drown all others. An input of a network is then
+    `(float32(feature - offset) - mean) * scale`. The offset is zero except for columns such as
+    1e8 + N(0, 1), which float32 cannot resolve: it is their mean.
 
     Attributes:
         offset: Subtracted in double precision, float64 `[n_features]`.
         mean: Mean of `feature - offset` over the training samples, float32 `[n_features]`.
         scale: Reciprocal of the standard deviation, float32 `[n_features]`, positive and finite.
-        low: Smallest feature in the training samples, float64 `[n_features]`.
-        high: Largest feature in the training samples, float64 `[n_features]`.
-        pixels: Whether all features share one scale.
+        low: Least value that a feature counts as, float64 `[n_features]`: the smallest of the
+            training samples, or what is `FARTHEST` standard deviations below their mean if that is
+            more. Of pixels, the smallest of all pixels of the training samples.
+        high: Largest value that a feature counts as, likewise.
+        pixels: Whether all features share one scale and one range.
         class_names: The name of each class; none if numbers are to be predicted.
         feature_names: The name of each feature; None if features have no names.
         encoding: How features are made of the columns of a table; None if raw samples are features.
@@ -123,9 +129,15 @@ class Preprocessing(ReadOnlyArrays):
             raw: Samples, uint8 or float64 `[samples, n_columns]`.
 
         Returns:
-            The features, uint8 or float32, C-contiguous; `(stored - mean) * scale` are the inputs.
+            The features within their bounds, uint8 or float32, C-contiguous, in memory of their
+            own; `(stored - mean) * scale` are the inputs.
         """
-        return _stored(self.features(raw), self.offset)
+        return self.within_bounds(self.features(raw))
+
+    def within_bounds(self, features: NDArray[Any]) -> NDArray[Any]:
+        """Features, `[samples, n_features]`, as `stored` returns them."""
+        low, high = (ends.astype(features.dtype) for ends in (self.low, self.high))
+        return _stored(features.clip(low, high), self.offset)
 
     def standardized(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Inputs of a network for raw samples, float32 `[samples, n_features]`.
@@ -260,6 +272,8 @@ class Preprocessing(ReadOnlyArrays):
             raise ValueError("its arrays differ in length")
         if not all(np.isfinite(array).all() for array in arrays) or not (self.scale > 0).all():
             raise ValueError("its statistics are not finite, or a scale is not positive")
+        if not (self.low <= self.high).all():
+            raise ValueError("a least value is larger than the largest")
         if (self.n_classes < 2) == (self.targets is None) or not isinstance(self.pixels, bool):
             raise ValueError(
                 "it lacks class names or targets, or says not whether features are pixels"
@@ -284,8 +298,8 @@ def fit(
     """Fit a preprocessing to training samples.
 
     Each feature is divided by its own standard deviation; a constant feature is divided by 1 and
-    becomes 0. Pixels have one unit: all are divided by their pooled standard deviation about their
-    means, so that pixels that are rarely on are not amplified.
+    becomes 0 in all samples. Pixels have one unit: all are divided by their pooled standard
+    deviation about their means, so that pixels that are rarely on are not amplified.
 
     Args:
         raw: Features of all splits, uint8 or float64 `[samples, n_features]`.
@@ -298,37 +312,35 @@ def fit(
 
     Returns:
         The preprocessing, and all samples as `Preprocessing.stored` returns them.
-
-    Raises:
-        InputError: If a value is so far from the training mean that training would overflow.
     """
     if pixels is None:
         pixels = raw.dtype == np.uint8 and is_image(raw.shape[1])
     low, high = (of(raw[train], axis=0).astype(float) for of in (np.min, np.max))
-    zeros = np.zeros(raw.shape[1], np.float32)
-    offset = zeros.astype(float) if raw.dtype == np.uint8 else _offset(raw, train, low, high)
-    made = Preprocessing(offset, zeros, zeros, low, high, pixels, class_names, feature_names)
-    stored = _stored(raw, offset)
-    mean, variance = _moments(stored, train)
+    varies = low < high
+    whole_bytes = raw.dtype == np.uint8
+    offset = np.zeros(raw.shape[1]) if whole_bytes else _offset(raw, train, low, high)
+    mean, variance = _moments(_stored(raw, offset), train)
     if pixels:
         variance = np.full_like(variance, variance.mean())
+        low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
     std = np.sqrt(variance)
-    scale = 1 / np.where(std < _SMALLEST_STD, 1.0, std)
-    reach = np.maximum(stored.max(axis=0) - mean, mean - stored.min(axis=0)) * scale
-    if reach.max() > _FARTHEST:
-        raise InputError(
-            f"{made.name(int(reach.argmax()))} of X has a value {reach.max():.0e} standard "
-            "deviations from its training mean: remove or rescale such outliers"
-        )
-    for column in np.flatnonzero((std < _SMALLEST_STD) & (low < high)):
+    tiny = std < _SMALLEST_STD
+    std[tiny] = 1
+    if not pixels:
+        near = offset + mean - FARTHEST * std, offset + mean + FARTHEST * std
+        if whole_bytes:  # between bytes there is nothing that could be stored
+            near = np.floor(near[0]), np.ceil(near[1])
+        low, high = np.maximum(low, near[0]), np.minimum(high, near[1])
+    made = Preprocessing(
+        offset, mean.astype(np.float32), (1 / std).astype(np.float32), low, high, pixels,
+        class_names, feature_names, encoding, targets, encoding is None and _are_whole(raw),
+    )  # fmt: skip
+    for column in np.flatnonzero(tiny & varies):
         _log.warning(
             "%s varies, but by too little for its size, and counts as constant: rescale it, or "
             "subtract what all of its values have in common", made.name(int(column))
         )  # fmt: skip
-    whole = encoding is None and _are_whole(raw)
-    facts = low, high, pixels, class_names, feature_names, encoding, targets, whole
-    made = Preprocessing(offset, mean.astype(np.float32), scale.astype(np.float32), *facts)
-    return made, stored
+    return made, made.within_bounds(raw)
 
 
 def _stored(features: NDArray[Any], offset: NDArray[np.float64]) -> NDArray[Any]:
