@@ -26,7 +26,6 @@ from rlnas.data.synthetic import (
 from rlnas.errors import InputError
 from rlnas.nn.initialization import random_network
 from rlnas.nn.training import Batches, evaluate, train
-from tests.core.reference import within_training
 
 GENERATED = [name for name in TRAINING_FAMILY if ":" in name]
 PROBLEMS = [*GENERATED, *HELD_OUT_FAMILY, *VARIED_FAMILY[:12], *IMAGE_FAMILY[:8]]
@@ -222,7 +221,7 @@ def test_problem_loads_like_any_named_data_set(name):
     assert data.name == name
     assert data is load_dataset(name, data_dir="anywhere")
     features, labels = generate(name)
-    np.testing.assert_array_equal(data.features, within_training(features, data.train))
+    np.testing.assert_array_equal(data.features, data.preprocessing.stored(features))
     np.testing.assert_array_equal(data.labels, labels)
     assert name not in NAMES
 
