@@ -30,7 +30,7 @@ from rlnas.agents.training import ppo as module
 from rlnas.agents.training.callbacks import Progress
 from rlnas.agents.training.ppo import resume, train, train_once
 from rlnas.data.datasets import load_dataset
-from rlnas.data.synthetic import TRAINING_FAMILY
+from rlnas.data.generated.families import TRAINING_FAMILY
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
 from rlnas.envs.actions import OPERATIONS

@@ -13,9 +13,9 @@ from sklearn.model_selection import train_test_split
 from rlnas.data import datasets, idx, splits as splitting
 from rlnas.data.collections.catalogue import COLLECTIONS
 from rlnas.data.datasets import Dataset, load_dataset, load_datasets, locations
+from rlnas.data.generated.families import FAMILIES, HELD_OUT_FAMILY, TRAINING_FAMILY
 from rlnas.data.sources import NAMES
 from rlnas.data.splits import MIN_TRAIN_SAMPLES
-from rlnas.data.synthetic import FAMILIES, HELD_OUT_FAMILY, TRAINING_FAMILY
 from rlnas.errors import InputError
 from rlnas.frames.frame import MAX_FEATURES
 from tests.core.reference import within_training
