@@ -22,8 +22,8 @@ from rlnas.agents.policies.run_config import episode_settings
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
 from rlnas.columns.options import NOTHING_SAID, TableOptions
 from rlnas.data import datasets
-from rlnas.data.generated import families
 from rlnas.data.datasets import Dataset
+from rlnas.data.generated import families
 from rlnas.envs.actions import NO_OP
 from rlnas.envs.budget.costs import BUDGETS, budget_named
 from rlnas.envs.budget.design_env import BudgetDesignEnv
