@@ -127,6 +127,18 @@ class RawData:
         """What there is to learn."""
         return "classification" if self.targets is None else "regression"
 
+    def chosen(self, rows: NDArray[np.intp]) -> "RawData":
+        """Some of the samples, in this order; those given for validation and the test come last.
+
+        Args:
+            rows: Their numbers, int `[chosen]`.
+        """
+        known = ("features", "labels", "targets", "weights")
+        arrays = {name: getattr(self, name) for name in known}
+        return replace(
+            self, **{name: a[rows] for name, a in arrays.items() if a is not None and len(a)}
+        )
+
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the features row by row, then the labels, in hexadecimal.

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.data.datasets import Dataset, prepare
-from rlnas.data.sources import RawData, read
+from rlnas.data.generated.made import Made
+from rlnas.data.sources import read
 from rlnas.errors import InputError
 from rlnas.export.c.sizes import c_bytes
 from rlnas.export.inference import for_inference
@@ -20,7 +21,7 @@ from rlnas.nn.initialization import new_network
 from rlnas.nn.many import train_many
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, Evaluation, evaluate
 
-JUDGED = 4000
+JUDGED = 2000
 """Most validation samples, and most test samples, that networks are judged by."""
 
 METRIC_STEP = 1e-3
@@ -42,29 +43,37 @@ Results = dict[str, list[Any]]
 for `weights` and `flash`, the bytes of the network as `c-int8` code."""
 
 
-def load(task: Task, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
+def load(task: Task, seed: int = 0, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
     """The data of a task, with at most `JUDGED` samples for validation and for the test.
+
+    The test samples of a generated task are further ones, and always `JUDGED`.
+
+    Args:
+        task: The task.
+        seed: Decides which samples are for what, unless the data have a test set.
+        data_dir: See `rlnas.data.datasets.load_dataset`.
 
     Raises:
         InputError: If the data are not there.
     """
-    raw = read(task.source, data_dir)
-    if task.rows is not None:
-        raw = _drawn(raw, task.rows)
+    rows = task.rows
+    if task.real:
+        raw = read(task.source, data_dir)
+    else:
+        made = Made.of_name(task.source)
+        rows, whole = made.rows, replace(made, rows=made.rows + JUDGED)
+        raw = replace(read(whole.name), n_test=JUDGED)
+    n_given = raw.n_samples - raw.n_test
+    if rows is not None and rows > n_given:
+        raise InputError(f"{task.name} needs {rows} samples, but there are {n_given}: draw less")
+    chosen = np.random.RandomState([6, seed]).permutation(n_given)[:rows]
+    raw = raw.chosen(np.concatenate([chosen, np.arange(n_given, raw.n_samples)]))
+    if rows is not None:
+        raw = replace(raw, held_out=rows // 5)
     data = prepare(raw, task.options)
     return replace(
         data, name=task.name, validation=data.validation[:JUDGED], test=data.test[:JUDGED]
     )
-
-
-def _drawn(raw: RawData, rows: int) -> RawData:
-    """Some of the samples that are not for the test, at random; a fifth of them for validation."""
-    n_given = raw.n_samples - raw.n_test
-    if rows > n_given:
-        raise InputError(f"{raw.name} has {n_given} samples, but {rows} are to be drawn: draw less")
-    chosen = np.random.RandomState([6, rows]).permutation(n_given)[:rows]
-    every = np.concatenate([chosen, np.arange(n_given, raw.n_samples)])
-    return replace(raw, features=raw.features[every], labels=raw.labels[every], held_out=rows // 5)
 
 
 def measure(task: Task, seed: int, data_dir: Path | None, num_threads: int = 1) -> Results:
@@ -72,11 +81,12 @@ def measure(task: Task, seed: int, data_dir: Path | None, num_threads: int = 1) 
 
     Args:
         task: The task.
-        seed: Decides the connections, their first weights and the order of the samples.
+        seed: Decides which samples are for what, the connections, their first weights and the order
+            of the samples.
         data_dir: See `load`.
         num_threads: Number of networks that are trained at the same time.
     """
-    data = load(task, data_dir)
+    data = load(task, seed, data_dir)
     rngs = [np.random.default_rng((seed, number)) for number in range(len(ARCHITECTURES))]
     networks = [
         new_network(architecture, data.n_features, data.n_outputs, rng)
