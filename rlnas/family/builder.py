@@ -27,6 +27,7 @@ _SCHEMA = record(
     **dict.fromkeys(RESULTS, list_of(list_of(_WHOLE, len(LENGTHS)), len(ARCHITECTURES))),
     weights=list_of(_COUNT, len(ARCHITECTURES)),
     flash=list_of(_COUNT, len(ARCHITECTURES)),
+    nothing=list_of(_WHOLE, 2),
 )
 
 

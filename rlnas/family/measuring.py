@@ -19,7 +19,14 @@ from rlnas.family.space import ARCHITECTURES, LENGTHS
 from rlnas.family.tasks import Task
 from rlnas.nn.initialization import new_network
 from rlnas.nn.many import train_many
-from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, Evaluation, evaluate
+from rlnas.nn.training import (
+    DEFAULT_HYPERPARAMETERS,
+    Batches,
+    Evaluation,
+    constant_outputs,
+    evaluate,
+    evaluate_outputs,
+)
 
 JUDGED = 2000
 """Most validation samples, and most test samples, that networks are judged by."""
@@ -40,7 +47,8 @@ _LARGEST = 30_000  # fits into 16 bits; infinite losses and unbounded R² end he
 
 Results = dict[str, list[Any]]
 """Lists of whole numbers: `[architectures, lengths]` for each of `RESULTS`, and `[architectures]`
-for `weights` and `flash`, the bytes of the network as `c-int8` code."""
+for `weights` and `flash`, the bytes of the network as `c-int8` code; and `nothing`, the validation
+and test metric of a prediction that reads no feature."""
 
 
 def load(task: Task, seed: int = 0, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
@@ -92,12 +100,14 @@ def measure(task: Task, seed: int, data_dir: Path | None, num_threads: int = 1) 
         new_network(architecture, data.n_features, data.n_outputs, rng)
         for architecture, rng in zip(ARCHITECTURES, rngs, strict=True)
     ]
+    parts = {"val": data.validation, "test": data.test}
+    constant = constant_outputs(data)
     streams = [Batches(data.train, rng) for rng in rngs]
     found = {name: np.zeros((len(networks), len(LENGTHS)), np.int64) for name in RESULTS}
     for at, (before, after) in enumerate(pairwise((0, *LENGTHS))):
         orders = [stream.take(after - before) for stream in streams]
         trained = train_many(networks, data, orders, DEFAULT_HYPERPARAMETERS, num_threads)
-        for name, part in (("val", data.validation), ("test", data.test)):
+        for name, part in parts.items():
             judged = [evaluate(network, data, part) for network in networks]
             found[f"{name}_metric"][:, at] = _metrics(judged)
             found[f"{name}_loss"][:, at] = _losses(judged)
@@ -109,6 +119,9 @@ def measure(task: Task, seed: int, data_dir: Path | None, num_threads: int = 1) 
         **{name: values.tolist() for name, values in found.items()},
         "weights": [network.active_weights for network in networks],
         "flash": flash,
+        "nothing": _metrics(
+            [evaluate_outputs(constant, data, part) for part in parts.values()]
+        ).tolist(),
     }
 
 
