@@ -1,19 +1,21 @@
 """Building the family: every task is measured with every seed, in parallel and resumable."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from joblib import effective_n_jobs
 
 from rlnas.data.sources import read
 from rlnas.errors import InputError
-from rlnas.family.measuring import RESULTS, Results, measure
+from rlnas.family.measuring import LOSS_STEP, METRIC_STEP, RESULTS, Results, load, measure
 from rlnas.family.space import ARCHITECTURES, LENGTHS
-from rlnas.family.tasks import SPLITS, Task, tasks
+from rlnas.family.table import TaskTable
+from rlnas.family.tasks import SPLITS, Task, task_named, tasks
 from rlnas.files.json_schema import Schema, list_of, record
 from rlnas.parallel.jobs import Call, own_folder, run_all
 from rlnas.validation import check_jobs, whole
@@ -98,3 +100,38 @@ def _key(task: Task, seed: int) -> dict[str, Any]:
         "architectures": len(ARCHITECTURES),
         "lengths": LENGTHS,
     }
+
+
+def tables_of(
+    measured: Mapping[str, Sequence[Results]], data_dir: str | os.PathLike[str] | None = None
+) -> Iterator[TaskTable]:
+    """The tables of tasks whose results `measure_all` returned.
+
+    Args:
+        measured: For each task, by name, its results with each seed.
+        data_dir: See `rlnas.data.datasets.load_dataset`.
+    """
+    for name, results in measured.items():
+        task = task_named(name)
+        data = load(task, 0, data_dir)
+        arrays = {key: np.array([each[key] for each in results]) for key in results[0]}
+        metrics = {
+            key: (arrays[key] * METRIC_STEP).astype(np.float32)
+            for key in ("val_metric", "test_metric")
+        }
+        yield TaskTable(
+            task,
+            data.fingerprint,
+            data.n_features,
+            data.n_outputs,
+            data.train.size,
+            data.validation.size,
+            data.test.size,
+            nothing=arrays["nothing"].mean(axis=0) * METRIC_STEP,
+            **metrics,
+            val_loss=np.exp(arrays["val_loss"] * LOSS_STEP),
+            train_loss=np.exp(arrays["train_loss"] * LOSS_STEP),
+            test_loss=np.exp(arrays["test_loss"].mean(axis=0) * LOSS_STEP),
+            weights=np.rint(arrays["weights"].mean(axis=0)).astype(np.int32),
+            flash=np.rint(arrays["flash"].mean(axis=0)).astype(np.int32),
+        )
