@@ -1,8 +1,10 @@
 """Building the family: every task is measured with every seed, in parallel and resumable."""
 
 import os
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from joblib import effective_n_jobs
 
 from rlnas.data.sources import read
 from rlnas.errors import InputError
+from rlnas.family.family_file import Family, write_family
 from rlnas.family.measuring import LOSS_STEP, METRIC_STEP, RESULTS, Results, load, measure
 from rlnas.family.space import ARCHITECTURES, LENGTHS
 from rlnas.family.table import TaskTable
@@ -135,3 +138,28 @@ def tables_of(
             weights=np.rint(arrays["weights"].mean(axis=0)).astype(np.int32),
             flash=np.rint(arrays["flash"].mean(axis=0)).astype(np.int32),
         )
+
+
+def build_family(
+    folder: str | PathLike[str],
+    chosen: Sequence[Task] | None = None,
+    *,
+    n_seeds: int = N_SEEDS,
+    n_jobs: int = -1,
+    data_dir: str | PathLike[str] | None = None,
+    progress_bar: bool = True,
+) -> Family:
+    """Measure all tasks, and write `folder`/family.npz; see `measure_all`."""
+    measured = measure_all(
+        folder,
+        chosen,
+        n_seeds=n_seeds,
+        n_jobs=n_jobs,
+        data_dir=data_dir,
+        progress_bar=progress_bar,
+    )
+    path = Path(folder) / "family.npz"
+    packages = ("rlnas", "numpy", "numba", "llvmlite")
+    versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    write_family(path, tables_of(measured, data_dir), versions)
+    return Family(path)

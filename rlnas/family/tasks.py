@@ -9,6 +9,7 @@ finished.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from hashlib import sha256
 from typing import Any, Literal, get_args
@@ -92,11 +93,12 @@ def task_named(name: str) -> Task:
     Raises:
         InputError: If there is none.
     """
-    for split in SPLITS:
-        for task in tasks(split):
-            if task.name == name:
-                return task
-    raise InputError(f"unknown task {name!r}: `rlnas.family.tasks` lists all of them")
+    known = {task.name: task for split in SPLITS for task in tasks(split)}
+    if name not in known:
+        close = get_close_matches(name, known, n=1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        raise InputError(f"unknown task {name!r}{meant}: expected one of `rlnas.family.tasks`")
+    return known[name]
 
 
 def list_sha256() -> str:

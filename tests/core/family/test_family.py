@@ -78,6 +78,15 @@ def test_list_of_tasks_is_what_was_published():
 PUBLISHED = "88c9063a7a05eb7546d174511041cb8ad202734a1c75c72023778ac2ab2be964"
 
 
+def test_unknown_names_are_refused_with_a_suggestion():
+    with pytest.raises(
+        InputError, match=r"unknown task 'keel:leter' \(did you mean keel:letter\?\)"
+    ):
+        task_named("keel:leter")
+    with pytest.raises(InputError, match="unknown split 'tests': expected one of train"):
+        tasks("tests")
+
+
 # --- the space ---
 
 
