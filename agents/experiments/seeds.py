@@ -11,7 +11,7 @@ from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
 from rlnas.agents.policies.environments import make_env
 from rlnas.agents.policies.outcome import MEASURES
 from rlnas.agents.policies.run_config import FILE, check_data, read_train_config
-from rlnas.agents.training.checkpoint import Paused
+from rlnas.agents.training.interrupt import Paused, interrupts
 from rlnas.agents.training.ppo import train_once
 from rlnas.agents.training.watching.evaluations import Evaluations, read_evaluations
 from rlnas.errors import InputError
@@ -56,7 +56,7 @@ def train_seeds(config: TrainConfig, seeds: Sequence[int], progress_bar: bool = 
     Raises:
         InputError: A value cannot be used, or the folder holds something else, such as trainings
             with other settings.
-        Paused: After Ctrl-C, when the rollout was finished and a checkpoint written.
+        Paused: As `train`.
     """
     for seed in seeds:
         check_seed(seed)
@@ -67,12 +67,14 @@ def train_seeds(config: TrainConfig, seeds: Sequence[int], progress_bar: bool = 
     configs = [replace(config, seed=seed, run_dir=folder / f"{_PREFIX}{seed}") for seed in seeds]
     _check_same(configs[0], folder)
     make_env(config, config.load())  # checks the other values, before anything is written
-    with locked(folder):
-        for each in configs:
-            try:
+    with locked(folder), interrupts() as pressed:
+        try:
+            for each in configs:
+                if pressed():  # after the last rollout of the training before
+                    raise KeyboardInterrupt
                 train_once(each, progress_bar)
-            except Paused as error:
-                raise Paused("stopped; go on with the same command") from error
+        except KeyboardInterrupt as error:
+            raise Paused("stopped; go on with the same command") from error
     return folder
 
 

@@ -46,7 +46,8 @@ def train(
 
     Raises:
         InputError: a value, a callback, the data set or the folder cannot be used.
-        Paused: after Ctrl-C, when the rollout was finished and a checkpoint written.
+        Paused: after Ctrl-C, when the rollout was finished and a checkpoint written; after the
+            second one at once.
     """
     config.check()
     _check_callbacks(callbacks)

@@ -1,6 +1,7 @@
 """Trainings with several seeds: each as if alone, resumable, and summed up."""
 
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,25 @@ def test_the_same_command_goes_on_and_adds_seeds(trained, tmp_path, monkeypatch,
         assert results(folder / f"seed-{seed}") == results(trained / f"seed-{seed}")
     (line,) = capsys.readouterr().out.splitlines()
     assert line == in_words(folder)
+
+
+def test_ctrl_c_after_the_last_rollout_of_a_seed_begins_no_further_one(
+    trained, tmp_path, monkeypatch, capsys
+):
+    folder = tmp_path / "all"
+
+    def press(self: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    words = ["train", *OPTIONS, "--run-dir", str(folder), "--seeds", "7", "3"]
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.Checkpoints, "_on_training_end", press)
+        assert main(words) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "rlnas: stopped; go on with the same command"
+    assert [run.seed for run in seed_runs(folder)] == [7]
+    assert read_evaluations(folder / "seed-7") == read_evaluations(trained / "seed-7")
+    assert main(words) == 0
+    assert results(folder / "seed-3") == results(trained / "seed-3")
 
 
 def test_without_evaluations_nothing_is_summed_up(tmp_path):
