@@ -15,8 +15,8 @@ from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
 from rlnas.agents.designing.rivals import MEASURES, measured, rivals
 from rlnas.agents.designing.search.facts import search_facts
 from rlnas.agents.designing.spending import spending_facts
-from rlnas.agents.experiments.seeds import is_group
 from rlnas.agents.policies.run_config import read_train_config
+from rlnas.agents.policies.run_folder import has_ended, runs_of_seeds
 from rlnas.agents.reports.film import FILM
 from rlnas.agents.reports.learning_curves import learning_curves
 from rlnas.agents.reports.search_sections import against_time, networks
@@ -90,9 +90,8 @@ def _content(folder: Path, data_dir: Path | None) -> Page:
         return _of_run(folder, data_dir)
     if (folder / "design.json").is_file():
         return _of_design(folder, data_dir)
-    if is_group(folder):
-        facts, sections = of_seeds(folder)
-        return plain(f"Seeds {folder.name}"), facts, [], sections
+    if runs_of_seeds(folder):
+        return plain(f"Seeds {folder.name}"), *of_seeds(folder)
     raise InputError(
         f"{folder} is neither a run nor a design: expected a folder made by `rlnas train` or "
         "`rlnas design`"
@@ -101,7 +100,7 @@ def _content(folder: Path, data_dir: Path | None) -> Page:
 
 def _of_run(folder: Path, data_dir: Path | None) -> Page:
     settings, notes, sections = read_train_config(folder), [], []
-    if not (folder / "policy.zip").is_file():
+    if not has_ended(folder):
         notes.append("This run is still in progress, or was cut short: what there is so far.")
     with_budget = settings.budget is not None
     for title, text, drawn in learning_curves(folder / "progress.csv", with_budget):
@@ -115,7 +114,7 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
     facts: dict[str, Any] = {
         "data": ", ".join(settings.dataset),
         "algorithm": settings.algorithm,
-        "steps": f"{last:,} of {settings.total_timesteps:,}",
+        "steps": f"{last:,} of {settings.timesteps:,}",
         "seed": settings.seed,
         "designs evaluated": f"{count:,}",
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlnas.agents.config import TrainConfig
@@ -93,11 +94,13 @@ def ppo_arguments(config: TrainConfig) -> dict[str, Any]:
 
 def new_model(config: TrainConfig, env: VecEnv) -> Any:
     """An untrained model, of a class in `ALGORITHMS`."""
+    # Stable-Baselines3 asks after a rollout: progress is ahead by that rollout's share.
+    share = config.learning_rate / config.updates
+    rate = LinearSchedule(config.learning_rate + share, share, 1.0)
     return ALGORITHMS[config.algorithm](
         "MlpPolicy",
         env,
-        # Stable-Baselines3 asks after a rollout: `left` is short of that rollout's share.
-        learning_rate=lambda left: config.learning_rate * min(1.0, left + 1 / config.updates),
+        learning_rate=rate,
         **ppo_arguments(config),
         policy_kwargs=policy_arguments(config.net_arch, config.features),
         seed=config.seed,

@@ -16,6 +16,7 @@ from rlnas.agents.config import TrainConfig
 from rlnas.agents.policies.environments import make_env
 from rlnas.agents.policies.policy import save_policy
 from rlnas.agents.policies.run_config import write_config
+from rlnas.agents.policies.run_folder import ENDED, LAST, has_ended
 from rlnas.agents.training.best_design import BestDesign
 from rlnas.agents.training.callbacks import ArchiveDesigns, DesignLog, Progress
 from rlnas.agents.training.checkpoint import Checkpoints
@@ -37,16 +38,12 @@ from rlnas.agents.training.state import (
     state_of,
 )
 from rlnas.agents.training.vec_env import new_vec_env
-from rlnas.agents.training.watching.evaluations import LAST
 from rlnas.agents.training.watching.hyperparameters import RESULTS, shown_settings
 from rlnas.agents.training.watching.policy_evaluation import new_evaluation
 from rlnas.data.datasets import Dataset
 from rlnas.designs import database
 from rlnas.errors import InputError
 from rlnas.files.atomic import make_folder, replace_file
-
-ENDED = "policy.zip"
-"""What a training writes last."""
 
 
 class TrainingRun:
@@ -201,6 +198,8 @@ def _telling_how_to_go_on(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
+        if has_ended(folder):  # that which is to be extended
+            raise
         raise Paused(f"stopped; go on with: rlnas train --resume {folder}") from error
     except OSError as error:
         raise InputError(

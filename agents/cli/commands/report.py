@@ -30,8 +30,8 @@ class Report:
 
     def _film(self, shown: bool) -> None:
         """Film an episode of a training that has ended, unless that was done."""
+        from rlnas.agents.policies.run_folder import ENDED
         from rlnas.agents.reports.film import FILM, film
-        from rlnas.agents.training.run import ENDED
         from rlnas.errors import InputError
 
         made, ended = self.folder / FILM, self.folder / ENDED

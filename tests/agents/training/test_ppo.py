@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -122,6 +124,26 @@ def test_policy_zip_loads_in_stable_baselines3_and_acts_the_same(finished):
         assert archive.testzip() is None
 
 
+WITHOUT_RLNAS = """
+import sys
+import numpy as np, sb3_contrib, stable_baselines3
+sys.modules["rlnas"] = None  # importing it fails
+kind, path = sys.argv[1:]
+model = {"ppo": stable_baselines3.PPO, "maskable_ppo": sb3_contrib.MaskablePPO}[kind].load(path)
+print(*(model.predict(seen, deterministic=True)[0] for seen in np.eye(78, dtype=np.float32)))
+"""
+
+
+def test_policy_zip_needs_no_rlnas(finished):
+    words = [finished.name, str(finished / "policy.zip")]
+    command = [sys.executable, "-W", "error::UserWarning", "-c", WITHOUT_RLNAS, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ours, legal = load_policy(finished), np.ones(39, bool)
+    expected = [ours(seen, legal) for seen in np.eye(78, dtype=np.float32)]
+    assert [int(word) for word in done.stdout.split()] == expected
+
+
 def test_progress_csv_has_a_row_for_every_update(finished):
     rows = progress_of(finished)
     assert [int(row["time/total_timesteps"]) for row in rows] == [64, 128, 192]
@@ -199,7 +221,7 @@ def test_every_ppo_setting_reaches_the_model(tmp_path):
     given = {name: getattr(model, name) for name in settings if name != "learning_rate"}
     assert given == {name: value for name, value in settings.items() if name != "learning_rate"}
     assert (model.ent_coef, model.n_epochs, model.n_steps) == (0.03, 3, 32)
-    assert model.lr_schedule(1.0) == 0.01
+    assert model.lr_schedule(2 / 3) == pytest.approx(0.01)  # after the first of three rollouts
     widths = [layer.out_features for layer in model.policy.mlp_extractor.policy_net[::2]]
     assert widths == [6, 5]
 
@@ -535,6 +557,18 @@ def test_train_refuses_unusable_values_before_it_writes_anything(settings, messa
     with pytest.raises(InputError, match=message):
         train(tiny(tmp_path / "run", **settings), progress_bar=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_train_says_what_can_be_done_with_a_training_that_is_there(run, tmp_path):
+    write_config(tmp_path, tiny(tmp_path), [load_dataset("wine")])
+    for folder, then in (
+        (run, "extend it with --extend"),
+        (tmp_path, "go on with it with --resume"),
+    ):
+        before = files_in(folder)
+        with pytest.raises(InputError, match=f"choose another --run-dir, or {then} {folder}"):
+            train(tiny(folder), progress_bar=False)
+        assert files_in(folder) == before
 
 
 def test_train_refuses_a_folder_in_which_another_training_has_just_started(tmp_path, monkeypatch):
