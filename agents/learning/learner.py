@@ -98,7 +98,7 @@ class ArrayLearner(OnPolicyAlgorithm):
 
         self._judge(rollout_buffer, network, cut)
         chosen = log_probabilities(logits.reshape(-1, shape[-1]), masks.reshape(-1, shape[-1]))
-        taken = _whole(rollout_buffer.actions)[:, None]
+        taken = rollout_buffer.actions.reshape(-1, 1)
         rollout_buffer.log_probs[:] = np.take_along_axis(chosen, taken, 1).reshape(shape[:2])
         if isinstance(rollout_buffer, MaskableRolloutBuffer):
             rollout_buffer.action_masks[:] = masks
@@ -163,7 +163,7 @@ class ArrayLearner(OnPolicyAlgorithm):
         """The rollout as the update reads it."""
         buffer = self.rollout_buffer
         n_actions = int(self.action_space.n)  # type: ignore[attr-defined]
-        actions = _whole(buffer.actions)
+        actions = buffer.actions.ravel()
         masks = np.ones((actions.size, n_actions), bool)
         if isinstance(buffer, MaskableRolloutBuffer):
             masks = buffer.action_masks.reshape(masks.shape) > 0
@@ -201,11 +201,6 @@ class ArrayMaskablePPO(ArrayLearner, MaskablePPO):
 
     As `ArrayPPO`; `sb3_contrib.MaskablePPO` loads what this class saves.
     """
-
-
-def _whole(actions: np.ndarray) -> np.ndarray:
-    """Actions of a buffer, int64 `[steps]`; buffers of Stable-Baselines3 2.7.0 have floats."""
-    return actions.ravel().astype(np.int64)
 
 
 def _cut_short(
