@@ -59,8 +59,10 @@ def train_seeds(config: TrainConfig, seeds: Sequence[int], progress_bar: bool = 
         Paused: As `train`.
     """
     for seed in seeds:
-        check_seed(seed)
-    if not seeds or len(set(seeds)) != len(seeds):
+        check_seed(seed, "--seeds")
+    if not seeds:
+        raise InputError("--seeds: expected at least one seed, such as --seeds 0 1 2")
+    if len(set(seeds)) != len(seeds):
         raise InputError(f"--seeds {' '.join(map(str, seeds))}: expected different seeds")
     config.check()
     folder = folder_of(config)
@@ -136,8 +138,8 @@ def mean_in_words(scores: Sequence[float]) -> str:
     if len(scores) == 1:
         return f"{interval.value:.4f}"
     # Of so few, 2.5 % of the resamples hold nothing in their middle but the least, or the largest.
-    few = ", the least and the largest of few seeds" if len(scores) < 5 else ""
-    return f"{interval:.4f}{few}"
+    told = f"{interval:.4f}"
+    return told if len(scores) >= 5 else f"{told.removesuffix(')')}, the least and the largest)"
 
 
 def in_words(folder: Path) -> str:

@@ -147,7 +147,9 @@ def _read(run: Path) -> tuple[TrainConfig | EvolveConfig, list[dict[str, Any]]]:
         config = kind(**{**settings, "run_dir": run})
         config.check()
     except ValueError as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+        raise InputError(
+            f"{path} is damaged: {error}; put back a copy of it, or train again"
+        ) from error
     return config, origins
 
 

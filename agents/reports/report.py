@@ -37,7 +37,7 @@ from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.errors import InputError
 from rlnas.export.c.sizes import c_bytes
 from rlnas.export.inference import for_inference
-from rlnas.files.atomic import replace_file
+from rlnas.files.atomic import check_writable, replace_file
 from rlnas.files.plain_text import plain
 from rlnas.objective import shown_metric, shown_value
 from rlnas.scoring import reference_weights
@@ -60,9 +60,11 @@ def write_report(
         The file.
 
     Raises:
-        InputError: The folder is neither a run nor a design, or a file in it is damaged.
+        InputError: The folder is neither a run nor a design, a file in it is damaged, or the page
+            cannot be written.
     """
     folder = Path(folder)
+    path = report_file(folder, out)
     try:
         title, facts, notes, sections = _content(folder, data_dir)
     except InputError:
@@ -76,8 +78,18 @@ def write_report(
     )
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     text = page.render(title=title, facts=facts, notes=notes, sections=sections)
-    path = folder / "report.html" if out is None else Path(out)
     replace_file(path, text.encode())
+    return path
+
+
+def report_file(folder: Path, out: str | Path | None) -> Path:
+    """The file that `write_report` writes.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    path = folder / "report.html" if out is None else Path(out)
+    check_writable(path)
     return path
 
 

@@ -20,7 +20,7 @@ from rlnas.agents.policies.outcome import MEASURES
 from rlnas.agents.policies.run_folder import has_ended
 from rlnas.agents.reports.learning_curves import STEPS, read_progress
 from rlnas.agents.reports.sections import Section, png
-from rlnas.agents.reports.training_sections import RIVAL_COLOURS
+from rlnas.agents.reports.training_sections import draw_rivals
 from rlnas.agents.training.watching import tags
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def _curves(runs: Sequence[SeedRun], text: str) -> Section:
     first = next((run.evaluations for run in runs if run.evaluations is not None), None)
     if first is not None and steps.size:
         _draw_band(steps, scores, left)
-        for (name, score), colour in zip(first.rivals.items(), RIVAL_COLOURS, strict=False):
-            left.axhline(score, color=colour, linestyle="--", lw=1.2, label=name)
+        draw_rivals(first.rivals, left)
         left.set_ylabel(f"mean {MEASURES[first.measure]} in held-out episodes")
     steps, scores = _training_curve(runs)
     if steps.size:

@@ -23,8 +23,9 @@ class Report:
 
     def run(self, shown: bool) -> None:
         """Write the page and say where it is."""
-        from rlnas.agents.reports.report import write_report
+        from rlnas.agents.reports.report import report_file, write_report
 
+        report_file(self.folder, self.out)  # before a film is made in vain
         self._film(shown)
         print(f"report in {write_report(self.folder, self.out, data_dir=self.data_dir)}")
 

@@ -101,7 +101,7 @@ def read_evaluations(run: Path) -> Evaluations | None:
     try:
         json_schema.check_schema(values, _FORM)
     except ValueError as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+        raise InputError(f"{path} is damaged: {error}; remove it to go on without it") from error
     done = tuple(
         Evaluation(int(each["timesteps"]), each["score"], each["metric"], each["active_weights"])
         for each in values["done"]

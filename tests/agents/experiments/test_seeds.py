@@ -62,7 +62,8 @@ def test_the_line_at_the_end_has_the_interquartile_mean_and_its_interval(trained
     assert said.startswith(f"3 seeds in {trained}: interquartile mean of the score of the policies")
     mean = trimmed_mean_interval(scores)
     assert (mean.low, mean.high) == pytest.approx((min(scores), max(scores)))
-    assert f"episodes {mean:.4f}, the least and the largest of few seeds; by seed " in said
+    interval = f"({mean.low:.4f} to {mean.high:.4f}, the least and the largest)"
+    assert f"episodes {mean.value:.4f} {interval}; by seed " in said
     assert ", ".join(f"{score:.4f}" for score in scores) in said
     assert "(packaged controller 0." in said
 
@@ -167,9 +168,10 @@ def test_the_default_folder_has_the_name_of_the_trainings():
     ("options", "told"),
     [
         (["--seeds", "1", "1"], "--seeds 1 1: expected different seeds"),
-        (["--seeds", "-1"], "--seed -1"),
+        (["--seeds", "-1"], "--seeds -1 cannot be used"),
+        (["--seeds"], "--seeds: expected at least one seed, such as --seeds 0 1 2"),
         (["--seeds", "1", "x"], "--seeds"),
-        (["--seeds", "1", "--seed", "0"], "--seeds: expected without --seed"),
+        (["--seeds", "1", "--seed", "0"], "expected without --seed, since it names all seeds"),
         (["--seeds", "1", "--resume", "run"], "--seeds: expected without --resume"),
         (["--seeds", "1", "--extend", "run"], "--seeds: expected without --extend"),
         (["--seeds", "1", "--gamma", "7"], "--gamma 7"),
@@ -219,16 +221,13 @@ def test_a_folder_with_something_else_is_refused(trained, run, tmp_path):
 
 
 def test_no_seeds_are_refused(tmp_path):
-    with pytest.raises(InputError, match="expected different seeds"):
+    with pytest.raises(InputError, match="expected at least one seed"):
         train_seeds(tiny(tmp_path / "all"), (), progress_bar=False)
 
 
 def test_one_seed_has_no_interval_and_many_have_their_own():
     assert mean_in_words([0.9]) == "0.9000"
-    assert (
-        mean_in_words([0.9, 0.8])
-        == "0.8500 (0.8000 to 0.9000), the least and the largest of few seeds"
-    )
+    assert mean_in_words([0.9, 0.8]) == "0.8500 (0.8000 to 0.9000, the least and the largest)"
     scores = [0.1, 0.35, 0.5, 0.55, 0.9]
     for few in range(2, 5):
         interval = trimmed_mean_interval(scores[:few])

@@ -2,9 +2,11 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,9 @@ from rlnas.agents.policies.policy import load_policy, read_weights, save_edit_se
 from rlnas.agents.policies.run_config import DATA, as_json, write_config
 from rlnas.agents.training import ppo as module
 from rlnas.agents.training.callbacks import Progress
+from rlnas.agents.training.model import new_model
 from rlnas.agents.training.ppo import resume, train, train_once
+from rlnas.agents.training.vec_env import new_vec_env
 from rlnas.data.datasets import load_dataset
 from rlnas.data.synthetic import TRAINING_FAMILY
 from rlnas.designs.database import FILE, DesignDatabase
@@ -472,6 +476,25 @@ def test_the_last_update_still_learns(total, tmp_path):
     assert all(0 < group["lr"] <= 1e-3 for group in model.policy.optimizer.param_groups)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_gradient_batches_of_two_sizes_are_warned_of_once(algorithm, tmp_path, caplog):
+    for size, warned in ((24, 1), (64, 0), (200, 0)):
+        caplog.clear()
+        config = tiny(tmp_path, batch_size=size, algorithm=algorithm)
+        make = partial(environments.make_env, config, config.load())
+        env = new_vec_env(config, make)
+        new_model(config, env)
+        env.close()
+        assert [
+            each.getMessage().startswith(
+                "--batch-size 24: of the 64 steps between two updates "
+                "the last gradient batch has 16,"
+            )
+            for each in caplog.records
+        ] == [True] * warned
+
+
 # --- several tasks, ranges, progress ---
 
 
@@ -686,10 +709,15 @@ def test_start_continues_from_a_trained_policy(runs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"algorithm": "ppo"}, {"net_arch": (9,)}, {"features": "blind"}], ids=str
+    ("settings", "told"),
+    [
+        ({"algorithm": "ppo"}, "with --algorithm maskable_ppo (here ppo), give the same"),
+        ({"net_arch": (9, 9)}, "with --net-arch 8 (here 9 9), give the same"),
+        ({"features": "blind"}, "with --features flat (here blind), give the same"),
+    ],
 )
-def test_start_refuses_a_policy_of_another_kind(runs, settings, tmp_path):
-    with pytest.raises(InputError, match="cannot go on from"):
+def test_start_refuses_a_policy_of_another_kind(runs, settings, told, tmp_path):
+    with pytest.raises(InputError, match=f"cannot go on from .* {re.escape(told)}"):
         train(tiny(tmp_path / "run", start=runs["maskable_ppo"], **settings), progress_bar=False)
     assert not (tmp_path / "run").exists()
 
