@@ -27,7 +27,7 @@ def draw_rivals(rivals: Mapping[str, float], axes: "Axes") -> None:
     dash = 4.0
     for k, (name, score) in enumerate(rivals.items()):
         turn = (-k * dash, (dash, (len(rivals) - 1) * dash))
-        axes.axhline(score, color=_RIVALS[k], linestyle=turn, lw=1.5, label=name)
+        axes.axhline(score, color=_RIVALS[k % len(_RIVALS)], linestyle=turn, lw=1.5, label=name)
 
 
 def evaluations(found: Evaluations, run: Path, total: int) -> Section:
