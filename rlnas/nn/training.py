@@ -180,6 +180,17 @@ def train(
     """
     check_fit(network, dataset)
     check_rows(dataset, order, 2)
+    return train_checked(network, dataset, order, hyperparameters, learning_rates)
+
+
+def train_checked(
+    network: SparseNetwork,
+    dataset: Dataset,
+    order: np.ndarray,
+    hyperparameters: Hyperparameters,
+    learning_rates: np.ndarray | None = None,
+) -> Evaluation:
+    """As `train`, for a network and an order that are known to fit the data set."""
     outcome = run_network(network, dataset, _steps(order, hyperparameters, learning_rates))
     return _in_training(network, dataset, order, outcome)
 
