@@ -161,6 +161,11 @@ class Preprocessing(ReadOnlyArrays):
         found *= self.scale
         return found
 
+    @property
+    def bounds(self) -> NDArray[np.float32]:
+        """Least and largest inputs of a network, float32 `[2, n_features]`."""
+        return self.inputs(self.within_bounds(np.stack([self.low, self.high])))
+
     def check_names(self, names: Sequence[str] | None) -> None:
         """Raise `InputError` if features have other names or another order.
 

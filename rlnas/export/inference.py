@@ -3,8 +3,8 @@
 Inputs without a connection are left out, as are weights of zero and units that nothing reads. All
 exports follow one rule (docs/export.md): features are made of the columns of a table by the rules
 of an `Encoding`, or are given; an input is
-`clip((float32(feature - offset) - mean) * scale, -limit, limit)`, and if a feature that is read is
-NaN, all outputs are NaN. Outputs are logits, or numbers in the units of the data.
+`clip((float32(feature - offset) - mean) * scale, *bounds)`, and if a feature that is read is NaN,
+all outputs are NaN. Outputs are logits, or numbers in the units of the data.
 """
 
 from dataclasses import dataclass, replace
@@ -20,11 +20,7 @@ from rlnas.nn.network import EMA, SparseNetwork
 from rlnas.nn.rewiring import prune_dead_units, with_only
 from rlnas.nn.scipy_forward import forward
 
-FARTHEST = 1e16
-"""Largest absolute standardized input, ten times what a data set may contain."""
-
 _LARGEST_UNIT = 1e30  # leaves room in float32 for sums of 65,536 units times 127, an int8 weight
-_NEAREST = 1e4  # a limit below this could cut off samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +37,15 @@ class Inference:
             float32 cannot resolve the values of the feature.
         mean: Subtracted from the difference in single precision, float32 `[inputs]`.
         scale: Factor of the result, float32 `[inputs]`.
+        bounds: Least and largest input; what is beyond counts as this, float32 `[2, inputs]`.
         layer_sizes: Numbers of inputs that are read, units of each hidden layer, and outputs.
         indptr: Row `r` owns the connections `indptr[r]:indptr[r + 1]`, int32 `[rows + 1]`.
         indices: Source units, ascending within a row, int32 `[connections]`.
         weights: Weights of the connections, float32 `[connections]`.
         biases: Biases of the units, float32 `[rows]`.
         class_names: Names of the outputs if they are logits of classes, otherwise none.
-        low: Smallest value of each feature in training, float64 `[inputs]`.
-        high: Largest value of each feature in training, float64 `[inputs]`.
+        low: Least value that each feature counts as, float64 `[inputs]`.
+        high: Largest value that each feature counts as, float64 `[inputs]`.
         whole: Whether raw samples are features that are all whole numbers.
         encoding: How the features that are read, in the order of the inputs, are made of the codes
             of columns; None if raw samples are features.
@@ -60,6 +57,7 @@ class Inference:
     offset: np.ndarray
     mean: np.ndarray
     scale: np.ndarray
+    bounds: np.ndarray
     layer_sizes: tuple[int, ...]
     indptr: np.ndarray
     indices: np.ndarray
@@ -88,18 +86,11 @@ class Inference:
         return np.float64 if self.offset.any() else np.float32
 
     @property
-    def limit(self) -> float:
-        """Largest absolute standardized input; larger ones are clipped. It is exact in float32.
-
-        It is `FARTHEST`, or less if the weights are so large that units could overflow. So all
-        units are finite for any features, and a weight of zero, which dense formats multiply by,
-        has no effect.
-        """
-        ones = np.ones((self.layer_sizes[0], 1))
+    def reach(self) -> float:
+        """A bound of the magnitudes of all units, for any features."""
+        farthest = np.abs(self.bounds, dtype=np.float64).max(axis=0)
         weights, biases = (np.abs(each, dtype=np.float64) for each in (self.weights, self.biases))
-        # A unit is at most this many times the largest input, if that is at least 1.
-        growth = self._units(ones, weights, biases).max()
-        return float(np.float32(min(FARTHEST, _LARGEST_UNIT / growth)))
+        return float(self._units(farthest[:, None], weights, biases).max())
 
     @property
     def starts(self) -> tuple[int, ...]:
@@ -136,8 +127,7 @@ class Inference:
         with np.errstate(over="ignore"):  # what is infinite in float32 is cut off
             remaining = (self.features(raw) - self.offset).astype(np.float32)
             standardized = (remaining - self.mean) * self.scale
-        limit = self.limit
-        units = self._units(standardized.clip(-limit, limit).T, self.weights, self.biases)
+        units = self._units(standardized.clip(*self.bounds).T, self.weights, self.biases)
         outputs = units[-self.layer_sizes[-1] :].T
         if self.targets is not None:
             outputs = self.targets.in_units(outputs)
@@ -182,7 +172,7 @@ class Inference:
             "offset": self.offset,
             "mean": self.mean,
             "scale": self.scale,
-            "limit": np.array([self.limit], np.float32),
+            "bounds": self.bounds,
             "layer_sizes": np.array(self.layer_sizes, np.int32),
             "indptr": self.indptr,
             "indices": self.indices,
@@ -228,6 +218,7 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         offset=preprocessing.offset[inputs],
         mean=preprocessing.mean[inputs],
         scale=preprocessing.scale[inputs],
+        bounds=preprocessing.bounds[:, inputs],
         layer_sizes=(inputs.size, *network.layer_sizes[1:]),
         indptr=network.indptr,
         indices=place[network.indices].astype(np.int32),
@@ -240,6 +231,6 @@ def for_inference(network: SparseNetwork, preprocessing: Preprocessing) -> Infer
         encoding=encoding,
         targets=preprocessing.targets,
     )
-    if not inference.in_units().limit >= _NEAREST:  # also when it is NaN
+    if not inference.in_units().reach <= _LARGEST_UNIT:  # also when it is NaN
         raise InputError("nothing to export: weights so large that outputs are not finite numbers")
     return inference

@@ -73,13 +73,12 @@ def write_onnx(inference: Inference, path: Path) -> None:
         units = apply("Cast", [units], "remaining", to=TensorProto.FLOAT)
     units = apply("Sub", [units, constant("mean", inference.mean)], "centred")
     units = apply("Mul", [units, constant("scale", inference.scale)], "standardised")
-    # Runtimes differ in how Clip and Relu treat NaN, so that it is inserted at the end.
+    # Runtimes differ in how Max, Min and Relu treat NaN, so that it is inserted at the end.
     unknown = apply("Cast", [apply("IsNaN", [units], "is_nan")], "nans", to=TensorProto.FLOAT)
     unknown = apply("ReduceMax", [unknown], "any_nan", axes=[1], keepdims=1)
     unknown = apply("Cast", [unknown], "unknown", to=TensorProto.BOOL)
-    lower = constant("lower", np.array(-inference.limit, np.float32))
-    upper = constant("upper", np.array(inference.limit, np.float32))
-    units = apply("Clip", [units, lower, upper], "inputs_in_limits")
+    units = apply("Max", [units, constant("low", inference.bounds[0])], "not_too_low")
+    units = apply("Min", [units, constant("high", inference.bounds[1])], "inputs_in_bounds")
     first, last = inference.layer_sizes[0], inference.starts[-1]
     for k, (start, stop) in enumerate(pairwise(inference.starts[1:]), start=1):
         bounds = inference.indptr[start - first : stop - first + 1]

@@ -70,10 +70,9 @@ class OnFeatures(torch.nn.Module):
 
     def __init__(self, inference: Inference):
         super().__init__()
-        for name in ("inputs", "offset", "mean", "scale"):
+        for name in ("inputs", "offset", "mean", "scale", "bounds"):
             self.register_buffer(name, torch.from_numpy(getattr(inference, name).copy()))
         self.precise = inference.dtype == np.float64
-        self.limit = inference.limit
         targets = inference.rows + inference.layer_sizes[0]
         self.network = _module(
             inference.layer_sizes, targets, inference.indices, inference.weights, inference.biases
@@ -85,7 +84,8 @@ class OnFeatures(torch.nn.Module):
         if self.precise:
             inputs = (inputs - self.get_buffer("offset")).float()
         standardized = (inputs - self.get_buffer("mean")) * self.get_buffer("scale")
-        logits: torch.Tensor = self.network(standardized.clamp(-self.limit, self.limit))
+        low, high = self.get_buffer("bounds")
+        logits: torch.Tensor = self.network(standardized.clamp(low, high))
         return logits.masked_fill(standardized.isnan().any(dim=1, keepdim=True), torch.nan)
 
 

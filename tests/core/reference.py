@@ -16,6 +16,11 @@ STATES = {False: VALUE, True: EMA}
 """Which row of the state arrays `averaged` selects."""
 
 
+def within_training(features: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Features `[samples, n]` of which none is beyond those of the samples in `train`."""
+    return features.clip(features[train].min(axis=0), features[train].max(axis=0))
+
+
 def random_dataset(
     rng: np.random.Generator,
     features: int = 6,

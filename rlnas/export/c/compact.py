@@ -12,7 +12,7 @@ from rlnas.export.c.constants import TYPES, Arrays, definitions, size_of
 from rlnas.export.c.integers import OUTPUT_SHIFT, IntegerNetwork
 from rlnas.export.c.names import number_literal
 from rlnas.export.c.outputs import arrays_of_outputs, in_units
-from rlnas.export.c.quantization import Quantized, are_small_integers, reads_in_place
+from rlnas.export.c.quantization import PER_STD, Quantized, are_small_integers, reads_in_place
 from rlnas.export.c.rice import rice_bytes, rice_width
 from rlnas.export.c.templates import LOAD_FEATURES
 from rlnas.export.inference import Inference
@@ -181,11 +181,14 @@ def _of_inputs(
     if in_place:
         return arrays
     mean, scale, factors, shifts = np.zeros((4, n_inputs), np.float32)
+    bounds = np.zeros(2 * n_inputs)
     if quantized is not None:
         mean, scale = quantized.network.mean, quantized.network.scale
+        bounds = quantized.network.bounds.T.ravel() * PER_STD
         if integers:
             scale = scale * np.float32(2.0**quantized.fraction)
             factors, shifts = IntegerNetwork(quantized).multipliers
+    arrays["bounds"] = ("int8_t", bounds)
     if integers and are_small_integers(inference):
         arrays["means"] = ("int16_t", mean)
         return arrays | {"factors": ("int16_t", factors), "shifts": ("uint8_t", shifts)}
@@ -197,23 +200,23 @@ def _of_inputs(
 def _float_parts(quantized: Quantized, words: Mapping[str, str]) -> dict[str, str]:
     """What differs where units are floats."""
     name, macro, network = words["name"], words["NAME"], quantized.network
-    limit = number_literal("float", network.limit)
     functions = templates.CLIPPED.substitute(words)
     if quantized.in_place:
+        low, high = (number_literal("float", end) for end in network.bounds[:, 0])
         source = (
-            f"source < {macro}_FEATURES ? {name}_clipped(features[source])\n"
+            f"source < {macro}_FEATURES ? {name}_clipped(features[source], {low}, {high})\n"
             f"                : units[source - {macro}_FEATURES]"
         )
         units = f"{macro}_HIDDEN ? {macro}_HIDDEN : 1"
         unit, valid = "row", templates.VALID_IN_PLACE
     else:
-        functions = templates.FLOAT.substitute(words) + functions + templates.LOAD.substitute(words)
+        load = templates.LOAD.substitute(words, per_std=PER_STD)
+        functions = templates.FLOAT.substitute(words) + functions + load
         source, units = "units[source]", f"{macro}_INPUTS + {macro}_HIDDEN"
         unit, valid = f"{macro}_INPUTS + row", templates.VALID_INPUTS
     return {
         "includes": "#include <float.h>\n#include <math.h>\n#include <stdint.h>",
         "bias": number_literal("float", 2.0 ** (quantized.bias_shift - quantized.fraction)),
-        "limit": f"#define {macro}_LIMIT {limit}\n",
         "functions": functions + words["encode"],
         "sum": "float",
         "unit": "float",
@@ -232,26 +235,33 @@ def _integer_parts(quantized: Quantized, words: Mapping[str, str]) -> dict[str, 
     """What differs where units are integers."""
     name, macro, network = words["name"], words["NAME"], IntegerNetwork(quantized)
     source, functions, includes = "features[source]", "", "#include <stdint.h>"
+    bound = 2**quantized.fraction // PER_STD
+    clipped = templates.CLIPPED_INTEGER.substitute(words, bound=bound)
     if quantized.in_place:
-        largest = network.largest_feature
+        smallest, largest = network.smallest_feature, network.largest_feature
         feature = "feature" if largest == 255 else f"(feature > {largest} ? {largest} : feature)"
+        if smallest:
+            feature = f"(feature < {smallest} ? {smallest} : {feature})"
         source = f"{name}_input(features[source])"
         functions = templates.INPUT.substitute(words, feature=feature, fraction=quantized.fraction)
     elif network.raw_type == np.int16:
-        functions = templates.QUANTIZE_INTEGERS.substitute(words)
+        functions = clipped + templates.QUANTIZE_INTEGERS.substitute(words)
     else:
         rows = quantized.network.encoding is not None
-        functions = templates.FLOAT.substitute(words) + templates.QUANTIZE.substitute(
-            words,
-            linkage="static " if rows else "",
-            raw=TYPES[network.raw_type],
-            n_raw=f"{macro}_{'FEATURES' if rows else 'RAW'}",
+        functions = (
+            templates.FLOAT.substitute(words)
+            + clipped
+            + templates.QUANTIZE.substitute(
+                words,
+                linkage="static " if rows else "",
+                raw=TYPES[network.raw_type],
+                n_raw=f"{macro}_{'FEATURES' if rows else 'RAW'}",
+            )
         )
         includes = "#include <float.h>\n#include <math.h>\n" + includes
     return {
         "includes": includes,
         "bias": f"((int32_t){2**quantized.bias_shift})",
-        "limit": "",
         "functions": functions + words["encode"],
         "sum": "int32_t",
         "unit": "int16_t",

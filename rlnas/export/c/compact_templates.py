@@ -19,7 +19,7 @@ enum { ${NAME}_INPUTS = ${inputs}, ${NAME}_ROWS = ${rows}, ${NAME}_HIDDEN = ${hi
 
 /* What a bias of 1 adds to a sum. */
 #define ${NAME}_BIAS ${bias}
-${limit}
+
 ${constants}
 
 /* A stream of bits, the lowest of a byte first. */
@@ -117,9 +117,9 @@ static float ${name}_float(uint16_t upper) {
 """)
 
 CLIPPED = Template("""
-/* An input far from any sample is cut off, so that all units are finite. */
-static float ${name}_clipped(float input) {
-    return input > ${NAME}_LIMIT ? ${NAME}_LIMIT : input < -${NAME}_LIMIT ? -${NAME}_LIMIT : input;
+/* An input beyond those of training counts as the last one. */
+static float ${name}_clipped(float input, float low, float high) {
+    return input > high ? high : input < low ? low : input;
 }
 """)
 
@@ -163,7 +163,9 @@ static void ${name}_load(const ${name}_feature features[], float units[]) {
     int row;
 ${each}\
         const ${name}_feature feature = features[place];
-        units[row] = ${name}_clipped(${standardised});
+        units[row] = ${name}_clipped(${standardised},
+            (float)${NAME}_READ_int8_t(&${name}_bounds[2 * row]) / ${per_std}.0f,
+            (float)${NAME}_READ_int8_t(&${name}_bounds[2 * row + 1]) / ${per_std}.0f);
     }
 }
 """)
@@ -199,6 +201,15 @@ int ${name}_valid(const ${name}_feature features[${NAME}_FEATURES]) {
 }
 """)
 
+CLIPPED_INTEGER = Template("""
+/* An input beyond those of training counts as the last one. */
+static int16_t ${name}_clipped(int32_t input, int row) {
+    const int32_t low = ${NAME}_READ_int8_t(&${name}_bounds[2 * row]) * (int32_t)${bound};
+    const int32_t high = ${NAME}_READ_int8_t(&${name}_bounds[2 * row + 1]) * (int32_t)${bound};
+    return (int16_t)(input > high ? high : input < low ? low : input);
+}
+""")
+
 QUANTIZE = Template("""
 ${linkage}int ${name}_quantize(const ${raw} raw[${n_raw}],
     ${name}_feature features[${NAME}_FEATURES]) {
@@ -209,7 +220,7 @@ ${each}\
         valid = valid && feature >= -${largest} && feature <= ${largest};
         input = input != input ? 0.0f : input > 32767.0f ? 32767.0f
             : input < -32767.0f ? -32767.0f : input;
-        features[row] = (int16_t)(input < 0.0f ? input - 0.5f : input + 0.5f);
+        features[row] = ${name}_clipped((int32_t)(input < 0.0f ? input - 0.5f : input + 0.5f), row);
     }
     return valid;
 }
@@ -222,7 +233,7 @@ ${each}\
         const int32_t centred = (int32_t)raw[place] - ${NAME}_READ_int16_t(&${name}_means[row]);
         const int32_t input = centred * ${NAME}_READ_int16_t(&${name}_factors[row]) >>
             ${NAME}_READ_uint8_t(&${name}_shifts[row]);
-        features[row] = (int16_t)(input > 32767 ? 32767 : input < -32767 ? -32767 : input);
+        features[row] = ${name}_clipped(input, row);
     }
 }
 """)

@@ -7,7 +7,6 @@ import numpy as np
 from rlnas.columns.encoding import Rule
 from rlnas.export.c import templates
 from rlnas.export.c.constants import Arrays, definitions
-from rlnas.export.c.names import number_literal
 from rlnas.export.inference import Inference
 
 
@@ -24,6 +23,7 @@ def float_arrays(inference: Inference) -> Arrays:
     return arrays | {
         "means": ("float", inference.mean),
         "scales": ("float", inference.scale),
+        "bounds": ("float", inference.bounds.T.ravel()),
         "fan_in": ("uint16_t", np.diff(inference.indptr)),
         "sources": ("uint16_t", inference.indices),
         "weights": ("float", inference.weights),
@@ -47,7 +47,6 @@ def float_source(inference: Inference, words: Mapping[str, str]) -> str:
         inputs=inference.layer_sizes[0],
         rows=inference.biases.size,
         hidden=inference.biases.size - inference.layer_sizes[-1],
-        limit=number_literal("float", inference.limit),
         constants=definitions(name, float_arrays(inference)),
         place=f"{macro}_READ_uint16_t(&{name}_inputs[row])" if plain else "row",
         remaining=f"(float)(feature - {offset})" if precise else "feature",

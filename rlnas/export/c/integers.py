@@ -31,7 +31,12 @@ class IntegerNetwork:
     @property
     def largest_feature(self) -> int:
         """Of features that are read in place: a larger one counts as this."""
-        return min(255, LARGEST >> self.quantized.fraction)
+        return min(int(self.quantized.network.high[0]), LARGEST >> self.quantized.fraction)
+
+    @property
+    def smallest_feature(self) -> int:
+        """Of features that are read in place: a smaller one counts as this."""
+        return int(self.quantized.network.low[0])
 
     @property
     def raw_type(self) -> type[np.uint8 | np.int16 | np.float32 | np.float64]:
@@ -72,19 +77,20 @@ class IntegerNetwork:
         features = network.features(raw)
         inputs: np.ndarray
         if quantized.in_place:
-            inputs = np.minimum(features.astype(np.int64), self.largest_feature)
+            inputs = features.astype(np.int64).clip(self.smallest_feature, self.largest_feature)
             return inputs << quantized.fraction
+        low, high = (network.bounds * 2.0**quantized.fraction).astype(np.int64)
         if self.raw_type == np.int16:
             factors, shifts = self.multipliers
             inputs = features.astype(np.int64) - network.mean.astype(np.int64)
-            inputs = (inputs * factors >> shifts).clip(-LARGEST, LARGEST)
+            inputs = (inputs * factors >> shifts).clip(low, high)
             return inputs
         with np.errstate(over="ignore"):
             remaining = (features - network.offset).astype(np.float32) - network.mean
             scaled = remaining * (network.scale * np.float32(2.0**quantized.fraction))
         scaled = np.nan_to_num(scaled.clip(-LARGEST, LARGEST))
         inputs = np.trunc(scaled + np.copysign(np.float32(0.5), scaled)).astype(np.int64)
-        return inputs
+        return inputs.clip(low, high)
 
     def outputs(self, raw: np.ndarray) -> np.ndarray:
         """The integers that are compared, `[samples, outputs]`; they fit into 32 bits."""

@@ -20,6 +20,9 @@ from rlnas.nn.scipy_forward import layer_matrices
 LARGEST = 32767
 """Largest input, hidden unit and bias in 16 bits."""
 
+PER_STD = 8
+"""Parts of a standard deviation in which the bounds of inputs are stored."""
+
 WHOLE = 32_000
 """Largest feature that is taken as a 16-bit integer; its mean in bfloat16 is one, too."""
 
@@ -76,7 +79,8 @@ def reads_in_place(inference: Inference, integers: bool) -> bool:
         integers: Whether the code has integers only; then features have to be bytes.
     """
     scale = float(inference.scale[0])
-    same = (inference.scale == inference.scale[0]).all() and not inference.offset.any()
+    alike = (inference.scale, inference.low, inference.high)
+    same = all((each == each[0]).all() for each in alike) and not inference.offset.any()
     near = np.abs(inference.mean).max() * scale <= _NEAR and 1 / _PLAIN <= scale <= _PLAIN
     bytes_ = inference.whole and inference.low.min() >= 0 and inference.high.max() <= 255
     return bool(same and near and (bytes_ or not integers))
@@ -97,7 +101,7 @@ def quantize(inference: Inference, integers: bool = False) -> Quantized:
     """
     in_place = reads_in_place(inference, integers)
     given = _standardised(inference, in_place)
-    low, high = ((end - given.offset - given.mean) * given.scale for end in (given.low, given.high))
+    low, high = given.bounds.astype(float)
     measure = float(inference.scale[0]) if in_place else 1.0
     fraction = _fraction(inference, low, high, in_place, measure)
     bound = LARGEST / 2.0**fraction
@@ -251,11 +255,16 @@ def bfloat16(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _standardised(inference: Inference, in_place: bool) -> Inference:
     """The network with the means and scales that code stores; its weights are as they were."""
+    ends = np.stack([inference.low, inference.high])
     if in_place:
         zeros = np.zeros_like(inference.mean)
-        return replace(inference, mean=zeros, scale=zeros + 1)
+        return replace(inference, mean=zeros, scale=zeros + 1, bounds=ends.astype(np.float32))
     mean = np.rint(inference.mean) if are_small_integers(inference) else inference.mean
-    return replace(inference, mean=bfloat16(mean), scale=bfloat16(inference.scale))
+    mean, scale = bfloat16(mean), bfloat16(inference.scale)
+    # rounded away from the samples, whose inputs stay what they are
+    low, high = (ends - inference.offset - mean) * scale.astype(float) * PER_STD
+    bounds = np.stack([np.floor(low), np.ceil(high)]).clip(-128, 127) / PER_STD
+    return replace(inference, mean=mean, scale=scale, bounds=bounds.astype(np.float32))
 
 
 def _fraction(
@@ -274,13 +283,12 @@ def _fraction(
         in_place: See `Quantized`.
         measure: What 1 means of an input.
     """
-    inputs = max(np.abs(low).max(), np.abs(high).max(), 1 / measure)
+    inputs = max(-low.min(), high.max(), 1 / measure)
     hidden = _highest(inference) / measure
     if in_place:
         most = _bits(inputs)
         return min(most, max(0, _bits(hidden)))
-    # other samples may go farther than those of training
-    return max(_FRACTIONS[0], min(_bits(max(2 * inputs, hidden)), _FRACTIONS[1]))
+    return max(_FRACTIONS[0], min(_bits(max(inputs, hidden)), _FRACTIONS[1]))
 
 
 def _bits(reach: float) -> int:
@@ -292,8 +300,7 @@ def _highest(inference: Inference) -> float:
     """A bound of all hidden units for samples in the range of training, at least 1."""
     lows, highs = np.zeros((2, sum(inference.layer_sizes)))
     first = inference.layer_sizes[0]
-    for ends, features in ((lows, inference.low), (highs, inference.high)):
-        ends[:first] = (features - inference.offset - inference.mean) * inference.scale
+    lows[:first], highs[:first] = inference.bounds
     arrays = inference.indptr, inference.indices, inference.weights.astype(float)
     for own, matrix in layer_matrices(inference.layer_sizes, *arrays):
         top = matrix.maximum(0) @ highs[: own.start] + matrix.minimum(0) @ lows[: own.start]

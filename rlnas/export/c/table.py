@@ -21,11 +21,11 @@ from rlnas.export.c.names import (
 from rlnas.export.inference import Inference
 
 _OWN = """
-    bias biases bits centres class_name classes classify clipped code codes encode expected
-    factors fan_in feature features flags flash float h hidden input inputs limit load
+    bias biases bits bounds centres class_name classes classify clipped code codes encode expected
+    factors fan_in feature features flags flash float h hidden input inputs load
     logit_step logits means no_main number offsets open predict quantize raw read_double
-    read_float read_int16_t read_uint16_t read_uint8_t row rows run samples scales self_test
-    shifts sources spreads structure target_name targets tolerances valid values weights
+    read_float read_int16_t read_int8_t read_uint16_t read_uint8_t row rows run samples scales
+    self_test shifts sources spreads structure target_name targets tolerances valid values weights
 """
 OWN = frozenset(_OWN.split())
 """What follows the name of a network in symbols and macros of its own, in lower case."""

@@ -104,12 +104,14 @@ MEMORY = Template("""\
 #include <avr/pgmspace.h>
 #define ${NAME}_FLASH PROGMEM
 #define ${NAME}_READ_uint8_t(at) pgm_read_byte(at)
+#define ${NAME}_READ_int8_t(at) ((int8_t)pgm_read_byte(at))
 #define ${NAME}_READ_uint16_t(at) pgm_read_word(at)
 #define ${NAME}_READ_int16_t(at) ((int16_t)pgm_read_word(at))
 #define ${NAME}_READ_float(at) pgm_read_float(at)
 #else
 #define ${NAME}_FLASH
 #define ${NAME}_READ_uint8_t(at) (*(at))
+#define ${NAME}_READ_int8_t(at) (*(at))
 #define ${NAME}_READ_uint16_t(at) (*(at))
 #define ${NAME}_READ_int16_t(at) (*(at))
 #define ${NAME}_READ_float(at) (*(at))
@@ -132,9 +134,6 @@ ${memory}
 ${demand}
 enum { ${NAME}_INPUTS = ${inputs}, ${NAME}_ROWS = ${rows}, ${NAME}_HIDDEN = ${hidden} };
 
-/* Standardised inputs are cut off here, far from any sample, so that all units are finite. */
-#define ${NAME}_LIMIT ${limit}
-
 ${constants}
 ${encode}
 /* Compute all units; 0 if an input is NaN. */
@@ -146,11 +145,12 @@ static int ${name}_run(const ${name}_feature features[],
         const ${name}_feature feature = features[${place}];
         const float input = (${remaining} - ${NAME}_READ_float(&${name}_means[row])) *
             ${NAME}_READ_float(&${name}_scales[row]);
+        const float low = ${NAME}_READ_float(&${name}_bounds[2 * row]);
+        const float high = ${NAME}_READ_float(&${name}_bounds[2 * row + 1]);
         if (input != input) {
             return 0;
         }
-        units[row] = input > ${NAME}_LIMIT ? ${NAME}_LIMIT
-            : input < -${NAME}_LIMIT ? -${NAME}_LIMIT : input;
+        units[row] = input > high ? high : input < low ? low : input;
     }
     for (row = 0; row < ${NAME}_ROWS; row++) {
         const size_t end = k + ${NAME}_READ_uint16_t(&${name}_fan_in[row]);

@@ -9,6 +9,7 @@ from rlnas.data.datasets import load_dataset
 from rlnas.data.preprocessing import Preprocessing, fit
 from rlnas.data.sources import RawData, read
 from rlnas.errors import InputError
+from tests.core.reference import within_training
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(5, 3, size=(200, 4))
@@ -36,7 +37,7 @@ def test_columns_with_large_offsets_keep_their_differences(column):
     data = load_dataset((with_column(column), Y))
     found = data.standardize(np.arange(200))[:, 4]
     train = column[data.train]
-    expected = (column - train.mean()) / train.std()
+    expected = (within_training(column, data.train) - train.mean()) / train.std()
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -200,3 +201,35 @@ def test_fingerprint_is_independent_of_name_and_path(tmp_path):
         np.savez(tmp_path / f"{name}.npz", X=X, y=Y)
     first, second = (load_dataset(tmp_path / f"{name}.npz") for name in ("a", "b"))
     assert first.fingerprint == second.fingerprint == load_dataset((X, Y)).fingerprint
+
+
+# --- bounds ---
+
+
+def test_input_is_at_most_ten_standard_deviations_and_within_those_of_training():
+    column = RANDOM.normal(size=200)
+    column[load_dataset((X, Y)).train[0]] = 1e6  # 11 standard deviations: the rest is near 0
+    data = load_dataset((with_column(column), Y))
+    found = data.standardize(np.arange(200))
+    np.testing.assert_allclose(found[:, 4].max(), 10, rtol=1e-6)
+    low, high = data.preprocessing.bounds
+    np.testing.assert_array_equal(found[data.train].min(axis=0), low)
+    np.testing.assert_array_equal(found[data.train].max(axis=0), high)
+    assert (found >= low).all()
+    assert (found <= high).all()
+
+
+def test_pixels_share_one_range():
+    data = load_dataset("digits")
+    assert set(data.preprocessing.low) == {0}
+    assert set(data.preprocessing.high) == {16}
+
+
+def test_rare_value_of_bytes_is_kept():
+    flags = np.zeros((400, 3), np.uint8)
+    flags[:2, 0] = flags[::2, 1] = 1
+    flags[:, 2] = np.arange(400) % 200
+    every = np.arange(400, dtype=np.int32)
+    rules, stored = fit(flags, every, None, ("a", "b"), None)
+    np.testing.assert_array_equal(stored, flags)
+    assert rules.bounds[1, 0] > 10  # a byte has no value between 0 and 1

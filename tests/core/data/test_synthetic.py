@@ -221,7 +221,7 @@ def test_problem_loads_like_any_named_data_set(name):
     assert data.name == name
     assert data is load_dataset(name, data_dir="anywhere")
     features, labels = generate(name)
-    np.testing.assert_array_equal(data.features, features)
+    np.testing.assert_array_equal(data.features, data.preprocessing.stored(features))
     np.testing.assert_array_equal(data.labels, labels)
     assert name not in NAMES
 

@@ -120,7 +120,6 @@ def logits_of(form: str, folder: Path, features: np.ndarray, inference: Inferenc
         case _:
             arrays = load_file(folder / "network.safetensors")
     inference = inference.in_units()  # as these files have it
-    assert arrays.pop("limit") == [inference.limit]
     sizes = tuple(arrays.pop("layer_sizes").tolist())
     if inference.encoding is None:
         arrays["n_features"] = int(arrays["n_features"][0])

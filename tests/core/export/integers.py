@@ -27,6 +27,7 @@ NETWORK = skip_network(SIZES, np.random.default_rng(0))
 RULES = {
     "bytes": integer_rules(0, 255, pixels=True),
     "few levels": integer_rules(0, 16, pixels=True),
+    "no dark bytes": integer_rules(20, 200, pixels=True),
     "bits": integer_rules(0, 1, pixels=True),
     "integers": integer_rules(-3000, 30000, pixels=False),
     "signed pixels": integer_rules(-128, 127, pixels=True),

@@ -67,8 +67,8 @@ def case_of(encoding: Encoding, seed: int, far: bool = False, rows: int = 20) ->
         offset,
         rng.normal(size=n).astype(np.float32),
         rng.uniform(0.3, 3, n).astype(np.float32),
-        np.zeros(n),
-        np.ones(n),
+        offset + np.where(value, -1.0, 0.0),
+        offset + np.where(value, 6.0, 1.0),  # some codes are beyond
         False,
         tuple("abc"),
         encoding.feature_names,

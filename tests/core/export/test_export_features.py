@@ -9,7 +9,7 @@ import torch
 
 from rlnas.export.c.quantization import dequantize
 from rlnas.export.formats import export_network
-from rlnas.export.inference import FARTHEST, Inference, for_inference
+from rlnas.export.inference import Inference, for_inference
 from rlnas.export.torch_module import OnFeatures
 from rlnas.nn.network import EMA
 from tests.core.export.exported import FLOAT_FORMATS, compiled, logits_of, pointer
@@ -63,7 +63,7 @@ def dense(inference: Inference) -> tuple[np.ndarray, np.ndarray]:
 def expected(inference: Inference, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Outputs by the rule in docs/export.md, dense and in float64; how far rounding may lead."""
     read = features[:, inference.inputs] - inference.offset
-    x = np.clip((read - inference.mean) * inference.scale, -inference.limit, inference.limit)
+    x = np.clip((read - inference.mean) * inference.scale, *inference.bounds)
     sizes, (weights, biases) = inference.layer_sizes, dense(inference)
     bound = dense_logits(sizes, np.abs(weights), np.abs(biases), np.abs(x))
     return dense_logits(sizes, weights, biases, x), 1e-5 * bound
@@ -123,11 +123,11 @@ def test_onnx_outputs_are_nan_even_if_runtime_drops_nan(tmp_path):
     path = tmp_path / "network.onnx"
     export_network(PARALLEL, "onnx", tmp_path, "network", RAW)
     model = onnx.load(path)
-    place, clip = next((k, n) for k, n in enumerate(model.graph.node) if n.op_type == "Clip")
+    place, clip = next((k, n) for k, n in enumerate(model.graph.node) if n.op_type == "Min")
     after, clip.output[0] = clip.output[0], "clipped"
     losing = [
         onnx.helper.make_node("IsNaN", ["clipped"], ["lost"]),
-        onnx.helper.make_node("Where", ["lost", "upper", "clipped"], [after]),
+        onnx.helper.make_node("Where", ["lost", "high", "clipped"], [after]),
     ]
     nodes = list(model.graph.node)
     del model.graph.node[:]
@@ -156,16 +156,28 @@ def test_unread_feature_has_no_influence(form, tmp_path):
 @pytest.mark.parametrize("form", ["c", "c-int8", "onnx", "torch"])
 def test_large_weights_leave_all_outputs_finite(form, tmp_path):
     large = replace(INFERENCE, weights=INFERENCE.weights * np.float32(1e6))
-    assert 1e4 < large.limit < FARTHEST
     check(form, large, with_values([np.inf, -np.inf, 1.0], [0, 2, 5, 6]), tmp_path)
 
 
-def test_no_sample_is_clipped_by_limit():
-    features = RAW.copy()
-    features[0, 0] = 1e15 / INFERENCE.scale[0]  # standard deviations, the most that load() accepts
-    x = (features[:, INFERENCE.inputs].astype(np.float64) - INFERENCE.mean) * INFERENCE.scale
-    wanted = dense_logits(INFERENCE.layer_sizes, *dense(INFERENCE), x)
-    np.testing.assert_allclose(INFERENCE.logits(features), wanted, rtol=1e-4, atol=1e-5)
+@every_form
+def test_feature_beyond_those_of_training_counts_as_the_last_one(form, tmp_path):
+    within = RAW.astype(np.float64)
+    within[0, :READ], within[1, :READ] = INFERENCE.low, INFERENCE.high
+    beyond = within.copy()
+    beyond[0, :READ] -= 3 / INFERENCE.scale
+    beyond[1, :READ] += 1e9
+    outputs = check(form, INFERENCE, beyond, tmp_path)
+    # int8 code knows the ends to an eighth of a standard deviation
+    near = 0.3 if form == "c-int8" else 1e-5
+    np.testing.assert_allclose(outputs, check(form, INFERENCE, within, tmp_path), atol=near)
+
+
+def test_no_training_sample_is_changed_by_bounds():
+    samples = DATA.features[DATA.train]
+    for inference in (INFERENCE, dequantize(INFERENCE)):
+        inputs = (samples[:, inference.inputs] - inference.mean) * inference.scale
+        assert (inputs >= inference.bounds[0]).all()
+        assert (inputs <= inference.bounds[1]).all()
 
 
 def test_c_code_says_whether_features_are_finite(tmp_path):

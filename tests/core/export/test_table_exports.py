@@ -29,7 +29,7 @@ def check(outputs: np.ndarray, case: Case, quantized: bool = False) -> None:
     given, network, inference = case.preprocessing, case.network, case.inference
     features = given.features(case.codes)
     x = ((features - given.offset).astype(np.float32) - given.mean) * given.scale
-    x, sizes = x.astype(np.float64), network.layer_sizes
+    x, sizes = x.astype(np.float64).clip(*given.bounds), network.layer_sizes
     unknown = np.isnan(x[:, inference.inputs]).any(axis=1)
     weights, biases = dense_network(network, EMA)
     if quantized:
@@ -37,6 +37,7 @@ def check(outputs: np.ndarray, case: Case, quantized: bool = False) -> None:
         x = (
             (features - given.offset).astype(np.float32)[:, inference.inputs] - stored.mean
         ).astype(np.float64) * stored.scale
+        x = x.clip(*stored.bounds)
         sizes, (weights, biases) = inference.layer_sizes, dense(stored)
     x = np.nan_to_num(x)
     wanted = dense_logits(sizes, weights, biases, x)
