@@ -17,7 +17,7 @@ from rlnas.errors import InputError
 from rlnas.validation import PlainIntegers, check_choice, check_share, is_real, is_whole, whole
 
 if TYPE_CHECKING:
-    from rlnas.data.datasets import Dataset
+    from rlnas.data.dataset import Dataset
 
 SHIPPED = Path(__file__).parent / "shipped" / "controller"
 """Run folder of the trained controller that comes with rlnas."""
@@ -146,7 +146,7 @@ class EpisodesConfig(TableSettings, PlainIntegers):
         Raises:
             InputError: One of them cannot be loaded.
         """
-        from rlnas.data.datasets import load_datasets
+        from rlnas.data.loading import load_datasets
 
         return load_datasets(list(self.dataset), self.data_dir, self.options)
 

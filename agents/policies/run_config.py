@@ -14,7 +14,7 @@ from rlnas.agents.config import (
     EvolveConfig,
     TrainConfig,
 )
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.files import json_schema
 from rlnas.files.json_files import read_json, write_json

@@ -12,7 +12,7 @@ from rlnas.agents.config import check_seed, shipped
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import rank_of, steps_of_episode
 from rlnas.agents.policies.policy import load_policy
-from rlnas.data.datasets import Source
+from rlnas.data.loading import Source
 from rlnas.envs.actions import ACTIONS, NO_OP
 from rlnas.envs.budget.costs import budget_named
 from rlnas.errors import InputError

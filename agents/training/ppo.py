@@ -26,7 +26,7 @@ from rlnas.agents.training.checkpoint import FOLDER, checkpoints, read
 from rlnas.agents.training.run import TrainingRun, new_run
 from rlnas.agents.training.start import check_start, start_from
 from rlnas.agents.training.watching.held_out import episodes_of, steps_between
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.files.folders import LOCK, locked, new_folder
 from rlnas.files.typed import Damaged

@@ -40,7 +40,7 @@ from rlnas.agents.training.state import (
 from rlnas.agents.training.vec_env import new_vec_env
 from rlnas.agents.training.watching.hyperparameters import RESULTS, shown_settings
 from rlnas.agents.training.watching.policy_evaluation import new_evaluation
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.designs import database
 from rlnas.errors import InputError
 from rlnas.files.atomic import make_folder, replace_file

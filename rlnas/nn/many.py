@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.running import check_fit, check_rows

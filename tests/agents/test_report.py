@@ -24,7 +24,7 @@ from rlnas.agents.reports import report as module
 from rlnas.agents.reports.report import write_report
 from rlnas.agents.reports.training_sections import draw_rivals
 from rlnas.agents.training.watching.evaluations import read_evaluations
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design, save_design
 from rlnas.errors import InputError

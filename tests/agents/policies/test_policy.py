@@ -25,7 +25,7 @@ from rlnas.agents.policies.policy import (
     save_policy,
 )
 from rlnas.agents.policies.run_config import write_config
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 from tests.agents.helpers import ALGORITHMS, files_in, new_policy, tiny
 

@@ -22,7 +22,7 @@ from rlnas.agents.policies.run_config import (
     read_train_config,
     write_config,
 )
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 
 CONFIGS: dict[str, EpisodesConfig] = {

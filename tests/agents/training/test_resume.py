@@ -24,7 +24,7 @@ from rlnas.agents.training.generators import check_torch_generator
 from rlnas.agents.training.interrupt import Paused
 from rlnas.agents.training.ppo import resume, train, train_once
 from rlnas.agents.training.state import State
-from rlnas.data.datasets import load_datasets
+from rlnas.data.loading import load_datasets
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.envs.replay import ReplayableEnv
 from rlnas.errors import InputError

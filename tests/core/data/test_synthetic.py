@@ -12,7 +12,8 @@ import sklearn.datasets
 from sklearn.linear_model import RidgeClassifier
 
 from rlnas.data import synthetic
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
 from rlnas.data.sources import NAMES
 from rlnas.data.synthetic import (
     FAMILIES,
