@@ -17,7 +17,7 @@ from rlnas.errors import InputError
 from rlnas.validation import PlainIntegers, check_choice, check_share, is_real, is_whole, whole
 
 if TYPE_CHECKING:
-    from rlnas.data.datasets import Dataset
+    from rlnas.data.dataset import Dataset
 
 SHIPPED = Path(__file__).parent / "shipped" / "controller"
 """Run folder of the trained controller that comes with rlnas."""
@@ -60,9 +60,9 @@ def plausible_net_arch(net_arch: Iterable[Any]) -> bool:
     )
 
 
-def check_seed(seed: int) -> None:
+def check_seed(seed: int, option: str = "--seed") -> None:
     """Raise `InputError` for a seed that NumPy does not accept."""
-    whole("--seed", seed, 0, MAX_SEED)
+    whole(option, seed, 0, MAX_SEED)
 
 
 def stem(source: object) -> str:
@@ -70,6 +70,13 @@ def stem(source: object) -> str:
     if not isinstance(source, str | os.PathLike):
         return "arrays"
     return Path(source).stem.replace(":", "_")
+
+
+def as_typed(value: Any) -> str:
+    """A setting as it is typed on the command line."""
+    if isinstance(value, tuple | list):
+        return " ".join(map(str, value)) or "none"
+    return "by default" if value is None else str(value)
 
 
 def _option(name: str) -> str:
@@ -139,7 +146,7 @@ class EpisodesConfig(TableSettings, PlainIntegers):
         Raises:
             InputError: One of them cannot be loaded.
         """
-        from rlnas.data.datasets import load_datasets
+        from rlnas.data.loading import load_datasets
 
         return load_datasets(list(self.dataset), self.data_dir, self.options)
 

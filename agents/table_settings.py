@@ -67,7 +67,7 @@ class TableSettings:
             InputError: Options about data are given without any, or they cannot be loaded.
         """
         from rlnas.data.collections.catalogue import collection_of
-        from rlnas.data.datasets import load_dataset
+        from rlnas.data.loading import load_dataset
         from rlnas.frames.reading import is_table_path
 
         others = {key: value for key, value in vars(self).items() if key not in self.about_table()}

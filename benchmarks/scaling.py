@@ -20,7 +20,7 @@ import numpy as np
 import ray
 import torch
 import tyro
-from sb3_contrib import MaskablePPO
+from learner import FreeVecEnv, new_model
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlnas import Dataset, DesignEnv, ReplayableEnv, ThreadedVecEnv
@@ -116,60 +116,38 @@ def durations(data: list[Dataset], steps: int) -> np.ndarray:
     return np.array(found)
 
 
-def new_model(env: VecEnv) -> MaskablePPO:
-    """An untrained controller with the default settings of `rlnas train`."""
-    config = TrainConfig(batch_size=400)
-    return MaskablePPO(
-        "MlpPolicy",
-        env,
-        learning_rate=config.learning_rate,
-        n_steps=config.rollout_steps,
-        batch_size=config.batch_size,
-        n_epochs=config.epochs,
-        gamma=config.gamma,
-        gae_lambda=config.gae_lambda,
-        ent_coef=config.entropy,
-        target_kl=config.target_kl,
-        policy_kwargs={"net_arch": list(config.net_arch)},
-        seed=0,
-        device="cpu",
-    )
-
-
-def learner(env: VecEnv) -> tuple[float, float, float]:
-    """Seconds of the learner.
-
-    Args:
-        env: The environments to learn from.
+def learner() -> tuple[float, float, float]:
+    """Processor time of the learner in seconds, with environments whose steps cost nearly nothing.
 
     Returns:
-        Of an update, per step of its rollout; of choosing actions, per vector step; and of choosing
-        actions, in addition for each environment.
+        Of an update, per step of its rollout; of a vector step, for which actions are chosen and
+        what the environments tell is noted; and in addition for each environment.
     """
-    model = new_model(env)
-    with torch.no_grad():
-        acting = []
-        for count in (1, 256):
-            observations = torch.zeros(count, *model.observation_space.shape)
-            masks = np.ones((count, model.action_space.n), bool)
-            began = time.perf_counter()
-            for _ in range(200):
-                model.policy(observations, action_masks=masks)
-            acting.append((time.perf_counter() - began) / 200)
-    each = (acting[1] - acting[0]) / 255
-    updates: list[float] = []
-    update = model.train
+    few, many = 16, 256
+    collecting = {}
+    for count in (few, many):
+        config = TrainConfig(num_envs=count, batch_size=400, total_timesteps=300 * count)
+        model = new_model("ours", FreeVecEnv(count), config)
+        times: dict[str, list[float]] = {"collect_rollouts": [], "train": []}
+        for name, found in times.items():
+            setattr(model, name, timed(getattr(model, name), found))
+        model.learn(config.total_timesteps)
+        collecting[count] = min(times["collect_rollouts"]) / config.rollout_steps
+        update = min(times["train"]) / (config.rollout_steps * count)
+    each = (collecting[many] - collecting[few]) / (many - few)
+    return update, collecting[few] - few * each, each
 
-    def timed() -> None:
-        began = time.perf_counter()
-        update()
-        updates.append(time.perf_counter() - began)
 
-    model.train = timed
-    steps = model.n_steps * env.num_envs
-    model.learn(3 * steps)
-    env.close()
-    return min(updates) / steps, acting[0] - each, each
+def timed(function: Callable[..., Any], seconds: list[float]) -> Callable[..., Any]:
+    """A function that adds the processor time of each call to a list."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        began = time.process_time()
+        answer = function(*arguments, **named)
+        seconds.append(time.process_time() - began)
+        return answer
+
+    return call
 
 
 def sent(env: VecEnv, workers: int, vector_steps: int = 40) -> tuple[float, float]:
@@ -256,7 +234,7 @@ def measure(name: str, scaling: Scaling) -> None:
         idle[envs] = play(empty, 300, time.process_time) / 300  # of the learner alone
         empty.close()
     each = (idle[32] - idle[2]) / 30
-    update, act, act_each = learner(ThreadedVecEnv([partial(instant, data)] * scaling.num_envs))
+    update, act, act_each = learner()
     costs = {
         "update": update,
         "act": act,

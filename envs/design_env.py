@@ -8,7 +8,8 @@ from typing import Any, Self, cast
 import gymnasium as gym
 import numpy as np
 
-from rlnas.data.datasets import Dataset, Source
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import Source
 from rlnas.envs import actions
 from rlnas.envs.episode import EpisodeState, EvaluatedNetwork
 from rlnas.envs.live_env import LiveEnv, diverged, diverging_start, draw

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from rlnas.cost import Size, size_of
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.actions import ACTIONS, MAX_DEPTH, Judgement, judge
 from rlnas.nn.gradients import GradientSample
 from rlnas.nn.network import SparseNetwork

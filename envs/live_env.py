@@ -8,8 +8,9 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas import network_views
-from rlnas.data import datasets
-from rlnas.data.datasets import Dataset, Source
+from rlnas.data import loading
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import Source
 from rlnas.envs import actions
 from rlnas.envs.episode import Design, EpisodeState, EvaluatedNetwork, Words
 from rlnas.envs.validation import (
@@ -54,7 +55,7 @@ class LiveEnv(gym.Env[np.ndarray, np.integer]):
         data_dir: str | PathLike[str] | None,
         render_mode: str | None,
     ):
-        self.datasets = datasets.load_datasets(dataset, data_dir)
+        self.datasets = loading.load_datasets(dataset, data_dir)
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.hyperparameters = check_hyperparameters(hyperparameters)
         check_choice("render mode", render_mode, (None, *self.metadata["render_modes"]))

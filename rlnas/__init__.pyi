@@ -3,7 +3,8 @@
 from . import agents as agents
 from .agents.estimators.classifier import CompactClassifier as CompactClassifier
 from .agents.estimators.regressor import CompactRegressor as CompactRegressor
-from .data.datasets import Dataset as Dataset, load_dataset as load_dataset
+from .data.dataset import Dataset as Dataset
+from .data.loading import load_dataset as load_dataset
 from .data.preprocessing import Preprocessing as Preprocessing
 from .designs.database import DesignDatabase as DesignDatabase, DesignRecord as DesignRecord
 from .designs.prediction import Prediction as Prediction, predict_samples as predict_samples

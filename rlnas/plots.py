@@ -2,9 +2,10 @@
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:  # matplotlib is slow to import, and only plotting needs it
     from matplotlib.axes import Axes
@@ -92,7 +93,7 @@ def draw_tradeoff(
             label="best score",
         )
         axes.legend(loc="lower right")
-    _label_tradeoff(axes)
+    _label_tradeoff(axes, weights)
 
 
 def draw_position(
@@ -110,14 +111,33 @@ def draw_position(
     axes.scatter(weights, accuracies, s=2, color="0.75", linewidths=0, label="all designs")
     axes.scatter([weight], [accuracy], s=60, color="crimson", zorder=3, label="this design")
     axes.legend(loc="lower right")
-    _label_tradeoff(axes)
+    _label_tradeoff(axes, weights)
 
 
-def _label_tradeoff(axes: "Axes") -> None:
-    axes.set_xscale("log")
+def _label_tradeoff(axes: "Axes", weights: ArrayLike) -> None:
+    log_axis(axes, "x", np.asarray(weights, float))
     axes.set_xlabel("active weights")
     axes.set_ylabel("validation accuracy")
     axes.grid(alpha=0.3)
+
+
+def log_axis(axes: "Axes", name: Literal["x", "y"], values: np.ndarray) -> None:
+    """Make an axis logarithmic, with room for values and a few ticks in plain numbers.
+
+    Args:
+        axes: The `Axes`.
+        name: Name of the axis.
+        values: What is drawn; those that have a logarithm count.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    drawn = values[values > 0]
+    low, high = (drawn.min(), drawn.max()) if drawn.size else (1, 1)
+    axes.set(**{f"{name}scale": "log", f"{name}lim": (low / 1.5, high * 1.5)})
+    axis: Any = getattr(axes, f"{name}axis")
+    axis.set_major_locator(LogLocator(subs=(1,) if high > 30 * low else (1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:,.9g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def whiskers(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from rlnas.agents.policies.run_config import read_train_config
 from rlnas.agents.reports.report import write_report
 from rlnas.agents.training.checkpoint import FOLDER
 from rlnas.agents.training.ppo import restored, train
-from rlnas.data import datasets, idx
+from rlnas.data import idx, loading
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
 from rlnas.errors import InputError
@@ -93,7 +93,7 @@ def read_idx(folder: Path) -> Any:
 
 
 def read_npz(folder: Path) -> Any:
-    return datasets.load_dataset(str(folder / "data.npz"))
+    return loading.load_dataset(str(folder / "data.npz"))
 
 
 def read_network(folder: Path) -> Any:
@@ -104,7 +104,7 @@ def read_network(folder: Path) -> Any:
 
 def read_checkpoint(folder: Path) -> Any:
     config = read_train_config(folder)
-    with restored(config, datasets.load_datasets("wine"), folder) as found:
+    with restored(config, loading.load_datasets("wine"), folder) as found:
         return found.model
 
 

@@ -21,7 +21,7 @@ from rlnas.agents.policies.run_config import read_train_config
 from rlnas.agents.training import ppo
 from rlnas.agents.training.checkpoint import FOLDER, read
 from rlnas.agents.training.state import State
-from rlnas.data.datasets import load_datasets
+from rlnas.data.loading import load_datasets
 from tests.agents.helpers import tiny
 from tests.test_fuzz import limited_memory
 

@@ -37,7 +37,7 @@ from rlnas.agents.policies import environments
 from rlnas.agents.policies.policy import load_policy, save_edit_sequence
 from rlnas.agents.reports.report import write_report
 from rlnas.agents.training.ppo import train
-from rlnas.data import datasets
+from rlnas.data import loading
 from rlnas.designs.database import FILE, DesignRecord
 from rlnas.errors import InputError
 from rlnas.tabular.card import data_card
@@ -286,11 +286,11 @@ READERS: dict[str, tuple[str, Callable[[Any], Iterator[Any]], Callable[[Path], A
     "front": (f"run/{FILE}", archive_changes, lambda root: shown(root / "run", "--front")),
     "table": ("table.npz", npz_changes, lambda root: data_card(Table.load(root / "table.npz"))),
     "table member": ("table.npz", with_bytes, lambda root: Table.load(root / "table.npz")),
-    "data set": ("data.npz", npz_changes, lambda root: datasets.load_dataset(root / "data.npz")),
+    "data set": ("data.npz", npz_changes, lambda root: loading.load_dataset(root / "data.npz")),
     "data set member": (
         "data.npz",
         with_bytes,
-        lambda root: datasets.load_dataset(root / "data.npz"),
+        lambda root: loading.load_dataset(root / "data.npz"),
     ),
 }
 """File, its changes, what reads it."""

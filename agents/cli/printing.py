@@ -6,7 +6,7 @@ from rlnas.columns.target import SEVERAL
 from rlnas.objective import GIVEN, by_weights
 
 if TYPE_CHECKING:
-    from rlnas.data.datasets import Dataset
+    from rlnas.data.dataset import Dataset
 
 
 def print_details(result: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ too few. So the logits are divided only where validation samples leave no doubt.
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.training import softmax
 

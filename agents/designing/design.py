@@ -17,7 +17,8 @@ from rlnas.agents.policies.layouts import BUDGET
 from rlnas.agents.policies.outcome import MEASURES
 from rlnas.agents.policies.policy import Policy, fingerprint, layout_of_policy, load_policy
 from rlnas.agents.policies.run_config import read_config
-from rlnas.data.datasets import Dataset, Source
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import Source
 from rlnas.designs.saved import save_design
 from rlnas.envs.budget.costs import BUDGETS, budget_named
 from rlnas.envs.budget.design_env import BudgetDesignEnv

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.columns.options import TableOptions
-from rlnas.data.datasets import Dataset, as_test_set, prepare
+from rlnas.data.dataset import Dataset
+from rlnas.data.preparing import as_test_set, prepare
 from rlnas.data.sources import RawData, Source, SourceRecord, read
 from rlnas.designs.prediction import warn_of_far
 from rlnas.designs.reading import read_like

@@ -7,7 +7,7 @@ import numpy as np
 
 from rlnas.agents.designing.calibration import divide_logits, temperature_of
 from rlnas.agents.designing.evaluation import evaluation_metrics
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import (

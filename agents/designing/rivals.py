@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from rlnas.agents.designing.evaluation import error_facts, evaluation_metrics
 from rlnas.agents.designing.finish import train_and_test
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.designs.record import SavedRecord
 from rlnas.metrics import balanced_accuracy, recalls
 from rlnas.nn.initialization import random_network

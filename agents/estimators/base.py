@@ -23,7 +23,8 @@ from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
 from rlnas.columns.options import TableOptions
 from rlnas.columns.target import Truth
-from rlnas.data.datasets import Dataset, prepare
+from rlnas.data.dataset import Dataset
+from rlnas.data.preparing import prepare
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.data.sources import SourceRecord, of_table, weighted
 from rlnas.designs.prediction import raw_samples

@@ -11,7 +11,7 @@ from rlnas.agents.policies.policy import Policy
 from rlnas.agents.search.history import SearchHistory
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
 from rlnas.cost import REFERENCE, evaluation_cost, size_of_architecture, training_cost
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.actions import ACTIONS, NO_OP
 from rlnas.envs.budget.actions import NUMBERS, STARTS, BudgetAction, Start
 from rlnas.envs.budget.costs import check_pays, unit_cost

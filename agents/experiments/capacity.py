@@ -19,7 +19,7 @@ from rlnas import plots
 from rlnas.agents.designing.evaluation import evaluation_metrics
 from rlnas.agents.designing.finish import FINAL_EPOCHS
 from rlnas.agents.experiments.statistics import CONFIDENCE, Interval, trimmed_mean_interval
-from rlnas.data import datasets
+from rlnas.data import loading
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_schema import POSITIVE, SHARE, WHOLE, record
 from rlnas.markdown import markdown_table
@@ -91,7 +91,7 @@ def capacity_study(
             damaged.
     """
     check_count("seeds", seeds)
-    content = datasets.load_dataset(source, data_dir=data_dir).fingerprint
+    content = loading.load_dataset(source, data_dir=data_dir).fingerprint
     deep = study == "depth"
     studied = DEPTH_STUDY if deep else WIDTH_STUDY
     own_folder(out, {"study": study, "dataset": source, "data_sha256": content})
@@ -121,7 +121,7 @@ def _train(
     source: str, content: str, architecture: Architecture, seed: int, data_dir: Path | None
 ) -> dict[str, float]:
     torch.set_num_threads(1)
-    data = datasets.load_unchanged(source, content, data_dir)
+    data = loading.load_unchanged(source, content, data_dir)
     rng = np.random.default_rng(seed)
     network = new_network(architecture, data.n_features, data.n_outputs, rng)
     per_epoch = (data.train.size + data.validation.size) // LONG_TRAINING.batch_size

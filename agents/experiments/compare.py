@@ -14,7 +14,7 @@ from rlnas.agents.experiments.search_task import SearchTask, strategy
 from rlnas.agents.search.episodes.budget import first_cost
 from rlnas.agents.search.history import SearchHistory
 from rlnas.agents.search.problem import search
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.budget.episode import constant_prediction, share_left
 from rlnas.errors import InputError
 from rlnas.files.json_files import write_json

@@ -15,7 +15,8 @@ import numpy as np
 from scipy import stats
 
 from rlnas.agents.experiments.estimators_report import plot, to_markdown
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.nn import proxies

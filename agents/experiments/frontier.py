@@ -17,7 +17,7 @@ from rlnas.agents.policies.environments import THOROUGH, thorough_env
 from rlnas.agents.policies.policy import fingerprint, load_policy
 from rlnas.agents.policies.run_config import episode_settings
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
-from rlnas.data import datasets
+from rlnas.data import loading
 from rlnas.designs.saved import save_design
 from rlnas.errors import InputError
 from rlnas.files import json_schema
@@ -77,7 +77,7 @@ def frontier(
     check_count("seeds", seeds)
     if not penalties:
         raise InputError("no penalty: expected at least one number")
-    data = datasets.load_dataset(source, data_dir=data_dir)
+    data = loading.load_dataset(source, data_dir=data_dir)
     for penalty in penalties:  # raises for unusable penalties before anything is written
         thorough_env(policy, data, penalty)
     task: dict[str, Any] = {"policy": fingerprint(policy), "data_sha256": data.fingerprint}
@@ -113,7 +113,7 @@ def _point(
     out: Path,
 ) -> dict[str, dict[str, Any]]:
     torch.set_num_threads(1)
-    data = datasets.load_unchanged(source, content, data_dir)
+    data = loading.load_unchanged(source, content, data_dir)
     env = thorough_env(policy, data, penalty)
     network, record = design_and_train(env, load_policy(policy), seed)
     save_design(out, network, data.preprocessing, record)

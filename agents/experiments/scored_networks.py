@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import EditError
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import evaluate

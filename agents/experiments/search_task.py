@@ -7,8 +7,8 @@ from typing import Any
 
 from rlnas.agents.search.problem import Problem, Strategy
 from rlnas.columns.options import TableOptions, TableRecord
-from rlnas.data import datasets
-from rlnas.data.datasets import Dataset
+from rlnas.data import loading
+from rlnas.data.dataset import Dataset
 from rlnas.envs.budget.costs import BUDGETS, budget_named, unit_cost
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
@@ -96,7 +96,7 @@ class SearchTask(PlainIntegers):
             found = Table.load(self.name)
         else:
             options = TableOptions.from_json(self.columns)
-            found = datasets.load_dataset(self.name, data_dir=self.data_dir, **vars(options))
+            found = loading.load_dataset(self.name, data_dir=self.data_dir, **vars(options))
         if self.fingerprint not in (None, found.fingerprint):
             raise InputError(f"{self.name} was changed in the meantime: compare again")
         return found

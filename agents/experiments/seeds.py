@@ -10,14 +10,14 @@ from rlnas.agents.config import WORKERS, TrainConfig, check_seed
 from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
 from rlnas.agents.policies.environments import make_env
 from rlnas.agents.policies.outcome import MEASURES
-from rlnas.agents.policies.run_config import FILE, check_data, read_train_config
-from rlnas.agents.training.checkpoint import Paused
+from rlnas.agents.policies.run_config import check_data, read_train_config
+from rlnas.agents.policies.run_folder import SEED, runs_of_seeds
+from rlnas.agents.training.interrupt import Paused, interrupts
 from rlnas.agents.training.ppo import train_once
 from rlnas.agents.training.watching.evaluations import Evaluations, read_evaluations
 from rlnas.errors import InputError
 from rlnas.files.folders import LOCK, check_free, locked
 
-_PREFIX = "seed-"
 _REPORT = "report.html"
 
 
@@ -56,23 +56,27 @@ def train_seeds(config: TrainConfig, seeds: Sequence[int], progress_bar: bool = 
     Raises:
         InputError: A value cannot be used, or the folder holds something else, such as trainings
             with other settings.
-        Paused: After Ctrl-C, when the rollout was finished and a checkpoint written.
+        Paused: As `train`.
     """
     for seed in seeds:
-        check_seed(seed)
-    if not seeds or len(set(seeds)) != len(seeds):
+        check_seed(seed, "--seeds")
+    if not seeds:
+        raise InputError("--seeds: expected at least one seed, such as --seeds 0 1 2")
+    if len(set(seeds)) != len(seeds):
         raise InputError(f"--seeds {' '.join(map(str, seeds))}: expected different seeds")
     config.check()
     folder = folder_of(config)
-    configs = [replace(config, seed=seed, run_dir=folder / f"{_PREFIX}{seed}") for seed in seeds]
+    configs = [replace(config, seed=seed, run_dir=folder / f"{SEED}{seed}") for seed in seeds]
     _check_same(configs[0], folder)
     make_env(config, config.load())  # checks the other values, before anything is written
-    with locked(folder):
-        for each in configs:
-            try:
+    with locked(folder), interrupts() as pressed:
+        try:
+            for each in configs:
+                if pressed():  # after the last rollout of the training before
+                    raise KeyboardInterrupt
                 train_once(each, progress_bar)
-            except Paused as error:
-                raise Paused("stopped; go on with the same command") from error
+        except KeyboardInterrupt as error:
+            raise Paused("stopped; go on with the same command") from error
     return folder
 
 
@@ -83,18 +87,13 @@ def folder_of(config: TrainConfig) -> Path:
     return config.folder.with_name(config.folder.name.removesuffix(str(config.seed)) + "seeds")
 
 
-def is_group(folder: Path) -> bool:
-    """Whether a folder holds trainings with several seeds."""
-    return any(folder.glob(f"{_PREFIX}*/{FILE}"))
-
-
 def seed_runs(folder: Path) -> list[SeedRun]:
     """The trainings in a folder, in the order of their seeds.
 
     Raises:
         InputError: A file of one of them is damaged.
     """
-    paths = [path.parent for path in folder.glob(f"{_PREFIX}*/{FILE}")]
+    paths = runs_of_seeds(folder)
     configs = [read_train_config(path) for path in paths]
     found = [
         SeedRun(config.seed, path, config, read_evaluations(path))
@@ -133,6 +132,16 @@ def band(scores: np.ndarray) -> list[Interval]:
     return [trimmed_mean_interval(column, resamples=2_000) for column in scores.T]
 
 
+def mean_in_words(scores: Sequence[float]) -> str:
+    """The interquartile mean over trainings, with its interval if there are several."""
+    interval = trimmed_mean_interval(scores)
+    if len(scores) == 1:
+        return f"{interval.value:.4f}"
+    # Of so few, 2.5 % of the resamples hold nothing in their middle but the least, or the largest.
+    told = f"{interval:.4f}"
+    return told if len(scores) >= 5 else f"{told.removesuffix(')')}, the least and the largest)"
+
+
 def in_words(folder: Path) -> str:
     """What the trainings in a folder have reached, in one line.
 
@@ -141,26 +150,26 @@ def in_words(folder: Path) -> str:
     """
     runs = seed_runs(folder)
     scores = kept_scores(runs)
-    told = f"{len(runs)} seeds in {folder}"
+    told = f"{len(runs)} seed{'s' * (len(runs) > 1)} in {folder}"
     first = next((run.evaluations for run in runs if run.evaluations is not None), None)
     if first is None:
         return f"{told}, without evaluations"
     beside = ", ".join(f"{name} {score:.4f}" for name, score in first.rivals.items())
     return (
         f"{told}: interquartile mean of the {MEASURES[first.measure]} of the policies over "
-        f"{first.episodes} held-out episodes {trimmed_mean_interval(scores):.4f}, by seed "
+        f"{first.episodes} held-out episodes {mean_in_words(scores)}; by seed "
         f"{', '.join(f'{score:.4f}' for score in scores)} ({beside})"
     )
 
 
 def _check_same(config: TrainConfig, folder: Path) -> None:
     """Raise `InputError` if a folder holds anything but trainings with the same settings."""
-    if not is_group(folder):
+    if not runs_of_seeds(folder):
         check_free(folder)
         return
     known = {LOCK, _REPORT}
     for path in folder.iterdir():
-        if path.name not in known and not (path.name.startswith(_PREFIX) and path.is_dir()):
+        if path.name not in known and not (path.name.startswith(SEED) and path.is_dir()):
             raise InputError(f"{folder} holds something else ({path.name}): choose another folder")
     data = config.load()
     free = {"seed", "run_dir", *WORKERS}

@@ -21,8 +21,8 @@ from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
 from rlnas.agents.policies.run_config import episode_settings
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
 from rlnas.columns.options import NOTHING_SAID, TableOptions
-from rlnas.data import datasets
-from rlnas.data.datasets import Dataset
+from rlnas.data import loading
+from rlnas.data.dataset import Dataset
 from rlnas.data.generated import families
 from rlnas.envs.actions import NO_OP
 from rlnas.envs.budget.costs import BUDGETS, budget_named
@@ -105,7 +105,7 @@ def transfer(
     members = [member for name in sources for member in families.FAMILIES.get(name, (name,))]
     prints: dict[str, str] = {}
     for source in members:  # raises for unusable data before anything is written
-        data = datasets.load_dataset(source, data_dir=data_dir, **vars(table))
+        data = loading.load_dataset(source, data_dir=data_dir, **vars(table))
         prints[source] = data.fingerprint
         if budget is not None:
             with budget_named("--budget"):
@@ -155,7 +155,7 @@ def _design(
     untouched: Policy = (lambda *_: NO_OP) if budget is None else train_only
     policies: dict[str, Policy] = {CONTROLLER: load_policy(first), NO_EDITS: untouched}
     policies |= {run.name: load_policy(run) for run in others}
-    data = datasets.load_unchanged(source, content, data_dir, table)
+    data = loading.load_unchanged(source, content, data_dir, table)
     env = _env(first, data, penalty, data_dir, budget)
     if isinstance(env, BudgetDesignEnv):
         return design_within_budget(env, seed, policies)

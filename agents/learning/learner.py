@@ -6,6 +6,7 @@ the model between the two finds them as they are.
 """
 
 import logging
+from contextlib import nullcontext
 from functools import cache, partial
 from typing import Any
 
@@ -74,13 +75,16 @@ class ArrayLearner(OnPolicyAlgorithm):
         # Some environments know the masks of all; of others each is asked for its own.
         legal_actions = getattr(env, "action_masks", partial(get_action_masks, env))
         cut: list[tuple[int, int, np.ndarray]] = []  # step, environment, last observation
+        # Smaller products BLAS does not share among threads, and to say so takes 20 us.
+        in_one_thread = partial(_blas().limit, limits=1) if env.num_envs > 64 else nullcontext
         for n_steps in range(n_rollout_steps):
             observations: Any = self._last_obs
             rollout_buffer.observations[n_steps] = observations
             rollout_buffer.episode_starts[n_steps] = self._last_episode_starts
             if use_masking:
                 masks[n_steps] = legal_actions()
-            logits[n_steps] = forward(network.actor, observations[:, read])[-1]
+            with in_one_thread():
+                logits[n_steps] = forward(network.actor, observations[:, read])[-1]
             actions = choose(logits[n_steps], masks[n_steps], gumbel_noise(shape[1:]))
             new_obs, rewards, dones, infos = env.step(actions)
 

@@ -16,6 +16,7 @@ from rlnas.agents.config import SHIPPED, plausible_net_arch
 from rlnas.agents.policies.features import FEATURES
 from rlnas.agents.policies.layouts import LAYOUTS, STEPS, Layout, layout_of
 from rlnas.agents.policies.network import PolicyNetwork, check_tensors, policy_network
+from rlnas.agents.policies.run_folder import why_no_policy
 from rlnas.envs.actions import NO_OP
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
@@ -211,7 +212,7 @@ def fingerprint(folder: str | Path) -> str:
 def _read_record(folder: Path) -> tuple[dict[str, Any], Layout]:
     """`policy.json`, and which of the observations and actions of this version it is for."""
     if not (folder / "policy.json").is_file():
-        raise InputError(f"{folder} holds no policy: expected a run folder of `rlnas train`")
+        raise InputError(why_no_policy(folder))
     record: Any = read_json(folder / "policy.json")
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"{folder / 'policy.json'} is not a policy of this version of rlnas")

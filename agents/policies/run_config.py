@@ -14,7 +14,7 @@ from rlnas.agents.config import (
     EvolveConfig,
     TrainConfig,
 )
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.files import json_schema
 from rlnas.files.json_files import read_json, write_json
@@ -147,7 +147,9 @@ def _read(run: Path) -> tuple[TrainConfig | EvolveConfig, list[dict[str, Any]]]:
         config = kind(**{**settings, "run_dir": run})
         config.check()
     except ValueError as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+        raise InputError(
+            f"{path} is damaged: {error}; put back a copy of it, or train again"
+        ) from error
     return config, origins
 
 

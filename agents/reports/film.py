@@ -12,11 +12,11 @@ from rlnas.agents.config import check_seed, shipped
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import rank_of, steps_of_episode
 from rlnas.agents.policies.policy import load_policy
-from rlnas.data.datasets import Source
+from rlnas.data.loading import Source
 from rlnas.envs.actions import ACTIONS, NO_OP
 from rlnas.envs.budget.costs import budget_named
 from rlnas.errors import InputError
-from rlnas.files.atomic import make_folder, replace_file
+from rlnas.files.atomic import check_writable, replace_file
 from rlnas.files.plain_text import plain
 from rlnas.nn.architecture import CONSTANT, in_words, layers_of
 from rlnas.nn.network import SparseNetwork
@@ -24,7 +24,6 @@ from rlnas.objective import shown_metric, shown_value
 from rlnas.progress import progress
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FILM = "film.gif"
@@ -83,8 +82,9 @@ def film(
         InputError: The policy, the data set or a value cannot be used, or the file not written.
     """
     path = Path(out)
-    if path.suffix != ".gif":
+    if path.suffix.lower() != ".gif":
         raise InputError(f"--out {path}: expected a name that ends with .gif")
+    check_writable(path)
     check_seed(seed)
     run = shipped(budget is not None) if policy is None else policy
     chosen = load_policy(run)
@@ -96,11 +96,7 @@ def film(
     ]
     with progress(progress_bar, total=len(frames) + 1, unit="picture", desc="filming") as bar:
         content = as_gif(pictures(frames, bar.update))
-    try:
-        make_folder(path.parent)
-        replace_file(path, content)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
+    replace_file(path, content)
     return path
 
 
@@ -192,7 +188,6 @@ def _draw_curves(frames: Sequence[Frame], shown: int, last: int, drawn: "Figure"
         values = np.array([info[key] for info in infos], float)
         if key == "active_weights":
             values[values == 0] = np.nan  # which has no logarithm
-            axes.set_yscale("log")
         axes.plot(steps, values[: last + 1], "o-", color=colour, ms=3, lw=1.2)
         axes.plot(best, values[best], "o", ms=9, mfc="none", mec="black")
         axes.set_xlim(-0.5, len(infos) - 0.5)
@@ -206,19 +201,7 @@ def _draw_curves(frames: Sequence[Frame], shown: int, last: int, drawn: "Figure"
             title = f"validation {shown_metric(now['metric'])} {shown_as}"
             axes.tick_params(labelbottom=False)
         else:
-            _log_axis(axes, values[values > 0])
+            plots.log_axis(axes, "y", values)
             title = f"{now[key]:,} active weights"
             axes.set_xlabel("edit; ringed is the best score so far", fontsize=8)
         axes.set_title(title, fontsize=10)
-
-
-def _log_axis(axes: "Axes", values: np.ndarray) -> None:
-    """Give a logarithmic axis room for values, and a few ticks in plain numbers."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
-    low, high = (values.min(), values.max()) if values.size else (1, 1)
-    axes.set_ylim(low / 1.5, high * 1.5)
-    wide = high > 30 * low
-    axes.yaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -6,6 +6,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rlnas import plots
 from rlnas.agents.training.watching import tags
 from rlnas.envs.budget.actions import LENGTHS
@@ -108,7 +110,7 @@ def _drawn_curves(
         for name, label in labels.items():
             axes.plot(steps, [row[name] for row in progress], marker=mark, label=label)
         if labels is _WEIGHTS:
-            axes.set_yscale("log")
+            plots.log_axis(axes, "y", np.array([row[name] for row in progress for name in labels]))
         axes.set_ylabel(axis)
         axes.set_xlabel("environment steps")
         axes.grid(alpha=0.3)

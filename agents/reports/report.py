@@ -15,8 +15,8 @@ from rlnas.agents.designing.finish import LINEAR_WAS_BETTER
 from rlnas.agents.designing.rivals import MEASURES, measured, rivals
 from rlnas.agents.designing.search.facts import search_facts
 from rlnas.agents.designing.spending import spending_facts
-from rlnas.agents.experiments.seeds import is_group
 from rlnas.agents.policies.run_config import read_train_config
+from rlnas.agents.policies.run_folder import has_ended, runs_of_seeds
 from rlnas.agents.reports.film import FILM
 from rlnas.agents.reports.learning_curves import learning_curves
 from rlnas.agents.reports.search_sections import against_time, networks
@@ -37,7 +37,7 @@ from rlnas.designs.saved import SavedDesign, load_design
 from rlnas.errors import InputError
 from rlnas.export.c.sizes import c_bytes
 from rlnas.export.inference import for_inference
-from rlnas.files.atomic import replace_file
+from rlnas.files.atomic import check_writable, replace_file
 from rlnas.files.plain_text import plain
 from rlnas.objective import shown_metric, shown_value
 from rlnas.scoring import reference_weights
@@ -60,9 +60,11 @@ def write_report(
         The file.
 
     Raises:
-        InputError: The folder is neither a run nor a design, or a file in it is damaged.
+        InputError: The folder is neither a run nor a design, a file in it is damaged, or the page
+            cannot be written.
     """
     folder = Path(folder)
+    path = report_file(folder, out)
     try:
         title, facts, notes, sections = _content(folder, data_dir)
     except InputError:
@@ -76,8 +78,18 @@ def write_report(
     )
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     text = page.render(title=title, facts=facts, notes=notes, sections=sections)
-    path = folder / "report.html" if out is None else Path(out)
     replace_file(path, text.encode())
+    return path
+
+
+def report_file(folder: Path, out: str | Path | None) -> Path:
+    """The file that `write_report` writes.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    path = folder / "report.html" if out is None else Path(out)
+    check_writable(path)
     return path
 
 
@@ -90,9 +102,8 @@ def _content(folder: Path, data_dir: Path | None) -> Page:
         return _of_run(folder, data_dir)
     if (folder / "design.json").is_file():
         return _of_design(folder, data_dir)
-    if is_group(folder):
-        facts, sections = of_seeds(folder)
-        return plain(f"Seeds {folder.name}"), facts, [], sections
+    if runs_of_seeds(folder):
+        return plain(f"Seeds {folder.name}"), *of_seeds(folder)
     raise InputError(
         f"{folder} is neither a run nor a design: expected a folder made by `rlnas train` or "
         "`rlnas design`"
@@ -101,7 +112,7 @@ def _content(folder: Path, data_dir: Path | None) -> Page:
 
 def _of_run(folder: Path, data_dir: Path | None) -> Page:
     settings, notes, sections = read_train_config(folder), [], []
-    if not (folder / "policy.zip").is_file():
+    if not has_ended(folder):
         notes.append("This run is still in progress, or was cut short: what there is so far.")
     with_budget = settings.budget is not None
     for title, text, drawn in learning_curves(folder / "progress.csv", with_budget):
@@ -115,7 +126,7 @@ def _of_run(folder: Path, data_dir: Path | None) -> Page:
     facts: dict[str, Any] = {
         "data": ", ".join(settings.dataset),
         "algorithm": settings.algorithm,
-        "steps": f"{last:,} of {settings.total_timesteps:,}",
+        "steps": f"{last:,} of {settings.timesteps:,}",
         "seed": settings.seed,
         "designs evaluated": f"{count:,}",
     }

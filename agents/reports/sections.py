@@ -99,7 +99,7 @@ def _history(steps: Sequence[Mapping[str, Any]], metric: str) -> Section:
     axes.set_ylabel(shown, color="tab:blue")
     other = axes.twinx()
     other.plot([step["active_weights"] for step in steps], "s--", color="tab:red", ms=3)
-    other.set_yscale("log")
+    plots.log_axis(other, "y", np.array([step["active_weights"] for step in steps]))
     other.set_ylabel("active weights", color="tab:red")
     axes.grid(alpha=0.3)
     # `max` returns the first of several equal ones.

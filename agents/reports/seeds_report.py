@@ -13,21 +13,22 @@ from rlnas.agents.experiments.seeds import (
     evaluation_curve,
     in_words,
     kept_scores,
+    mean_in_words,
     seed_runs,
 )
-from rlnas.agents.experiments.statistics import trimmed_mean_interval
 from rlnas.agents.policies.outcome import MEASURES
+from rlnas.agents.policies.run_folder import has_ended
 from rlnas.agents.reports.learning_curves import STEPS, read_progress
 from rlnas.agents.reports.sections import Section, png
-from rlnas.agents.reports.training_sections import RIVAL_COLOURS
+from rlnas.agents.reports.training_sections import draw_rivals
 from rlnas.agents.training.watching import tags
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def of_seeds(folder: Path) -> tuple[dict[str, Any], list[Section]]:
-    """The facts and the sections of the report.
+def of_seeds(folder: Path) -> tuple[dict[str, Any], list[str], list[Section]]:
+    """The facts, notes and sections of the report.
 
     Args:
         folder: What `train_seeds` returned; its trainings may still be in progress.
@@ -37,15 +38,21 @@ def of_seeds(folder: Path) -> tuple[dict[str, Any], list[Section]]:
     """
     runs = seed_runs(folder)
     config, scores = runs[0].config, kept_scores(runs)
+    totals = sorted({run.config.timesteps for run in runs})
     facts = {
         "data": ", ".join(config.dataset),
         "algorithm": config.algorithm,
-        "steps": f"{config.timesteps:,} of each training",
+        "steps": f"{' or '.join(f'{total:,}' for total in totals)} of each training",
         "seeds": ", ".join(str(run.seed) for run in runs),
     }
     if scores:
-        facts["interquartile mean"] = f"{trimmed_mean_interval(scores):.4f}"
-    return facts, [_curves(runs, in_words(folder)), _table(runs)]
+        facts["interquartile mean"] = mean_in_words(scores)
+    notes = []
+    if not all(has_ended(run.folder) for run in runs):
+        notes.append("Trainings are still in progress, or were cut short: what there is so far.")
+    if len(totals) > 1:
+        notes.append("The trainings differ in length: means and intervals mix them.")
+    return facts, notes, [_curves(runs, in_words(folder)), _table(runs)]
 
 
 def _curves(runs: Sequence[SeedRun], text: str) -> Section:
@@ -54,8 +61,7 @@ def _curves(runs: Sequence[SeedRun], text: str) -> Section:
     first = next((run.evaluations for run in runs if run.evaluations is not None), None)
     if first is not None and steps.size:
         _draw_band(steps, scores, left)
-        for (name, score), colour in zip(first.rivals.items(), RIVAL_COLOURS, strict=False):
-            left.axhline(score, color=colour, linestyle="--", lw=1.2, label=name)
+        draw_rivals(first.rivals, left)
         left.set_ylabel(f"mean {MEASURES[first.measure]} in held-out episodes")
     steps, scores = _training_curve(runs)
     if steps.size:
@@ -66,8 +72,12 @@ def _curves(runs: Sequence[SeedRun], text: str) -> Section:
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()
-    told = "The line is the interquartile mean over the seeds, the band its 95 % bootstrap interval"
-    return Section("Seeds", f"{told}; thin lines are the seeds. {text}.", png(drawn))
+    told = (
+        "The line is the interquartile mean over the seeds, the band its 95 % bootstrap interval, "
+        "which with fewer than five seeds is from the least to the largest; thin lines are the "
+        f"seeds. {text}."
+    )
+    return Section("Seeds", told, png(drawn))
 
 
 def _training_curve(runs: Sequence[SeedRun]) -> tuple[np.ndarray, np.ndarray]:
@@ -101,10 +111,12 @@ def _table(runs: Sequence[SeedRun]) -> Section:
                 f"{best.active_weights:,.0f}",
                 f"{last.score:.4f} after {last.timesteps:,} steps",
             )
-        rows.append({"kind": "", "cells": (run.seed, *values)})
+        done = read_progress(run.folder / "progress.csv", [])
+        steps = f"{done[-1][STEPS] if done else 0:,.0f} of {run.config.timesteps:,}"
+        rows.append({"kind": "", "cells": (run.seed, steps, *values)})
     return Section(
         "Seed by seed",
         "The policy that is kept, in the held-out episodes, the same for all; and the last one.",
-        columns=("seed", "score", "after so many steps", "weights", "the last one"),
+        columns=("seed", "steps", "score", "after so many steps", "weights", "the last one"),
         rows=rows,
     )

@@ -1,7 +1,9 @@
 """The sections of a report about how a training did."""
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rlnas import plots
 from rlnas.agents.policies.outcome import MEASURES
@@ -9,8 +11,23 @@ from rlnas.agents.reports.sections import Section, png
 from rlnas.agents.training.watching.evaluations import Evaluations
 from rlnas.files.reading import read_bytes
 
-RIVAL_COLOURS = ("tab:green", "tab:purple", "tab:orange")
-"""Colours of the lines of policies that a training is compared with."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_RIVALS = ("tab:green", "tab:purple", "tab:orange")  # colours
+
+
+def draw_rivals(rivals: Mapping[str, float], axes: "Axes") -> None:
+    """Draw the scores of policies as lines, of which those at the same height are seen in turns.
+
+    Args:
+        rivals: The scores by the names of the policies.
+        axes: The `Axes` to draw in.
+    """
+    dash = 4.0
+    for k, (name, score) in enumerate(rivals.items()):
+        turn = (-k * dash, (dash, (len(rivals) - 1) * dash))
+        axes.axhline(score, color=_RIVALS[k % len(_RIVALS)], linestyle=turn, lw=1.5, label=name)
 
 
 def evaluations(found: Evaluations, run: Path, total: int) -> Section:
@@ -27,8 +44,7 @@ def evaluations(found: Evaluations, run: Path, total: int) -> Section:
     best = found.best
     place = [best.timesteps], [best.score]
     axes.scatter(*place, s=120, facecolors="none", edgecolors="crimson", zorder=3, label="kept")
-    for (name, score), colour in zip(found.rivals.items(), RIVAL_COLOURS, strict=False):
-        axes.axhline(score, color=colour, linestyle="--", lw=1.2, label=name)
+    draw_rivals(found.rivals, axes)
     axes.set_xlabel("environment steps")
     axes.set_ylabel(f"mean {MEASURES[found.measure]}")
     axes.grid(alpha=0.3)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, Hyperparameters, train

@@ -6,7 +6,7 @@ import numpy as np
 
 from rlnas.agents.sparse_training.pruning import check_count, prune
 from rlnas.agents.sparse_training.schedule import update_steps
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import EMA, SparseNetwork

@@ -3,7 +3,7 @@
 import numpy as np
 
 from rlnas.agents.sparse_training.pruning import prune
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.nn.initialization import random_network
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.proxies import connection_sensitivity

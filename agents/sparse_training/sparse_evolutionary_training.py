@@ -6,7 +6,7 @@ import numpy as np
 
 from rlnas.agents.sparse_training.erdos_renyi import erdos_renyi, inactive_pairs
 from rlnas.agents.sparse_training.schedule import update_steps
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import EditError
 from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.rewiring import largest, prune_dead_units, with_connections, with_only

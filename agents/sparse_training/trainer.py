@@ -10,7 +10,7 @@ from rlnas.agents.sparse_training.magnitude_pruning import magnitude_pruning
 from rlnas.agents.sparse_training.rigl import rigl
 from rlnas.agents.sparse_training.snip import snip
 from rlnas.agents.sparse_training.sparse_evolutionary_training import sparse_evolutionary_training
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.nn import edits
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Hyperparameters

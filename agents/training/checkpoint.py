@@ -29,32 +29,30 @@ MAX_CHECKPOINTS = 3
 _FORMAT = "rlnas-checkpoint-4"
 
 
-class Paused(KeyboardInterrupt):
-    """The training was stopped on request, and can be resumed."""
-
-
 class Checkpoints(BaseCallback):
-    """Write a checkpoint before every rollout and at the end, and stop on request.
+    """Write a checkpoint before every rollout and at the end, and stop after Ctrl-C.
 
     Args:
         run: the run folder.
         state: returns the state of the training.
-        stop: whether to stop.
+        pressed: returns how often Ctrl-C was pressed.
     """
 
     model: OnPolicyAlgorithm
 
-    def __init__(self, run: Path, state: Callable[[], State], stop: Callable[[], bool]):
+    def __init__(self, run: Path, state: Callable[[], State], pressed: Callable[[], int]):
         super().__init__()
-        self.run, self.state, self.stop = run, state, stop
+        self.run, self.state, self.pressed = run, state, pressed
 
     def _on_step(self) -> bool:
+        if self.pressed() > 1:  # and the exception was lost
+            raise KeyboardInterrupt
         return True
 
     def _on_rollout_start(self) -> None:
         self._write()
-        if self.stop():
-            raise Paused(f"stopped; go on with: rlnas train --resume {self.run}")
+        if self.pressed():
+            raise KeyboardInterrupt
 
     def _on_training_end(self) -> None:
         if self.num_timesteps % (self.model.n_steps * self.model.n_envs) == 0:

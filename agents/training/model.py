@@ -1,16 +1,21 @@
 """PPO and MaskablePPO, extended by what an exact resume needs."""
 
+import logging
+import warnings
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.learning.learner import ArrayMaskablePPO, ArrayPPO
 from rlnas.agents.policies.feature_extractors import policy_arguments
+
+_log = logging.getLogger("rlnas")
 
 
 class ResumableModel(OnPolicyAlgorithm):
@@ -93,13 +98,24 @@ def ppo_arguments(config: TrainConfig) -> dict[str, Any]:
 
 def new_model(config: TrainConfig, env: VecEnv) -> Any:
     """An untrained model, of a class in `ALGORITHMS`."""
-    return ALGORITHMS[config.algorithm](
-        "MlpPolicy",
-        env,
-        # Stable-Baselines3 asks after a rollout: `left` is short of that rollout's share.
-        learning_rate=lambda left: config.learning_rate * min(1.0, left + 1 / config.updates),
-        **ppo_arguments(config),
-        policy_kwargs=policy_arguments(config.net_arch, config.features),
-        seed=config.seed,
-        device="cpu",
-    )
+    steps = config.rollout_steps * config.num_envs
+    if steps > config.batch_size and steps % config.batch_size:
+        _log.warning(
+            "--batch-size %d: of the %d steps between two updates the last gradient batch has %d, "
+            "each of which counts for more; a divisor avoids that",
+            *(config.batch_size, steps, steps % config.batch_size),
+        )
+    # Stable-Baselines3 asks after a rollout: progress is ahead by that rollout's share.
+    share = config.learning_rate / config.updates
+    rate = LinearSchedule(config.learning_rate + share, share, 1.0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You have specified a mini-batch size", UserWarning)
+        return ALGORITHMS[config.algorithm](
+            "MlpPolicy",
+            env,
+            learning_rate=rate,
+            **ppo_arguments(config),
+            policy_kwargs=policy_arguments(config.net_arch, config.features),
+            seed=config.seed,
+            device="cpu",
+        )

@@ -13,12 +13,20 @@ from stable_baselines3.common.callbacks import BaseCallback
 from rlnas.agents.config import WORKERS, TrainConfig
 from rlnas.agents.policies.environments import make_env
 from rlnas.agents.policies.layouts import BUDGET, STEPS
-from rlnas.agents.policies.run_config import as_json, check_data, read_train_config, write_config
+from rlnas.agents.policies.run_config import (
+    FILE,
+    as_json,
+    check_data,
+    read_config,
+    read_train_config,
+    write_config,
+)
+from rlnas.agents.policies.run_folder import ENDED, has_ended, is_one_of_seeds, not_ended
 from rlnas.agents.training.checkpoint import FOLDER, checkpoints, read
-from rlnas.agents.training.run import ENDED, TrainingRun, new_run
+from rlnas.agents.training.run import TrainingRun, new_run
 from rlnas.agents.training.start import check_start, start_from
 from rlnas.agents.training.watching.held_out import episodes_of, steps_between
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.files.folders import LOCK, locked, new_folder
 from rlnas.files.typed import Damaged
@@ -46,7 +54,8 @@ def train(
 
     Raises:
         InputError: a value, a callback, the data set or the folder cannot be used.
-        Paused: after Ctrl-C, when the rollout was finished and a checkpoint written.
+        Paused: after Ctrl-C, when the rollout was finished and a checkpoint written; after the
+            second one at once.
     """
     config.check()
     _check_callbacks(callbacks)
@@ -56,6 +65,7 @@ def train(
     data = config.load()
     # Checks the other values, before anything is written.
     make_env(config, data)
+    _check_new(config.folder)
     folder = new_folder(config.folder)
     with locked(folder):
         new_folder(folder)  # it still is, now that no other process can begin here
@@ -93,7 +103,7 @@ def resume(
     folder = Path(folder)
     config = _placed(folder, where)
     _check_callbacks(callbacks)
-    if _ended(folder):
+    if has_ended(folder):
         raise InputError(f"the training in {folder} has ended: there is nothing to resume")
     data = config.load()
     check_data(folder, data)
@@ -133,10 +143,10 @@ def extend(
     folder = Path(folder)
     config = _placed(folder, where)
     _check_callbacks(callbacks)
-    if not _ended(folder):
+    if is_one_of_seeds(folder):
         raise InputError(
-            f"the training in {folder} has not ended: first go on with "
-            f"rlnas train --resume {folder}"
+            f"{folder} is the training with one of several seeds, which are all as long: extend a "
+            "copy of it elsewhere"
         )
     longer = replace(
         config,
@@ -145,19 +155,21 @@ def extend(
         eval_episodes=episodes_of(config),
     )
     longer.check()
-    if longer.timesteps <= config.timesteps:
-        raise InputError(
-            f"--total-timesteps {total_timesteps}: expected more than the {config.timesteps:,} "
-            f"steps that the training in {folder} has had"
-        )
-    data = longer.load()
-    check_data(folder, data)
     with locked(folder):
-        with restored(longer, data, folder):
-            pass  # its checkpoints can be used
-        (folder / ENDED).unlink()
-        write_config(folder, longer, data)
-        _go_on(longer, data, folder, progress_bar, callbacks)
+        if not has_ended(folder):
+            raise InputError(not_ended(folder))
+        if longer.timesteps <= config.timesteps:
+            raise InputError(
+                f"--total-timesteps {total_timesteps}: expected more than the {config.timesteps:,} "
+                f"steps that the training in {folder} has had"
+            )
+        data = longer.load()
+        check_data(folder, data)
+        with restored(longer, data, folder) as run:
+            (folder / ENDED).unlink()
+            write_config(folder, longer, data)
+            run.open_logs()
+            run.fit(progress_bar, callbacks)
     return folder
 
 
@@ -175,15 +187,11 @@ def train_once(config: TrainConfig, progress_bar: bool = False) -> Path:
         InputError: As for `train`, or the folder holds something else.
     """
     folder = config.folder
-    if _ended(folder):
+    if has_ended(folder):
         return folder
-    if (folder / "config.json").is_file():  # what a training writes first
+    if (folder / FILE).is_file():  # what a training writes first
         return resume(folder, progress_bar, **{name: getattr(config, name) for name in WORKERS})
     return train(config, progress_bar)
-
-
-def _ended(folder: Path) -> bool:
-    return (folder / ENDED).is_file()
 
 
 def _placed(folder: Path, where: dict[str, Any]) -> TrainConfig:
@@ -209,6 +217,15 @@ def _go_on(
     else:
         _remove_results(folder)
         _train_anew(config, data, folder, progress_bar, callbacks)
+
+
+def _check_new(folder: Path) -> None:
+    """Raise `InputError` if there is a training in a folder, and say what can be done with it."""
+    if (folder / FILE).is_file() and isinstance(read_config(folder), TrainConfig):
+        then = "extend it with --extend" if has_ended(folder) else "go on with it with --resume"
+        raise InputError(
+            f"there is a training in {folder}: choose another --run-dir, or {then} {folder}"
+        )
 
 
 def _check_callbacks(callbacks: Any) -> None:

@@ -16,11 +16,12 @@ from rlnas.agents.config import TrainConfig
 from rlnas.agents.policies.environments import make_env
 from rlnas.agents.policies.policy import save_policy
 from rlnas.agents.policies.run_config import write_config
+from rlnas.agents.policies.run_folder import ENDED, LAST, has_ended
 from rlnas.agents.training.best_design import BestDesign
 from rlnas.agents.training.callbacks import ArchiveDesigns, DesignLog, Progress
 from rlnas.agents.training.checkpoint import Checkpoints
 from rlnas.agents.training.generators import GeneratorState
-from rlnas.agents.training.interrupt import interrupts
+from rlnas.agents.training.interrupt import Paused, interrupts
 from rlnas.agents.training.logs import LogFiles, quiet_writers
 from rlnas.agents.training.model import new_model
 from rlnas.agents.training.state import (
@@ -37,16 +38,12 @@ from rlnas.agents.training.state import (
     state_of,
 )
 from rlnas.agents.training.vec_env import new_vec_env
-from rlnas.agents.training.watching.evaluations import LAST
 from rlnas.agents.training.watching.hyperparameters import RESULTS, shown_settings
 from rlnas.agents.training.watching.policy_evaluation import new_evaluation
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.designs import database
 from rlnas.errors import InputError
 from rlnas.files.atomic import make_folder, replace_file
-
-ENDED = "policy.zip"
-"""What a training writes last."""
 
 
 class TrainingRun:
@@ -133,8 +130,8 @@ class TrainingRun:
             progress.close()
 
     def _learn(self, shown: list[Progress], of_user: Sequence[BaseCallback]) -> None:
-        with interrupts("finishing this rollout; Ctrl-C again to leave at once") as interrupted:
-            checkpoints = Checkpoints(self.folder, self.state_dict, interrupted)
+        with interrupts() as pressed:
+            checkpoints = Checkpoints(self.folder, self.state_dict, pressed)
             evaluation = [] if self.evaluation is None else [self.evaluation]
             # The evaluation before the log of designs, which measures the time of rollouts.
             ours = [self.designs, self.best, *evaluation, self.design_log, *shown, checkpoints]
@@ -188,7 +185,7 @@ def new_run(config: TrainConfig, data: list[Dataset], folder: Path) -> Iterator[
     torch.set_num_threads(1)
     try:
         run = TrainingRun(config, data, env, folder)
-        with quiet_writers(), _writing_to(folder), closing(run.logs):
+        with quiet_writers(), _telling_how_to_go_on(folder), closing(run.logs):
             yield run
     finally:
         env.close()
@@ -196,10 +193,14 @@ def new_run(config: TrainConfig, data: list[Dataset], folder: Path) -> Iterator[
 
 
 @contextmanager
-def _writing_to(folder: Path) -> Iterator[None]:
-    """Turn an `OSError` into an `InputError` that says how to go on."""
+def _telling_how_to_go_on(folder: Path) -> Iterator[None]:
+    """Turn Ctrl-C into `Paused`, and an `OSError` into an `InputError`."""
     try:
         yield
+    except KeyboardInterrupt as error:
+        if has_ended(folder):  # that which is to be extended
+            raise
+        raise Paused(f"stopped; go on with: rlnas train --resume {folder}") from error
     except OSError as error:
         raise InputError(
             f"cannot write to {folder}: {error.strerror}; when it can be written to again, go on "

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from stable_baselines3.common.policies import ActorCriticPolicy
 
+from rlnas.agents.config import as_typed
 from rlnas.agents.policies.layouts import Layout
 from rlnas.agents.policies.policy import layout_of_policy, load_policy, read_weights
 from rlnas.errors import InputError
@@ -32,9 +33,15 @@ def check_start(
         )
     record = read_json(Path(folder) / "policy.json")
     ours = {"algorithm": algorithm, "net_arch": net_arch, "features": features}
-    theirs = {key: record.get(key) for key in ours}
-    if ours != theirs:
-        raise InputError(f"cannot go on from {folder}: it has {theirs}, this training {ours}")
+    differing = [
+        f"--{key.replace('_', '-')} {as_typed(record[key])} (here {as_typed(value)})"
+        for key, value in ours.items()
+        if key in record and record[key] != value
+    ]
+    if differing:
+        raise InputError(
+            f"cannot go on from {folder}: it was trained with {', '.join(differing)}, give the same"
+        )
 
 
 def start_from(folder: str | Path, policy: ActorCriticPolicy) -> None:

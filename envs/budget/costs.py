@@ -15,7 +15,7 @@ from rlnas.cost import (
     size_of_architecture,
     training_cost,
 )
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.budget.actions import STARTS
 from rlnas.envs.live_env import probe_size
 from rlnas.errors import InputError

@@ -9,7 +9,8 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas.cost import edit_cost, size_of
-from rlnas.data.datasets import Dataset, Source
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import Source
 from rlnas.envs import actions
 from rlnas.envs.budget.actions import (
     BUDGET_ACTIONS,

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, BudgetAction
 from rlnas.envs.episode import DesignInfo, EpisodeState, EvaluatedNetwork, Words
 from rlnas.nn.network import EMA, VALUE, SparseNetwork

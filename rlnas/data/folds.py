@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 
 JUDGED = 1000
 """Number of samples that designs are judged on, if the data set has as many."""

@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.data.places import roots
+from rlnas.data.fetching.places import roots
 from rlnas.errors import InputError
 from rlnas.files.reading import open_regular
 
@@ -48,7 +48,7 @@ class IdxSet:
 
     name: str
     title: str
-    folders: tuple[str, ...]  # names below a data root; `rlnas.data.download` creates the first
+    folders: tuple[str, ...]  # names below a data root; a download creates the first
     files: tuple[IdxFile, ...]  # train images, train labels, test images, test labels
     mirrors: tuple[str, ...]  # addresses below which the files are, as <name>.gz
     system_folder: str | None = None  # where an operating system's package installs it

@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypedDict
 
-from rlnas.data.datasets import Origin, Sha256
+from rlnas.data.dataset import Origin, Sha256
 from rlnas.files.json_schema import (
     COUNT,
     FLAG,

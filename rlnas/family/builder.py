@@ -56,7 +56,7 @@ def measure_all(
         chosen: The tasks; by default all.
         n_seeds: How often to train each architecture.
         n_jobs: Number of workers, which share the processors; -1 for one per processor.
-        data_dir: See `rlnas.data.datasets.load_dataset`.
+        data_dir: See `rlnas.data.loading.load_dataset`.
         progress_bar: Whether to show a progress bar.
 
     Returns:
@@ -112,7 +112,7 @@ def tables_of(
 
     Args:
         measured: For each task, by name, its results with each seed.
-        data_dir: See `rlnas.data.datasets.load_dataset`.
+        data_dir: See `rlnas.data.loading.load_dataset`.
     """
     for name, results in measured.items():
         task = task_named(name)

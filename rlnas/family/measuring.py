@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.data.datasets import Dataset, prepare
+from rlnas.data.dataset import Dataset
 from rlnas.data.generated.made import Made
+from rlnas.data.preparing import prepare
 from rlnas.data.sources import read
 from rlnas.errors import InputError
 from rlnas.export.c.sizes import c_bytes
@@ -59,7 +60,7 @@ def load(task: Task, seed: int = 0, data_dir: str | os.PathLike[str] | None = No
     Args:
         task: The task.
         seed: Decides which samples are for what, unless the data have a test set.
-        data_dir: See `rlnas.data.datasets.load_dataset`.
+        data_dir: See `rlnas.data.loading.load_dataset`.
 
     Raises:
         InputError: If the data are not there.

@@ -48,7 +48,7 @@ class Task:
         name: Its name.
         split: What it is for.
         axis: What it is there to show, one of `AXES`.
-        source: Its data, see `rlnas.data.datasets.load_dataset`.
+        source: Its data, see `rlnas.data.loading.load_dataset`.
         rows: Number of samples that are drawn from the data; None for all.
         balanced: Whether all classes have the same weight, in training and in the metric.
     """

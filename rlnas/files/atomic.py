@@ -63,6 +63,18 @@ def replace_file(path: str | Path, content: bytes) -> None:
     file.close()
 
 
+def check_writable(path: Path) -> None:
+    """Raise `InputError` if `replace_file` could not write a file, before work is done in vain."""
+    folder = next(each for each in path.absolute().parents if each.exists())
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another file") from error
+
+
 def remove_abandoned(folder: Path, pattern: str = ".*") -> None:
     """Remove temporary files that writers left behind when they died.
 

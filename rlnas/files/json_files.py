@@ -50,6 +50,9 @@ def parse_json(text: str | bytes) -> Any:
     """
     try:
         value = json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"it is no JSON at {place}") from error
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     _check_plain(value)

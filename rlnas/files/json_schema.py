@@ -1,6 +1,11 @@
 """JSON Schemas: what the JSON values in a file must look like."""
 
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+
+from rlnas.files.typed import shown
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 LARGEST = 1e30
 """Largest number that is accepted; it can be squared, summed and drawn."""
@@ -66,10 +71,48 @@ def check_schema(value: Any, schema: Schema) -> None:
     """Check a JSON value.
 
     Raises:
-        ValueError: If the value does not match the schema; the message is the first difference.
+        ValueError: If the value does not match the schema; the message says where, what is expected
+            there and what was found.
     """
     from jsonschema import Draft202012Validator  # here, since its import takes 0.1 s
 
-    for error in Draft202012Validator(schema).iter_errors(value):
-        what = error.message if len(error.message) <= 200 else f"expected {error.validator}"
-        raise ValueError(f"{error.json_path}: {what}")
+    for first in Draft202012Validator(schema).iter_errors(value):
+        # Of several forms, the one that has the right type.
+        error = next((each for each in first.context if each.validator != "type"), first)
+        place = error.json_path.removeprefix("$").removeprefix(".")
+        raise ValueError(f"{place}: {_in_words(error)}" if place else _in_words(error))
+
+
+_NAMES = {
+    "number": "a number",
+    "integer": "a whole number",
+    "string": "a text",
+    "array": "a list",
+    "object": "an object",
+    "boolean": "true or false",
+    "null": "null",
+}
+_LIMITS = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "minItems": "at least {} values",
+    "maxItems": "at most {} values",
+    "maxLength": "at most {} characters",
+    "pattern": "a text that matches {}",
+}
+
+
+def _in_words(error: "ValidationError") -> str:
+    """What is expected, and what was found."""
+    kind, asked, found = error.validator, error.validator_value, error.instance
+    if kind == "required":
+        return f"{next(key for key in asked if key not in found)} is missing"
+    if kind == "additionalProperties":
+        return f"{min(found.keys() - error.schema['properties'].keys())} is unknown"
+    if kind == "anyOf":
+        expected = " or ".join(_NAMES[each["type"]] for each in asked)
+    elif kind == "enum":
+        expected = f"one of {', '.join(map(str, asked))}"
+    else:
+        expected = _NAMES[asked] if kind == "type" else _LIMITS[kind].format(asked)
+    return f"expected {expected}, found {shown(found)}"

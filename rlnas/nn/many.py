@@ -5,11 +5,11 @@ from functools import partial
 
 import numpy as np
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.running import check_fit, check_rows
-from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Evaluation, Hyperparameters, train
+from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Evaluation, Hyperparameters, train_checked
 from rlnas.parallel.threads import Threads
 
 
@@ -59,7 +59,7 @@ def train_many(
     threads = Threads(num_threads, len(networks))
 
     def train_one(number: int) -> Evaluation:
-        return train(networks[number], datasets[number], orders[number], hyperparameters)
+        return train_checked(networks[number], datasets[number], orders[number], hyperparameters)
 
     work = [
         network.active_weights * order.size for network, order in zip(networks, orders, strict=True)

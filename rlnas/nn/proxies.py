@@ -8,7 +8,7 @@ forward pass. The networks given are never changed; estimates that need training
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.running import check_fit, sample_gradients

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.nn.gradients import GradientSample
 from rlnas.nn.kernels import memory

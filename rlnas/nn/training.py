@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.nn.gradients import GradientSample
 from rlnas.nn.kernels import draws
@@ -181,6 +181,17 @@ def train(
     """
     check_fit(network, dataset)
     check_rows(dataset, order, 2)
+    return train_checked(network, dataset, order, hyperparameters, learning_rates)
+
+
+def train_checked(
+    network: SparseNetwork,
+    dataset: Dataset,
+    order: np.ndarray,
+    hyperparameters: Hyperparameters,
+    learning_rates: np.ndarray | None = None,
+) -> Evaluation:
+    """As `train`, for a network and an order that are known to fit the data set."""
     outcome = run_network(network, dataset, _steps(order, hyperparameters, learning_rates))
     return _in_training(network, dataset, order, outcome)
 

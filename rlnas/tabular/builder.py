@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from joblib import effective_n_jobs
 
-from rlnas.data import datasets
-from rlnas.data.datasets import Dataset
+from rlnas.data import loading
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.files.json_schema import Schema, list_of, record
 from rlnas.nn.architecture import Architecture
@@ -68,7 +68,7 @@ def build_table(
         epochs: Numbers of epochs after which to measure, ascending.
         n_seeds: How often to train each architecture.
         n_jobs: Number of workers, which share the processors; -1 for one per processor.
-        data_dir: See `rlnas.data.datasets.load_dataset`.
+        data_dir: See `rlnas.data.loading.load_dataset`.
         progress_bar: Whether to show a progress bar.
 
     Raises:
@@ -79,7 +79,7 @@ def build_table(
     if not (counts and epochs and epochs[0] > 0 and list(epochs) == sorted(set(epochs))):
         raise InputError(f"epochs {epochs} cannot be used: expected ascending numbers from 1")
     epochs, n_seeds = plain(tuple(epochs)), whole("seeds", n_seeds, 1)
-    data = datasets.load_dataset(dataset, data_dir=data_dir)
+    data = loading.load_dataset(dataset, data_dir=data_dir)
     if max(data.validation.size, data.test.size) > MAX_SAMPLES:
         raise InputError(
             f"data set '{data.name}' has more than {MAX_SAMPLES} validation or test samples, more "
@@ -148,7 +148,7 @@ def _measure_chunk(
     num_threads: int,
 ) -> Chunk:
     """Train the architectures from number `start` to `stop` - 1 with one seed."""
-    data = datasets.load_unchanged(dataset, fingerprint, data_dir)
+    data = loading.load_unchanged(dataset, fingerprint, data_dir)
     rngs = [np.random.default_rng((seed, number)) for number in range(start, stop)]
     rows = measure(grid.architectures[start:stop], data, epochs, rngs, num_threads)
     correct, losses, weights = (np.array(column) for column in zip(*rows, strict=True))

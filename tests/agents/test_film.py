@@ -13,6 +13,7 @@ from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
 from rlnas.agents.reports import film as module
 from rlnas.agents.reports.film import LAST_SECONDS, SECONDS, as_gif, film
+from rlnas.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,19 @@ def test_the_command_films(run, tmp_path, capsys):
     assert main(["film", "wine", "--policy", str(run), "--out", str(out), "--quiet"]) == 0
     assert capsys.readouterr().out == f"film in {out}\n"
     assert len(pictures(out)) == 6
+
+
+def test_the_end_of_the_name_may_be_in_capitals(run, tmp_path):
+    assert len(pictures(film(run, tmp_path / "film.GIF", progress_bar=False))) == 6
+
+
+def test_nothing_is_played_if_the_film_cannot_be_written(run, tmp_path, monkeypatch):
+    (tmp_path / "film.gif").mkdir()
+    monkeypatch.setattr(module, "steps_of_episode", None)
+    for out in (tmp_path / "film.gif", "/proc/film.gif"):
+        with pytest.raises(InputError, match=f"cannot write {out}: .*; choose another file"):
+            film(run, out, progress_bar=False)
+    assert not list((tmp_path / "film.gif").iterdir())
 
 
 @pytest.mark.parametrize(

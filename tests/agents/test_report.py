@@ -9,21 +9,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
+from rlnas import plots
 from rlnas.agents.cli.main import main
 from rlnas.agents.designing import rivals as rivals_module
 from rlnas.agents.designing.design import design
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy
+from rlnas.agents.policies.run_config import write_config
+from rlnas.agents.reports import report as module
 from rlnas.agents.reports.report import write_report
+from rlnas.agents.reports.training_sections import draw_rivals
 from rlnas.agents.training.watching.evaluations import read_evaluations
+from rlnas.data.loading import load_dataset
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design, save_design
 from rlnas.errors import InputError
 from rlnas.files.json_files import read_json, write_json
-from tests.agents.helpers import TINY
+from tests.agents.helpers import TINY, tiny
 
 TITLES = [
     "Learning curves",
@@ -204,6 +210,31 @@ def test_the_command_films_an_episode_of_a_training_that_has_ended(copied, tmp_p
     (run / "policy.zip").write_bytes((run / "policy.zip").read_bytes())  # as an extension does
     assert main(["report", str(run), "--quiet"]) == 0
     assert (run / "film.gif").stat().st_mtime_ns > made
+
+
+def test_nothing_is_filmed_or_drawn_if_the_page_cannot_be_written(
+    copied, tmp_path, monkeypatch, capsys
+):
+    run = Path(shutil.copytree(copied, tmp_path / "run"))
+    monkeypatch.setattr(module, "_content", None)
+    assert main(["report", str(run), "--out", "/proc/page.html", "--quiet"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot write /proc/page.html" in line
+    assert not (run / "film.gif").exists()
+
+
+def test_steps_are_those_of_whole_rollouts(tmp_path):
+    write_config(tmp_path, tiny(tmp_path, total_timesteps=100), [load_dataset("wine")])
+    assert "0 of 128" in write_report(tmp_path).read_text()
+
+
+def test_policies_with_equal_scores_are_all_seen():
+    drawn, axes = plots.figure(4, 3)
+    draw_rivals({"one": 0.5, "two": 0.5, "three": 0.5}, axes)
+    shown = plots.pixels(drawn).reshape(-1, 3)
+    for line in axes.lines:
+        colour = np.round(255 * np.array(to_rgb(line.get_color())))
+        assert (np.abs(shown - colour).max(axis=1) < 40).sum() > 50
 
 
 def test_without_the_data_the_command_says_that_there_is_no_film(copied, tmp_path, capsys):

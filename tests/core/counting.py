@@ -11,7 +11,7 @@ from math import floor, log, log2, sqrt
 
 import numpy as np
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.nn.network import EMA, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
 from rlnas.nn.structure import BLOCK
 from rlnas.nn.training import Hyperparameters

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.data.targets import fit_targets
 from rlnas.nn.network import EMA, SECOND_MOMENT, VALUE, SparseNetwork

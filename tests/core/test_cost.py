@@ -13,7 +13,7 @@ from rlnas.cost import (
     size_of_architecture,
     training_cost,
 )
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.nn.initialization import new_network
 from rlnas.nn.kernels.simd import TILE
 from rlnas.nn.network import SparseNetwork

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from rlnas import plots
 
@@ -33,6 +34,28 @@ def test_tradeoff_differs_between_designs():
 
 def test_tradeoff_accepts_one_design():
     assert tradeoff([100], [0.5], best=(100, 0.5)).std() > 0
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([70, 90], ["50", "100"]),
+        ([3, 3, 3], ["2", "2.5", "3", "3.5", "4", "4.5"]),
+        ([200, 1_500], ["200", "500", "1,000", "2,000"]),
+        ([0, 10, 50_000], ["10", "100", "1,000", "10,000"]),
+        ([0], ["1"]),
+    ],
+)
+def test_logarithmic_axes_have_few_ticks_in_plain_numbers(values, labels):
+    for name in ("x", "y"):
+        drawn, axes = plots.figure()
+        plots.log_axis(axes, name, np.array(values, float))
+        plots.pixels(drawn)
+        low, high = axes.get_xlim() if name == "x" else axes.get_ylim()
+        axis = axes.xaxis if name == "x" else axes.yaxis
+        ticks = [*zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)]
+        assert [text.get_text() for place, text in ticks if low <= place <= high] == labels
+        assert {text.get_text() for text in axis.get_minorticklabels()} <= {""}
 
 
 def test_figure_has_requested_size_and_needs_no_display():

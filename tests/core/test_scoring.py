@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.scoring import reference_weights, score
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.design_env import DesignEnv
 from rlnas.nn.network import SparseNetwork, from_coordinates
 from tests.core.reference import random_dataset

@@ -12,7 +12,7 @@ import pytest
 from gymnasium import wrappers
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from rlnas.data import datasets
+from rlnas.data import loading
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.design_vector_env import DesignVectorEnv
 from rlnas.errors import InputError
@@ -173,7 +173,7 @@ def test_all_environments_share_one_copy_of_the_data(ours, source, tmp_path):
     assert first is held[0][0]
     assert all(env.unwrapped.dataset is first for env in vector.envs)
     if source == "wine":
-        assert first is datasets.load_dataset("wine")
+        assert first is loading.load_dataset("wine")
 
 
 def test_neither_importing_nor_using_it_imports_torch():

@@ -87,7 +87,7 @@ def test_a_spec_survives_json():
 
 
 def test_importing_rlnas_generates_nothing():
-    names = ("sklearn", "rlnas.data.datasets")
+    names = ("sklearn", "rlnas.data.loading")
     code = f"import sys, rlnas; print([name for name in {names} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

@@ -9,7 +9,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from sklearn.metrics import balanced_accuracy_score, r2_score
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.live_env import LiveEnv

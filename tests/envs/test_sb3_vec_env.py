@@ -13,7 +13,7 @@ from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_suppo
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
 
-from rlnas.data import datasets
+from rlnas.data import loading
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
 from rlnas.envs.tabular.tabular_env import TabularEnv
@@ -202,7 +202,7 @@ def test_pictures_of_all_environments_can_be_taken():
 def test_all_environments_share_one_copy_of_the_data(source):
     vector = ThreadedVecEnv([lambda: make(source) for _ in range(N)], num_threads=2)
     vector.reset()
-    data = datasets.load_dataset(source)
+    data = loading.load_dataset(source)
     assert all(env.dataset is data for env in vector.envs)
     vector.step(np.ones(N, int))
     assert all(np.shares_memory(env.dataset.features, data.features) for env in vector.envs)

@@ -14,7 +14,7 @@ import psutil
 import tyro
 from tqdm import tqdm
 
-from rlnas.data import datasets
+from rlnas.data import sources
 from rlnas.data.generated.families import FAMILIES
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.design_env import DesignEnv
@@ -70,7 +70,7 @@ def main(hammer: Hammer) -> None:
     """Print the numbers of actions, and the memory in use after every tenth of them."""
     rng = np.random.default_rng(hammer.seed)
     process = psutil.Process()
-    names = [*datasets.NAMES, *(name for family in FAMILIES.values() for name in family)]
+    names = [*sources.NAMES, *(name for family in FAMILIES.values() for name in family)]
     names = list(dict.fromkeys(names))
     share = -(-hammer.actions // (len(names) * TENTHS))
     illegal = diverged = done = 0

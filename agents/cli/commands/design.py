@@ -68,7 +68,7 @@ class Design(TableSettings, PlainIntegers):
         from rlnas.agents.cli.printing import print_columns
         from rlnas.agents.designing.design import design, usual_folder, wishes
         from rlnas.agents.designing.search.limits import Asked
-        from rlnas.data.datasets import Dataset
+        from rlnas.data.dataset import Dataset
 
         said = {key: getattr(self, key) for key in signature(wishes).parameters if key != "options"}
         limits = {key: getattr(self, key) for key in signature(Asked.of).parameters}

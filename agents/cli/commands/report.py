@@ -23,15 +23,16 @@ class Report:
 
     def run(self, shown: bool) -> None:
         """Write the page and say where it is."""
-        from rlnas.agents.reports.report import write_report
+        from rlnas.agents.reports.report import report_file, write_report
 
+        report_file(self.folder, self.out)  # before a film is made in vain
         self._film(shown)
         print(f"report in {write_report(self.folder, self.out, data_dir=self.data_dir)}")
 
     def _film(self, shown: bool) -> None:
         """Film an episode of a training that has ended, unless that was done."""
+        from rlnas.agents.policies.run_folder import ENDED
         from rlnas.agents.reports.film import FILM, film
-        from rlnas.agents.training.run import ENDED
         from rlnas.errors import InputError
 
         made, ended = self.folder / FILM, self.folder / ENDED

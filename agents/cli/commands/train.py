@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
-from rlnas.agents.config import WORKERS, TrainConfig
+from rlnas.agents.config import WORKERS, TrainConfig, as_typed
 from rlnas.agents.option_types import Option
 from rlnas.errors import InputError
 
@@ -64,12 +64,11 @@ class Train(TrainConfig):
     def _train_seeds(self, seeds: tuple[int, ...], shown: bool) -> None:
         from rlnas.agents.experiments.seeds import in_words, train_seeds
 
-        for name in ("resume", "extend", "seed"):
+        again = "the same command goes on where it was stopped"
+        reasons = {"seed": "it names all seeds", "resume": again, "extend": again}
+        for name, reason in reasons.items():
             if self._is_given(name):
-                raise InputError(
-                    f"--seeds: expected without --{name}; the same command goes on where it was "
-                    "stopped"
-                )
+                raise InputError(f"--seeds: expected without --{name}, since {reason}")
         folder = train_seeds(self._settings(), seeds, shown)
         print(in_words(folder))
         if shown:
@@ -92,8 +91,8 @@ class Train(TrainConfig):
         free = {"resume", *WORKERS, *others}
         names = [each.name for each in fields(TrainConfig) if each.name not in free]
         differing = [
-            f"--{name.replace('_', '-')} {_shown(getattr(self, name))} (there "
-            f"{_shown(getattr(config, name))})"
+            f"--{name.replace('_', '-')} {as_typed(getattr(self, name))} (there "
+            f"{as_typed(getattr(config, name))})"
             for name in filter(self._is_given, names)
             if getattr(self, name) != getattr(config, name)
         ]
@@ -113,10 +112,3 @@ class Train(TrainConfig):
 
     def _options(self) -> Iterator[str]:
         return (word.partition("=")[0].replace("_", "-") for word in self.typed)
-
-
-def _shown(value: Any) -> str:
-    """A setting as it is typed."""
-    if isinstance(value, tuple):
-        return " ".join(map(str, value)) or "none"
-    return "by default" if value is None else str(value)

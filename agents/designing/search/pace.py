@@ -5,7 +5,7 @@ from time import perf_counter
 
 from rlnas.agents.designing.finish import BRIEF_BATCHES, final_batches
 from rlnas.agents.designing.search.trials import LINEAR, RELATIVE, Trial
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 
 SLACK = 1.3

@@ -23,7 +23,7 @@ from rlnas.agents.designing.search.trials import (
     warm_up,
 )
 from rlnas.agents.designing.search.unions import Pool, Union
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.data.folds import folds
 from rlnas.designs.record import NetworkRecord, PointRecord, SearchRecord
 from rlnas.errors import InputError

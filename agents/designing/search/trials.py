@@ -20,7 +20,7 @@ from rlnas.agents.policies.environments import MIN_BATCHES, env_like, thorough_e
 from rlnas.agents.policies.episode import rank_of, steps_of_episode
 from rlnas.agents.policies.layouts import BUDGET, STEPS
 from rlnas.agents.policies.policy import layout_of_policy, load_policy
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.live_env import LiveEnv
 from rlnas.errors import EditError
 from rlnas.nn.edits import remove_connections

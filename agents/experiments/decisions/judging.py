@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from rlnas.agents.policies.policy import Policy
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.budget.episode import BudgetState, share_left
 from rlnas.envs.episode import EvaluatedNetwork

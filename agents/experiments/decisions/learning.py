@@ -19,7 +19,7 @@ from rlnas.agents.policies.outcome import episode_score
 from rlnas.agents.policies.policy import Policy, load_policy
 from rlnas.agents.reports.learning_curves import STEPS, read_progress
 from rlnas.agents.training.ppo import train_once
-from rlnas.data.datasets import Source, load_datasets
+from rlnas.data.loading import Source, load_datasets
 from rlnas.envs.budget.actions import BUDGET_ACTIONS
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.live_env import LiveEnv

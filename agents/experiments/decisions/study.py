@@ -15,7 +15,8 @@ from rlnas.agents.experiments.decisions.rules import Rule, changing_rules, const
 from rlnas.agents.experiments.decisions.sequences import Plan, Sample, actions_of, search, varied
 from rlnas.agents.policies.episode import random_policy
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, STARTS
 from rlnas.envs.budget.costs import FIRST_SHARE
 from rlnas.envs.budget.design_env import BudgetDesignEnv

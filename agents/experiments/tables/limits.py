@@ -14,7 +14,8 @@ from rlnas.agents.experiments.tables.rows import origin_of, reordered, samples_o
 from rlnas.columns.options import TableOptions
 from rlnas.data.collections import keel, uci
 from rlnas.data.collections.catalogue import KEEL, UCI
-from rlnas.data.datasets import Dataset, prepare
+from rlnas.data.dataset import Dataset
+from rlnas.data.preparing import prepare
 from rlnas.data.sources import read
 from rlnas.errors import InputError
 from rlnas.export.c.sizes import CForm, c_bytes

@@ -19,7 +19,7 @@ from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import EditSequence, Policy, load_policy
 from rlnas.agents.sparse_training.dense import dense_training
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.actions import ACTIONS, Action
 from rlnas.envs.design_env import DesignEnv
 from rlnas.nn.network import SparseNetwork

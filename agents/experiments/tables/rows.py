@@ -31,7 +31,7 @@ def is_keel(source: str) -> bool:
 
 
 def reordered(raw: RawData, seed: int) -> RawData:
-    """The same samples in another order, which `rlnas.data.datasets.prepare` splits differently.
+    """The same samples in another order, which `rlnas.data.preparing.prepare` splits differently.
 
     Args:
         raw: The samples; those that were given for validation or the test stay where they are.

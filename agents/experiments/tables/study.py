@@ -23,7 +23,7 @@ from rlnas.agents.policies.environments import step_env_like
 from rlnas.agents.policies.policy import fingerprint
 from rlnas.agents.policies.run_config import episode_settings
 from rlnas.data.collections import keel
-from rlnas.data.datasets import prepare
+from rlnas.data.preparing import prepare
 from rlnas.data.sources import read
 from rlnas.errors import InputError
 from rlnas.files.json_schema import NUMBER, SHARE, WHOLE, list_of, record

@@ -5,7 +5,7 @@ from math import ceil, log
 import numpy as np
 
 from rlnas.cost import size_of
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.budget.actions import (
     BUDGET_ACTIONS,
     LENGTHS,

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from rlnas.agents.policies.outcome import MEASURES
+from rlnas.agents.policies.run_folder import LAST
 from rlnas.errors import InputError
 from rlnas.files import json_schema
 from rlnas.files.json_files import read_json, write_json
 from rlnas.files.json_schema import COUNT, NUMBER, POSITIVE, TEXT
 
 FILE = "evaluations.json"
-LAST = "last"
-"""Folder in a run folder with the last policy, if another was better."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def read_evaluations(run: Path) -> Evaluations | None:
     try:
         json_schema.check_schema(values, _FORM)
     except ValueError as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+        raise InputError(f"{path} is damaged: {error}; remove it to go on without it") from error
     done = tuple(
         Evaluation(int(each["timesteps"]), each["score"], each["metric"], each["active_weights"])
         for each in values["done"]

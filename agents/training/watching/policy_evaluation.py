@@ -25,7 +25,7 @@ from rlnas.agents.training.watching.held_out import (
     rivals,
     steps_between,
 )
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.files import typed
 from rlnas.files.typed import Damaged
 

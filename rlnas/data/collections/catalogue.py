@@ -1,7 +1,7 @@
 """The collections of tables: which one a name such as keel:vowel is from, and finding its file.
 
 On this computer, the files of a collection are in a folder of its name below one of
-`rlnas.data.places.roots`.
+`rlnas.data.fetching.places.roots`.
 """
 
 import difflib
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rlnas.data.collections import keel, uci
 from rlnas.data.collections.table import Table
-from rlnas.data.places import roots
+from rlnas.data.fetching.places import roots
 from rlnas.errors import InputError
 from rlnas.objective import Task
 
@@ -22,7 +22,8 @@ class Collection:
     """A collection of published tables.
 
     Attributes:
-        name: Its name for `rlnas.data.download.fetch`, and that of its folder below a data root.
+        name: Its name for `rlnas.data.fetching.download.fetch`, and that of its folder below a data
+            root.
         title: Its name in messages.
         tables: Every table by its name in the collection.
         target: The column that is to be learned, of all tables.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rlnas.data.collections import uci
 from rlnas.data.collections.stored import encoded, missing, write
-from rlnas.data.web import download
+from rlnas.data.fetching.web import download
 from rlnas.errors import InputError
 from rlnas.files.reading import read_bytes
 

@@ -14,7 +14,7 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.designing.evaluation import evaluate_design
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.designs.saved import load_design
 from rlnas.errors import InputError
 from rlnas.nn.training import predict

@@ -17,7 +17,7 @@ from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode, random_policy, worth
 from rlnas.agents.policies.policy import load_policy
 from rlnas.agents.reports.report import write_report
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.designs.saved import load_design
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, LENGTHS
 from rlnas.envs.budget.costs import unit_cost

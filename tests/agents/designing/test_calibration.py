@@ -15,7 +15,7 @@ from rlnas.agents.designing.calibration import (
 )
 from rlnas.agents.designing.evaluation import evaluation_metrics
 from rlnas.agents.designing.finish import finish
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.export.inference import for_inference
 from rlnas.nn.network import EMA, VALUE
 from rlnas.nn.training import outputs, softmax

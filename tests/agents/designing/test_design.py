@@ -17,7 +17,7 @@ from rlnas.agents.designing.finish import BRIEF_BATCHES, FINAL_BATCHES, Candidat
 from rlnas.agents.policies.episode import play_episode, random_policy
 from rlnas.agents.policies.policy import fingerprint
 from rlnas.agents.training.ppo import train
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.designs.saved import load_design
 from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError

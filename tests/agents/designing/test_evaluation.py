@@ -16,7 +16,7 @@ from rlnas.agents.cli.main import main
 from rlnas.agents.designing.design import design
 from rlnas.agents.designing.evaluation import evaluate_design, export_design, worthless_warning
 from rlnas.agents.designing.recorded_design import save_recorded_design
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
 from rlnas.errors import InputError

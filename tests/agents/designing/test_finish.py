@@ -26,7 +26,8 @@ from rlnas.agents.designing.finish import (
 )
 from rlnas.agents.reports import report
 from rlnas.agents.reports.report import write_report
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
 from rlnas.designs.saved import load_design
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network

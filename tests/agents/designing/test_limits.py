@@ -12,7 +12,7 @@ from rlnas.agents.designing.search.limits import (
     Limits,
     seconds_of,
 )
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 from rlnas.export.c.sizes import c_bytes
 from rlnas.export.inference import for_inference

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from rlnas.agents.designing import rivals as module
 from rlnas.agents.designing.rivals import rivals
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.nn.initialization import random_network
 
 DIGITS, WINE = load_dataset("digits"), load_dataset("wine")

@@ -22,8 +22,9 @@ from rlnas.agents.designing.search.limits import Asked, Limits
 from rlnas.agents.designing.search.search import search
 from rlnas.agents.designing.search.trials import Recipe, Task, Trial, boundary, play, recipe_of
 from rlnas.agents.reports.report import write_report
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
 from rlnas.data.folds import folds
+from rlnas.data.loading import load_dataset
 from rlnas.designs.saved import load_design
 from rlnas.errors import InputError
 from rlnas.export.c.sizes import FORMS, CForm, c_bytes

@@ -10,7 +10,7 @@ from rlnas.agents.config import SHIPPED
 from rlnas.agents.designing.search.limits import Limits
 from rlnas.agents.designing.search.trials import Recipe, Task, Trial
 from rlnas.agents.designing.search.unions import MOST, Pool
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 from rlnas.nn.edits import remove_connections
 from rlnas.nn.initialization import random_network

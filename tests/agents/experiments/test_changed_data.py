@@ -16,7 +16,7 @@ from rlnas.agents.experiments.search_task import SearchTask
 from rlnas.agents.experiments.transfer import transfer
 from rlnas.agents.policies.policy import save_edit_sequence
 from rlnas.agents.policies.run_config import as_json
-from rlnas.data.datasets import load_dataset, load_unchanged
+from rlnas.data.loading import load_dataset, load_unchanged
 from rlnas.errors import InputError
 from rlnas.files.json_files import write_json
 from rlnas.tabular.builder import build_table

@@ -33,7 +33,7 @@ from rlnas.agents.search.budgeted_env import BudgetSpent
 from rlnas.agents.search.history import SearchHistory
 from rlnas.agents.search.problem import search
 from rlnas.agents.search.random_search import random_search
-from rlnas.data import datasets
+from rlnas.data import loading
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.errors import InputError
 from rlnas.tabular.grid import Grid
@@ -221,7 +221,7 @@ def test_what_is_told_of_a_network_is_what_a_dense_one_does_on_test_samples(meth
     found = run(LIVE, method, 5)
     history = search(strategy(method), LIVE.problem(5))
     best: Any = history.best
-    data = datasets.load_dataset("wine")
+    data = loading.load_dataset("wine")
     outputs = logits(best, data.standardize(data.test), averaged=True)
     accuracy = (outputs.argmax(axis=1) == data.labels[data.test]).mean()
     assert found["active_weights"] == best.active_weights == best.indices.size

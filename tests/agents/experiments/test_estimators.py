@@ -22,8 +22,8 @@ from rlnas.agents.experiments.estimators import (
     within_bins,
 )
 from rlnas.agents.experiments.estimators_report import draw, plot
-from rlnas.data import datasets
-from rlnas.data.datasets import Dataset
+from rlnas.data import loading
+from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.nn.training import evaluate
 from rlnas.tabular.builder import build_table
@@ -36,7 +36,7 @@ SAMPLE = 6
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
-    return datasets.load_dataset("digits")
+    return loading.load_dataset("digits")
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +225,7 @@ def test_what_cannot_be_studied_is_refused(table, digits):
     with pytest.raises(InputError, match="1 seeds cannot be studied"):
         study(one_seed, digits)
     with pytest.raises(InputError, match="made on data set 'digits', not on 'wine'"):
-        study(table, datasets.load_dataset("wine"))
+        study(table, loading.load_dataset("wine"))
     with pytest.raises(InputError, match="sample 1 cannot be used: expected a whole number from 2"):
         study(table, digits, sample=1)
 

@@ -26,7 +26,7 @@ from rlnas.agents.experiments.tables.limits_report import (
 )
 from rlnas.agents.experiments.tables.outcomes import ACCURATE
 from rlnas.agents.experiments.tables.rows import reordered
-from rlnas.data.datasets import prepare
+from rlnas.data.preparing import prepare
 from rlnas.data.sources import read
 from rlnas.errors import InputError
 from rlnas.nn.training import evaluate, predict

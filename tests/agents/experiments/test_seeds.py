@@ -1,6 +1,7 @@
 """Trainings with several seeds: each as if alone, resumable, and summed up."""
 
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from rlnas.agents.experiments.seeds import (
     evaluation_curve,
     folder_of,
     in_words,
+    mean_in_words,
     seed_runs,
     train_seeds,
 )
 from rlnas.agents.experiments.statistics import interquartile_mean, trimmed_mean_interval
+from rlnas.agents.policies.run_config import read_train_config
 from rlnas.agents.reports.report import write_report
 from rlnas.agents.training import checkpoint
 from rlnas.agents.training.ppo import extend, train
@@ -57,7 +60,10 @@ def test_the_line_at_the_end_has_the_interquartile_mean_and_its_interval(trained
     scores = [score_of(trained / f"seed-{seed}") for seed in sorted(SEEDS)]
     said = in_words(trained)
     assert said.startswith(f"3 seeds in {trained}: interquartile mean of the score of the policies")
-    assert f"held-out episodes {trimmed_mean_interval(scores):.4f}, by seed " in said
+    mean = trimmed_mean_interval(scores)
+    assert (mean.low, mean.high) == pytest.approx((min(scores), max(scores)))
+    interval = f"({mean.low:.4f} to {mean.high:.4f}, the least and the largest)"
+    assert f"episodes {mean.value:.4f} {interval}; by seed " in said
     assert ", ".join(f"{score:.4f}" for score in scores) in said
     assert "(packaged controller 0." in said
 
@@ -80,7 +86,9 @@ def test_the_report_has_the_curve_and_a_row_for_each_seed(trained, tmp_path):
     scores = [score_of(trained / f"seed-{seed}") for seed in sorted(SEEDS)]
     assert f"{interquartile_mean(scores):.4f} (" in page
     for seed, score in zip(sorted(SEEDS), scores, strict=True):
-        assert f"<td>{seed}</td><td>{score:.4f}</td>" in page
+        assert f"<td>{seed}</td><td>192 of 192</td><td>{score:.4f}</td>" in page
+    assert "still in progress" not in page
+    assert "differ in length" not in page
 
 
 def test_the_same_command_goes_on_and_adds_seeds(trained, tmp_path, monkeypatch, capsys):
@@ -99,7 +107,10 @@ def test_the_same_command_goes_on_and_adds_seeds(trained, tmp_path, monkeypatch,
         with pytest.raises(Killed):
             main([*words, "7", "3"])
     assert "2 seeds" in in_words(folder)
-    assert "<h2>Seeds</h2>" in write_report(folder, tmp_path / "page.html").read_text()
+    page = write_report(folder, tmp_path / "page.html").read_text()
+    assert "<h2>Seeds</h2>" in page
+    assert "Trainings are still in progress, or were cut short" in page
+    assert "<td>3</td><td>64 of 192</td>" in page
     ended = (folder / "seed-7" / "policy.zip").stat().st_mtime_ns
     write_report(folder)  # stays there
     assert main([*words, "7", "3", "0"]) == 0
@@ -108,6 +119,25 @@ def test_the_same_command_goes_on_and_adds_seeds(trained, tmp_path, monkeypatch,
         assert results(folder / f"seed-{seed}") == results(trained / f"seed-{seed}")
     (line,) = capsys.readouterr().out.splitlines()
     assert line == in_words(folder)
+
+
+def test_ctrl_c_after_the_last_rollout_of_a_seed_begins_no_further_one(
+    trained, tmp_path, monkeypatch, capsys
+):
+    folder = tmp_path / "all"
+
+    def press(self: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    words = ["train", *OPTIONS, "--run-dir", str(folder), "--seeds", "7", "3"]
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.Checkpoints, "_on_training_end", press)
+        assert main(words) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "rlnas: stopped; go on with the same command"
+    assert [run.seed for run in seed_runs(folder)] == [7]
+    assert read_evaluations(folder / "seed-7") == read_evaluations(trained / "seed-7")
+    assert main(words) == 0
+    assert results(folder / "seed-3") == results(trained / "seed-3")
 
 
 def test_without_evaluations_nothing_is_summed_up(tmp_path):
@@ -138,9 +168,10 @@ def test_the_default_folder_has_the_name_of_the_trainings():
     ("options", "told"),
     [
         (["--seeds", "1", "1"], "--seeds 1 1: expected different seeds"),
-        (["--seeds", "-1"], "--seed -1"),
+        (["--seeds", "-1"], "--seeds -1 cannot be used"),
+        (["--seeds"], "--seeds: expected at least one seed, such as --seeds 0 1 2"),
         (["--seeds", "1", "x"], "--seeds"),
-        (["--seeds", "1", "--seed", "0"], "--seeds: expected without --seed"),
+        (["--seeds", "1", "--seed", "0"], "expected without --seed, since it names all seeds"),
         (["--seeds", "1", "--resume", "run"], "--seeds: expected without --resume"),
         (["--seeds", "1", "--extend", "run"], "--seeds: expected without --extend"),
         (["--seeds", "1", "--gamma", "7"], "--gamma 7"),
@@ -161,14 +192,23 @@ def test_a_folder_with_other_settings_is_refused_and_says_which(trained, tmp_pat
     for setting, told in (
         ({"gamma": 0.9}, r"gamma is 1.0 there, not 0.9"),
         ({"dataset": ("digits",)}, r"dataset is \('wine',\) there"),
+        ({"total_timesteps": 256}, "total_timesteps is 192 there, not 256"),
     ):
         with pytest.raises(InputError, match=told):
             train_seeds(tiny(trained, **setting), (7, 8), progress_bar=False)
     assert files_in(trained) == before
-    folder = Path(shutil.copytree(trained, tmp_path / "all"))
-    extend(folder / "seed-3", 256, progress_bar=False)
-    with pytest.raises(InputError, match=r"total_timesteps is 256 there, not 192"):
-        train_seeds(tiny(folder), SEEDS, progress_bar=False)
+
+
+def test_one_of_several_seeds_is_not_extended_unless_it_is_copied(trained, tmp_path, monkeypatch):
+    before = files_in(trained)
+    monkeypatch.chdir(trained / "seed-3")
+    for folder in (trained / "seed-3", "."):
+        with pytest.raises(InputError, match=r"several seeds, .* extend a copy of it elsewhere"):
+            extend(folder, 256, progress_bar=False)
+    assert files_in(trained) == before
+    copy = Path(shutil.copytree(trained / "seed-3", tmp_path / "seed-3"))
+    extend(copy, 256, progress_bar=False)
+    assert read_train_config(copy).total_timesteps == 256
 
 
 def test_a_folder_with_something_else_is_refused(trained, run, tmp_path):
@@ -181,8 +221,30 @@ def test_a_folder_with_something_else_is_refused(trained, run, tmp_path):
 
 
 def test_no_seeds_are_refused(tmp_path):
-    with pytest.raises(InputError, match="expected different seeds"):
+    with pytest.raises(InputError, match="expected at least one seed"):
         train_seeds(tiny(tmp_path / "all"), (), progress_bar=False)
+
+
+def test_one_seed_has_no_interval_and_many_have_their_own():
+    assert mean_in_words([0.9]) == "0.9000"
+    assert mean_in_words([0.9, 0.8]) == "0.8500 (0.8000 to 0.9000, the least and the largest)"
+    scores = [0.1, 0.35, 0.5, 0.55, 0.9]
+    for few in range(2, 5):
+        interval = trimmed_mean_interval(scores[:few])
+        assert (interval.low, interval.high) == pytest.approx((scores[0], scores[few - 1]))
+    many = trimmed_mean_interval(scores)
+    assert min(scores) < many.low < many.high < max(scores)
+    assert mean_in_words(scores) == f"{many:.4f}"
+
+
+def test_a_report_of_trainings_that_differ_in_length_says_so(trained, tmp_path):
+    folder = Path(shutil.copytree(trained, tmp_path / "all"))
+    extend(Path(shutil.copytree(folder / "seed-3", tmp_path / "longer")), 256, progress_bar=False)
+    shutil.rmtree(folder / "seed-3")
+    (tmp_path / "longer").rename(folder / "seed-3")
+    page = write_report(folder).read_text()
+    assert "The trainings differ in length" in page
+    assert "192 or 256 of each training" in page
 
 
 def test_the_band_is_around_the_middle_of_the_seeds():

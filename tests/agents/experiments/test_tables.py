@@ -42,7 +42,9 @@ from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import load_policy, save_edit_sequence
 from rlnas.data.collections import keel
-from rlnas.data.datasets import Dataset, load_dataset, prepare
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
+from rlnas.data.preparing import prepare
 from rlnas.data.sources import read
 from rlnas.errors import InputError
 from rlnas.nn.training import evaluate

@@ -23,7 +23,7 @@ from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import fingerprint, load_policy, save_edit_sequence
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 from rlnas.nn.training import evaluate
 from rlnas.scoring import reference_weights

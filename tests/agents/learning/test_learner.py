@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from torch import nn
 
 from rlnas.agents.config import TrainConfig
+from rlnas.agents.learning import learner
 from rlnas.agents.learning.torch_policy import why_not
 from rlnas.agents.training.model import ALGORITHMS, new_model
 from rlnas.envs.sb3_vec_env import TabularVecEnv
@@ -259,3 +260,17 @@ def digits_env() -> VecEnv:
     from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 
     return ThreadedVecEnv([lambda: DesignEnv("digits")] * 2)
+
+
+def test_products_of_many_environments_are_not_shared_among_threads(monkeypatch):
+    """They would wait for each other: 25 times the processor time with 256 environments."""
+    threads: list[int] = []
+
+    def watched(network: Any, inputs: np.ndarray, *, forward: Any = learner.forward) -> Any:
+        threads.extend(each["num_threads"] for each in learner._blas().info())
+        return forward(network, inputs)
+
+    monkeypatch.setattr(learner, "forward", watched)
+    model = ALGORITHMS["maskable_ppo"]("MlpPolicy", tabular(128), **{**SETTINGS, "n_steps": 4})
+    model.learn(4 * 128)
+    assert set(threads) == {1}

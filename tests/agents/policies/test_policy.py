@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from rlnas.agents.config import EvolveConfig
 from rlnas.agents.policies.features import FEATURES
 from rlnas.agents.policies.layouts import BUDGET, STEPS
 from rlnas.agents.policies.policy import (
@@ -23,8 +24,10 @@ from rlnas.agents.policies.policy import (
     save_edit_sequence,
     save_policy,
 )
+from rlnas.agents.policies.run_config import write_config
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
-from tests.agents.helpers import ALGORITHMS, files_in, new_policy
+from tests.agents.helpers import ALGORITHMS, files_in, new_policy, tiny
 
 
 def cases(n: int = 50) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -200,6 +203,22 @@ def test_load_policy_refuses_a_folder_without_a_policy(tmp_path):
     for place in (tmp_path, tmp_path / "absent"):
         with pytest.raises(InputError, match="holds no policy: expected a run folder of"):
             load_policy(place)
+
+
+def test_load_policy_says_why_a_run_folder_has_none(tmp_path):
+    data = [load_dataset("wine")]
+    begun = tmp_path / "seeds" / "seed-3"
+    write_config(begun, tiny(begun), data)
+    with pytest.raises(InputError, match=f"has not ended: .* rlnas train --resume {begun}"):
+        load_policy(begun)
+    with pytest.raises(InputError, match=f"several seeds: choose one of them, such as {begun}"):
+        load_policy(tmp_path / "seeds")
+    (begun / "policy.zip").touch()
+    with pytest.raises(InputError, match=f"the policy in {begun} is the last one, choose that"):
+        load_policy(begun / "last")
+    write_config(tmp_path, EvolveConfig(("wine",)), data)
+    with pytest.raises(InputError, match="holds no policy"):
+        load_policy(tmp_path)
 
 
 def change(folder: Path, **values: Any) -> None:

@@ -22,7 +22,7 @@ from rlnas.agents.policies.run_config import (
     read_train_config,
     write_config,
 )
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 
 CONFIGS: dict[str, EpisodesConfig] = {
@@ -131,7 +131,7 @@ def test_read_config_refuses_a_file_without_one_of_its_settings(name, tmp_path):
     values = as_json(TrainConfig())
     del values[name]
     (tmp_path / FILE).write_text(json.dumps(values))
-    with pytest.raises(InputError, match=rf"'{name}' is a required property"):
+    with pytest.raises(InputError, match=rf"damaged: {name} is missing"):
         read_config(tmp_path)
 
 

@@ -14,7 +14,7 @@ from rlnas.agents.policies.layouts import BUDGET
 from rlnas.agents.policies.policy import layout_of_policy, load_policy
 from rlnas.agents.search import evolve as module
 from rlnas.agents.search.evolve import evolve
-from rlnas.data.datasets import load_datasets
+from rlnas.data.loading import load_datasets
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.budget.costs import UNIT_BATCHES, UNIT_STEPS, unit_cost
 from rlnas.envs.budget.design_env import BudgetDesignEnv

@@ -4,7 +4,8 @@ import numpy as np
 
 from rlnas.agents.sparse_training.erdos_renyi import erdos_renyi
 from rlnas.agents.sparse_training.trainer import SparseTrainer
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, Hyperparameters, evaluate, train
 from tests.core.reference import random_dataset

@@ -11,7 +11,7 @@ from rlnas.agents.reports import report as report_module
 from rlnas.agents.reports.report import write_report
 from rlnas.agents.training import run as run_module
 from rlnas.agents.training.ppo import train
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
 from rlnas.envs.budget.actions import BUDGET_OPERATIONS, LENGTHS, START

@@ -16,10 +16,11 @@ from rlnas.agents.config import SHIPPED, TrainConfig
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.outcome import episode_score
 from rlnas.agents.policies.policy import Policy, load_policy, read_weights
+from rlnas.agents.policies.run_folder import LAST
 from rlnas.agents.training.checkpoint import FOLDER, read
 from rlnas.agents.training.ppo import train
 from rlnas.agents.training.watching import policy_evaluation
-from rlnas.agents.training.watching.evaluations import FILE, LAST, Evaluations, read_evaluations
+from rlnas.agents.training.watching.evaluations import FILE, Evaluations, read_evaluations
 from rlnas.agents.training.watching.held_out import (
     FIRST,
     HeldOutEpisodes,

@@ -12,14 +12,15 @@ import pytest
 from rlnas.agents.cli.main import main
 from rlnas.agents.policies.policy import load_policy, read_weights
 from rlnas.agents.policies.run_config import read_train_config
-from rlnas.agents.training import checkpoint
+from rlnas.agents.policies.run_folder import ENDED
+from rlnas.agents.training import checkpoint, ppo
 from rlnas.agents.training.checkpoint import FOLDER
 from rlnas.agents.training.ppo import extend, resume, train
-from rlnas.agents.training.run import ENDED
 from rlnas.agents.training.watching.evaluations import read_evaluations
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
 from rlnas.errors import InputError
+from rlnas.files.folders import locked
 from tests.agents.helpers import files_in, progress_of, tiny
 from tests.agents.training.test_callbacks import Watching
 from tests.agents.training.test_resume import Killed, results
@@ -116,6 +117,38 @@ def test_a_training_that_a_callback_ended_in_a_rollout_can_be_extended(tmp_path)
     run = train(tiny(tmp_path / "run"), False, [Watching(stop_at=140)])
     extend(run, 256, progress_bar=False)
     assert [int(row["time/total_timesteps"]) for row in progress_of(run)] == [64, 128, 192, 256]
+
+
+def test_a_training_is_read_once(run, tmp_path, monkeypatch):
+    read: list[Path] = []
+
+    def reading(path: Path, *, read_it: Any = ppo.read) -> Any:
+        read.append(path)
+        return read_it(path)
+
+    folder = copy_of(run, tmp_path / "run")
+    monkeypatch.setattr(ppo, "read", reading)
+    extend(folder, 256, progress_bar=False)
+    assert read == [folder / FOLDER / "000000000192.checkpoint"]
+
+
+def test_a_training_that_another_process_works_on_is_not_said_to_be_cut_short(run, tmp_path):
+    folder = copy_of(run, tmp_path / "run")
+    (folder / ENDED).unlink()  # as while it is trained
+    with locked(folder), pytest.raises(InputError, match="another process is working on"):
+        extend(folder, 256, progress_bar=False)
+
+
+def test_ctrl_c_before_the_extension_has_begun_changes_nothing(run, tmp_path, monkeypatch):
+    def press(path: Path) -> Any:
+        raise KeyboardInterrupt
+
+    folder = copy_of(run, tmp_path / "run")
+    monkeypatch.setattr(ppo, "read", press)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        extend(folder, 256, progress_bar=False)
+    assert str(caught.value) == "", "there is nothing to resume"
+    assert files_in(folder) == files_in(run)
 
 
 def test_the_command_extends(run, tmp_path, capsys):

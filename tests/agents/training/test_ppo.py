@@ -2,7 +2,11 @@
 
 import io
 import json
+import re
+import subprocess
+import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +32,11 @@ from rlnas.agents.policies.policy import load_policy, read_weights, save_edit_se
 from rlnas.agents.policies.run_config import DATA, as_json, write_config
 from rlnas.agents.training import ppo as module
 from rlnas.agents.training.callbacks import Progress
+from rlnas.agents.training.model import new_model
 from rlnas.agents.training.ppo import resume, train, train_once
-from rlnas.data.datasets import load_dataset
+from rlnas.agents.training.vec_env import new_vec_env
 from rlnas.data.generated.families import TRAINING_FAMILY
+from rlnas.data.loading import load_dataset
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
 from rlnas.envs.actions import OPERATIONS
@@ -122,6 +128,26 @@ def test_policy_zip_loads_in_stable_baselines3_and_acts_the_same(finished):
         assert archive.testzip() is None
 
 
+WITHOUT_RLNAS = """
+import sys
+import numpy as np, sb3_contrib, stable_baselines3
+sys.modules["rlnas"] = None  # importing it fails
+kind, path = sys.argv[1:]
+model = {"ppo": stable_baselines3.PPO, "maskable_ppo": sb3_contrib.MaskablePPO}[kind].load(path)
+print(*(model.predict(seen, deterministic=True)[0] for seen in np.eye(78, dtype=np.float32)))
+"""
+
+
+def test_policy_zip_needs_no_rlnas(finished):
+    words = [finished.name, str(finished / "policy.zip")]
+    command = [sys.executable, "-W", "error::UserWarning", "-c", WITHOUT_RLNAS, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ours, legal = load_policy(finished), np.ones(39, bool)
+    expected = [ours(seen, legal) for seen in np.eye(78, dtype=np.float32)]
+    assert [int(word) for word in done.stdout.split()] == expected
+
+
 def test_progress_csv_has_a_row_for_every_update(finished):
     rows = progress_of(finished)
     assert [int(row["time/total_timesteps"]) for row in rows] == [64, 128, 192]
@@ -199,7 +225,7 @@ def test_every_ppo_setting_reaches_the_model(tmp_path):
     given = {name: getattr(model, name) for name in settings if name != "learning_rate"}
     assert given == {name: value for name, value in settings.items() if name != "learning_rate"}
     assert (model.ent_coef, model.n_epochs, model.n_steps) == (0.03, 3, 32)
-    assert model.lr_schedule(1.0) == 0.01
+    assert model.lr_schedule(2 / 3) == pytest.approx(0.01)  # after the first of three rollouts
     widths = [layer.out_features for layer in model.policy.mlp_extractor.policy_net[::2]]
     assert widths == [6, 5]
 
@@ -450,6 +476,25 @@ def test_the_last_update_still_learns(total, tmp_path):
     assert all(0 < group["lr"] <= 1e-3 for group in model.policy.optimizer.param_groups)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_gradient_batches_of_two_sizes_are_warned_of_once(algorithm, tmp_path, caplog):
+    for size, warned in ((24, 1), (64, 0), (200, 0)):
+        caplog.clear()
+        config = tiny(tmp_path, batch_size=size, algorithm=algorithm)
+        make = partial(environments.make_env, config, config.load())
+        env = new_vec_env(config, make)
+        new_model(config, env)
+        env.close()
+        assert [
+            each.getMessage().startswith(
+                "--batch-size 24: of the 64 steps between two updates "
+                "the last gradient batch has 16,"
+            )
+            for each in caplog.records
+        ] == [True] * warned
+
+
 # --- several tasks, ranges, progress ---
 
 
@@ -535,6 +580,18 @@ def test_train_refuses_unusable_values_before_it_writes_anything(settings, messa
     with pytest.raises(InputError, match=message):
         train(tiny(tmp_path / "run", **settings), progress_bar=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_train_says_what_can_be_done_with_a_training_that_is_there(run, tmp_path):
+    write_config(tmp_path, tiny(tmp_path), [load_dataset("wine")])
+    for folder, then in (
+        (run, "extend it with --extend"),
+        (tmp_path, "go on with it with --resume"),
+    ):
+        before = files_in(folder)
+        with pytest.raises(InputError, match=f"choose another --run-dir, or {then} {folder}"):
+            train(tiny(folder), progress_bar=False)
+        assert files_in(folder) == before
 
 
 def test_train_refuses_a_folder_in_which_another_training_has_just_started(tmp_path, monkeypatch):
@@ -652,10 +709,15 @@ def test_start_continues_from_a_trained_policy(runs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"algorithm": "ppo"}, {"net_arch": (9,)}, {"features": "blind"}], ids=str
+    ("settings", "told"),
+    [
+        ({"algorithm": "ppo"}, "with --algorithm maskable_ppo (here ppo), give the same"),
+        ({"net_arch": (9, 9)}, "with --net-arch 8 (here 9 9), give the same"),
+        ({"features": "blind"}, "with --features flat (here blind), give the same"),
+    ],
 )
-def test_start_refuses_a_policy_of_another_kind(runs, settings, tmp_path):
-    with pytest.raises(InputError, match="cannot go on from"):
+def test_start_refuses_a_policy_of_another_kind(runs, settings, told, tmp_path):
+    with pytest.raises(InputError, match=f"cannot go on from .* {re.escape(told)}"):
         train(tiny(tmp_path / "run", start=runs["maskable_ppo"], **settings), progress_bar=False)
     assert not (tmp_path / "run").exists()
 

@@ -13,7 +13,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.utils import check_array
 
 from rlnas.data.arrays import check_pair, column_names, count_classes
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 
 RANDOM = np.random.default_rng(0)

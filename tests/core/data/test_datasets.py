@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from rlnas.data import datasets, idx, splits as splitting
+from rlnas.data import idx, loading, splits as splitting
 from rlnas.data.collections.catalogue import COLLECTIONS
-from rlnas.data.datasets import Dataset, load_dataset, load_datasets, locations
+from rlnas.data.dataset import Dataset
 from rlnas.data.generated.families import FAMILIES, HELD_OUT_FAMILY, TRAINING_FAMILY
+from rlnas.data.loading import load_dataset, load_datasets, locations
 from rlnas.data.sources import NAMES
 from rlnas.data.splits import MIN_TRAIN_SAMPLES
 from rlnas.errors import InputError
@@ -314,7 +315,7 @@ def test_data_dir_applies_to_every_data_set_of_a_list(cache, tmp_path, monkeypat
         folders.append((name, folder))
         return load_dataset((X, Y))
 
-    monkeypatch.setattr(datasets, "_load_named", spy)
+    monkeypatch.setattr(loading, "_load_named", spy)
     load_datasets(["mnist", "fashion_mnist"], tmp_path)
     assert folders == [("mnist", tmp_path), ("fashion_mnist", tmp_path)]
 
@@ -556,7 +557,7 @@ def test_missing_mnist_files_are_reported_and_not_cached(tmp_path, monkeypatch):
 
 def test_importing_the_module_is_light():
     heavy = "{'sklearn', 'scipy', 'pooch', 'requests', 'platformdirs', 'torch', 'numba'}"
-    code = f"import sys, rlnas.data.datasets; sys.exit(str({heavy} & set(sys.modules) or ''))"
+    code = f"import sys, rlnas.data.loading; sys.exit(str({heavy} & set(sys.modules) or ''))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
 

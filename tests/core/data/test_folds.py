@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rlnas.data.datasets import load_dataset
 from rlnas.data.folds import folds
+from rlnas.data.loading import load_dataset
 
 WINE = load_dataset("wine")
 

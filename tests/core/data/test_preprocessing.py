@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.data.preprocessing import Preprocessing, fit
 from rlnas.data.sources import RawData, read
 from rlnas.errors import InputError

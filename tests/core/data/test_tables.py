@@ -14,7 +14,8 @@ from hypothesis import given, settings, strategies as st
 
 from rlnas.columns.options import TableOptions
 from rlnas.data.collections import keel, uci
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.data.sources import read
 from rlnas.data.splits import split

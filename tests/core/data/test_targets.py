@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.data.preprocessing import Preprocessing
 from rlnas.data.targets import Targets, fit_targets, huber_bends
 from rlnas.errors import InputError

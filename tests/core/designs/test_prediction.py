@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from sklearn.datasets import load_wine
 
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
 from rlnas.designs.prediction import predict_samples
 from rlnas.designs.saved import SavedDesign, load_design, save_design
 from rlnas.errors import InputError

@@ -117,7 +117,7 @@ def test_folder_without_a_design_is_refused(tmp_path):
         (b"{}", "is not a design of this version"),
         (b'{"format": "rlnas-design-4"}', "is not a design of this version"),
         (b'{"format": ["rlnas-design-3"]}', "is not a design of this version"),
-        (b'{"format": "rlnas-design-3"}', "'dataset' is a required property"),
+        (b'{"format": "rlnas-design-3"}', "dataset is missing"),
     ],
     ids=lambda value: str(value[:20]),
 )

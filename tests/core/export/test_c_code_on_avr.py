@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.export.c.code import AVR_FLASH, write_c
 from rlnas.export.c.sizes import CForm, Footprint
 from rlnas.export.formats import as_exported

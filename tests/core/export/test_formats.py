@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 from rlnas.export.c.code import write_c
 from rlnas.export.c.quantization import dequantize, quantize

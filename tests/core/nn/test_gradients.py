@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.nn.network import VALUE, SparseNetwork
 from rlnas.nn.running import sample_gradients
 from tests.core.reference import (

@@ -5,7 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
 from rlnas.nn import edits, growth
 from rlnas.nn.gradients import GradientSample
 from rlnas.nn.initialization import random_network

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.nn import running, training
 from rlnas.nn.initialization import random_network
 from rlnas.nn.kernels import memory, passes as kernels

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
+from rlnas.nn import many, training
 from rlnas.nn.initialization import random_network
 from rlnas.nn.many import train_many
 from rlnas.nn.network import SparseNetwork
@@ -41,6 +43,16 @@ def test_every_network_is_trained_as_alone(num_threads):
     found = train_many(networks, datasets, orders, LONG_TRAINING, num_threads)
     assert found == expected
     assert [bits(network) for network in networks] == [bits(network) for network in alone]
+
+
+def test_every_network_is_checked_once(monkeypatch):
+    networks, datasets, orders = different_networks()
+    checked: list[int] = []
+    for place in (many, training):
+        monkeypatch.setattr(place, "check_fit", lambda network, _: checked.append(id(network)))
+        monkeypatch.setattr(place, "check_rows", lambda _, order, axes: checked.append(id(order)))
+    train_many(networks, datasets, orders)
+    assert sorted(checked) == sorted(map(id, [*networks, *orders]))
 
 
 def test_one_data_set_serves_all_networks():

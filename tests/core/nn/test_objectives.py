@@ -8,7 +8,8 @@ import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, r2_score
 from sklearn.utils.class_weight import compute_class_weight
 
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
 from rlnas.nn import proxies

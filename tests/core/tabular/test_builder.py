@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlnas.data import datasets
+from rlnas.data import loading
 from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
 from rlnas.files.folders import LOCK
@@ -81,7 +81,7 @@ def small_chunks(monkeypatch) -> None:
 
 @pytest.mark.parametrize(("number", "seed"), [(0, 0), (1, 1), (4, 0), (10, 2), (20, 1)])
 def test_recorded_results_equal_manual_training(tiny_table, number, seed):
-    data = datasets.load_dataset("digits")
+    data = loading.load_dataset("digits")
     rng = np.random.default_rng((seed, number))
     network = new_network(GRID.architectures[number], data.n_features, data.n_classes, rng)
     batches = Batches(data.train, rng)
@@ -105,7 +105,7 @@ def test_recorded_results_equal_manual_training(tiny_table, number, seed):
 
 
 def test_networks_have_widths_and_densities_of_their_architecture():
-    data = datasets.load_dataset("digits")
+    data = loading.load_dataset("digits")
     for number, architecture in enumerate(GRID.architectures):
         network = new_network(
             architecture, data.n_features, data.n_classes, np.random.default_rng(number)
@@ -118,7 +118,7 @@ def test_networks_have_widths_and_densities_of_their_architecture():
 
 
 def test_table_describes_its_data_and_grid(tiny_table):
-    data = datasets.load_dataset("digits")
+    data = loading.load_dataset("digits")
     assert (tiny_table.dataset, tiny_table.grid, tiny_table.epochs) == ("digits", GRID, (2, 4))
     assert (tiny_table.n_inputs, tiny_table.n_outputs, tiny_table.n_seeds) == (64, 10, 3)
     assert (tiny_table.n_validation, tiny_table.n_test) == (data.validation.size, data.test.size)
@@ -133,7 +133,7 @@ def test_seeds_differ_and_training_helps(tiny_table):
 
 
 def test_shipped_table_is_reproduced_by_measure():
-    shipped, data = Table.load("digits"), datasets.load_dataset("digits")
+    shipped, data = Table.load("digits"), loading.load_dataset("digits")
     number, seed = shipped.grid.number(((8, 0.5),)), 1
     rng = np.random.default_rng((seed, number))
     ((correct, losses, weights),) = builder.measure(

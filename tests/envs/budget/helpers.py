@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from rlnas.cost import edit_cost, evaluation_cost, probe_cost, size_of, training_cost
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, STARTS
 from rlnas.envs.budget.costs import unit_cost
 from rlnas.envs.budget.design_env import BudgetDesignEnv

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlnas.cost import REFERENCE
-from rlnas.data.datasets import Dataset
+from rlnas.data.dataset import Dataset
 from rlnas.envs.budget import design_env
 from rlnas.envs.budget.costs import LEAST_BATCHES, UNIT_BATCHES, UNIT_STEPS, first_step_costs
 from rlnas.envs.budget.design_env import GIVEN_BATCHES

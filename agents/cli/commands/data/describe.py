@@ -18,7 +18,7 @@ class DataDescribe(TableSettings):
     def run(self, shown: bool) -> None:
         """Print a line for each column."""
         from rlnas.agents.cli.printing import print_columns
-        from rlnas.data.datasets import load_dataset
+        from rlnas.data.loading import load_dataset
         from rlnas.errors import InputError
 
         data = load_dataset(self.dataset, data_dir=self.data_dir, **self.about_table())

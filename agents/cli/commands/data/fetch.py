@@ -20,6 +20,6 @@ class DataFetch:
 
     def run(self, shown: bool) -> None:
         """Download the data set and say where it is."""
-        from rlnas.data.download import fetch
+        from rlnas.data.fetching.download import fetch
 
         print(f"in {fetch(self.name, self.data_dir, shown)}")

@@ -25,7 +25,7 @@ class DataList:
             if self.uci:
                 _print_uci()
             return
-        from rlnas.data.datasets import locations
+        from rlnas.data.loading import locations
 
         for name, place in locations(self.data_dir).items():
             print(f"{name:<15} {place}")

@@ -3,7 +3,7 @@
 import pytest
 
 from rlnas.data.collections.catalogue import COLLECTIONS, KEEL, UCI, collection_of, find
-from rlnas.data.datasets import load_dataset
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 
 

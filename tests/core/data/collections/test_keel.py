@@ -15,9 +15,9 @@ from unittest import mock
 
 import pytest
 
-from rlnas.data import download
 from rlnas.data.collections import keel, keel_download, stored
 from rlnas.data.collections.catalogue import KEEL, find
+from rlnas.data.fetching import download
 from rlnas.errors import InputError
 from tests.core.tiny_idx import names_in
 

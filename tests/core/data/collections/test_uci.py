@@ -13,9 +13,9 @@ from unittest import mock
 import pytest
 import requests
 
-from rlnas.data import download
 from rlnas.data.collections import uci, uci_download
 from rlnas.data.collections.catalogue import UCI, find
+from rlnas.data.fetching import download
 from rlnas.errors import InputError
 from tests.core.tiny_idx import names_in, store
 

@@ -11,7 +11,7 @@ import pytest
 import sklearn.datasets
 from sklearn.linear_model import RidgeClassifier
 
-from rlnas.data.datasets import Dataset, load_dataset
+from rlnas.data.dataset import Dataset
 from rlnas.data.generated import families
 from rlnas.data.generated.families import (
     FAMILIES,
@@ -22,6 +22,7 @@ from rlnas.data.generated.families import (
     VARIED_FAMILY,
     generate,
 )
+from rlnas.data.loading import load_dataset
 from rlnas.data.sources import NAMES
 from rlnas.errors import InputError
 from rlnas.nn.initialization import random_network

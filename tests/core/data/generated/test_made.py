@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from rlnas.data.datasets import load_dataset
 from rlnas.data.generated.made import KINDS, OF_VALUES, Made
+from rlnas.data.loading import load_dataset
 from rlnas.errors import InputError
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rlnas.data import download, idx
+from rlnas.data import idx
+from rlnas.data.fetching import download
 from rlnas.errors import InputError
 from tests.core.tiny_idx import CONTENTS, IMAGES, LABELS, MIRRORS, OTHER_CONTENTS, names_in, store
 

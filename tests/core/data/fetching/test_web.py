@@ -6,7 +6,7 @@ from typing import ClassVar
 import pytest
 import requests
 
-from rlnas.data.web import download
+from rlnas.data.fetching.web import download
 from rlnas.errors import InputError
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def user_cache() -> Path:
-    """The data root that `rlnas.data.download` fills by default."""
+    """The data root that `rlnas.data.fetching.download` fills by default."""
     import platformdirs  # here, to keep importing this module cheap
 
     return Path(platformdirs.user_cache_dir("rlnas"))

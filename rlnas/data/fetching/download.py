@@ -15,9 +15,9 @@ from typing import IO
 
 from rlnas.data import idx
 from rlnas.data.collections import keel_download, uci_download
+from rlnas.data.fetching.places import user_cache
+from rlnas.data.fetching.web import download
 from rlnas.data.idx import IdxFile, IdxSet, read_file, read_verified
-from rlnas.data.places import user_cache
-from rlnas.data.web import download
 from rlnas.errors import InputError
 from rlnas.files.atomic import remove_abandoned, replace_file
 

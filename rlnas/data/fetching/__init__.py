@@ -1,0 +1,1 @@
+"""Getting data onto this computer: where they lie, how they are downloaded."""
