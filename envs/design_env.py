@@ -130,7 +130,7 @@ class DesignEnv(LiveEnv):
     ## Arguments
     * `dataset`: a name (see `rlnas.load_dataset`), a path to an `.npz` file, `(X, y)`, what
       `rlnas.load_dataset` returns for a table (which columns are its targets), with another metric, or with weights, or a list of these, from which each episode draws one. `"mixed"` stands for
-      `rlnas.data.synthetic.TRAINING_FAMILY`, `"varied"` for 256 more tasks, larger ones,
+      `rlnas.data.generated.families.TRAINING_FAMILY`, `"varied"` for 256 more tasks, larger ones,
       `"images"` for 96 of small images, and `"mixed_held_out"` for tasks of other kinds.
     * `penalty`: price of the reference number of weights, in units of the metric; or `(low, high)`, between
       which it is drawn log-uniformly at every reset.

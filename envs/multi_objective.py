@@ -9,9 +9,9 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.design_vector_env import DesignVectorEnv
 from rlnas.envs.live_env import LiveEnv
 from rlnas.envs.searchable import metric_of
-from rlnas.envs.tabular_actions import reachable
-from rlnas.envs.tabular_env import TabularEnv
-from rlnas.envs.tabular_vector_env import TabularVectorEnv
+from rlnas.envs.tabular.actions import reachable
+from rlnas.envs.tabular.tabular_env import TabularEnv
+from rlnas.envs.tabular.vector_env import TabularVectorEnv
 from rlnas.errors import InputError
 from rlnas.scoring import non_dominated
 

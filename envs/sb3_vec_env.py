@@ -1,4 +1,4 @@
-"""The environments as Stable-Baselines3 `VecEnv`s: live ones in threads, and tabular ones."""
+"""The environments as Stable-Baselines3 `VecEnv`s: live ones in threads, others looked up."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,10 +11,13 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from rlnas.envs.tabular_vector_env import TabularVectorEnv
+from rlnas.envs.family.vector_env import FamilyVectorEnv
+from rlnas.envs.look_up_vector_env import LookUpVectorEnv
+from rlnas.envs.tabular.vector_env import TabularVectorEnv
 from rlnas.errors import InputError
 from rlnas.parallel.threads import Threads
-from rlnas.validation import check_count
+
+_AT_ONCE = AutoresetMode.SAME_STEP
 
 
 class ThreadedVecEnv(DummyVecEnv):
@@ -61,24 +64,20 @@ class ThreadedVecEnv(DummyVecEnv):
         super().close()
 
 
-class TabularVecEnv(VecEnv):
-    """Many tabular environments, moved by one compiled call a step.
+class LookUpVecEnv(VecEnv):
+    """Many environments whose results are looked up, moved by one compiled call a step.
 
-    The results are those of a `DummyVecEnv` of `TabularEnv`s.
+    The results are those of a `DummyVecEnv` of single environments.
 
     Args:
-        num_envs: number of environments.
-        arguments: arguments of `TabularVectorEnv`.
+        vector: the environments, in mode "SameStep".
     """
 
-    def __init__(self, num_envs: int = 1, **arguments: Any):
-        num_envs = check_count("num_envs", num_envs)
-        self.vector = TabularVectorEnv(
-            num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **arguments
-        )
-        self.actions = np.zeros(num_envs, np.int64)
+    def __init__(self, vector: LookUpVectorEnv):
+        self.vector = vector
+        self.actions = np.zeros(vector.num_envs, np.int64)
         super().__init__(
-            num_envs, self.vector.single_observation_space, self.vector.single_action_space
+            vector.num_envs, vector.single_observation_space, vector.single_action_space
         )
 
     def reset(self) -> np.ndarray:
@@ -122,22 +121,23 @@ class TabularVecEnv(VecEnv):
         """An attribute of the environments, which they share but for `architecture`."""
         chosen = self._chosen(indices)
         if attr_name == "architecture":
-            return [self.vector.architectures[index] for index in chosen]
+            architectures = self.vector.architectures
+            return [architectures[index] for index in chosen]
         for owner in (self.vector.single, self.vector):
             if hasattr(owner, attr_name):
                 return [getattr(owner, attr_name)] * len(chosen)
-        raise AttributeError(f"tabular environments have no attribute '{attr_name}'")
+        raise AttributeError(f"these environments have no attribute '{attr_name}'")
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Set an attribute of all environments."""
         if len(self._chosen(indices)) != self.num_envs:
-            raise InputError("tabular environments share their attributes: expected no indices")
+            raise InputError("these environments share their attributes: expected no indices")
         setattr(self.vector, attr_name, value)
 
     def env_method(
         self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
     ) -> list[Any]:
-        """Call a method of `TabularVectorEnv` that returns one result for each environment."""
+        """Call a method of the vector environment with one result for each environment."""
         results = getattr(self.vector, method_name)(*method_args, **method_kwargs)
         if results is None:
             results = [None] * self.num_envs
@@ -149,10 +149,35 @@ class TabularVecEnv(VecEnv):
 
     def get_images(self) -> Sequence[np.ndarray | None]:
         """One picture for each environment."""
-        return self.vector.render() or [None] * self.num_envs
+        pictures: Any = self.vector.render()
+        return pictures or [None] * self.num_envs
 
     def _chosen(self, indices: Any) -> list[int]:
         return [int(index) for index in self._get_indices(indices)]
+
+
+class TabularVecEnv(LookUpVecEnv):
+    """Many `TabularEnv`.
+
+    Args:
+        num_envs: number of environments.
+        arguments: arguments of `TabularVectorEnv`.
+    """
+
+    def __init__(self, num_envs: int = 1, **arguments: Any):
+        super().__init__(TabularVectorEnv(num_envs, autoreset_mode=_AT_ONCE, **arguments))
+
+
+class FamilyVecEnv(LookUpVecEnv):
+    """Many `FamilyEnv`.
+
+    Args:
+        num_envs: number of environments.
+        arguments: arguments of `FamilyVectorEnv`.
+    """
+
+    def __init__(self, num_envs: int = 1, **arguments: Any):
+        super().__init__(FamilyVectorEnv(num_envs, autoreset_mode=_AT_ONCE, **arguments))
 
 
 def _apart(infos: dict[str, Any]) -> list[dict[str, Any]]:

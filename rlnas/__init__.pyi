@@ -33,8 +33,8 @@ from .envs.multi_objective import (
 from .envs.observations import OBSERVATION_NAMES as OBSERVATION_NAMES
 from .envs.replay import ReplayableEnv as ReplayableEnv
 from .envs.sb3_vec_env import TabularVecEnv as TabularVecEnv, ThreadedVecEnv as ThreadedVecEnv
-from .envs.tabular_env import TabularEnv as TabularEnv
-from .envs.tabular_vector_env import TabularVectorEnv as TabularVectorEnv
+from .envs.tabular.tabular_env import TabularEnv as TabularEnv
+from .envs.tabular.vector_env import TabularVectorEnv as TabularVectorEnv
 from .errors import EditError as EditError, InputError as InputError
 from .export.c.sizes import c_bytes as c_bytes
 from .export.formats import as_exported as as_exported, export_network as export_network

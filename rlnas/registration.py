@@ -43,8 +43,8 @@ def register() -> None:
     for name, table in TABLES.items():
         gym.register(
             f"rlnas/{name}-v0",
-            entry_point="rlnas.envs.tabular_env:TabularEnv",
-            vector_entry_point="rlnas.envs.tabular_vector_env:TabularVectorEnv",
+            entry_point="rlnas.envs.tabular.tabular_env:TabularEnv",
+            vector_entry_point="rlnas.envs.tabular.vector_env:TabularVectorEnv",
             disable_env_checker=True,  # it would take most of the time of a step
             kwargs={"table": table},
         )

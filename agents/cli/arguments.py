@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_type_hints
 import tyro
 
 from rlnas.agents.cli.commands.benchmark.build import BenchmarkBuild
+from rlnas.agents.cli.commands.benchmark.build_family import BenchmarkBuildFamily
 from rlnas.agents.cli.commands.benchmark.card import BenchmarkCard
 from rlnas.agents.cli.commands.benchmark.scores import BenchmarkScores
 from rlnas.agents.cli.commands.compare import Compare
@@ -65,7 +66,12 @@ COMMANDS: dict[str, Any] = {
     "play": Play,
     "evaluate-policy": EvaluatePolicy,
     "data": {"describe": DataDescribe, "list": DataList, "fetch": DataFetch},
-    "benchmark": {"build": BenchmarkBuild, "card": BenchmarkCard, "scores": BenchmarkScores},
+    "benchmark": {
+        "build": BenchmarkBuild,
+        "build-family": BenchmarkBuildFamily,
+        "card": BenchmarkCard,
+        "scores": BenchmarkScores,
+    },
     "study": {
         "estimators": StudyEstimators,
         "width": StudyWidth,

@@ -22,7 +22,7 @@ from rlnas.agents.policies.outcome import outcome
 from rlnas.agents.training.model import ppo_arguments
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from rlnas.errors import InputError
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_schema import NUMBER, Schema, record

@@ -12,7 +12,7 @@ from rlnas.data.dataset import Dataset
 from rlnas.envs.budget.costs import BUDGETS, budget_named, unit_cost
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from rlnas.envs.validation import check_number
 from rlnas.errors import InputError
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS

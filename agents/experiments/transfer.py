@@ -21,8 +21,9 @@ from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
 from rlnas.agents.policies.run_config import episode_settings
 from rlnas.agents.sparse_training.trainer import SPARSE_TRAINERS
 from rlnas.columns.options import NOTHING_SAID, TableOptions
-from rlnas.data import loading, synthetic
+from rlnas.data import loading
 from rlnas.data.dataset import Dataset
+from rlnas.data.generated import families
 from rlnas.envs.actions import NO_OP
 from rlnas.envs.budget.costs import BUDGETS, budget_named
 from rlnas.envs.budget.design_env import BudgetDesignEnv
@@ -101,7 +102,7 @@ def transfer(
         _check_episodes(run, budget)
     for penalty in penalties:  # the budget must pay for other data sets than this one
         _env(policies[0], "wine", penalty, None, None if budget is None else BUDGETS[1])
-    members = [member for name in sources for member in synthetic.FAMILIES.get(name, (name,))]
+    members = [member for name in sources for member in families.FAMILIES.get(name, (name,))]
     prints: dict[str, str] = {}
     for source in members:  # raises for unusable data before anything is written
         data = loading.load_dataset(source, data_dir=data_dir, **vars(table))

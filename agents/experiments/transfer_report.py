@@ -9,7 +9,7 @@ import numpy as np
 from rlnas import plots
 from rlnas.agents.experiments.search_task import CONTROLLER
 from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
-from rlnas.data.synthetic import PREFIXES
+from rlnas.data.generated.families import PREFIXES
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
 from rlnas.markdown import markdown_table

@@ -10,8 +10,8 @@ import numpy as np
 from rlnas.agents.config import SHIPPED, EpisodesConfig
 from rlnas.agents.policies.run_config import EPISODE_SETTINGS, read_config
 from rlnas.data.dataset import Dataset
+from rlnas.data.generated.families import FAMILIES
 from rlnas.data.loading import Source
-from rlnas.data.synthetic import FAMILIES
 from rlnas.envs.budget.costs import budget_named
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv

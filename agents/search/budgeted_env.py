@@ -12,7 +12,7 @@ from rlnas.agents.search.history import SearchHistory
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.searchable import SearchableEnv, metric_of
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from rlnas.nn.architecture import Architecture
 from rlnas.nn.network import SparseNetwork
 

@@ -20,7 +20,7 @@ from rlnas.agents.search.history import SearchHistory
 from rlnas.envs.actions import NO_OP
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from rlnas.nn.architecture import Architecture
 from rlnas.tabular.grid import Grid
 from rlnas.validation import whole

@@ -11,10 +11,7 @@ from rlnas.envs.budget.actions import BUDGET_ACTIONS, BudgetAction
 from rlnas.envs.episode import DesignInfo, EpisodeState, EvaluatedNetwork, Words
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.running import sample_gradients
-from rlnas.nn.training import evaluate_outputs
-
-WORST_SHARE = 1e-3
-"""Least share of a class in a constant prediction, so that its loss is finite."""
+from rlnas.nn.training import constant_outputs, evaluate_outputs
 
 
 class BudgetInfo(DesignInfo):
@@ -117,11 +114,7 @@ def constant_prediction(data: Dataset, penalty: float) -> EvaluatedNetwork:
         np.zeros((4, 0), np.float32),
         np.zeros((4, data.n_outputs), np.float32),
     )
-    if data.task == "classification":
-        known = data.labels[data.train], data.weights[data.train]
-        counts = np.bincount(*known, minlength=data.n_outputs)
-        shares = np.maximum(counts / data.train.size, WORST_SHARE)
-        network.units[[VALUE, EMA]] = np.log(shares / shares.sum())
+    network.units[[VALUE, EMA]] = constant_outputs(data)
     training, validation = (
         evaluate_outputs(network.units[EMA], data, rows) for rows in (data.train, data.validation)
     )

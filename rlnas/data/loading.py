@@ -8,10 +8,11 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from rlnas.columns.options import NOTHING_SAID, ClassWeight, TableOptions
-from rlnas.data import idx, sources, synthetic
+from rlnas.data import idx, sources
 from rlnas.data.collections.catalogue import COLLECTIONS, collection_of
 from rlnas.data.dataset import Dataset
 from rlnas.data.embedded import EMBEDDED
+from rlnas.data.generated import families
 from rlnas.data.preparing import prepare, with_objective
 from rlnas.data.sources import is_name, read
 from rlnas.errors import InputError
@@ -121,7 +122,7 @@ def load_datasets(
     """Load one data set, a list of them, or the families among them.
 
     Args:
-        source: A source of `load_dataset`, or a name in `rlnas.data.synthetic.FAMILIES`, or a list
+        source: A source of `load_dataset`, or a name in `families.FAMILIES`, or a list
             of these.
         data_dir: See `load_dataset`.
         options: What is said about the columns of tables.
@@ -138,7 +139,7 @@ def load_datasets(
         raise InputError("no data set: expected at least one")
     members: list[Source] = []
     for each in given:
-        family = synthetic.FAMILIES.get(each) if isinstance(each, str) else None
+        family = families.FAMILIES.get(each) if isinstance(each, str) else None
         members += [each] if family is None else family
     return _with_distinct_names([_load(member, data_dir, options) for member in members])
 
@@ -194,6 +195,6 @@ def locations(data_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=512)  # room for all families of `rlnas.data.synthetic`
+@lru_cache(maxsize=512)  # room for all families
 def _load_named(name: str, data_dir: Path | None) -> Dataset:
     return prepare(read(name, data_dir))

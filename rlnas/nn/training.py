@@ -90,6 +90,7 @@ DECAY_OF_ONE_SAMPLE = 300
 """Weight decay of the final training, times the number of samples: few samples overfit sooner."""
 
 _PREDICTED_AT_ONCE = 1024
+_LEAST_SHARE = 1e-3  # of a class in a constant prediction, so that its loss is finite
 _BEST = 1 + 1e-6  # of a metric, with rounding errors
 
 
@@ -321,6 +322,20 @@ def _parts(dataset: Dataset, samples: np.ndarray) -> np.ndarray:
     mean = weights @ targets / (weights.sum() or 1.0)
     deviations: np.ndarray = weights @ np.square(targets - mean)
     return deviations
+
+
+def constant_outputs(dataset: Dataset) -> np.ndarray:
+    """The best outputs for samples whose features are unknown, float32 `[outputs]`.
+
+    They give every class its share of the weights of the training samples, or the mean target.
+    """
+    found = np.zeros(dataset.n_outputs, np.float32)
+    if dataset.task == "classification":
+        known = dataset.labels[dataset.train], dataset.weights[dataset.train]
+        counts = np.bincount(*known, minlength=dataset.n_outputs)
+        shares = np.maximum(counts / dataset.train.size, _LEAST_SHARE)
+        found[:] = np.log(shares / shares.sum())
+    return found
 
 
 def evaluate_outputs(found: np.ndarray, dataset: Dataset, samples: np.ndarray) -> Evaluation:

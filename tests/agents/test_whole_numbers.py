@@ -29,7 +29,7 @@ from rlnas.agents.sparse_training.rigl import rigl
 from rlnas.agents.sparse_training.snip import snip
 from rlnas.agents.sparse_training.sparse_evolutionary_training import sparse_evolutionary_training
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from rlnas.errors import InputError
 from rlnas.nn.initialization import random_network
 from tests.core.reference import bits, random_dataset

@@ -12,7 +12,7 @@ from mo_gymnasium.wrappers.vector import MOSyncVectorEnv
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.budget.actions import BUDGET_ACTIONS
 from rlnas.envs.episode import LastAction
-from rlnas.envs.tabular_actions import tabular_actions
+from rlnas.envs.tabular.actions import tabular_actions
 from rlnas.nn.architecture import layers_of
 from rlnas.tabular.table import Table
 from tests.compat.helpers import is_budgeted, is_scalar, is_tabular, make, short

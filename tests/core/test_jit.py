@@ -213,4 +213,4 @@ def test_the_folders_of_all_floors_are_found():
     folders = list(jit._folders(jit._FLOORS))
     assert [(folder / "__init__.py").is_file() for folder in folders] == [True] * 3
     assert (folders[0] / "nn" / "kernels" / "run.py").is_file()
-    assert (folders[1] / "tabular_dynamics.py").is_file()
+    assert (folders[1] / "tabular" / "dynamics.py").is_file()

@@ -8,7 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
-from rlnas.data.synthetic import HELD_OUT_FAMILY, TRAINING_FAMILY
+from rlnas.data.generated.families import HELD_OUT_FAMILY, TRAINING_FAMILY
 from tests.envs.helpers import bits, episode
 
 MIXED, HELD_OUT = "rlnas/Mixed-v1", "rlnas/MixedHeldOut-v1"

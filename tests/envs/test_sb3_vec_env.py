@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormali
 from rlnas.data import loading
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from rlnas.errors import InputError
 from tests.core.tables import random_table
 from tests.envs.helpers import TASK, bits, make

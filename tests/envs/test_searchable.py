@@ -5,7 +5,7 @@ import pytest
 
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.searchable import SearchableEnv
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from rlnas.errors import InputError
 from tests.core.reference import bits as network_bits
 from tests.core.tables import random_table

@@ -11,9 +11,9 @@ import pytest
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.design_vector_env import DesignVectorEnv
 from rlnas.envs.sb3_vec_env import TabularVecEnv, ThreadedVecEnv
-from rlnas.envs.tabular_actions import reachable
-from rlnas.envs.tabular_env import TabularEnv, best_reachable
-from rlnas.envs.tabular_vector_env import TabularVectorEnv
+from rlnas.envs.tabular.actions import reachable
+from rlnas.envs.tabular.tabular_env import TabularEnv, best_reachable
+from rlnas.envs.tabular.vector_env import TabularVectorEnv
 from rlnas.envs.validation import spread_seed
 from rlnas.errors import InputError
 from rlnas.nn.architecture import layers_of

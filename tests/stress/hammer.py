@@ -15,7 +15,7 @@ import tyro
 from tqdm import tqdm
 
 from rlnas.data import sources
-from rlnas.data.synthetic import FAMILIES
+from rlnas.data.generated.families import FAMILIES
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.design_env import DesignEnv
 

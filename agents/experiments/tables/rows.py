@@ -1,6 +1,5 @@
 """The tables of the study: which ones, what they come from, and other splits of their rows."""
 
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -43,11 +42,7 @@ def reordered(raw: RawData, seed: int) -> RawData:
     n_given = len(raw.features) - raw.n_validation - raw.n_test
     order = np.arange(len(raw.features))
     order[:n_given] = np.random.default_rng(seed).permutation(n_given)
-    known = ("features", "labels", "targets", "weights")
-    arrays = {name: getattr(raw, name) for name in known}
-    return replace(
-        raw, **{name: a[order] for name, a in arrays.items() if a is not None and len(a)}
-    )
+    return raw.chosen(order)
 
 
 @lru_cache(maxsize=2)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rlnas.agents.policies.episode import play_episode, random_policy, steps_of_episode
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from tests.core.tables import random_table
 from tests.envs.helpers import bits, make
 

@@ -19,7 +19,7 @@ from rlnas.agents.search.cartesian_programming import (
 )
 from rlnas.agents.search.episodes.sequences import SequenceSpace
 from rlnas.agents.search.problem import Problem, search
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from tests.core.tables import random_table
 from tests.envs.helpers import make
 

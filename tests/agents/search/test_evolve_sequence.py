@@ -17,7 +17,7 @@ from rlnas.agents.search.evolve_sequence import (
     evolve_sequence,
 )
 from rlnas.agents.search.problem import Problem
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from tests.core.reference import random_dataset
 from tests.core.tables import random_table
 from tests.envs.helpers import TASK, make

@@ -10,8 +10,8 @@ from rlnas.agents.search.hill_climbing import hill_climbing
 from rlnas.agents.search.problem import Problem, search
 from rlnas.envs.actions import NO_OP
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.tabular_actions import successor, tabular_actions
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.actions import successor, tabular_actions
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.helpers import make
 

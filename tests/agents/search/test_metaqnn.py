@@ -17,7 +17,7 @@ from rlnas.agents.search.metaqnn import (
     update,
 )
 from rlnas.agents.search.problem import Problem, search
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from tests.core.tables import random_table
 from tests.envs.helpers import make, network_by_hand
 

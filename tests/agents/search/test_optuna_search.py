@@ -11,7 +11,7 @@ import pytest
 
 from rlnas.agents.search.optuna_search import nsga2, suggest, tpe
 from rlnas.agents.search.problem import Problem, search
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Table
 from tests.core.tables import SMALL_GRID, random_table

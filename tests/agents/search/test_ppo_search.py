@@ -11,7 +11,7 @@ from rlnas.agents.search import ppo_search as module
 from rlnas.agents.search.ppo_search import MIN_EPISODES_PER_ENV, TARGET_UPDATES, ppo_search
 from rlnas.agents.search.problem import BudgetSpent, Problem, search
 from rlnas.agents.search.random_search import random_search
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from rlnas.tabular.table import Table
 from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.helpers import make

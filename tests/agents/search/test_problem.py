@@ -19,8 +19,8 @@ from rlnas.envs import live_env
 from rlnas.envs.actions import ACTIONS, MAX_DEPTH, MAX_WIDTH, NO_OP
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.searchable import metric_of
-from rlnas.envs.tabular_actions import tabular_actions
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.actions import tabular_actions
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from rlnas.nn.architecture import layers_of
 from rlnas.nn.training import evaluate
 from rlnas.scoring import reference_weights

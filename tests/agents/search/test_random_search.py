@@ -8,7 +8,7 @@ import pytest
 from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.random_search import random_from_best, random_search
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from tests.core.tables import random_table
 from tests.envs.helpers import make
 

@@ -11,7 +11,7 @@ from rlnas.agents.search.budgeted_env import BudgetedEnv
 from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.tournament_evolution import tournament_evolution
 from rlnas.envs.design_env import DesignEnv
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from tests.core.tables import random_table
 from tests.envs.helpers import make
 

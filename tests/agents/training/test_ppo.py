@@ -35,8 +35,8 @@ from rlnas.agents.training.callbacks import Progress
 from rlnas.agents.training.model import new_model
 from rlnas.agents.training.ppo import resume, train, train_once
 from rlnas.agents.training.vec_env import new_vec_env
+from rlnas.data.generated.families import TRAINING_FAMILY
 from rlnas.data.loading import load_dataset
-from rlnas.data.synthetic import TRAINING_FAMILY
 from rlnas.designs.database import FILE, DesignDatabase
 from rlnas.designs.saved import load_design
 from rlnas.envs.actions import OPERATIONS

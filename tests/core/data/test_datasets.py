@@ -13,10 +13,10 @@ from sklearn.model_selection import train_test_split
 from rlnas.data import idx, loading, splits as splitting
 from rlnas.data.collections.catalogue import COLLECTIONS
 from rlnas.data.dataset import Dataset
+from rlnas.data.generated.families import FAMILIES, HELD_OUT_FAMILY, TRAINING_FAMILY
 from rlnas.data.loading import load_dataset, load_datasets, locations
 from rlnas.data.sources import NAMES
 from rlnas.data.splits import MIN_TRAIN_SAMPLES
-from rlnas.data.synthetic import FAMILIES, HELD_OUT_FAMILY, TRAINING_FAMILY
 from rlnas.errors import InputError
 from rlnas.frames.frame import MAX_FEATURES
 from tests.core.reference import within_training

@@ -15,7 +15,7 @@ from rlnas.agents.search.recurrent.controller import (
 from rlnas.agents.search.recurrent.policy_gradient import advantages
 from rlnas.agents.search.recurrent.ppo import clipped_loss, recurrent_ppo
 from rlnas.agents.search.recurrent.reinforce import policy_loss
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from tests.core.tables import random_table
 from tests.envs.helpers import make
 

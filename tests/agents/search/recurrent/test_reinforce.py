@@ -9,7 +9,7 @@ from rlnas.agents.search.problem import Problem, search
 from rlnas.agents.search.recurrent.controller import ControllerSize, Episode, RecurrentController
 from rlnas.agents.search.recurrent.policy_gradient import advantages, moving_average
 from rlnas.agents.search.recurrent.reinforce import policy_loss, reinforce
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from tests.core.tables import random_table
 from tests.envs.helpers import make
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlnas.envs.actions import OPERATIONS
-from rlnas.envs.tabular_actions import successors_of, tabular_actions
+from rlnas.envs.tabular.actions import successors_of, tabular_actions
 from rlnas.jit import compile_loops
 from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Record, Table

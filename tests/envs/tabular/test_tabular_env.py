@@ -14,11 +14,11 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check
 from hypothesis import given, settings, strategies as st
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
-from rlnas.envs import tabular_env
 from rlnas.envs.actions import Action
-from rlnas.envs.tabular_actions import successor, tabular_actions
-from rlnas.envs.tabular_dynamics import observation_names
-from rlnas.envs.tabular_env import TabularEnv
+from rlnas.envs.tabular import tabular_env
+from rlnas.envs.tabular.actions import successor, tabular_actions
+from rlnas.envs.tabular.dynamics import observation_names
+from rlnas.envs.tabular.tabular_env import TabularEnv
 from rlnas.errors import InputError
 from rlnas.registration import TABLES
 from rlnas.tabular.grid import GRID, Grid

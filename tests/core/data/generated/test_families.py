@@ -11,11 +11,9 @@ import pytest
 import sklearn.datasets
 from sklearn.linear_model import RidgeClassifier
 
-from rlnas.data import synthetic
 from rlnas.data.dataset import Dataset
-from rlnas.data.loading import load_dataset
-from rlnas.data.sources import NAMES
-from rlnas.data.synthetic import (
+from rlnas.data.generated import families
+from rlnas.data.generated.families import (
     FAMILIES,
     HELD_OUT_FAMILY,
     IMAGE_FAMILY,
@@ -24,6 +22,8 @@ from rlnas.data.synthetic import (
     VARIED_FAMILY,
     generate,
 )
+from rlnas.data.loading import load_dataset
+from rlnas.data.sources import NAMES
 from rlnas.errors import InputError
 from rlnas.nn.initialization import random_network
 from rlnas.nn.training import Batches, evaluate, train
@@ -31,7 +31,7 @@ from rlnas.nn.training import Batches, evaluate, train
 GENERATED = [name for name in TRAINING_FAMILY if ":" in name]
 PROBLEMS = [*GENERATED, *HELD_OUT_FAMILY, *VARIED_FAMILY[:12], *IMAGE_FAMILY[:8]]
 RANGE = range(4, 129)
-FAR_SEEDS = [f"{prefix}{seed}" for prefix in synthetic.PREFIXES for seed in (999, MAX_SEED)]
+FAR_SEEDS = [f"{prefix}{seed}" for prefix in families.PREFIXES for seed in (999, MAX_SEED)]
 
 
 def digest(names: list[str]) -> str:
@@ -72,7 +72,7 @@ def test_problem_has_the_same_bits_in_every_process():
     names = ["synthetic:0", "synthetic:31", "heldout:0", "heldout:1", "heldout:2", "images:0"]
     code = f"""
 import hashlib
-from rlnas.data.synthetic import generate
+from rlnas.data.generated.families import generate
 print(hashlib.sha256(b"".join(a.tobytes() for n in {names} for a in generate(n))).hexdigest())
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -145,7 +145,7 @@ def test_training_family_kind_is_not_in_held_out_family(monkeypatch):
 
 
 def test_held_out_kinds_are_never_trained_on(monkeypatch):
-    monkeypatch.setattr(synthetic, "_HELD_OUT_KINDS", (None,) * 3)
+    monkeypatch.setattr(families, "_HELD_OUT_KINDS", (None,) * 3)
     for name in (*GENERATED, *VARIED_FAMILY[:30], *IMAGE_FAMILY[:3]):
         generate(name)
     with pytest.raises(TypeError, match="not callable"):

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable
-from math import comb
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rlnas.data.generated import problems
 from rlnas.errors import InputError
 
 _TRAINING, _VARIED, _IMAGES, _HELD_OUT = PREFIXES = "synthetic:", "varied:", "images:", "heldout:"
@@ -42,6 +42,7 @@ MAX_SEED = 2**32 - 1
 """NumPy's limit."""
 
 _Problem = tuple[NDArray[Any], NDArray[Any]]
+_Kind = Callable[[np.random.RandomState, int, int], _Problem]
 
 
 def generate(name: str) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
@@ -118,9 +119,7 @@ def _hypercube(rng: np.random.RandomState) -> _Problem:
     return features, labels
 
 
-def _embedded(
-    kind: Callable[..., _Problem], rng: np.random.RandomState, sizes: tuple[int, int, int]
-) -> _Problem:
+def _embedded(kind: _Kind, rng: np.random.RandomState, sizes: tuple[int, int, int]) -> _Problem:
     """A problem in few dimensions, mixed into some of the features; the others are noise."""
     n_samples, n_features, n_classes = sizes
     points, labels = kind(rng, n_samples, n_classes)
@@ -139,49 +138,29 @@ def _partly_random(rng: np.random.RandomState, labels: NDArray[Any]) -> NDArray[
 
 
 def _strokes(rng: np.random.RandomState) -> _Problem:
-    """Images of Bezier curves; the control points of a shape differ from sample to sample."""
+    """Images of one to three shapes per class, see `problems.strokes`."""
     n_samples, side, n_classes = (
         _log_uniform(rng, low, high) for low, high in ((1000, 10_000), (8, 28), (2, 10))
     )
     labels = rng.permutation(n_samples) % n_classes
-    n_shapes, n_controls = rng.randint(1, 4), rng.randint(3, 8)
-    shapes = rng.uniform(-0.9, 0.9, size=(n_classes, n_shapes, n_controls, 2))
-    controls = shapes[labels, rng.randint(n_shapes, size=n_samples)]
-    controls += rng.uniform(0.05, 0.3) * rng.normal(size=controls.shape)
-    controls += rng.uniform(0, 0.15) * rng.normal(size=(n_samples, 1, 2))
-    along = np.linspace(0, 1, 32)[:, None]
-    order = np.arange(n_controls)
-    ways = [comb(n_controls - 1, k) for k in order.tolist()]
-    curve = ways * along**order * (1 - along) ** order[::-1]
-    x, y = np.moveaxis(curve @ controls, 2, 0)
-    pixels, pen = np.linspace(-1, 1, side), rng.uniform(0.08, 0.25)
-    columns, rows = (np.exp(-(((pixels - z[..., None]) / pen) ** 2) / 2) for z in (x, y))
-    images = np.minimum(rows.transpose(0, 2, 1) @ columns, 1).reshape(n_samples, -1)
+    images = problems.strokes(rng, labels, n_classes, side)
     return images, _partly_random(rng, labels) if rng.randint(2) else labels
-
-
-def _shells(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
-    """Gaussian points, classified by their distance from the origin, equally many per class."""
-    points = rng.normal(size=(n_samples, rng.randint(2, 4)))
-    return points, _equal_parts(np.square(points).sum(axis=1), n_classes)
 
 
 def _spirals(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
     """Arms around the origin in a plane, one per class."""
     labels = rng.permutation(n_samples) % n_classes
-    radii = np.sqrt(rng.uniform(size=n_samples)) * 2
-    spread = rng.uniform(0.1, 0.25) / n_classes
-    turns = labels / n_classes + radii * rng.uniform(0.1, 0.4) + rng.normal(size=n_samples) * spread
-    angles = 2 * np.pi * turns
-    return radii[:, None] * np.column_stack([np.cos(angles), np.sin(angles)]), labels
+    return problems.spirals(rng, labels, n_classes), labels
 
 
-def _teacher(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
-    """Gaussian points, classified by the angle of the two outputs of a random network."""
-    points = rng.normal(size=(n_samples, rng.randint(2, 5)))
-    hidden = np.tanh(points @ rng.normal(size=(points.shape[1], 32)) + rng.normal(size=32))
-    outputs = hidden @ rng.normal(size=(32, 2))
-    return points, _equal_parts(np.arctan2(*outputs.T), n_classes)
+def _cut(problem: Callable[[np.random.RandomState, int], problems.Values]) -> _Kind:
+    """The problem of telling the values of another one apart, equally many points per class."""
+
+    def classes(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
+        points, values = problem(rng, n_samples)
+        return points, _equal_parts(values, n_classes)
+
+    return classes
 
 
 def _equal_parts(values: NDArray[np.float64], n_classes: int) -> NDArray[np.intp]:
@@ -200,22 +179,8 @@ def _blobs(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Probl
     )
 
 
-def _function(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
-    """Points in a cube, classified by Friedman's function of five of their coordinates."""
-    from sklearn.datasets import make_friedman1
-
-    points, values = make_friedman1(n_samples, rng.randint(5, 9), random_state=rng)
-    return np.sqrt(12) * (points - 0.5), _equal_parts(values, n_classes)
-
-
-def _products(rng: np.random.RandomState, n_samples: int, n_classes: int) -> _Problem:
-    """Gaussian points, classified by a sum of products of two coordinates each."""
-    points = rng.normal(size=(n_samples, 2 * rng.randint(1, 4)))
-    return points, _equal_parts((points[:, ::2] * points[:, 1::2]).sum(axis=1), n_classes)
-
-
-_VARIED_KINDS = (_blobs, _function, _products)
-_HELD_OUT_KINDS = (_shells, _spirals, _teacher)
+_VARIED_KINDS = (_blobs, _cut(problems.function), _cut(problems.products))
+_HELD_OUT_KINDS = (_cut(problems.shells), _spirals, _cut(problems.teacher))
 
 
 def _sizes(rng: np.random.RandomState, min_samples: int, max_samples: int) -> tuple[int, int, int]:

@@ -8,8 +8,8 @@ import pytest
 from gymnasium import wrappers
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from rlnas.envs.tabular_env import TabularEnv
-from rlnas.envs.tabular_vector_env import TabularVectorEnv
+from rlnas.envs.tabular.tabular_env import TabularEnv
+from rlnas.envs.tabular.vector_env import TabularVectorEnv
 from rlnas.errors import InputError
 from tests.core.tables import SMALL_GRID, random_table
 from tests.envs.vectors import assert_same, frozen, run, spoil

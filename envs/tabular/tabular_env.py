@@ -8,8 +8,8 @@ import gymnasium as gym
 import numpy as np
 
 from rlnas import plots
-from rlnas.envs.tabular_actions import middle_layer, reachable, tabular_actions
-from rlnas.envs.tabular_dynamics import (
+from rlnas.envs.tabular.actions import middle_layer, reachable, tabular_actions
+from rlnas.envs.tabular.dynamics import (
     REPORTED,
     Rules,
     Settings,
@@ -105,7 +105,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
 
     `best_reachable()` returns the best architecture that the present episode can still end with,
     and its score. `state` is the present moment of the episode, a
-    `rlnas.envs.tabular_dynamics.TabularState`; reading it before the first `reset` raises an
+    `rlnas.envs.tabular.dynamics.TabularState`; reading it before the first `reset` raises an
     `InputError`.
 
     ## Arguments

@@ -1,0 +1,1 @@
+"""Episodes on the family of tasks, where results are looked up."""

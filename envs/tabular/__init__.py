@@ -1,0 +1,1 @@
+"""Architecture design on one data set, where every result is looked up."""

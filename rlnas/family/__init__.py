@@ -1,0 +1,1 @@
+"""The family of tasks: many data sets, with results of every architecture of a space on each."""
