@@ -109,10 +109,15 @@ def _in_words(error: "ValidationError") -> str:
         return f"{next(key for key in asked if key not in found)} is missing"
     if kind == "additionalProperties":
         return f"{min(found.keys() - error.schema['properties'].keys())} is unknown"
-    if kind == "anyOf":
-        expected = " or ".join(_NAMES[each["type"]] for each in asked)
-    elif kind == "enum":
-        expected = f"one of {', '.join(map(str, asked))}"
-    else:
-        expected = _NAMES[asked] if kind == "type" else _LIMITS[kind].format(asked)
+    expected = _LIMITS[kind].format(asked) if kind in _LIMITS else _form(error.schema)
     return f"expected {expected}, found {shown(found)}"
+
+
+def _form(schema: Schema) -> str:
+    """What a schema asks for, without limits."""
+    if "anyOf" in schema:
+        return " or ".join(map(_form, schema["anyOf"]))
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    types = schema["type"]
+    return " or ".join(_NAMES[each] for each in ([types] if isinstance(types, str) else types))

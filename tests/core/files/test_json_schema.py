@@ -59,6 +59,7 @@ def test_difference_is_reported_with_its_path_and_what_was_expected(changes, tol
     [
         ({"enum": ["train", "evolve"]}, "expected one of train, evolve, found 3"),
         ({"anyOf": [TEXT, {"type": "null"}]}, "expected a text or null, found 3"),
+        ({"type": ["string", "null"]}, "expected a text or null, found 3"),
         ({"type": "string", "pattern": "^a$"}, "expected a text, found 3"),
         (partial_record(), "expected an object, found 3"),
     ],
