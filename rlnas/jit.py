@@ -9,6 +9,7 @@ in as an argument. The price is that a change anywhere in the core compiles all 
 of the environments compiles theirs only, and a change of the agents none.
 """
 
+import gc
 import glob
 import importlib.util
 import logging
@@ -21,6 +22,7 @@ from typing import Any, TypeVar
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.compiler import Compiler
 from numba.core.runtime.nrt import rtsys
 
 _log = logging.getLogger("rlnas")
@@ -46,7 +48,13 @@ def compile_loops(fastmath: Iterable[str] = (), inline: bool = False) -> Callabl
             theirs. Each function that is compiled apart takes a tenth of a second, so that this is
             for parts that have one or two callers.
     """
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
+    options: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": set(fastmath),
+        "no_cfunc_wrapper": True,  # for callers in C, of which there are none
+        "pipeline_class": _Compiler,
+    }
     if inline:
         options["inline"] = "always"
 
@@ -62,6 +70,19 @@ def compile_loops(fastmath: Iterable[str] = (), inline: bool = False) -> Callabl
         return compiled
 
     return decorate
+
+
+class _Compiler(Compiler):
+    """Numba's compiler without searches for garbage, which take an eighth of its time."""
+
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        searches = gc.isenabled()
+        gc.disable()
+        try:
+            return super().compile_extra(func)
+        finally:
+            if searches:
+                gc.enable()
 
 
 class _Names(CompileResultCacheImpl):
