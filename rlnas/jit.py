@@ -33,7 +33,9 @@ _FLOORS = ("rlnas", "rlnas.envs", "rlnas.agents")
 """Packages, each of which imports from itself and those before it only."""
 
 
-def compile_loops(fastmath: Iterable[str] = (), inline: bool = False) -> Callable[[Loops], Loops]:
+def compile_loops(
+    fastmath: Iterable[str] = (), inline: bool = False, makes_arrays: bool = True
+) -> Callable[[Loops], Loops]:
     """A decorator for functions over arrays, which then release the interpreter lock.
 
     What is compiled is kept beside the source file, or in the user's cache, or in
@@ -47,6 +49,8 @@ def compile_loops(fastmath: Iterable[str] = (), inline: bool = False) -> Callabl
         inline: Whether compiled functions that call this one contain it, and take its flags for
             theirs. Each function that is compiled apart takes a tenth of a second, so that this is
             for parts that have one or two callers.
+        makes_arrays: Whether it makes arrays, or returns any. Without, nobody counts who holds an
+            array, which is less code to compile; the caller holds them all.
     """
     options: dict[str, Any] = {
         "nogil": True,
@@ -54,6 +58,7 @@ def compile_loops(fastmath: Iterable[str] = (), inline: bool = False) -> Callabl
         "fastmath": set(fastmath),
         "no_cfunc_wrapper": True,  # for callers in C, of which there are none
         "pipeline_class": _Compiler,
+        "_nrt": makes_arrays,
     }
     if inline:
         options["inline"] = "always"

@@ -17,7 +17,6 @@ from rlnas.nn.kernels.simd import (
     LANES,
     TILE,
     backward_row,
-    compiled,
     forward_row,
     gather_block,
     part,
@@ -268,7 +267,7 @@ def squared_error(
     return mean
 
 
-@compiled
+@part
 def backward(
     index: Index,
     weights: np.ndarray,
@@ -308,7 +307,7 @@ def backward(
         )
 
 
-@compiled
+@part
 def adamw(
     state: np.ndarray,
     gradient: np.ndarray,

@@ -31,6 +31,9 @@ FASTMATH = ("contract", "reassoc", "nsz", "arcp")
 compiled = compile_loops(FASTMATH)
 """Decorator of the loops in which the order of sums is free."""
 
+compiled_in_place = compile_loops(FASTMATH, makes_arrays=False)
+"""The same for loops that make no arrays."""
+
 part = compile_loops(FASTMATH, inline=True)
 """The same for parts of such loops."""
 

@@ -271,15 +271,16 @@ def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inpu
                 network.units = guarded.copy(network.units)
                 activations, deltas, gradients = map(guarded.like, (activations, deltas, gradients))
                 scratch = guarded.scratch(network)
-            loss = run(
+            losses = np.zeros(5)
+            run(
                 *(raw, network.index, network.connections, network.units, 5),
                 *(order, rates, 0.99, adam, order[0], EMA),
-                *(order[1], VALUE, activations, deltas, gradients, scratch),
+                *(order[1], VALUE, activations, deltas, gradients, losses, scratch),
             )
             tally = scratch.tallies[:, :3].tolist()
         arrays = activations, deltas, gradients, network.connections, network.units
         assert all(np.isfinite(array).all() for array in arrays)
-        results.append((loss, tally, *(array.tobytes() for array in arrays)))
+        results.append((losses.tolist(), tally, *(array.tobytes() for array in arrays)))
     assert results[0] == results[1]
 
 
