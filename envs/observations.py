@@ -227,6 +227,10 @@ def _observe(
     return observation
 
 
+LOOPS = (_observe,)
+"""What is compiled here."""
+
+
 @compile_loops(inline=True)
 def _global_features(
     facts: Facts, counts: Counts, starts: np.ndarray, weights: int

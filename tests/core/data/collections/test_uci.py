@@ -120,7 +120,13 @@ def test_absent_table_is_reported_with_what_to_do(web, tmp_path):
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", b"<html>log in</html>", PACKED["bike"], PACKED["yacht"][:-1], gzip.compress(b"1,2,3\n", mtime=0)],
+    [
+        b"",
+        b"<html>log in</html>",
+        PACKED["bike"],
+        PACKED["yacht"][:-1],
+        gzip.compress(b"1,2,3\n", mtime=0),
+    ],
 )
 def test_download_that_is_not_the_published_file_is_refused_and_not_stored(web, cache, sent):
     web[address("yacht")] = sent
