@@ -36,6 +36,8 @@ _C6 = np.float32(1 / 720)
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
 _NO_FLOOR = np.float32(-np.inf)
+_PART = 96  # inputs whose activations fit into the first cache beside those of some rows
+_DENSE = 16  # connections that a row has in each part, if parts are to be of use
 _NO_GATE = np.float32(np.nan)  # -inf would close on an output of -inf
 
 
@@ -118,8 +120,49 @@ def gather(
 
 
 @part
+def split(index: Index, memory: np.ndarray) -> np.ndarray:
+    """Split the inputs into parts whose activations fit into the first cache.
+
+    There, many rows find the activations that one has read; rows with few connections in a part
+    would rather lose by having to begin so often.
+
+    Args:
+        index: Structure of the network, a `rlnas.nn.structure.Index`.
+        memory: int32, as many as `splits_size` says.
+
+    Returns:
+        int32 `[parts + 1, rows]`, the first connection of each row from an input in the part or
+        behind it; of the last row, the first that is not from an input.
+    """
+    rows, parts = index.stops.size, 1
+    readers = connections = 0
+    for row in range(rows):
+        readers += index.hidden_start[row] > index.indptr[row]
+        connections += index.hidden_start[row] - index.indptr[row]
+    wanted = (index.n_inputs + _PART - 1) // _PART
+    if connections >= _DENSE * wanted * readers and index.n_inputs > 2 * _PART:
+        parts = wanted
+    splits = memory[: (parts + 1) * rows].reshape((parts + 1, rows))
+    for row in range(rows):
+        k = index.indptr[row]
+        for number in range(parts):
+            splits[number, row] = k
+            end = (number + 1) * _PART if number + 1 < parts else index.n_inputs
+            while k < index.hidden_start[row] and index.columns[k] < end:
+                k += 1
+        splits[parts, row] = k
+    return splits
+
+
+def splits_size(n_inputs: int, rows: int) -> int:
+    """How much memory `split` needs."""
+    return (-(-n_inputs // _PART) + 2) * rows
+
+
+@part
 def forward(
     index: Index,
+    splits: np.ndarray,
     weights: np.ndarray,
     biases: np.ndarray,
     activations: np.ndarray,
@@ -128,22 +171,31 @@ def forward(
 
     Args:
         index: Structure of the network, a `rlnas.nn.structure.Index`.
+        splits: int32 `[parts + 1, rows]`, see `split`.
         weights: float32 `[connections]`.
         biases: float32 `[rows]`.
         activations: float32 `[units, TILE]`; the inputs are read, all other units are written.
     """
-    for row in range(biases.size):
-        floor = _ZERO if row < index.n_hidden else _NO_FLOOR
-        forward_row(
-            weights,
-            index.columns,
-            index.indptr[row],
-            index.indptr[row + 1],
-            activations,
-            index.n_inputs + row,
-            biases[row],
-            floor,
-        )
+    last_part = splits.shape[0] - 2
+    for part_number in range(last_part + 1):
+        for row in range(biases.size):
+            first, last = splits[part_number, row], splits[part_number + 1, row]
+            floor = _NO_FLOOR
+            if part_number == last_part:
+                last = index.indptr[row + 1]
+                if row < index.n_hidden:
+                    floor = _ZERO
+            forward_row(
+                weights,
+                index.columns,
+                first,
+                last,
+                activations,
+                index.n_inputs + row,
+                biases[row],
+                part_number == 0,
+                floor,
+            )
 
 
 @part
@@ -270,6 +322,7 @@ def squared_error(
 @part
 def backward(
     index: Index,
+    splits: np.ndarray,
     weights: np.ndarray,
     activations: np.ndarray,
     deltas: np.ndarray,
@@ -278,8 +331,11 @@ def backward(
 ) -> None:
     """Add the gradients of a tile, in one pass from the outputs down.
 
+    Where inputs are read in parts, their connections come after the others, part by part.
+
     Args:
         index: Structure of the network, a `rlnas.nn.structure.Index`.
+        splits: int32 `[parts + 1, rows]`, see `split`.
         weights: float32 `[connections]`.
         activations: float32 `[units, TILE]`, written by `forward`.
         deltas: float32 `[rows, TILE]`; the rows of the outputs hold d(loss)/d(logit), the rows of
@@ -289,22 +345,32 @@ def backward(
     """
     rows = bias_gradient.size
     deltas[: index.n_hidden] = _ZERO
-    for i in range(rows):
-        row = rows - 1 - i
-        gate = _ZERO if row < index.n_hidden else _NO_GATE
-        bias_gradient[row] += backward_row(
-            weights,
-            index.columns,
-            index.indptr[row],
-            index.hidden_start[row],
-            index.indptr[row + 1],
-            activations,
-            deltas,
-            row,
-            index.n_inputs,
-            gate,
-            gradient,
-        )
+    parts = splits.shape[0] - 1
+    for turn in range(parts + 1 if parts > 1 else 1):
+        for i in range(rows):
+            row = rows - 1 - i
+            first, middle, last = splits[0, row], splits[parts, row], index.indptr[row + 1]
+            if parts > 1:
+                first = middle
+            gate = _ZERO if row < index.n_hidden else _NO_GATE
+            if turn > 0:
+                first, middle = splits[turn - 1, row], splits[turn, row]
+                last, gate = middle, _NO_GATE
+            total = backward_row(
+                weights,
+                index.columns,
+                first,
+                middle,
+                last,
+                activations,
+                deltas,
+                row,
+                index.n_inputs,
+                gate,
+                gradient,
+            )
+            if turn == 0:
+                bias_gradient[row] += total
 
 
 @part

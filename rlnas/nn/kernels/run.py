@@ -17,6 +17,7 @@ from rlnas.nn.kernels.passes import (
     cross_entropy,
     forward,
     gather,
+    split,
     squared_error,
 )
 from rlnas.nn.kernels.probe import correlate
@@ -82,6 +83,7 @@ def run(
     mode: int = flush_denormals()
     batches, batch = order.shape
     gradient, bias_gradient = scratch.gradient, scratch.bias_gradient
+    splits = split(index, scratch.splits)
     for_biases = Adam(adam.beta1, adam.beta2, adam.epsilon, 0.0)
     scratch.tallies[:] = 0.0
     for turn in range(batches + 2):
@@ -100,11 +102,12 @@ def run(
         for start in range(0, chosen.size, TILE):
             n = choose(chosen, start, scratch.lanes)
             losses[turn] += _forward_tile(
-                samples, n, index, blocks, weights, biases, scratch, tally, size
+                samples, n, index, splits, blocks, weights, biases, scratch, tally, size
             )
             if trains or probes:
                 backward(
                     index,
+                    splits,
                     weights,
                     scratch.activations,
                     scratch.deltas,
@@ -137,6 +140,7 @@ def _forward_tile(
     samples: Samples,
     n: int,
     index: Index,
+    splits: np.ndarray,
     blocks: np.ndarray,
     weights: np.ndarray,
     biases: np.ndarray,
@@ -150,6 +154,7 @@ def _forward_tile(
         samples: The data set.
         n: Number of samples in the tile, the first of `scratch.lanes`.
         index: Structure of the network.
+        splits: Parts of the inputs, see `split`.
         blocks: Blocks of inputs to gather.
         weights: float32 `[connections]`.
         biases: float32 `[rows]`.
@@ -162,7 +167,7 @@ def _forward_tile(
     gather(samples, scratch.lanes, blocks, scratch.activations)
     for b in range(TILE):
         scratch.weights[b] = samples.weights[scratch.lanes[b]]
-    forward(index, weights, biases, scratch.activations)
+    forward(index, splits, weights, biases, scratch.activations)
     if samples.targets.shape[1]:
         return squared_error(
             outputs,

@@ -67,9 +67,13 @@ def forward_row(
     activations: types.Type,
     row: types.Type,
     bias: types.Type,
+    begins: types.Type,
     floor: types.Type,
 ) -> Intrinsic:
     """Compute one row of activations: max(bias + sum of weight times source activation, floor).
+
+    A sum may be computed in several calls, each of which goes on with the activations of the one
+    before it in the place of the bias.
 
     All arrays are contiguous.
 
@@ -82,18 +86,24 @@ def forward_row(
         activations: float32 `[units, TILE]`; row `row` is written.
         row: The unit that is computed.
         bias: float32, bias of the unit.
+        begins: boolean, whether to begin with the bias.
         floor: float32, smallest activation; NaN is passed on all the same.
     """
     index = types.intp
+    number = types.float32
     signature = types.void(
-        weights, columns, index, index, activations, index, types.float32, types.float32
+        *(weights, columns, index, index, activations, index, number, types.boolean, number)
     )
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        weights_at, columns_at, first, last, activations_at, row, bias, floor = _pointers(
+        weights_at, columns_at, first, last, activations_at, row, bias, begins, floor = _pointers(
             context, builder, signature, args
         )
-        sums = [_broadcast(builder, bias, _WIDE)] * (TILE // _WIDE.count)
+        initial, out = _broadcast(builder, bias, _WIDE), _tile(builder, activations_at, row)
+        sums = [
+            builder.select(begins, initial, _load(builder, out, t, _WIDE))
+            for t in range(TILE // _WIDE.count)
+        ]
 
         def body(k: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
             weight = _broadcast(builder, _read(builder, weights_at, k), _WIDE)
@@ -104,7 +114,7 @@ def forward_row(
             ]
 
         sums = _loop(builder, first, last, sums, body)
-        least, out = _broadcast(builder, floor, _WIDE), _tile(builder, activations_at, row)
+        least = _broadcast(builder, floor, _WIDE)
         for t, total in enumerate(sums):
             # A comparison with NaN is false: NaN is passed on.
             low = builder.fcmp_ordered("<", total, least)
@@ -122,10 +132,11 @@ def plain_forward_row(
     activations: np.ndarray,
     row: int,
     bias: np.float32,
+    begins: bool,
     floor: np.float32,
 ) -> None:
     """The same as `forward_row` in plain Python, as its meaning and as a reference for tests."""
-    total = np.full(TILE, bias)
+    total = np.full(TILE, bias) if begins else activations[row].copy()
     for k in range(first, last):
         total += weights[k] * activations[columns[k]]
     activations[row] = np.where(total < floor, floor, total)
