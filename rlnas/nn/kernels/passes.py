@@ -14,14 +14,14 @@ import numpy as np
 
 from rlnas.jit import compile_loops
 from rlnas.nn.kernels.simd import (
-    LANES,
     TILE,
+    WIDE,
     backward_row,
     forward_row,
-    gather_block,
+    gather_blocks,
     part,
 )
-from rlnas.nn.structure import Index
+from rlnas.nn.structure import BLOCK, Index
 
 # exp(r) on |r| <= log(2)/2: Taylor coefficients, relative error below 2e-7 in float32.
 _LOG2E = np.float32(1.4426950408889634)
@@ -108,15 +108,13 @@ def gather(
         activations: float32 `[units, TILE]`; the rows of the features copied are written.
     """
     features, mean, scale = samples.features, samples.mean, samples.scale
-    if mean.size < LANES:
+    if mean.size < BLOCK:
         for b in range(TILE):
             for u in range(mean.size):
                 activations[u, b] = (np.float32(features[lanes[b], u]) - mean[u]) * scale[u]
         return
-    for b in range(0, TILE, 2 * LANES):  # a cache line of each input is written at once
-        for column in blocks:
-            gather_block(features, lanes, b, column, mean, scale, activations)
-            gather_block(features, lanes, b + LANES, column, mean, scale, activations)
+    for b in range(0, TILE, WIDE):
+        gather_blocks(features, lanes, b, blocks, mean, scale, activations)
 
 
 @part
@@ -142,12 +140,13 @@ def split(index: Index, memory: np.ndarray) -> np.ndarray:
     wanted = (index.n_inputs + _PART - 1) // _PART
     if connections >= _DENSE * wanted * readers and index.n_inputs > 2 * _PART:
         parts = wanted
+    width = (index.n_inputs + parts - 1) // parts
     splits = memory[: (parts + 1) * rows].reshape((parts + 1, rows))
     for row in range(rows):
         k = index.indptr[row]
         for number in range(parts):
             splits[number, row] = k
-            end = (number + 1) * _PART if number + 1 < parts else index.n_inputs
+            end = min((number + 1) * width, index.n_inputs)
             while k < index.hidden_start[row] and index.columns[k] < end:
                 k += 1
         splits[parts, row] = k
@@ -356,7 +355,7 @@ def backward(
             if turn > 0:
                 first, middle = splits[turn - 1, row], splits[turn, row]
                 last, gate = middle, _NO_GATE
-            total = backward_row(
+            total: np.float32 = backward_row(
                 weights,
                 index.columns,
                 first,

@@ -19,11 +19,13 @@ from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
 from rlnas.jit import compile_loops
+from rlnas.nn.structure import BLOCK
 
 TILE = 64
 """Samples that are processed together; a unit's activations of a tile are four cache lines."""
 
 LANES = 8  # floats in a register; LLVM splits or joins them where registers differ
+WIDE = 2 * LANES
 REGISTERS = TILE // LANES
 FASTMATH = ("contract", "reassoc", "nsz", "arcp")
 """NaN and infinity keep their meaning, so that a diverged network can be detected."""
@@ -41,7 +43,7 @@ _FLOAT = ir.FloatType()
 _INDEX = ir.IntType(64)
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 _ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
-_WIDE = ir.VectorType(_FLOAT, 2 * LANES)
+_WIDE = ir.VectorType(_FLOAT, WIDE)
 
 _FUSED = ("contract",)
 """A product and a sum may be rounded together, but sums are added in the order written here."""
@@ -290,91 +292,104 @@ def plain_backward_row(
 
 
 @intrinsic
-def gather_block(
+def gather_blocks(
     typing: Any,
     features: types.Type,
     samples: types.Type,
-    first: types.Type,
-    column: types.Type,
+    place: types.Type,
+    blocks: types.Type,
     mean: types.Type,
     scale: types.Type,
     activations: types.Type,
 ) -> Intrinsic:
-    """Standardise eight features of eight samples and write them transposed.
+    """Standardise blocks of eight features of sixteen samples and write them transposed.
 
-    `activations[column + i, first + j]` becomes `(features[samples[first + j], column + i] - mean)
-    * scale` with the mean and scale of the feature. All arrays are contiguous.
+    In a block that begins at a column, `activations[column + i, place + j]` becomes
+    `(features[samples[place + j], column + i] - mean) * scale` with the mean and the scale of the
+    feature. All arrays are contiguous.
 
     Args:
         typing: Given by Numba.
         features: uint8 or float32 `[samples, features]`.
         samples: int32 `[TILE]`, rows of `features`.
-        first: First of the eight positions in the tile.
-        column: First of the eight features.
+        place: First of the sixteen positions in the tile.
+        blocks: int32 `[blocks]`, columns where blocks begin.
         mean: float32 `[features]`.
         scale: float32 `[features]`.
-        activations: float32 `[units, TILE]`; eight numbers in each of eight rows are written.
+        activations: float32 `[units, TILE]`; sixteen numbers in each of eight rows are written.
     """
-    index = types.intp
-    signature = types.void(features, samples, index, index, mean, scale, activations)
+    signature = types.void(features, samples, types.intp, blocks, mean, scale, activations)
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        features_at, chosen, first, column, mean, scale, activations_at = _pointers(
+        features_at, chosen, place, blocks_at, mean, scale, activations_at = _pointers(
             context, builder, signature, args
         )
         kind = signature.args[0]
-        width = builder.extract_value(context.make_array(kind)(context, builder, args[0]).shape, 1)
-        raw = ir.VectorType(context.get_value_type(kind.dtype), LANES)
-        shift = _load(builder, builder.gep(mean, [column]), 0)
-        factor = _load(builder, builder.gep(scale, [column]), 0)
-        rows = []
-        for j in range(LANES):
-            sample = _read_index(builder, chosen, builder.add(first, ir.Constant(_INDEX, j)))
-            start = builder.add(builder.mul(sample, width), column)
-            values = builder.load(
-                builder.bitcast(builder.gep(features_at, [start]), raw.as_pointer())
-            )
-            values.align = 1
-            if kind.dtype == types.uint8:
-                values = builder.uitofp(values, _VECTOR)
-            rows.append(builder.fmul(builder.fsub(values, shift), factor))
-        for i, unit in enumerate(_transpose(builder, rows)):
-            row = builder.add(column, ir.Constant(_INDEX, i))
-            _store(builder, unit, builder.gep(_tile(builder, activations_at, row), [first]), 0)
+        width = _length(context, builder, kind, args[0], 1)
+        raw = ir.VectorType(context.get_value_type(kind.dtype), BLOCK)
+        starts = []
+        for j in range(_WIDE.count):
+            sample = _read_index(builder, chosen, place, j)
+            starts.append(builder.gep(features_at, [builder.mul(sample, width)]))
+
+        def body(k: ir.Value, _: list[ir.Value]) -> list[ir.Value]:
+            column = _read_index(builder, blocks_at, k)
+            rows = [_load(builder, builder.gep(start, [column]), 0, raw) for start in starts]
+            for i, values in enumerate(_transpose(builder, rows)):
+                feature = builder.add(column, ir.Constant(_INDEX, i))
+                if kind.dtype == types.uint8:
+                    values = builder.uitofp(values, _WIDE)
+                shift, factor = (
+                    _broadcast(builder, _read(builder, array, feature), _WIDE)
+                    for array in (mean, scale)
+                )
+                unit = builder.gep(_tile(builder, activations_at, feature), [place])
+                _store(builder, builder.fmul(builder.fsub(values, shift), factor), unit, 0)
+            return []
+
+        count = _length(context, builder, signature.args[3], args[3], 0)
+        _loop(builder, ir.Constant(_INDEX, 0), count, [], body)
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def plain_gather_block(
+def plain_gather_blocks(
     features: np.ndarray,
     samples: np.ndarray,
-    first: int,
-    column: int,
+    place: int,
+    blocks: np.ndarray,
     mean: np.ndarray,
     scale: np.ndarray,
     activations: np.ndarray,
 ) -> None:
-    """The same as `gather_block` in plain Python, as its meaning and as a reference for tests."""
-    for i in range(column, column + LANES):
-        for j in range(first, first + LANES):
-            activations[i, j] = (features[samples[j], i] - mean[i]) * scale[i]
+    """The same as `gather_blocks` in plain Python, as its meaning and as a reference for tests."""
+    for column in blocks:
+        for i in range(column, column + BLOCK):
+            for j in range(place, place + WIDE):
+                activations[i, j] = (features[samples[j], i] - mean[i]) * scale[i]
+
+
+def _length(context: Any, builder: ir.IRBuilder, kind: Any, array: ir.Value, axis: int) -> ir.Value:
+    return builder.extract_value(context.make_array(kind)(context, builder, array).shape, axis)
 
 
 def _transpose(builder: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:
-    """Transpose eight vectors of eight lanes, in three rounds that exchange 1, 2 and 4 lanes."""
-    for distance in (1, 2, 4):
-        # Lane l of the pair's first result is l of the first, or l - distance of the second.
-        low = [lane if not lane & distance else lane - distance + LANES for lane in range(LANES)]
-        high = [lane + distance if not lane & distance else lane + LANES for lane in range(LANES)]
-        done: list[ir.Value] = [None] * LANES
-        for row in range(LANES):
-            if not row & distance:
-                pair = rows[row], rows[row + distance]
-                done[row] = _shuffle(builder, *pair, low)
-                done[row + distance] = _shuffle(builder, *pair, high)
-        rows = done
-    return rows
+    """Transpose sixteen vectors of eight lanes.
+
+    They are put one after the other. The place of a lane is a number of seven bits then, of which
+    the upper four are its row. To riffle the lower and the upper half of all places, as cards are
+    shuffled, rotates these bits by one: after four times, the lower four are the row.
+    """
+    lanes = range(2 * BLOCK)
+    vectors = [_shuffle(builder, x, y, lanes) for x, y in zip(rows[::2], rows[1::2], strict=True)]
+    low = [lane // 2 + lane % 2 * len(lanes) for lane in lanes]
+    high = [lane + BLOCK for lane in low]
+    for _ in range(4):
+        half = len(vectors) // 2
+        pairs = zip(vectors[:half], vectors[half:], strict=True)
+        vectors = [_shuffle(builder, x, y, some) for x, y in pairs for some in (low, high)]
+    return vectors
 
 
 def _shuffle(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, lanes: Sequence[int]) -> ir.Value:
@@ -473,7 +488,7 @@ def _load(
     builder: ir.IRBuilder, pointer: ir.Value, t: int, kind: ir.VectorType = _VECTOR
 ) -> ir.Value:
     instruction = builder.load(_place(builder, pointer, t, kind))
-    instruction.align = 4
+    instruction.align = 1 if kind.element == ir.IntType(8) else 4
     return instruction
 
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +62,10 @@ def scratch_of(network: SparseNetwork) -> Scratch:
     return memory.scratch(network.n_inputs, network.units.shape[1], network.active_weights)
 
 
+def splits_of(network: SparseNetwork) -> np.ndarray:
+    return kernels.split(network.index, scratch_of(network).splits)
+
+
 class Guards:
     """Arrays that lie in the middle of memory which nobody may write."""
 
@@ -104,7 +108,8 @@ def run_tile(network: SparseNetwork, labels: np.ndarray, scratch: Scratch, batch
     """Run a tile of gathered samples forward and backward; the sum of its losses."""
     weights, biases = network.connections[VALUE], network.units[VALUE]
     outputs = network.n_inputs + network.n_hidden
-    kernels.forward(network.index, weights, biases, scratch.activations)
+    splits = splits_of(network)
+    kernels.forward(network.index, splits, weights, biases, scratch.activations)
     loss: float = kernels.cross_entropy(
         scratch.activations[outputs:],
         labels,
@@ -117,7 +122,9 @@ def run_tile(network: SparseNetwork, labels: np.ndarray, scratch: Scratch, batch
         np.zeros(network.n_outputs),
     )
     gradients = scratch.gradient, scratch.bias_gradient
-    kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
+    kernels.backward(
+        network.index, splits, weights, scratch.activations, scratch.deltas, *gradients
+    )
     return loss
 
 
@@ -284,13 +291,34 @@ def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inpu
     assert results[0] == results[1]
 
 
+# --- parts of the inputs ---
+
+
+@pytest.mark.parametrize(("inputs", "density"), [(100, 1.0), (500, 1.0), (500, 0.5), (500, 0.05)])
+def test_parts_hold_each_connection_from_an_input_once_and_rows_read_enough_in_each(
+    inputs, density
+):
+    network = skip_network((inputs, 7, 3), np.random.default_rng(0), density)
+    index, splits = network.index, splits_of(network)
+    width = -(-inputs // (len(splits) - 1))
+    np.testing.assert_array_equal(splits[0], index.indptr[:-1])
+    np.testing.assert_array_equal(splits[-1], index.hidden_start)
+    for starts, stops in pairwise(splits):
+        read = [index.columns[a:b] for a, b in zip(starts, stops, strict=True)]
+        columns = np.concatenate(read)
+        assert columns.max() - columns.min() < width
+    if len(splits) > 2:
+        assert (splits[-1] - splits[0]).mean() / (len(splits) - 1) > 16
+    assert len(splits) == (2 if inputs == 100 or density == 0.05 else 7)
+
+
 # --- gradients ---
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize(
-    "sizes", [(6, 3), (6, 9, 3), (8, 5, 7, 3), (13, 3), (16, 9, 3), (21, 4, 6, 5, 3)]
+    "sizes", [(6, 3), (6, 9, 3), (8, 5, 7, 3), (13, 3), (16, 9, 3), (21, 4, 6, 5, 3), (250, 6, 3)]
 )
 def test_gradients_equal_autograd_on_networks_with_skip_connections(sizes, batch, dtype):
     data = data_of(sizes[0], dtype)
@@ -556,7 +584,11 @@ def test_relu_sets_only_negative_numbers_to_zero(lane):
     for value, passed in ((np.nan, np.nan), (np.inf, np.inf), (-np.inf, 0), (-1, 0), (2, 2)):
         scratch.activations[0, lane] = value
         kernels.forward(
-            network.index, network.connections[VALUE], network.units[VALUE], scratch.activations
+            network.index,
+            splits_of(network),
+            network.connections[VALUE],
+            network.units[VALUE],
+            scratch.activations,
         )
         expected = np.ones((2, TILE))
         expected[:, lane] = passed
@@ -568,7 +600,11 @@ def test_outputs_pass_on_infinity_and_nan(bad):
     network, scratch = chain()
     network.units[VALUE, 1] = bad
     kernels.forward(
-        network.index, network.connections[VALUE], network.units[VALUE], scratch.activations
+        network.index,
+        splits_of(network),
+        network.connections[VALUE],
+        network.units[VALUE],
+        scratch.activations,
     )
     np.testing.assert_array_equal(scratch.activations[2], np.full(TILE, bad))
 
@@ -585,7 +621,14 @@ def test_only_an_inactive_hidden_unit_blocks_the_gradient(unit, value, passed):
     scratch.activations[unit, 9] = value
     gradients = scratch.gradient, scratch.bias_gradient
     weights = network.connections[VALUE]
-    kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
+    kernels.backward(
+        network.index,
+        splits_of(network),
+        weights,
+        scratch.activations,
+        scratch.deltas,
+        *gradients,
+    )
     assert (np.delete(scratch.deltas, 9, axis=1) == 1).all()
     assert scratch.deltas[:, 9].tolist() == [passed, 1]
     assert scratch.gradient[0] == scratch.bias_gradient[0] == TILE - 1 + passed
@@ -597,7 +640,14 @@ def test_a_nan_delta_reaches_the_gradients_and_the_sources():
     scratch.deltas[1, 9] = np.nan
     gradients = scratch.gradient, scratch.bias_gradient
     weights = network.connections[VALUE]
-    kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
+    kernels.backward(
+        network.index,
+        splits_of(network),
+        weights,
+        scratch.activations,
+        scratch.deltas,
+        *gradients,
+    )
     assert np.isnan(scratch.gradient).all()
     assert np.isnan(scratch.bias_gradient).all()
     assert np.isnan(scratch.deltas[:, 9]).all()

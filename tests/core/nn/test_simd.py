@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from rlnas.nn.kernels import simd
-from rlnas.nn.kernels.simd import FASTMATH, LANES, TILE
+from rlnas.nn.kernels.simd import FASTMATH, TILE, WIDE
+from rlnas.nn.structure import BLOCK
 
 INPUTS, ROWS = 10, 6
 BAD = {"finite": 0.0, "NaN": np.nan, "infinity": np.inf, "minus infinity": -np.inf}
@@ -16,8 +17,8 @@ compiled = numba.njit(fastmath=set(FASTMATH), error_model="numpy")
 
 
 @compiled
-def forward_row(weights, columns, first, last, activations, row, bias, floor):
-    simd.forward_row(weights, columns, first, last, activations, row, bias, floor)
+def forward_row(weights, columns, first, last, activations, row, bias, begins, floor):
+    simd.forward_row(weights, columns, first, last, activations, row, bias, begins, floor)
 
 
 @compiled
@@ -30,8 +31,8 @@ def backward_row(
 
 
 @compiled
-def gather_block(features, samples, first, column, mean, scale, activations):
-    simd.gather_block(features, samples, first, column, mean, scale, activations)
+def gather_blocks(features, samples, place, blocks, mean, scale, activations):
+    simd.gather_blocks(features, samples, place, blocks, mean, scale, activations)
 
 
 class Row(NamedTuple):
@@ -60,14 +61,15 @@ def copies(row: Row) -> Row:
     return Row(*(array.copy() for array in row))
 
 
+@pytest.mark.parametrize("begins", [True, False])
 @pytest.mark.parametrize("floor", [0, -np.inf])
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize(("first", "last"), [(0, 11), (3, 4), (5, 5)])
-def test_forward_row_equals_its_plain_meaning(first, last, bad, floor):
+def test_forward_row_equals_its_plain_meaning(first, last, bad, floor, begins):
     found = row_with(BAD[bad])
     truth = copies(found)
     for function, row in ((forward_row, found), (simd.plain_forward_row, truth)):
-        constants = np.float32(0.3), np.float32(floor)
+        constants = np.float32(0.3), begins, np.float32(floor)
         function(row.weights, row.columns, first, last, row.activations, 15, *constants)
     np.testing.assert_allclose(found.activations, truth.activations, rtol=1e-5, atol=1e-6)
 
@@ -95,14 +97,18 @@ def test_backward_row_equals_its_plain_meaning(first, middle, last, bad, gate):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-@pytest.mark.parametrize(("first", "column"), [(0, 0), (TILE - LANES, 3), (16, 5)])
-def test_gather_block_equals_its_plain_meaning(first, column, dtype):
+@pytest.mark.parametrize(
+    ("place", "blocks"), [(0, [0]), (TILE - WIDE, [3]), (16, [0, 5]), (32, [])]
+)
+def test_gather_blocks_equals_its_plain_meaning(place, blocks, dtype):
     rng = np.random.default_rng(0)
     features = rng.integers(256, size=(30, 13)).astype(dtype)
     samples = rng.integers(30, size=TILE).astype(np.int32)
     mean, scale = rng.normal(size=(2, 13)).astype(np.float32)
     found, truth = np.full((2, 13, TILE), np.nan, np.float32)
-    gather_block(features, samples, first, column, mean, scale, found)
-    simd.plain_gather_block(features, samples, first, column, mean, scale, truth)
+    columns = np.array(blocks, np.int32)
+    gather_blocks(features, samples, place, columns, mean, scale, found)
+    simd.plain_gather_blocks(features, samples, place, columns, mean, scale, truth)
     np.testing.assert_array_equal(found, truth)
-    assert np.isfinite(found).sum() == LANES * LANES
+    written = {column + i for column in blocks for i in range(BLOCK)}
+    assert np.isfinite(found).sum() == len(written) * WIDE
