@@ -27,6 +27,7 @@ class Scratch(NamedTuple):
     bias_gradient: np.ndarray  # float32 [rows]
     weights: np.ndarray  # float32 [TILE], of the samples of the tile
     splits: np.ndarray  # int32 [any], see `rlnas.nn.kernels.passes.split`
+    teams: np.ndarray  # int32 [rows], see `rlnas.nn.kernels.passes.form_teams`
     tallies: np.ndarray  # float64 [3, rows], see `rlnas.nn.kernels.run.run`
 
 
@@ -108,6 +109,7 @@ def scratch(inputs: int, rows: int, connections: int) -> Scratch:
             bias_gradient,
             _memory.weights,
             np.zeros(splits_size(inputs, rows), np.int32),
+            np.zeros(rows, np.int32),
             np.zeros((3, rows)),
         )
     return _memory.scratch

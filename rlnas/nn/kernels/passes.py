@@ -14,10 +14,13 @@ import numpy as np
 
 from rlnas.jit import compile_loops
 from rlnas.nn.kernels.simd import (
+    TEAM,
     TILE,
     WIDE,
     backward_row,
+    backward_team,
     forward_row,
+    forward_team,
     gather_blocks,
     part,
 )
@@ -153,6 +156,34 @@ def split(index: Index, memory: np.ndarray) -> np.ndarray:
     return splits
 
 
+@part
+def form_teams(index: Index, teams: np.ndarray) -> None:
+    """Find rows side by side that read the same units, as in a layer with all its connections.
+
+    Args:
+        index: Structure of the network, a `rlnas.nn.structure.Index`.
+        teams: int32 `[rows]`, receives `TEAM` for the first row of a team, 0 for its other rows, 1
+            for a row that is in none.
+    """
+    row = 0
+    while row < teams.size:
+        fan_in = index.indptr[row + 1] - index.indptr[row]
+        alike = row + TEAM <= teams.size
+        if alike:
+            alike = index.stops[row] == index.stops[row + TEAM - 1]
+        for mate in range(row + 1, row + TEAM):
+            alike = alike and index.indptr[mate + 1] - index.indptr[mate] == fan_in
+            k = index.indptr[row]
+            while alike and k < index.indptr[row + 1]:
+                alike = index.columns[k] == index.columns[k + (mate - row) * fan_in]
+                k += 1
+        size = TEAM if alike else 1
+        teams[row] = size
+        for mate in range(row + 1, row + size):
+            teams[mate] = 0
+        row += size
+
+
 def splits_size(n_inputs: int, rows: int) -> int:
     """How much memory `split` needs."""
     return (-(-n_inputs // _PART) + 2) * rows
@@ -162,6 +193,7 @@ def splits_size(n_inputs: int, rows: int) -> int:
 def forward(
     index: Index,
     splits: np.ndarray,
+    teams: np.ndarray,
     weights: np.ndarray,
     biases: np.ndarray,
     activations: np.ndarray,
@@ -171,6 +203,7 @@ def forward(
     Args:
         index: Structure of the network, a `rlnas.nn.structure.Index`.
         splits: int32 `[parts + 1, rows]`, see `split`.
+        teams: int32 `[rows]`, see `form_teams`.
         weights: float32 `[connections]`.
         biases: float32 `[rows]`.
         activations: float32 `[units, TILE]`; the inputs are read, all other units are written.
@@ -184,17 +217,32 @@ def forward(
                 last = index.indptr[row + 1]
                 if row < index.n_hidden:
                     floor = _ZERO
-            forward_row(
-                weights,
-                index.columns,
-                first,
-                last,
-                activations,
-                index.n_inputs + row,
-                biases[row],
-                part_number == 0,
-                floor,
-            )
+            if teams[row] == 1:
+                forward_row(
+                    weights,
+                    index.columns,
+                    first,
+                    last,
+                    activations,
+                    index.n_inputs + row,
+                    biases[row],
+                    part_number == 0,
+                    floor,
+                )
+            elif teams[row] > 1:
+                forward_team(
+                    weights,
+                    index.columns,
+                    first,
+                    last,
+                    index.indptr[row + 1] - index.indptr[row],
+                    activations,
+                    index.n_inputs + row,
+                    biases,
+                    row,
+                    part_number == 0,
+                    floor,
+                )
 
 
 @part
@@ -322,6 +370,7 @@ def squared_error(
 def backward(
     index: Index,
     splits: np.ndarray,
+    teams: np.ndarray,
     weights: np.ndarray,
     activations: np.ndarray,
     deltas: np.ndarray,
@@ -335,6 +384,7 @@ def backward(
     Args:
         index: Structure of the network, a `rlnas.nn.structure.Index`.
         splits: int32 `[parts + 1, rows]`, see `split`.
+        teams: int32 `[rows]`, see `form_teams`.
         weights: float32 `[connections]`.
         activations: float32 `[units, TILE]`, written by `forward`.
         deltas: float32 `[rows, TILE]`; the rows of the outputs hold d(loss)/d(logit), the rows of
@@ -355,21 +405,37 @@ def backward(
             if turn > 0:
                 first, middle = splits[turn - 1, row], splits[turn, row]
                 last, gate = middle, _NO_GATE
-            total: np.float32 = backward_row(
-                weights,
-                index.columns,
-                first,
-                middle,
-                last,
-                activations,
-                deltas,
-                row,
-                index.n_inputs,
-                gate,
-                gradient,
-            )
-            if turn == 0:
-                bias_gradient[row] += total
+            if turn == 0 or teams[row] == 1:
+                stop = last if teams[row] == 1 else first
+                total: np.float32 = backward_row(
+                    weights,
+                    index.columns,
+                    first,
+                    min(middle, stop),
+                    stop,
+                    activations,
+                    deltas,
+                    row,
+                    index.n_inputs,
+                    gate,
+                    gradient,
+                )
+                if turn == 0:
+                    bias_gradient[row] += total
+            if teams[row] > 1:
+                backward_team(
+                    weights,
+                    index.columns,
+                    first,
+                    middle,
+                    last,
+                    index.indptr[row + 1] - index.indptr[row],
+                    activations,
+                    deltas,
+                    row,
+                    index.n_inputs,
+                    gradient,
+                )
 
 
 @part

@@ -15,6 +15,7 @@ from rlnas.nn.kernels.passes import (
     backward,
     choose,
     cross_entropy,
+    form_teams,
     forward,
     gather,
     split,
@@ -83,7 +84,8 @@ def run(
     mode: int = flush_denormals()
     batches, batch = order.shape
     gradient, bias_gradient = scratch.gradient, scratch.bias_gradient
-    splits = split(index, scratch.splits)
+    splits, teams = split(index, scratch.splits), scratch.teams
+    form_teams(index, teams)
     for_biases = Adam(adam.beta1, adam.beta2, adam.epsilon, 0.0)
     scratch.tallies[:] = 0.0
     for turn in range(batches + 2):
@@ -108,6 +110,7 @@ def run(
                 backward(
                     index,
                     splits,
+                    teams,
                     weights,
                     scratch.activations,
                     scratch.deltas,
@@ -167,7 +170,7 @@ def _forward_tile(
     gather(samples, scratch.lanes, blocks, scratch.activations)
     for b in range(TILE):
         scratch.weights[b] = samples.weights[scratch.lanes[b]]
-    forward(index, splits, weights, biases, scratch.activations)
+    forward(index, splits, scratch.teams, weights, biases, scratch.activations)
     if samples.targets.shape[1]:
         return squared_error(
             outputs,

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba.core import types
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
@@ -50,6 +51,12 @@ _FUSED = ("contract",)
 
 _GROUP = 4
 """Connections of a row whose gradients are summed side by side: one sum waits for itself."""
+
+TEAM = 4
+"""Rows that are computed together where they read the same units."""
+
+_AT_ONCE = 2 if get_host_cpu_features().get("avx512f") else 1
+"""Registers of samples of each row of a team that are summed side by side: all are full then."""
 
 _FIRST = 5
 """Registers of a unit's delta that are added up apart from the others, which need not wait."""
@@ -292,6 +299,189 @@ def plain_backward_row(
 
 
 @intrinsic
+def forward_team(
+    typing: Any,
+    weights: types.Type,
+    columns: types.Type,
+    first: types.Type,
+    last: types.Type,
+    stride: types.Type,
+    activations: types.Type,
+    row: types.Type,
+    biases: types.Type,
+    bias: types.Type,
+    begins: types.Type,
+    floor: types.Type,
+) -> Intrinsic:
+    """The same as `forward_row` for `TEAM` rows that read the same units, each of them once.
+
+    Args:
+        typing: Given by Numba.
+        weights: float32 `[connections]`.
+        columns: int32 `[connections]`, source units.
+        first: First connection of the first row.
+        last: End of its connections.
+        stride: Distance from a connection to that of the next row.
+        activations: float32 `[units, TILE]`; rows from `row` on are written.
+        row: The first unit that is computed.
+        biases: float32 `[rows]`.
+        bias: Where the bias of the first unit is.
+        begins: boolean, whether to begin with the bias.
+        floor: float32, smallest activation; NaN is passed on all the same.
+    """
+    index = types.intp
+    signature = types.void(
+        *(weights, columns, index, index, index, activations, index),
+        *(biases, index, types.boolean, types.float32),
+    )
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        weights_at, columns_at, first, last, stride, activations_at, row, *others = _pointers(
+            context, builder, signature, args
+        )
+        biases_at, bias, begins, floor = others
+        outs = [
+            _tile(builder, activations_at, builder.add(row, ir.Constant(_INDEX, j)))
+            for j in range(TEAM)
+        ]
+        least = _broadcast(builder, floor, _WIDE)
+        for start in range(0, TILE // WIDE, _AT_ONCE):
+            span = range(start, start + _AT_ONCE)
+            sums = []
+            for j, out in enumerate(outs):
+                initial = _broadcast(builder, _read(builder, biases_at, bias, j), _WIDE)
+                sums += [
+                    builder.select(begins, initial, _load(builder, out, t, _WIDE)) for t in span
+                ]
+
+            def body(k: ir.Value, sums: list[ir.Value], span: range = span) -> list[ir.Value]:
+                source = _tile(builder, activations_at, _read_index(builder, columns_at, k))
+                values = [_load(builder, source, t, _WIDE) for t in span]
+                results = []
+                for j in range(TEAM):
+                    place = builder.add(k, builder.mul(stride, ir.Constant(_INDEX, j)))
+                    weight = _broadcast(builder, _read(builder, weights_at, place), _WIDE)
+                    own = sums[j * len(span) : (j + 1) * len(span)]
+                    results += [
+                        _fma(builder, weight, value, total)
+                        for value, total in zip(values, own, strict=True)
+                    ]
+                return results
+
+            sums = _loop(builder, first, last, sums, body)
+            for j, out in enumerate(outs):
+                for t, total in zip(span, sums[j * len(span) :], strict=False):
+                    low = builder.fcmp_ordered("<", total, least)
+                    _store(builder, builder.select(low, least, total), out, t)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def backward_team(
+    typing: Any,
+    weights: types.Type,
+    columns: types.Type,
+    first: types.Type,
+    middle: types.Type,
+    last: types.Type,
+    stride: types.Type,
+    activations: types.Type,
+    deltas: types.Type,
+    row: types.Type,
+    inputs: types.Type,
+    gradient: types.Type,
+) -> Intrinsic:
+    """The same as `backward_row` for `TEAM` rows that read the same units.
+
+    Their own deltas are ready: gates are no matter of a team.
+
+    Args:
+        typing: Given by Numba.
+        weights: float32 `[connections]`.
+        columns: int32 `[connections]`, source units.
+        first: First connection of the first row.
+        middle: First connection of it from a hidden unit.
+        last: End of its connections.
+        stride: Distance from a connection to that of the next row.
+        activations: float32 `[units, TILE]`.
+        deltas: float32 `[rows, TILE]`; those of the rows are read, those of sources updated.
+        row: First of the rows.
+        inputs: Number of inputs.
+        gradient: float32 `[connections]`, added to.
+    """
+    index = types.intp
+    signature = types.void(
+        *(weights, columns, index, index, index, index, activations, deltas, index, index),
+        gradient,
+    )
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        weights_at, columns_at, first, middle, last, stride, activations_at, *others = _pointers(
+            context, builder, signature, args
+        )
+        deltas_at, row, inputs, gradient_at = others
+        own = [
+            _tile(builder, deltas_at, builder.add(row, ir.Constant(_INDEX, j))) for j in range(TEAM)
+        ]
+        # The deltas of two rows are in one register, so that a product has the lanes of both.
+        pairs = [
+            [
+                _shuffle(builder, _load(builder, one, t), _load(builder, other, t), range(WIDE))
+                for t in range(REGISTERS)
+            ]
+            for one, other in zip(own[::2], own[1::2], strict=True)
+        ]
+        twice = [*range(LANES), *range(LANES)]
+
+        def place_of(k: ir.Value, j: int) -> ir.Value:
+            return builder.add(k, builder.mul(stride, ir.Constant(_INDEX, j)))
+
+        def products(k: ir.Value, count: int) -> None:
+            sources = [
+                _tile(builder, activations_at, _read_index(builder, columns_at, k, i))
+                for i in range(count)
+            ]
+            sums = [[ir.Constant(_WIDE, [0.0] * WIDE)] * count for _ in pairs]
+            for t in range(REGISTERS):
+                for i, source in enumerate(sources):
+                    value = _load(builder, source, t)
+                    both = _shuffle(builder, value, value, twice)
+                    for totals, delta in zip(sums, pairs, strict=True):
+                        totals[i] = _fma(builder, delta[t], both, totals[i])
+            for number, totals in enumerate(sums):
+                found = _lane_sums(builder, totals)
+                for half in range(2):
+                    lanes = range(half, 2 * count, 2)
+                    place = builder.gep(gradient_at, [place_of(k, 2 * number + half)])
+                    added = _shuffle(builder, found, found, lanes)
+                    before = _load(builder, place, 0, added.type)
+                    _store(builder, builder.fadd(before, added, flags=_FUSED), place, 0)
+
+        def products_and_shares(k: ir.Value, count: int) -> None:
+            products(k, count)
+            for i in range(count):
+                factors = [
+                    _broadcast(builder, _read(builder, weights_at, place_of(k, j), i), _WIDE)
+                    for j in range(TEAM)
+                ]
+                source = builder.sub(_read_index(builder, columns_at, k, i), inputs)
+                share = _tile(builder, deltas_at, source)
+                for t in range(TILE // WIDE):
+                    total = _load(builder, share, t, _WIDE)
+                    for factor, delta in zip(reversed(factors), reversed(own), strict=True):
+                        total = _fma(builder, factor, _load(builder, delta, t, _WIDE), total)
+                    _store(builder, total, share, t)
+
+        _loop_in_groups(builder, first, middle, products)
+        _loop_in_groups(builder, middle, last, products_and_shares)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
 def gather_blocks(
     typing: Any,
     features: types.Type,
@@ -508,11 +698,11 @@ def _fma(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Val
 
 
 def _lane_sums(builder: ir.IRBuilder, vectors: list[ir.Value]) -> ir.Value:
-    """The sum of the lanes of each vector, in one vector: halves are added until one lane is left.
+    """The sum of each eight lanes, in one vector: halves are added until one lane is left.
 
     Args:
         builder: Where the code is written.
-        vectors: One vector, or a power of two.
+        vectors: One vector, or a power of two, of eight lanes or of two times eight.
     """
     joined, lanes = vectors, LANES
     while len(joined) > 1:
@@ -523,7 +713,8 @@ def _lane_sums(builder: ir.IRBuilder, vectors: list[ir.Value]) -> ir.Value:
     sums = joined[0]
     while lanes > 1:
         half = lanes // 2
-        low = [n * lanes + lane for n in range(len(vectors)) for lane in range(half)]
+        groups = sums.type.count // lanes
+        low = [n * lanes + lane for n in range(groups) for lane in range(half)]
         high = [place + half for place in low]
         halves = [_shuffle(builder, sums, sums, some) for some in (low, high)]
         sums, lanes = builder.fadd(*halves, flags=_FUSED), half

@@ -66,6 +66,12 @@ def splits_of(network: SparseNetwork) -> np.ndarray:
     return kernels.split(network.index, scratch_of(network).splits)
 
 
+def teams_of(network: SparseNetwork) -> np.ndarray:
+    teams = scratch_of(network).teams
+    kernels.form_teams(network.index, teams)
+    return teams.copy()
+
+
 class Guards:
     """Arrays that lie in the middle of memory which nobody may write."""
 
@@ -108,8 +114,8 @@ def run_tile(network: SparseNetwork, labels: np.ndarray, scratch: Scratch, batch
     """Run a tile of gathered samples forward and backward; the sum of its losses."""
     weights, biases = network.connections[VALUE], network.units[VALUE]
     outputs = network.n_inputs + network.n_hidden
-    splits = splits_of(network)
-    kernels.forward(network.index, splits, weights, biases, scratch.activations)
+    structure = network.index, splits_of(network), teams_of(network)
+    kernels.forward(*structure, weights, biases, scratch.activations)
     loss: float = kernels.cross_entropy(
         scratch.activations[outputs:],
         labels,
@@ -122,9 +128,7 @@ def run_tile(network: SparseNetwork, labels: np.ndarray, scratch: Scratch, batch
         np.zeros(network.n_outputs),
     )
     gradients = scratch.gradient, scratch.bias_gradient
-    kernels.backward(
-        network.index, splits, weights, scratch.activations, scratch.deltas, *gradients
-    )
+    kernels.backward(*structure, weights, scratch.activations, scratch.deltas, *gradients)
     return loss
 
 
@@ -312,6 +316,22 @@ def test_parts_hold_each_connection_from_an_input_once_and_rows_read_enough_in_e
     assert len(splits) == (2 if inputs == 100 or density == 0.05 else 7)
 
 
+# --- teams of rows ---
+
+
+def test_rows_side_by_side_that_read_the_same_units_are_a_team():
+    mask = np.zeros((14, 19), bool)  # 5 inputs, 9 hidden units, 5 outputs
+    mask[:9, [0, 3]] = True
+    mask[8, 3] = False
+    mask[9:, 5:14] = True
+    network = network_of((5, 9, 5), mask, np.random.default_rng(0))
+    assert teams_of(network).tolist() == [4, 0, 0, 0, 4, 0, 0, 0, 1, 4, 0, 0, 0, 1]
+    mask[:9] = False
+    mask[:8, [0, 3]] = mask[8:9, 1] = mask[5, 4] = True
+    network = network_of((5, 9, 5), mask, np.random.default_rng(0))
+    assert teams_of(network)[:9].tolist() == [4, 0, 0, 0, 1, 1, 1, 1, 1]
+
+
 # --- gradients ---
 
 
@@ -323,7 +343,7 @@ def test_parts_hold_each_connection_from_an_input_once_and_rows_read_enough_in_e
 def test_gradients_equal_autograd_on_networks_with_skip_connections(sizes, batch, dtype):
     data = data_of(sizes[0], dtype)
     rng = np.random.default_rng(batch)
-    for density in (0.1, 0.5, 0.9):
+    for density in (0.1, 0.5, 0.9, 1.0):
         network = skip_network(sizes, rng, density)
         samples = rng.integers(300, size=batch).astype(np.int32)
         found = kernel_gradients(network, data, samples)
@@ -586,6 +606,7 @@ def test_relu_sets_only_negative_numbers_to_zero(lane):
         kernels.forward(
             network.index,
             splits_of(network),
+            teams_of(network),
             network.connections[VALUE],
             network.units[VALUE],
             scratch.activations,
@@ -602,6 +623,7 @@ def test_outputs_pass_on_infinity_and_nan(bad):
     kernels.forward(
         network.index,
         splits_of(network),
+        teams_of(network),
         network.connections[VALUE],
         network.units[VALUE],
         scratch.activations,
@@ -624,6 +646,7 @@ def test_only_an_inactive_hidden_unit_blocks_the_gradient(unit, value, passed):
     kernels.backward(
         network.index,
         splits_of(network),
+        teams_of(network),
         weights,
         scratch.activations,
         scratch.deltas,
@@ -643,6 +666,7 @@ def test_a_nan_delta_reaches_the_gradients_and_the_sources():
     kernels.backward(
         network.index,
         splits_of(network),
+        teams_of(network),
         weights,
         scratch.activations,
         scratch.deltas,
