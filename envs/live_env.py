@@ -250,7 +250,7 @@ def rehearse() -> None:
     units, rows = network.n_units, network.units.shape[1]
     shapes = (units, 1), (rows, 1), (rows, units)
     probe = GradientSample(*(np.zeros(shape, np.float32) for shape in shapes))
-    data = datasets.load_dataset((np.zeros((20, 8)), np.arange(20) % 2))
+    data = loading.load_dataset((np.zeros((20, 8)), np.arange(20) % 2))
     nothing = Evaluation(0.0, 0.0)
     now = EvaluatedNetwork(network, probe, nothing, nothing, 0.0)
     batches, legal = Batches(data.train, rng), now.judgement.legal
