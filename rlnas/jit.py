@@ -9,6 +9,7 @@ in as an argument. The price is that a change anywhere in the core compiles all 
 of the environments compiles theirs only, and a change of the agents none.
 """
 
+import atexit
 import gc
 import glob
 import importlib.util
@@ -103,6 +104,13 @@ def compile_beside(words: str, functions: Iterable[Callable[..., Any]]) -> None:
         process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
         for cache in caches:
             cache.process = process
+        atexit.register(_end, process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process; what it has not compiled yet is compiled when it is needed."""
+    process.terminate()
+    process.wait()
 
 
 def _cache_of(function: Any) -> Any:
