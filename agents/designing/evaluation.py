@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from rlnas.columns.options import TableOptions
 from rlnas.data.dataset import Dataset
 from rlnas.data.preparing import as_test_set, prepare
-from rlnas.data.sources import RawData, Source, SourceRecord, read
+from rlnas.data.raw_data import RawData, SourceRecord
+from rlnas.data.sources import Source, read
 from rlnas.designs.prediction import warn_of_far
 from rlnas.designs.reading import read_like
 from rlnas.designs.saved import SavedDesign, load_design

@@ -26,7 +26,8 @@ from rlnas.columns.target import Truth
 from rlnas.data.dataset import Dataset
 from rlnas.data.preparing import prepare
 from rlnas.data.preprocessing import Preprocessing
-from rlnas.data.sources import SourceRecord, of_table, weighted
+from rlnas.data.raw_data import SourceRecord, weighted
+from rlnas.data.sources import of_table
 from rlnas.designs.prediction import raw_samples
 from rlnas.designs.saved import load_design, save_design
 from rlnas.errors import InputError

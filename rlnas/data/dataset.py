@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rlnas.columns.options import ClassWeight
 from rlnas.data.preprocessing import Preprocessing
-from rlnas.data.sources import SourceRecord
+from rlnas.data.raw_data import SourceRecord
 from rlnas.files.json_schema import TEXT
 from rlnas.objective import Objective, ObjectiveRecord, Task
 from rlnas.read_only import ReadOnlyArrays
@@ -64,7 +64,7 @@ class Dataset(ReadOnlyArrays):
             `[n_validation]`.
         test: Indices of the test samples, in shuffled order or as given, int32 `[n_test]`.
         preprocessing: How features are standardized, and the names of features and classes.
-        samples_sha256: SHA-256 of the raw samples, see `rlnas.data.sources.RawData.sha256`.
+        samples_sha256: SHA-256 of the raw samples, see `rlnas.data.raw_data.RawData.sha256`.
         objective: What networks are trained for and judged by.
         targets: Numbers that are to be predicted, standardized, float32 `[samples, targets]`; by
             default there are none, `[0, 0]`.

@@ -12,7 +12,8 @@ from rlnas.columns.suspicion import suspicions
 from rlnas.data.arrays import count_classes
 from rlnas.data.dataset import Dataset, no_targets
 from rlnas.data.preprocessing import Preprocessing, fit
-from rlnas.data.sources import RawData, check_nothing_said
+from rlnas.data.raw_data import RawData
+from rlnas.data.sources import check_nothing_said
 from rlnas.data.splits import split
 from rlnas.data.targets import Targets, fit_targets
 from rlnas.errors import InputError

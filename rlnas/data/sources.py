@@ -7,33 +7,28 @@ Fashion-MNIST, whose sources `rlnas.data.idx` gives. ``synthetic:SEED``, ``varie
 ``keel:NAME`` and ``uci:NAME`` are tables of the collections of `rlnas.data.collections`.
 """
 
-import hashlib
-import logging
 import os
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypedDict
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from rlnas.columns.options import NOTHING_SAID, TableOptions, TableRecord
-from rlnas.columns.target import Truth, of_classes, task_of, truth_like, truth_of
+from rlnas.columns.options import NOTHING_SAID, TableOptions
+from rlnas.columns.target import Truth, truth_of
 from rlnas.data import idx
 from rlnas.data.arrays import as_columns, check_features, check_pair, is_plain, place_in
 from rlnas.data.collections.catalogue import COLLECTIONS, Collection, collection_of, find, similar
 from rlnas.data.embedded import EMBEDDED, read_samples
 from rlnas.data.generated import families
 from rlnas.data.generated.made import MADE, Made
-from rlnas.data.npz import names_of, read_arrays
-from rlnas.data.tables import RawTable, code_samples
+from rlnas.data.npz_samples import read_npz
+from rlnas.data.raw_data import RawData, SourceRecord, check_lengths, of_truth, weighted
+from rlnas.data.tables import code_samples
 from rlnas.errors import InputError
-from rlnas.files.json_schema import COUNT, TEXT, list_of
-from rlnas.files.reading import open_regular
 from rlnas.frames.frame import Frame
 from rlnas.frames.reading import is_table_path, read_frame
-from rlnas.objective import Task, checked_weights
 
 NAMES: tuple[str, ...] = (*EMBEDDED, *idx.SETS)
 """Names of the data sets."""
@@ -50,115 +45,6 @@ class DataFrame(Protocol):
 Arrays = tuple[Any, ArrayLike] | tuple[Any, ArrayLike, ArrayLike]
 """`(X, y)` or `(X, y, weights)`: samples `[samples, features]`, an array or a data frame; classes
 `[samples]`, or numbers to predict `[samples]` or `[samples, targets]`; weights `[samples]`."""
-
-_log = logging.getLogger("rlnas")
-
-_SPLITS = ("", "_val", "_test")
-_ABOUT = ("feature_names", "class_names", "target_names", "pixels")
-_WEIGHTS = "weights"
-
-
-class SourceRecord(TypedDict, total=False):
-    """Where samples come from: `name`, or `path` and `absolute`, or `arrays`.
-
-    Attributes:
-        name: Name of a data set, see `read`.
-        path: Path of a file, as it was given.
-        absolute: Absolute path of the file.
-        arrays: Numbers of samples and columns of arrays or of a data frame that were given.
-        options: What was said about columns, and about what is to be learned.
-    """
-
-    name: Annotated[str, TEXT]
-    path: Annotated[str, TEXT]
-    absolute: Annotated[str, TEXT]
-    arrays: Annotated[list[int], list_of(COUNT, 2)]
-    options: Annotated[TableRecord, {"additionalProperties": False}]
-
-
-@dataclass(frozen=True, eq=False)
-class RawData:
-    """Samples as they were given, in one array: for training, then validation, then test.
-
-    Attributes:
-        name: Name of the data set in tables and file names.
-        source: Where the samples come from.
-        features: The samples, uint8 or float64 `[samples, n_features]`, C-contiguous; of a table,
-            the codes of its columns, NaN for what is missing.
-        labels: The class of each sample, from 0, int32 `[samples]`; `[0]` if there are targets.
-        n_validation: Number of samples given for validation.
-        n_test: Number of samples given for the test.
-        held_out: Number of samples to hold out for validation; None for a share.
-        feature_names: The name of each feature; None if there are no names.
-        class_names: The name of each class; None if there are no names.
-        pixels: Whether features are pixels; None if that is to be inferred from the data.
-        table: What the columns of a table are; None if the samples are features.
-        without_test: Whether no samples are held out for the test.
-        targets: Numbers that are to be predicted, float64 `[samples, targets]`; None for classes.
-        target_names: The name of each target.
-        weights: Weight of each sample, float64 `[samples]`; None if all have the same.
-        reason: Why classes are to be told apart, or numbers to be predicted.
-    """
-
-    name: str
-    source: SourceRecord
-    features: NDArray[Any]
-    labels: NDArray[np.int32]
-    n_validation: int = 0
-    n_test: int = 0
-    held_out: int | None = None
-    feature_names: tuple[str, ...] | None = None
-    class_names: tuple[str, ...] | None = None
-    pixels: bool | None = None
-    table: RawTable | None = None
-    without_test: bool = False
-    targets: NDArray[np.float64] | None = None
-    target_names: tuple[str, ...] = ()
-    weights: NDArray[np.float64] | None = None
-    reason: str = ""
-
-    @property
-    def n_samples(self) -> int:
-        """Number of samples."""
-        return len(self.features)
-
-    @property
-    def task(self) -> Task:
-        """What there is to learn."""
-        return "classification" if self.targets is None else "regression"
-
-    def chosen(self, rows: NDArray[np.intp]) -> "RawData":
-        """Some of the samples, in this order; those given for validation and the test come last.
-
-        Args:
-            rows: Their numbers, int `[chosen]`.
-        """
-        known = ("features", "labels", "targets", "weights")
-        arrays = {name: getattr(self, name) for name in known}
-        return replace(
-            self, **{name: a[rows] for name, a in arrays.items() if a is not None and len(a)}
-        )
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the features row by row, then the labels, in hexadecimal.
-
-        uint8 features are hashed unchanged, others as little-endian float64; labels as
-        little-endian int32. Targets and weights, as little-endian float64, follow if there are any.
-        Of a table, what its codes and classes mean follows.
-        """
-        found = hashlib.sha256()
-        as_they_are = self.features.dtype == np.uint8
-        for part in np.array_split(self.features, len(self.features) // 4096 + 1):
-            found.update((part if as_they_are else part.astype("<f8")).tobytes())
-        found.update(self.labels.astype("<i4").tobytes())
-        for more in (self.targets, self.weights):
-            if more is not None:
-                found.update(more.astype("<f8").tobytes())
-        if self.table is not None:
-            found.update(self.table.as_bytes() + repr(self.class_names).encode())
-        return found.hexdigest()
-
 
 Source = str | os.PathLike[str] | Arrays | RawData | DataFrame
 """Anything that `read` can read."""
@@ -207,7 +93,7 @@ def read(
         check_nothing_said(text, options)
         if is_name(text):
             return _with_options(_read_named(text, data_dir), options)
-        return _with_options(_read_npz(text, options.task), options)
+        return _with_options(read_npz(text, options.task), options)
     if hasattr(source, "columns"):
         frame = read_frame(source)
         record: SourceRecord = {"arrays": [frame.n_rows, len(frame.columns)]}
@@ -251,38 +137,12 @@ def _read_arrays(x: Any, y: Any, weights: Any = None, *, options: TableOptions) 
     return raw if weights is None else weighted(raw, weights)
 
 
-def weighted(raw: RawData, weights: Any) -> RawData:
-    """The data with weights of samples.
-
-    Raises:
-        InputError: If they have weights already, or a weight cannot be used.
-    """
-    if raw.weights is not None:
-        raise InputError("weights are given and are a column too: give one of them")
-    return replace(raw, weights=checked_weights(weights, raw.n_samples))
-
-
-def of_truth(truth: Truth) -> dict[str, Any]:
-    """Arguments of `RawData` about what is to be learned, apart from the labels."""
-    if truth.task == "classification":
-        return {"class_names": truth.names, "reason": truth.reason}
-    return {"targets": truth.values, "target_names": truth.names, "reason": truth.reason}
-
-
 def _with_options(raw: RawData, options: TableOptions) -> RawData:
     """The data with a note of what was said about them, if that suits them."""
     if options.task not in (None, raw.task):
         raise InputError(f"{raw.name} is for {raw.task}, not for {options.task}: leave task out")
     said = options.as_json()
     return replace(raw, source={**raw.source, "options": said}) if said else raw
-
-
-def check_lengths(n_samples: int, n_labels: int) -> None:
-    """Raise `InputError` if there are more or fewer labels than samples."""
-    if n_samples != n_labels:
-        raise InputError(
-            f"X has {n_samples} samples but y {n_labels} labels: give one label for each sample"
-        )
 
 
 def _read_table(text: str, options: TableOptions) -> RawData:
@@ -388,118 +248,3 @@ def _read_named(name: str, data_dir: str | os.PathLike[str] | None) -> RawData:
         feature_names=data.feature_names,
         class_names=data.class_names,
     )
-
-
-def _read_npz(text: str, task: Task | None) -> RawData:
-    path = Path(os.path.expanduser(text))
-    arrays = _arrays(path)
-    given = [suffix for suffix in _SPLITS if {f"X{suffix}", f"y{suffix}"} & set(arrays)]
-    letters = ("X", "y", _WEIGHTS) if any(_WEIGHTS + s in arrays for s in _SPLITS) else ("X", "y")
-    wanted = [f"{letter}{suffix}" for suffix in ["", *given] for letter in letters]
-    if absent := [name for name in wanted if name not in arrays]:
-        rule = "save X and y, and both or none of X_val and y_val, and of X_test and y_test"
-        raise InputError(f"{path} has no array {absent[0]}: {rule}")
-    parts: list[tuple[NDArray[Any], Truth]] = []
-    for s in given:
-        features = check_features(arrays[f"X{s}"], f"X{s}")
-        if parts and features.shape[1] != parts[0][0].shape[1]:
-            raise InputError(
-                f"X has {parts[0][0].shape[1]} columns but X{s} {features.shape[1]}: give all alike"
-            )
-        first = parts[0][1] if parts else None
-        parts.append((features, _truth_of_array(features, arrays[f"y{s}"], s, task, first)))
-    sizes = {s: len(features) for s, (features, _) in zip(given, parts, strict=True)}
-    whole = replace(
-        parts[0][1],
-        labels=np.concatenate([truth.labels for _, truth in parts]),
-        values=np.concatenate([truth.values for _, truth in parts]),
-    )
-    made = RawData(
-        path.stem,
-        {"path": text, "absolute": str(path.resolve())},
-        np.concatenate([features for features, _ in parts]),
-        whole.labels,
-        sizes.get("_val", 0),
-        sizes.get("_test", 0),
-        **{**of_truth(whole), "class_names": None},
-    )
-    if _WEIGHTS in letters:
-        made = weighted(made, np.concatenate([arrays[f"{_WEIGHTS}{s}"] for s in given]))
-    return _with_metadata(made, arrays, path)
-
-
-def _truth_of_array(
-    x: NDArray[Any], y: NDArray[Any], suffix: str, task: Task | None, first: Truth | None
-) -> Truth:
-    """Classes that are numbered from 0, or numbers to predict, of an array in a file.
-
-    Args:
-        x: The samples.
-        y: The array.
-        suffix: Suffix of the names X and y in messages.
-        task: The task; None if the array decides.
-        first: What is to be learned by the first array; None for that one.
-
-    Raises:
-        InputError: If a value cannot be used, or the array does not suit the first one.
-    """
-    name, several = f"y{suffix}", y.ndim == 2 and y.shape[1] > 1
-    if first is not None:
-        task = first.task
-    elif task is None and not several:
-        may_be_numbers = y.dtype.kind == "f" and task_of(y.ravel())[0] == "regression"
-        task = None if may_be_numbers else "classification"
-    if task == "classification":
-        labels = check_pair(x, y, suffix)[1]
-        if first is not None and (largest := labels.max()) > first.labels.max():
-            raise InputError(f"{name} has class {largest} but y has none: give every class in y")
-        return of_classes(labels, ())
-    columns = as_columns(y)
-    check_lengths(len(x), len(next(iter(columns.values()))))
-    if first is not None:
-        return truth_like(columns, first, lambda _: place_in(name))
-    return truth_of(columns, task, lambda each: each, place_in)
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The known arrays of an `.npz` file; a warning names the others."""
-    known = {f"{name}{suffix}" for suffix in _SPLITS for name in ("X", "y", _WEIGHTS)} | {*_ABOUT}
-    if not os.path.exists(path):  # false for a name that is too long, too
-        raise InputError(f"{path} does not exist: check the path")
-    with open_regular(path) as stream:
-        try:
-            arrays = read_arrays(stream, sorted(known))
-        except ValueError as error:
-            if str(error).startswith("Object arrays"):
-                advice = "save arrays of numbers, such as X.astype(float)"
-                raise InputError(f"{path} has an array of Python objects: {advice}") from None
-            why = "it is something else" if "pickled" in str(error) else error
-            raise InputError(f"{path} is damaged or no .npz file of plain arrays: {why}") from None
-        if arrays and (unknown := sorted(set(names_of(stream)) - known)):
-            _log.warning("%s: arrays %s are not used", path, ", ".join(map(repr, unknown)))
-    return arrays
-
-
-def _with_metadata(data: RawData, arrays: dict[str, NDArray[Any]], path: Path) -> RawData:
-    """The data with the names of features and classes, and `pixels`, from its file."""
-    facts: dict[str, Any] = {}
-    counts = {"feature_names": data.features.shape[1]}
-    if data.targets is None:
-        counts["class_names"] = int(data.labels.max()) + 1
-    else:
-        counts["target_names"] = data.targets.shape[1]
-    for name, count in counts.items():
-        if name not in arrays:
-            continue
-        names = arrays[name]
-        if names.dtype.kind != "U" or names.shape != (count,):
-            raise InputError(
-                f"array {name} of {path} is {names.dtype} {names.shape}: expected {count} texts"
-            )
-        facts[name] = tuple(names.tolist())
-    if "pixels" in arrays:
-        pixels = arrays["pixels"]
-        if pixels.shape != () or pixels.dtype != bool:
-            raise InputError(f"array pixels of {path} is {pixels}: expected True or False")
-        facts["pixels"] = bool(pixels)
-    return replace(data, **facts)

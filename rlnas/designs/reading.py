@@ -10,16 +10,8 @@ from rlnas.columns.target import Truth, of_classes, truth_like
 from rlnas.data.arrays import as_columns, check_features, check_pair, column_names, place_in
 from rlnas.data.collections.catalogue import collection_of, find
 from rlnas.data.preprocessing import Preprocessing
-from rlnas.data.sources import (
-    RawData,
-    Source,
-    SourceRecord,
-    check_lengths,
-    of_truth,
-    read,
-    record_of,
-    weighted,
-)
+from rlnas.data.raw_data import RawData, SourceRecord, check_lengths, of_truth, weighted
+from rlnas.data.sources import Source, read, record_of
 from rlnas.data.tables import code_rows
 from rlnas.errors import InputError
 from rlnas.frames.reading import is_table_path, read_frame

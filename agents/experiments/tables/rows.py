@@ -7,7 +7,8 @@ import numpy as np
 
 from rlnas.data.collections import keel
 from rlnas.data.collections.catalogue import KEEL
-from rlnas.data.sources import RawData, read
+from rlnas.data.raw_data import RawData
+from rlnas.data.sources import read
 from rlnas.errors import InputError
 
 

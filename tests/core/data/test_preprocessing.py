@@ -7,7 +7,8 @@ import pytest
 
 from rlnas.data.loading import load_dataset
 from rlnas.data.preprocessing import Preprocessing, fit
-from rlnas.data.sources import RawData, read
+from rlnas.data.raw_data import RawData
+from rlnas.data.sources import read
 from rlnas.errors import InputError
 from tests.core.reference import within_training
 
