@@ -2,17 +2,19 @@
 
 Numba offers no way to keep an accumulator in vector registers over a loop, nor to transpose in
 them, and that is where the time goes. So these functions are written in LLVM's own terms: a tile
-is `TILE` samples, eight floats a register; each connection is one broadcast and one fused
-multiply-add a register. Beside each of them is a plain function with the same arguments and the
-same effect, but for the rounding of sums.
+is `TILE` samples, eight floats a register, or sixteen where each sample is computed for itself and
+the processor has such registers; each connection is one broadcast and one fused multiply-add a
+register. Beside each of them is a plain function with the same arguments and the same effect, but
+for the rounding of sums.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
@@ -36,6 +38,16 @@ _FLOAT = ir.FloatType()
 _INDEX = ir.IntType(64)
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 _ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
+_WIDE = ir.VectorType(_FLOAT, 2 * LANES)
+
+_FUSED = ("contract",)
+"""A product and a sum may be rounded together, but sums are added in the order written here."""
+
+_GROUP = 4
+"""Connections of a row whose gradients are summed side by side: one sum waits for itself."""
+
+_FIRST = 5
+"""Registers of a unit's delta that are added up apart from the others, which need not wait."""
 
 
 Intrinsic = tuple[Signature, Callable[..., ir.Value]]
@@ -78,18 +90,18 @@ def forward_row(
         weights_at, columns_at, first, last, activations_at, row, bias, floor = _pointers(
             context, builder, signature, args
         )
-        sums = [_broadcast(builder, bias)] * REGISTERS
+        sums = [_broadcast(builder, bias, _WIDE)] * (TILE // _WIDE.count)
 
         def body(k: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
-            weight = _broadcast(builder, _read(builder, weights_at, k))
+            weight = _broadcast(builder, _read(builder, weights_at, k), _WIDE)
             source = _tile(builder, activations_at, _read_index(builder, columns_at, k))
             return [
-                _fma(builder, weight, _load(builder, source, t), total)
+                _fma(builder, weight, _load(builder, source, t, _WIDE), total)
                 for t, total in enumerate(sums)
             ]
 
         sums = _loop(builder, first, last, sums, body)
-        least, out = _broadcast(builder, floor), _tile(builder, activations_at, row)
+        least, out = _broadcast(builder, floor, _WIDE), _tile(builder, activations_at, row)
         for t, total in enumerate(sums):
             # A comparison with NaN is false: NaN is passed on.
             low = builder.fcmp_ordered("<", total, least)
@@ -189,39 +201,52 @@ def backward_row(
         ) = pointers
         own = _tile(builder, deltas_at, row)
         unit = _tile(builder, activations_at, builder.add(inputs, row))
-        closed = _broadcast(builder, gate)
-        delta = []
-        for t in range(REGISTERS):
-            is_open = builder.fcmp_unordered(">", _load(builder, unit, t), closed)
-            delta.append(builder.select(is_open, _load(builder, own, t), _ZERO))
-            _store(builder, delta[t], own, t)
+        closed, nothing = _broadcast(builder, gate, _WIDE), ir.Constant(_WIDE, [0.0] * _WIDE.count)
+        wide = []
+        for t in range(TILE // _WIDE.count):
+            is_open = builder.fcmp_unordered(">", _load(builder, unit, t, _WIDE), closed)
+            wide.append(builder.select(is_open, _load(builder, own, t, _WIDE), nothing))
+            _store(builder, wide[t], own, t)
+        delta = [
+            _shuffle(builder, both, both, range(start, start + LANES))
+            for both in wide
+            for start in (0, LANES)
+        ]
 
-        def product(k: ir.Value, _: list[ir.Value]) -> list[ir.Value]:
-            source = _tile(builder, activations_at, _read_index(builder, columns_at, k))
-            sums = [_ZERO, _ZERO]  # two, so that one can start while the other is under way
+        def products(k: ir.Value, count: int) -> None:
+            sources = [
+                _tile(builder, activations_at, _read_index(builder, columns_at, k, i))
+                for i in range(count)
+            ]
+            sums = [_ZERO] * count
             for t in range(REGISTERS):
-                sums[t % 2] = _fma(builder, delta[t], _load(builder, source, t), sums[t % 2])
+                sums = [
+                    _fma(builder, delta[t], _load(builder, source, t), total)
+                    for source, total in zip(sources, sums, strict=True)
+                ]
             place = builder.gep(gradient_at, [k])
-            total = _sum(builder, builder.fadd(*sums, flags=FASTMATH))
-            builder.store(builder.fadd(builder.load(place), total, flags=FASTMATH), place)
-            return []
+            total = _lane_sums(builder, sums)
+            before = _load(builder, place, 0, total.type)
+            _store(builder, builder.fadd(before, total, flags=_FUSED), place, 0)
 
-        def product_and_share(k: ir.Value, carried: list[ir.Value]) -> list[ir.Value]:
-            product(k, carried)
-            weight = _broadcast(builder, _read(builder, weights_at, k))
-            share = _tile(
-                builder, deltas_at, builder.sub(_read_index(builder, columns_at, k), inputs)
-            )
-            for t in range(REGISTERS):
-                _store(builder, _fma(builder, weight, delta[t], _load(builder, share, t)), share, t)
-            return []
+        def products_and_shares(k: ir.Value, count: int) -> None:
+            products(k, count)
+            for i in range(count):
+                weight = _broadcast(builder, _read(builder, weights_at, k, i), _WIDE)
+                source = builder.sub(_read_index(builder, columns_at, k, i), inputs)
+                share = _tile(builder, deltas_at, source)
+                for t, values in enumerate(wide):
+                    before = _load(builder, share, t, _WIDE)
+                    _store(builder, _fma(builder, weight, values, before), share, t)
 
-        _loop(builder, first, middle, [], product)
-        _loop(builder, middle, last, [], product_and_share)
-        total = delta[0]
-        for part in delta[1:]:
-            total = builder.fadd(total, part, flags=FASTMATH)
-        return _sum(builder, total)
+        _loop_in_groups(builder, first, middle, products)
+        _loop_in_groups(builder, middle, last, products_and_shares)
+        parts = [
+            reduce(lambda x, y: builder.fadd(x, y, flags=_FUSED), some)
+            for some in (delta[:_FIRST], delta[_FIRST:])
+        ]
+        total = _lane_sums(builder, [builder.fadd(*parts, flags=_FUSED)])
+        return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
 
     return signature, generate
 
@@ -338,8 +363,10 @@ def _transpose(builder: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:
     return rows
 
 
-def _shuffle(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, lanes: list[int]) -> ir.Value:
-    return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes))
+def _shuffle(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, lanes: Sequence[int]) -> ir.Value:
+    """A vector of some lanes of two vectors, counted through both."""
+    kind = ir.VectorType(ir.IntType(32), len(lanes))
+    return builder.shuffle_vector(x, y, ir.Constant(kind, list(lanes)))
 
 
 def _pointers(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> list[Any]:
@@ -361,8 +388,9 @@ def _loop(
     last: ir.Value,
     carried: list[ir.Value],
     body: Callable[[ir.Value, list[ir.Value]], list[ir.Value]],
+    step: int = 1,
 ) -> list[ir.Value]:
-    """`for k in range(first, last): carried = body(k, carried)`; returns the last `carried`."""
+    """`for k in range(first, last, step): carried = body(k, carried)`; the last `carried`."""
     before = builder.block
     inside, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
     builder.cbranch(builder.icmp_signed("<", first, last), inside, after)
@@ -373,7 +401,7 @@ def _loop(
     for phi, value in zip(values, carried, strict=True):
         phi.add_incoming(value, before)
     results = body(k, values)
-    following = builder.add(k, ir.Constant(_INDEX, 1))
+    following = builder.add(k, ir.Constant(_INDEX, step))
     k.add_incoming(following, builder.block)
     for phi, value in zip(values, results, strict=True):
         phi.add_incoming(value, builder.block)
@@ -387,14 +415,34 @@ def _loop(
     return outcome
 
 
-def _read(builder: ir.IRBuilder, pointer: ir.Value, k: ir.Value) -> ir.Value:
-    """Entry `k` of an array."""
-    return builder.load(builder.gep(pointer, [k]))
+def _loop_in_groups(
+    builder: ir.IRBuilder,
+    first: ir.Value,
+    last: ir.Value,
+    body: Callable[[ir.Value, int], None],
+) -> None:
+    """`body(k, _GROUP)` for whole groups from `first` on, then `body(k, 1)` up to `last`."""
+    count = builder.sub(last, first)
+    rest = builder.srem(count, ir.Constant(_INDEX, _GROUP))
+    middle = builder.sub(last, rest)
+    for start, stop, size in ((first, middle, _GROUP), (middle, last, 1)):
+
+        def some(k: ir.Value, _: list[ir.Value], size: int = size) -> list[ir.Value]:
+            body(k, size)
+            return []
+
+        _loop(builder, start, stop, [], some, size)
 
 
-def _read_index(builder: ir.IRBuilder, pointer: ir.Value, k: ir.Value) -> ir.Value:
-    """Entry `k` of an array of integers, as an index."""
-    return builder.sext(_read(builder, pointer, k), _INDEX)
+def _read(builder: ir.IRBuilder, pointer: ir.Value, k: ir.Value, i: int = 0) -> ir.Value:
+    """Entry `k + i` of an array."""
+    place = builder.gep(pointer, [k])
+    return builder.load(builder.gep(place, [ir.Constant(_INDEX, i)]))
+
+
+def _read_index(builder: ir.IRBuilder, pointer: ir.Value, k: ir.Value, i: int = 0) -> ir.Value:
+    """Entry `k + i` of an array of integers, as an index."""
+    return builder.sext(_read(builder, pointer, k, i), _INDEX)
 
 
 def _tile(builder: ir.IRBuilder, pointer: ir.Value, row: ir.Value) -> ir.Value:
@@ -402,34 +450,52 @@ def _tile(builder: ir.IRBuilder, pointer: ir.Value, row: ir.Value) -> ir.Value:
     return builder.gep(pointer, [builder.mul(row, ir.Constant(_INDEX, TILE))])
 
 
-def _place(builder: ir.IRBuilder, pointer: ir.Value, t: int) -> ir.Value:
-    start = builder.gep(pointer, [ir.Constant(_INDEX, t * LANES)])
-    return builder.bitcast(start, _VECTOR.as_pointer())
+def _place(builder: ir.IRBuilder, pointer: ir.Value, t: int, kind: ir.VectorType) -> ir.Value:
+    start = builder.gep(pointer, [ir.Constant(_INDEX, t * kind.count)])
+    return builder.bitcast(start, kind.as_pointer())
 
 
-def _load(builder: ir.IRBuilder, pointer: ir.Value, t: int) -> ir.Value:
-    instruction = builder.load(_place(builder, pointer, t))
+def _load(
+    builder: ir.IRBuilder, pointer: ir.Value, t: int, kind: ir.VectorType = _VECTOR
+) -> ir.Value:
+    instruction = builder.load(_place(builder, pointer, t, kind))
     instruction.align = 4
     return instruction
 
 
 def _store(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, t: int) -> None:
-    builder.store(value, _place(builder, pointer, t)).align = 4
+    builder.store(value, _place(builder, pointer, t, value.type)).align = 4
 
 
-def _broadcast(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    undefined = ir.Constant(_VECTOR, ir.Undefined)
+def _broadcast(builder: ir.IRBuilder, value: ir.Value, kind: ir.VectorType = _VECTOR) -> ir.Value:
+    undefined = ir.Constant(kind, ir.Undefined)
     one = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
-    return _shuffle(builder, one, undefined, [0] * LANES)
+    return _shuffle(builder, one, undefined, [0] * kind.count)
 
 
 def _fma(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
-    return builder.fadd(builder.fmul(x, y, flags=FASTMATH), z, flags=FASTMATH)
+    """The sum of a product and z."""
+    return builder.fadd(builder.fmul(x, y, flags=_FUSED), z, flags=_FUSED)
 
 
-def _sum(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
-    """Sum of a vector's lanes."""
-    kind = ir.FunctionType(_FLOAT, [_FLOAT, _VECTOR])
-    name = f"llvm.vector.reduce.fadd.v{LANES}f32"
-    function = cgutils.get_or_insert_function(builder.module, kind, name)
-    return builder.call(function, [ir.Constant(_FLOAT, 0.0), vector], fastmath=FASTMATH)
+def _lane_sums(builder: ir.IRBuilder, vectors: list[ir.Value]) -> ir.Value:
+    """The sum of the lanes of each vector, in one vector: halves are added until one lane is left.
+
+    Args:
+        builder: Where the code is written.
+        vectors: One vector, or a power of two.
+    """
+    joined, lanes = vectors, LANES
+    while len(joined) > 1:
+        joined = [
+            _shuffle(builder, one, other, range(2 * one.type.count))
+            for one, other in zip(joined[::2], joined[1::2], strict=True)
+        ]
+    sums = joined[0]
+    while lanes > 1:
+        half = lanes // 2
+        low = [n * lanes + lane for n in range(len(vectors)) for lane in range(half)]
+        high = [place + half for place in low]
+        halves = [_shuffle(builder, sums, sums, some) for some in (low, high)]
+        sums, lanes = builder.fadd(*halves, flags=_FUSED), half
+    return sums
