@@ -31,7 +31,9 @@ _FLOORS = ("rlnas", "rlnas.envs", "rlnas.agents")
 """Packages, each of which imports from itself and those before it only."""
 
 
-def compile_loops(fastmath: Iterable[str] = (), inline: bool = False) -> Callable[[Loops], Loops]:
+def compile_loops(
+    fastmath: Iterable[str] = (), inline: bool = False, brief: bool = False
+) -> Callable[[Loops], Loops]:
     """A decorator for functions over arrays, which then release the interpreter lock.
 
     What is compiled is kept beside the source file, or in the user's cache, or in
@@ -45,8 +47,11 @@ def compile_loops(fastmath: Iterable[str] = (), inline: bool = False) -> Callabl
         inline: Whether compiled functions that call this one contain it, and take its flags for
             theirs. Each function that is compiled apart takes a tenth of a second, so that this is
             for parts that have one or two callers.
+        brief: Whether it keeps the lock: where loops take some ten microseconds, waiting for the
+            lock again, while another thread has it, takes longer than they do.
     """
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
+    options: dict[str, Any] = {"nogil": not brief, "error_model": "numpy"}
+    options["fastmath"] = set(fastmath)
     if inline:
         options["inline"] = "always"
 

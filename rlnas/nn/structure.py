@@ -54,61 +54,29 @@ def structure_of(
         indptr: int32 `[rows + 1]`, first connection of each row, and the number of connections.
         indices: int32 `[connections]`, source units.
     """
-    layers, rows, inputs = len(layer_sizes), indptr.size - 1, layer_sizes[0]
     starts = np.array([*accumulate(layer_sizes, initial=0)])
-    blocks, hidden_start, stops = (
-        np.empty(size, np.int32) for size in (2 * -(-inputs // BLOCK), rows, rows)
-    )
-    fan_out, block_counts = np.empty(inputs + rows, np.int64), np.empty((layers, layers), np.int64)
-    densities = np.empty(layers)
-    read = _look(
-        *(starts, indptr, indices),
-        *(blocks, hidden_start, stops, fan_out, block_counts, densities),
-    )
-    half = blocks.size // 2
-    return Structure(
-        Index(
-            blocks[half : half + read],
-            blocks[:half],
-            indptr,
-            indices,
-            hidden_start,
-            stops,
-            inputs,
-            rows - layer_sizes[-1],
-        ),
-        Counts(fan_out, block_counts, densities),
-        starts,
-    )
+    blocks, all_blocks, hidden_start, stops, *counts = _look(starts, indptr, indices)
+    rows = indptr, indices, hidden_start, stops
+    n_hidden = stops.size - layer_sizes[-1]
+    index = Index(blocks, all_blocks, *rows, layer_sizes[0], n_hidden)
+    return Structure(index, Counts(*counts), starts)
 
 
-@compile_loops()
-def _look(
-    starts: np.ndarray,
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    blocks: np.ndarray,
-    hidden_start: np.ndarray,
-    stops: np.ndarray,
-    fan_out: np.ndarray,
-    block_counts: np.ndarray,
-    densities: np.ndarray,
-) -> int:
-    """Fill the arrays of a `Structure`; the number of blocks with an input that is read.
+@compile_loops(brief=True)
+def _look(starts: np.ndarray, indptr: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The arrays of an `Index` that are not given, and those of `Counts`.
 
     Args:
         starts: see `Structure`.
         indptr: see `structure_of`.
         indices: see `structure_of`.
-        blocks: int32 `[2 * blocks]`, receives all blocks, then those that are read.
-        hidden_start: see `Index`.
-        stops: see `Index`.
-        fan_out: see `Counts`.
-        block_counts: see `Counts`.
-        densities: see `Counts`.
     """
-    fan_out[:] = 0
-    block_counts[:] = 0
+    rows, layers = indptr.size - 1, starts.size - 1
+    all_blocks = np.empty((starts[1] + BLOCK - 1) // BLOCK, np.int32)
+    blocks = np.empty_like(all_blocks)
+    hidden_start, stops = np.empty(rows, np.int32), np.empty(rows, np.int32)
+    fan_out = np.zeros(starts[-1], np.int64)
+    block_counts, densities = np.zeros((layers, layers), np.int64), np.empty(layers)
     layer = 1
     for row in range(indptr.size - 1):
         while starts[1] + row >= starts[layer + 1]:
@@ -135,17 +103,17 @@ def _look(
         densities[layer] = connections / pairs if pairs > 0 else 0.0
         all_pairs += pairs
     densities[0] = indices.size / all_pairs if all_pairs > 0 else 0.0
-    half, read = blocks.size // 2, 0
-    for block in range(half):
+    read = 0
+    for block in range(all_blocks.size):
         first = min(block * BLOCK, max(starts[1] - BLOCK, 0))  # the last is shifted back
-        blocks[block] = first
+        all_blocks[block] = first
         used = 0
         for unit in range(block * BLOCK, min(block * BLOCK + BLOCK, starts[1])):
             used += fan_out[unit]
         if used > 0:
-            blocks[half + read] = first
+            blocks[read] = first
             read += 1
-    return read
+    return blocks[:read], all_blocks, hidden_start, stops, fan_out, block_counts, densities
 
 
 def check_layer_sizes(layer_sizes: tuple[int, ...]) -> None:

@@ -1,14 +1,11 @@
-"""Memory that the compiled loops work in, used again from one call to the next."""
+"""Memory that the compiled loops work in."""
 
-import math
-import threading
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from rlnas.nn.kernels.simd import TILE
+from rlnas.nn.kernels.simd import TILE, part
+from rlnas.nn.structure import Index
 
 _LINE = 16  # numbers of four bytes in a cache line
 
@@ -22,89 +19,31 @@ class Scratch(NamedTuple):
     labels: np.ndarray  # int32 [TILE]
     highest: np.ndarray  # float32 [TILE]
     total: np.ndarray  # float32 [TILE]
+    weights: np.ndarray  # float32 [TILE], of the samples of the tile
     gradient: np.ndarray  # float32 [connections]
     bias_gradient: np.ndarray  # float32 [rows]
-    weights: np.ndarray  # float32 [TILE], of the samples of the tile
-    tallies: np.ndarray  # float64 [3, rows], see `rlnas.nn.kernels.run.run`
 
 
-def aligned(*shape: int, dtype: DTypeLike = np.float32) -> np.ndarray:
-    """Zeros that start on a cache line, so that no register load touches two.
+@part
+def scratch(index: Index) -> Scratch:
+    """Memory to work in for a network; its contents are undefined."""
+    rows = index.stops.size
+    return Scratch(
+        _aligned((index.n_inputs + rows) * TILE).reshape((-1, TILE)),
+        _aligned(rows * TILE).reshape((-1, TILE)),
+        _aligned(TILE).view(np.int32),
+        _aligned(TILE).view(np.int32),
+        _aligned(TILE),
+        _aligned(TILE),
+        _aligned(TILE),
+        _aligned(index.columns.size),
+        _aligned(rows),
+    )
 
-    Args:
-        *shape: Shape of the array.
-        dtype: A type of four bytes.
-    """
-    size = math.prod(shape)
-    memory = np.zeros(size + _LINE - 1, dtype)
+
+@part
+def _aligned(size: int) -> np.ndarray:
+    """Float32 `[size]` that starts on a cache line, so that no register load touches two."""
+    memory = np.empty(size + _LINE - 1, np.float32)
     start = -(memory.ctypes.data // 4) % _LINE
-    return memory[start : start + size].reshape(shape)
-
-
-def side_by_side(
-    shapes: Sequence[tuple[int, ...]], floats: np.ndarray | None = None
-) -> list[np.ndarray]:
-    """Float32 arrays of these shapes, each on a cache line; their contents are undefined.
-
-    Args:
-        shapes: Shapes of the arrays.
-        floats: Memory for them that starts on a cache line; by default it is new.
-    """
-    sizes = [math.prod(shape) for shape in shapes]
-    if floats is None:
-        floats = np.empty(sum(sizes) + _LINE * (len(sizes) + 1), np.float32)
-        floats = floats[-(floats.__array_interface__["data"][0] // 4) % _LINE :]
-    arrays, start = [], 0
-    for size, shape in zip(sizes, shapes, strict=True):
-        arrays.append(floats[start : start + size].reshape(shape))
-        start += -(-size // _LINE) * _LINE
-    return arrays
-
-
-class _Memory(threading.local):
-    """Memory that each thread uses again from one call to the next."""
-
-    def __init__(self) -> None:
-        self.floats = aligned(0)
-        self.lanes, self.labels = (aligned(TILE, dtype=np.int32) for _ in range(2))
-        self.highest, self.total, self.weights = (aligned(TILE) for _ in range(3))
-        self.sizes: tuple[int, int, int] | None = None
-        self.scratch: Scratch | None = None
-
-    def share_out(self, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
-        """Float32 arrays of these shapes, each on a cache line, in the place of those before."""
-        needed = sum(math.prod(shape) + _LINE - 1 for shape in shapes)
-        if self.floats.size < needed:
-            self.floats = aligned(needed)
-        return side_by_side(shapes, self.floats)
-
-
-_memory = _Memory()
-
-
-def scratch(inputs: int, rows: int, connections: int) -> Scratch:
-    """Scratch memory for a network, which is valid until the next call in the same thread.
-
-    Args:
-        inputs: Number of inputs.
-        rows: Number of hidden and output units.
-        connections: Number of connections.
-    """
-    sizes = inputs, rows, connections
-    if _memory.scratch is None or _memory.sizes != sizes:
-        shapes = (inputs + rows, TILE), (rows, TILE), (connections,), (rows,)
-        activations, deltas, gradient, bias_gradient = _memory.share_out(shapes)
-        _memory.sizes = sizes
-        _memory.scratch = Scratch(
-            activations,
-            deltas,
-            _memory.lanes,
-            _memory.labels,
-            _memory.highest,
-            _memory.total,
-            gradient,
-            bias_gradient,
-            _memory.weights,
-            np.zeros((3, rows)),
-        )
-    return _memory.scratch
+    return memory[start : start + size]

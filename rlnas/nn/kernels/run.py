@@ -7,7 +7,8 @@ compile the passes that they have in common three times.
 import numpy as np
 
 from rlnas.nn.kernels.denormals import flush_denormals, restore_mode
-from rlnas.nn.kernels.memory import Scratch
+from rlnas.nn.kernels.draws import Drawing, draw
+from rlnas.nn.kernels.memory import Scratch, scratch
 from rlnas.nn.kernels.passes import (
     Adam,
     Samples,
@@ -42,18 +43,14 @@ def run(
     judged_at: int,
     probed: np.ndarray,
     probed_at: int,
-    activations: np.ndarray,
-    deltas: np.ndarray,
-    gradients: np.ndarray,
-    scratch: Scratch,
-) -> tuple[float, float]:
+    correlates: bool,
+    drawing: Drawing,
+) -> tuple[float, float, int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Train on many batches, then evaluate on some samples, then probe on some others.
 
-    The tallies of the scratch memory have a number for each output: the first those of the training
-    batches, each measured before its own step, the second those of the samples that are judged, the
-    third those of the samples that are probed. Of classes, it is the weights of the samples of the
-    class that are predicted correctly, added up; otherwise the squared errors times the weights of
-    the samples, added up.
+    A tally has a number for each output. Of classes, it is the weights of the samples of the class
+    that are predicted correctly, added up; otherwise the squared errors times the weights of the
+    samples, added up.
 
     Args:
         samples: The data set, a `Samples`.
@@ -61,43 +58,52 @@ def run(
         connections: float32 `[4, connections]`, state of the weights; updated.
         units: float32 `[4, rows]`, state of the biases, which do not decay; updated.
         step: Number of optimiser steps taken so far.
-        order: int32 `[batches, batch]`, the samples of each training batch.
+        order: int32 `[batches, batch]`, the samples of each training batch; or where they are
+            drawn to.
         rates: float64 `[batches]`, learning rate of each step.
         ema_decay: Decay of the moving averages; a young network forgets its past faster.
         adam: Settings of the optimiser, an `Adam`.
         judged: int32 `[n]`, the samples to evaluate on.
         judged_at: Row of the state arrays to evaluate at, VALUE or EMA.
-        probed: int32 `[m]`, the samples to probe on.
+        probed: int32 `[m]`, the samples to probe on; or where they are drawn to.
         probed_at: Row of the state arrays to probe at, VALUE or EMA.
-        activations: float32 `[units, m]`, receives the activations of all units.
-        deltas: float32 `[rows, m]`, receives d(mean loss)/d(pre-activation).
-        gradients: float32 `[rows, units]`, receives the gradients of all possible connections,
-            see `rlnas.nn.kernels.probe.correlate`; or `[rows, 0]`.
-        scratch: Memory to work in, a `Scratch`.
+        correlates: Whether the gradients of all possible connections are wanted of the probe.
+        drawing: What the samples to train on and to probe on are drawn from, if they are not given.
 
     Returns:
-        Sum over the batches of their losses before their steps: of the sum over the samples times
-        their weights, divided by the number of samples; and the sum of the losses of the samples
-        that are judged, times their weights.
+        The loss of the training batches, each before its step: the sum over the samples times their
+        weights, divided by the size of a batch. The loss of the samples that are judged, times
+        their weights, added up. What `rlnas.nn.kernels.draws.draw` returned.
+
+        float64 `[3, outputs]`, the tallies of the training batches, each before its step, of the
+        samples that are judged, and of those that are probed. float32 `[units, m]`, the activations
+        of all units in the probe. float32 `[rows, m]`, d(mean loss)/d(pre-activation). float32
+        `[rows, units]`, the gradients of all possible connections, see
+        `rlnas.nn.kernels.probe.correlate`; or `[rows, 0]`.
     """
-    mode: int = flush_denormals()
+    memory = scratch(index)
     batches, batch = order.shape
-    losses = np.empty(batches)
+    losses, tallies = np.empty(batches), np.zeros((3, index.stops.size - index.n_hidden))
+    activations = np.empty((index.n_inputs + index.stops.size, probed.size), np.float32)
+    deltas = np.empty((index.stops.size, probed.size), np.float32)
+    columns = activations.shape[0] if correlates else 0
+    gradients = np.empty((index.stops.size, columns), np.float32)
+    drawn = draw(drawing, order.reshape(-1), probed) if drawing.function != 0 else -1
+    mode: int = flush_denormals()
     for_biases = Adam(adam.beta1, adam.beta2, adam.epsilon, 0.0)
-    gradient, bias_gradient = scratch.gradient, scratch.bias_gradient
-    scratch.tallies[:] = 0.0
+    gradient, bias_gradient = memory.gradient, memory.bias_gradient
     for t in range(batches):
         gradient[:] = _ZERO
         bias_gradient[:] = _ZERO
         loss = 0.0
         for start in range(0, batch, TILE):
-            n = choose(order[t], start, scratch.lanes)
+            n = choose(order[t], start, memory.lanes)
             loss += _forward_tile(
                 *(samples, n, index, index.blocks, connections[0], units[0]),
-                *(scratch, scratch.tallies[0], batch),
+                *(memory, tallies[0], batch),
             )
             backward(
-                *(index, connections[0], scratch.activations, scratch.deltas),
+                *(index, connections[0], memory.activations, memory.deltas),
                 *(gradient, bias_gradient),
             )
         losses[t] = loss / batch
@@ -107,31 +113,31 @@ def run(
         adamw(units, bias_gradient, step, rates[t], for_biases, ema_rate)
     total = 0.0
     for start in range(0, judged.size, TILE):
-        n = choose(judged, start, scratch.lanes)
+        n = choose(judged, start, memory.lanes)
         total += _forward_tile(
             *(samples, n, index, index.blocks, connections[judged_at], units[judged_at]),
-            *(scratch, scratch.tallies[1], int(judged.size > 0)),
+            *(memory, tallies[1], int(judged.size > 0)),
         )
     for start in range(0, probed.size, TILE):
-        n = choose(probed, start, scratch.lanes)
+        n = choose(probed, start, memory.lanes)
         _forward_tile(
             *(samples, n, index, index.all_blocks, connections[probed_at], units[probed_at]),
-            *(scratch, scratch.tallies[2], probed.size),
+            *(memory, tallies[2], probed.size),
         )
         backward(
-            *(index, connections[probed_at], scratch.activations, scratch.deltas),
+            *(index, connections[probed_at], memory.activations, memory.deltas),
             *(gradient, bias_gradient),
         )
         for unit in range(activations.shape[0]):
             for b in range(n):
-                activations[unit, start + b] = scratch.activations[unit, b]
+                activations[unit, start + b] = memory.activations[unit, b]
         for row in range(deltas.shape[0]):
             for b in range(n):
-                deltas[row, start + b] = scratch.deltas[row, b]
-    if gradients.shape[1] > 0:
+                deltas[row, start + b] = memory.deltas[row, b]
+    if correlates:
         correlate(deltas, activations, index.stops, gradients)
     restore_mode(mode)
-    return sum_of(losses), total
+    return sum_of(losses), total, drawn, tallies, activations, deltas, gradients
 
 
 @compiled

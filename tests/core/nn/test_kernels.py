@@ -1,7 +1,6 @@
 """Kernels: every loop against plain dense arithmetic and PyTorch, in float64."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -16,6 +15,7 @@ from rlnas.data.datasets import Dataset
 from rlnas.nn import running, training
 from rlnas.nn.initialization import random_network
 from rlnas.nn.kernels import memory, passes as kernels
+from rlnas.nn.kernels.draws import NO_DRAWING
 from rlnas.nn.kernels.memory import Scratch
 from rlnas.nn.kernels.probe import correlate
 from rlnas.nn.kernels.run import run
@@ -59,7 +59,8 @@ class Gradients(NamedTuple):
 
 
 def scratch_of(network: SparseNetwork) -> Scratch:
-    return memory.scratch(network.n_inputs, network.units.shape[1], network.active_weights)
+    found: Scratch = memory.scratch(network.index)
+    return found
 
 
 class Guards:
@@ -208,51 +209,27 @@ SPECIAL = (
 # --- memory ---
 
 
-@pytest.mark.parametrize("shape", [(0,), (1,), (15,), (16,), (3, TILE), (5, 7), (2, 3, 4)])
-def test_aligned_memory_starts_on_a_cache_line_and_holds_zeros_of_the_shape(shape):
+@pytest.mark.parametrize("sizes", [(6, 3), (13, 4, 3), (21, 5, 7, 3)])
+def test_scratch_arrays_fit_the_network_and_start_on_cache_lines_apart(sizes):
+    network = skip_network(sizes, np.random.default_rng(0))
     kept = []
     for _ in range(20):  # where memory lies differs from one time to the next
-        array = memory.aligned(*shape)
-        assert array.size == 0 or array.ctypes.data % 64 == 0
-        assert array.shape == shape
-        assert array.dtype == np.float32
-        assert array.flags.c_contiguous
-        assert array.flags.writeable
-        assert not array.any()
-        array[...] = 1
-        kept.append(array)
-    assert all((array == 1).all() for array in kept)
-
-
-def test_scratch_arrays_have_the_right_shapes_and_start_on_cache_lines():
-    made = memory.scratch(13, 7, 31)
-    assert made.activations.shape == (20, TILE)
-    assert made.deltas.shape == (7, TILE)
-    assert made.gradient.shape == (31,)
-    assert made.bias_gradient.shape == (7,)
-    for array in (made.activations, made.deltas, made.highest, made.total, made.gradient):
-        assert array.dtype == np.float32
-        assert array.ctypes.data % 64 == 0
-
-
-def test_each_thread_has_scratch_memory_of_its_own():
-    with ThreadPoolExecutor(1) as other:
-        theirs = other.submit(memory.scratch, 13, 7, 31).result()
-    ours = memory.scratch(13, 7, 31)
-    for mine, foreign in zip(ours, theirs, strict=True):
-        assert not np.shares_memory(mine, foreign)
-    assert memory.scratch(13, 7, 31) is ours
-
-
-def test_arrays_of_scratch_memory_do_not_overlap():
-    memory.scratch(40, 9, 500)
-    made = memory.scratch(13, 7, 31)
-    for one, other in combinations(made, 2):
+        made = scratch_of(network)
+        assert made.activations.shape == (sum(sizes), TILE)
+        assert made.deltas.shape == (sum(sizes[1:]), TILE)
+        assert made.lanes.shape == made.labels.shape == made.weights.shape == (TILE,)
+        assert made.lanes.dtype == made.labels.dtype == np.int32
+        assert made.highest.shape == made.total.shape == (TILE,)
+        assert made.gradient.shape == (network.active_weights,)
+        assert made.bias_gradient.shape == (sum(sizes[1:]),)
+        assert all(array.ctypes.data % 64 == 0 for array in made)
+        kept.append(made)
+    for one, other in combinations([array for made in kept[:3] for array in made], 2):
         assert not np.shares_memory(one, other)
 
 
 @pytest.mark.parametrize("inputs", [6, 21])
-def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inputs):
+def test_a_run_writes_only_to_the_arrays_of_the_network(inputs):
     data = data_of(inputs)
     raw = running.raw_samples(data)
     adam = kernels.Adam(0.9, 0.99, 1e-8, 0.02)
@@ -261,25 +238,21 @@ def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inpu
     results = []
     for with_guards in (False, True):
         network = skip_network((inputs, 5, 7, 3), np.random.default_rng(0))
-        activations = np.zeros((network.n_units, 130), np.float32)
-        deltas = np.zeros((15, 130), np.float32)
-        gradients = np.zeros((15, network.n_units), np.float32)
-        scratch = scratch_of(network)
         with guards() as guarded:
             if with_guards:
                 network.connections = guarded.copy(network.connections)
                 network.units = guarded.copy(network.units)
-                activations, deltas, gradients = map(guarded.like, (activations, deltas, gradients))
-                scratch = guarded.scratch(network)
-            loss = run(
+            *found, tallies, activations, deltas, gradients = run(
                 *(raw, network.index, network.connections, network.units, 5),
                 *(order, rates, 0.99, adam, order[0], EMA),
-                *(order[1], VALUE, activations, deltas, gradients, scratch),
+                *(order[1], VALUE, True, NO_DRAWING),
             )
-            tally = scratch.tallies[:, :3].tolist()
-        arrays = activations, deltas, gradients, network.connections, network.units
+        assert activations.shape == (network.n_units, 130)
+        assert deltas.shape == (15, 130)
+        assert gradients.shape == (15, network.n_units)
+        arrays = tallies, activations, deltas, gradients, network.connections, network.units
         assert all(np.isfinite(array).all() for array in arrays)
-        results.append((loss, tally, *(array.tobytes() for array in arrays)))
+        results.append((found, *(array.tobytes() for array in arrays)))
     assert results[0] == results[1]
 
 
