@@ -34,7 +34,7 @@ _FLOORS = ("rlnas", "rlnas.envs", "rlnas.agents")
 def compile_loops(
     fastmath: Iterable[str] = (), inline: bool = False, brief: bool = False
 ) -> Callable[[Loops], Loops]:
-    """A decorator for functions over arrays, which then release the interpreter lock.
+    """A decorator for functions over arrays, which then release the interpreter lock, if not brief.
 
     What is compiled is kept beside the source file, or in the user's cache, or in
     `NUMBA_CACHE_DIR`; where none can be written to, it is compiled anew in every process.

@@ -268,7 +268,7 @@ def squared_error(
     return mean
 
 
-@compiled
+@part
 def backward(
     index: Index,
     weights: np.ndarray,

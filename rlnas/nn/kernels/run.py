@@ -1,7 +1,7 @@
 """One compiled call that trains a network, evaluates it and probes it.
 
-Each of the three may have nothing to do. They are one function, because compiling them apart would
-compile the passes that they have in common three times.
+Each of the three may have nothing to do. They are one loop over passes, so that what they have in
+common is compiled once, and so that threads wait once for the interpreter lock.
 """
 
 import numpy as np
@@ -21,11 +21,12 @@ from rlnas.nn.kernels.passes import (
     squared_error,
 )
 from rlnas.nn.kernels.probe import correlate
-from rlnas.nn.kernels.simd import TILE, compiled
+from rlnas.nn.kernels.simd import TILE, compiled, part
 from rlnas.nn.kernels.sums import sum_of
 from rlnas.nn.structure import Index
 
 _ZERO = np.float32(0)
+_VALUE = 0  # row of the state arrays
 
 
 @compiled
@@ -92,55 +93,50 @@ def run(
     mode: int = flush_denormals()
     for_biases = Adam(adam.beta1, adam.beta2, adam.epsilon, 0.0)
     gradient, bias_gradient = memory.gradient, memory.bias_gradient
-    for t in range(batches):
+    total = 0.0
+    for t in range(batches + 2):  # passes: the training batches, what is judged, what is probed
+        chosen, blocks, at, size, tally = judged, index.blocks, judged_at, 1, tallies[1]
+        if t < batches:
+            chosen, at, size, tally = order[t], _VALUE, batch, tallies[0]
+        elif t > batches:
+            chosen, blocks, at, size = probed, index.all_blocks, probed_at, probed.size
+            tally = tallies[2]
         gradient[:] = _ZERO
         bias_gradient[:] = _ZERO
         loss = 0.0
-        for start in range(0, batch, TILE):
-            n = choose(order[t], start, memory.lanes)
-            loss += _forward_tile(
-                *(samples, n, index, index.blocks, connections[0], units[0]),
-                *(memory, tallies[0], batch),
-            )
-            backward(
-                *(index, connections[0], memory.activations, memory.deltas),
-                *(gradient, bias_gradient),
-            )
-        losses[t] = loss / batch
-        ema_rate = max(1 - ema_decay, 9 / (10 + step))  # the horizon is a ninth of its age
-        step += 1
-        adamw(connections, gradient, step, rates[t], adam, ema_rate)
-        adamw(units, bias_gradient, step, rates[t], for_biases, ema_rate)
-    total = 0.0
-    for start in range(0, judged.size, TILE):
-        n = choose(judged, start, memory.lanes)
-        total += _forward_tile(
-            *(samples, n, index, index.blocks, connections[judged_at], units[judged_at]),
-            *(memory, tallies[1], int(judged.size > 0)),
-        )
-    for start in range(0, probed.size, TILE):
-        n = choose(probed, start, memory.lanes)
-        _forward_tile(
-            *(samples, n, index, index.all_blocks, connections[probed_at], units[probed_at]),
-            *(memory, tallies[2], probed.size),
-        )
-        backward(
-            *(index, connections[probed_at], memory.activations, memory.deltas),
-            *(gradient, bias_gradient),
-        )
-        for unit in range(activations.shape[0]):
-            for b in range(n):
-                activations[unit, start + b] = memory.activations[unit, b]
-        for row in range(deltas.shape[0]):
-            for b in range(n):
-                deltas[row, start + b] = memory.deltas[row, b]
+        for start in range(0, chosen.size, TILE):
+            n = choose(chosen, start, memory.lanes)
+            weights, biases = connections[at], units[at]
+            loss += _forward_tile(samples, n, index, blocks, weights, biases, memory, tally, size)
+            if t != batches:
+                activity, slopes = memory.activations, memory.deltas
+                backward(index, weights, activity, slopes, gradient, bias_gradient)
+            if t > batches:
+                _keep(memory.activations, n, start, activations)
+                _keep(memory.deltas, n, start, deltas)
+        if t < batches:
+            losses[t] = loss / batch
+            ema_rate = max(1 - ema_decay, 9 / (10 + step))  # the horizon is a ninth of its age
+            step += 1
+            adamw(connections, gradient, step, rates[t], adam, ema_rate)
+            adamw(units, bias_gradient, step, rates[t], for_biases, ema_rate)
+        elif t == batches:
+            total = loss
     if correlates:
         correlate(deltas, activations, index.stops, gradients)
     restore_mode(mode)
     return sum_of(losses), total, drawn, tallies, activations, deltas, gradients
 
 
-@compiled
+@part
+def _keep(tile: np.ndarray, n: int, start: int, kept: np.ndarray) -> None:
+    """Copy the first `n` samples of a tile to those from `start` on."""
+    for row in range(kept.shape[0]):
+        for b in range(n):
+            kept[row, start + b] = tile[row, b]
+
+
+@part
 def _forward_tile(
     samples: Samples,
     n: int,
@@ -172,7 +168,7 @@ def _forward_tile(
         scratch.weights[b] = samples.weights[scratch.lanes[b]]
     forward(index, weights, biases, scratch.activations)
     if samples.targets.shape[1]:
-        return squared_error(
+        loss = squared_error(
             outputs,
             samples.targets,
             samples.bends,
@@ -183,16 +179,18 @@ def _forward_tile(
             deltas,
             tally,
         )
-    for b in range(TILE):
-        scratch.labels[b] = samples.labels[scratch.lanes[b]]
-    return cross_entropy(
-        outputs,
-        scratch.labels,
-        scratch.weights,
-        n,
-        1 / batch,
-        deltas,
-        scratch.highest,
-        scratch.total,
-        tally,
-    )
+    else:
+        for b in range(TILE):
+            scratch.labels[b] = samples.labels[scratch.lanes[b]]
+        loss = cross_entropy(
+            outputs,
+            scratch.labels,
+            scratch.weights,
+            n,
+            1 / batch,
+            deltas,
+            scratch.highest,
+            scratch.total,
+            tally,
+        )
+    return loss
