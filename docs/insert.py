@@ -253,8 +253,25 @@ def scores_on_tables() -> str:
     return f"{about} Points of test score:\n\n{on_tables(0)}"
 
 
-LIMITS = ("balanced_accuracy",)
-"""The studies of searches within limits."""
+LIMITS = {"balanced_accuracy": "balanced accuracy", "r2": "R²"}
+"""The studies of searches within limits, and what prose calls their metrics."""
+
+
+def searches() -> str:
+    """By how much the design of a minute is better than tuned models, in each study of searches."""
+    rows = []
+    for study, metric in LIMITS.items():
+        path = f"docs/limits/{study}.md"
+        found = {row["design against"]: row for row in tables(path)[0]}
+        count = re.match(r"(\d+) [a-z ]*tables of (\d+) origins", whole(path))
+        assert count is not None
+        rivals = {NAMES[rival]: row["mean"] for rival, row in found.items()}
+        rows.append(
+            {"judged by": metric, "tables / origins": f"{count[1]} / {count[2]}"}
+            | rivals
+            | {"weights / the perceptron's": found["mlp"]["weights / theirs"]}
+        )
+    return markdown(rows)
 
 
 def limits(study: str) -> str:
@@ -277,6 +294,7 @@ def decisions(number: int, columns: Sequence[str] = ()) -> str:
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {
         "tables": partial(on_tables, 0, IN_README["tables"]),
+        "searches": searches,
         "frontier": frontier,
         "transfer": partial(transfer, IN_README["transfer"]),
         "decisions": partial(decisions, 0, IN_README["decisions"]),
