@@ -330,6 +330,10 @@ def _judge(
             amounts[number], legal[number] = _remove_layer_rule(shape, layer, factor)
 
 
+LOOPS = (_judge,)
+"""What is compiled here."""
+
+
 def apply(
     number: int,
     network: SparseNetwork,

@@ -1,6 +1,7 @@
 """`LiveEnv`: what the environments have in common in which networks are really trained."""
 
 from collections.abc import Mapping
+from functools import cache
 from os import PathLike
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from rlnas import network_views
 from rlnas.data import loading
 from rlnas.data.dataset import Dataset
 from rlnas.data.loading import Source
-from rlnas.envs import actions
+from rlnas.envs import actions, observations
 from rlnas.envs.episode import Design, EpisodeState, EvaluatedNetwork, Words
 from rlnas.envs.validation import (
     check_hyperparameters,
@@ -20,11 +21,15 @@ from rlnas.envs.validation import (
     check_under_way,
 )
 from rlnas.errors import EditError, InputError
+from rlnas.jit import compile_beside
+from rlnas.nn import edits
 from rlnas.nn.architecture import Architecture, check_architecture
-from rlnas.nn.gradients import GRADIENT_SAMPLE_SIZE
+from rlnas.nn.gradients import GRADIENT_SAMPLE_SIZE, GradientSample
+from rlnas.nn.initialization import random_network
+from rlnas.nn.kernels.surgery import remove
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.running import check_fit
-from rlnas.nn.training import Batches, Hyperparameters, try_network
+from rlnas.nn.training import Batches, Evaluation, Hyperparameters, try_network
 from rlnas.scoring import reference_weights
 from rlnas.validation import Range, check_choice, check_range
 
@@ -55,6 +60,7 @@ class LiveEnv(gym.Env[np.ndarray, np.integer]):
         data_dir: str | PathLike[str] | None,
         render_mode: str | None,
     ):
+        _compile_beside_training()
         self.datasets = loading.load_datasets(dataset, data_dir)
         self.penalty_range = check_range("penalty", penalty, low=0.0)
         self.hyperparameters = check_hyperparameters(hyperparameters)
@@ -225,3 +231,31 @@ def draw(bounds: tuple[float, float], rng: np.random.Generator) -> float:
     if low == 0:
         return float(rng.uniform(low, high))
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+@cache
+def _compile_beside_training() -> None:
+    """Compile the loops of a step in which no network runs in a process of their own.
+
+    They and those of training take about as long to compile.
+    """
+    words = "from rlnas.envs import live_env; live_env.rehearse()"
+    compile_beside(words, (*observations.LOOPS, *actions.LOOPS, remove))
+
+
+def rehearse() -> None:
+    """Do what a step does beside training, so that its loops are compiled and kept."""
+    rng = np.random.default_rng(0)
+    network = random_network((8, 4, 2), 1.0, rng)
+    units, rows = network.n_units, network.units.shape[1]
+    shapes = (units, 1), (rows, 1), (rows, units)
+    probe = GradientSample(*(np.zeros(shape, np.float32) for shape in shapes))
+    data = loading.load_dataset((np.zeros((20, 8)), np.arange(20) % 2))
+    nothing = Evaluation(0.0, 0.0)
+    now = EvaluatedNetwork(network, probe, nothing, nothing, 0.0)
+    batches, legal = Batches(data.train, rng), now.judgement.legal
+    state = EpisodeState(
+        *(data, 0, 0.0, batches, now, now, legal), *(0, actions.NO_OP, True, False, 0.0)
+    )
+    observations.observe(state, 0.0)
+    edits.remove_connections(network, 1)

@@ -200,7 +200,7 @@ def _observe(
         found[_FURTHER + int(facts.operation)] = 1.0
     found[_FURTHER + _OPERATIONS] = log2(facts.factor)
     found[_FURTHER + _OPERATIONS + 1] = facts.refused
-    sums, numbers = np.zeros((2, starts.size - 1)), np.zeros((2, starts.size - 1), np.int64)
+    sums, numbers = np.empty((2, starts.size - 1)), np.empty((2, starts.size - 1), np.int64)
     summary = LayerSummary(sums[0], sums[1], numbers[0], numbers[1])
     summarize(gradients, activations, starts, index, summary)
     magnitudes, end = connections[EMA], 0
@@ -225,6 +225,10 @@ def _observe(
     for place in range(found.size):
         observation[place] = min(max(found[place], -1.0), 1.0)
     return observation
+
+
+LOOPS = (_observe,)
+"""What is compiled here."""
 
 
 @compile_loops(inline=True)
@@ -305,12 +309,12 @@ def _smallest_shares(magnitudes: np.ndarray) -> tuple[float, float]:
     They are relative to a fifth and to a half, so that they are 1 if all magnitudes are equal.
 
     Args:
-        magnitudes: float32 `[n]`, ascending.
+        magnitudes: uint32 `[n]`, the bits of float32 numbers, ascending.
     """
     sizes = int(np.rint(magnitudes.size / 5)), int(np.rint(magnitudes.size / 2))
     total, fifth, half = np.float32(0), np.float32(0), np.float32(0)
     for number in range(magnitudes.size):
-        total += magnitudes[number]
+        total += np.uint32(magnitudes[number]).view(np.float32)
         if number < sizes[0]:
             fifth = total
         if number < sizes[1]:

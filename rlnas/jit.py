@@ -9,9 +9,16 @@ in as an argument. The price is that a change anywhere in the core compiles all 
 of the environments compiles theirs only, and a change of the agents none.
 """
 
+import atexit
+import gc
 import glob
 import importlib.util
 import logging
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
@@ -21,6 +28,7 @@ from typing import Any, TypeVar
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.compiler import Compiler
 from numba.core.runtime.nrt import rtsys
 
 _log = logging.getLogger("rlnas")
@@ -31,7 +39,9 @@ _FLOORS = ("rlnas", "rlnas.envs", "rlnas.agents")
 """Packages, each of which imports from itself and those before it only."""
 
 
-def compile_loops(fastmath: Iterable[str] = (), inline: bool = False) -> Callable[[Loops], Loops]:
+def compile_loops(
+    fastmath: Iterable[str] = (), inline: bool = False, makes_arrays: bool = True
+) -> Callable[[Loops], Loops]:
     """A decorator for functions over arrays, which then release the interpreter lock.
 
     What is compiled is kept beside the source file, or in the user's cache, or in
@@ -45,8 +55,17 @@ def compile_loops(fastmath: Iterable[str] = (), inline: bool = False) -> Callabl
         inline: Whether compiled functions that call this one contain it, and take its flags for
             theirs. Each function that is compiled apart takes a tenth of a second, so that this is
             for parts that have one or two callers.
+        makes_arrays: Whether it makes arrays, or returns any. Without, nobody counts who holds an
+            array, which is less code to compile; the caller holds them all.
     """
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
+    options: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": set(fastmath),
+        "no_cfunc_wrapper": True,  # for callers in C, of which there are none
+        "pipeline_class": _Compiler,
+        "_nrt": makes_arrays,
+    }
     if inline:
         options["inline"] = "always"
 
@@ -64,6 +83,53 @@ def compile_loops(fastmath: Iterable[str] = (), inline: bool = False) -> Callabl
     return decorate
 
 
+def compile_beside(words: str, functions: Iterable[Callable[..., Any]]) -> None:
+    """Have functions compiled in another process while this one compiles others.
+
+    The first process after an installation compiles for some seconds, of which two cores can do
+    more at once. Nothing happens if each function has been compiled already, for whatever types of
+    arguments, if there is one core only, or in a process that is one of several.
+
+    Args:
+        words: What the process is to do, in Python; it ends once the functions are compiled.
+        functions: Functions that this module's decorator made. A call of one that is not compiled
+            yet waits for the process.
+    """
+    caches = [cache for each in functions if isinstance(cache := _cache_of(each), _Cache)]
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    alone = multiprocessing.parent_process() is None
+    if cores > 1 and alone and sys.executable and any(not cache.exists() for cache in caches):
+        nowhere = subprocess.DEVNULL
+        command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {words}"]
+        process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+        for cache in caches:
+            cache.process = process
+        atexit.register(_end, process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process; what it has not compiled yet is compiled when it is needed."""
+    process.terminate()
+    process.wait()
+
+
+def _cache_of(function: Any) -> Any:
+    return function._cache
+
+
+class _Compiler(Compiler):
+    """Numba's compiler without searches for garbage, which take an eighth of its time."""
+
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        searches = gc.isenabled()
+        gc.disable()
+        try:
+            return super().compile_extra(func)
+        finally:
+            if searches:
+                gc.enable()
+
+
 class _Names(CompileResultCacheImpl):
     """Names the files of a function, with the hash of the sources at the end."""
 
@@ -79,6 +145,12 @@ class _Cache(FunctionCache):
     """Keeps what a function was compiled to, and removes what it was before its sources changed."""
 
     _impl_class = _Names
+    process: subprocess.Popen[bytes] | None = None
+    """Another process that compiles the function, see `compile_beside`."""
+
+    def exists(self) -> bool:
+        """Whether the function was compiled for any types since its sources changed."""
+        return Path(self.cache_path, f"{self._impl.filename_base}.nbi").exists()
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         # Numba's own method first imports everything that it can compile, SciPy's linear algebra
@@ -86,7 +158,13 @@ class _Cache(FunctionCache):
         # compiled code needs only the memory management.
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
-            if (loaded := self._load_overload(sig, target_context)) is not None:
+            while (loaded := self._load_overload(sig, target_context)) is None:
+                if self.process is None:
+                    break
+                if self.process.poll() is not None:
+                    self.process = None  # it may have ended since the look at the cache
+                time.sleep(0.01)
+            else:
                 return loaded
         _tell_of_compiling()
         return None

@@ -72,7 +72,8 @@ def run_network(
     shapes = (network.n_units, probed.size), (rows, probed.size), (rows, columns)
     probe = GradientSample(*memory.side_by_side(shapes))
     scratch = memory.scratch(network.n_inputs, rows, network.active_weights)
-    training_loss, judged_loss = run(
+    losses = np.empty(len(training.order) + 2)
+    run(
         raw_samples(dataset),
         network.index,
         network.connections,
@@ -89,11 +90,12 @@ def run_network(
         probe.activations,
         probe.deltas,
         probe.gradients,
+        losses,
         scratch,
     )
     network.steps += len(training.order)
     trained, tally, _ = scratch.tallies[:, : network.n_outputs].copy()
-    return Outcome(training_loss, trained, judged_loss, tally, probe)
+    return Outcome(float(losses[:-2].sum()), trained, float(losses[-2]), tally, probe)
 
 
 # Numba would compile the loops anew for read-only samples in the place of others.

@@ -10,7 +10,7 @@ from rlnas.errors import InputError
 from rlnas.frames.frame import MAX_FEATURES
 from rlnas.jit import compile_loops
 
-BLOCK = 8  # inputs gathered together, as many as `rlnas.nn.kernels.simd.LANES`
+BLOCK = 8  # inputs that are gathered together
 MAX_UNITS = 2**31 - 1  # units are int32
 MAX_LAYERS = 256  # layers are counted in pairs; designs have 5 at most
 

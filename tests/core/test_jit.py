@@ -141,6 +141,47 @@ def test_compiling_is_told_once_and_only_if_it_has_to_be(tmp_path):
     assert told == [1, 0]
 
 
+# --- two processes ---
+
+BESIDE = """
+import os
+
+from rlnas.callee import added
+from rlnas.jit import compile_beside
+
+os.sched_getaffinity = lambda process: {{0, 1}}
+compile_beside({words!r}, [added])
+print(added(1), bool(added.stats.cache_hits))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pretends to have two cores")
+@pytest.mark.parametrize(
+    ("words", "elsewhere"),
+    [("from rlnas.callee import added; added(5)", True), ("raise SystemExit(1)", False)],
+    ids=["it does", "it fails"],
+)
+def test_a_call_waits_for_the_process_that_compiles_the_function(tmp_path, words, elsewhere):
+    package = copied(tmp_path)
+    (package / "callee.py").write_text(CALLEE)
+    done = run(package, BESIDE.format(words=words), NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"2 {elsewhere}\n"
+
+
+@pytest.mark.parametrize(("cores", "compiled"), [({0}, False), ({0, 1}, True)])
+def test_no_process_is_started_for_nothing(monkeypatch, cores, compiled):
+    def forbidden(*arguments, **options):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: cores, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: len(cores))
+    monkeypatch.setattr(subprocess, "Popen", forbidden)
+    function = jit.compile_loops()(lambda value: value)
+    monkeypatch.setattr(jit._Cache, "exists", lambda cache: compiled)
+    jit.compile_beside("", [function])
+
+
 # --- a change of the sources ---
 
 

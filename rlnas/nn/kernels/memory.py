@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from rlnas.nn.kernels.passes import splits_size
 from rlnas.nn.kernels.simd import TILE
 
 _LINE = 16  # numbers of four bytes in a cache line
@@ -25,6 +26,8 @@ class Scratch(NamedTuple):
     gradient: np.ndarray  # float32 [connections]
     bias_gradient: np.ndarray  # float32 [rows]
     weights: np.ndarray  # float32 [TILE], of the samples of the tile
+    splits: np.ndarray  # int32 [any], see `rlnas.nn.kernels.passes.split`
+    teams: np.ndarray  # int32 [rows], see `rlnas.nn.kernels.passes.form_teams`
     tallies: np.ndarray  # float64 [3, rows], see `rlnas.nn.kernels.run.run`
 
 
@@ -105,6 +108,8 @@ def scratch(inputs: int, rows: int, connections: int) -> Scratch:
             gradient,
             bias_gradient,
             _memory.weights,
+            np.zeros(splits_size(inputs, rows), np.int32),
+            np.zeros(rows, np.int32),
             np.zeros((3, rows)),
         )
     return _memory.scratch

@@ -14,15 +14,17 @@ import numpy as np
 
 from rlnas.jit import compile_loops
 from rlnas.nn.kernels.simd import (
-    LANES,
+    TEAM,
     TILE,
+    WIDE,
     backward_row,
-    compiled,
+    backward_team,
     forward_row,
-    gather_block,
+    forward_team,
+    gather_blocks,
     part,
 )
-from rlnas.nn.structure import Index
+from rlnas.nn.structure import BLOCK, Index
 
 # exp(r) on |r| <= log(2)/2: Taylor coefficients, relative error below 2e-7 in float32.
 _LOG2E = np.float32(1.4426950408889634)
@@ -37,6 +39,8 @@ _C6 = np.float32(1 / 720)
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
 _NO_FLOOR = np.float32(-np.inf)
+_PART = 96  # inputs whose activations fit into the first cache beside those of some rows
+_DENSE = 16  # connections that a row has in each part, if parts are to be of use
 _NO_GATE = np.float32(np.nan)  # -inf would close on an output of -inf
 
 
@@ -107,20 +111,89 @@ def gather(
         activations: float32 `[units, TILE]`; the rows of the features copied are written.
     """
     features, mean, scale = samples.features, samples.mean, samples.scale
-    if mean.size < LANES:
+    if mean.size < BLOCK:
         for b in range(TILE):
             for u in range(mean.size):
                 activations[u, b] = (np.float32(features[lanes[b], u]) - mean[u]) * scale[u]
         return
-    for b in range(0, TILE, 2 * LANES):  # a cache line of each input is written at once
-        for column in blocks:
-            gather_block(features, lanes, b, column, mean, scale, activations)
-            gather_block(features, lanes, b + LANES, column, mean, scale, activations)
+    for b in range(0, TILE, WIDE):
+        gather_blocks(features, lanes, b, blocks, mean, scale, activations)
+
+
+@part
+def split(index: Index, memory: np.ndarray) -> np.ndarray:
+    """Split the inputs into parts whose activations fit into the first cache.
+
+    There, many rows find the activations that one has read; rows with few connections in a part
+    would rather lose by having to begin so often.
+
+    Args:
+        index: Structure of the network, a `rlnas.nn.structure.Index`.
+        memory: int32, as many as `splits_size` says.
+
+    Returns:
+        int32 `[parts + 1, rows]`, the first connection of each row from an input in the part or
+        behind it; of the last row, the first that is not from an input.
+    """
+    rows, parts = index.stops.size, 1
+    readers = connections = 0
+    for row in range(rows):
+        readers += index.hidden_start[row] > index.indptr[row]
+        connections += index.hidden_start[row] - index.indptr[row]
+    wanted = (index.n_inputs + _PART - 1) // _PART
+    if connections >= _DENSE * wanted * readers and index.n_inputs > 2 * _PART:
+        parts = wanted
+    width = (index.n_inputs + parts - 1) // parts
+    splits = memory[: (parts + 1) * rows].reshape((parts + 1, rows))
+    for row in range(rows):
+        k = index.indptr[row]
+        for number in range(parts):
+            splits[number, row] = k
+            end = min((number + 1) * width, index.n_inputs)
+            while k < index.hidden_start[row] and index.columns[k] < end:
+                k += 1
+        splits[parts, row] = k
+    return splits
+
+
+@part
+def form_teams(index: Index, teams: np.ndarray) -> None:
+    """Find rows side by side that read the same units, as in a layer with all its connections.
+
+    Args:
+        index: Structure of the network, a `rlnas.nn.structure.Index`.
+        teams: int32 `[rows]`, receives `TEAM` for the first row of a team, 0 for its other rows, 1
+            for a row that is in none.
+    """
+    row = 0
+    while row < teams.size:
+        fan_in = index.indptr[row + 1] - index.indptr[row]
+        alike = row + TEAM <= teams.size
+        if alike:
+            alike = index.stops[row] == index.stops[row + TEAM - 1]
+        for mate in range(row + 1, row + TEAM):
+            alike = alike and index.indptr[mate + 1] - index.indptr[mate] == fan_in
+            k = index.indptr[row]
+            while alike and k < index.indptr[row + 1]:
+                alike = index.columns[k] == index.columns[k + (mate - row) * fan_in]
+                k += 1
+        size = TEAM if alike else 1
+        teams[row] = size
+        for mate in range(row + 1, row + size):
+            teams[mate] = 0
+        row += size
+
+
+def splits_size(n_inputs: int, rows: int) -> int:
+    """How much memory `split` needs."""
+    return (-(-n_inputs // _PART) + 2) * rows
 
 
 @part
 def forward(
     index: Index,
+    splits: np.ndarray,
+    teams: np.ndarray,
     weights: np.ndarray,
     biases: np.ndarray,
     activations: np.ndarray,
@@ -129,22 +202,47 @@ def forward(
 
     Args:
         index: Structure of the network, a `rlnas.nn.structure.Index`.
+        splits: int32 `[parts + 1, rows]`, see `split`.
+        teams: int32 `[rows]`, see `form_teams`.
         weights: float32 `[connections]`.
         biases: float32 `[rows]`.
         activations: float32 `[units, TILE]`; the inputs are read, all other units are written.
     """
-    for row in range(biases.size):
-        floor = _ZERO if row < index.n_hidden else _NO_FLOOR
-        forward_row(
-            weights,
-            index.columns,
-            index.indptr[row],
-            index.indptr[row + 1],
-            activations,
-            index.n_inputs + row,
-            biases[row],
-            floor,
-        )
+    last_part = splits.shape[0] - 2
+    for part_number in range(last_part + 1):
+        for row in range(biases.size):
+            first, last = splits[part_number, row], splits[part_number + 1, row]
+            floor = _NO_FLOOR
+            if part_number == last_part:
+                last = index.indptr[row + 1]
+                if row < index.n_hidden:
+                    floor = _ZERO
+            if teams[row] == 1:
+                forward_row(
+                    weights,
+                    index.columns,
+                    first,
+                    last,
+                    activations,
+                    index.n_inputs + row,
+                    biases[row],
+                    part_number == 0,
+                    floor,
+                )
+            elif teams[row] > 1:
+                forward_team(
+                    weights,
+                    index.columns,
+                    first,
+                    last,
+                    index.indptr[row + 1] - index.indptr[row],
+                    activations,
+                    index.n_inputs + row,
+                    biases,
+                    row,
+                    part_number == 0,
+                    floor,
+                )
 
 
 @part
@@ -268,9 +366,11 @@ def squared_error(
     return mean
 
 
-@compiled
+@part
 def backward(
     index: Index,
+    splits: np.ndarray,
+    teams: np.ndarray,
     weights: np.ndarray,
     activations: np.ndarray,
     deltas: np.ndarray,
@@ -279,8 +379,12 @@ def backward(
 ) -> None:
     """Add the gradients of a tile, in one pass from the outputs down.
 
+    Where inputs are read in parts, their connections come after the others, part by part.
+
     Args:
         index: Structure of the network, a `rlnas.nn.structure.Index`.
+        splits: int32 `[parts + 1, rows]`, see `split`.
+        teams: int32 `[rows]`, see `form_teams`.
         weights: float32 `[connections]`.
         activations: float32 `[units, TILE]`, written by `forward`.
         deltas: float32 `[rows, TILE]`; the rows of the outputs hold d(loss)/d(logit), the rows of
@@ -290,25 +394,51 @@ def backward(
     """
     rows = bias_gradient.size
     deltas[: index.n_hidden] = _ZERO
-    for i in range(rows):
-        row = rows - 1 - i
-        gate = _ZERO if row < index.n_hidden else _NO_GATE
-        bias_gradient[row] += backward_row(
-            weights,
-            index.columns,
-            index.indptr[row],
-            index.hidden_start[row],
-            index.indptr[row + 1],
-            activations,
-            deltas,
-            row,
-            index.n_inputs,
-            gate,
-            gradient,
-        )
+    parts = splits.shape[0] - 1
+    for turn in range(parts + 1 if parts > 1 else 1):
+        for i in range(rows):
+            row = rows - 1 - i
+            first, middle, last = splits[0, row], splits[parts, row], index.indptr[row + 1]
+            if parts > 1:
+                first = middle
+            gate = _ZERO if row < index.n_hidden else _NO_GATE
+            if turn > 0:
+                first, middle = splits[turn - 1, row], splits[turn, row]
+                last, gate = middle, _NO_GATE
+            if turn == 0 or teams[row] == 1:
+                stop = last if teams[row] == 1 else first
+                total: np.float32 = backward_row(
+                    weights,
+                    index.columns,
+                    first,
+                    min(middle, stop),
+                    stop,
+                    activations,
+                    deltas,
+                    row,
+                    index.n_inputs,
+                    gate,
+                    gradient,
+                )
+                if turn == 0:
+                    bias_gradient[row] += total
+            if teams[row] > 1:
+                backward_team(
+                    weights,
+                    index.columns,
+                    first,
+                    middle,
+                    last,
+                    index.indptr[row + 1] - index.indptr[row],
+                    activations,
+                    deltas,
+                    row,
+                    index.n_inputs,
+                    gradient,
+                )
 
 
-@compiled
+@part
 def adamw(
     state: np.ndarray,
     gradient: np.ndarray,

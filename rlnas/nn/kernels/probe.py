@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlnas.nn.kernels.denormals import flush_denormals, restore_mode
-from rlnas.nn.kernels.simd import compiled
+from rlnas.nn.kernels.simd import part
 from rlnas.nn.structure import Index
 
 _ZERO = np.float32(0)
@@ -20,7 +20,7 @@ class LayerSummary(NamedTuple):
     dead: np.ndarray  # int64 [layers], number of units without a positive activation
 
 
-@compiled
+@part
 def correlate(
     deltas: np.ndarray, activations: np.ndarray, stops: np.ndarray, gradient: np.ndarray
 ) -> None:
@@ -75,7 +75,7 @@ def correlate(
     restore_mode(mode)
 
 
-@compiled
+@part
 def summarize(
     gradient: np.ndarray,
     activations: np.ndarray,

@@ -1,7 +1,7 @@
 """One compiled call that trains a network, evaluates it and probes it.
 
-Each of the three may have nothing to do. They are one function, because compiling them apart would
-compile the passes that they have in common three times.
+Each of the three may have nothing to do. They are one loop, so that the passes that they have in
+common are compiled once.
 """
 
 import numpy as np
@@ -15,19 +15,20 @@ from rlnas.nn.kernels.passes import (
     backward,
     choose,
     cross_entropy,
+    form_teams,
     forward,
     gather,
+    split,
     squared_error,
 )
 from rlnas.nn.kernels.probe import correlate
-from rlnas.nn.kernels.simd import TILE, compiled
-from rlnas.nn.kernels.sums import sum_of
+from rlnas.nn.kernels.simd import TILE, compiled_in_place, part
 from rlnas.nn.structure import Index
 
 _ZERO = np.float32(0)
 
 
-@compiled
+@compiled_in_place
 def run(
     samples: Samples,
     index: Index,
@@ -45,8 +46,9 @@ def run(
     activations: np.ndarray,
     deltas: np.ndarray,
     gradients: np.ndarray,
+    losses: np.ndarray,
     scratch: Scratch,
-) -> tuple[float, float]:
+) -> None:
     """Train on many batches, then evaluate on some samples, then probe on some others.
 
     The tallies of the scratch memory have a number for each output: the first those of the training
@@ -73,72 +75,75 @@ def run(
         deltas: float32 `[rows, m]`, receives d(mean loss)/d(pre-activation).
         gradients: float32 `[rows, units]`, receives the gradients of all possible connections,
             see `rlnas.nn.kernels.probe.correlate`; or `[rows, 0]`.
+        losses: float64 `[batches + 2]`, receives the sum over the samples of each batch of their
+            losses before its step times their weights, divided by the number of samples; then the
+            sums of the losses of the samples that are judged, and of those that are probed divided
+            by their number, times their weights.
         scratch: Memory to work in, a `Scratch`.
-
-    Returns:
-        Sum over the batches of their losses before their steps: of the sum over the samples times
-        their weights, divided by the number of samples; and the sum of the losses of the samples
-        that are judged, times their weights.
     """
     mode: int = flush_denormals()
     batches, batch = order.shape
-    losses = np.empty(batches)
-    for_biases = Adam(adam.beta1, adam.beta2, adam.epsilon, 0.0)
     gradient, bias_gradient = scratch.gradient, scratch.bias_gradient
+    splits, teams = split(index, scratch.splits), scratch.teams
+    form_teams(index, teams)
+    for_biases = Adam(adam.beta1, adam.beta2, adam.epsilon, 0.0)
     scratch.tallies[:] = 0.0
-    for t in range(batches):
+    for turn in range(batches + 2):
+        trains, probes = turn < batches, turn > batches
+        chosen, at, blocks = judged, judged_at, index.blocks
+        if trains:
+            chosen, at = order[turn], 0
+        if probes:
+            chosen, at, blocks = probed, probed_at, index.all_blocks
+        weights, biases = connections[at], units[at]
+        tally = scratch.tallies[0 if trains else turn - batches + 1]
+        size = chosen.size if trains or probes else 1
         gradient[:] = _ZERO
         bias_gradient[:] = _ZERO
-        loss = 0.0
-        for start in range(0, batch, TILE):
-            n = choose(order[t], start, scratch.lanes)
-            loss += _forward_tile(
-                *(samples, n, index, index.blocks, connections[0], units[0]),
-                *(scratch, scratch.tallies[0], batch),
+        losses[turn] = 0.0
+        for start in range(0, chosen.size, TILE):
+            n = choose(chosen, start, scratch.lanes)
+            losses[turn] += _forward_tile(
+                samples, n, index, splits, blocks, weights, biases, scratch, tally, size
             )
-            backward(
-                *(index, connections[0], scratch.activations, scratch.deltas),
-                *(gradient, bias_gradient),
-            )
-        losses[t] = loss / batch
-        ema_rate = max(1 - ema_decay, 9 / (10 + step))  # the horizon is a ninth of its age
-        step += 1
-        adamw(connections, gradient, step, rates[t], adam, ema_rate)
-        adamw(units, bias_gradient, step, rates[t], for_biases, ema_rate)
-    total = 0.0
-    for start in range(0, judged.size, TILE):
-        n = choose(judged, start, scratch.lanes)
-        total += _forward_tile(
-            *(samples, n, index, index.blocks, connections[judged_at], units[judged_at]),
-            *(scratch, scratch.tallies[1], int(judged.size > 0)),
-        )
-    for start in range(0, probed.size, TILE):
-        n = choose(probed, start, scratch.lanes)
-        _forward_tile(
-            *(samples, n, index, index.all_blocks, connections[probed_at], units[probed_at]),
-            *(scratch, scratch.tallies[2], probed.size),
-        )
-        backward(
-            *(index, connections[probed_at], scratch.activations, scratch.deltas),
-            *(gradient, bias_gradient),
-        )
-        for unit in range(activations.shape[0]):
-            for b in range(n):
-                activations[unit, start + b] = scratch.activations[unit, b]
-        for row in range(deltas.shape[0]):
-            for b in range(n):
-                deltas[row, start + b] = scratch.deltas[row, b]
+            if trains or probes:
+                backward(
+                    index,
+                    splits,
+                    teams,
+                    weights,
+                    scratch.activations,
+                    scratch.deltas,
+                    gradient,
+                    bias_gradient,
+                )
+            if probes:
+                for unit in range(activations.shape[0]):
+                    for b in range(n):
+                        activations[unit, start + b] = scratch.activations[unit, b]
+                for row in range(deltas.shape[0]):
+                    for b in range(n):
+                        deltas[row, start + b] = scratch.deltas[row, b]
+        if trains:
+            losses[turn] /= batch
+            ema_rate = max(1 - ema_decay, 9 / (10 + step))  # the horizon is a ninth of its age
+            step += 1
+            for state, slopes, settings in (
+                (connections, gradient, adam),
+                (units, bias_gradient, for_biases),
+            ):
+                adamw(state, slopes, step, rates[turn], settings, ema_rate)
     if gradients.shape[1] > 0:
         correlate(deltas, activations, index.stops, gradients)
     restore_mode(mode)
-    return sum_of(losses), total
 
 
-@compiled
+@part
 def _forward_tile(
     samples: Samples,
     n: int,
     index: Index,
+    splits: np.ndarray,
     blocks: np.ndarray,
     weights: np.ndarray,
     biases: np.ndarray,
@@ -152,6 +157,7 @@ def _forward_tile(
         samples: The data set.
         n: Number of samples in the tile, the first of `scratch.lanes`.
         index: Structure of the network.
+        splits: Parts of the inputs, see `split`.
         blocks: Blocks of inputs to gather.
         weights: float32 `[connections]`.
         biases: float32 `[rows]`.
@@ -164,7 +170,7 @@ def _forward_tile(
     gather(samples, scratch.lanes, blocks, scratch.activations)
     for b in range(TILE):
         scratch.weights[b] = samples.weights[scratch.lanes[b]]
-    forward(index, weights, biases, scratch.activations)
+    forward(index, splits, scratch.teams, weights, biases, scratch.activations)
     if samples.targets.shape[1]:
         return squared_error(
             outputs,

@@ -9,7 +9,7 @@ _DIGIT = 256  # values of a digit of eight bits
 
 @compile_loops(inline=True)
 def sorted_magnitudes(values: np.ndarray) -> np.ndarray:
-    """The absolute values, ascending.
+    """The bits of the absolute values, ascending.
 
     A radix sort from the lowest digit (Knuth 1998, section 5.2.5): the bits of numbers that are not
     negative are in the order of the numbers.
@@ -18,13 +18,13 @@ def sorted_magnitudes(values: np.ndarray) -> np.ndarray:
         values: float32 `[n]`.
 
     Returns:
-        float32 `[n]`.
+        uint32 `[n]`, the bits of float32 numbers.
     """
     keys, others = np.empty(values.size, np.uint32), np.empty(values.size, np.uint32)
-    bits = values.view(np.uint32)
-    places = np.zeros((4, _DIGIT), np.int64)
+    places = np.empty((4, _DIGIT), np.int64)
+    places[:] = 0  # `np.zeros` takes 0.1 s to compile
     for i in range(values.size):
-        key = bits[i] & np.uint32(0x7FFFFFFF)
+        key = np.float32(values[i]).view(np.uint32) & np.uint32(0x7FFFFFFF)
         keys[i] = key
         for digit in range(4):
             places[digit, (key >> np.uint32(8 * digit)) & np.uint32(0xFF)] += 1
@@ -37,4 +37,4 @@ def sorted_magnitudes(values: np.ndarray) -> np.ndarray:
             others[places[digit, value]] = keys[i]
             places[digit, value] += 1
         keys, others = others, keys
-    return keys.view(np.float32)
+    return keys

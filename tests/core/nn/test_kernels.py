@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +62,16 @@ def scratch_of(network: SparseNetwork) -> Scratch:
     return memory.scratch(network.n_inputs, network.units.shape[1], network.active_weights)
 
 
+def splits_of(network: SparseNetwork) -> np.ndarray:
+    return kernels.split(network.index, scratch_of(network).splits)
+
+
+def teams_of(network: SparseNetwork) -> np.ndarray:
+    teams = scratch_of(network).teams
+    kernels.form_teams(network.index, teams)
+    return teams.copy()
+
+
 class Guards:
     """Arrays that lie in the middle of memory which nobody may write."""
 
@@ -104,7 +114,8 @@ def run_tile(network: SparseNetwork, labels: np.ndarray, scratch: Scratch, batch
     """Run a tile of gathered samples forward and backward; the sum of its losses."""
     weights, biases = network.connections[VALUE], network.units[VALUE]
     outputs = network.n_inputs + network.n_hidden
-    kernels.forward(network.index, weights, biases, scratch.activations)
+    structure = network.index, splits_of(network), teams_of(network)
+    kernels.forward(*structure, weights, biases, scratch.activations)
     loss: float = kernels.cross_entropy(
         scratch.activations[outputs:],
         labels,
@@ -117,7 +128,7 @@ def run_tile(network: SparseNetwork, labels: np.ndarray, scratch: Scratch, batch
         np.zeros(network.n_outputs),
     )
     gradients = scratch.gradient, scratch.bias_gradient
-    kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
+    kernels.backward(*structure, weights, scratch.activations, scratch.deltas, *gradients)
     return loss
 
 
@@ -271,16 +282,54 @@ def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inpu
                 network.units = guarded.copy(network.units)
                 activations, deltas, gradients = map(guarded.like, (activations, deltas, gradients))
                 scratch = guarded.scratch(network)
-            loss = run(
+            losses = np.zeros(5)
+            run(
                 *(raw, network.index, network.connections, network.units, 5),
                 *(order, rates, 0.99, adam, order[0], EMA),
-                *(order[1], VALUE, activations, deltas, gradients, scratch),
+                *(order[1], VALUE, activations, deltas, gradients, losses, scratch),
             )
             tally = scratch.tallies[:, :3].tolist()
         arrays = activations, deltas, gradients, network.connections, network.units
         assert all(np.isfinite(array).all() for array in arrays)
-        results.append((loss, tally, *(array.tobytes() for array in arrays)))
+        results.append((losses.tolist(), tally, *(array.tobytes() for array in arrays)))
     assert results[0] == results[1]
+
+
+# --- parts of the inputs ---
+
+
+@pytest.mark.parametrize(("inputs", "density"), [(100, 1.0), (500, 1.0), (500, 0.5), (500, 0.05)])
+def test_parts_hold_each_connection_from_an_input_once_and_rows_read_enough_in_each(
+    inputs, density
+):
+    network = skip_network((inputs, 7, 3), np.random.default_rng(0), density)
+    index, splits = network.index, splits_of(network)
+    width = -(-inputs // (len(splits) - 1))
+    np.testing.assert_array_equal(splits[0], index.indptr[:-1])
+    np.testing.assert_array_equal(splits[-1], index.hidden_start)
+    for starts, stops in pairwise(splits):
+        read = [index.columns[a:b] for a, b in zip(starts, stops, strict=True)]
+        columns = np.concatenate(read)
+        assert columns.max() - columns.min() < width
+    if len(splits) > 2:
+        assert (splits[-1] - splits[0]).mean() / (len(splits) - 1) > 16
+    assert len(splits) == (2 if inputs == 100 or density == 0.05 else 7)
+
+
+# --- teams of rows ---
+
+
+def test_rows_side_by_side_that_read_the_same_units_are_a_team():
+    mask = np.zeros((14, 19), bool)  # 5 inputs, 9 hidden units, 5 outputs
+    mask[:9, [0, 3]] = True
+    mask[8, 3] = False
+    mask[9:, 5:14] = True
+    network = network_of((5, 9, 5), mask, np.random.default_rng(0))
+    assert teams_of(network).tolist() == [4, 0, 0, 0, 4, 0, 0, 0, 1, 4, 0, 0, 0, 1]
+    mask[:9] = False
+    mask[:8, [0, 3]] = mask[8:9, 1] = mask[5, 4] = True
+    network = network_of((5, 9, 5), mask, np.random.default_rng(0))
+    assert teams_of(network)[:9].tolist() == [4, 0, 0, 0, 1, 1, 1, 1, 1]
 
 
 # --- gradients ---
@@ -289,12 +338,12 @@ def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inpu
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize(
-    "sizes", [(6, 3), (6, 9, 3), (8, 5, 7, 3), (13, 3), (16, 9, 3), (21, 4, 6, 5, 3)]
+    "sizes", [(6, 3), (6, 9, 3), (8, 5, 7, 3), (13, 3), (16, 9, 3), (21, 4, 6, 5, 3), (250, 6, 3)]
 )
 def test_gradients_equal_autograd_on_networks_with_skip_connections(sizes, batch, dtype):
     data = data_of(sizes[0], dtype)
     rng = np.random.default_rng(batch)
-    for density in (0.1, 0.5, 0.9):
+    for density in (0.1, 0.5, 0.9, 1.0):
         network = skip_network(sizes, rng, density)
         samples = rng.integers(300, size=batch).astype(np.int32)
         found = kernel_gradients(network, data, samples)
@@ -555,7 +604,12 @@ def test_relu_sets_only_negative_numbers_to_zero(lane):
     for value, passed in ((np.nan, np.nan), (np.inf, np.inf), (-np.inf, 0), (-1, 0), (2, 2)):
         scratch.activations[0, lane] = value
         kernels.forward(
-            network.index, network.connections[VALUE], network.units[VALUE], scratch.activations
+            network.index,
+            splits_of(network),
+            teams_of(network),
+            network.connections[VALUE],
+            network.units[VALUE],
+            scratch.activations,
         )
         expected = np.ones((2, TILE))
         expected[:, lane] = passed
@@ -567,7 +621,12 @@ def test_outputs_pass_on_infinity_and_nan(bad):
     network, scratch = chain()
     network.units[VALUE, 1] = bad
     kernels.forward(
-        network.index, network.connections[VALUE], network.units[VALUE], scratch.activations
+        network.index,
+        splits_of(network),
+        teams_of(network),
+        network.connections[VALUE],
+        network.units[VALUE],
+        scratch.activations,
     )
     np.testing.assert_array_equal(scratch.activations[2], np.full(TILE, bad))
 
@@ -584,7 +643,15 @@ def test_only_an_inactive_hidden_unit_blocks_the_gradient(unit, value, passed):
     scratch.activations[unit, 9] = value
     gradients = scratch.gradient, scratch.bias_gradient
     weights = network.connections[VALUE]
-    kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
+    kernels.backward(
+        network.index,
+        splits_of(network),
+        teams_of(network),
+        weights,
+        scratch.activations,
+        scratch.deltas,
+        *gradients,
+    )
     assert (np.delete(scratch.deltas, 9, axis=1) == 1).all()
     assert scratch.deltas[:, 9].tolist() == [passed, 1]
     assert scratch.gradient[0] == scratch.bias_gradient[0] == TILE - 1 + passed
@@ -596,7 +663,15 @@ def test_a_nan_delta_reaches_the_gradients_and_the_sources():
     scratch.deltas[1, 9] = np.nan
     gradients = scratch.gradient, scratch.bias_gradient
     weights = network.connections[VALUE]
-    kernels.backward(network.index, weights, scratch.activations, scratch.deltas, *gradients)
+    kernels.backward(
+        network.index,
+        splits_of(network),
+        teams_of(network),
+        weights,
+        scratch.activations,
+        scratch.deltas,
+        *gradients,
+    )
     assert np.isnan(scratch.gradient).all()
     assert np.isnan(scratch.bias_gradient).all()
     assert np.isnan(scratch.deltas[:, 9]).all()

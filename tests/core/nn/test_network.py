@@ -16,7 +16,6 @@ from rlnas.errors import InputError
 from rlnas.export.torch_module import to_torch
 from rlnas.nn import training
 from rlnas.nn.initialization import random_network
-from rlnas.nn.kernels.simd import LANES
 from rlnas.nn.network import (
     EMA,
     FIRST_MOMENT,
@@ -177,10 +176,6 @@ def test_the_blocks_hold_every_used_input_and_nothing_beyond_the_inputs(n_inputs
 )
 def test_all_blocks_together_hold_every_input(n_inputs, blocks):
     assert reading(n_inputs, []).index.all_blocks.tolist() == blocks
-
-
-def test_blocks_have_as_many_inputs_as_simd_lanes():
-    assert BLOCK == LANES
 
 
 def test_a_copy_shares_no_memory():

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from rlnas.nn.kernels import simd
-from rlnas.nn.kernels.simd import FASTMATH, LANES, TILE
+from rlnas.nn.kernels.simd import FASTMATH, TEAM, TILE, WIDE
+from rlnas.nn.structure import BLOCK
 
 INPUTS, ROWS = 10, 6
 BAD = {"finite": 0.0, "NaN": np.nan, "infinity": np.inf, "minus infinity": -np.inf}
@@ -16,8 +17,8 @@ compiled = numba.njit(fastmath=set(FASTMATH), error_model="numpy")
 
 
 @compiled
-def forward_row(weights, columns, first, last, activations, row, bias, floor):
-    simd.forward_row(weights, columns, first, last, activations, row, bias, floor)
+def forward_row(weights, columns, first, last, activations, row, bias, begins, floor):
+    simd.forward_row(weights, columns, first, last, activations, row, bias, begins, floor)
 
 
 @compiled
@@ -30,8 +31,26 @@ def backward_row(
 
 
 @compiled
-def gather_block(features, samples, first, column, mean, scale, activations):
-    simd.gather_block(features, samples, first, column, mean, scale, activations)
+def forward_team(
+    weights, columns, first, last, stride, activations, row, biases, bias, begins, floor
+):
+    simd.forward_team(
+        weights, columns, first, last, stride, activations, row, biases, bias, begins, floor
+    )
+
+
+@compiled
+def backward_team(
+    weights, columns, first, middle, last, stride, activations, deltas, row, inputs, gradient
+):
+    simd.backward_team(
+        weights, columns, first, middle, last, stride, activations, deltas, row, inputs, gradient
+    )
+
+
+@compiled
+def gather_blocks(features, samples, place, blocks, mean, scale, activations):
+    simd.gather_blocks(features, samples, place, blocks, mean, scale, activations)
 
 
 class Row(NamedTuple):
@@ -60,14 +79,15 @@ def copies(row: Row) -> Row:
     return Row(*(array.copy() for array in row))
 
 
+@pytest.mark.parametrize("begins", [True, False])
 @pytest.mark.parametrize("floor", [0, -np.inf])
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize(("first", "last"), [(0, 11), (3, 4), (5, 5)])
-def test_forward_row_equals_its_plain_meaning(first, last, bad, floor):
+def test_forward_row_equals_its_plain_meaning(first, last, bad, floor, begins):
     found = row_with(BAD[bad])
     truth = copies(found)
     for function, row in ((forward_row, found), (simd.plain_forward_row, truth)):
-        constants = np.float32(0.3), np.float32(floor)
+        constants = np.float32(0.3), begins, np.float32(floor)
         function(row.weights, row.columns, first, last, row.activations, 15, *constants)
     np.testing.assert_allclose(found.activations, truth.activations, rtol=1e-5, atol=1e-6)
 
@@ -95,14 +115,82 @@ def test_backward_row_equals_its_plain_meaning(first, middle, last, bad, gate):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-@pytest.mark.parametrize(("first", "column"), [(0, 0), (TILE - LANES, 3), (16, 5)])
-def test_gather_block_equals_its_plain_meaning(first, column, dtype):
+@pytest.mark.parametrize(
+    ("place", "blocks"), [(0, [0]), (TILE - WIDE, [3]), (16, [0, 5]), (32, [])]
+)
+def test_gather_blocks_equals_its_plain_meaning(place, blocks, dtype):
     rng = np.random.default_rng(0)
     features = rng.integers(256, size=(30, 13)).astype(dtype)
     samples = rng.integers(30, size=TILE).astype(np.int32)
     mean, scale = rng.normal(size=(2, 13)).astype(np.float32)
     found, truth = np.full((2, 13, TILE), np.nan, np.float32)
-    gather_block(features, samples, first, column, mean, scale, found)
-    simd.plain_gather_block(features, samples, first, column, mean, scale, truth)
+    columns = np.array(blocks, np.int32)
+    gather_blocks(features, samples, place, columns, mean, scale, found)
+    simd.plain_gather_blocks(features, samples, place, columns, mean, scale, truth)
     np.testing.assert_array_equal(found, truth)
-    assert np.isfinite(found).sum() == LANES * LANES
+    written = {column + i for column in blocks for i in range(BLOCK)}
+    assert np.isfinite(found).sum() == len(written) * WIDE
+
+
+class Team(NamedTuple):
+    """Four rows of a network that read the same 9 of 10 inputs and 4 of 6 hidden units."""
+
+    weights: np.ndarray
+    columns: np.ndarray
+    activations: np.ndarray
+    deltas: np.ndarray
+    gradient: np.ndarray
+
+
+FAN_IN, SOURCES = 13, 16
+
+
+def team_with(bad: float) -> Team:
+    rng = np.random.default_rng(0)
+    columns = np.tile(np.array([0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 15], np.int32), TEAM)
+    weights, gradient = rng.normal(size=(2, columns.size)).astype(np.float32)
+    activations = rng.normal(size=(SOURCES + TEAM, TILE)).astype(np.float32)
+    deltas = rng.normal(size=(SOURCES - INPUTS + TEAM, TILE)).astype(np.float32)
+    if bad:
+        activations[3, 5] = activations[12, 7] = bad
+    return Team(weights, columns, activations, deltas, gradient)
+
+
+def as_bytes(team: Team) -> list[bytes]:
+    return [array.tobytes() for array in team]
+
+
+@pytest.mark.parametrize("begins", [True, False])
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize(("first", "last"), [(0, 13), (3, 4), (5, 5)])
+def test_a_team_computes_the_bits_of_its_rows_forward(first, last, bad, begins):
+    together, apart = team_with(BAD[bad]), team_with(BAD[bad])
+    biases, floor = np.arange(TEAM + 1, dtype=np.float32), np.float32(0)
+    forward_team(
+        *(together.weights, together.columns, first, last, FAN_IN),
+        *(together.activations, SOURCES, biases, 1, begins, floor),
+    )
+    for j in range(TEAM):
+        bounds = first + j * FAN_IN, last + j * FAN_IN
+        place = SOURCES + j, biases[1 + j], begins, floor
+        forward_row(apart.weights, apart.columns, *bounds, apart.activations, *place)
+    assert as_bytes(together) == as_bytes(apart)
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize(
+    ("first", "middle", "last"), [(0, 9, 13), (2, 9, 10), (9, 9, 13), (1, 8, 8), (4, 4, 4)]
+)
+def test_a_team_computes_the_bits_of_its_rows_backward(first, middle, last, bad):
+    together, apart = team_with(BAD[bad]), team_with(BAD[bad])
+    row = SOURCES - INPUTS
+    backward_team(
+        *(together.weights, together.columns, first, middle, last, FAN_IN),
+        *(together.activations, together.deltas, row, INPUTS, together.gradient),
+    )
+    for j in reversed(range(TEAM)):
+        bounds = first + j * FAN_IN, middle + j * FAN_IN, last + j * FAN_IN
+        place = apart.deltas, row + j, INPUTS, np.float32(np.nan)
+        arrays = apart.weights, apart.columns
+        backward_row(*arrays, *bounds, apart.activations, *place, apart.gradient)
+    assert as_bytes(together) == as_bytes(apart)

@@ -32,5 +32,5 @@ def test_products_are_sums_of_products(n):
 def test_magnitudes_are_sorted(values):
     array = np.array(values, np.float32)
     before = array.copy()
-    np.testing.assert_array_equal(sorted_magnitudes(array), np.sort(np.abs(array)))
+    np.testing.assert_array_equal(sorted_magnitudes(array).view(np.float32), np.sort(np.abs(array)))
     np.testing.assert_array_equal(array, before)
