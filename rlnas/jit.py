@@ -101,7 +101,9 @@ def compile_beside(words: str, functions: Iterable[Callable[..., Any]]) -> None:
     if cores > 1 and alone and sys.executable and any(not cache.exists() for cache in caches):
         nowhere = subprocess.DEVNULL
         command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {words}"]
-        process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+        process = subprocess.Popen(  # nosec B603  words of our own
+            command, stdin=nowhere, stdout=nowhere, stderr=nowhere
+        )
         for cache in caches:
             cache.process = process
         atexit.register(_end, process)
