@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rlnas.jit import compile_loops
 from rlnas.nn import edits
 from rlnas.nn.gradients import GradientSample
-from rlnas.nn.kernels.simd import compiled, part
+from rlnas.nn.kernels.simd import FASTMATH, part
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.rewiring import mean_fans
 from rlnas.scoring import REFERENCE_WIDTH
@@ -290,7 +291,7 @@ def judge(network: SparseNetwork) -> Judgement:
     return found
 
 
-@compiled
+@compile_loops(FASTMATH, brief=True)
 def _judge(
     starts: np.ndarray,
     counts: np.ndarray,

@@ -170,7 +170,7 @@ def observe(state: EpisodeState, progress: float, further: Sequence[float] = ())
 # The entries are compiled: in plain Python they take as long as small networks are trained.
 
 
-@compile_loops()
+@compile_loops(brief=True)
 def _observe(
     facts: Facts,
     index: Index,

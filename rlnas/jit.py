@@ -40,9 +40,12 @@ _FLOORS = ("rlnas", "rlnas.envs", "rlnas.agents")
 
 
 def compile_loops(
-    fastmath: Iterable[str] = (), inline: bool = False, makes_arrays: bool = True
+    fastmath: Iterable[str] = (),
+    inline: bool = False,
+    makes_arrays: bool = True,
+    brief: bool = False,
 ) -> Callable[[Loops], Loops]:
-    """A decorator for functions over arrays, which then release the interpreter lock.
+    """A decorator for functions over arrays, which then release the interpreter lock, if not brief.
 
     What is compiled is kept beside the source file, or in the user's cache, or in
     `NUMBA_CACHE_DIR`; where none can be written to, it is compiled anew in every process.
@@ -57,9 +60,11 @@ def compile_loops(
             for parts that have one or two callers.
         makes_arrays: Whether it makes arrays, or returns any. Without, nobody counts who holds an
             array, which is less code to compile; the caller holds them all.
+        brief: Whether it keeps the lock: where loops take some ten microseconds, waiting for the
+            lock again, while another thread has it, takes longer than they do.
     """
     options: dict[str, Any] = {
-        "nogil": True,
+        "nogil": not brief,
         "error_model": "numpy",
         "fastmath": set(fastmath),
         "no_cfunc_wrapper": True,  # for callers in C, of which there are none

@@ -82,7 +82,7 @@ def structure_of(
     )
 
 
-@compile_loops()
+@compile_loops(brief=True)
 def _look(
     starts: np.ndarray,
     indptr: np.ndarray,

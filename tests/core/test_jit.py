@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -255,3 +256,14 @@ def test_the_folders_of_all_floors_are_found():
     assert [(folder / "__init__.py").is_file() for folder in folders] == [True] * 3
     assert (folders[0] / "nn" / "kernels" / "run.py").is_file()
     assert (folders[1] / "tabular" / "dynamics.py").is_file()
+
+
+@pytest.mark.parametrize("brief", [False, True])
+def test_brief_loops_keep_the_interpreter_lock(brief):
+    loops: Any = jit.compile_loops(brief=brief)(abs_of)
+    assert loops.targetoptions["nogil"] is not brief
+    assert loops(-3) == 3
+
+
+def abs_of(value: int) -> int:
+    return max(value, -value)

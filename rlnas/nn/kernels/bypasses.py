@@ -130,7 +130,7 @@ def _add_bypasses(
                     bypass[state, reader, source] += connections[_BOTH[state], k] * share
 
 
-@compile_loops()
+@compile_loops(brief=True)
 def replace_by_bypasses(
     starts: np.ndarray,
     indptr: np.ndarray,

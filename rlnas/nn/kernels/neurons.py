@@ -8,7 +8,7 @@ from rlnas.nn.kernels.sums import mean_and_spread, product_of, sum_of
 _ROOT = np.sqrt(2.0)
 
 
-@compile_loops()
+@compile_loops(brief=True)
 def neuron_losses(
     activations: np.ndarray, indices: np.ndarray, averages: np.ndarray, start: int, stop: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +110,7 @@ def wake(
     return weights, gradients
 
 
-@compile_loops()
+@compile_loops(brief=True)
 def connections_of(
     sources: np.ndarray,
     weights: np.ndarray,

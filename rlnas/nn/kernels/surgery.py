@@ -10,7 +10,7 @@ from rlnas.jit import compile_loops
 _BOTH = (0, 3)  # rows of the state arrays that outputs can be computed from
 
 
-@compile_loops()
+@compile_loops(brief=True)
 def insert(
     starts: np.ndarray,
     indptr: np.ndarray,
@@ -77,7 +77,7 @@ def insert(
     return new_indptr, new_indices, new_connections, new_units
 
 
-@compile_loops()
+@compile_loops(brief=True)
 def remove(
     starts: np.ndarray,
     indptr: np.ndarray,
@@ -214,7 +214,7 @@ def _compact(
     return sizes, new_indptr, new_indices, new_connections, new_units
 
 
-@compile_loops()
+@compile_loops(brief=True)
 def growth_costs(
     gradients: np.ndarray, indptr: np.ndarray, indices: np.ndarray, first: int, last: int
 ) -> np.ndarray:

@@ -114,6 +114,21 @@ def test_backward_row_equals_its_plain_meaning(first, middle, last, bad, gate):
     assert sums[0] == pytest.approx(sums[1], rel=1e-4, abs=1e-5, nan_ok=True)
 
 
+def test_gradients_have_the_same_bits_whichever_connections_are_summed_beside_them():
+    together = row_with(0)
+    alone = copies(together)
+    place = 5, INPUTS, np.float32(0)
+    for row, bounds in (
+        (together, [(0, 7, 11)]),
+        (alone, [(k, k + (k < 7), k + 1) for k in range(11)]),
+    ):
+        for each in bounds:
+            arrays = row.weights, row.columns, *each, row.activations, row.deltas
+            backward_row(*arrays, *place, row.gradient)
+    np.testing.assert_array_equal(together.gradient, alone.gradient)
+    np.testing.assert_array_equal(together.deltas, alone.deltas)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize(
     ("place", "blocks"), [(0, [0]), (TILE - WIDE, [3]), (16, [0, 5]), (32, [])]
