@@ -106,7 +106,10 @@ def compile_beside(words: str, functions: Iterable[Callable[..., Any]]) -> None:
     if cores > 1 and alone and sys.executable and any(not cache.exists() for cache in caches):
         nowhere = subprocess.DEVNULL
         command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {words}"]
-        process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+        # words of our own, and no shell
+        process = subprocess.Popen(  # nosec B603
+            command, stdin=nowhere, stdout=nowhere, stderr=nowhere
+        )
         for cache in caches:
             cache.process = process
         atexit.register(_end, process)

@@ -23,6 +23,9 @@ def interrupts() -> Iterator[Callable[[], int]]:
         A function that returns how often Ctrl-C was pressed. More than once means at once: an
         exception that is raised where Python runs a destructor is lost. Outside the main thread,
         where Python handles no signals, it always returns 0.
+
+    Raises:
+        KeyboardInterrupt: at the second Ctrl-C, also where it became another error.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: 0
@@ -32,6 +35,10 @@ def interrupts() -> Iterator[Callable[[], int]]:
     signal.signal(signal.SIGINT, presses)
     try:
         yield lambda: presses.count
+    except Exception as error:
+        if presses.count > 1:  # compilers that lose the interrupt fail with another error later
+            raise KeyboardInterrupt from error
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -349,22 +350,26 @@ def test_ctrl_c_stops_after_the_rollout_and_says_how_to_resume(tmp_path, runs, c
 class Pressing(BaseCallback):
     """Press Ctrl-C in step 40 and, perhaps where the exception is lost, in step 41."""
 
-    def __init__(self, lost: bool):
+    def __init__(self, how: str):
         super().__init__()
-        self.lost = lost
+        self.how = how
 
     def _on_step(self) -> bool:
-        if self.n_calls == 40 or (self.n_calls == 41 and not self.lost):
+        if self.n_calls == 40 or (self.n_calls == 41 and self.how == "raised"):
             signal.raise_signal(signal.SIGINT)
-        elif self.n_calls == 41:
+        elif self.n_calls == 41 and self.how == "lost in a destructor":
             weakref.finalize(Killed(), signal.raise_signal, signal.SIGINT)
+        elif self.n_calls == 41:
+            with suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            raise RuntimeError("no compiled object yet")
         return True
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("lost", [False, True], ids=["raised", "lost in a destructor"])
-def test_second_ctrl_c_interrupts_at_once_and_says_how_to_resume(lost, tmp_path, runs):
-    pressing = Pressing(lost)
+@pytest.mark.parametrize("how", ["raised", "lost in a destructor", "lost in a compiler"])
+def test_second_ctrl_c_interrupts_at_once_and_says_how_to_resume(how, tmp_path, runs):
+    pressing = Pressing(how)
     with pytest.raises(KeyboardInterrupt, match=f"rlnas train --resume {tmp_path / 'run'}"):
         train(tiny(tmp_path / "run"), False, [pressing])
     assert pressing.n_calls == 41
