@@ -59,11 +59,6 @@ class Bank(NamedTuple):
         return self  # nothing in it changes
 
     @property
-    def n_tasks(self) -> int:
-        """Number of tasks."""
-        return len(self.results)
-
-    @property
     def n_seeds(self) -> int:
         """Number of seeds."""
         return int(self.results.shape[1])
@@ -100,14 +95,13 @@ def unit_cost(table: TaskTable) -> int:
 
 
 def _task_entries(table: TaskTable) -> NDArray[np.float32]:
-    numbers = table.task.source.startswith("uci:") or "classes=0" in table.task.source
     found = {
         "rows": np.log10(table.n_train) / 5,
         "features": np.log10(table.n_inputs) / 3,
         "outputs": np.log10(table.n_outputs) / 2,
         "validation_rows": np.log10(table.n_validation) / 4,
         "reference": np.log10(table.reference) / 6,
-        "regression": numbers,
+        "regression": table.task.regression,
         "balanced": table.task.balanced,
         "nothing": table.nothing[0],
     }

@@ -1,6 +1,5 @@
 """The steps of episodes on the family, compiled; one environment and a thousand move alike."""
 
-from functools import cache
 from math import exp, log, log10
 from typing import Any, NamedTuple
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from rlnas.envs.family.actions import EDITS, FAMILY_ACTIONS, STARTS
 from rlnas.envs.family.bank import ARCHITECTURE_NAMES, TASK_NAMES, Bank
+from rlnas.envs.records import record
 from rlnas.family.space import ARCHITECTURES, LENGTHS
 from rlnas.jit import compile_loops
 
@@ -99,15 +99,6 @@ class FamilyState(NamedTuple):
 
 REPORTED = FamilyState._fields[FamilyState._fields.index("penalty") :]
 """Fields of the state that are entries of the info under the same name."""
-
-
-@cache
-def record(fields: Any) -> np.dtype:
-    """The record with the fields of a named tuple; always the same object, which Numba knows."""
-    kinds = {int: np.int64, float: np.float64, bool: np.bool_}
-    return np.dtype(
-        [(name, kinds[kind]) for name, kind in fields.__annotations__.items()], align=True
-    )
 
 
 class Settings(NamedTuple):

@@ -4,13 +4,13 @@ One environment and a thousand of them are moved by the same two functions, `beg
 which work on arrays of records: the fields of a named tuple are the fields of the record.
 """
 
-from functools import cache
 from math import log10
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rlnas.envs.actions import OPERATIONS
+from rlnas.envs.records import record
 from rlnas.envs.tabular.actions import successors_of, tabular_actions
 from rlnas.jit import compile_loops
 from rlnas.tabular.grid import Grid
@@ -127,18 +127,9 @@ class _Noise(NamedTuple):
 _NOISE = _Noise()
 
 
-@cache
-def _record(fields: Any) -> np.dtype:
-    """The record with the fields of a named tuple; always the same object, which Numba knows."""
-    kinds = {int: np.int64, float: np.float64, bool: np.bool_}
-    return np.dtype(
-        [(name, kinds[kind]) for name, kind in fields.__annotations__.items()], align=True
-    )
-
-
 def before_the_first_reset(num_envs: int) -> np.ndarray:
     """Records `[num_envs]` of `TabularState` of environments that have no episode yet."""
-    states = np.zeros(num_envs, _record(TabularState))
+    states = np.zeros(num_envs, record(TabularState))
     states["elapsed"] = -1
     states["applied"] = True
     return states
@@ -194,7 +185,7 @@ class Settings(NamedTuple):
     @property
     def record(self) -> np.ndarray:
         """The same as an array of one record, which compiled functions take faster than a tuple."""
-        return np.array([tuple(self)], _record(Settings))
+        return np.array([tuple(self)], record(Settings))
 
     @property
     def noise_size(self) -> int:
@@ -226,7 +217,7 @@ def make_rules(table: Table, epochs: int | None = None) -> Rules:
     """
     successors = successors_of(table.grid)
     seeds = [table.columns(epochs, seed) for seed in (*range(table.n_seeds), None)]
-    results = np.zeros((len(seeds), len(table)), _record(Result))
+    results = np.zeros((len(seeds), len(table)), record(Result))
     for row, columns in zip(results, seeds, strict=True):
         row["val_accuracy"] = columns.val_accuracy
         row["val_loss"] = columns.val_loss

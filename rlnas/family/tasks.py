@@ -68,6 +68,11 @@ class Task:
         return TableOptions()
 
     @property
+    def regression(self) -> bool:
+        """Whether numbers are predicted, not classes."""
+        return self.axis == "numbers" or (not self.real and Made.of_name(self.source).classes == 0)
+
+    @property
     def real(self) -> bool:
         """Whether the data were collected, not generated."""
         return not self.source.startswith("made:")

@@ -13,6 +13,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from rlnas.data.generated import problems
+from rlnas.data.generated.families import MAX_SEED
 from rlnas.errors import InputError
 
 MADE = "made:"
@@ -34,9 +35,6 @@ OF_CLASSES = {"blobs": problems.blobs, "corners": problems.corners, "spirals": p
 
 KINDS = (*OF_VALUES, *OF_CLASSES, "strokes")
 """All kinds; "strokes" are images."""
-
-MAX_SEED = 2**32 - 1
-"""NumPy's limit."""
 
 _RANGES: dict[str, tuple[float, float]] = {
     "rows": (50, 1_000_000),
