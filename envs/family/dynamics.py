@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rlnas.envs.family.actions import EDITS, FAMILY_ACTIONS, STARTS
 from rlnas.envs.family.bank import ARCHITECTURE_NAMES, TASK_NAMES, Bank
-from rlnas.envs.look_up.numbers import between, clip, compiled, inlined, seen_penalty
+from rlnas.envs.look_up.numbers import between, clip, compiled, inlined
 from rlnas.envs.look_up.records import record
 from rlnas.family.space import ARCHITECTURES, LENGTHS
 
@@ -191,7 +191,7 @@ def begin(
         seen[:] = 0
         for entry in range(len(TASK_NAMES)):
             seen[entry] = bank.tasks[state.task, entry]
-        seen[_PENALTY] = seen_penalty(state.penalty)
+        seen[_PENALTY] = clip((log10(max(state.penalty, 1e-4)) + 2) / 2)
         seen[_PENALTY + 1] = clip(log10(state.budget) / 2)
         _look(bank, fixed, env, episodes)
 

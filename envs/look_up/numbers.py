@@ -1,6 +1,6 @@
 """Numbers that compiled steps draw, and how an observation shows them."""
 
-from math import exp, log, log10
+from math import exp, log
 
 from rlnas.jit import compile_loops
 
@@ -32,9 +32,3 @@ def between(low: float, high: float, share: float) -> float:
 def clip(value: float) -> float:
     """The nearest number that an observation may have, from -1 to 1."""
     return min(max(value, -1.0), 1.0)
-
-
-@inlined
-def seen_penalty(penalty: float) -> float:
-    """A penalty as observations show it: its logarithm."""
-    return clip((log10(max(penalty, 1e-4)) + 2) / 2)

@@ -4,12 +4,13 @@ One environment and a thousand of them are moved by the same two functions, `beg
 which work on arrays of records: the fields of a named tuple are the fields of the record.
 """
 
+from math import log10
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rlnas.envs.actions import OPERATIONS
-from rlnas.envs.look_up.numbers import between, clip, compiled, seen_penalty
+from rlnas.envs.look_up.numbers import between, clip, compiled
 from rlnas.envs.look_up.records import record
 from rlnas.envs.tabular.actions import successors_of, tabular_actions
 from rlnas.tabular.grid import Grid
@@ -348,7 +349,7 @@ def _begin(
             state.seed = int(noise[env, _NOISE.evaluations] * mean)
         for entry in range(len(_AT)):
             observation[entry] = 0
-        observation[_AT.penalty] = seen_penalty(penalty)
+        observation[_AT.penalty] = clip((log10(max(penalty, 1e-4)) + 2) / 2)
         observation[_AT.last_none] = 1
         _evaluate(results, features, fixed, state, observation)
 
