@@ -116,8 +116,8 @@ def play(
         advance(bank, params, chosen, running, there)
         before, running = running, ~there.states["over"].astype(bool)
         if told is not None:
-            n_ended = np.count_nonzero(before & ~running)
-            told(np.count_nonzero(before) + n_ended * (episode_steps - step))
+            ended = before & ~running
+            told(int(before.sum() + ended.sum() * (episode_steps - step)))
     final = there.states["judged"] - judged
     return Played(actions, there.states["anytime"].copy(), final, there.states["spent"].copy())
 

@@ -36,4 +36,5 @@ class RandomPlayer:
         """A random legal action but stop in each episode."""
         draws = self._rng.random(view.masks.shape) * view.masks
         draws[:, -1] = 0
-        return draws.argmax(axis=1)
+        found: NDArray[np.int64] = draws.argmax(axis=1)
+        return found
