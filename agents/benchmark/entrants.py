@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from rlnas.agents.benchmark.playing import CallablePlayer, Player, View
 from rlnas.agents.benchmark.rivals import RIVALS
-from rlnas.envs.family.actions import FAMILY_ACTIONS
-from rlnas.envs.family.dynamics import FAMILY_OBSERVATION_NAMES
+from rlnas.agents.policies.layouts import FAMILY
+from rlnas.agents.policies.policy import layout_of_policy, load_policy
 from rlnas.errors import InputError
 from rlnas.files.reading import read_bytes
 
@@ -25,8 +25,9 @@ def player_named(policy: str, seed: int = 0) -> Player:
     """The player that a text names.
 
     Args:
-        policy: The name of one of `RIVALS`; `sb3:FILE.zip`, a model that Stable-Baselines3 or
-            sb3-contrib saved, which may run any code that is in the file; or
+        policy: The name of one of `RIVALS`; a folder with a policy that was trained on the family,
+            see `rlnas.agents.policies.policy.save_policy`; `sb3:FILE.zip`, a model that
+            Stable-Baselines3 or sb3-contrib saved, which may run any code that is in the file; or
             `python:MODULE:NAME`, a function from an observation and a mask to the number of an
             action, or a `Player`, or a class of players that can be made without arguments.
         seed: Seed of what is random about a rival.
@@ -40,12 +41,29 @@ def player_named(policy: str, seed: int = 0) -> Player:
         return sb3_player(policy.removeprefix(STABLE_BASELINES3))
     if policy.startswith(PYTHON):
         return python_player(policy.removeprefix(PYTHON))
+    if Path(policy).is_dir():
+        return saved_player(policy)
     close = get_close_matches(policy, RIVALS, n=1)
     meant = f" (did you mean {close[0]}?)" if close else ""
     raise InputError(
-        f"unknown policy {policy!r}{meant}: expected {', '.join(RIVALS)}, sb3:FILE.zip or "
-        "python:MODULE:NAME"
+        f"unknown policy {policy!r}{meant}: expected {', '.join(RIVALS)}, a folder with a policy, "
+        "sb3:FILE.zip or python:MODULE:NAME"
     )
+
+
+def saved_player(folder: str | Path) -> Player:
+    """The policy in a folder, which takes its most probable action.
+
+    Raises:
+        InputError: There is none, it is damaged, or it was trained in other episodes.
+    """
+    layout = layout_of_policy(folder)
+    if layout != FAMILY:
+        raise InputError(
+            f"the policy in {folder} was trained in {layout.episodes}: expected one that was "
+            f"trained in {FAMILY.episodes}"
+        )
+    return CallablePlayer(load_policy(folder))
 
 
 def python_player(where: str) -> Player:
@@ -101,7 +119,7 @@ def sb3_player(path: str | Path) -> Player:
         weights = parameters["policy"]
     except (ValueError, KeyError, AssertionError, BadZipFile) as error:
         raise InputError(f"{path} holds no model of Stable-Baselines3: {error}") from error
-    shape, n_actions = (len(FAMILY_OBSERVATION_NAMES),), len(FAMILY_ACTIONS)
+    shape, n_actions = (len(FAMILY.observations),), len(FAMILY.actions)
     if spaces[0].shape != shape or getattr(spaces[1], "n", None) != n_actions:
         raise InputError(
             f"the model in {path} sees {spaces[0]} and does {spaces[1]}: expected one that was "

@@ -28,6 +28,8 @@ class BenchmarkCompare:
 
         if self.out.suffix not in (".md", ".png"):
             raise InputError(f"--out {self.out} cannot be used: expected a name with .md or .png")
+        if not self.results:
+            raise InputError("nothing to compare: name results of `rlnas benchmark evaluate`")
         names = [path.stem for path in self.results]
         if twice := [name for name in names if names.count(name) > 1]:
             raise InputError(f"two results are called '{twice[0]}': rename one of them")
