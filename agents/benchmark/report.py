@@ -55,7 +55,7 @@ def axes_plot(result: Submission) -> bytes:
     for value in (0, 1):  # a prediction without features, the oracle
         canvas.axvline(value, color="0.5", linestyle="--", linewidth=1)
     canvas.set_yticks(range(len(axes)), [f"{axis} ({result.axes.count(axis)})" for axis in axes])
-    canvas.invert_yaxis()
+    canvas.set_ylim(len(axes) - 0.5, -0.5)
     canvas.set_xlabel("score: 0 without features, 1 the oracle")
     canvas.set_title(shown_name(result), fontsize="medium", parse_math=False)
     canvas.legend(fontsize="small")
