@@ -11,6 +11,7 @@ import pytest
 
 import rlnas
 import rlnas.agents
+import rlnas.agents.benchmark
 from tests.snippets import ROOT, fences
 
 CORE = """
@@ -36,6 +37,14 @@ export_design extend film load_policy play_episode random_policy resume train tr
 train_seeds trimmed_mean_interval write_report
 """
 """The public names of `rlnas.agents`."""
+
+BENCHMARK = """
+About CallablePlayer Episode Played Player Protocol Submission View check evaluate play
+read_submission write_submission
+"""
+"""The public names of `rlnas.agents.benchmark`."""
+
+PUBLIC = (rlnas, rlnas.agents, rlnas.agents.benchmark)
 
 AGENT_PACKAGES = (
     *("jinja2", "matplotlib", "rich", "sb3_contrib", "stable_baselines3", "tensorboard"),
@@ -80,7 +89,9 @@ print([name for name in heavy.split() if name in sys.modules])
 """
 
 
-@pytest.mark.parametrize(("module", "names"), [(rlnas, CORE), (rlnas.agents, AGENTS)])
+@pytest.mark.parametrize(
+    ("module", "names"), list(zip(PUBLIC, (CORE, AGENTS, BENCHMARK), strict=True))
+)
 def test_public_names_are_those_of_the_list_and_can_be_loaded(module, names):
     assert sorted(module.__all__) == names.split()
     assert set(names.split()) <= set(dir(module))
@@ -132,7 +143,7 @@ def private_imports(code: str) -> list[str]:
     found = []
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rlnas":
-            if node.module not in ("rlnas", "rlnas.agents"):
+            if node.module not in [module.__name__ for module in PUBLIC]:
                 found.append(node.module or "")
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names if alias.name.startswith("rlnas.")]
