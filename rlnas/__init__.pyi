@@ -31,6 +31,10 @@ from .envs.family.live_env import (
     LiveFamilyEnv as LiveFamilyEnv,
     LiveFamilyVectorEnv as LiveFamilyVectorEnv,
 )
+from .envs.family.multi_objective import (
+    MOFamilyEnv as MOFamilyEnv,
+    MOFamilyVectorEnv as MOFamilyVectorEnv,
+)
 from .envs.family.vector_env import FamilyVectorEnv as FamilyVectorEnv
 from .envs.multi_objective import (
     MODesignEnv as MODesignEnv,

@@ -20,13 +20,13 @@ BudgetDesignVectorEnv CompactClassifier CompactRegressor Dataset DesignDatabase 
 DesignRecord DesignVectorEnv EditError Evaluation FAMILY_ACTIONS FAMILY_OBSERVATION_NAMES Family
 FamilyEnv FamilyVecEnv FamilyVectorEnv GradientSample Grid Hyperparameters Inference InputError
 LiveFamilyEnv LiveFamilyVectorEnv MOBudgetDesignEnv MOBudgetDesignVectorEnv MODesignEnv
-MODesignVectorEnv MOTabularEnv MOTabularVectorEnv OBSERVATION_NAMES Prediction Preprocessing
-ReplayableEnv SavedDesign SparseNetwork Table TabularEnv TabularVecEnv TabularVectorEnv
-ThreadedVecEnv __version__ add_connections add_layer add_neurons agents as_exported build_table
-c_bytes draw_network evaluate export_network final_training for_inference from_torch layers_of
-load_dataset load_design markdown_table predict predict_samples random_network reference_weights
-register remove_connections remove_layer remove_neurons sample_gradients save_design score to_torch
-train train_many
+MODesignVectorEnv MOFamilyEnv MOFamilyVectorEnv MOTabularEnv MOTabularVectorEnv OBSERVATION_NAMES
+Prediction Preprocessing ReplayableEnv SavedDesign SparseNetwork Table TabularEnv TabularVecEnv
+TabularVectorEnv ThreadedVecEnv __version__ add_connections add_layer add_neurons agents as_exported
+build_table c_bytes draw_network evaluate export_network final_training for_inference from_torch
+layers_of load_dataset load_design markdown_table predict predict_samples random_network
+reference_weights register remove_connections remove_layer remove_neurons sample_gradients
+save_design score to_torch train train_many
 """
 """The public names of `rlnas`: adding one is a decision, removing one breaks programs."""
 
