@@ -30,9 +30,9 @@ train_many
 """The public names of `rlnas`: adding one is a decision, removing one breaks programs."""
 
 AGENTS = """
-ArrayMaskablePPO ArrayPPO Designed EvolveConfig Interval Policy RayVecEnv SPARSE_TRAINERS
-SearchTask SparseTrainer TrainConfig compare design env_like evaluate_design evaluate_policy evolve
-export_design extend film load_policy play_episode random_policy resume train train_once
+ArrayMaskablePPO ArrayPPO Designed EvolveConfig Interval Policy SPARSE_TRAINERS SearchTask
+SparseTrainer TrainConfig WorkerVecEnv compare design env_like evaluate_design evaluate_policy
+evolve export_design extend film load_policy play_episode random_policy resume train train_once
 train_seeds trimmed_mean_interval write_report
 """
 """The public names of `rlnas.agents`."""
