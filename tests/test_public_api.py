@@ -124,7 +124,7 @@ def test_core_group_is_the_first_part_of_the_dependencies():
     everything = project["project"]["dependencies"]
     assert everything[: len(core)] == core
     rest = {re.split("[><=]", each)[0].replace("-", "_") for each in everything[len(core) :]}
-    assert rest == {*AGENT_PACKAGES, "pillow", "threadpoolctl"}
+    assert rest == {*AGENT_PACKAGES, "cloudpickle", "pillow", "threadpoolctl"}
 
 
 def private_imports(code: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Workers in processes of this machine: how they are started, asked and ended."""
 
 import os
-import pickle  # nosec B403 - of our own process, see `worker_process`
+import pickle  # nosec B403
 import subprocess
 import sys
 from collections.abc import Callable

@@ -112,7 +112,9 @@ class Worker:
 
     def set_attr(self, name: str, value: Any, places: Sequence[int]) -> list[None]:
         """Set an attribute of each, where Stable-Baselines3 sets it."""
-        return [setattr(self.envs[place], name, value) for place in places]
+        for place in places:
+            setattr(self.envs[place], name, value)
+        return [None] * len(places)
 
     def env_method(
         self, name: str, arguments: tuple[Any, ...], named: dict[str, Any], places: Sequence[int]

@@ -2,15 +2,15 @@
 
 `python -m rlnas.agents.distributed.worker_process` reads questions from its standard input, writes
 answers to its standard output, and ends with its input. What environments print goes to its
-standard error.
+standard error. Pickles come from the process that started this one, and go there.
 """
 
 import os
-import pickle  # nosec B403 - from the process that started this one, and back
+import pickle  # nosec B403
 import signal
 import traceback
 from struct import Struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import cloudpickle
 
@@ -19,7 +19,7 @@ from rlnas.errors import InputError
 _LENGTH = Struct("<Q")
 
 
-def write(file: BinaryIO, content: bytes) -> None:
+def write(file: IO[bytes], content: bytes) -> None:
     """Write a frame: its length, and its content.
 
     Raises:
@@ -30,7 +30,7 @@ def write(file: BinaryIO, content: bytes) -> None:
     file.flush()
 
 
-def read(file: BinaryIO) -> bytes:
+def read(file: IO[bytes]) -> bytes:
     """Read a frame.
 
     Raises:
@@ -40,7 +40,7 @@ def read(file: BinaryIO) -> bytes:
     return _exactly(file, length)
 
 
-def _exactly(file: BinaryIO, size: int) -> bytes:
+def _exactly(file: IO[bytes], size: int) -> bytes:
     content = file.read(size)
     if len(content) < size:
         raise EOFError
@@ -60,7 +60,7 @@ def main() -> None:
         os._exit(0)  # nobody is left who could want anything
 
 
-def _serve(questions: BinaryIO, answers: BinaryIO) -> None:
+def _serve(questions: IO[bytes], answers: IO[bytes]) -> None:
     """Make a worker as the first frame says, then answer the others.
 
     Raises:
@@ -91,7 +91,8 @@ def _outcome(worker: Any, failure: Exception | None, question: bytes) -> bytes:
             error.add_note(f"in a worker process:\n{traceback.format_exc()}")
         try:
             content = _pickled((None, error))
-            pickle.loads(content)  # nosec B301 - some take more arguments than they keep
+            # Some exceptions cannot be unpickled, since they take more arguments than they keep.
+            pickle.loads(content)  # nosec B301
         except Exception:
             words = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
             return _pickled((None, RuntimeError(words)))
