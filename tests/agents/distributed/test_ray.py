@@ -113,7 +113,7 @@ def test_spread_refuses_more_workers_than_processors(cpus, num_workers):
         spread(cpus, 4, num_workers)
 
 
-def test_ray_vec_env_refuses_more_workers_than_processors(one_machine):
+def test_more_ray_workers_than_processors_are_refused(one_machine):
     with pytest.raises(
         InputError, match=r"4 Ray workers cannot be placed: the machines have \[3\]"
     ):
