@@ -4,9 +4,9 @@
     python benchmarks/scaling.py --no-ray    # threads and processes of this machine alone
 
 Threads and workers take turns, and the fastest round of each counts. Bytes per step, and the parts
-of a vector step that grow with its size, are measured too. The estimate simulates vector steps whose
-environment steps last as long as randomly drawn measured ones, for a learner that waits for the
-slowest worker, as Stable-Baselines3 does.
+of a vector step that grow with its size, are measured too. The estimate simulates vector steps
+whose environment steps last as long as randomly drawn measured ones, for a learner that waits for
+the slowest worker, as Stable-Baselines3 does.
 """
 
 import pickle
