@@ -7,7 +7,7 @@ from .designing.design import (
     evaluate_policy as evaluate_policy,
 )
 from .designing.evaluation import evaluate_design as evaluate_design, export_design as export_design
-from .distributed.ray_vec_env import RayVecEnv as RayVecEnv
+from .distributed.worker_vec_env import WorkerVecEnv as WorkerVecEnv
 from .experiments.compare import compare as compare
 from .experiments.search_task import SearchTask as SearchTask
 from .experiments.seeds import train_seeds as train_seeds

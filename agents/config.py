@@ -35,6 +35,9 @@ MAX_EPISODES = 10_000  # of an evaluation
 WORKERS = ("workers", "num_workers", "address")
 """Settings of `TrainConfig` for where environments run; they do not influence the result."""
 
+Place = Literal["threads", "processes", "ray"]
+"""Where the environments of a training step."""
+
 WITHOUT_BUDGET = ("width", "density", "batches_per_step")
 """Settings of episodes that only those without a budget have."""
 
@@ -98,11 +101,11 @@ def _check_bounds(option: str, values: tuple[float, ...] | None) -> None:
         )
 
 
-def check_of_ray(config: Any, names: Iterable[str]) -> None:
-    """Raise `InputError` if settings of Ray are given but Ray is not used."""
-    for name in names:
-        if config.workers != "ray" and getattr(config, name) is not None:
-            raise InputError(f"{_option(name)} belongs to --workers ray: give both or neither")
+def check_belongs(config: Any, name: str, *workers: str) -> None:
+    """Raise `InputError` if a setting is given that belongs to other workers than those used."""
+    if config.workers not in workers and getattr(config, name) is not None:
+        used = " or ".join(workers)
+        raise InputError(f"{_option(name)} belongs to --workers {used}: give both or neither")
 
 
 @dataclass(frozen=True)
@@ -238,17 +241,23 @@ class TrainConfig(EpisodesConfig):
     """Run folder of an interrupted training to continue; the result is the same, bit for bit. All
     settings are read from there, except those that say where environments run."""
 
-    workers: Literal["threads", "ray"] = "threads"
-    """Where environments run: in threads of this process, or in Ray workers."""
+    workers: Option[Place] = None
+    """Where environments step: in threads of this process, in processes, or in Ray workers. By
+    default in processes if the training has at least 10,000 steps and its samples fewer than ten
+    million values, else in threads."""
     num_workers: Option[int] = None
-    """Number of Ray workers; by default one for each machine, with all its processors."""
+    """Number of processes, by default one for each processor; or of Ray workers, by default one for
+    each machine, with all its processors."""
     address: Option[str] = None
     """Address of a Ray cluster; by default Ray is started on this machine."""
 
     def check(self) -> None:
         """Raise `InputError` for values that cannot be used."""
         super().check()
-        check_of_ray(self, WORKERS[1:])
+        if self.workers is not None:
+            check_choice("--workers", self.workers, get_args(Place))
+        check_belongs(self, "num_workers", "processes", "ray")
+        check_belongs(self, "address", "ray")
         for name, choices in _CHOICES.items():
             check_choice(_option(name), getattr(self, name), choices)
         if self.reward is not None:

@@ -4,7 +4,8 @@
 
 The checkout is a folder with `rlnas`, `envs` and `agents`, such as `git worktree add` makes; it is
 not changed. Both take random legal actions in eight environments, with the same number of training
-batches per step, and the fastest of their rounds are compared.
+batches per step, and the fastest of their rounds are compared: with one thread, with two, and two
+processes here with two threads there.
 """
 
 import os
@@ -29,15 +30,23 @@ TASKS = {
 }
 """Arguments of the environments, and the number of steps of a round."""
 
-THREADS, ROUNDS, ENVIRONMENTS = (1, 2), 2, 8
+KINDS = (("1 thread", "1 thread"), ("2 threads", "2 threads"), ("2 processes", "2 threads"))
+"""Where environments step here, and there."""
+
+ROUNDS, ENVIRONMENTS = 2, 8
 
 CODE = """
 import sys, time
 import numpy as np
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
-arguments, threads, steps, count = eval(sys.argv[1]), *map(int, sys.argv[2:])
-env = ThreadedVecEnv([lambda: DesignEnv(**arguments)] * count, num_threads=threads)
+arguments, kind, steps, count = eval(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])
+if kind == "2 processes":
+    from rlnas.agents import WorkerVecEnv
+    from rlnas import ReplayableEnv
+    env = WorkerVecEnv(lambda index: ReplayableEnv(DesignEnv(**arguments)), count, num_workers=2)
+else:
+    env = ThreadedVecEnv([lambda: DesignEnv(**arguments)] * count, num_threads=int(kind[0]))
 env.seed(0)
 env.reset()
 rng = np.random.default_rng(0)
@@ -53,13 +62,13 @@ take(steps)
 print(steps / (time.perf_counter() - began))
 env.close()
 """
-"""It runs in both, so that it imports modules that both have."""
+"""It runs in both, so that it imports modules that both have; only here there are processes."""
 
 
-def steps_per_second(root: Path, task: str, threads: int) -> float:
+def steps_per_second(root: Path, task: str, kind: str) -> float:
     """Steps per second of one round of a task in a checkout, in a process of its own."""
     arguments, steps = TASKS[task]
-    command = [sys.executable, "-c", CODE, arguments, *map(str, (threads, steps, ENVIRONMENTS))]
+    command = [sys.executable, "-c", CODE, arguments, kind, str(steps), str(ENVIRONMENTS)]
     environment = os.environ | {"PYTHONPATH": str(root)}
     done = subprocess.run(
         command, cwd=root, env=environment, capture_output=True, text=True, check=True
@@ -82,17 +91,17 @@ def main() -> None:
                 (root / "rlnas" / floor).symlink_to(source / floor)
             roots[name] = root
         table = Table(title=f"Steps per second, {ENVIRONMENTS} environments", title_justify="left")
-        for name in ("data", "threads", "here", "there", "ratio"):
+        for name in ("data", "here in", "there in", "here", "there", "ratio"):
             table.add_column(name, justify="right")
         for task in tasks or TASKS:
-            for threads in THREADS:
+            for kinds in KINDS:
                 best = dict.fromkeys(roots, 0.0)
                 for _ in range(ROUNDS):
-                    for name, root in roots.items():
-                        best[name] = max(best[name], steps_per_second(root, task, threads))
+                    for (name, root), kind in zip(roots.items(), kinds, strict=True):
+                        best[name] = max(best[name], steps_per_second(root, task, kind))
                 here, there = best["here"], best["there"]
-                row = task, str(threads), f"{here:,.0f}", f"{there:,.0f}", f"{here / there:.2f}"
-                table.add_row(*row)
+                rates = f"{here:,.0f}", f"{there:,.0f}", f"{here / there:.2f}"
+                table.add_row(task, *kinds, *rates)
     Console(width=120).print(table)
 
 

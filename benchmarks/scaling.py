@@ -1,10 +1,12 @@
-"""Training on Ray: steps per second here, bytes that are sent, and an estimate for many machines.
+"""Training in workers: steps per second here, bytes that are sent, an estimate for many machines.
 
     python benchmarks/scaling.py
+    python benchmarks/scaling.py --no-ray    # threads and processes of this machine alone
 
-Steps per second, bytes per step, and the parts of a vector step that grow with its size are
-measured. The estimate simulates vector steps whose environment steps last as long as randomly drawn
-measured ones, for a learner that waits for the slowest worker, as Stable-Baselines3 does.
+Threads and workers take turns, and the fastest round of each counts. Bytes per step, and the parts
+of a vector step that grow with its size, are measured too. The estimate simulates vector steps
+whose environment steps last as long as randomly drawn measured ones, for a learner that waits for
+the slowest worker, as Stable-Baselines3 does.
 """
 
 import pickle
@@ -24,7 +26,7 @@ from learner import FreeVecEnv, new_model
 from stable_baselines3.common.vec_env import VecEnv
 
 from rlnas import Dataset, DesignEnv, ReplayableEnv, ThreadedVecEnv
-from rlnas.agents import RayVecEnv, TrainConfig
+from rlnas.agents import TrainConfig, WorkerVecEnv
 
 NETWORK = 1.25e9
 """Bytes per second of the learner's network in the estimate: ten gigabits."""
@@ -50,6 +52,10 @@ class Scaling:
     """Environments that step at the same time."""
     seconds: float = 15
     """Approximate duration of a measurement."""
+    rounds: int = 3
+    """Measurements of each kind of workers."""
+    ray: bool = True
+    """Whether to measure on Ray too, and to estimate from that."""
 
 
 class Instant(gym.Env):
@@ -77,7 +83,7 @@ class Instant(gym.Env):
 
 
 def live(data: list[Dataset], index: int = 0) -> gym.Env:
-    """An environment that can be sent to a worker; the index, which Ray asks with, is not used."""
+    """An environment that can be sent to a worker; the index, which workers give, is not used."""
     return ReplayableEnv(DesignEnv(data))
 
 
@@ -211,26 +217,58 @@ def simulate(
     }
 
 
+def rates(data: list[Dataset], scaling: Scaling, vector_steps: int) -> dict[str, float]:
+    """Steps per second of each kind of workers, by its name."""
+    make, count = partial(live, data), scaling.num_envs
+    kinds: dict[str, Callable[[], VecEnv]] = {
+        "1 thread of the learner": lambda: ThreadedVecEnv([make] * count, num_threads=1),
+        "2 threads of the learner": lambda: ThreadedVecEnv([make] * count, num_threads=2),
+        "2 processes": lambda: WorkerVecEnv(make, count, "processes", 2),
+    }
+    if scaling.ray:
+        kinds |= {
+            f"{n} Ray workers with {CPUS // n} threads each": partial(
+                WorkerVecEnv, make, count, "ray", n
+            )
+            for n in (1, 2)
+        }
+    best = dict.fromkeys(kinds, 0.0)
+    for _ in range(scaling.rounds):
+        for kind, start in kinds.items():
+            env = start()
+            best[kind] = max(best[kind], count * vector_steps / play(env, vector_steps))
+            env.close()
+    return best
+
+
 def measure(name: str, scaling: Scaling) -> None:
     """Measure, and print the tables of one data set."""
     data = DesignEnv(name).datasets
     seconds = durations(data, 300)
     vector_steps = max(10, int(scaling.seconds / (seconds.mean() * scaling.num_envs)))
-    steps = scaling.num_envs * vector_steps
     print(f"\n## {name}\n\n| environments step in | steps per second |\n|---|---|")
-    for threads in (1, 2):
-        env = ThreadedVecEnv([partial(live, data)] * scaling.num_envs, num_threads=threads)
-        print(f"| {threads} threads of the learner | {steps / play(env, vector_steps):,.0f} |")
-        env.close()
+    for kind, rate in rates(data, scaling, vector_steps).items():
+        print(f"| {kind} | {rate:,.0f} |")
+    if scaling.ray:
+        estimate(data, seconds, scaling)
+
+
+def estimate(data: list[Dataset], seconds: np.ndarray, scaling: Scaling) -> None:
+    """Measure what an estimate for many machines needs, and print it.
+
+    Args:
+        data: the data sets.
+        seconds: float64 `[n]`, durations of environment steps.
+        scaling: what to measure.
+    """
+    remote = WorkerVecEnv(partial(live, data), scaling.num_envs, "ray", 2)
+    remote.seed(0)
+    remote.reset()
+    there, back = sent(remote, 2)
+    remote.close()
     idle = {}
-    for workers in (1, 2):
-        remote = RayVecEnv(partial(live, data), scaling.num_envs, workers)
-        rate = steps / play(remote, vector_steps)
-        print(f"| {workers} Ray workers with {CPUS // workers} threads each | {rate:,.0f} |")
-        there, back = sent(remote, workers)
-        remote.close()
     for envs in (2, 32):
-        empty = RayVecEnv(partial(instant, data), envs, 2)
+        empty = WorkerVecEnv(partial(instant, data), envs, "ray", 2)
         idle[envs] = play(empty, 300, time.process_time) / 300  # of the learner alone
         empty.close()
     each = (idle[32] - idle[2]) / 30
@@ -261,7 +299,8 @@ def measure(name: str, scaling: Scaling) -> None:
 def main(scaling: Scaling) -> None:
     """Measure each data set."""
     torch.set_num_threads(1)
-    ray.init(num_cpus=CPUS, include_dashboard=False, log_to_driver=False)
+    if scaling.ray:
+        ray.init(num_cpus=CPUS, include_dashboard=False, log_to_driver=False)
     for name in scaling.datasets:
         measure(name, scaling)
 

@@ -6,8 +6,7 @@ gives the same bits.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -15,7 +14,6 @@ import numpy as np
 from gymnasium.utils import seeding
 
 from rlnas.envs.episode import Design
-from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 from rlnas.errors import InputError
 from rlnas.files.typed import Damaged, fields, listed, shown, whole
 
@@ -71,8 +69,8 @@ class ReplayableEnv(gym.Wrapper):
 
     def step(self, action: Any) -> Any:
         """Take an action."""
-        self.actions.append(int(action))
         *outcome, info = self.env.step(action)
+        self.actions.append(int(action))  # not one that was an error
         start = json.dumps(self.generator) if len(self.actions) == 1 else ""
         return *outcome, info | self.get_wrapper_attr("words") | {"start": start}
 
@@ -126,25 +124,17 @@ def restored_generator(state: Any) -> np.random.PCG64:
     return generator
 
 
-class ReplayableVecEnv(ThreadedVecEnv):
-    """Live environments in threads that come back to a moment; each is a `ReplayableEnv`."""
-
-    def moments(self) -> list[Moment]:
-        """Where each environment is."""
-        states, bests = self.env_method("state"), self.get_attr("best")
-        return [Moment(*each) for each in zip(states, bests, strict=True)]
-
-    def restore(self, moments: Sequence[Moment]) -> list[Replayed]:
-        """Bring each environment back to a moment.
-
-        Raises:
-            Damaged: they cannot have been there.
-        """
-        calls = [partial(_restore, *each) for each in zip(self.envs, moments, strict=True)]
-        return self.threads.run(calls)
+def moment_of(env: gym.Env) -> Moment:
+    """Where an environment is: a `ReplayableEnv`, perhaps in a wrapper with a state of its own."""
+    return Moment(env.get_wrapper_attr("state")(), env.get_wrapper_attr("best"))
 
 
-def _restore(env: gym.Env, moment: Moment) -> Replayed:
+def restore(env: gym.Env, moment: Moment) -> Replayed:
+    """Bring such an environment back to a moment.
+
+    Raises:
+        Damaged: it cannot have been there.
+    """
     replayed: Replayed = env.get_wrapper_attr("restore")(moment.state)
     if moment.best is not None:
         env.get_wrapper_attr("restore_best")(moment.best)

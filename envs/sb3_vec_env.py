@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import gymnasium as gym
@@ -13,9 +12,10 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from rlnas.envs.family.vector_env import FamilyVectorEnv
 from rlnas.envs.look_up.vector_env import LookUpVectorEnv
+from rlnas.envs.replay import Moment, Replayed, moment_of, restore
+from rlnas.envs.stepping import SteppingThreads
 from rlnas.envs.tabular.vector_env import TabularVectorEnv
 from rlnas.errors import InputError
-from rlnas.parallel.threads import Threads
 
 _AT_ONCE = AutoresetMode.SAME_STEP
 
@@ -31,37 +31,41 @@ class ThreadedVecEnv(DummyVecEnv):
 
     def __init__(self, env_fns: list[Callable[[], gym.Env]], num_threads: int | None = None):
         super().__init__(env_fns)
-        self.seconds = np.zeros(self.num_envs)  # duration of the last step of each environment
-        self.threads = Threads(num_threads, self.num_envs)
+        self.stepping = SteppingThreads(self.envs, num_threads)
+        self.threads = self.stepping.threads
 
     def step_wait(self) -> VecEnvStepReturn:
         """Finish the step: observations, rewards, dones, infos; over episodes are reset."""
-        # The slowest of the last step first, so that no thread waits long for the others.
-        order = np.argsort(-self.seconds, kind="stable").tolist()
-        infos: list[dict[str, Any]] = [{}] * self.num_envs
-        steps = [partial(self._step_one, index) for index in order]
-        for index, info in zip(order, self.threads.run(steps), strict=True):
-            infos[index] = info
+        steps = self.stepping.step(self.actions)
+        for index, step in enumerate(steps):
+            self.buf_rews[index], self.buf_dones[index] = step.reward, step.done
+            self._save_obs(index, step.observation)
+            if step.reset_info is not None:
+                self.reset_infos[index] = step.reset_info
+        infos = [step.info for step in steps]
         return self._obs_from_buf(), np.copy(self.buf_rews), np.copy(self.buf_dones), infos
-
-    def _step_one(self, index: int) -> dict[str, Any]:
-        began = perf_counter()
-        env = self.envs[index]
-        observation, reward, terminated, truncated, info = env.step(self.actions[index])
-        info["TimeLimit.truncated"] = truncated and not terminated
-        if terminated or truncated:
-            info["terminal_observation"] = observation
-            observation, self.reset_infos[index] = env.reset()
-        self.buf_rews[index] = reward
-        self.buf_dones[index] = terminated or truncated
-        self._save_obs(index, observation)
-        self.seconds[index] = perf_counter() - began
-        return info
 
     def close(self) -> None:
         """Close the environments and end the threads; may be called twice."""
         self.threads.shutdown()
         super().close()
+
+
+class ReplayableVecEnv(ThreadedVecEnv):
+    """Live environments in threads that come back to a moment; each is a `ReplayableEnv`."""
+
+    def moments(self) -> list[Moment]:
+        """Where each environment is."""
+        return [moment_of(env) for env in self.envs]
+
+    def restore(self, moments: Sequence[Moment]) -> list[Replayed]:
+        """Bring each environment back to a moment.
+
+        Raises:
+            Damaged: they cannot have been there.
+        """
+        calls = [partial(restore, *each) for each in zip(self.envs, moments, strict=True)]
+        return self.threads.run(calls)
 
 
 class LookUpVecEnv(VecEnv):

@@ -31,9 +31,9 @@ save_design score to_torch train train_many
 """The public names of `rlnas`: adding one is a decision, removing one breaks programs."""
 
 AGENTS = """
-ArrayMaskablePPO ArrayPPO Designed EvolveConfig Interval Policy RayVecEnv SPARSE_TRAINERS
-SearchTask SparseTrainer TrainConfig compare design env_like evaluate_design evaluate_policy evolve
-export_design extend film load_policy play_episode random_policy resume train train_once
+ArrayMaskablePPO ArrayPPO Designed EvolveConfig Interval Policy SPARSE_TRAINERS SearchTask
+SparseTrainer TrainConfig WorkerVecEnv compare design env_like evaluate_design evaluate_policy
+evolve export_design extend film load_policy play_episode random_policy resume train train_once
 train_seeds trimmed_mean_interval write_report
 """
 """The public names of `rlnas.agents`."""
@@ -135,7 +135,7 @@ def test_core_group_is_the_first_part_of_the_dependencies():
     everything = project["project"]["dependencies"]
     assert everything[: len(core)] == core
     rest = {re.split("[><=]", each)[0].replace("-", "_") for each in everything[len(core) :]}
-    assert rest == {*AGENT_PACKAGES, "pillow", "threadpoolctl"}
+    assert rest == {*AGENT_PACKAGES, "cloudpickle", "pillow", "threadpoolctl"}
 
 
 def private_imports(code: str) -> list[str]:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from rlnas.agents.config import check_of_ray
+from rlnas.agents.config import check_belongs
 from rlnas.agents.option_types import Option
 from rlnas.validation import PlainIntegers, check_jobs
 
@@ -31,7 +31,7 @@ class JobOptions(PlainIntegers):
                 the cluster cannot be reached.
         """
         check_jobs(self.jobs)
-        check_of_ray(self, ["address"])
+        check_belongs(self, "address", "ray")
         if self.workers == "ray":
             from rlnas.agents.distributed.ray_cluster import ray_jobs
 

@@ -6,48 +6,8 @@ not depend on the action taken: the policy gradient stays unbiased, most of its 
 (leave-one-out baseline: Kool et al. 2019; common random numbers: Ng & Jordan 2000).
 """
 
-from typing import Any
-
-import gymnasium as gym
-import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
-
-from rlnas.envs.replay import Replayed, restored_generator
-from rlnas.files.typed import fields
-
-
-class SeededEpisodes(gym.Wrapper):
-    """Every episode has a seed from one sequence; a seed given to `reset` is not used.
-
-    Args:
-        env: a `ReplayableEnv`.
-        seed: of the sequence.
-    """
-
-    def __init__(self, env: gym.Env, seed: int):
-        super().__init__(env)
-        self.seeds = np.random.default_rng(seed)
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        """Start the next episode."""
-        return self.env.reset(seed=int(self.seeds.integers(2**31)), options=options)
-
-    def state(self) -> dict[str, Any]:
-        """JSON values that `restore` takes."""
-        return {**self.env.get_wrapper_attr("state")(), "seeds": self.seeds.bit_generator.state}
-
-    def restore(self, state: Any) -> Replayed:
-        """Come back to the moment of a state.
-
-        Raises:
-            Damaged: no episode of this environment can have had the state.
-        """
-        generator, actions, seeds = fields(state, "generator", "actions", "seeds")
-        self.seeds = np.random.Generator(restored_generator(seeds))
-        own = {"generator": generator, "actions": actions}
-        replayed: Replayed = self.env.get_wrapper_attr("restore")(own)
-        return replayed
 
 
 class SharedEpisodes(VecEnvWrapper):

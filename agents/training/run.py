@@ -4,7 +4,6 @@ import io
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -178,8 +177,7 @@ def new_run(config: TrainConfig, data: list[Dataset], folder: Path) -> Iterator[
     Raises:
         InputError: the folder cannot be written to.
     """
-    make = partial(make_env, config, data)
-    env = new_vec_env(config, make)
+    env = new_vec_env(config, data)
     # The policy is tiny: more threads would only take cores from the environments.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

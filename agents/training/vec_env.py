@@ -1,15 +1,28 @@
 """The environments of a training: many that step at the same time, and can be brought back."""
 
-from collections.abc import Callable, Sequence
+import multiprocessing
+import sys
+from collections.abc import Sequence
 from functools import partial
 
 import gymnasium as gym
+import joblib
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
-from rlnas.agents.config import TrainConfig
-from rlnas.agents.training.group_baseline import SeededEpisodes, SharedEpisodes
-from rlnas.envs.replay import ReplayableEnv, ReplayableVecEnv, Replayed
+from rlnas.agents.config import Place, TrainConfig
+from rlnas.agents.distributed.worker_vec_env import WorkerVecEnv
+from rlnas.agents.training.group_baseline import SharedEpisodes
+from rlnas.agents.training.seeded_episodes import new_env
+from rlnas.data.dataset import Dataset
+from rlnas.envs.replay import Replayed
+from rlnas.envs.sb3_vec_env import ReplayableVecEnv
+
+SMALL = 10_000_000
+"""Values of all training samples, below which data are small."""
+
+LONG = 10_000
+"""Steps of a training that is worth the start of processes, which takes a second or two."""
 
 
 class ResumableMonitor(VecMonitor):
@@ -23,25 +36,47 @@ class ResumableMonitor(VecMonitor):
         self.episode_returns = np.array(returns, np.float32)
 
 
-def new_vec_env(config: TrainConfig, make: Callable[[], gym.Env]) -> VecEnv:
+def new_vec_env(config: TrainConfig, data: Sequence[Dataset]) -> VecEnv:
     """Environments that step at the same time, in groups if the configuration says so.
 
     Args:
         config: settings of the training.
-        make: returns a new environment; Ray workers receive a copy of the function.
+        data: the data sets that they name.
     """
-    make_one = partial(_make_one, config, make)
+    make, workers = partial(new_env, config, data), place_of(config, data)
     venv: VecEnv
-    if config.workers == "ray":
-        from rlnas.agents.distributed.ray_vec_env import RayVecEnv
-
-        venv = RayVecEnv(make_one, config.num_envs, config.num_workers, config.address)
+    if workers == "threads":
+        venv = ReplayableVecEnv([partial(make, index) for index in range(config.num_envs)])
     else:
-        venv = ReplayableVecEnv([partial(make_one, index) for index in range(config.num_envs)])
+        _compile(make(0))
+        venv = WorkerVecEnv(make, config.num_envs, workers, config.num_workers, config.address)
     monitored, size = ResumableMonitor(venv), config.episode_group_size
     return monitored if size == 1 else SharedEpisodes(monitored, size)
 
 
-def _make_one(config: TrainConfig, make: Callable[[], gym.Env], index: int) -> gym.Env:
-    env, size = ReplayableEnv(make()), config.episode_group_size
-    return env if size == 1 else SeededEpisodes(env, config.seed + index // size)
+def place_of(config: TrainConfig, data: Sequence[Dataset]) -> Place:
+    """Where the environments of a training step, if nobody said so: in processes or in threads.
+
+    Where data are small, most of a step is Python, of which a process does one thing at a time.
+    Threads share steps that last differently, have the data in memory once, and start at once.
+    """
+    if config.workers is not None:
+        return config.workers
+    values = sum(each.train.size * each.n_features for each in data)
+    worth_it = values < SMALL and config.timesteps >= LONG
+    at_once = min(joblib.cpu_count(), config.num_envs)
+    own_metric = any(callable(each.objective.metric) for each in data)  # perhaps not to be sent
+    one_of_several = multiprocessing.parent_process() is not None
+    if worth_it and at_once > 1 and not own_metric and not one_of_several and sys.executable:
+        return "processes"
+    return "threads"
+
+
+def _compile(env: gym.Env) -> None:
+    """Step an environment, so that its loops are compiled before many processes want them."""
+    env.reset(seed=0)
+    for share in (0, 0.25, 0.5, 0.75):  # different kinds of edits
+        legal = np.flatnonzero(env.get_wrapper_attr("action_masks")())
+        _, _, terminated, truncated, _ = env.step(int(legal[int(share * len(legal))]))
+        if terminated or truncated:
+            break

@@ -9,9 +9,9 @@ import pytest
 
 from rlnas.agents.cli.main import main
 from rlnas.agents.distributed.ray_cluster import cluster, ray_jobs
-from rlnas.agents.distributed.ray_vec_env import RayVecEnv
+from rlnas.agents.distributed.worker_vec_env import WorkerVecEnv
 from rlnas.agents.training.ppo import train
-from tests.agents.distributed.ray_helpers import GROUPS, QUIET, at_step, same
+from tests.agents.distributed.helpers import GROUPS, QUIET, at_step, same
 from tests.agents.helpers import tiny
 from tests.agents.training.test_resume import results
 
@@ -45,13 +45,13 @@ def two_machines() -> Iterator[list[Any]]:
 def test_training_survives_the_loss_of_a_machine_with_the_same_bits(tmp_path, two_machines, caplog):
     nodes, second = two_machines
 
-    def lose(env: RayVecEnv) -> None:
-        homes = [
-            ray.get(
-                worker.__ray_call__.remote(lambda self: ray.get_runtime_context().get_node_id())
+    def lose(env: WorkerVecEnv) -> None:
+        def home(worker: Any) -> Any:
+            return worker.actor.__ray_call__.remote(
+                lambda self: ray.get_runtime_context().get_node_id()
             )
-            for worker in env.pool.workers
-        ]
+
+        homes = ray.get([home(worker) for worker in env.pool.workers])
         assert len(set(homes)) == 2, "each machine has a worker"
         nodes.remove_node(second, allow_graceful=False)
 

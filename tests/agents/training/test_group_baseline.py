@@ -1,30 +1,40 @@
 """Groups of environments: the same episodes within one, rewards relative to the others of it."""
 
-from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from rlnas.agents.training.group_baseline import SeededEpisodes, SharedEpisodes
+from rlnas.agents.policies.environments import make_env
+from rlnas.agents.training.group_baseline import SharedEpisodes
 from rlnas.agents.training.ppo import train
+from rlnas.agents.training.seeded_episodes import SeededEpisodes
 from rlnas.agents.training.vec_env import new_vec_env
-from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.replay import ReplayableEnv
 from rlnas.envs.sb3_vec_env import ThreadedVecEnv
 from rlnas.errors import InputError
 from tests.agents.helpers import files_in, tiny
 
 N_ENVS, GROUP, STEPS = 6, 3, 3
 
-task = partial(
-    DesignEnv, ["wine", "synthetic:1"], penalty=(0.1, 1.0), episode_steps=STEPS, batches_per_step=2
-)
+SETTINGS: dict[str, Any] = {
+    "dataset": ("wine", "synthetic:1"),
+    "penalty": (0.1, 1.0),
+    "episode_steps": STEPS,
+    "batches_per_step": 2,
+}
+
+
+def task() -> ReplayableEnv:
+    config = tiny(Path("run"), **SETTINGS)
+    return ReplayableEnv(make_env(config, config.load()))
 
 
 @pytest.fixture
 def together(tmp_path):
-    venv = new_vec_env(
-        tiny(tmp_path / "run", num_envs=N_ENVS, episode_group_size=GROUP, seed=5), task
-    )
+    config = tiny(tmp_path / "run", **SETTINGS, num_envs=N_ENVS, episode_group_size=GROUP, seed=5)
+    venv = new_vec_env(config, config.load())
     yield venv
     venv.close()
 
@@ -96,7 +106,8 @@ def test_equal_actions_earn_nothing(together):
 
 
 def test_a_group_of_one_pays_the_plain_reward(tmp_path):
-    venv = new_vec_env(tiny(tmp_path / "run", episode_group_size=1), task)
+    config = tiny(tmp_path / "run", episode_group_size=1)
+    venv = new_vec_env(config, config.load())
     assert not isinstance(venv, SharedEpisodes)
     assert isinstance(venv.venv, ThreadedVecEnv)
     venv.close()

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import zipfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -482,8 +481,7 @@ def test_gradient_batches_of_two_sizes_are_warned_of_once(algorithm, tmp_path, c
     for size, warned in ((24, 1), (64, 0), (200, 0)):
         caplog.clear()
         config = tiny(tmp_path, batch_size=size, algorithm=algorithm)
-        make = partial(environments.make_env, config, config.load())
-        env = new_vec_env(config, make)
+        env = new_vec_env(config, config.load())
         new_model(config, env)
         env.close()
         assert [

@@ -1,4 +1,4 @@
-"""What the tests of Ray share."""
+"""What the tests of workers share."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from stable_baselines3.common.callbacks import BaseCallback
 
-from rlnas.agents.distributed.ray_vec_env import RayVecEnv
+from rlnas.agents.distributed.worker_vec_env import WorkerVecEnv
 from rlnas.agents.training import checkpoint
+from rlnas.envs.design_env import DesignEnv
+from rlnas.envs.replay import ReplayableEnv
 
 QUIET = [  # Ray leaves files and sockets open
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -40,15 +42,25 @@ def at_step(number: int, act: Callable[[Any], None]) -> Iterator[list[None]]:
         yield done
 
 
-def base(env: Any) -> RayVecEnv:
-    while not isinstance(env, RayVecEnv):
+def base(env: Any) -> WorkerVecEnv:
+    while not isinstance(env, WorkerVecEnv):
         env = env.venv
     return env
 
 
-def pid(env: RayVecEnv, worker: int) -> int:
-    pool = env.pool
-    return pool.ray.get(pool.workers[worker].__ray_call__.remote(lambda self: os.getpid()))
+def wine(index: int) -> ReplayableEnv:
+    return ReplayableEnv(DesignEnv("wine", penalty=0.1 + index, episode_steps=3))
+
+
+class Deadly(ReplayableEnv):
+    """An environment that ends its process."""
+
+    def step(self, action: Any) -> Any:
+        os._exit(1)
+
+
+def deadly(index: int) -> Deadly:
+    return Deadly(DesignEnv("wine"))
 
 
 def same(found: dict[str, Any], expected: dict[str, Any]) -> None:
