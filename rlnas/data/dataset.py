@@ -111,7 +111,7 @@ class Dataset(ReadOnlyArrays):
 
     @cached_property
     def bends(self) -> NDArray[np.float32]:
-        """See `rlnas.nn.kernels.passes.squared_error`, float32 `[targets]`."""
+        """See `rlnas.nn.kernels.passes.losses.squared_error`, float32 `[targets]`."""
         targets = self.preprocessing.targets
         if targets is not None and self.objective.loss == "huber":
             return targets.bends

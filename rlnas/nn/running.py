@@ -10,7 +10,8 @@ from rlnas.errors import InputError
 from rlnas.nn.gradients import GradientSample
 from rlnas.nn.kernels import memory
 from rlnas.nn.kernels.draws import NO_DRAWING, Drawing
-from rlnas.nn.kernels.passes import Adam, Samples
+from rlnas.nn.kernels.passes.adamw import Adam
+from rlnas.nn.kernels.passes.samples import Samples
 from rlnas.nn.kernels.run import run
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
 

@@ -13,7 +13,7 @@ from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.nn.gradients import GradientSample
 from rlnas.nn.kernels.draws import Drawing, draw, drawing_of
-from rlnas.nn.kernels.passes import Adam
+from rlnas.nn.kernels.passes.adamw import Adam
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.running import Outcome, Training, check_fit, check_rows, run_network
 from rlnas.objective import clipped, value_of

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from rlnas.nn.kernels.passes import splits_size
+from rlnas.nn.kernels.passes.order import splits_size
 from rlnas.nn.kernels.simd.registers import TILE
 
 _LINE = 16  # numbers of four bytes in a cache line
@@ -26,8 +26,8 @@ class Scratch(NamedTuple):
     gradient: np.ndarray  # float32 [connections]
     bias_gradient: np.ndarray  # float32 [rows]
     weights: np.ndarray  # float32 [TILE], of the samples of the tile
-    splits: np.ndarray  # int32 [any], see `rlnas.nn.kernels.passes.split`
-    teams: np.ndarray  # int32 [rows], see `rlnas.nn.kernels.passes.form_teams`
+    splits: np.ndarray  # int32 [any], see `rlnas.nn.kernels.passes.order.split`
+    teams: np.ndarray  # int32 [rows], see `rlnas.nn.kernels.passes.order.form_teams`
     tallies: np.ndarray  # float64 [3, rows], see `rlnas.nn.kernels.run.run`
 
 

@@ -11,19 +11,11 @@ from rlnas.nn.kernels.denormals import flush_denormals, restore_mode
 from rlnas.nn.kernels.draws import Drawing, draw
 from rlnas.nn.kernels.fast_math import compiled_in_place, part
 from rlnas.nn.kernels.memory import Scratch
-from rlnas.nn.kernels.passes import (
-    Adam,
-    Samples,
-    adamw,
-    backward,
-    choose,
-    cross_entropy,
-    form_teams,
-    forward,
-    gather,
-    split,
-    squared_error,
-)
+from rlnas.nn.kernels.passes.adamw import Adam, adamw
+from rlnas.nn.kernels.passes.losses import cross_entropy, squared_error
+from rlnas.nn.kernels.passes.order import form_teams, split
+from rlnas.nn.kernels.passes.propagation import backward, forward
+from rlnas.nn.kernels.passes.samples import Samples, choose, gather
 from rlnas.nn.kernels.probe import correlate
 from rlnas.nn.kernels.simd.registers import TILE
 from rlnas.nn.structure import Index

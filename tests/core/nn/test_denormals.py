@@ -7,7 +7,7 @@ from llvmlite import ir
 
 from rlnas import Batches, evaluate, load_dataset, random_network, sample_gradients, train
 from rlnas.nn.kernels.denormals import write_flush, write_restore
-from rlnas.nn.kernels.passes import Adam, adamw
+from rlnas.nn.kernels.passes.adamw import Adam, adamw
 from rlnas.nn.kernels.probe import correlate
 
 TINY = np.finfo(np.float32).tiny

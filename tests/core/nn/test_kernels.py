@@ -15,9 +15,16 @@ import torch
 from rlnas.data.dataset import Dataset
 from rlnas.nn import running, training
 from rlnas.nn.initialization import random_network
-from rlnas.nn.kernels import memory, passes as kernels
+from rlnas.nn.kernels import memory
 from rlnas.nn.kernels.draws import NO_DRAWING
 from rlnas.nn.kernels.memory import Scratch
+from rlnas.nn.kernels.passes import (
+    adamw as adam_step,
+    losses as loss_of_tile,
+    order as row_order,
+    propagation,
+    samples as tiles,
+)
 from rlnas.nn.kernels.probe import correlate
 from rlnas.nn.kernels.run import run
 from rlnas.nn.kernels.simd.registers import TILE
@@ -64,12 +71,12 @@ def scratch_of(network: SparseNetwork) -> Scratch:
 
 
 def splits_of(network: SparseNetwork) -> np.ndarray:
-    return kernels.split(network.index, scratch_of(network).splits)
+    return row_order.split(network.index, scratch_of(network).splits)
 
 
 def teams_of(network: SparseNetwork) -> np.ndarray:
     teams = scratch_of(network).teams
-    kernels.form_teams(network.index, teams)
+    row_order.form_teams(network.index, teams)
     return teams.copy()
 
 
@@ -107,8 +114,8 @@ def gather_tile(
     network: SparseNetwork, data: Dataset, chosen: np.ndarray, scratch: Scratch
 ) -> None:
     raw, blocks = running.raw_samples(data), network.index.blocks
-    assert kernels.choose(chosen, 0, scratch.lanes) == chosen.size
-    kernels.gather(raw, scratch.lanes, blocks, scratch.activations)
+    assert tiles.choose(chosen, 0, scratch.lanes) == chosen.size
+    tiles.gather(raw, scratch.lanes, blocks, scratch.activations)
 
 
 def run_tile(network: SparseNetwork, labels: np.ndarray, scratch: Scratch, batch: int) -> float:
@@ -116,8 +123,8 @@ def run_tile(network: SparseNetwork, labels: np.ndarray, scratch: Scratch, batch
     weights, biases = network.connections[VALUE], network.units[VALUE]
     outputs = network.n_inputs + network.n_hidden
     structure = network.index, splits_of(network), teams_of(network)
-    kernels.forward(*structure, weights, biases, scratch.activations)
-    loss: float = kernels.cross_entropy(
+    propagation.forward(*structure, weights, biases, scratch.activations)
+    loss: float = loss_of_tile.cross_entropy(
         scratch.activations[outputs:],
         labels,
         np.ones(labels.size, np.float32),
@@ -129,7 +136,7 @@ def run_tile(network: SparseNetwork, labels: np.ndarray, scratch: Scratch, batch
         np.zeros(network.n_outputs),
     )
     gradients = scratch.gradient, scratch.bias_gradient
-    kernels.backward(*structure, weights, scratch.activations, scratch.deltas, *gradients)
+    propagation.backward(*structure, weights, scratch.activations, scratch.deltas, *gradients)
     return loss
 
 
@@ -267,7 +274,7 @@ def test_arrays_of_scratch_memory_do_not_overlap():
 def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inputs):
     data = data_of(inputs)
     raw = running.raw_samples(data)
-    adam = kernels.Adam(0.9, 0.99, 1e-8, 0.02)
+    adam = adam_step.Adam(0.9, 0.99, 1e-8, 0.02)
     order = np.random.default_rng(0).integers(300, size=(3, 130)).astype(np.int32)
     rates = np.full(3, 0.01)
     results = []
@@ -479,9 +486,9 @@ def test_gather_equals_standardised_features_and_repeats_the_last_sample(feature
         with guards() as guarded:
             found = guarded.like(np.empty((features + 1, TILE), np.float32))
             lanes = guarded.like(np.empty(TILE, np.int32))
-            assert kernels.choose(samples, 0, lanes) == n
+            assert tiles.choose(samples, 0, lanes) == n
             raw = running.raw_samples(data)
-            kernels.gather(raw, lanes, np.array(blocks, np.int32), found)
+            tiles.gather(raw, lanes, np.array(blocks, np.int32), found)
         filled = np.concatenate([samples, np.full(TILE - n, samples[-1])])
         truth = data.standardize(filled).T
         written = [
@@ -499,10 +506,10 @@ def test_gather_puts_every_feature_of_every_sample_in_its_place(dtype, features,
     pattern = np.arange(16 * features).reshape(16, features).astype(dtype)
     mean, scale = np.zeros(features, np.float32), np.ones(features, np.float32)
     nothing = np.zeros((0, 0), np.float32), np.zeros(0, np.float32), np.ones(16, np.float32)
-    raw = kernels.Samples(pattern, np.zeros(16, np.int32), mean, scale, *nothing)
+    raw = tiles.Samples(pattern, np.zeros(16, np.int32), mean, scale, *nothing)
     chosen = np.random.default_rng(0).integers(16, size=TILE).astype(np.int32)
     found = np.full((features, TILE), np.nan, np.float32)
-    kernels.gather(raw, chosen, np.array(blocks, np.int32), found)
+    tiles.gather(raw, chosen, np.array(blocks, np.int32), found)
     for unit in range(features):
         np.testing.assert_array_equal(found[unit], chosen * features + unit)
 
@@ -519,7 +526,7 @@ def cross_entropy(outputs: np.ndarray, labels: np.ndarray) -> tuple[float, int, 
         delta, highest, total = guarded.like(z), guarded.like(z[0]), guarded.like(z[0])
         weights, tally = guarded.like(z[0]), guarded.like(np.empty(outputs.shape[1]))
         weights[:n], tally[:] = 1, 0
-        loss = kernels.cross_entropy(
+        loss = loss_of_tile.cross_entropy(
             z, labels.astype(np.int32), weights, n, 1 / n, delta, highest, total, tally
         )
     assert not delta[:, n:].any()
@@ -531,14 +538,14 @@ def cross_entropy(outputs: np.ndarray, labels: np.ndarray) -> tuple[float, int, 
 def test_exp_is_accurate_over_its_whole_range():
     x = np.concatenate([np.linspace(-87, 0, 20_001), -np.logspace(-9, 0, 500)])
     x = x.astype(np.float32)
-    found = np.array([kernels._exp(value) for value in x])
+    found = np.array([loss_of_tile._exp(value) for value in x])
     np.testing.assert_allclose(found, np.exp(x.astype(np.float64)), rtol=1e-6)
-    assert kernels._exp(np.float32(0)) == 1
+    assert loss_of_tile._exp(np.float32(0)) == 1
 
 
 @pytest.mark.parametrize("x", [-87.1, -100.0, -1e4, -3e38, -np.inf])
 def test_exp_below_its_range_is_nearly_zero(x):
-    assert 0 <= kernels._exp(np.float32(x)) < 2e-38
+    assert 0 <= loss_of_tile._exp(np.float32(x)) < 2e-38
 
 
 @pytest.mark.parametrize("batch", TILES)
@@ -605,7 +612,7 @@ def test_relu_sets_only_negative_numbers_to_zero(lane):
     network, scratch = chain()
     for value, passed in ((np.nan, np.nan), (np.inf, np.inf), (-np.inf, 0), (-1, 0), (2, 2)):
         scratch.activations[0, lane] = value
-        kernels.forward(
+        propagation.forward(
             network.index,
             splits_of(network),
             teams_of(network),
@@ -622,7 +629,7 @@ def test_relu_sets_only_negative_numbers_to_zero(lane):
 def test_outputs_pass_on_infinity_and_nan(bad):
     network, scratch = chain()
     network.units[VALUE, 1] = bad
-    kernels.forward(
+    propagation.forward(
         network.index,
         splits_of(network),
         teams_of(network),
@@ -645,7 +652,7 @@ def test_only_an_inactive_hidden_unit_blocks_the_gradient(unit, value, passed):
     scratch.activations[unit, 9] = value
     gradients = scratch.gradient, scratch.bias_gradient
     weights = network.connections[VALUE]
-    kernels.backward(
+    propagation.backward(
         network.index,
         splits_of(network),
         teams_of(network),
@@ -665,7 +672,7 @@ def test_a_nan_delta_reaches_the_gradients_and_the_sources():
     scratch.deltas[1, 9] = np.nan
     gradients = scratch.gradient, scratch.bias_gradient
     weights = network.connections[VALUE]
-    kernels.backward(
+    propagation.backward(
         network.index,
         splits_of(network),
         teams_of(network),
@@ -711,8 +718,8 @@ def test_adamw_equals_pytorch_and_updates_the_moving_average():
     for step in range(1, 301):
         gradient = rng.normal(size=50) * rng.choice([0, 1e-6, 1, 1e3], size=50)
         rate, share = 1e-2 / step**0.5, max(0.01, 9 / (9 + step))
-        adam = kernels.Adam(0.9, 0.99, 1e-8, 0.1)
-        kernels.adamw(state, gradient.astype(np.float32), step, rate, adam, share)
+        adam = adam_step.Adam(0.9, 0.99, 1e-8, 0.1)
+        adam_step.adamw(state, gradient.astype(np.float32), step, rate, adam, share)
         parameter.grad = torch.tensor(gradient.astype(np.float32).astype(np.float64))
         optimiser.param_groups[0]["lr"] = rate
         optimiser.step()
@@ -727,8 +734,8 @@ def test_adamw_equals_pytorch_and_updates_the_moving_average():
 def test_a_parameter_without_gradient_only_decays():
     state = np.zeros((4, 1), np.float32)
     state[VALUE] = 2
-    adam = kernels.Adam(0.9, 0.99, 1e-8, 0.5)
-    kernels.adamw(state, np.zeros(1, np.float32), 1, 0.1, adam, 1.0)
+    adam = adam_step.Adam(0.9, 0.99, 1e-8, 0.5)
+    adam_step.adamw(state, np.zeros(1, np.float32), 1, 0.1, adam, 1.0)
     assert state[VALUE, 0] == pytest.approx(2 * (1 - 0.1 * 0.5))
     assert state[EMA, 0] == state[VALUE, 0]
     assert state[FIRST_MOMENT, 0] == state[SECOND_MOMENT, 0] == 0
