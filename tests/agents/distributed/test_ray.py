@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rlnas.agents.cli.main import main
-from rlnas.agents.distributed.ray_cluster import ray_jobs
+from rlnas.agents.distributed.ray_cluster import cluster, ray_jobs
 from rlnas.agents.distributed.ray_workers import spread
 from rlnas.agents.distributed.worker_vec_env import WorkerVecEnv
 from rlnas.agents.training.ppo import resume, train
