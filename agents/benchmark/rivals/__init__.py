@@ -1,0 +1,1 @@
+"""Rivals of a design policy: rules, sequences, portfolios and searches, and learned policies."""
