@@ -113,8 +113,7 @@ class LiveEnv(gym.Env[np.ndarray, np.integer]):
         self, network: SparseNetwork, data: Dataset, batches: Batches, number: int, penalty: float
     ) -> EvaluatedNetwork:
         """Train a network in place for a number of batches, evaluate it and probe it."""
-        order, probed = batches.draw(number, probe_size(data))
-        trial = try_network(network, data, order, probed, self.hyperparameters)
+        trial = try_network(network, data, batches, number, probe_size(data), self.hyperparameters)
         return EvaluatedNetwork(network, trial.probe, trial.training, trial.validation, penalty)
 
     def _enter(self, state: EpisodeState) -> None:

@@ -81,6 +81,7 @@ def play(
     episodes: Sequence[Episode],
     player: Player,
     episode_steps: int = 48,
+    told: Callable[[int], object] | None = None,
 ) -> Played:
     """Play episodes side by side, with the results of stepping `FamilyEnv` in each.
 
@@ -89,6 +90,8 @@ def play(
         episodes: The episodes, of tasks of these tables.
         player: Who decides.
         episode_steps: Most steps of an episode.
+        told: Called after every step with the number of steps, of `episode_steps` in each episode,
+            that are over since the last call.
 
     Returns:
         What was done, and what it gave.
@@ -104,12 +107,17 @@ def play(
     actions: list[list[int]] = [[] for _ in episodes]
     running = np.ones(n, bool)
     player.begin(n)
+    step = 0
     while running.any():
+        step += 1
         chosen = _checked(player.act(_view(there, running)), running)
         for episode in np.flatnonzero(running).tolist():
             actions[episode].append(int(chosen[episode]))
         advance(bank, params, chosen, running, there)
-        running = ~there.states["over"].astype(bool)
+        before, running = running, ~there.states["over"].astype(bool)
+        if told is not None:
+            ended = before & ~running
+            told(int(before.sum() + ended.sum() * (episode_steps - step)))
     final = there.states["judged"] - judged
     return Played(actions, there.states["anytime"].copy(), final, there.states["spent"].copy())
 

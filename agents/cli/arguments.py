@@ -17,6 +17,9 @@ import tyro
 from rlnas.agents.cli.commands.benchmark.build import BenchmarkBuild
 from rlnas.agents.cli.commands.benchmark.build_family import BenchmarkBuildFamily
 from rlnas.agents.cli.commands.benchmark.card import BenchmarkCard
+from rlnas.agents.cli.commands.benchmark.check import BenchmarkCheck
+from rlnas.agents.cli.commands.benchmark.compare import BenchmarkCompare
+from rlnas.agents.cli.commands.benchmark.evaluate import BenchmarkEvaluate
 from rlnas.agents.cli.commands.benchmark.scores import BenchmarkScores
 from rlnas.agents.cli.commands.compare import Compare
 from rlnas.agents.cli.commands.data.describe import DataDescribe
@@ -48,7 +51,7 @@ from rlnas.errors import InputError
 
 GROUPS = {
     "data": "Name data sets, download one, describe a table.",
-    "benchmark": "Build tables and their data cards, measure reference scores.",
+    "benchmark": "Evaluate policies on many tasks, build tables, measure reference scores.",
     "study": "Studies with a table and a plot.",
 }
 """Words that a further word makes a command, and what they are about."""
@@ -70,6 +73,9 @@ COMMANDS: dict[str, Any] = {
         "build": BenchmarkBuild,
         "build-family": BenchmarkBuildFamily,
         "card": BenchmarkCard,
+        "check": BenchmarkCheck,
+        "compare": BenchmarkCompare,
+        "evaluate": BenchmarkEvaluate,
         "scores": BenchmarkScores,
     },
     "study": {

@@ -3,7 +3,7 @@
 This module imports no PyTorch, so that a trained policy acts without it.
 """
 
-from rlnas.agents.policies.layouts import Layout
+from rlnas.agents.policies.layouts import LIVE, Layout
 from rlnas.envs.observations import OBSERVATION_NAMES, SLOT_NAMES
 
 _ABSOLUTE = ("classes", "features", "samples", "size", "_connections", "_fan_in")
@@ -25,6 +25,11 @@ SLOT_COLUMNS = slice(_FIRST_SLOT, _AFTER_SLOTS)
 """Columns of the entries about the layers, one layer after the other."""
 
 CODE_LENGTH = 16
+
+
+def features_of(layout: Layout) -> tuple[str, ...]:
+    """The choices that there are in some episodes."""
+    return FEATURES if layout in LIVE else FEATURES[:1]
 
 
 def relative_names(layout: Layout) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a policy sees and may do: the observations and the actions of both kinds of episodes."""
+"""What a policy sees and may do: the observations and the actions of each kind of episodes."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +8,8 @@ import gymnasium as gym
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.budget.actions import BUDGET_ACTIONS
 from rlnas.envs.budget.observations import BUDGET_OBSERVATION_NAMES
+from rlnas.envs.family.actions import FAMILY_ACTIONS
+from rlnas.envs.family.dynamics import FAMILY_OBSERVATION_NAMES
 from rlnas.envs.observations import OBSERVATION_NAMES
 
 
@@ -44,10 +46,17 @@ BUDGET = Layout(
     tuple(map(str, BUDGET_ACTIONS)),
     clock="steps",
 )
-LAYOUTS = (STEPS, BUDGET)
+FAMILY = Layout(
+    "episodes on the family of tasks",
+    FAMILY_OBSERVATION_NAMES,
+    tuple(map(str, FAMILY_ACTIONS)),
+    clock="steps",
+)
+LIVE = (STEPS, BUDGET)
+LAYOUTS = (*LIVE, FAMILY)
 
 
 def layout_of(observation_space: gym.Space[Any]) -> Layout:
-    """The layout whose observations a space has."""
+    """The layout of live episodes whose observations a space has."""
     (n_observations,) = observation_space.shape or ()
-    return {len(each.observations): each for each in LAYOUTS}[n_observations]
+    return {len(each.observations): each for each in LIVE}[n_observations]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlnas.agents.config import SHIPPED, plausible_net_arch
-from rlnas.agents.policies.features import FEATURES
+from rlnas.agents.policies.features import features_of
 from rlnas.agents.policies.layouts import LAYOUTS, STEPS, Layout, layout_of
 from rlnas.agents.policies.network import PolicyNetwork, check_tensors, policy_network
 from rlnas.agents.policies.run_folder import why_no_policy
@@ -45,6 +45,7 @@ def save_policy(
     algorithm: str,
     net_arch: list[int],
     features: str,
+    layout: Layout | None = None,
 ) -> None:
     """Write `policy.safetensors`, with what is needed to build the policy in `policy.json`.
 
@@ -53,14 +54,15 @@ def save_policy(
         policy: the policy of a model of Stable-Baselines3 or sb3-contrib, on the processor.
         algorithm: one of `ALGORITHMS`.
         net_arch: units in the hidden layers of the policy and of the value network.
-        features: one of `rlnas.agents.policies.features.FEATURES`.
+        features: one of `rlnas.agents.policies.features.features_of` the layout.
+        layout: that of the episodes; by default that of live episodes with such observations.
     """
     from safetensors.numpy import save
 
     tensors = {name: value.contiguous().numpy() for name, value in policy.state_dict().items()}
     replace_file(Path(folder) / "policy.safetensors", save(tensors))
     choices = {"algorithm": algorithm, "net_arch": net_arch, "features": features}
-    layout = layout_of(policy.observation_space)
+    layout = layout or layout_of(policy.observation_space)
     record = {"format": FORMAT, **choices, **layout.as_json()}
     write_json(Path(folder) / "policy.json", record)
 
@@ -96,7 +98,7 @@ class EditSequence:
         """The next action of the sequence; if it is illegal, no edit, or with a budget itself.
 
         Raises:
-            InputError: the episode is of the other kind.
+            InputError: the episode is of another kind.
         """
         check_episode(self.layout, mask)
         place = int(float(observation[self._clock]) * len(self.actions) + 1e-4)
@@ -131,7 +133,7 @@ class TrainedPolicy:
         """The action to take.
 
         Raises:
-            InputError: the episode is of the other kind.
+            InputError: the episode is of another kind.
         """
         check_episode(self.layout, mask)
         logits = self.network.logits(observation)
@@ -181,7 +183,7 @@ def check_episode(layout: Layout, mask: np.ndarray) -> None:
     """
     if mask.size != len(layout.actions):
         raise InputError(
-            f"a policy trained in {layout.episodes} cannot act in an episode of the other kind: "
+            f"a policy trained in {layout.episodes} cannot act in an episode of another kind: "
             "expected one that was trained in such episodes"
         )
 
@@ -234,7 +236,7 @@ def _read_weights(folder: Path, record: dict[str, Any], layout: Layout) -> dict[
 
     choices: list[Any] = [record.get(key) for key in ("algorithm", "net_arch", "features")]
     algorithm, net_arch, features = choices
-    known = algorithm in ALGORITHMS and features in FEATURES
+    known = algorithm in ALGORITHMS and features in features_of(layout)
     if not (known and isinstance(net_arch, list) and plausible_net_arch(net_arch)):
         raise InputError(f"{folder / 'policy.json'} is damaged: unknown algorithm or network")
     path = folder / "policy.safetensors"

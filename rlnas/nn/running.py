@@ -9,6 +9,7 @@ from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.nn.gradients import GradientSample
 from rlnas.nn.kernels import memory
+from rlnas.nn.kernels.draws import NO_DRAWING, Drawing
 from rlnas.nn.kernels.passes import Adam, Samples
 from rlnas.nn.kernels.run import run
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
@@ -32,6 +33,7 @@ class Outcome(NamedTuple):
         judged_loss: Sum of the losses of the samples that were judged, times their weights.
         judged: float64 `[outputs]`, tally of these samples.
         probe: Activations and gradients on the samples that were probed.
+        drawn: What `rlnas.nn.kernels.draws.draw` returned.
     """
 
     training_loss: float
@@ -39,6 +41,7 @@ class Outcome(NamedTuple):
     judged_loss: float
     judged: np.ndarray
     probe: GradientSample
+    drawn: int
 
 
 NO_SAMPLES = np.empty(0, np.int32)
@@ -54,6 +57,7 @@ def run_network(
     probed: np.ndarray = NO_SAMPLES,
     probed_at: int = VALUE,
     gradients: bool = True,
+    drawing: Drawing = NO_DRAWING,
 ) -> Outcome:
     """Train a network in place, evaluate it, and probe it.
 
@@ -66,6 +70,8 @@ def run_network(
         probed: int32 `[n]`, the samples to probe on.
         probed_at: Row of the state arrays to probe at, VALUE or EMA.
         gradients: Whether the probe is to have gradients of connections, not units alone.
+        drawing: What the samples to train and to probe on are drawn from, if they are not given;
+            the arrays of samples are written then.
     """
     rows = network.units.shape[1]
     columns = network.n_units if probed.size > 0 and gradients else 0
@@ -73,7 +79,7 @@ def run_network(
     probe = GradientSample(*memory.side_by_side(shapes))
     scratch = memory.scratch(network.n_inputs, rows, network.active_weights)
     losses = np.empty(len(training.order) + 2)
-    run(
+    drawn = run(
         raw_samples(dataset),
         network.index,
         network.connections,
@@ -87,6 +93,7 @@ def run_network(
         judged_at,
         _writable(probed),
         probed_at,
+        drawing,
         probe.activations,
         probe.deltas,
         probe.gradients,
@@ -95,7 +102,7 @@ def run_network(
     )
     network.steps += len(training.order)
     trained, tally, _ = scratch.tallies[:, : network.n_outputs].copy()
-    return Outcome(float(losses[:-2].sum()), trained, float(losses[-2]), tally, probe)
+    return Outcome(float(losses[:-2].sum()), trained, float(losses[-2]), tally, probe, drawn)
 
 
 # Numba would compile the loops anew for read-only samples in the place of others.

@@ -12,7 +12,7 @@ import numpy as np
 from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
 from rlnas.nn.gradients import GradientSample
-from rlnas.nn.kernels import draws
+from rlnas.nn.kernels.draws import Drawing, draw, drawing_of
 from rlnas.nn.kernels.passes import Adam
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.running import Outcome, Training, check_fit, check_rows, run_network
@@ -147,12 +147,28 @@ class Batches:
         Returns:
             int32 `[batches, batch_size]` and int32 `[others]`.
         """
-        order = np.empty((batches, self.batch_size), np.int32)
-        shuffled, chosen = np.empty_like(self.samples), np.empty(others, np.int32)
-        source = draws.source_of(self.rng)
-        used = draws.draw(*source, self.samples, self.rest, shuffled, order.reshape(-1), chosen)
-        self.rest = self.rest[order.size :] if used < 0 else shuffled[used:]
+        order, chosen = self.places(batches), np.empty(others, np.int32)
+        drawing = self.drawing()
+        self.note(drawing, order, draw(drawing, order.reshape(-1), chosen))
         return order, chosen
+
+    def places(self, batches: int) -> np.ndarray:
+        """int32 `[batches, batch_size]`, where the samples of batches may be drawn to."""
+        return np.empty((batches, self.batch_size), np.int32)
+
+    def drawing(self) -> Drawing:
+        """What the compiled loops draw the next samples from; `note` must follow."""
+        return drawing_of(self.rng, self.samples, self.rest)
+
+    def note(self, drawing: Drawing, order: np.ndarray, used: int) -> None:
+        """Go on behind the samples that the compiled loops have drawn.
+
+        Args:
+            drawing: What they were drawn from.
+            order: The samples.
+            used: What `rlnas.nn.kernels.draws.draw` returned.
+        """
+        self.rest = self.rest[order.size :] if used < 0 else drawing.shuffled[used:]
 
 
 def train(
@@ -276,8 +292,9 @@ class Trial(NamedTuple):
 def try_network(
     network: SparseNetwork,
     dataset: Dataset,
-    order: np.ndarray,
-    probed: np.ndarray,
+    stream: Batches,
+    batches: int,
+    probed: int,
     hyperparameters: Hyperparameters = DEFAULT_HYPERPARAMETERS,
 ) -> Trial:
     """Train a network in place, evaluate it on the validation samples, and probe it, in one call.
@@ -285,12 +302,15 @@ def try_network(
     Args:
         network: The network, which fits the data set; it is updated as by `train`.
         dataset: The data set.
-        order: int32 `[batches, batch]`, the samples of each batch (`Batches.take`).
-        probed: int32 `[n]`, the samples to probe on.
-        hyperparameters: Settings of the optimiser; the batch size is given by `order`.
+        stream: The training batches, of which the next ones are taken.
+        batches: Number of batches to train on.
+        probed: Number of samples to probe on, which are drawn from those of the batches.
+        hyperparameters: Settings of the optimiser; the batch size is that of the batches.
     """
-    steps, judged = _steps(order, hyperparameters), dataset.validation
-    outcome = run_network(network, dataset, steps, judged, EMA, probed)
+    order, drawing, judged = stream.places(batches), stream.drawing(), dataset.validation
+    steps, chosen = _steps(order, hyperparameters), np.empty(probed, np.int32)
+    outcome = run_network(network, dataset, steps, judged, EMA, chosen, drawing=drawing)
+    stream.note(drawing, order, outcome.drawn)
     return Trial(
         _in_training(network, dataset, order, outcome),
         _judged(network, dataset, judged, True, outcome),

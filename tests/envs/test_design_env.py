@@ -549,9 +549,9 @@ def test_a_diverging_network_is_undone_and_flagged(how, monkeypatch):
 def test_training_uses_the_hyperparameters_given(monkeypatch):
     seen, right = [], live_env.try_network
 
-    def spy(network: Any, data: Any, order: Any, probed: Any, hyperparameters: Any) -> Trial:
-        seen.append((hyperparameters, order.shape[1]))
-        return right(network, data, order, probed, hyperparameters)
+    def spy(network: Any, data: Any, stream: Any, *numbers: Any) -> Trial:
+        seen.append((numbers[-1], stream.batch_size))
+        return right(network, data, stream, *numbers)
 
     monkeypatch.setattr(live_env, "try_network", spy)
     other = Hyperparameters(batch_size=16, weight_decay=0.3)

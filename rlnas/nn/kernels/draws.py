@@ -17,17 +17,25 @@ from rlnas.jit import compile_loops
 from rlnas.nn.kernels.simd import Intrinsic
 
 
-class Source(NamedTuple):
-    """Where random bits come from: addresses, valid as long as the generator lives."""
+class Drawing(NamedTuple):
+    """What samples are drawn from. The addresses are valid as long as the generator lives."""
 
-    function: int  # of `uint32_t next_uint32(void *state)`
-    state: int
+    function: int  # address of `uint32_t next_uint32(void *state)`; 0 to draw nothing
+    state: int  # address
+    samples: np.ndarray  # int32 [n], from 1 to 2**32 - 1 of them
+    rest: np.ndarray  # int32 [any], what the stream of samples begins with
+    shuffled: np.ndarray  # int32 [n], receives the last permutation, if one is needed
 
 
-def source_of(rng: np.random.Generator) -> Source:
-    """The source of a generator's random bits."""
+def drawing_of(rng: np.random.Generator, samples: np.ndarray, rest: np.ndarray) -> Drawing:
+    """What is drawn from by a generator; `rest` may be a part of an earlier permutation."""
     bits = rng.bit_generator
-    return Source(_next_uint32(type(bits)), bits.ctypes.state_address)
+    function, state = _next_uint32(type(bits)), bits.ctypes.state_address
+    return Drawing(function, state, samples, rest, np.empty_like(samples))
+
+
+_NOBODY = np.empty(0, np.int32)
+NO_DRAWING = Drawing(0, 0, _NOBODY, _NOBODY, _NOBODY)
 
 
 @cache
@@ -51,34 +59,22 @@ def _uint32(typing: Any, function: types.Type, state: types.Type) -> Intrinsic:
     return types.uint32(types.int64, types.int64), emit
 
 
-@compile_loops()
-def draw(
-    function: int,
-    state: int,
-    samples: np.ndarray,
-    rest: np.ndarray,
-    shuffled: np.ndarray,
-    stream: np.ndarray,
-    chosen: np.ndarray,
-) -> int:
+@compile_loops(makes_arrays=False)
+def draw(drawing: Drawing, stream: np.ndarray, chosen: np.ndarray) -> int:
     """Draw samples: a stream of permutations, then some with replacement.
 
     The permutations are those of `Generator.permutation`, the others `samples[rng.integers(n,
     size=...)]`.
 
     Args:
-        function: see `Source`.
-        state: see `Source`.
-        samples: int32 `[n]`, from 1 to 2**32 - 1 of them.
-        rest: int32 `[any]`, what the stream begins with.
-        shuffled: int32 `[n]`, receives the last permutation, if one is needed; `rest` may be a part
-            of it.
+        drawing: what to draw from.
         stream: int32 `[any]`, written.
         chosen: int32 `[any]`, written with what is drawn with replacement.
 
     Returns:
         How many of the last permutation the stream has; -1 if none was needed.
     """
+    function, state, samples, rest, shuffled = drawing
     used = min(rest.size, stream.size)
     for i in range(used):
         stream[i] = rest[i]

@@ -1,12 +1,14 @@
-"""One compiled call that trains a network, evaluates it and probes it.
+"""One compiled call that draws samples, trains a network, evaluates it and probes it.
 
-Each of the three may have nothing to do. They are one loop, so that the passes that they have in
-common are compiled once.
+Each of the four may have nothing to do. The last three are one loop, so that the passes that they
+have in common are compiled once. They are one call, so that threads wait once for the interpreter
+lock.
 """
 
 import numpy as np
 
 from rlnas.nn.kernels.denormals import flush_denormals, restore_mode
+from rlnas.nn.kernels.draws import Drawing, draw
 from rlnas.nn.kernels.memory import Scratch
 from rlnas.nn.kernels.passes import (
     Adam,
@@ -43,12 +45,13 @@ def run(
     judged_at: int,
     probed: np.ndarray,
     probed_at: int,
+    drawing: Drawing,
     activations: np.ndarray,
     deltas: np.ndarray,
     gradients: np.ndarray,
     losses: np.ndarray,
     scratch: Scratch,
-) -> None:
+) -> int:
     """Train on many batches, then evaluate on some samples, then probe on some others.
 
     The tallies of the scratch memory have a number for each output: the first those of the training
@@ -63,14 +66,16 @@ def run(
         connections: float32 `[4, connections]`, state of the weights; updated.
         units: float32 `[4, rows]`, state of the biases, which do not decay; updated.
         step: Number of optimiser steps taken so far.
-        order: int32 `[batches, batch]`, the samples of each training batch.
+        order: int32 `[batches, batch]`, the samples of each training batch; or where they are
+            drawn to.
         rates: float64 `[batches]`, learning rate of each step.
         ema_decay: Decay of the moving averages; a young network forgets its past faster.
         adam: Settings of the optimiser, an `Adam`.
         judged: int32 `[n]`, the samples to evaluate on.
         judged_at: Row of the state arrays to evaluate at, VALUE or EMA.
-        probed: int32 `[m]`, the samples to probe on.
+        probed: int32 `[m]`, the samples to probe on; or where they are drawn to.
         probed_at: Row of the state arrays to probe at, VALUE or EMA.
+        drawing: What the samples to train on and to probe on are drawn from, if they are not given.
         activations: float32 `[units, m]`, receives the activations of all units.
         deltas: float32 `[rows, m]`, receives d(mean loss)/d(pre-activation).
         gradients: float32 `[rows, units]`, receives the gradients of all possible connections,
@@ -80,7 +85,11 @@ def run(
             sums of the losses of the samples that are judged, and of those that are probed divided
             by their number, times their weights.
         scratch: Memory to work in, a `Scratch`.
+
+    Returns:
+        What `rlnas.nn.kernels.draws.draw` returned; -1 if nothing was drawn.
     """
+    drawn = draw(drawing, order.reshape(-1), probed) if drawing.function != 0 else -1
     mode: int = flush_denormals()
     batches, batch = order.shape
     gradient, bias_gradient = scratch.gradient, scratch.bias_gradient
@@ -136,6 +145,7 @@ def run(
     if gradients.shape[1] > 0:
         correlate(deltas, activations, index.stops, gradients)
     restore_mode(mode)
+    return drawn
 
 
 @part

@@ -9,8 +9,8 @@ from gymnasium import spaces
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.policies.feature_extractors import EXTRACTORS, SlotEncoder
-from rlnas.agents.policies.features import FEATURES, features_dim, relative_names
-from rlnas.agents.policies.layouts import BUDGET, LAYOUTS, STEPS, Layout, layout_of
+from rlnas.agents.policies.features import FEATURES, features_dim, features_of, relative_names
+from rlnas.agents.policies.layouts import BUDGET, LAYOUTS, LIVE, STEPS, Layout, layout_of
 from rlnas.envs.observations import OBSERVATION_NAMES, SLOT_NAMES
 
 SPACE = spaces.Box(-1, 1, (len(OBSERVATION_NAMES),), np.float32)
@@ -37,8 +37,14 @@ def test_every_choice_of_features_has_an_extractor():
     )
 
 
-@pytest.mark.parametrize("name", EXTRACTORS)
-@pytest.mark.parametrize("layout", LAYOUTS, ids=["steps", "budget"])
+@pytest.mark.parametrize(
+    ("name", "layout"),
+    [
+        pytest.param(name, layout, id=f"{name}-{layout.episodes.replace(' ', '-')}")
+        for layout in LAYOUTS
+        for name in features_of(layout)
+    ],
+)
 def test_extractor_output_has_features_dim_entries(name, layout):
     seen = observation(layout=layout)
     assert extract(name, seen, layout).shape == (1, features_dim(name, layout))
@@ -67,9 +73,7 @@ def test_blind_reads_the_step_count_alone_in_episodes_with_a_budget():
 def test_observations_of_episodes_with_a_budget_begin_with_those_of_the_others():
     length = len(STEPS.observations)
     assert BUDGET.observations[:length] == STEPS.observations
-    assert [layout_of(spaces.Box(-1, 1, (len(each.observations),))) for each in LAYOUTS] == [
-        *LAYOUTS
-    ]
+    assert [layout_of(spaces.Box(-1, 1, (len(each.observations),))) for each in LIVE] == [*LIVE]
     further = BUDGET.observations[length:]
     assert further
     assert relative_names(BUDGET) == (*relative_names(STEPS), *further)

@@ -7,7 +7,7 @@ import torch
 from rlnas.agents.config import SHIPPED
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import steps_of_episode
-from rlnas.agents.policies.features import FEATURES, features_dim
+from rlnas.agents.policies.features import features_dim, features_of
 from rlnas.agents.policies.layouts import LAYOUTS, Layout
 from rlnas.agents.policies.network import policy_network, tensor_shapes
 from rlnas.agents.policies.policy import TrainedPolicy, load_policy
@@ -17,12 +17,14 @@ from tests.agents.helpers import ALGORITHMS, new_policy
 SAMPLES = 200
 
 every_network = pytest.mark.parametrize(
-    ("features", "net_arch"),
-    [(features, net_arch) for features in FEATURES for net_arch in ([], [16], [64, 64], [5, 4, 3])],
-    ids=str,
-)
-both_layouts = pytest.mark.parametrize(
-    "layout", LAYOUTS, ids=lambda layout: layout.episodes.replace(" ", "-")
+    ("layout", "features", "net_arch"),
+    [
+        (layout, features, net_arch)
+        for layout in LAYOUTS
+        for features in features_of(layout)
+        for net_arch in ([], [16], [64, 64], [5, 4, 3])
+    ],
+    ids=lambda each: each.episodes.replace(" ", "-") if isinstance(each, Layout) else str(each),
 )
 
 
@@ -39,7 +41,6 @@ def in_numpy(policy, net_arch, features, layout):
 
 
 @every_network
-@both_layouts
 def test_logits_are_those_of_stable_baselines3(features, net_arch, layout):
     policy = new_policy("ppo", net_arch, features, layout=layout)
     network, seen = in_numpy(policy, net_arch, features, layout), observations(layout)
@@ -55,7 +56,6 @@ def test_logits_are_those_of_stable_baselines3(features, net_arch, layout):
 
 @every_network
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-@both_layouts
 def test_actions_are_those_of_stable_baselines3(algorithm, features, net_arch, layout):
     policy = new_policy(algorithm, net_arch, features, seed=1, layout=layout)
     masked = algorithm == "maskable_ppo"
@@ -71,7 +71,6 @@ def test_actions_are_those_of_stable_baselines3(algorithm, features, net_arch, l
 
 
 @every_network
-@both_layouts
 def test_tensor_shapes_are_those_of_stable_baselines3(features, net_arch, layout):
     policy = new_policy("maskable_ppo", net_arch, features, layout=layout)
     expected = {name: tuple(value.shape) for name, value in policy.state_dict().items()}

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from rlnas.agents.config import EvolveConfig
 from rlnas.agents.policies.features import FEATURES
-from rlnas.agents.policies.layouts import BUDGET, STEPS
+from rlnas.agents.policies.layouts import BUDGET, FAMILY, STEPS
 from rlnas.agents.policies.policy import (
     EditSequence,
     TrainedPolicy,
@@ -164,20 +164,31 @@ def test_edit_sequence_of_episodes_with_a_budget_is_played_by_their_step_count(t
 
 
 def test_a_policy_is_refused_in_an_episode_of_the_other_kind(tmp_path):
-    layouts = {"steps": STEPS, "budget": BUDGET}
+    layouts = {"steps": STEPS, "budget": BUDGET, "family": FAMILY}
     for name, layout in layouts.items():
         policy = new_policy("maskable_ppo", [8], layout=layout)
         (tmp_path / name).mkdir()
-        save_policy(tmp_path / name, policy, "maskable_ppo", [8], "flat")
+        save_policy(tmp_path / name, policy, "maskable_ppo", [8], "flat", layout)
         assert layout_of_policy(tmp_path / name) == layout
         save_edit_sequence(tmp_path, [0], layout)
         assert layout_of_policy(tmp_path) == layout
-        (other,) = (each for each in layouts.values() if each != layout)
-        seen = np.zeros(len(other.observations), np.float32), np.ones(len(other.actions), bool)
-        for folder in (tmp_path / name, tmp_path):
-            with pytest.raises(InputError, match=f"trained in {layout.episodes} cannot act") as no:
-                load_policy(folder)(*seen)
-            assert "\n" not in str(no.value)
+        for other in layouts.values():
+            if other == layout:
+                continue
+            seen = np.zeros(len(other.observations), np.float32), np.ones(len(other.actions), bool)
+            for folder in (tmp_path / name, tmp_path):
+                with pytest.raises(InputError, match=f"in {layout.episodes} cannot act") as no:
+                    load_policy(folder)(*seen)
+                assert "\n" not in str(no.value)
+
+
+def test_policy_with_entries_of_layers_is_refused_where_there_are_none(tmp_path):
+    save_policy(tmp_path, new_policy("ppo", [8], layout=FAMILY), "ppo", [8], "flat", FAMILY)
+    text = (tmp_path / "policy.json").read_text()
+    for features in ("slots", "relative", "blind"):
+        (tmp_path / "policy.json").write_text(text.replace('"flat"', f'"{features}"'))
+        with pytest.raises(InputError, match="is damaged: unknown algorithm or network"):
+            load_policy(tmp_path)
 
 
 @pytest.mark.parametrize("names", [None, [], "none", ["none", "dance"], [0], [["none"]], {}])

@@ -61,9 +61,9 @@ def counter(monkeypatch) -> Counter:
     counter = Counter()
     right = live_env.try_network
 
-    def trained(network: Any, data: Any, batches: np.ndarray, *rest: Any) -> Any:
-        counter.count(len(batches))
-        return right(network, data, batches, *rest)
+    def trained(network: Any, data: Any, stream: Any, batches: int, *rest: Any) -> Any:
+        counter.count(batches)
+        return right(network, data, stream, batches, *rest)
 
     monkeypatch.setattr(live_env, "try_network", trained)
     for name in ("reset", "step"):

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from rlnas.nn.training import Batches
+from rlnas.data.loading import load_dataset
+from rlnas.nn.initialization import random_network
+from rlnas.nn.running import sample_gradients
+from rlnas.nn.training import Batches, evaluate, train, try_network
+from tests.core.reference import bits
 
 SIZES = st.integers(1, 300)
 
@@ -44,3 +48,23 @@ def test_half_used_random_bits_are_used_up_first():
     np.testing.assert_array_equal(
         Batches(samples, ours, 50).take(1)[0], theirs.permutation(samples)
     )
+
+
+def test_a_run_draws_what_batches_draw_and_goes_on_behind_it():
+    data = load_dataset("digits")
+    networks = [random_network((64, 8, 10), 0.3, np.random.default_rng(0)) for _ in range(2)]
+    together, apart = (Batches(data.train, np.random.default_rng(3)) for _ in range(2))
+    for batches in (2, 0, 30, 5):  # some need a new permutation, some none
+        if batches == 0:
+            np.testing.assert_array_equal(*(each.draw(0, 5)[1] for each in (together, apart)))
+            continue
+        trial = try_network(networks[0], data, together, batches, 40)
+        order, probed = apart.draw(batches, 40)
+        trained = train(networks[1], data, order)
+        assert trial.training == trained
+        assert trial.validation == evaluate(networks[1], data, data.validation)
+        probe = sample_gradients(networks[1], data, probed)
+        for name in ("activations", "deltas", "gradients"):
+            np.testing.assert_array_equal(getattr(trial.probe, name), getattr(probe, name))
+        np.testing.assert_array_equal(together.rest, apart.rest)
+        assert bits(networks[0]) == bits(networks[1])

@@ -16,6 +16,7 @@ from rlnas.data.dataset import Dataset
 from rlnas.nn import running, training
 from rlnas.nn.initialization import random_network
 from rlnas.nn.kernels import memory, passes as kernels
+from rlnas.nn.kernels.draws import NO_DRAWING
 from rlnas.nn.kernels.memory import Scratch
 from rlnas.nn.kernels.probe import correlate
 from rlnas.nn.kernels.run import run
@@ -286,7 +287,8 @@ def test_kernels_ignore_old_scratch_contents_and_write_only_to_their_arrays(inpu
             run(
                 *(raw, network.index, network.connections, network.units, 5),
                 *(order, rates, 0.99, adam, order[0], EMA),
-                *(order[1], VALUE, activations, deltas, gradients, losses, scratch),
+                *(order[1], VALUE, NO_DRAWING),
+                *(activations, deltas, gradients, losses, scratch),
             )
             tally = scratch.tallies[:, :3].tolist()
         arrays = activations, deltas, gradients, network.connections, network.units

@@ -1,1 +1,1 @@
-"""`rlnas benchmark`: build tables and their data cards, measure reference scores."""
+"""`rlnas benchmark`: evaluate policies on many tasks, build tables, measure reference scores."""
