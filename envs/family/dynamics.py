@@ -195,7 +195,7 @@ def begin(
         seen[:] = 0
         for entry in range(len(TASK_NAMES)):
             seen[entry] = bank.tasks[state.task, entry]
-        seen[_PENALTY] = _clip((log10(max(state.penalty, 1e-4)) + 2) / 2)
+        seen[_PENALTY] = _clip((log10(max(state.penalty, 1e-3)) + 1) / 2)
         seen[_PENALTY + 1] = _clip(log10(state.budget) / 2)
         _look(bank, fixed, env, episodes)
 

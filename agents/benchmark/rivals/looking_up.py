@@ -90,12 +90,28 @@ class LookUps:
         final = self.states["judged"] - self._nothing
         return Outcome(self.states["anytime"].copy(), final, self.states["spent"].copy())
 
-    def payable(self, designs: Designs) -> NDArray[np.bool_]:
-        """Whether an episode may look up designs, bool as `designs`, int64 `[n, ...]`."""
-        flat = designs.reshape(self.n, -1)
-        found = np.zeros(flat.shape, bool)
-        _payable(self.bank, self._params, flat, self.states, self.trained, found)
-        return found.reshape(designs.shape)
+    def payable(self, designs: Designs, part: float = 1.0) -> NDArray[np.bool_]:
+        """Whether an episode may look up designs.
+
+        Args:
+            designs: Their numbers, int64 `[n, k]`; negative ones may not.
+            part: Part of the whole budget that one may cost.
+
+        Returns:
+            bool `[n, k]`.
+        """
+        found = np.zeros(designs.shape, bool)
+        _payable(self.bank, self._params, designs, part, self.states, self.trained, found)
+        return found
+
+    def trained_to(self, designs: Designs) -> NDArray[np.bool_]:
+        """Whether architectures were trained as long already, or longer, bool `[n, k]`.
+
+        Args:
+            designs: Their numbers, int64 `[n, k]`.
+        """
+        longest = np.take_along_axis(self.trained, designs // len(LENGTHS), axis=1)
+        return longest >= designs % len(LENGTHS)
 
     def look_up(self, designs: Designs) -> NDArray[np.bool_]:
         """Train a design in each episode, and keep the best.
@@ -156,6 +172,7 @@ def _payable(
     bank: Bank,
     params: np.ndarray,
     designs: np.ndarray,
+    part: float,
     states: np.ndarray,
     trained: np.ndarray,
     found: np.ndarray,
@@ -165,11 +182,14 @@ def _payable(
         state = states[run]
         if state.elapsed >= fixed.episode_steps:
             continue
+        most = min(state.budget - state.spent, part * state.budget)
         for each in range(designs.shape[1]):
+            if designs[run, each] < 0:
+                continue
             goal, length = designs[run, each] // n_lengths, designs[run, each] % n_lengths
             cost, edit = bank.cost[state.task, goal], bank.edit[state.task]
             price = price_of(cost, edit, trained[run, goal], length)
-            found[run, each] = price <= state.budget - state.spent
+            found[run, each] = price <= most
 
 
 @compiled

@@ -124,24 +124,3 @@ class SequencePlayer:
         place = legal.argmax(axis=1)
         self._at = place + 1
         return self._actions[every, place]
-
-
-class RandomPlayer:
-    """A player that takes legal actions at random, all alike but stop.
-
-    Args:
-        seed: Seed of the choices.
-    """
-
-    def __init__(self, seed: int = 0):
-        self._seed = seed
-        self.begin(0)
-
-    def begin(self, n: int) -> None:
-        """The same choices again."""
-        self._rng = np.random.default_rng(self._seed)
-
-    def act(self, view: View) -> NDArray[np.int64]:
-        """Random actions."""
-        chances = self._rng.random(view.masks.shape) * view.masks
-        return chances[:, :STOP].argmax(axis=1)
