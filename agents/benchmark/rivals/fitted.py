@@ -12,7 +12,6 @@ from rlnas.files.json_schema import (
     COUNT,
     NUMBER,
     POSITIVE,
-    TEXT,
     WHOLE,
     Schema,
     check_schema,

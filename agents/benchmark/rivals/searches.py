@@ -25,6 +25,7 @@ Search = Callable[[LookUps, Generator], None]
 """Spends what there is."""
 
 _TRIES = 64  # proposals of which one can be paid for, or the search is over
+_REFUSALS = 10  # so many of TPE in a row
 _FIRST = 0.05  # part of the budget that a design to begin with may cost
 
 
@@ -87,7 +88,7 @@ def hill_climbing(runs: LookUps, rng: Generator) -> None:
 
 
 def regularised_evolution(
-    runs: LookUps, rng: Generator, population: int = 20, sample: int = 5
+    runs: LookUps, rng: Generator, population: int = 10, sample: int = 3
 ) -> None:
     """Aging evolution: the best of a sample has a child, the oldest dies.
 
@@ -164,7 +165,7 @@ def tpe(runs: LookUps, rng: Generator) -> None:
     with warnings_only():
         studies = [study() for _ in range(runs.n)]
         refused = np.zeros(runs.n, np.int64)
-        while (going := np.flatnonzero(refused < _TRIES)).size:
+        while (going := np.flatnonzero(refused < _REFUSALS)).size:
             trials = {episode: studies[episode].ask() for episode in going.tolist()}
             wanted = np.full(runs.n, -1)
             wanted[going] = [_suggested(trial) for trial in trials.values()]

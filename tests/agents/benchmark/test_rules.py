@@ -94,7 +94,8 @@ def test_looking_up_what_an_episode_trained_costs_and_gains_the_same_to_the_bit(
 def test_what_the_rest_does_not_pay_for_is_not_looked_up(tables):
     runs = LookUps(tables, [EPISODES[0]])
     large = design((128, 128, 128), 1.0, 3)
-    assert not runs.payable(np.array([large]))[0]
+    assert runs.payable(np.array([[large, 0, -1]])).tolist() == [[False, True, False]]
+    assert runs.payable(np.array([[0]]), 1e-6).tolist() == [[False]]
     assert not runs.look_up(np.array([large]))[0]
     assert runs.outcome.spent[0] == 0
     assert runs.look_up(np.array([0]))[0]
