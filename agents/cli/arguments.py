@@ -23,6 +23,7 @@ from rlnas.agents.cli.commands.benchmark.evaluate import BenchmarkEvaluate
 from rlnas.agents.cli.commands.benchmark.fit_rivals import BenchmarkFitRivals
 from rlnas.agents.cli.commands.benchmark.rivals import BenchmarkRivals
 from rlnas.agents.cli.commands.benchmark.scores import BenchmarkScores
+from rlnas.agents.cli.commands.benchmark.train_rival import BenchmarkTrainRival
 from rlnas.agents.cli.commands.compare import Compare
 from rlnas.agents.cli.commands.data.describe import DataDescribe
 from rlnas.agents.cli.commands.data.fetch import DataFetch
@@ -81,6 +82,7 @@ COMMANDS: dict[str, Any] = {
         "fit-rivals": BenchmarkFitRivals,
         "rivals": BenchmarkRivals,
         "scores": BenchmarkScores,
+        "train-rival": BenchmarkTrainRival,
     },
     "study": {
         "estimators": StudyEstimators,

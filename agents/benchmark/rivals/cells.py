@@ -12,7 +12,7 @@ from rlnas.envs.family.dynamics import FAMILY_OBSERVATION_NAMES
 _PENALTY, _BUDGET = map(FAMILY_OBSERVATION_NAMES.index, ("penalty", "budget"))
 
 
-def nearest(
+def nearest_of(
     prices: Sequence[tuple[float, float]],
     penalties: NDArray[np.floating[Any]],
     budgets: NDArray[np.floating[Any]],
@@ -26,7 +26,8 @@ def nearest(
     """
     known = np.log(np.maximum(prices, 1e-3))
     found = np.log(np.maximum(np.stack([penalties, budgets], axis=-1), 1e-3))
-    return np.abs(found[:, None] - known).sum(axis=-1).argmin(axis=1)
+    nearest: NDArray[np.intp] = np.abs(found[:, None] - known).sum(axis=-1).argmin(axis=1)
+    return nearest
 
 
 class CellPlayer:
@@ -55,7 +56,7 @@ class CellPlayer:
         if self._player is None:
             penalties = 10.0 ** (2 * view.observations[:, _PENALTY] - 1)
             budgets = 10.0 ** (2 * view.observations[:, _BUDGET])
-            which = nearest(self.prices, penalties, budgets)
+            which = nearest_of(self.prices, penalties, budgets)
             self._player = self.player_of([self.choices[place] for place in which])
             self._player.begin(len(which))
         return self._player.act(view)

@@ -1,6 +1,6 @@
 """`Fitted`: what was chosen on training tasks for each penalty and budget, and its file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -144,22 +144,19 @@ def read_fitted(path: str | Path) -> Fitted:
     )
 
 
-_RULES, _LISTS = ("constant", "threshold"), ("sequence", "designs", "pruning")
-
-
 def _as_json(choices: Choices) -> dict[str, Any]:
-    return {
-        "penalty": choices.penalty,
-        "budget": choices.budget,
-        **{name: getattr(choices, name)._asdict() for name in _RULES},
-        **{name: list(getattr(choices, name)) for name in _LISTS},
-    }
+    found = {each.name: getattr(choices, each.name) for each in fields(choices)}
+    rules = {name: found[name]._asdict() for name in ("constant", "threshold")}
+    return {**found, **rules}
 
 
 def _of_json(found: dict[str, Any]) -> Choices:
     return Choices(
         found["penalty"],
         found["budget"],
-        **{name: Rule(**found[name]) for name in _RULES},
-        **{name: tuple(found[name]) for name in _LISTS},
+        Rule(**found["constant"]),
+        Rule(**found["threshold"]),
+        tuple(found["sequence"]),
+        tuple(found["designs"]),
+        tuple(found["pruning"]),
     )

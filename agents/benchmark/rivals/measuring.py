@@ -11,7 +11,7 @@ from rlnas.agents.benchmark.evaluating import scored
 from rlnas.agents.benchmark.playing import Episode, Played, Player, play
 from rlnas.agents.benchmark.protocol import Protocol, oracle_gains
 from rlnas.agents.benchmark.report import comparison
-from rlnas.agents.benchmark.rivals.cells import CellPlayer, nearest
+from rlnas.agents.benchmark.rivals.cells import CellPlayer, nearest_of
 from rlnas.agents.benchmark.rivals.fitted import PORTFOLIOS, Fitted
 from rlnas.agents.benchmark.rivals.lists import look_up_lists
 from rlnas.agents.benchmark.rivals.looking_up import Outcome
@@ -62,14 +62,9 @@ def rivals(fitted: Fitted, seed: int = 0) -> dict[str, Rival]:
         fitted: What was chosen on training tasks.
         seed: Seed of what is random.
     """
-    found = {
-        name: _playing(player)
-        for name, player in (
-            ("nothing", NothingPlayer()),
-            ("random", RandomPlayer(seed)),
-            *players(fitted).items(),
-        )
-    }
+    acting: dict[str, Player] = {"nothing": NothingPlayer(), "random": RandomPlayer(seed)}
+    acting |= players(fitted)
+    found = {name: _playing(player) for name, player in acting.items()}
     lists = {
         **{f"{k} designs": [each.designs[:k] for each in fitted.choices] for k in (1, *PORTFOLIOS)},
         "all designs": [each.designs for each in fitted.choices],
@@ -85,7 +80,7 @@ def _playing(player: Player) -> Rival:
 
 def _looking_up(prices: list[tuple[float, float]], lists: list[tuple[int, ...]]) -> Rival:
     def rival(tables: Sequence[TaskTable], episodes: Sequence[Episode]) -> Played:
-        which = nearest(
+        which = nearest_of(
             prices,
             np.array([each.penalty for each in episodes]),
             np.array([each.budget for each in episodes]),
@@ -210,4 +205,5 @@ def hindsight(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """
     every = np.stack(scores)
     which = every.mean(axis=2).argmax(axis=0)
-    return every[which, np.arange(which.size)]
+    found: NDArray[np.float64] = every[which, np.arange(which.size)]
+    return found

@@ -75,9 +75,8 @@ class RulePlayer:
         back = self._back & (gain < 0) & view.masks[:, BACK] & ~self._went_back
         chosen = np.where(back, BACK, chosen)
         self._went_back = back
-        chosen = np.where(first, affordable_start(self._start, view.masks), chosen)
         self._before = view.scores.copy()
-        return chosen
+        return np.where(first, affordable_start(self._start, view.masks), chosen).astype(np.int64)
 
 
 def affordable_start(actions: NDArray[np.int64], masks: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -123,4 +122,5 @@ class SequencePlayer:
         legal &= np.arange(last + 1) >= np.minimum(self._at, last)[:, None]
         place = legal.argmax(axis=1)
         self._at = place + 1
-        return self._actions[every, place]
+        found: NDArray[np.int64] = self._actions[every, place]
+        return found

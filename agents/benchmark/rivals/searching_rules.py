@@ -182,7 +182,8 @@ def greedy_designs(cell: Cell, most: int = STEPS) -> tuple[int, ...]:
         cell: The episodes.
         most: Most of them.
     """
-    runs, chosen = LookUps(cell.tables, cell.episodes), []
+    runs = LookUps(cell.tables, cell.episodes)
+    chosen: list[int] = []
     while len(chosen) < most:
         rewards = runs.rewards(cell.weights)
         design = int(rewards.argmax())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rlnas.agents.benchmark import Episode, play
-from rlnas.agents.benchmark.rivals.cells import CellPlayer, nearest
+from rlnas.agents.benchmark.rivals.cells import CellPlayer, nearest_of
 from rlnas.agents.benchmark.rivals.lists import design, look_up_lists, prunings
 from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS, LookUps
 from rlnas.agents.benchmark.rivals.rules import (
@@ -192,7 +192,7 @@ def test_each_episode_takes_what_was_chosen_for_the_nearest_price(tables):
         for episode, actions in zip(EPISODES, played.actions, strict=True):
             wanted = [0, 1, 2, 4][prices.index((episode.penalty, episode.budget))]
             assert actions == [wanted, STOP]
-    found = nearest(prices, np.array([0.2, 5.0, 0.0]), np.array([0.3, 0.01, 0.1]))
+    found = nearest_of(prices, np.array([0.2, 5.0, 0.0]), np.array([0.3, 0.01, 0.1]))
     assert found.tolist() == [1, 2, 0]
 
 
