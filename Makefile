@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-many bench-env bench-tabular bench-learner cost controller budget-controller transfer tables limits decisions learning compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-many bench-env bench-fps bench-tabular bench-learner cost controller budget-controller transfer tables limits decisions learning compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -88,6 +88,9 @@ bench-many: setup  ## a thousand small networks at once, one by one, and in PyTo
 
 bench-env: setup  ## steps per second of the environments, and where the time goes
 	$(BIN)/python benchmarks/environment.py
+
+bench-fps: setup  ## frames per second of every id, one and many, with the machine named
+	$(BIN)/python benchmarks/fps.py
 
 bench-tabular: setup  ## steps and look-ups per second of the tabular environments
 	$(BIN)/python benchmarks/tabular.py

@@ -24,6 +24,10 @@ from .envs.budget.observations import BUDGET_OBSERVATION_NAMES as BUDGET_OBSERVA
 from .envs.budget.vector_env import BudgetDesignVectorEnv as BudgetDesignVectorEnv
 from .envs.design_env import DesignEnv as DesignEnv
 from .envs.design_vector_env import DesignVectorEnv as DesignVectorEnv
+from .envs.family.actions import FAMILY_ACTIONS as FAMILY_ACTIONS
+from .envs.family.dynamics import FAMILY_OBSERVATION_NAMES as FAMILY_OBSERVATION_NAMES
+from .envs.family.family_env import FamilyEnv as FamilyEnv
+from .envs.family.vector_env import FamilyVectorEnv as FamilyVectorEnv
 from .envs.multi_objective import (
     MODesignEnv as MODesignEnv,
     MODesignVectorEnv as MODesignVectorEnv,
@@ -32,7 +36,11 @@ from .envs.multi_objective import (
 )
 from .envs.observations import OBSERVATION_NAMES as OBSERVATION_NAMES
 from .envs.replay import ReplayableEnv as ReplayableEnv
-from .envs.sb3_vec_env import TabularVecEnv as TabularVecEnv, ThreadedVecEnv as ThreadedVecEnv
+from .envs.sb3_vec_env import (
+    FamilyVecEnv as FamilyVecEnv,
+    TabularVecEnv as TabularVecEnv,
+    ThreadedVecEnv as ThreadedVecEnv,
+)
 from .envs.tabular.tabular_env import TabularEnv as TabularEnv
 from .envs.tabular.vector_env import TabularVectorEnv as TabularVectorEnv
 from .errors import EditError as EditError, InputError as InputError
@@ -40,6 +48,7 @@ from .export.c.sizes import c_bytes as c_bytes
 from .export.formats import as_exported as as_exported, export_network as export_network
 from .export.inference import Inference as Inference, for_inference as for_inference
 from .export.torch_module import from_torch as from_torch, to_torch as to_torch
+from .family.family_file import Family as Family
 from .markdown import markdown_table as markdown_table
 from .network_views import draw_network as draw_network
 from .nn.architecture import Architecture as Architecture, layers_of as layers_of

@@ -11,16 +11,25 @@ from rlnas.agents.benchmark.scores import TIE, by_axis, difference, overall, rec
 from rlnas.agents.benchmark.submission import Submission
 from rlnas.agents.experiments.statistics import Interval
 from rlnas.errors import InputError
+from rlnas.files.plain_text import plain
 from rlnas.markdown import markdown_table
 
 HEADS = {"anytime": "score", "final": "score at the end"}
 """What is shown of a result, and the headings."""
 
+_LONGEST = 60  # characters of a name
+
 
 def summary(result: Submission) -> str:
     """A result in one line."""
     scores = (f"{head} {overall(getattr(result, key)):.3f}" for key, head in HEADS.items())
-    return f"{result.about.policy} on {_what(result)}: {', '.join(scores)}"
+    return f"{shown_name(result)} on {_what(result)}: {', '.join(scores)}"
+
+
+def shown_name(result: Submission) -> str:
+    """What the policy is called, on a line."""
+    name = plain(result.about.policy)
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
 
 
 def axes_table(result: Submission) -> str:
@@ -46,9 +55,9 @@ def axes_plot(result: Submission) -> bytes:
     for value in (0, 1):  # a prediction without features, the oracle
         canvas.axvline(value, color="0.5", linestyle="--", linewidth=1)
     canvas.set_yticks(range(len(axes)), [f"{axis} ({result.axes.count(axis)})" for axis in axes])
-    canvas.invert_yaxis()
+    canvas.set_ylim(len(axes) - 0.5, -0.5)
     canvas.set_xlabel("score: 0 without features, 1 the oracle")
-    canvas.set_title(result.about.policy, fontsize="medium")
+    canvas.set_title(shown_name(result), fontsize="medium", parse_math=False)
     canvas.legend(fontsize="small")
     canvas.grid(alpha=0.3)
     return plots.png(drawn)
@@ -80,7 +89,11 @@ def comparison(results: Mapping[str, Submission]) -> str:
     ranked = _ranked(results)
     one = next(iter(ranked.values()))
     rows = [
-        [name, result.about.policy, *(f"{overall(getattr(result, key)):.3f}" for key in HEADS)]
+        [
+            name,
+            shown_name(result).replace("|", r"\|"),
+            *(f"{overall(getattr(result, key)):.3f}" for key in HEADS),
+        ]
         for name, result in ranked.items()
     ]
     text = (
@@ -107,7 +120,7 @@ def heat_map(results: Mapping[str, Submission]) -> bytes:
         style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": "small"}
         canvas.text(column, row, f"{score:.2f}", color=colour, **style)
     canvas.set_xticks(range(len(axes)), axes, rotation=30, ha="right")
-    canvas.set_yticks(range(len(ranked)), list(ranked))
+    canvas.set_yticks(range(len(ranked)), list(ranked), parse_math=False)
     drawn.colorbar(image, ax=canvas, label="score")
     return plots.png(drawn)
 

@@ -22,6 +22,7 @@ from rlnas.errors import InputError
 from rlnas.family.family_file import Family, write_family
 from tests.agents.benchmark.conftest import TEST, TRAIN
 from tests.core.family.test_family import random_table
+from tests.test_fuzz_structure import as_text, changed as changed_values
 
 
 @pytest.fixture
@@ -53,6 +54,7 @@ def test_scores_are_what_the_episodes_give_over_what_the_oracle_gains(family, re
                     *_, info = env.step(action)
                 gained.append((info["anytime"], info["judged"] - before))
     shares = np.array(gained).reshape(5, 9, 2).mean(axis=1) / np.mean(reachable, axis=0)
+    assert np.abs(shares).min() > 0
     np.testing.assert_allclose(result.anytime[1], shares[:, 0])
     np.testing.assert_allclose(result.final[1], shares[:, 1])
 
@@ -192,3 +194,30 @@ def test_family_that_does_not_fit_is_refused(path, family, tmp_path):
         evaluate(RIVALS["random"](0), Family(other), About("random"), Protocol(), False)
     with pytest.raises(InputError, match="unknown split 'tests'"):
         Protocol("tests")
+
+
+def test_hostile_values_are_refused_in_one_line_or_change_no_score(path, family, result):
+    variants = list(changed_values(json.loads(path.read_text())))
+    told, rng = [], np.random.default_rng(0)
+    for place in rng.choice(len(variants), 150, replace=False):
+        path.write_bytes(as_text(variants[place]))
+        try:
+            found = read_submission(path)
+            check(found, family)
+        except InputError as error:
+            told.append(str(error))
+        else:
+            np.testing.assert_allclose(found.anytime, result.anytime, atol=1e-9)
+    assert len(told) > 100
+    assert not any("\n" in each for each in told)
+
+
+def test_words_about_a_result_may_be_anything(path, family):
+    whole = json.loads(path.read_text())
+    for text in ("", "x" * 4000, "[/red]\x1b[31m", "ä\n|"):
+        whole["about"] = {"policy": text, "by": text, "note": text}
+        whole["versions"] = {text: text}
+        path.write_text(json.dumps(whole))
+        found = read_submission(path)
+        assert found.about == About(text, text, text)
+        check(found, family)

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from rlnas.agents.benchmark import About, Protocol, evaluate
-from rlnas.agents.benchmark.report import axes_table, comparison, heat_map, summary, told_apart
+from rlnas.agents.benchmark.report import (
+    axes_plot,
+    axes_table,
+    comparison,
+    heat_map,
+    summary,
+    told_apart,
+)
 from rlnas.agents.benchmark.rivals import RIVALS
 from rlnas.errors import InputError
 
@@ -51,6 +58,18 @@ def test_results_that_are_level_are_not_told_apart(results):
     noisy = replace(results["low"], anytime=results["low"].anytime + rng.normal(0, 0.1, (3, 5)))
     assert told_apart({"one": results["low"], "two": noisy}) == 0
     assert told_apart({"one": results["low"], "two": noisy, "high": results["high"]}) == 2 / 3
+
+
+def test_hostile_names_are_shown_without_effect(results):
+    name = "a|b\x1b[31m$\\frac$\n" + "y" * 200
+    results["low"] = replace(results["low"], about=About(name))
+    shown = r"a|b\x1b[31m$\frac$\n"
+    assert summary(results["low"]).startswith(shown)
+    assert summary(results["low"]).splitlines()[0].index("…") == 60
+    assert f"| low | {shown}".replace("a|b", r"a\|b") in comparison(results)
+    assert axes_plot(results["low"]).startswith(b"\x89PNG")
+    results["$\\frac$"] = results.pop("low")
+    assert heat_map(results).startswith(b"\x89PNG")
 
 
 def test_heat_map_is_a_picture(results):

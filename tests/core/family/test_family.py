@@ -159,9 +159,9 @@ def random_table(name: str, seed: int = 0, n_seeds: int = 3) -> TaskTable:
     losses = {n: rng.gamma(2, 0.3, shape).astype(np.float32) for n in ("val_loss", "train_loss")}
     return TaskTable(
         task_named(name), f"{seed:064}", 7, 3, 300, 100, 100,
-        nothing=rng.random(2, np.float32), **metrics, **losses,
+        nothing=rng.random(2, np.float32) / 2, **metrics, **losses,
         test_loss=rng.gamma(2, 0.3, shape[1:]).astype(np.float32),
-        weights=rng.integers(1, 10**6, shape[1], np.int32),
+        weights=(10 ** rng.uniform(0, 6, shape[1])).astype(np.int32),  # half are worth it
         flash=rng.integers(1, 10**6, shape[1], np.int32),
     )  # fmt: skip
 

@@ -1,0 +1,90 @@
+"""Frames per second of every environment id, one at a time and many at once, on one core.
+
+Run with `make bench-fps`. Actions are random and legal; choosing them is not timed, resets are.
+Environments that are looked up step in one compiled call, live ones one after the other.
+"""
+
+import argparse
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ["NUMBA_NUM_THREADS"] = "1"
+
+import gymnasium as gym
+import numpy as np
+
+import rlnas
+
+SECONDS = 2.0
+"""How long each is stepped, at the least."""
+
+LOOKED_UP, LIVE = 1024, 8
+"""Number of environments side by side."""
+
+
+def main() -> None:
+    """Print a row for each id as soon as it is measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("ids", nargs="*", help="by default all of rlnas")
+    ids = parser.parse_args().ids or [name for name in gym.registry if name.startswith("rlnas/")]
+    print(f"{processor()}, one core, {time.strftime('%Y-%m-%d')}, rlnas {rlnas.__version__}\n")
+    print("| id | one | side by side | together |\n|---|---|---|---|")
+    for name in ids:
+        one = single(name)
+        n, many = vector(name)
+        print(f"| `{name}` | {one:,.0f} | {n:,} | {many:,.0f} |", flush=True)
+
+
+def processor() -> str:
+    """The name of the processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def single(name: str) -> float:
+    """Steps per second of one environment."""
+    env: Any = gym.make(name).unwrapped
+    rng, steps, total, over = np.random.default_rng(0), 0, 0.0, True
+    for warm in (True, False):  # first until everything is compiled
+        steps, total = 0, 0.0
+        while total < (SECONDS / 4 if warm else SECONDS):
+            if over:
+                began = time.perf_counter()
+                env.reset(seed=steps)
+                total += time.perf_counter() - began
+            action = rng.choice(np.flatnonzero(env.action_masks()))
+            began = time.perf_counter()
+            *_, terminated, truncated, _ = env.step(action)
+            total += time.perf_counter() - began
+            over = terminated or truncated
+            steps += 1
+    return steps / total
+
+
+def vector(name: str) -> tuple[int, float]:
+    """Number of environments side by side, and their steps per second in all."""
+    looked_up = not hasattr(gym.make(name).unwrapped, "dataset")
+    n = LOOKED_UP if looked_up else LIVE
+    more = {} if looked_up else {"num_threads": 1}
+    envs: Any = gym.make_vec(name, n, vectorization_mode="vector_entry_point", **more)
+    infos = envs.reset(seed=0)[1]
+    rng, steps, total = np.random.default_rng(0), 0, 0.0
+    for warm in (True, False):
+        steps, total = 0, 0.0
+        while total < (SECONDS / 4 if warm else SECONDS):
+            masks = np.stack(infos["action_mask"])
+            actions = (rng.random(masks.shape) * masks).argmax(axis=1)
+            began = time.perf_counter()
+            infos = envs.step(actions)[4]
+            total += time.perf_counter() - began
+            steps += 1
+    return n, n * steps / total
+
+
+if __name__ == "__main__":
+    main()
