@@ -56,6 +56,7 @@ class BlindVecEnv(FamilyVecEnv):
 
     def step_wait(self) -> Any:
         """Carry out the step."""
+        observations: Any
         observations, rewards, over, infos = super().step_wait()
         for place in np.flatnonzero(over).tolist():
             infos[place]["terminal_observation"] = _blinded(infos[place]["terminal_observation"])
