@@ -16,6 +16,7 @@ from rlnas.agents.benchmark.rivals.fitted import PORTFOLIOS, Fitted
 from rlnas.agents.benchmark.rivals.lists import look_up_lists
 from rlnas.agents.benchmark.rivals.looking_up import Outcome
 from rlnas.agents.benchmark.rivals.rules import RulePlayer, SequencePlayer
+from rlnas.agents.benchmark.rivals.scratch import learn_from_scratch
 from rlnas.agents.benchmark.rivals.searches import SEARCHES, search
 from rlnas.agents.benchmark.rivals.simple import NothingPlayer, RandomPlayer
 from rlnas.agents.benchmark.scores import normalised, overall
@@ -38,6 +39,8 @@ from rlnas.progress import progress
 Rival = Callable[[Sequence[TaskTable], Sequence[Episode]], Played]
 """From tables and episodes to what was done and gained; designs that were looked up are not among
 the actions, so that such a result cannot be checked by playing it."""
+
+SCRATCH = "PPO from scratch"
 
 TIMES = {"TPE": (1, 10)}
 """How many times the budget searches get, where it is not `_TIMES`: TPE takes long."""
@@ -113,8 +116,8 @@ def measure_rivals(
     Args:
         family: The tables.
         fitted: What was chosen on training tasks.
-        folder: Gets a result for each rival, `larger` with the scores of searches that have 10 and
-            100 times the budget, and `rivals.md`.
+        folder: Gets a result for each rival, `larger` with the scores of searches, and PPO from
+            scratch, that have 10 and 100 times the budget, and `rivals.md`.
         protocol: The rules; by default those of the test.
         seed: Seed of what is random.
         progress_bar: Whether to show a progress bar.
@@ -145,8 +148,11 @@ def measure_rivals(
         for name, times in larger:
             path = folder / "larger" / f"{name.replace(' ', '-')}-{times}.json"
             if not path.exists():
-                found = search(tables, episodes, SEARCHES[name], times, seed)
-                final = _final(found.final, tables, episodes, protocol)
+                if name == SCRATCH:
+                    gains = learn_from_scratch(family, episodes, times, seed)
+                else:
+                    gains = search(tables, episodes, SEARCHES[name], times, seed).final
+                final = _final(gains, tables, episodes, protocol)
                 write_json(path, {"final": final.tolist(), "family": sha256_of(family.path)})
             finals[f"{name}, {times} times the budget"] = _read_final(path, family, protocol)
             bar.update()

@@ -31,6 +31,7 @@ def test_rivals_are_fitted_and_measured(folder, capsys, monkeypatch):
     assert len(read_fitted(path).choices) == 9
     monkeypatch.setattr(measuring, "_TIMES", (1,))
     monkeypatch.setattr(measuring, "TIMES", {})
+    monkeypatch.delitem(measuring.SEARCHES, "TPE")  # it takes long
     assert call(folder, "rivals", "--fitted", path, "--out", folder / "out") == 0
     text = (folder / "out" / "rivals.md").read_text()
     assert capsys.readouterr().out == text
