@@ -132,7 +132,12 @@ def measure_rivals(
     protocol, folder = protocol or Protocol(), Path(folder)
     tables = protocol.tables(family)
     episodes = protocol.episodes([table.task.name for table in tables])
-    larger = [(name, times) for name in SEARCHES for times in TIMES.get(name, _TIMES) if times > 1]
+    larger = [
+        (name, times)
+        for name in (*SEARCHES, SCRATCH)
+        for times in TIMES.get(name, _TIMES)
+        if times > 1
+    ]
     some = rivals(fitted, seed)
     (folder / "larger").mkdir(parents=True, exist_ok=True)
     results, finals = {}, {}
