@@ -5,15 +5,15 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from rlnas.agents.benchmark.playing import Episode
-from rlnas.agents.benchmark.rivals.looking_up import LookUps, Outcome
+from rlnas.agents.benchmark.playing import Episode, Played
+from rlnas.agents.benchmark.rivals.looking_up import LookUps
 from rlnas.family.space import DENSITIES, LENGTHS, MAX_DEPTH, NUMBERS, WIDTHS
 from rlnas.family.table import TaskTable
 
 
 def look_up_lists(
     tables: Sequence[TaskTable], episodes: Sequence[Episode], lists: Sequence[Sequence[int]]
-) -> Outcome:
+) -> Played:
     """What lists of designs give.
 
     Args:
@@ -29,7 +29,7 @@ def look_up_lists(
     runs = LookUps(tables, episodes)
     for column in designs.T:
         runs.look_up(np.ascontiguousarray(column))
-    return runs.outcome
+    return runs.played
 
 
 def design(widths: Sequence[int], density: float, length: int) -> int:

@@ -67,6 +67,7 @@ class LookUps:
         self.states, self.trained = _first_moments(tables, self.bank, tuple(larger), STEPS * times)
         self._params = Settings(0, 0, 0, 0, STEPS * times, True).record
         self._nothing = self.states["judged"].copy()
+        self._history: list[Designs] = []
 
     @property
     def n(self) -> int:
@@ -89,6 +90,12 @@ class LookUps:
         """What was gained so far."""
         final = self.states["judged"] - self._nothing
         return Outcome(self.states["anytime"].copy(), final, self.states["spent"].copy())
+
+    @property
+    def played(self) -> Played:
+        """What was looked up so far, and what was gained."""
+        rows = np.array(self._history, np.int64).reshape(-1, self.n).T
+        return Played([row[row >= 0].tolist() for row in rows], *self.outcome, designs=True)
 
     def payable(self, designs: Designs, part: float = 1.0) -> NDArray[np.bool_]:
         """Whether an episode may look up designs.
@@ -124,6 +131,7 @@ class LookUps:
         """
         done = np.zeros(self.n, bool)
         _look_up(self.bank, self._params, designs, self.states, self.trained, done)
+        self._history.append(np.where(done, designs, -1))
         return done
 
     def rewards(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:

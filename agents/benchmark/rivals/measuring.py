@@ -14,7 +14,6 @@ from rlnas.agents.benchmark.report import comparison
 from rlnas.agents.benchmark.rivals.cells import CellPlayer, nearest_of
 from rlnas.agents.benchmark.rivals.fitted import PORTFOLIOS, Fitted
 from rlnas.agents.benchmark.rivals.lists import look_up_lists
-from rlnas.agents.benchmark.rivals.looking_up import Outcome
 from rlnas.agents.benchmark.rivals.rules import RulePlayer, SequencePlayer
 from rlnas.agents.benchmark.rivals.scratch import learn_from_scratch
 from rlnas.agents.benchmark.rivals.searches import SEARCHES, search
@@ -37,8 +36,7 @@ from rlnas.markdown import markdown_table
 from rlnas.progress import progress
 
 Rival = Callable[[Sequence[TaskTable], Sequence[Episode]], Played]
-"""From tables and episodes to what was done and gained; designs that were looked up are not among
-the actions, so that such a result cannot be checked by playing it."""
+"""From tables and episodes to what was done and gained."""
 
 SCRATCH = "PPO from scratch"
 
@@ -88,19 +86,13 @@ def _looking_up(prices: list[tuple[float, float]], lists: list[tuple[int, ...]])
             np.array([each.penalty for each in episodes]),
             np.array([each.budget for each in episodes]),
         )
-        return _without_actions(look_up_lists(tables, episodes, [lists[k] for k in which]))
+        return look_up_lists(tables, episodes, [lists[k] for k in which])
 
     return rival
 
 
 def _searching(name: str, seed: int) -> Rival:
-    return lambda tables, episodes: _without_actions(
-        search(tables, episodes, SEARCHES[name], seed=seed)
-    )
-
-
-def _without_actions(outcome: Outcome) -> Played:
-    return Played([[] for _ in outcome.spent], *outcome)
+    return lambda tables, episodes: search(tables, episodes, SEARCHES[name], seed=seed)
 
 
 def measure_rivals(

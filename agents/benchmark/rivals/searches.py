@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.random import Generator
 
-from rlnas.agents.benchmark.playing import Episode
+from rlnas.agents.benchmark.playing import Episode, Played
 from rlnas.agents.benchmark.rivals.lists import design
-from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS, Designs, LookUps, Outcome
+from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS, Designs, LookUps
 from rlnas.envs.family.actions import STARTS, successors
 from rlnas.family.space import DENSITIES, LENGTHS, MAX_DEPTH, WIDTHS
 from rlnas.family.table import TaskTable
@@ -35,7 +35,7 @@ def search(
     how: Search,
     times: int = 1,
     seed: int = 0,
-) -> Outcome:
+) -> Played:
     """What a search finds in some episodes.
 
     Args:
@@ -48,7 +48,7 @@ def search(
     """
     runs = LookUps(tables, episodes, times)
     how(runs, np.random.default_rng(seed))
-    return runs.outcome
+    return runs.played
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 from rlnas.agents.benchmark import Episode, play
 from rlnas.agents.benchmark.rivals.cells import CellPlayer, nearest_of
 from rlnas.agents.benchmark.rivals.lists import design, look_up_lists, prunings
-from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS, LookUps
+from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS, LookUps, Outcome
 from rlnas.agents.benchmark.rivals.rules import (
     BACK,
     N_STARTS,
@@ -204,10 +204,10 @@ def test_lists_are_look_ups_in_order(tables):
     found = look_up_lists(tables, EPISODES, lists[: len(EPISODES)])
     for place, episode in enumerate(EPISODES):
         runs = LookUps(tables, [episode])
-        for number in lists[place]:
-            runs.look_up(np.array([number]))
-        for ours, theirs in zip(found, runs.outcome, strict=True):
+        done = [number for number in lists[place] if runs.look_up(np.array([number]))[0]]
+        for ours, theirs in zip(Outcome.of(found), runs.outcome, strict=True):
             assert ours[place] == theirs[0]
+        assert found.actions[place] == done
 
 
 def test_prunings_are_seven_densities_of_a_dense_network():

@@ -5,7 +5,7 @@ import optuna
 import pytest
 
 from rlnas.agents.benchmark import Episode
-from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS, STEPS, LookUps
+from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS, STEPS, LookUps, Outcome
 from rlnas.agents.benchmark.rivals.searches import (
     SEARCHES,
     hill_climbing,
@@ -57,7 +57,7 @@ def test_searches_keep_to_the_budget_and_depend_on_the_seed_alone(tables, name):
     assert min(map(len, runs.history)) >= 1
     assert (runs.states["best_score"] >= [max(s for _, s in each) for each in runs.history]).all()
     again, other = (search(tables, EPISODES, SEARCHES[name], seed=seed) for seed in (0, 1))
-    for ours, theirs in zip(again, runs.outcome, strict=True):
+    for ours, theirs in zip(Outcome.of(again), runs.outcome, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert not np.array_equal(other.spent, again.spent)
 
