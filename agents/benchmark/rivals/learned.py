@@ -56,6 +56,7 @@ class BlindVecEnv(FamilyVecEnv):
 
     def step_wait(self) -> Any:
         """Carry out the step."""
+        observations: Any
         observations, rewards, over, infos = super().step_wait()
         for place in np.flatnonzero(over).tolist():
             infos[place]["terminal_observation"] = _blinded(infos[place]["terminal_observation"])
@@ -107,7 +108,7 @@ def train_rival(
     }
     state = _read(part, what) if part.exists() else None
     first = 0 if state is None else state["rounds"]
-    with _one_thread(), progress(progress_bar, total=ROUNDS, initial=first, unit="rounds") as bar:
+    with one_thread(), progress(progress_bar, total=ROUNDS, initial=first, unit="rounds") as bar:
         for number in range(first, ROUNDS):
             model = _model(family, kind, protocol, seed, number)
             if state is not None:
@@ -194,7 +195,7 @@ def _read(part: Path, what: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """The products are small: threads would mostly wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -15,6 +15,7 @@ from rlnas.agents.benchmark.rivals.cells import CellPlayer, nearest_of
 from rlnas.agents.benchmark.rivals.fitted import PORTFOLIOS, Fitted
 from rlnas.agents.benchmark.rivals.lists import look_up_lists
 from rlnas.agents.benchmark.rivals.rules import RulePlayer, SequencePlayer
+from rlnas.agents.benchmark.rivals.scratch import learn_from_scratch
 from rlnas.agents.benchmark.rivals.searches import SEARCHES, search
 from rlnas.agents.benchmark.rivals.simple import NothingPlayer, RandomPlayer
 from rlnas.agents.benchmark.scores import normalised, overall
@@ -36,6 +37,8 @@ from rlnas.progress import progress
 
 Rival = Callable[[Sequence[TaskTable], Sequence[Episode]], Played]
 """From tables and episodes to what was done and gained."""
+
+SCRATCH = "PPO from scratch"
 
 TIMES = {"TPE": (1, 10)}
 """How many times the budget searches get, where it is not `_TIMES`: TPE takes long."""
@@ -105,8 +108,8 @@ def measure_rivals(
     Args:
         family: The tables.
         fitted: What was chosen on training tasks.
-        folder: Gets a result for each rival, `larger` with the scores of searches that have 10 and
-            100 times the budget, and `rivals.md`.
+        folder: Gets a result for each rival, `larger` with the scores of searches, and PPO from
+            scratch, that have 10 and 100 times the budget, and `rivals.md`.
         protocol: The rules; by default those of the test.
         seed: Seed of what is random.
         progress_bar: Whether to show a progress bar.
@@ -121,7 +124,12 @@ def measure_rivals(
     protocol, folder = protocol or Protocol(), Path(folder)
     tables = protocol.tables(family)
     episodes = protocol.episodes([table.task.name for table in tables])
-    larger = [(name, times) for name in SEARCHES for times in TIMES.get(name, _TIMES) if times > 1]
+    larger = [
+        (name, times)
+        for name in (*SEARCHES, SCRATCH)
+        for times in TIMES.get(name, _TIMES)
+        if times > 1
+    ]
     some = rivals(fitted, seed)
     (folder / "larger").mkdir(parents=True, exist_ok=True)
     results, finals = {}, {}
@@ -137,8 +145,11 @@ def measure_rivals(
         for name, times in larger:
             path = folder / "larger" / f"{name.replace(' ', '-')}-{times}.json"
             if not path.exists():
-                found = search(tables, episodes, SEARCHES[name], times, seed)
-                final = _final(found.final, tables, episodes, protocol)
+                if name == SCRATCH:
+                    gains = learn_from_scratch(family, episodes, times, seed)
+                else:
+                    gains = search(tables, episodes, SEARCHES[name], times, seed).final
+                final = _final(gains, tables, episodes, protocol)
                 write_json(path, {"final": final.tolist(), "family": sha256_of(family.path)})
             finals[f"{name}, {times} times the budget"] = _read_final(path, family, protocol)
             bar.update()

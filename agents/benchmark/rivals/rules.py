@@ -76,7 +76,9 @@ class RulePlayer:
         chosen = np.where(back, BACK, chosen)
         self._went_back = back
         self._before = view.scores.copy()
-        return np.where(first, affordable_start(self._start, view.masks), chosen).astype(np.int64)
+        starts = affordable_start(self._start, view.masks)
+        found: NDArray[np.int64] = np.where(first, starts, chosen).astype(np.int64)
+        return found
 
 
 def affordable_start(actions: NDArray[np.int64], masks: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -87,11 +89,11 @@ def affordable_start(actions: NDArray[np.int64], masks: NDArray[np.bool_]) -> ND
         masks: Which actions are legal, bool `[n, actions]`.
     """
     every, n_lengths = np.arange(actions.size), len(LENGTHS)
-    found = np.argmax(masks[:, :N_STARTS], axis=1)
+    found: NDArray[np.int64] = np.argmax(masks[:, :N_STARTS], axis=1).astype(np.int64)
     for length in range(n_lengths):
         shorter = actions - actions % n_lengths + length
         use = (length <= actions % n_lengths) & masks[every, shorter]
-        found = np.where(use, shorter, found)
+        found = np.where(use, shorter, found).astype(np.int64)
     return found
 
 

@@ -4,13 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.save_util import load_from_zip_file
 
 from rlnas.agents.benchmark import Episode, play
 from rlnas.agents.benchmark.entrants import sb3_player
-from rlnas.agents.benchmark.rivals import learned
+from rlnas.agents.benchmark.rivals import learned, scratch
 from rlnas.agents.benchmark.rivals.learned import KINDS, SEEN_BY_THE_BLIND, BlindVecEnv, train_rival
+from rlnas.agents.benchmark.rivals.rules import SequencePlayer
+from rlnas.agents.benchmark.rivals.scratch import learn_from_scratch
 from rlnas.agents.benchmark.rivals.simple import RandomPlayer
+from rlnas.agents.learning.learner import ArrayMaskablePPO
 from rlnas.envs.family.dynamics import FAMILY_OBSERVATION_NAMES
 from rlnas.envs.sb3_vec_env import FamilyVecEnv
 from rlnas.errors import InputError
@@ -125,3 +129,35 @@ def test_blind_sees_the_price_and_the_clock_alone(family, tmp_path):
 def test_values_that_cannot_be_used_are_refused(family, tmp_path, kind, steps, seed):
     with pytest.raises(InputError, match=r"kind|steps|seed"):
         train(family, kind, tmp_path / "policy.zip", steps, seed)
+
+
+def test_from_scratch_one_episode_is_that_of_a_new_policy(family):
+    """Its design is what the first episode of the same environments finds."""
+    episode = Episode(TRAIN[1], 3, 1e-4, 0.4)
+    (found,) = learn_from_scratch(family, [episode], 1, seed=5)
+    env = scratch._only(family, episode)
+    env.seed(5)
+    model = ArrayMaskablePPO("MlpPolicy", env, seed=5, **scratch._SETTINGS)
+    infos = []
+
+    class Stop(BaseCallback):
+        def _on_step(self):
+            infos.extend(self.locals["infos"])
+            return not self.locals["dones"][0]
+
+    model.learn(1000, callback=Stop())
+    assert infos[-1]["budget"] == 0.4
+    assert infos[-1]["spent"] <= 0.4
+    assert found == infos[-1]["judged"] - float(family.table(TRAIN[1]).nothing[1])
+
+
+def test_from_scratch_judges_by_the_other_seeds(family):
+    """The judged score of a design is that of `play` with the seed of the episode."""
+    for seed in (0, 4):
+        episode = Episode(TRAIN[0], seed, 1e-4, 0.4)
+        env = scratch._only(family, episode)
+        env.reset()
+        _, _, _, (info,) = env.step(np.array([9]))
+        played = play([family.table(TRAIN[0])], [episode], SequencePlayer([[9]]))
+        nothing = family.table(TRAIN[0]).nothing[1]
+        assert info["judged"] - nothing == pytest.approx(played.final[0], abs=1e-7)

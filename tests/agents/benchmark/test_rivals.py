@@ -106,13 +106,14 @@ def test_hindsight_takes_the_best_of_each_task():
 
 def test_all_rivals_are_measured_once_and_compared(family, fitted, tmp_path, monkeypatch):
     monkeypatch.setattr(measuring, "_TIMES", (1, 2))
-    monkeypatch.setattr(measuring, "TIMES", {"random search": (1,)})
+    monkeypatch.setattr(measuring, "TIMES", {"random search": (1,), measuring.SCRATCH: (2,)})
     monkeypatch.delitem(measuring.SEARCHES, "TPE")  # it takes long
     protocol = Protocol("test")
     text = measure_rivals(family, fitted, tmp_path, protocol, progress_bar=False)
     for name in rivals(fitted):
         assert f"| {name}" in text or name.replace(" ", "-") in text
     assert "regularised evolution, 2 times the budget" in text
+    assert "PPO from scratch, 2 times the budget" in text
     assert "best of all in hindsight" in text
     assert "random search, 2" not in text
     check(read_submission(tmp_path / "threshold-rule.json"), family)
@@ -120,6 +121,7 @@ def test_all_rivals_are_measured_once_and_compared(family, fitted, tmp_path, mon
     assert (nothing.anytime == 0).all()
     monkeypatch.setattr(measuring, "scored", None)  # nothing is measured again
     monkeypatch.setattr(measuring, "search", None)
+    monkeypatch.setattr(measuring, "learn_from_scratch", None)
     assert measure_rivals(family, fitted, tmp_path, protocol, progress_bar=False) == text
     (tmp_path / "larger" / "hill-climbing-2.json").write_text("{}")
     with pytest.raises(InputError, match="is damaged or of other tables"):

@@ -10,8 +10,8 @@ from rlnas.agents.cli.job_options import JobOptions
 class BenchmarkFitRivals(JobOptions):
     """Choose the rules, sequences and portfolios that are rivals of a policy, on training tasks.
 
-    For each penalty and budget of the protocol the best are searched for: about an hour of one core
-    in all.
+    For each penalty and budget of the protocol the best are searched for, in ten minutes of one
+    core.
     """
 
     family: Path
