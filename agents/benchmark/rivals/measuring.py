@@ -130,7 +130,7 @@ def measure_rivals(
         for times in TIMES.get(name, _TIMES)
         if times > 1
     ]
-    some = rivals(fitted, seed)
+    some, sha256 = rivals(fitted, seed), sha256_of(family.path)
     (folder / "larger").mkdir(parents=True, exist_ok=True)
     results, finals = {}, {}
     with progress(progress_bar, total=len(some) + len(larger), unit="rivals") as bar:
@@ -141,6 +141,8 @@ def measure_rivals(
                 made = scored(rival(tables, episodes), family, About(name, note=note), protocol)
                 write_submission(path, made)
             results[name] = read_submission(path)
+            if (results[name].family, results[name].protocol) != (sha256, protocol):
+                raise InputError(f"{path} is of other tables or rules: delete it to measure again")
             bar.update()
         for name, times in larger:
             path = folder / "larger" / f"{name.replace(' ', '-')}-{times}.json"

@@ -72,7 +72,8 @@ def _only(family: Family, episode: Episode) -> FamilyVecEnv:
         budget=episode.budget,
     )
     bank, seed = make_bank([family.table(episode.task)]), episode.seed
-    env.vector.bank = bank._replace(
+    vector: Any = env.vector
+    vector.bank = bank._replace(
         results=bank.results[:, seed : seed + 1], judged=bank.judged[:, seed : seed + 1]
     )
     return env

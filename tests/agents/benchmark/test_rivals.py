@@ -123,6 +123,8 @@ def test_all_rivals_are_measured_once_and_compared(family, fitted, tmp_path, mon
     monkeypatch.setattr(measuring, "search", None)
     monkeypatch.setattr(measuring, "learn_from_scratch", None)
     assert measure_rivals(family, fitted, tmp_path, protocol, progress_bar=False) == text
+    with pytest.raises(InputError, match=r"nothing.json is of other tables or rules"):
+        measure_rivals(family, fitted, tmp_path, Protocol("train"), progress_bar=False)
     (tmp_path / "larger" / "hill-climbing-2.json").write_text("{}")
     with pytest.raises(InputError, match="is damaged or of other tables"):
         measure_rivals(family, fitted, tmp_path, protocol, progress_bar=False)
