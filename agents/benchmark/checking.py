@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from rlnas.agents.benchmark.evaluating import scored
 from rlnas.agents.benchmark.playing import Episode, Played, View, play
+from rlnas.agents.benchmark.rivals.lists import look_up_lists
 from rlnas.agents.benchmark.submission import Submission
 from rlnas.errors import InputError
 from rlnas.family.family_file import Family
+from rlnas.family.table import TaskTable
 from rlnas.files.reading import sha256_of
 
 TOLERANCE = 1e-9
@@ -49,13 +51,7 @@ def check(submission: Submission, family: Family) -> None:
     if submission.tasks != names:
         raise InputError("the tasks of the result are in another order: expected the family's")
     given = submission.played
-    again = play(
-        tables,
-        submission.episodes,
-        _Recorded(submission.episodes, given.actions),
-        protocol.episode_steps,
-    )
-    _check_ends(submission.episodes, given, again)
+    again = _again(tables, submission)
     for what in ("anytime", "final", "spent"):
         _check_same(what, getattr(given, what), getattr(again, what), submission.episodes)
     redone = scored(again, family, submission.about, protocol)
@@ -70,6 +66,27 @@ def check(submission: Submission, family: Family) -> None:
             )
     if submission.axes != redone.axes:
         raise InputError("the axes of the tasks are not those of the family")
+
+
+def _again(tables: Sequence[TaskTable], submission: Submission) -> Played:
+    """What the moves of a submission give.
+
+    Raises:
+        InputError: An episode is over before its last move, or goes on after it.
+    """
+    episodes, given = submission.episodes, submission.played
+    if given.designs:
+        again = look_up_lists(tables, episodes, given.actions)
+    else:
+        player = _Recorded(episodes, given.actions)
+        again = play(tables, episodes, player, submission.protocol.episode_steps)
+    for episode, moves, done in zip(episodes, given.actions, again.actions, strict=True):
+        if moves != done:
+            raise InputError(
+                f"the episode {_named(episode)} has {len(moves)} moves, of which the rules allow "
+                f"{len(done)}"
+            )
+    return again
 
 
 class _Recorded:
@@ -103,15 +120,6 @@ class _Recorded:
             found[place] = self.actions[place][self._step]
         self._step += 1
         return found
-
-
-def _check_ends(episodes: Sequence[Episode], given: Played, again: Played) -> None:
-    for episode, all_of_them, some in zip(episodes, given.actions, again.actions, strict=True):
-        if len(all_of_them) > len(some):
-            raise InputError(
-                f"the episode {_named(episode)} is over after {len(some)} actions, but "
-                f"{len(all_of_them)} are given"
-            )
 
 
 def _check_same(

@@ -63,17 +63,20 @@ class Played(NamedTuple):
     """What was done in some episodes, and what it gave.
 
     Attributes:
-        actions: The numbers of the actions of each episode.
+        actions: The numbers of the actions of each episode, or of the designs.
         anytime: Sum of the rewards, float64 `[n]`.
         final: Judged score of the best design, less that of a prediction without features, float64
             `[n]`.
         spent: What was spent, in units of the task's budget, float64 `[n]`.
+        designs: Whether the numbers are those of designs that were looked up, of whatever
+            architecture and length, see `rlnas.agents.benchmark.rivals.looking_up.Designs`.
     """
 
     actions: list[list[int]]
     anytime: NDArray[np.float64]
     final: NDArray[np.float64]
     spent: NDArray[np.float64]
+    designs: bool = False
 
 
 def play(

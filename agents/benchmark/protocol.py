@@ -37,8 +37,8 @@ class Protocol:
 
     split: Split = "test"
     version: int = 1
-    penalties: tuple[float, ...] = (0.03, 0.1, 0.3)
-    budgets: tuple[float, ...] = (0.1, 0.4, 1.6)
+    penalties: tuple[float, ...] = (0.1, 0.5, 2.0)
+    budgets: tuple[float, ...] = (0.03, 0.1, 0.3)
     n_seeds: int = 5
     episode_steps: int = 48
     least_gain: float = 0.05

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rlnas.agents.benchmark.playing import Episode, Played
 from rlnas.agents.benchmark.protocol import Protocol
+from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS
 from rlnas.envs.family.actions import FAMILY_ACTIONS
 from rlnas.errors import InputError
 from rlnas.family.tasks import AXES, SPLITS
@@ -28,6 +29,9 @@ from rlnas.files.json_schema import (
 )
 
 FORMAT = "rlnas-result-1"
+
+MOVES = ("actions", "designs")
+"""What the numbers of moves count: actions of the environment, or designs that are looked up."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ _EPISODE = record(
     seed=WHOLE,
     penalty=POSITIVE,
     budget=POSITIVE,
-    actions={"type": "string", "pattern": "^([0-9]{1,4}( [0-9]{1,4})*)?$"},
+    moves={"type": "string", "pattern": "^([0-9]{1,4}( [0-9]{1,4})*)?$"},
     anytime=NUMBER,
     final=NUMBER,
     spent=POSITIVE,
@@ -112,6 +116,7 @@ _SCHEMA = record(
     protocol=_PROTOCOL,
     family_sha256=_SHA256,
     versions={"type": "object", "additionalProperties": TEXT},
+    moves={"enum": list(MOVES)},
     tasks=list_of(_TASK),
 )
 
@@ -122,18 +127,18 @@ def write_submission(path: str | Path, made: Submission) -> None:
     Raises:
         InputError: The file cannot be written.
     """
-    rows = zip(made.episodes, *made.played, strict=True)
+    rows = zip(made.episodes, *made.played[:4], strict=True)
     shown = [
         {
             "seed": episode.seed,
             "penalty": episode.penalty,
             "budget": episode.budget,
-            "actions": " ".join(map(str, actions)),  # on one line
+            "moves": " ".join(map(str, moves)),  # on one line
             "anytime": float(anytime),
             "final": float(final),
             "spent": float(spent),
         }
-        for episode, actions, anytime, final, spent in rows
+        for episode, moves, anytime, final, spent in rows
     ]
     each = len(shown) // len(made.tasks)
     tasks = [
@@ -154,6 +159,7 @@ def write_submission(path: str | Path, made: Submission) -> None:
             "protocol": made.protocol.as_json(),
             "family_sha256": made.family,
             "versions": made.versions,
+            "moves": MOVES[made.played.designs],
             "tasks": tasks,
         },
     )
@@ -178,7 +184,8 @@ def read_submission(path: str | Path) -> Submission:
         protocol = _protocol(value["protocol"])
         tasks = value["tasks"]
         names = [task["name"] for task in tasks]
-        _check_tasks(tasks, protocol)
+        designs = value["moves"] == MOVES[True]
+        _check_tasks(tasks, protocol, N_DESIGNS if designs else len(FAMILY_ACTIONS))
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}") from None
     rows = [row for task in tasks for row in task["episodes"]]
@@ -193,10 +200,11 @@ def read_submission(path: str | Path) -> Submission:
         _floats(tasks, "final"),
         tuple(protocol.episodes(names)),
         Played(
-            [[int(word) for word in row["actions"].split()] for row in rows],
+            [[int(word) for word in row["moves"].split()] for row in rows],
             _floats(rows, "anytime"),
             _floats(rows, "final"),
             _floats(rows, "spent"),
+            designs,
         ),
     )
 
@@ -217,8 +225,8 @@ def _protocol(given: dict[str, Any]) -> Protocol:
     return protocol
 
 
-def _check_tasks(tasks: Sequence[dict[str, Any]], protocol: Protocol) -> None:
-    """Check that every task has every episode of a protocol, with actions that there are.
+def _check_tasks(tasks: Sequence[dict[str, Any]], protocol: Protocol, n_moves: int) -> None:
+    """Check that every task has every episode of a protocol, with moves that there are.
 
     Raises:
         ValueError: Something is missing or too much.
@@ -240,8 +248,8 @@ def _check_tasks(tasks: Sequence[dict[str, Any]], protocol: Protocol) -> None:
             if len(task[key]) != protocol.n_seeds:
                 raise ValueError(f"the task {task['name']!r} has not {protocol.n_seeds} scores")
         for row in task["episodes"]:
-            if any(int(word) >= len(FAMILY_ACTIONS) for word in row["actions"].split()):
-                raise ValueError(f"the task {task['name']!r} has actions that do not exist")
+            if any(int(word) >= n_moves for word in row["moves"].split()):
+                raise ValueError(f"the task {task['name']!r} has moves that do not exist")
 
 
 def _floats(rows: Sequence[dict[str, Any]], key: str) -> NDArray[np.float64]:

@@ -20,7 +20,10 @@ from rlnas.agents.cli.commands.benchmark.card import BenchmarkCard
 from rlnas.agents.cli.commands.benchmark.check import BenchmarkCheck
 from rlnas.agents.cli.commands.benchmark.compare import BenchmarkCompare
 from rlnas.agents.cli.commands.benchmark.evaluate import BenchmarkEvaluate
+from rlnas.agents.cli.commands.benchmark.fit_rivals import BenchmarkFitRivals
+from rlnas.agents.cli.commands.benchmark.rivals import BenchmarkRivals
 from rlnas.agents.cli.commands.benchmark.scores import BenchmarkScores
+from rlnas.agents.cli.commands.benchmark.train_rival import BenchmarkTrainRival
 from rlnas.agents.cli.commands.compare import Compare
 from rlnas.agents.cli.commands.data.describe import DataDescribe
 from rlnas.agents.cli.commands.data.fetch import DataFetch
@@ -76,7 +79,10 @@ COMMANDS: dict[str, Any] = {
         "check": BenchmarkCheck,
         "compare": BenchmarkCompare,
         "evaluate": BenchmarkEvaluate,
+        "fit-rivals": BenchmarkFitRivals,
+        "rivals": BenchmarkRivals,
         "scores": BenchmarkScores,
+        "train-rival": BenchmarkTrainRival,
     },
     "study": {
         "estimators": StudyEstimators,

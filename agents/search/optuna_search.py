@@ -20,7 +20,7 @@ def tpe(problem: Problem) -> None:
         BudgetSpent: the search is over.
     """
     sampler = optuna.samplers.TPESampler(seed=_seed(problem))
-    with _warnings_only():
+    with warnings_only():
         study = optuna.create_study(direction="maximize", sampler=sampler)
         while True:
             trial = study.ask()
@@ -42,7 +42,7 @@ def nsga2(problem: Problem, population_size: int = 50) -> None:
         BudgetSpent: the search is over.
     """
     sampler = optuna.samplers.NSGAIISampler(population_size=population_size, seed=_seed(problem))
-    with _warnings_only():
+    with warnings_only():
         study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
         while True:
             trial = study.ask()
@@ -71,7 +71,7 @@ def _seed(problem: Problem) -> int:
 
 
 @contextmanager
-def _warnings_only() -> Iterator[None]:
+def warnings_only() -> Iterator[None]:
     """Let Optuna log warnings, but not every trial; restores its level afterwards."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -191,7 +191,7 @@ def begin(
         seen[:] = 0
         for entry in range(len(TASK_NAMES)):
             seen[entry] = bank.tasks[state.task, entry]
-        seen[_PENALTY] = clip((log10(max(state.penalty, 1e-4)) + 2) / 2)
+        seen[_PENALTY] = clip((log10(max(state.penalty, 1e-3)) + 1) / 2)
         seen[_PENALTY + 1] = clip(log10(state.budget) / 2)
         _look(bank, fixed, env, episodes)
 
@@ -237,7 +237,7 @@ def _kind(action: int) -> int:
 
 
 @inlined
-def _price(cost: np.ndarray, edit: float, before: int, length: int) -> float:
+def price_of(cost: np.ndarray, edit: float, before: int, length: int) -> float:
     """Cost of a step to an architecture: only what is trained anew costs more than an edit.
 
     Args:
@@ -257,7 +257,7 @@ def _price(cost: np.ndarray, edit: float, before: int, length: int) -> float:
 @inlined
 def _train(bank: Bank, fixed: Any, action: int, state: Any, trained: np.ndarray) -> None:
     """Train what an action leads to, and pay for a better design."""
-    task, seed, length = state.task, state.seed, 0
+    length = 0
     if action < _LONGER:
         goal = int(bank.successors[max(state.architecture, 0), action // _N_LENGTHS])
         length = action % _N_LENGTHS
@@ -265,7 +265,25 @@ def _train(bank: Bank, fixed: Any, action: int, state: Any, trained: np.ndarray)
         goal, length = state.architecture, state.length + 1
     else:
         goal = state.best
-    price = _price(bank.cost[task, goal], bank.edit[task], trained[goal], length)
+    look_up(bank, fixed, goal, length, state, trained)
+
+
+@inlined
+def look_up(
+    bank: Bank, fixed: Any, goal: int, length: int, state: Any, trained: np.ndarray
+) -> None:
+    """Train an architecture to a length, and pay for a better design.
+
+    Args:
+        bank: Of the tasks.
+        fixed: Record of `Settings`.
+        goal: Number of the architecture.
+        length: Index of the length.
+        state: Record of `FamilyState`, updated.
+        trained: Index of the longest training of each architecture, updated.
+    """
+    task, seed = state.task, state.seed
+    price = price_of(bank.cost[task, goal], bank.edit[task], trained[goal], length)
     state.spent = min(state.spent + price, state.budget)
     trained[goal] = max(trained[goal], length)
     state.architecture, state.length = goal, trained[goal]
@@ -298,12 +316,12 @@ def _look(bank: Bank, fixed: Any, env: int, episodes: Episodes) -> None:
     for place in range(_N_STARTS + _N_EDITS):
         goal, legal = goals[place], place < _N_STARTS or (now >= 0 and goals[place] >= 0)
         for length in range(_N_LENGTHS):
-            paid = legal and _price(cost[goal], edit, trained[goal], length) <= left
+            paid = legal and price_of(cost[goal], edit, trained[goal], length) <= left
             mask[place * _N_LENGTHS + length] = paid
             some = some or paid
     mask[_LONGER] = now >= 0 and state.length + 1 < _N_LENGTHS
     if mask[_LONGER] == 1:
-        mask[_LONGER] = _price(cost[now], edit, state.length, state.length + 1) <= left
+        mask[_LONGER] = price_of(cost[now], edit, state.length, state.length + 1) <= left
     mask[_BACK] = state.best >= 0 and state.best != now and edit <= left
     some = some or mask[_LONGER] == 1 or mask[_BACK] == 1
     mask[_STOP] = now >= 0

@@ -14,7 +14,9 @@ from rlnas.agents.benchmark import (
     read_submission,
     write_submission,
 )
+from rlnas.agents.benchmark.evaluating import scored
 from rlnas.agents.benchmark.rivals import RIVALS
+from rlnas.agents.benchmark.rivals.searches import SEARCHES, search
 from rlnas.envs.family.bank import unit_cost
 from rlnas.envs.family.family_env import FamilyEnv
 from rlnas.envs.family.oracle import oracle
@@ -87,6 +89,30 @@ def test_results_of_policies_are_valid(path, family):
     check(nothing, family)
 
 
+def test_result_of_a_search_is_checked_by_its_designs(family, tmp_path):
+    protocol = Protocol("test")
+    tables, episodes = protocol.tables(family), protocol.episodes(TEST)
+    played = search(tables, episodes, SEARCHES["hill climbing"])
+    path = tmp_path / "search.json"
+    write_submission(path, scored(played, family, About("hill climbing"), protocol))
+    found = read_submission(path)
+    assert found.played.designs
+    assert found.played.actions == played.actions
+    assert np.count_nonzero(found.anytime) == found.anytime.size
+    check(found, family)
+    whole = path.read_text()
+    for change, message in (
+        (longer, rf"{NAME} has \d+ moves, of which the rules allow \d+"),
+        (shorter, f"{NAME}: "),
+        (lambda v: episode(v, moves="1544"), "has moves that do not exist"),
+        (lambda v: v.update(moves="actions"), "has moves that do not exist"),
+        (lambda v: v.update(moves="words"), "moves: expected one of actions, designs"),
+    ):
+        path.write_text(whole)
+        with pytest.raises(InputError, match=message):
+            check(read_submission(changed(path, change)), family)
+
+
 def changed(path, change):
     value = json.loads(path.read_text())
     change(value)
@@ -115,9 +141,9 @@ def episode(value, **changes) -> None:
         (lambda v: v["tasks"][0]["episodes"].reverse(), "in its order"),
         (lambda v: v["tasks"][0]["anytime"].pop(), "has not 5 scores"),
         (lambda v: episode(v, penalty=0.2), "that are not the 45 of the protocol"),
-        (lambda v: episode(v, actions="1 91"), "has actions that do not exist"),
-        (lambda v: episode(v, actions="1,2"), "expected a text that matches"),
-        (lambda v: episode(v, actions=[1, 2]), "expected a text"),
+        (lambda v: episode(v, moves="1 91"), "has moves that do not exist"),
+        (lambda v: episode(v, moves="1,2"), "expected a text that matches"),
+        (lambda v: episode(v, moves=[1, 2]), "expected a text"),
         (lambda v: episode(v, spent=-1), "expected at least 0"),
         (lambda v: episode(v, anytime=None), "expected a number, found None"),
     ],
@@ -140,18 +166,18 @@ def test_file_that_is_no_result_is_refused(tmp_path):
 
 def longer(value) -> None:
     row = value["tasks"][1]["episodes"][4]
-    row["actions"] += " 0" * 48
+    row["moves"] += " 0" * 48
 
 
 def shorter(value) -> None:
     row = value["tasks"][1]["episodes"][4]
-    row["actions"] = row["actions"].rpartition(" ")[0]
+    row["moves"] = row["moves"].rpartition(" ")[0]
 
 
 def other_action(value) -> None:
     row = value["tasks"][1]["episodes"][4]
-    first, _, rest = row["actions"].partition(" ")
-    row["actions"] = f"{0 if first != '0' else 4} {rest}"
+    first, _, rest = row["moves"].partition(" ")
+    row["moves"] = f"{0 if first != '0' else 4} {rest}"
 
 
 _, PENALTY, _ = Protocol().penalties
@@ -168,7 +194,7 @@ NAME = f"of '{TEST[1]}' with seed 0, penalty {PENALTY:g} and budget {BUDGET:g}"
         (lambda v: v["tasks"][0].update(name="new"), "'new', which is not in the split 'test'"),
         (lambda v: v["tasks"].reverse(), "in another order"),
         (lambda v: v["tasks"][0].update(axis="all"), "axes of the tasks are not those"),
-        (longer, rf"{NAME} is over after \d+ actions, but \d+ are given"),
+        (longer, rf"{NAME} has \d+ moves, of which the rules allow \d+"),
         (shorter, rf"{NAME} goes on after its \d+ actions"),
         (other_action, NAME),
         (lambda v: episode(v, anytime=0.9), rf"1 episodes do not .* {NAME}: anytime 0.900000"),

@@ -1,0 +1,40 @@
+"""`rlnas benchmark fit-rivals`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlnas.agents.cli.job_options import JobOptions
+
+
+@dataclass(frozen=True)
+class BenchmarkFitRivals(JobOptions):
+    """Choose the rules, sequences and portfolios that are rivals of a policy, on training tasks.
+
+    For each penalty and budget of the protocol the best are searched for, in ten minutes of one
+    core.
+    """
+
+    family: Path
+    """File of the family, made by `rlnas benchmark build-family`."""
+    out: Path
+    """JSON file of what was chosen."""
+    seed: int = 0
+    """Seed of the searches."""
+
+    def run(self, shown: bool) -> None:
+        """Choose, and say where it is."""
+        from rlnas.agents.benchmark.rivals.fitted import write_fitted
+        from rlnas.agents.benchmark.rivals.fitting import fit_rivals
+        from rlnas.agents.config import check_seed
+        from rlnas.errors import InputError
+        from rlnas.family.family_file import Family
+
+        check_seed(self.seed)
+        if self.out.suffix != ".json":
+            raise InputError(f"--out {self.out} cannot be used: expected a name with .json")
+        with self.placed():
+            fitted = fit_rivals(
+                Family(self.family), seed=self.seed, n_jobs=self.jobs, progress_bar=shown
+            )
+        write_fitted(self.out, fitted)
+        print(f"rivals fitted on {fitted.tasks} tasks in {self.out}")

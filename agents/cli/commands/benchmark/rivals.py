@@ -1,0 +1,38 @@
+"""`rlnas benchmark rivals`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rlnas.validation import PlainIntegers
+
+
+@dataclass(frozen=True)
+class BenchmarkRivals(PlainIntegers):
+    """Measure the rivals of a policy that do not learn, by the protocol of the benchmark.
+
+    The same command again continues unfinished work.
+    """
+
+    family: Path
+    """File of the family, made by `rlnas benchmark build-family`."""
+    fitted: Path
+    """File of `rlnas benchmark fit-rivals`."""
+    out: Path
+    """Folder for the results, one file each, and their table, rivals.md."""
+    split: Literal["train", "validation", "test"] = "test"
+    """Tasks to measure on."""
+    seed: int = 0
+    """Seed of what is random."""
+
+    def run(self, shown: bool) -> None:
+        """Measure, and print the table."""
+        from rlnas.agents.benchmark.protocol import Protocol
+        from rlnas.agents.benchmark.rivals.fitted import read_fitted
+        from rlnas.agents.benchmark.rivals.measuring import measure_rivals
+        from rlnas.agents.config import check_seed
+        from rlnas.family.family_file import Family
+
+        check_seed(self.seed)
+        family, fitted = Family(self.family), read_fitted(self.fitted)
+        print(measure_rivals(family, fitted, self.out, Protocol(self.split), self.seed, shown))

@@ -1,0 +1,42 @@
+"""`rlnas benchmark train-rival`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rlnas.validation import PlainIntegers
+
+
+@dataclass(frozen=True)
+class BenchmarkTrainRival(PlainIntegers):
+    """Train a rival that learns, on the training tasks of the family.
+
+    The same command again continues an unfinished training. Evaluate it with
+    `rlnas benchmark evaluate --policy sb3:FILE.zip`.
+    """
+
+    family: Path
+    """File of the family, made by `rlnas benchmark build-family`."""
+    out: Path
+    """Zip file of Stable-Baselines3 for the policy."""
+    kind: Literal["seeing", "blind", "recurrent"] = "seeing"
+    """MaskablePPO; the same that sees penalty, budget and number of steps alone; RecurrentPPO."""
+    steps: int = 4_000_000
+    """Number of steps: 20,000 to 30,000 a second on one processor, recurrent ones a tenth."""
+    seed: int = 0
+    """Seed of everything random."""
+
+    def run(self, shown: bool) -> None:
+        """Train, and say where the policy is."""
+        from rlnas.agents.benchmark.rivals.learned import train_rival
+        from rlnas.agents.config import check_seed
+        from rlnas.errors import InputError
+        from rlnas.family.family_file import Family
+
+        check_seed(self.seed)
+        if self.out.suffix != ".zip":
+            raise InputError(f"--out {self.out} cannot be used: expected a name with .zip")
+        train_rival(
+            Family(self.family), self.kind, self.out, self.steps, self.seed, progress_bar=shown
+        )
+        print(f"policy in {self.out}")
