@@ -33,7 +33,7 @@ TASKS = {
 KINDS = (("1 thread", "1 thread"), ("2 threads", "2 threads"), ("2 processes", "2 threads"))
 """Where environments step here, and there."""
 
-ROUNDS, ENVIRONMENTS = 2, 8
+ROUNDS, ENVIRONMENTS = 5, 8
 
 CODE = """
 import sys, time
@@ -71,7 +71,7 @@ def steps_per_second(root: Path, task: str, kind: str) -> float:
     command = [sys.executable, "-c", CODE, arguments, kind, str(steps), str(ENVIRONMENTS)]
     environment = os.environ | {"PYTHONPATH": str(root)}
     done = subprocess.run(
-        command, cwd=root, env=environment, capture_output=True, text=True, check=True
+        command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
     return float(done.stdout)
 
