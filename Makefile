@@ -54,9 +54,9 @@ $(LOWEST)/installed: pyproject.toml constraints-lowest.txt
 	$(LOWEST)/bin/python $(PIP) -c constraints-lowest.txt -e '.[compare,compat,dev,export,ray]'
 	touch $@
 
-test-faults: setup  ## kill long commands and Ray workers again and again: half an hour
+test-faults: setup  ## kill long commands and workers again and again: half an hour
 	RLNAS_KILLS=6 $(BIN)/python -m pytest -q -s tests/agents/training/test_kills.py \
-		tests/agents/training/test_resume.py tests/agents/distributed/test_ray.py tests/agents/distributed/test_ray_machines.py
+		tests/agents/training/test_resume.py tests/agents/distributed
 
 fuzz: setup  ## 10,000 mutated files a reader, every value of others replaced: half an hour
 	RLNAS_FUZZ=10000 $(BIN)/python -m pytest -q -s -n auto tests/test_fuzz.py \

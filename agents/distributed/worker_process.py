@@ -8,6 +8,7 @@ standard error. Pickles come from the process that started this one, and go ther
 import os
 import pickle  # nosec B403
 import signal
+import sys
 import traceback
 from struct import Struct
 from typing import IO, Any
@@ -54,6 +55,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
+    sys.stdout = sys.stderr  # which writes every line at once
     try:
         _serve(questions, answers)
     except (EOFError, OSError):

@@ -48,14 +48,15 @@ def new_vec_env(config: TrainConfig, data: Sequence[Dataset]) -> VecEnv:
     if workers == "threads":
         venv = ReplayableVecEnv([partial(make, index) for index in range(config.num_envs)])
     else:
-        _compile(make(0))
+        if workers == "processes":
+            _compile(make(0))
         venv = WorkerVecEnv(make, config.num_envs, workers, config.num_workers, config.address)
     monitored, size = ResumableMonitor(venv), config.episode_group_size
     return monitored if size == 1 else SharedEpisodes(monitored, size)
 
 
 def place_of(config: TrainConfig, data: Sequence[Dataset]) -> Place:
-    """Where the environments of a training step, if nobody said so: in processes or in threads.
+    """Where the environments of a training step: where the settings say, or where it is faster.
 
     Where data are small, most of a step is Python, of which a process does one thing at a time.
     Threads share steps that last differently, have the data in memory once, and start at once.

@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 from stable_baselines3.common.callbacks import BaseCallback
 
+from rlnas.agents.distributed import worker_pool
 from rlnas.agents.distributed.worker_vec_env import WorkerVecEnv
 from rlnas.agents.training import checkpoint
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.replay import ReplayableEnv
+from rlnas.errors import InputError
 
 QUIET = [  # Ray leaves files and sockets open
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -61,6 +64,18 @@ class Deadly(ReplayableEnv):
 
 def deadly(index: int) -> Deadly:
     return Deadly(DesignEnv("wine"))
+
+
+def lose_repeatedly(workers: Any) -> None:
+    """Lose two workers over one step, which is too many."""
+    env = WorkerVecEnv(deadly, 2, workers, num_workers=1)
+    env.seed(0)
+    env.reset()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker_pool, "ATTEMPTS", 2)
+        with pytest.raises(InputError, match=r"2 times a .+ was lost over one step"):
+            env.step(np.array([0, 0]))
+    env.close()
 
 
 def same(found: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ from rlnas.data.loading import load_dataset, load_datasets
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.replay import ReplayableEnv
 from rlnas.errors import InputError
-from tests.agents.distributed.helpers import GROUPS, at_step, same, wine
+from tests.agents.distributed.helpers import GROUPS, at_step, lose_repeatedly, same, wine
 from tests.agents.helpers import TINY_BUDGET, tiny
 from tests.agents.training.test_kills import KILLS
 from tests.agents.training.test_resume import cut, results
@@ -88,6 +88,11 @@ def test_training_can_be_resumed_in_threads_or_in_processes(in_threads, tmp_path
     cut(tiny(tmp_path / "began in processes", **GROUPS, **TWO), monkeypatch, 1)
     assert main(["train", "--resume", str(tmp_path / "began in processes")]) == 0
     same(results(tmp_path / "began in processes"), in_threads)
+
+
+def test_worker_lost_repeatedly_raises_input_error(caplog):
+    lose_repeatedly("processes")
+    assert len([line for line in caplog.messages if "was lost" in line]) == 2
 
 
 # --- the choice ---

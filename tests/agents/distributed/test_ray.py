@@ -16,7 +16,7 @@ from rlnas.agents.training.ppo import resume, train
 from rlnas.errors import InputError
 from rlnas.files.json_schema import WHOLE
 from rlnas.parallel.jobs import Call, run_all
-from tests.agents.distributed.helpers import GROUPS, QUIET, at_step, same, wine
+from tests.agents.distributed.helpers import GROUPS, QUIET, at_step, lose_repeatedly, same, wine
 from tests.agents.helpers import TINY_BUDGET, tiny
 from tests.agents.training.test_kills import KILLS, without_clock
 from tests.agents.training.test_resume import cut, results
@@ -89,6 +89,12 @@ def test_training_can_be_resumed_in_threads_or_on_ray(
     cut(tiny(tmp_path / "began on Ray", **GROUPS, **ON_RAY), monkeypatch, 1)
     assert main(["train", "--resume", str(tmp_path / "began on Ray")]) == 0
     same(results(tmp_path / "began on Ray"), in_threads)
+
+
+@pytest.mark.slow
+def test_worker_lost_repeatedly_raises_input_error(one_machine, caplog):
+    lose_repeatedly("ray")
+    assert len([line for line in caplog.messages if "was lost" in line]) == 2
 
 
 @pytest.mark.parametrize(

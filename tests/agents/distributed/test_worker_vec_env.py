@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rlnas.agents.distributed import worker_pool
 from rlnas.agents.distributed.worker import Question
 from rlnas.agents.distributed.worker_vec_env import WorkerVecEnv
 from rlnas.envs.replay import Moment, ReplayableEnv
 from rlnas.envs.sb3_vec_env import ReplayableVecEnv
 from rlnas.errors import InputError
 from rlnas.files.typed import Damaged
-from tests.agents.distributed.helpers import QUIET, deadly, wine
+from tests.agents.distributed.helpers import QUIET, wine
 
 pytestmark = QUIET
 
@@ -118,15 +117,3 @@ def test_restore_refuses_an_impossible_state(env):
             env.restore([Moment(states[0], None), *moments[1:]])
     replayed = env.restore([Moment({**state, "actions": [0]}, None) for state in states])
     np.testing.assert_array_equal([each.observation for each in replayed], observations)
-
-
-@pytest.mark.slow
-def test_worker_lost_repeatedly_raises_input_error(workers, caplog, monkeypatch):
-    monkeypatch.setattr(worker_pool, "ATTEMPTS", 2)
-    env = WorkerVecEnv(deadly, 2, workers, num_workers=1)
-    env.seed(0)
-    env.reset()
-    with pytest.raises(InputError, match=r"2 times a .+ was lost over one step"):
-        env.step(np.array([0, 0]))
-    env.close()
-    assert len([line for line in caplog.messages if "was lost" in line]) == 2
