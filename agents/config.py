@@ -242,9 +242,8 @@ class TrainConfig(EpisodesConfig):
     settings are read from there, except those that say where environments run."""
 
     workers: Option[Place] = None
-    """Where environments step: in threads of this process, in processes, or in Ray workers. By
-    default in processes if the training has at least 10,000 steps and its samples fewer than ten
-    million values, else in threads."""
+    """Where environments step: in threads of this process, which is the default, in processes of
+    their own, or in Ray workers."""
     num_workers: Option[int] = None
     """Number of processes, by default one for each processor; or of Ray workers, by default one for
     each machine, with all its processors."""

@@ -1,28 +1,19 @@
 """The environments of a training: many that step at the same time, and can be brought back."""
 
-import multiprocessing
-import sys
 from collections.abc import Sequence
 from functools import partial
 
 import gymnasium as gym
-import joblib
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
-from rlnas.agents.config import Place, TrainConfig
+from rlnas.agents.config import TrainConfig
 from rlnas.agents.distributed.worker_vec_env import WorkerVecEnv
 from rlnas.agents.training.group_baseline import SharedEpisodes
 from rlnas.agents.training.seeded_episodes import new_env
 from rlnas.data.dataset import Dataset
 from rlnas.envs.replay import Replayed
 from rlnas.envs.sb3_vec_env import ReplayableVecEnv
-
-SMALL = 10_000_000
-"""Values of all training samples, below which data are small."""
-
-LONG = 10_000
-"""Steps of a training that is worth the start of processes, which takes a second or two."""
 
 
 class ResumableMonitor(VecMonitor):
@@ -43,7 +34,7 @@ def new_vec_env(config: TrainConfig, data: Sequence[Dataset]) -> VecEnv:
         config: settings of the training.
         data: the data sets that they name.
     """
-    make, workers = partial(new_env, config, data), place_of(config, data)
+    make, workers = partial(new_env, config, data), config.workers or "threads"
     venv: VecEnv
     if workers == "threads":
         venv = ReplayableVecEnv([partial(make, index) for index in range(config.num_envs)])
@@ -53,24 +44,6 @@ def new_vec_env(config: TrainConfig, data: Sequence[Dataset]) -> VecEnv:
         venv = WorkerVecEnv(make, config.num_envs, workers, config.num_workers, config.address)
     monitored, size = ResumableMonitor(venv), config.episode_group_size
     return monitored if size == 1 else SharedEpisodes(monitored, size)
-
-
-def place_of(config: TrainConfig, data: Sequence[Dataset]) -> Place:
-    """Where the environments of a training step: where the settings say, or where it is faster.
-
-    Where data are small, most of a step is Python, of which a process does one thing at a time.
-    Threads share steps that last differently, have the data in memory once, and start at once.
-    """
-    if config.workers is not None:
-        return config.workers
-    values = sum(each.train.size * each.n_features for each in data)
-    worth_it = values < SMALL and config.timesteps >= LONG
-    at_once = min(joblib.cpu_count(), config.num_envs)
-    own_metric = any(callable(each.objective.metric) for each in data)  # perhaps not to be sent
-    one_of_several = multiprocessing.parent_process() is not None
-    if worth_it and at_once > 1 and not own_metric and not one_of_several and sys.executable:
-        return "processes"
-    return "threads"
 
 
 def _compile(env: gym.Env) -> None:

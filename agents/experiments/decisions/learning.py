@@ -130,7 +130,6 @@ def study_learning(
             total_timesteps=total_timesteps,
             eval_episodes=0,  # the last policy is judged
             data_dir=data_dir,
-            workers="threads",  # trainings already run in parallel
         )
         settings = {key: value for key, value in asdict(config).items() if not _is_place(value)}
         key = _key(content[family], settings=settings, first=FIRST_FRESH, n=FRESH)

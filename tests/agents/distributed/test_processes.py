@@ -22,8 +22,7 @@ from rlnas.agents.distributed.worker_vec_env import WorkerVecEnv
 from rlnas.agents.training import vec_env
 from rlnas.agents.training.ppo import resume, train
 from rlnas.agents.training.seeded_episodes import new_env
-from rlnas.agents.training.vec_env import place_of
-from rlnas.data.loading import load_dataset, load_datasets
+from rlnas.data.loading import load_dataset
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.replay import ReplayableEnv
 from rlnas.errors import InputError
@@ -93,37 +92,6 @@ def test_training_can_be_resumed_in_threads_or_in_processes(in_threads, tmp_path
 def test_worker_lost_repeatedly_raises_input_error(caplog):
     lose_repeatedly("processes")
     assert len([line for line in caplog.messages if "was lost" in line]) == 2
-
-
-# --- the choice ---
-
-
-@pytest.mark.parametrize(
-    ("settings", "dataset", "place"),
-    [
-        ({}, "wine", "processes"),
-        ({"workers": "threads"}, "wine", "threads"),
-        ({"total_timesteps": 9_000}, "wine", "threads"),
-        ({"num_envs": 1}, "wine", "threads"),
-        ({"workers": "processes", "num_envs": 1, "total_timesteps": 64}, "wine", "processes"),
-    ],
-)
-def test_long_trainings_on_small_data_run_in_processes(settings, dataset, place, monkeypatch):
-    monkeypatch.setattr(vec_env.joblib, "cpu_count", lambda: 2)
-    config = replace(tiny(Path("run")), **{"total_timesteps": 10_000, **settings})
-    assert place_of(config, [load_dataset(dataset)]) == place
-
-
-def test_large_data_own_metrics_and_one_processor_ask_for_threads(monkeypatch):
-    monkeypatch.setattr(vec_env.joblib, "cpu_count", lambda: 2)
-    config, data = tiny(Path("run"), total_timesteps=10_000), load_datasets("digits")
-    values = data[0].train.size * data[0].n_features
-    assert place_of(config, data * (vec_env.SMALL // values)) == "processes"
-    assert place_of(config, data * (vec_env.SMALL // values + 1)) == "threads"
-    own = load_dataset("digits", metric=lambda truth, predictions: 0.5)
-    assert place_of(config, [own]) == "threads"
-    monkeypatch.setattr(vec_env.joblib, "cpu_count", lambda: 1)
-    assert place_of(config, data) == "threads"
 
 
 # --- what is sent ---

@@ -9,7 +9,7 @@ from rlnas.agents.policies.layouts import BUDGET
 from rlnas.agents.policies.policy import layout_of_policy
 from rlnas.agents.reports import report as report_module
 from rlnas.agents.reports.report import write_report
-from rlnas.agents.training import run as run_module
+from rlnas.agents.training import seeded_episodes
 from rlnas.agents.training.ppo import train
 from rlnas.data.loading import load_dataset
 from rlnas.designs.database import FILE, DesignDatabase
@@ -179,7 +179,7 @@ def test_a_training_without_a_single_network_says_so(tmp_path, monkeypatch):
     def make(config, data):
         return Refusing(data, budget=0.1, given=0.0)
 
-    monkeypatch.setattr(run_module, "make_env", make)
+    monkeypatch.setattr(seeded_episodes, "make_env", make)
     config = tiny(tmp_path / "run", **TINY_BUDGET, algorithm="ppo")
     with pytest.raises(InputError, match="no network was trained in 64 steps"):
         train(config, progress_bar=False)
