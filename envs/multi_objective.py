@@ -21,7 +21,7 @@ def _measure(info: dict[str, Any], reference: int) -> np.ndarray:
     return np.stack([metric_of(info), -info["active_weights"] / reference], axis=-1)
 
 
-def _reward_space(objectives: int) -> gym.spaces.Box:
+def reward_space(objectives: int) -> gym.spaces.Box:
     """Space of the reward of one environment, which vector environments must have as well."""
     return gym.spaces.Box(-np.inf, np.inf, (objectives,), np.float32)
 
@@ -40,7 +40,7 @@ class RewardVector(gym.Env):
 
     def __init__(self, **arguments: Any):
         super().__init__(**arguments)
-        self.reward_space = _reward_space(self.reward_dim)
+        self.reward_space = reward_space(self.reward_dim)
         self._objectives = np.zeros(self.reward_dim)
 
     def reset(
@@ -178,7 +178,7 @@ class MOTabularVectorEnv(TabularVectorEnv):
 
     def __init__(self, num_envs: int = 1, **arguments: Any):
         super().__init__(num_envs, **arguments)
-        self.reward_space = _reward_space(2)
+        self.reward_space = reward_space(2)
         self._objectives = np.zeros((num_envs, 2))
 
     def reset(

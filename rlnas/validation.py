@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from math import inf, isfinite, isinf
 from numbers import Integral, Real
 from operator import index
+from pathlib import Path
 from reprlib import repr as brief
 from typing import Any
 
@@ -166,3 +167,17 @@ class PlainIntegers:
         for name, value in [*vars(self).items()]:
             if (new := plain(value)) is not value:
                 object.__setattr__(self, name, new)
+
+
+def check_suffix(name: str, path: Path, *suffixes: str) -> None:
+    """Raise `InputError` if the name of a file does not end with one of some suffixes.
+
+    Args:
+        name: What the path is called in the message.
+        path: The path.
+        suffixes: The suffixes, such as ".json".
+    """
+    if path.suffix not in suffixes:
+        raise InputError(
+            f"{name} {path} cannot be used: expected a name with {' or '.join(suffixes)}"
+        )

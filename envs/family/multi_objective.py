@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -12,6 +11,7 @@ from rlnas.envs.family.actions import STARTS
 from rlnas.envs.family.bank import Bank
 from rlnas.envs.family.family_env import FamilyEnv, Start
 from rlnas.envs.family.vector_env import FamilyVectorEnv
+from rlnas.envs.multi_objective import reward_space
 from rlnas.errors import InputError
 from rlnas.family.space import ARCHITECTURES
 
@@ -40,7 +40,7 @@ class MOFamilyEnv(FamilyEnv):
     def __init__(self, **arguments: Any):
         super().__init__(**arguments)
         self.reward_dim = OBJECTIVES
-        self.reward_space = _reward_space()
+        self.reward_space = reward_space(OBJECTIVES)
         self.bytes = _bytes(self)
         self._objectives = np.zeros((1, OBJECTIVES))
         self._paid = np.zeros((1, OBJECTIVES), np.float32)
@@ -103,7 +103,7 @@ class MOFamilyVectorEnv(FamilyVectorEnv):
 
     def __init__(self, num_envs: int = 1, **arguments: Any):
         super().__init__(num_envs, **arguments)
-        self.reward_space = _reward_space()
+        self.reward_space = reward_space(OBJECTIVES)
         self.bytes = _bytes(self.single)
         self._objectives = np.zeros((num_envs, OBJECTIVES))
         self._paid = np.zeros((num_envs, OBJECTIVES), np.float32)
@@ -125,10 +125,6 @@ class MOFamilyVectorEnv(FamilyVectorEnv):
         after = _objectives(self.bank, self.bytes, self._states)
         self._paid = np.where(moving[:, None], after - self._objectives, 0).astype(np.float32)
         self._objectives = after
-
-
-def _reward_space() -> gym.spaces.Box:
-    return gym.spaces.Box(-np.inf, np.inf, (OBJECTIVES,), np.float32)
 
 
 def _bytes(env: FamilyEnv) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from rlnas.agents.benchmark.playing import Episode, Played
 from rlnas.agents.benchmark.rivals.lists import design
@@ -77,9 +78,7 @@ def hill_climbing(runs: LookUps, rng: Generator) -> None:
     here = np.full(runs.n, -1)
     score = np.full(runs.n, -np.inf)
     while True:
-        step = _one_of(runs, _around(here), rng)
-        anew = step < 0
-        step[anew] = _drawn(runs, rng, _FIRST)[anew]
+        step, anew = _neighbour(runs, here, rng)
         done = runs.look_up(step)
         if not done.any():
             return
@@ -110,9 +109,7 @@ def regularised_evolution(
         drawn = rng.integers(population, size=(runs.n, sample))
         winner = np.take_along_axis(scores, drawn, axis=1).argmax(axis=1)
         parent = np.where(born < population, -1, alive[every, drawn[every, winner]])
-        child = _one_of(runs, _around(parent), rng)
-        orphan = child < 0
-        child[orphan] = _drawn(runs, rng, _FIRST)[orphan]
+        child, _ = _neighbour(runs, parent, rng)
         done = runs.look_up(child)
         if not done.any():
             return
@@ -122,9 +119,24 @@ def regularised_evolution(
         born += done
 
 
-def _around(designs: Designs) -> Designs:
-    """Neighbours, int64 `[n, most]`; -1 for none, and where there is no design."""
-    return np.where(designs[:, None] < 0, -1, neighbours()[designs])
+def _neighbour(
+    runs: LookUps, designs: Designs, rng: Generator
+) -> tuple[Designs, NDArray[np.bool_]]:
+    """A random neighbour of each design that is new and can be paid for, or else a random design.
+
+    Args:
+        runs: The episodes.
+        designs: int64 `[n]`; -1 for none.
+        rng: Source of randomness.
+
+    Returns:
+        int64 `[n]`, and where it is no neighbour, bool `[n]`.
+    """
+    around = np.where(designs[:, None] < 0, -1, neighbours()[designs])
+    found = _one_of(runs, around, rng)
+    anew: NDArray[np.bool_] = found < 0
+    found[anew] = _drawn(runs, rng, _FIRST)[anew]
+    return found, anew
 
 
 def _one_of(runs: LookUps, designs: Designs, rng: Generator) -> Designs:

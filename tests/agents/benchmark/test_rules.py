@@ -1,5 +1,6 @@
 """Rules, sequences and lists of designs: against episodes by hand and exhaustive search."""
 
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -223,6 +224,12 @@ def test_prunings_are_seven_densities_of_a_dense_network():
 # --- what is chosen ---
 
 
+def value_of_list(cell, designs) -> float:
+    """What looking up a list of designs is worth."""
+    lists = [designs] * len(cell.episodes)
+    return float(look_up_lists(cell.tables, cell.episodes, lists).anytime @ cell.weights)
+
+
 def value_of(cell: Cell, player) -> float:
     return float(play(cell.tables, list(cell.episodes), player).anytime @ cell.weights)
 
@@ -246,14 +253,20 @@ def test_best_constant_rule_is_that_of_exhaustive_search(cell):
 def test_threshold_rule_is_at_least_as_good_and_no_change_of_one_field_is_better(cell):
     first = best_constant(cell)
     rule = best_threshold(cell, first, np.random.default_rng(0), n_random=50)
-    of = lambda each: value_of(cell, RulePlayer([each] * len(cell.episodes)))  # noqa: E731
+
+    def of(each):
+        return value_of(cell, RulePlayer([each] * len(cell.episodes)))
+
     assert of(rule) >= of(first)
     for field, values in {"threshold": (0.0, 0.01, 0.05), "back": (True, False)}.items():
         assert all(of(rule._replace(**{field: value})) <= of(rule) for value in values)
 
 
 def test_sequence_begins_with_the_best_action_and_mutation_does_not_harm(cell):
-    of = lambda each: value_of(cell, SequencePlayer([each] * len(cell.episodes)))  # noqa: E731
+
+    def of(each):
+        return value_of(cell, SequencePlayer([each] * len(cell.episodes)))
+
     greedy = best_sequence(cell, np.random.default_rng(0), rounds=0)
     assert of(greedy[:1]) == max(of((action,)) for action in range(STOP))
     assert best_sequence(cell, np.random.default_rng(0), rounds=0) == greedy
@@ -274,18 +287,12 @@ def test_mutants_differ_by_one_action():
 
 def test_first_of_the_greedy_designs_is_the_best_single_one(cell):
     found = greedy_designs(cell, 3)
-    n = len(cell.episodes)
-    of = lambda each: float(  # noqa: E731
-        look_up_lists(cell.tables, cell.episodes, [each] * n).anytime @ cell.weights
-    )
+    of = partial(value_of_list, cell)
     assert of(found[:1]) == pytest.approx(max(of((number,)) for number in range(N_DESIGNS)))
     second = max(of((found[0], number)) for number in range(N_DESIGNS))
     assert of(found[:2]) == pytest.approx(second)
 
 
 def test_pruning_is_the_best_of_all(cell):
-    n = len(cell.episodes)
-    of = lambda each: float(  # noqa: E731
-        look_up_lists(cell.tables, cell.episodes, [each] * n).anytime @ cell.weights
-    )
+    of = partial(value_of_list, cell)
     assert of(best_pruning(cell)) == max(map(of, prunings()))

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import tyro
 
+from rlnas.validation import check_suffix
+
 
 @dataclass(frozen=True)
 class BenchmarkCompare:
@@ -26,8 +28,7 @@ class BenchmarkCompare:
         from rlnas.errors import InputError
         from rlnas.files.atomic import replace_file
 
-        if self.out.suffix not in (".md", ".png"):
-            raise InputError(f"--out {self.out} cannot be used: expected a name with .md or .png")
+        check_suffix("--out", self.out, ".md", ".png")
         if not self.results:
             raise InputError("nothing to compare: name results of `rlnas benchmark evaluate`")
         names = [path.stem for path in self.results]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rlnas.validation import PlainIntegers
+from rlnas.validation import PlainIntegers, check_suffix
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,11 @@ class BenchmarkEvaluate(PlainIntegers):
         from rlnas.agents.benchmark.report import axes_plot, axes_table, summary
         from rlnas.agents.benchmark.submission import About, write_submission
         from rlnas.agents.config import check_seed
-        from rlnas.errors import InputError
         from rlnas.family.family_file import Family
         from rlnas.files.atomic import replace_file
 
         check_seed(self.seed)
-        if self.out.suffix != ".json":
-            raise InputError(f"--out {self.out} cannot be used: expected a name with .json")
+        check_suffix("--out", self.out, ".json")
         player = player_named(self.policy, self.seed)
         about = About(self.name or self.policy, self.by, self.note)
         result = evaluate(player, Family(self.family), about, Protocol(self.split), shown)

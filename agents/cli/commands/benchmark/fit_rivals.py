@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlnas.agents.cli.job_options import JobOptions
+from rlnas.validation import check_suffix
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,10 @@ class BenchmarkFitRivals(JobOptions):
         from rlnas.agents.benchmark.rivals.fitted import write_fitted
         from rlnas.agents.benchmark.rivals.fitting import fit_rivals
         from rlnas.agents.config import check_seed
-        from rlnas.errors import InputError
         from rlnas.family.family_file import Family
 
         check_seed(self.seed)
-        if self.out.suffix != ".json":
-            raise InputError(f"--out {self.out} cannot be used: expected a name with .json")
+        check_suffix("--out", self.out, ".json")
         with self.placed():
             fitted = fit_rivals(
                 Family(self.family), seed=self.seed, n_jobs=self.jobs, progress_bar=shown

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rlnas.validation import PlainIntegers
+from rlnas.validation import PlainIntegers, check_suffix
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,10 @@ class BenchmarkTrainRival(PlainIntegers):
         """Train, and say where the policy is."""
         from rlnas.agents.benchmark.rivals.learned import train_rival
         from rlnas.agents.config import check_seed
-        from rlnas.errors import InputError
         from rlnas.family.family_file import Family
 
         check_seed(self.seed)
-        if self.out.suffix != ".zip":
-            raise InputError(f"--out {self.out} cannot be used: expected a name with .zip")
+        check_suffix("--out", self.out, ".zip")
         train_rival(
             Family(self.family), self.kind, self.out, self.steps, self.seed, progress_bar=shown
         )
