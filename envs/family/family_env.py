@@ -20,7 +20,7 @@ from rlnas.envs.family.dynamics import (
 )
 from rlnas.envs.validation import check_action, check_options, check_seed, check_under_way
 from rlnas.errors import InputError
-from rlnas.family.family_file import Family
+from rlnas.family.family_file import Family, load_family
 from rlnas.family.space import ARCHITECTURES, LENGTHS
 from rlnas.family.table import TaskTable
 from rlnas.family.tasks import AXES, SPLITS, Split, Task
@@ -106,7 +106,8 @@ class FamilyEnv(gym.Env[np.ndarray, np.integer]):
     the present moment, `task` the present task.
 
     ## Arguments
-    * `family`: path of a file made by `rlnas benchmark build-family`, or a `Family`.
+    * `family`: path of a file made by `rlnas benchmark build-family`, or a `Family`; by default the
+      one that comes with rlnas.
     * `split`: `"train"`, `"validation"` or `"test"`.
     * `num_tasks`, `start_task`: how many tasks to draw from, and the first of them; by default all.
     * `axis`: only tasks that are there to show this, see `rlnas.family.tasks.AXES`.
@@ -125,7 +126,7 @@ class FamilyEnv(gym.Env[np.ndarray, np.integer]):
 
     def __init__(
         self,
-        family: str | Path | Family,
+        family: str | Path | Family | None = None,
         split: Split = "train",
         num_tasks: int | None = None,
         start_task: int = 0,
@@ -136,7 +137,7 @@ class FamilyEnv(gym.Env[np.ndarray, np.integer]):
         episode_steps: int = 48,
         render_mode: str | None = None,
     ):
-        family = family if isinstance(family, Family) else Family(family)
+        family = load_family(family)
         self.tasks = chosen_tasks(family, split, num_tasks, start_task, axis)
         self.tables = [family.table(task.name) for task in self.tasks]
         self.bank = bank_of(self.tables)
