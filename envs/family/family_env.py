@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import numpy as np
 
+from rlnas import plots
 from rlnas.envs.family.actions import FAMILY_ACTIONS
 from rlnas.envs.family.bank import Bank, make_bank
 from rlnas.envs.family.dynamics import (
@@ -116,13 +117,14 @@ class FamilyEnv(gym.Env[np.ndarray, np.integer]):
     * `budget`: in units, likewise.
     * `reward`: `"anytime"` or `"final"`.
     * `episode_steps`: largest number of steps of an episode.
-    * `render_mode`: `"ansi"`, a text.
+    * `render_mode`: `"ansi"`, a text; `"rgb_array"`, a picture of all designs on the task, with the
+      present one.
 
     ## Version History
     * v0: first version.
     """
 
-    metadata = {"render_modes": ["ansi"], "render_fps": 4}
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
 
     def __init__(
         self,
@@ -215,11 +217,18 @@ class FamilyEnv(gym.Env[np.ndarray, np.integer]):
         return masks
 
     def render(self) -> Any:
-        """The present moment as a text."""
-        return None if self.render_mode is None else self.render_state(self.state)
+        """The present moment as a text or as a picture, by `render_mode`."""
+        return self.render_state(self.state)
 
-    def render_state(self, state: FamilyState) -> str:
+    def render_state(self, state: FamilyState) -> Any:
         """As `render`, of any state."""
+        if self.render_mode == "ansi":
+            return self._in_words(state)
+        if self.render_mode == "rgb_array":
+            return self._picture(state)
+        return None
+
+    def _in_words(self, state: FamilyState) -> str:
         lines = [f"{'task':<12}{self.tasks[state.task].name}"]
         for word, number, length in (
             ("now", state.architecture, state.length),
@@ -229,6 +238,15 @@ class FamilyEnv(gym.Env[np.ndarray, np.integer]):
                 widths = "-".join(str(width) for width, _ in ARCHITECTURES[number]) or "linear"
                 lines.append(f"{word:<12}{widths}, {LENGTHS[length]} batches")
         return "\n".join([*lines, *(f"{name:<12}{getattr(state, name):.4f}" for name in REPORTED)])
+
+    def _picture(self, state: FamilyState) -> np.ndarray:
+        """What the longest trainings give on the task, uint8 `[height, width, 3]`."""
+        table, number = self.tables[state.task], state.architecture
+        here = (table.weights[number], state.val_metric) if number >= 0 else (np.nan, np.nan)
+        drawn, axes = plots.figure()
+        plots.draw_position(table.weights, table.val_metric[state.seed, :, -1], *here, axes)
+        axes.set_ylabel("validation metric")
+        return plots.pixels(drawn)
 
     def _info(self) -> dict[str, Any]:
         info = dict(zip(FamilyState._fields, self._moment, strict=True))

@@ -66,7 +66,7 @@ class FamilyVectorEnv(LookUpVectorEnv):
         return [None if number < 0 else ARCHITECTURES[number] for number in numbers]
 
     def render(self) -> tuple[Any, ...] | None:
-        """One text for each environment."""
+        """One rendering for each environment, by `render_mode`."""
         self._check_begun()
         if self.render_mode is None:
             return None

@@ -38,7 +38,11 @@ def deeper_and_flatter(name: str) -> Iterator[int]:
         table = tabular_actions(Table.load("digits").grid)
     if is_family(name):
         actions = list(map(str, FAMILY_ACTIONS))
-        wanted = ("start 24, 6 batches", "add a layer, 6 batches", "remove a layer, 6 batches")
+        wanted = (
+            "start 24 at 100%, 6 batches",
+            "add a layer, 6 batches",
+            "remove a layer, 6 batches",
+        )
         while True:
             yield from map(actions.index, wanted)
     if is_budgeted(name):
