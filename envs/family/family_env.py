@@ -242,9 +242,10 @@ class FamilyEnv(gym.Env[np.ndarray, np.integer]):
     def _picture(self, state: FamilyState) -> np.ndarray:
         """What the longest trainings give on the task, uint8 `[height, width, 3]`."""
         table, number = self.tables[state.task], state.architecture
-        here = (table.weights[number], state.val_metric) if number >= 0 else (np.nan, np.nan)
+        weights, metrics = table.weights, table.val_metric[state.seed, :, -1]
+        x, y = (weights[number], state.val_metric) if number >= 0 else (np.nan, np.nan)
         drawn, axes = plots.figure()
-        plots.draw_position(table.weights, table.val_metric[state.seed, :, -1], *here, axes)
+        plots.draw_position(weights, metrics, x, y, axes)
         axes.set_ylabel("validation metric")
         return plots.pixels(drawn)
 
