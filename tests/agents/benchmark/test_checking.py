@@ -43,8 +43,8 @@ def test_scores_are_what_the_episodes_give_over_what_the_oracle_gains(family, re
     env, table = FamilyEnv(family, split="test"), family.table(TEST[1])
     reachable, gained = [], []
     for seed in range(5):
-        for penalty in (0.03, 0.1, 0.3):
-            for budget in (0.1, 0.4, 1.6):
+        for penalty in Protocol().penalties:
+            for budget in Protocol().budgets:
                 options = {"seed_of_results": seed, "penalty": penalty, "budget": budget}
                 _, info = env.reset(options={"task": TEST[1], **options})
                 reachable.append(oracle(table, env.state, unit_cost(table)))
@@ -154,7 +154,9 @@ def other_action(value) -> None:
     row["actions"] = f"{0 if first != '0' else 4} {rest}"
 
 
-NAME = f"of '{TEST[1]}' with seed 0, penalty 0.1 and budget 0.4"
+_, PENALTY, _ = Protocol().penalties
+_, BUDGET, _ = Protocol().budgets
+NAME = f"of '{TEST[1]}' with seed 0, penalty {PENALTY:g} and budget {BUDGET:g}"
 
 
 @pytest.mark.parametrize(
