@@ -9,7 +9,7 @@ import numpy as np
 from rlnas.jit import compile_loops
 from rlnas.nn import edits
 from rlnas.nn.gradients import GradientSample
-from rlnas.nn.kernels.simd import FASTMATH, part
+from rlnas.nn.kernels.fast_math import FASTMATH, part
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.rewiring import mean_fans
 from rlnas.scoring import REFERENCE_WIDTH

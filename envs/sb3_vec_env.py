@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from rlnas.envs.family.vector_env import FamilyVectorEnv
-from rlnas.envs.look_up_vector_env import LookUpVectorEnv
+from rlnas.envs.look_up.vector_env import LookUpVectorEnv
 from rlnas.envs.tabular.vector_env import TabularVectorEnv
 from rlnas.errors import InputError
 from rlnas.parallel.threads import Threads
@@ -73,7 +73,7 @@ class LookUpVecEnv(VecEnv):
         vector: the environments, in mode "SameStep".
     """
 
-    def __init__(self, vector: LookUpVectorEnv):
+    def __init__(self, vector: LookUpVectorEnv[Any]):
         self.vector = vector
         self.actions = np.zeros(vector.num_envs, np.int64)
         super().__init__(

@@ -49,6 +49,8 @@ def cluster(address: str | None, cpus: int | None = None) -> Iterator[Any]:
         ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         line = str(error).splitlines()[0]
+        if "AuthToken" in str(error.__cause__):
+            line = "it asks for a token; set RAY_AUTH_MODE=token, with its ~/.ray/auth_token here"
         raise InputError(f"no Ray cluster at {address}: {line}") from error
     try:
         yield ray

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlnas.jit import compile_loops
-from rlnas.nn.kernels.simd import FASTMATH
+from rlnas.nn.kernels.fast_math import FASTMATH
 
 
 class Steps(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 from rlnas.agents.learning.actor_critic import ActorCritic, backward, forward, zeros_like
 from rlnas.agents.learning.objective import Losses, Steps, Weighting, objective
 from rlnas.jit import compile_loops
-from rlnas.nn.kernels.simd import FASTMATH
+from rlnas.nn.kernels.fast_math import FASTMATH
 
 
 class Adam(NamedTuple):

@@ -69,7 +69,6 @@ def train(
     folder = new_folder(config.folder)
     with locked(folder):
         new_folder(folder)  # it still is, now that no other process can begin here
-        write_config(folder, config, data)
         _train_anew(config, data, folder, progress_bar, callbacks)
     return folder
 
@@ -250,6 +249,8 @@ def _train_anew(
     with new_run(config, data, folder) as run:
         if config.start is not None:
             start_from(config.start, run.model.policy)
+        if not (folder / FILE).is_file():  # not before there are environments, perhaps on Ray
+            write_config(folder, config, data)
         run.open_logs(_as_markdown(config))
         run.fit(progress_bar, callbacks)
 

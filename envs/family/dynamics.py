@@ -1,6 +1,6 @@
 """The steps of episodes on the family, compiled; one environment and a thousand move alike."""
 
-from math import exp, log, log10
+from math import log, log10
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,13 +8,9 @@ from numpy.typing import NDArray
 
 from rlnas.envs.family.actions import EDITS, FAMILY_ACTIONS, STARTS
 from rlnas.envs.family.bank import ARCHITECTURE_NAMES, TASK_NAMES, Bank
-from rlnas.envs.records import record
+from rlnas.envs.look_up.numbers import between, clip, compiled, inlined
+from rlnas.envs.look_up.records import record
 from rlnas.family.space import ARCHITECTURES, LENGTHS
-from rlnas.jit import compile_loops
-
-# Without fast math: rewards are to the bit those that NumPy gives.
-compiled = compile_loops()
-inlined = compile_loops(inline=True)
 
 _N_LENGTHS = len(LENGTHS)
 _N_STARTS, _N_EDITS = len(STARTS), len(EDITS)
@@ -178,8 +174,8 @@ def begin(
         state = episodes.states[env]
         state.task = int(noise[env, 0] * bank.results.shape[0])
         state.seed = int(noise[env, 1] * bank.results.shape[1])
-        state.penalty = _between(fixed.low_penalty, fixed.high_penalty, noise[env, 2])
-        state.budget = _between(fixed.low_budget, fixed.high_budget, noise[env, 3])
+        state.penalty = between(fixed.low_penalty, fixed.high_penalty, noise[env, 2])
+        state.budget = between(fixed.low_budget, fixed.high_budget, noise[env, 3])
         state.architecture, state.length, state.best, state.best_length = -1, -1, -1, -1
         state.elapsed, state.over, state.applied, state.kind = 0, False, True, -1
         state.reward, state.gain, state.anytime = 0.0, 0.0, 0.0
@@ -195,8 +191,8 @@ def begin(
         seen[:] = 0
         for entry in range(len(TASK_NAMES)):
             seen[entry] = bank.tasks[state.task, entry]
-        seen[_PENALTY] = _clip((log10(max(state.penalty, 1e-4)) + 2) / 2)
-        seen[_PENALTY + 1] = _clip(log10(state.budget) / 2)
+        seen[_PENALTY] = clip((log10(max(state.penalty, 1e-4)) + 2) / 2)
+        seen[_PENALTY + 1] = clip(log10(state.budget) / 2)
         _look(bank, fixed, env, episodes)
 
 
@@ -229,16 +225,6 @@ def advance(
         else:
             state.spent = min(state.spent + bank.edit[state.task], state.budget)
         _look(bank, fixed, env, episodes)
-
-
-@inlined
-def _between(low: float, high: float, share: float) -> float:
-    """A number between two bounds, log-uniformly distributed if the lower one is positive."""
-    if high <= low:
-        return low
-    if low <= 0:
-        return low + share * (high - low)
-    return exp(log(low) + share * (log(high) - log(low)))
 
 
 @inlined
@@ -324,8 +310,8 @@ def _look(bank: Bank, fixed: Any, env: int, episodes: Episodes) -> None:
     state.over = state.over or not some or state.elapsed >= fixed.episode_steps
     share = state.spent / state.budget
     seen[_SPENT] = share
-    seen[_SPENT + 1] = _clip(log10(max(share, 1e-3)) / 3)
-    seen[_SPENT + 2] = _clip(log10(max(1 - share, 1e-3)) / 3)
+    seen[_SPENT + 1] = clip(log10(max(share, 1e-3)) / 3)
+    seen[_SPENT + 2] = clip(log10(max(1 - share, 1e-3)) / 3)
     seen[_SPENT + 3] = state.elapsed / fixed.episode_steps
     seen[_STARTED:_FIRST_MEMORY] = 0
     if now >= 0:
@@ -333,14 +319,14 @@ def _look(bank: Bank, fixed: Any, env: int, episodes: Episodes) -> None:
         for entry in range(len(ARCHITECTURE_NAMES)):
             seen[_STARTED + 1 + entry] = bank.shapes[now, entry]
         relative = bank.weights[task, now]
-        seen[_SIZE] = _clip((log10(relative) + 6 * bank.tasks[task, 4]) / 6)
-        seen[_SIZE + 1] = _clip(log10(relative) / 3)
+        seen[_SIZE] = clip((log10(relative) + 6 * bank.tasks[task, 4]) / 6)
+        seen[_SIZE + 1] = clip(log10(relative) / 3)
         seen[_SIZE + 2] = (state.length + 1) / _N_LENGTHS
-        seen[_SIZE + 3] = _clip(log10(bank.cost[task, now, 0] / state.budget) / 4)
+        seen[_SIZE + 3] = clip(log10(bank.cost[task, now, 0] / state.budget) / 4)
         for length in range(state.length + 1):
             for each in range(3):
                 seen[_METRIC + 3 * length + each] = bank.results[task, seed, now, length, each]
-        seen[_GAIN] = _clip(10 * state.gain)
+        seen[_GAIN] = clip(10 * state.gain)
         for start in range(_N_STARTS):
             if bank.successors[0, start] == now:
                 seen[_FIRST_MEMORY + 2 * start] = state.val_metric
@@ -348,18 +334,13 @@ def _look(bank: Bank, fixed: Any, env: int, episodes: Episodes) -> None:
     if state.best >= 0:
         for entry in range(len(ARCHITECTURE_NAMES)):
             seen[_BEST + entry] = bank.shapes[state.best, entry]
-        seen[_BEST_SIZE] = _clip(log10(bank.weights[task, state.best]) / 3)
+        seen[_BEST_SIZE] = clip(log10(bank.weights[task, state.best]) / 3)
         seen[_BEST_SIZE + 1] = bank.results[task, seed, state.best, state.best_length, 0]
-        seen[_BEST_SIZE + 2] = _clip(state.best_score - bank.nothing[task, 0])
+        seen[_BEST_SIZE + 2] = clip(state.best_score - bank.nothing[task, 0])
         seen[_BEST_SIZE + 3] = (state.best_length + 1) / _N_LENGTHS
         seen[_BEST_SIZE + 4] = state.best == now
-        seen[_BEST_SIZE + 5] = _clip((state.elapsed - state.found_at) / 10)
-        seen[_BEST_SIZE + 6] = _clip(log10(state.spent / state.found_cost) / 2)
+        seen[_BEST_SIZE + 5] = clip((state.elapsed - state.found_at) / 10)
+        seen[_BEST_SIZE + 6] = clip(log10(state.spent / state.found_cost) / 2)
     for kind in range(4):
         seen[_LAST + kind] = state.kind == kind
     seen[_LAST + 4] = not state.applied
-
-
-@inlined
-def _clip(value: float) -> float:
-    return min(max(value, -1.0), 1.0)

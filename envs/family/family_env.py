@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gymnasium as gym
 import numpy as np
 
 from rlnas import plots
 from rlnas.envs.family.actions import FAMILY_ACTIONS
 from rlnas.envs.family.bank import Bank, make_bank
 from rlnas.envs.family.dynamics import (
-    FAMILY_OBSERVATION_NAMES,
     NOISE,
     REPORTED,
     FamilyState,
@@ -19,7 +17,8 @@ from rlnas.envs.family.dynamics import (
     begin,
     no_episodes,
 )
-from rlnas.envs.validation import check_action, check_options, check_seed, check_under_way
+from rlnas.envs.look_up.env import LookUpEnv
+from rlnas.envs.validation import check_options
 from rlnas.errors import InputError
 from rlnas.family.family_file import Family, load_family
 from rlnas.family.space import ARCHITECTURES, LENGTHS
@@ -31,10 +30,30 @@ from rlnas.validation import Range, check_choice, check_count, check_range, whol
 RETURNS = ("anytime", "final")
 """What an episode may pay."""
 
-_ELAPSED, _OVER, _REWARD = map(FamilyState._fields.index, ("elapsed", "over", "reward"))
+_OVER = FamilyState._fields.index("over")
 
 
-class FamilyEnv(gym.Env[np.ndarray, np.integer]):
+class Start(NamedTuple):
+    """How an episode begins.
+
+    Attributes:
+        settings: The settings, of which options may have changed some.
+        task: Share of the tasks before the one that is taken; negative to draw one.
+        seed: Share of the seeds before the one that is taken; negative to draw one.
+    """
+
+    settings: Settings
+    task: float = -1.0
+    seed: float = -1.0
+
+    def apply(self, noise: np.ndarray, which: np.ndarray) -> None:
+        """Replace the random numbers of what is not drawn, float64 `[n, NOISE]`."""
+        for column, share in ((0, self.task), (1, self.seed)):
+            if share >= 0:
+                noise[which, column] = share
+
+
+class FamilyEnv(LookUpEnv[FamilyState]):
     """Design a compact network for a task that is drawn from many, within a budget.
 
     ## Description
@@ -125,6 +144,8 @@ class FamilyEnv(gym.Env[np.ndarray, np.integer]):
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
+    state_class = FamilyState
+    reported = (*REPORTED, "applied")
 
     def __init__(
         self,
@@ -144,34 +165,23 @@ class FamilyEnv(gym.Env[np.ndarray, np.integer]):
         self.tables = [family.table(task.name) for task in self.tasks]
         self.bank = bank_of(self.tables)
         check_choice("reward", reward, RETURNS)
-        check_choice("render mode", render_mode, (None, *self.metadata["render_modes"]))
         low, high = check_range("budget", budget, 1e-6, 1e6)
         self.settings = Settings(
             *check_range("penalty", penalty, low=0.0),
             low, high, check_count("episode_steps", episode_steps), reward == "anytime",
         )  # fmt: skip
         self._check_pays(low)
-        self.reward, self.render_mode = reward, render_mode
-        self.action_space = gym.spaces.Discrete(len(FAMILY_ACTIONS))
-        entries = (len(FAMILY_OBSERVATION_NAMES),)
-        self.observation_space = gym.spaces.Box(-1, 1, entries, np.float32)
-        self._record = self.settings.record
-        self._everywhere = np.ones(1, bool)
-        self._action = np.zeros(1, np.int64)
-        self._noise = np.zeros((1, NOISE))
+        self.reward = reward
         self._episodes = no_episodes(1)
-        self._moment = self._episodes.states.item(0)
-
-    @property
-    def state(self) -> FamilyState:
-        """The present moment of the episode, a value that later steps do not change.
-
-        Raises:
-            InputError: no episode has begun.
-        """
-        state = FamilyState._make(self._moment)
-        check_under_way(state.elapsed)
-        return state
+        super().__init__(
+            self.settings,
+            len(FAMILY_ACTIONS),
+            NOISE,
+            True,
+            self._episodes.states,
+            self._episodes.observations,
+            render_mode,
+        )
 
     @property
     def task(self) -> Task:
@@ -181,52 +191,15 @@ class FamilyEnv(gym.Env[np.ndarray, np.integer]):
     @property
     def architecture(self) -> Architecture | None:
         """`(width, density)` of each hidden layer, now; None before the first training."""
-        number = self.state.architecture
-        return None if number < 0 else ARCHITECTURES[number]
+        return self.architecture_of(self.state)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Start an episode; see the class.
-
-        Args:
-            seed: Seed of everything random.
-            options: See the class.
-        """
-        start = starting(self, options)
-        super().reset(seed=check_seed(seed))
-        self._noise[0] = self.np_random.random(NOISE)
-        start.apply(self._noise, self._everywhere)
-        begin(self.bank, start.settings.record, self._noise, self._everywhere, self._episodes)
-        self._moment = self._episodes.states.item(0)
-        return self._episodes.observations[0].copy(), self._info()
-
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Look up what an action leads to; see the class."""
-        check_under_way(-1 if self._moment[_OVER] else self._moment[_ELAPSED])
-        self._action[0] = check_action(action, len(FAMILY_ACTIONS))
-        advance(self.bank, self._record, self._action, self._everywhere, self._episodes)
-        self._moment = moment = self._episodes.states.item(0)
-        observation = self._episodes.observations[0].copy()
-        return observation, moment[_REWARD], moment[_OVER], False, self._info()
-
-    def action_masks(self) -> np.ndarray:
-        """Bool `[actions]`: which actions are legal now (the format of sb3-contrib)."""
-        check_under_way(self._moment[_ELAPSED])
-        masks: np.ndarray = self._episodes.masks[0].astype(bool)
-        return masks
-
-    def render(self) -> Any:
-        """The present moment as a text or as a picture, by `render_mode`."""
-        return self.render_state(self.state)
+    def architecture_of(self, state: FamilyState) -> Architecture | None:
+        """The same in any state."""
+        return None if state.architecture < 0 else ARCHITECTURES[state.architecture]
 
     def render_state(self, state: FamilyState) -> Any:
         """As `render`, of any state."""
-        if self.render_mode == "ansi":
-            return self._in_words(state)
-        if self.render_mode == "rgb_array":
-            return self._picture(state)
-        return None
+        return self._in_words(state) if self.render_mode == "ansi" else self._picture(state)
 
     def _in_words(self, state: FamilyState) -> str:
         lines = [f"{'task':<12}{self.tasks[state.task].name}"]
@@ -249,10 +222,50 @@ class FamilyEnv(gym.Env[np.ndarray, np.integer]):
         axes.set_ylabel("validation metric")
         return plots.pixels(drawn)
 
-    def _info(self) -> dict[str, Any]:
-        info = dict(zip(FamilyState._fields, self._moment, strict=True))
-        entries = {name: info[name] for name in (*REPORTED, "applied")}
-        return entries | {"action_mask": self._episodes.masks[0].copy()}
+    def starting(self, options: dict[str, Any] | None) -> Start:
+        """How an episode with reset options begins.
+
+        Raises:
+            InputError: an option is unknown, or its value cannot be used.
+        """
+        check_options(options, {"task", "seed_of_results", "penalty", "budget"})
+        given, settings, task, seed = options or {}, self.settings, -1.0, -1.0
+        if "task" in given:
+            names = [each.name for each in self.tasks]
+            if given["task"] not in names:
+                raise InputError(
+                    f"task {given['task']!r} is not among the {len(names)} tasks of this environment: "
+                    "expected the name of one of its `tasks`"
+                )
+            task = (names.index(given["task"]) + 0.5) / len(names)
+        if "seed_of_results" in given:
+            n_seeds = self.bank.n_seeds
+            seed = (
+                whole("seed_of_results", given["seed_of_results"], 0, n_seeds - 1) + 0.5
+            ) / n_seeds
+        if "penalty" in given:
+            low, high = check_range("penalty", given["penalty"], low=0.0)
+            settings = settings._replace(low_penalty=low, high_penalty=high)
+        if "budget" in given:
+            low, high = check_range("budget", given["budget"], 1e-6, 1e6)
+            self._check_pays(low)
+            settings = settings._replace(low_budget=low, high_budget=high)
+        return Start(settings, task, seed)
+
+    def _start(self, how: Start) -> None:
+        how.apply(self._noise, self._everywhere)
+        begin(self.bank, how.settings.record, self._noise, self._everywhere, self._episodes)
+
+    def _move(self) -> None:
+        advance(self.bank, self._record, self._action, self._everywhere, self._episodes)
+
+    def _is_over(self, moment: tuple[Any, ...]) -> bool:
+        over: bool = moment[_OVER]
+        return over
+
+    def _legal(self) -> np.ndarray:
+        legal: np.ndarray = self._episodes.masks[0]
+        return legal
 
     def _check_pays(self, budget: float) -> None:
         """Raise `InputError` if the smallest budget does not pay for a step on some task."""
@@ -263,55 +276,6 @@ class FamilyEnv(gym.Env[np.ndarray, np.integer]):
                 f"budget {budget:g} does not pay for a linear network on task "
                 f"'{self.tasks[worst].name}': expected at least {least[worst]:.3g}"
             )
-
-
-class Start(NamedTuple):
-    """How an episode begins.
-
-    Attributes:
-        settings: The settings, of which options may have changed some.
-        task: Share of the tasks before the one that is taken; negative to draw one.
-        seed: Share of the seeds before the one that is taken; negative to draw one.
-    """
-
-    settings: Settings
-    task: float = -1.0
-    seed: float = -1.0
-
-    def apply(self, noise: np.ndarray, which: np.ndarray) -> None:
-        """Replace the random numbers of what is not drawn, float64 `[n, NOISE]`."""
-        for column, share in ((0, self.task), (1, self.seed)):
-            if share >= 0:
-                noise[which, column] = share
-
-
-def starting(env: FamilyEnv, options: dict[str, Any] | None) -> Start:
-    """How an episode with reset options begins.
-
-    Raises:
-        InputError: an option is unknown, or its value cannot be used.
-    """
-    check_options(options, {"task", "seed_of_results", "penalty", "budget"})
-    given, settings, task, seed = options or {}, env.settings, -1.0, -1.0
-    if "task" in given:
-        names = [each.name for each in env.tasks]
-        if given["task"] not in names:
-            raise InputError(
-                f"task {given['task']!r} is not among the {len(names)} tasks of this environment: "
-                "expected the name of one of its `tasks`"
-            )
-        task = (names.index(given["task"]) + 0.5) / len(names)
-    if "seed_of_results" in given:
-        n_seeds = env.bank.n_seeds
-        seed = (whole("seed_of_results", given["seed_of_results"], 0, n_seeds - 1) + 0.5) / n_seeds
-    if "penalty" in given:
-        low, high = check_range("penalty", given["penalty"], low=0.0)
-        settings = settings._replace(low_penalty=low, high_penalty=high)
-    if "budget" in given:
-        low, high = check_range("budget", given["budget"], 1e-6, 1e6)
-        env._check_pays(low)
-        settings = settings._replace(low_budget=low, high_budget=high)
-    return Start(settings, task, seed)
 
 
 def chosen_tasks(

@@ -5,15 +5,13 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from rlnas.envs.family.dynamics import NOISE, REPORTED, FamilyState, advance, begin, no_episodes
-from rlnas.envs.family.family_env import FamilyEnv, Start, starting
-from rlnas.envs.look_up_vector_env import LookUpVectorEnv
-from rlnas.family.space import ARCHITECTURES
-from rlnas.nn.architecture import Architecture
+from rlnas.envs.family.dynamics import FamilyState, advance, begin, no_episodes
+from rlnas.envs.family.family_env import FamilyEnv, Start
+from rlnas.envs.look_up.vector_env import LookUpVectorEnv
 from rlnas.validation import check_count
 
 
-class FamilyVectorEnv(LookUpVectorEnv):
+class FamilyVectorEnv(LookUpVectorEnv[FamilyState]):
     """Many `FamilyEnv`, with the same results as stepping them one by one.
 
     Made by `gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point", ...)`.
@@ -45,35 +43,11 @@ class FamilyVectorEnv(LookUpVectorEnv):
         super().__init__(
             single,
             num_envs,
-            NOISE,
-            True,
             self._episodes.states,
             self._episodes.observations,
             autoreset_mode,
             max_episode_steps,
         )
-
-    @property
-    def states(self) -> list[FamilyState]:
-        """The present moment of the episode of every environment."""
-        self._check_begun()
-        return [FamilyState._make(state) for state in self._states.tolist()]
-
-    @property
-    def architectures(self) -> list[Architecture | None]:
-        """`(width, density)` of each hidden layer, now; None before the first training."""
-        numbers = [state.architecture for state in self.states]
-        return [None if number < 0 else ARCHITECTURES[number] for number in numbers]
-
-    def render(self) -> tuple[Any, ...] | None:
-        """One rendering for each environment, by `render_mode`."""
-        self._check_begun()
-        if self.render_mode is None:
-            return None
-        return tuple(self.single.render_state(state) for state in self.states)
-
-    def _starting(self, options: dict[str, Any]) -> Start:
-        return starting(self.single, options)
 
     def _start(self, which: np.ndarray, how: Start) -> None:
         how.apply(self._noise, which)
@@ -87,6 +61,3 @@ class FamilyVectorEnv(LookUpVectorEnv):
 
     def _legal(self) -> np.ndarray:
         return self._episodes.masks.copy()
-
-    def _reported(self, states: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: states[name] for name in (*REPORTED, "applied")}

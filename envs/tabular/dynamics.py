@@ -10,14 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlnas.envs.actions import OPERATIONS
-from rlnas.envs.records import record
+from rlnas.envs.look_up.numbers import between, clip, compiled
+from rlnas.envs.look_up.records import record
 from rlnas.envs.tabular.actions import successors_of, tabular_actions
-from rlnas.jit import compile_loops
 from rlnas.tabular.grid import Grid
 from rlnas.tabular.table import Record, Table
-
-# Without fast math, unlike the kernels: scores are to the bit those that NumPy gives.
-compiled = compile_loops()
 
 
 class EpisodeFeatures(NamedTuple):
@@ -340,13 +337,7 @@ def _begin(
         state.architecture = fixed.start
         if fixed.start < 0:
             state.architecture = int(noise[env, _NOISE.start] * results.shape[1])
-        penalty = low
-        if high > low:  # log-uniform, as in the live environment
-            share = noise[env, _NOISE.penalty]
-            if low > 0:
-                penalty = np.exp(np.log(low) + share * (np.log(high) - np.log(low)))
-            else:
-                penalty = share * high
+        penalty = between(low, high, noise[env, _NOISE.penalty])
         optimum = -np.inf
         for point in front:
             cost = penalty * point.active_weights / fixed.reference
@@ -358,7 +349,7 @@ def _begin(
             state.seed = int(noise[env, _NOISE.evaluations] * mean)
         for entry in range(len(_AT)):
             observation[entry] = 0
-        observation[_AT.penalty] = _clip((log10(max(penalty, 1e-4)) + 2) / 2)
+        observation[_AT.penalty] = clip((log10(max(penalty, 1e-4)) + 2) / 2)
         observation[_AT.last_none] = 1
         _evaluate(results, features, fixed, state, observation)
 
@@ -395,9 +386,9 @@ def _advance(
         state, observation = states[env], observations[env]
         score, accuracy, size = state.score, state.val_accuracy, state.log_weights
         _evaluate(results, features, fixed, state, observation)
-        observation[_AT.accuracy_change] = _clip(10 * (state.val_accuracy - accuracy))
-        observation[_AT.size_change] = _clip((state.log_weights - size) / 2)
-        observation[_AT.score_change] = _clip(10 * (state.score - score))
+        observation[_AT.accuracy_change] = clip(10 * (state.val_accuracy - accuracy))
+        observation[_AT.size_change] = clip((state.log_weights - size) / 2)
+        observation[_AT.score_change] = clip(10 * (state.score - score))
         for entry in range(_AT.last_none, _AT.last_refused):
             observation[entry] = 0
         observation[_AT.last_none + operations[actions[env]]] = 1
@@ -421,11 +412,6 @@ def _evaluate(
     state.active_weights, state.log_weights = weights, result.log_weights
     state.score = accuracy - cost
     observation[_AT.progress] = state.elapsed / fixed.episode_steps
-    observation[_AT.cost] = _clip(cost)
+    observation[_AT.cost] = clip(cost)
     for entry in range(features.shape[2]):
         observation[len(_AT) + entry] = features[seed, architecture, entry]
-
-
-@compiled
-def _clip(value: float) -> float:
-    return min(max(value, -1.0), 1.0)

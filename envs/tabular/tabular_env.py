@@ -2,12 +2,12 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
-import gymnasium as gym
 import numpy as np
 
 from rlnas import plots
+from rlnas.envs.look_up.env import LookUpEnv
 from rlnas.envs.tabular.actions import middle_layer, reachable, tabular_actions
 from rlnas.envs.tabular.dynamics import (
     REPORTED,
@@ -20,30 +20,15 @@ from rlnas.envs.tabular.dynamics import (
     make_rules,
     observation_names,
 )
-from rlnas.envs.validation import REWARDS, check_action, check_options, check_seed, check_under_way
+from rlnas.envs.validation import REWARDS, check_options
 from rlnas.nn.architecture import Architecture
 from rlnas.tabular.table import Table
 from rlnas.validation import Range, check_choice, check_count, check_range
 
-_ELAPSED, _REWARD = map(TabularState._fields.index, ("elapsed", "reward"))
+_ARCHITECTURE, _ELAPSED = map(TabularState._fields.index, ("architecture", "elapsed"))
 
 
-class TabularInfo(TypedDict):
-    """The info of a reset or a step; the manual of `TabularEnv` explains the entries."""
-
-    val_accuracy: float
-    val_loss: float
-    active_weights: float
-    score: float
-    penalty: float
-    optimum: float
-    regret: float
-    architecture: int
-    applied: bool
-    action_mask: np.ndarray
-
-
-class TabularEnv(gym.Env[np.ndarray, np.integer]):
+class TabularEnv(LookUpEnv[TabularState]):
     """Design a compact network where every architecture has been trained beforehand.
 
     ## Description
@@ -128,6 +113,8 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
+    state_class = TabularState
+    reported = (*REPORTED, "architecture", "applied")
 
     def __init__(
         self,
@@ -143,33 +130,20 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         self.table = table if isinstance(table, Table) else Table.load(table)
         self.rules = rules_of(self.table, epochs)
         self.settings = make_settings(self.table, penalty, reward, episode_steps, noisy, start)
-        check_choice("render mode", render_mode, (None, *self.metadata["render_modes"]))
         self.reward = reward
         self.episode_steps = self.settings.episode_steps
-        self.render_mode = render_mode
         self.epochs = epochs
         self.actions = tabular_actions(self.table.grid)
-        self.action_space = gym.spaces.Discrete(len(self.actions))
-        names = observation_names(self.table.grid)
-        self.observation_space = gym.spaces.Box(-1, 1, (len(names),), np.float32)
-        self._record = self.settings.record
-        self._everywhere = np.ones(1, bool)
-        self._action = np.zeros(1, np.int64)
-        self._noise = np.zeros((1, self.settings.noise_size))
-        self._states = before_the_first_reset(1)
-        self._moment = self._states.item(0)  # which is faster than a `TabularState`
-        self._observations = np.zeros((1, len(names)), np.float32)
-
-    @property
-    def state(self) -> TabularState:
-        """The present moment of the episode, a value that later steps do not change.
-
-        Raises:
-            InputError: no episode has begun.
-        """
-        state = TabularState._make(self._moment)
-        check_under_way(state.elapsed)
-        return state
+        entries = len(observation_names(self.table.grid))
+        super().__init__(
+            self.settings,
+            len(self.actions),
+            self.settings.noise_size,
+            self.settings.random,
+            before_the_first_reset(1),
+            np.zeros((1, entries), np.float32),
+            render_mode,
+        )
 
     @property
     def reference(self) -> int:
@@ -179,7 +153,11 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
     @property
     def architecture(self) -> Architecture:
         """`(width, density)` of each hidden layer, now."""
-        return self.table.grid.architectures[self.state.architecture]
+        return self.architecture_of(self.state)
+
+    def architecture_of(self, state: TabularState) -> Architecture:
+        """The same in any state."""
+        return self.table.grid.architectures[state.architecture]
 
     @property
     def current_design(self) -> Architecture:
@@ -191,52 +169,6 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         """1, for the look-up of a reset or a step; see `rlnas.envs.searchable`."""
         return 1
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Start an episode; see the class.
-
-        Args:
-            seed: seed of everything random.
-            options: `{"architecture": ...}` starts with this architecture.
-        """
-        settings = start_elsewhere(self.settings, self.table, options)
-        super().reset(seed=check_seed(seed))
-        if self.settings.random:
-            self._noise[0] = self.np_random.random(self.settings.noise_size)
-        begin(
-            self.rules,
-            settings.record,
-            self._noise,
-            self._everywhere,
-            self._states,
-            self._observations,
-        )
-        self._moment = self._states.item(0)
-        return self._observations[0].copy(), self._info()
-
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Change the architecture and look its results up; see the class."""
-        check_under_way(self._moment[_ELAPSED], self.episode_steps)
-        self._action[0] = check_action(action, len(self.actions))
-        advance(
-            self.rules,
-            self._record,
-            self._noise,
-            self._action,
-            self._everywhere,
-            self._states,
-            self._observations,
-        )
-        self._moment = moment = self._states.item(0)
-        over = moment[_ELAPSED] >= self.episode_steps
-        return self._observations[0].copy(), moment[_REWARD], over, False, self._info()
-
-    def action_masks(self) -> np.ndarray:
-        """Bool `[actions]`: which actions are legal now (the format of sb3-contrib)."""
-        masks: np.ndarray = self.rules.legal[self.state.architecture].astype(bool)
-        return masks
-
     def best_reachable(self) -> tuple[Architecture, float]:
         """The architecture with the highest mean score that the episode can still end with.
 
@@ -246,29 +178,64 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
         left = self.episode_steps - self.state.elapsed
         return best_reachable(self.table, self.architecture, left, self.state.penalty, self.epochs)
 
-    def render(self) -> Any:
-        """The design as a text table or as a picture, by `render_mode`."""
-        return self.render_state(self.state)
-
     def render_state(self, state: TabularState) -> Any:
-        """As `render`, of any state."""
+        """A state as a text table or as a picture, by `render_mode`."""
         if self.render_mode == "ansi":
-            architecture = self.table.grid.architectures[state.architecture]
             layers = [
                 f"hidden {k:<4}{width:>4} neurons, density {density:g}"
-                for k, (width, density) in enumerate(architecture, start=1)
+                for k, (width, density) in enumerate(self.architecture_of(state), start=1)
             ]
             facts = [f"{name:<15}{getattr(state, name):.4f}" for name in REPORTED]
             return "\n".join([*layers, *facts])
-        if self.render_mode == "rgb_array":
-            mean = self.rules.results[-1]
-            drawn, axes = plots.figure()
-            position = state.active_weights, state.val_accuracy
-            plots.draw_position(mean["active_weights"], mean["val_accuracy"], *position, axes)
-            return plots.pixels(drawn)
-        return None
+        mean = self.rules.results[-1]
+        drawn, axes = plots.figure()
+        position = state.active_weights, state.val_accuracy
+        plots.draw_position(mean["active_weights"], mean["val_accuracy"], *position, axes)
+        return plots.pixels(drawn)
+
+    def starting(self, options: dict[str, Any] | None) -> Settings:
+        """The settings of an episode with reset options.
+
+        Raises:
+            InputError: an option is unknown, or the architecture is not on the grid.
+        """
+        check_options(options, {"architecture"})
+        if not options:
+            return self.settings
+        start = self.table.grid.number(options["architecture"])
+        return self.settings._replace(start=start)
+
+    def _start(self, how: Settings) -> None:
+        begin(
+            self.rules,
+            how.record,
+            self._noise,
+            self._everywhere,
+            self._states,
+            self._observations,
+        )
+
+    def _move(self) -> None:
+        advance(
+            self.rules,
+            self._record,
+            self._noise,
+            self._action,
+            self._everywhere,
+            self._states,
+            self._observations,
+        )
+
+    def _is_over(self, moment: tuple[Any, ...]) -> bool:
+        over: bool = moment[_ELAPSED] >= self.episode_steps
+        return over
+
+    def _legal(self) -> np.ndarray:
+        legal: np.ndarray = self.rules.legal[self._moment[_ARCHITECTURE]]
+        return legal
 
     def _info(self) -> dict[str, Any]:
+        # As it is inherited, but written out, which takes a fifth from the time of a step.
         (
             architecture,
             _,
@@ -284,7 +251,7 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
             optimum,
             regret,
         ) = self._moment
-        info: TabularInfo = {
+        return {
             "val_accuracy": val_accuracy,
             "val_loss": val_loss,
             "active_weights": active_weights,
@@ -296,7 +263,6 @@ class TabularEnv(gym.Env[np.ndarray, np.integer]):
             "applied": applied,
             "action_mask": self.rules.legal[architecture].copy(),
         }
-        return info  # type: ignore[return-value]  # Gymnasium wants any dict
 
 
 def rules_of(table: Table, epochs: int | None) -> Rules:
@@ -328,18 +294,6 @@ def make_settings(
     return Settings(
         episode_steps, bool(noisy), reward == "difference", number, low, high, reference
     )
-
-
-def start_elsewhere(settings: Settings, table: Table, options: dict[str, Any] | None) -> Settings:
-    """The settings of an episode with reset options.
-
-    Raises:
-        InputError: an option is unknown, or the architecture is not on the grid.
-    """
-    check_options(options, {"architecture"})
-    if not options:
-        return settings
-    return settings._replace(start=table.grid.number(options["architecture"]))
 
 
 def best_reachable(

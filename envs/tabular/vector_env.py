@@ -1,27 +1,26 @@
 """`TabularVectorEnv`: many tabular environments, all moved by one compiled call a step."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from rlnas.envs.look_up_vector_env import LookUpVectorEnv
+from rlnas.envs.look_up.vector_env import LookUpVectorEnv
 from rlnas.envs.tabular.dynamics import (
-    REPORTED,
     Settings,
     TabularState,
     advance,
     before_the_first_reset,
     begin,
 )
-from rlnas.envs.tabular.tabular_env import TabularEnv, best_reachable, start_elsewhere
+from rlnas.envs.tabular.tabular_env import TabularEnv, best_reachable
 from rlnas.nn.architecture import Architecture
 from rlnas.tabular.table import Table
 from rlnas.validation import Range, check_count
 
 
-class TabularVectorEnv(LookUpVectorEnv):
+class TabularVectorEnv(LookUpVectorEnv[TabularState]):
     """Many `TabularEnv`, with the same results as stepping them one by one.
 
     Made by `gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point", ...)`.
@@ -70,24 +69,11 @@ class TabularVectorEnv(LookUpVectorEnv):
         super().__init__(
             single,
             num_envs,
-            self.settings.noise_size,
-            self.settings.random,
             before_the_first_reset(num_envs),
             np.zeros((num_envs, *entries), np.float32),
             autoreset_mode,
             max_episode_steps,
         )
-
-    @property
-    def states(self) -> list[TabularState]:
-        """The present moment of the episode of every environment."""
-        self._check_begun()
-        return [TabularState._make(state) for state in self._states.tolist()]
-
-    @property
-    def architectures(self) -> list[Architecture | None]:
-        """`(width, density)` of each hidden layer, now, for every environment."""
-        return [self.table.grid.architectures[state.architecture] for state in self.states]
 
     def best_reachable(self) -> list[tuple[Architecture, float]]:
         """See `TabularEnv.best_reachable`; one result for each environment."""
@@ -101,16 +87,6 @@ class TabularVectorEnv(LookUpVectorEnv):
             )
             for state in self.states
         ]
-
-    def render(self) -> tuple[Any, ...] | None:
-        """One rendering for each environment, by `render_mode`."""
-        self._check_begun()
-        if self.render_mode is None:
-            return None
-        return tuple(self.single.render_state(state) for state in self.states)
-
-    def _starting(self, options: dict[str, Any]) -> Settings:
-        return start_elsewhere(self.settings, self.table, options)
 
     def _start(self, which: np.ndarray, how: Settings) -> None:
         begin(self.rules, how.record, self._noise, which, self._states, self._observations)
@@ -132,6 +108,3 @@ class TabularVectorEnv(LookUpVectorEnv):
 
     def _legal(self) -> np.ndarray:
         return self.rules.legal.take(self._states["architecture"], axis=0)
-
-    def _reported(self, states: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: states[name] for name in (*REPORTED, "architecture", "applied")}

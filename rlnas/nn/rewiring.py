@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rlnas.errors import EditError, InputError
-from rlnas.nn.kernels.simd import part
+from rlnas.nn.kernels.fast_math import part
 from rlnas.nn.kernels.surgery import insert, remove
 from rlnas.nn.network import EMA, VALUE, SparseNetwork, from_sorted
 

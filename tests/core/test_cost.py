@@ -15,7 +15,7 @@ from rlnas.cost import (
 )
 from rlnas.data.dataset import Dataset
 from rlnas.nn.initialization import new_network
-from rlnas.nn.kernels.simd import TILE
+from rlnas.nn.kernels.simd.registers import TILE
 from rlnas.nn.network import SparseNetwork
 from rlnas.nn.running import sample_gradients
 from rlnas.nn.training import Hyperparameters, evaluate, train

@@ -3,7 +3,7 @@
 import numpy as np
 
 from rlnas.jit import compile_loops
-from rlnas.nn.kernels.simd import compiled
+from rlnas.nn.kernels.fast_math import compiled
 from rlnas.nn.kernels.sums import mean_and_spread, sum_of
 from rlnas.nn.kernels.surgery import insert, remove
 

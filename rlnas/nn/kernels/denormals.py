@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from rlnas.nn.kernels.simd import Intrinsic
+from rlnas.nn.kernels.simd.llvm import Intrinsic
 
 _X86, _ARM = ("x86_64", "amd64"), ("aarch64", "arm64")
 _FLUSH = {

@@ -14,7 +14,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from rlnas.jit import compile_loops
-from rlnas.nn.kernels.simd import Intrinsic
+from rlnas.nn.kernels.simd.llvm import Intrinsic
 
 
 class Drawing(NamedTuple):

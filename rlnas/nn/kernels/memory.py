@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from rlnas.nn.kernels.passes import splits_size
-from rlnas.nn.kernels.simd import TILE
+from rlnas.nn.kernels.simd.registers import TILE
 
 _LINE = 16  # numbers of four bytes in a cache line
 

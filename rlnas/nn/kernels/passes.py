@@ -13,17 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from rlnas.jit import compile_loops
-from rlnas.nn.kernels.simd import (
-    TEAM,
-    TILE,
-    WIDE,
-    backward_row,
-    backward_team,
-    forward_row,
-    forward_team,
-    gather_blocks,
-    part,
-)
+from rlnas.nn.kernels.fast_math import part
+from rlnas.nn.kernels.simd.gathering import gather_blocks
+from rlnas.nn.kernels.simd.registers import TILE, WIDE
+from rlnas.nn.kernels.simd.rows import backward_row, forward_row
+from rlnas.nn.kernels.simd.teams import TEAM, backward_team, forward_team
 from rlnas.nn.structure import BLOCK, Index
 
 # exp(r) on |r| <= log(2)/2: Taylor coefficients, relative error below 2e-7 in float32.

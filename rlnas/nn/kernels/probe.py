@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlnas.nn.kernels.denormals import flush_denormals, restore_mode
-from rlnas.nn.kernels.simd import part
+from rlnas.nn.kernels.fast_math import part
 from rlnas.nn.structure import Index
 
 _ZERO = np.float32(0)

@@ -9,6 +9,7 @@ import numpy as np
 
 from rlnas.nn.kernels.denormals import flush_denormals, restore_mode
 from rlnas.nn.kernels.draws import Drawing, draw
+from rlnas.nn.kernels.fast_math import compiled_in_place, part
 from rlnas.nn.kernels.memory import Scratch
 from rlnas.nn.kernels.passes import (
     Adam,
@@ -24,7 +25,7 @@ from rlnas.nn.kernels.passes import (
     squared_error,
 )
 from rlnas.nn.kernels.probe import correlate
-from rlnas.nn.kernels.simd import TILE, compiled_in_place, part
+from rlnas.nn.kernels.simd.registers import TILE
 from rlnas.nn.structure import Index
 
 _ZERO = np.float32(0)

@@ -226,6 +226,16 @@ def test_ray_vec_env_raises_exceptions_of_environments(env):
         env.step(np.array([0, 10_000, 0]))
 
 
+def test_cluster_that_asks_for_a_token_says_how_to_give_one(monkeypatch):
+    def refuse(**arguments: Any) -> None:
+        raise ConnectionError("Failed to connect") from RuntimeError("InvalidAuthToken: missing")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(InputError, match="no Ray cluster at auto: it asks for a token; set RAY_A"):
+        cluster("auto").__enter__()
+
+
 # --- joblib ---
 
 

@@ -76,11 +76,15 @@ def test_tasks_survive_the_loss_of_a_machine(two_machines):
     assert len({home for _, home in found}) == 2, "both machines have worked"
 
 
-def test_address_without_a_cluster_gives_one_line(capsys, tmp_path):
-    run = str(tmp_path / "run")
-    assert main(["train", "--workers", "ray", "--address", "127.0.0.1:1", "--run-dir", run]) == 2
+def test_address_without_a_cluster_gives_one_line_and_begins_no_training(capsys, tmp_path):
+    run = tmp_path / "run"
+    words = ["train", "--workers", "ray", "--address", "127.0.0.1:1", "--run-dir", str(run)]
+    assert main(words) == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1].startswith("rlnas: no Ray cluster at 127.0.0.1:1")
+    assert not (run / "config.json").exists()
+    train(tiny(run), progress_bar=False)
+    assert (run / "policy.json").is_file()
 
 
 def slow(number: int) -> tuple[int, str]:

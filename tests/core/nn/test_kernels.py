@@ -20,7 +20,7 @@ from rlnas.nn.kernels.draws import NO_DRAWING
 from rlnas.nn.kernels.memory import Scratch
 from rlnas.nn.kernels.probe import correlate
 from rlnas.nn.kernels.run import run
-from rlnas.nn.kernels.simd import TILE
+from rlnas.nn.kernels.simd.registers import TILE
 from rlnas.nn.network import EMA, FIRST_MOMENT, SECOND_MOMENT, VALUE, SparseNetwork
 from tests.core.reference import (
     MaskedDense,

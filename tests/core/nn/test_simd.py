@@ -6,8 +6,10 @@ import numba
 import numpy as np
 import pytest
 
-from rlnas.nn.kernels import simd
-from rlnas.nn.kernels.simd import FASTMATH, TEAM, TILE, WIDE
+from rlnas.nn.kernels.fast_math import FASTMATH
+from rlnas.nn.kernels.simd import gathering, rows, teams
+from rlnas.nn.kernels.simd.registers import TILE, WIDE
+from rlnas.nn.kernels.simd.teams import TEAM
 from rlnas.nn.structure import BLOCK
 
 INPUTS, ROWS = 10, 6
@@ -18,14 +20,14 @@ compiled = numba.njit(fastmath=set(FASTMATH), error_model="numpy")
 
 @compiled
 def forward_row(weights, columns, first, last, activations, row, bias, begins, floor):
-    simd.forward_row(weights, columns, first, last, activations, row, bias, begins, floor)
+    rows.forward_row(weights, columns, first, last, activations, row, bias, begins, floor)
 
 
 @compiled
 def backward_row(
     weights, columns, first, middle, last, activations, deltas, row, inputs, gate, gradient
 ):
-    return simd.backward_row(
+    return rows.backward_row(
         weights, columns, first, middle, last, activations, deltas, row, inputs, gate, gradient
     )
 
@@ -34,7 +36,7 @@ def backward_row(
 def forward_team(
     weights, columns, first, last, stride, activations, row, biases, bias, begins, floor
 ):
-    simd.forward_team(
+    teams.forward_team(
         weights, columns, first, last, stride, activations, row, biases, bias, begins, floor
     )
 
@@ -43,14 +45,14 @@ def forward_team(
 def backward_team(
     weights, columns, first, middle, last, stride, activations, deltas, row, inputs, gradient
 ):
-    simd.backward_team(
+    teams.backward_team(
         weights, columns, first, middle, last, stride, activations, deltas, row, inputs, gradient
     )
 
 
 @compiled
 def gather_blocks(features, samples, place, blocks, mean, scale, activations):
-    simd.gather_blocks(features, samples, place, blocks, mean, scale, activations)
+    gathering.gather_blocks(features, samples, place, blocks, mean, scale, activations)
 
 
 class Row(NamedTuple):
@@ -86,7 +88,7 @@ def copies(row: Row) -> Row:
 def test_forward_row_equals_its_plain_meaning(first, last, bad, floor, begins):
     found = row_with(BAD[bad])
     truth = copies(found)
-    for function, row in ((forward_row, found), (simd.plain_forward_row, truth)):
+    for function, row in ((forward_row, found), (rows.plain_forward_row, truth)):
         constants = np.float32(0.3), begins, np.float32(floor)
         function(row.weights, row.columns, first, last, row.activations, 15, *constants)
     np.testing.assert_allclose(found.activations, truth.activations, rtol=1e-5, atol=1e-6)
@@ -101,7 +103,7 @@ def test_backward_row_equals_its_plain_meaning(first, middle, last, bad, gate):
     found = row_with(BAD[bad])
     truth = copies(found)
     sums = []
-    for function, row in ((backward_row, found), (simd.plain_backward_row, truth)):
+    for function, row in ((backward_row, found), (rows.plain_backward_row, truth)):
         bounds = first, middle, last
         place = 5, INPUTS, np.float32(gate)
         with np.errstate(invalid="ignore"):
@@ -141,7 +143,7 @@ def test_gather_blocks_equals_its_plain_meaning(place, blocks, dtype):
     found, truth = np.full((2, 13, TILE), np.nan, np.float32)
     columns = np.array(blocks, np.int32)
     gather_blocks(features, samples, place, columns, mean, scale, found)
-    simd.plain_gather_blocks(features, samples, place, columns, mean, scale, truth)
+    gathering.plain_gather_blocks(features, samples, place, columns, mean, scale, truth)
     np.testing.assert_array_equal(found, truth)
     written = {column + i for column in blocks for i in range(BLOCK)}
     assert np.isfinite(found).sum() == len(written) * WIDE

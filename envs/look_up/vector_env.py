@@ -1,15 +1,15 @@
 """`LookUpVectorEnv`: what vector environments share whose results are looked up in tables."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, Generic
 
-import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from rlnas.envs.look_up.env import LookUpEnv, State
 from rlnas.envs.validation import (
     check_actions,
     check_autoreset_mode,
@@ -25,16 +25,13 @@ NUMBERS_AHEAD = 512
 """Random numbers that are drawn at once for the next episodes of an environment."""
 
 
-class LookUpVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+class LookUpVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray], Generic[State]):
     """Many environments that are moved by one compiled call a step.
 
     Args:
         single: One environment of its own: what the others share.
         num_envs: Number of environments.
-        noise_size: Uniform random numbers that an episode uses.
-        random: Whether it uses any.
-        states: Records `[num_envs]` of the moments of the episodes, with the fields `elapsed`,
-            which is negative before the first reset, and `reward`.
+        states: Records `[num_envs]` of the moments of the episodes, with the fields of `State`.
         observations: float32 `[num_envs, entries]`, where observations are written.
         autoreset_mode: What happens after an episode's end, an `AutoresetMode` or its value:
             "NextStep" resets in the next step, whose action is ignored and whose reward is 0;
@@ -48,10 +45,8 @@ class LookUpVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     def __init__(
         self,
-        single: gym.Env[np.ndarray, np.integer],
+        single: LookUpEnv[State],
         num_envs: int,
-        noise_size: int,
-        random: bool,
         states: np.ndarray,
         observations: np.ndarray,
         autoreset_mode: str | AutoresetMode,
@@ -67,24 +62,14 @@ class LookUpVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.single_observation_space: Box = single.observation_space  # type: ignore[assignment]
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self._random = random
         self._rngs: list[np.random.Generator] = []
-        self._noise = np.zeros((num_envs, noise_size))
-        ahead = max(1, NUMBERS_AHEAD // noise_size)
-        self._noise_ahead = np.zeros((num_envs, ahead, noise_size))
+        self._noise = np.zeros((num_envs, single.noise_size))
+        ahead = max(1, NUMBERS_AHEAD // single.noise_size)
+        self._noise_ahead = np.zeros((num_envs, ahead, single.noise_size))
         self._drawn = np.full(num_envs, ahead)  # how many of these episodes have begun
         self._states, self._observations = states, observations
         self._everywhere = np.ones(num_envs, bool)
         self._over = np.ones(num_envs, bool)
-
-    @property
-    @abstractmethod
-    def architectures(self) -> list[Architecture | None]:
-        """`(width, density)` of each hidden layer, now, for every environment; None for none."""
-
-    @abstractmethod
-    def _starting(self, options: dict[str, Any]) -> Any:
-        """What `_start` needs to know of reset options, which are checked."""
 
     @abstractmethod
     def _start(self, which: np.ndarray, how: Any) -> None:
@@ -102,9 +87,16 @@ class LookUpVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def _legal(self) -> np.ndarray:
         """int8 `[num_envs, actions]`, in memory of its own: which actions are legal now."""
 
-    @abstractmethod
-    def _reported(self, states: np.ndarray) -> dict[str, np.ndarray]:
-        """The entries of the infos, views of records that nothing else changes."""
+    @property
+    def states(self) -> list[State]:
+        """The present moment of the episode of every environment."""
+        self._check_begun()
+        return [self.single.state_class._make(state) for state in self._states.tolist()]
+
+    @property
+    def architectures(self) -> list[Architecture | None]:
+        """`(width, density)` of each hidden layer, now, for every environment; None for none."""
+        return [self.single.architecture_of(state) for state in self.states]
 
     def reset(
         self,
@@ -129,7 +121,7 @@ class LookUpVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             which = check_reset_mask(options.pop("reset_mask"), self.num_envs)
             if not which.all():
                 self._check_begun()
-        how = self._starting(options)
+        how = self.single.starting(options)
         self._seed(spread_seed(seed, self.num_envs), which)
         self._begin(which, how)
         return self._observations.copy(), self._infos(which)
@@ -155,7 +147,7 @@ class LookUpVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         late = before.any()
         self._move(actions, ~before if late else self._everywhere)
         if late:
-            self._begin(before, self._starting({}))
+            self._begin(before, self.single.starting({}))
         terminated = self._ended()
         truncated = np.zeros(self.num_envs, bool)
         if self.max_episode_steps is not None:
@@ -165,7 +157,7 @@ class LookUpVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         final: dict[str, Any] = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP and over.any():
             final = self._final(over)
-            self._begin(over, self._starting({}))
+            self._begin(over, self.single.starting({}))
             over = np.zeros(self.num_envs, bool)
         self._over = over
         infos = self._infos(self._everywhere) | final
@@ -177,12 +169,19 @@ class LookUpVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         masks: np.ndarray = self._legal().astype(bool)
         return masks
 
+    def render(self) -> tuple[Any, ...] | None:
+        """One rendering for each environment, by `render_mode`."""
+        states = self.states
+        if self.render_mode is None:
+            return None
+        return tuple(self.single.render_state(state) for state in states)
+
     def _check_begun(self) -> None:
         check_under_way(self._states["elapsed"].item(0))  # all of them begin in the first reset
 
     def _seed(self, seeds: list[int | None], which: np.ndarray) -> None:
         """Give environments a new generator, as resetting them one by one would."""
-        if not self._random:
+        if not self.single.random:
             return
         if not self._rngs:
             self._rngs = [seeding.np_random(seed)[0] for seed in seeds]
@@ -210,7 +209,7 @@ class LookUpVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             elsewhere = ~which
             states[elsewhere] = 0
             legal[elsewhere] = 0
-        entries = self._reported(states)
+        entries = {name: states[name] for name in self.single.reported}
         entries["action_mask"] = legal
         known = which.copy()
         return entries | {f"_{name}": known for name in entries}

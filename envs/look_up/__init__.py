@@ -1,0 +1,1 @@
+"""What the environments share whose results are looked up in tables: on one task, on a family."""
