@@ -13,7 +13,6 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
-from rlnas.data import loading
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.live_env import LiveEnv
 from rlnas.envs.validation import (
@@ -62,9 +61,7 @@ class DesignVectorEnv(SyncVectorEnv):
         mode = check_autoreset_mode(autoreset_mode)
         limit = check_limit(max_episode_steps)
         self._threads = Threads(num_threads, num_envs)
-        arguments["dataset"] = loading.load_datasets(
-            arguments.pop("dataset", "digits"), arguments.get("data_dir")
-        )
+        arguments = self.env_class.with_data(arguments)
 
         def make() -> gym.Env:
             env: gym.Env = self.env_class(**arguments)

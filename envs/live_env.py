@@ -74,6 +74,12 @@ class LiveEnv(gym.Env[np.ndarray, np.integer]):
         self._state: EpisodeState | None = None
         self.action_space = gym.spaces.Discrete(self.n_actions)
 
+    @classmethod
+    def with_data(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Arguments with data sets in the place of their names, so that environments share them."""
+        found = loading.load_datasets(arguments.get("dataset", "digits"), arguments.get("data_dir"))
+        return {**arguments, "dataset": found}
+
     # --- parts of an episode ---
 
     def _drawn_task(self, seed: int | None) -> tuple[int, Dataset, float]:

@@ -27,6 +27,14 @@ from .envs.design_vector_env import DesignVectorEnv as DesignVectorEnv
 from .envs.family.actions import FAMILY_ACTIONS as FAMILY_ACTIONS
 from .envs.family.dynamics import FAMILY_OBSERVATION_NAMES as FAMILY_OBSERVATION_NAMES
 from .envs.family.family_env import FamilyEnv as FamilyEnv
+from .envs.family.live_env import (
+    LiveFamilyEnv as LiveFamilyEnv,
+    LiveFamilyVectorEnv as LiveFamilyVectorEnv,
+)
+from .envs.family.multi_objective import (
+    MOFamilyEnv as MOFamilyEnv,
+    MOFamilyVectorEnv as MOFamilyVectorEnv,
+)
 from .envs.family.vector_env import FamilyVectorEnv as FamilyVectorEnv
 from .envs.multi_objective import (
     MODesignEnv as MODesignEnv,

@@ -18,6 +18,9 @@ TABLES = {"TabularDigits": "digits", "TabularMNIST": "mnist"}
 SPLITS = {"FamilyTrain": "train", "FamilyVal": "validation", "FamilyTest": "test"}
 """Splits of the tasks of the family."""
 
+LIVE_SPLITS = {"LiveTrain": "train", "LiveVal": "validation", "LiveTest": "test"}
+"""Splits of the tasks of the family, where networks are trained."""
+
 REWARD_VECTORS = (
     ("MODigits-v1", "multi_objective", "MODesign", {"dataset": "digits"}),
     ("MOBudgetDigits-v0", "budget.multi_objective", "MOBudgetDesign", {"dataset": "digits"}),
@@ -56,6 +59,13 @@ def register() -> None:
             entry_point="rlnas.envs.family.family_env:FamilyEnv",
             vector_entry_point="rlnas.envs.family.vector_env:FamilyVectorEnv",
             disable_env_checker=True,  # it would take most of the time of a step
+            kwargs={"split": split},
+        )
+    for name, split in LIVE_SPLITS.items():
+        gym.register(
+            f"rlnas/{name}-v0",
+            entry_point="rlnas.envs.family.live_env:LiveFamilyEnv",
+            vector_entry_point="rlnas.envs.family.live_env:LiveFamilyVectorEnv",
             kwargs={"split": split},
         )
     for name, module, kind, arguments in REWARD_VECTORS:

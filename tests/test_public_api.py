@@ -11,21 +11,22 @@ import pytest
 
 import rlnas
 import rlnas.agents
+import rlnas.agents.benchmark
 from tests.snippets import ROOT, fences
 
 CORE = """
 ACTIONS Architecture BUDGET_ACTIONS BUDGET_OBSERVATION_NAMES Batches BudgetDesignEnv
 BudgetDesignVectorEnv CompactClassifier CompactRegressor Dataset DesignDatabase DesignEnv
-DesignRecord DesignVectorEnv EditError Evaluation GradientSample Grid Hyperparameters Inference
-InputError
-MOBudgetDesignEnv MOBudgetDesignVectorEnv MODesignEnv MODesignVectorEnv MOTabularEnv
-MOTabularVectorEnv OBSERVATION_NAMES Prediction Preprocessing ReplayableEnv SavedDesign
-SparseNetwork Table TabularEnv TabularVecEnv TabularVectorEnv ThreadedVecEnv __version__
-add_connections add_layer add_neurons agents as_exported build_table c_bytes draw_network evaluate
-export_network final_training for_inference from_torch layers_of load_dataset load_design
-markdown_table predict predict_samples random_network reference_weights register
-remove_connections remove_layer remove_neurons sample_gradients save_design score to_torch train
-train_many
+DesignRecord DesignVectorEnv EditError Evaluation FAMILY_ACTIONS FAMILY_OBSERVATION_NAMES Family
+FamilyEnv FamilyVecEnv FamilyVectorEnv GradientSample Grid Hyperparameters Inference InputError
+LiveFamilyEnv LiveFamilyVectorEnv MOBudgetDesignEnv MOBudgetDesignVectorEnv MODesignEnv
+MODesignVectorEnv MOFamilyEnv MOFamilyVectorEnv MOTabularEnv MOTabularVectorEnv OBSERVATION_NAMES
+Prediction Preprocessing ReplayableEnv SavedDesign SparseNetwork Table TabularEnv TabularVecEnv
+TabularVectorEnv ThreadedVecEnv __version__ add_connections add_layer add_neurons agents as_exported
+build_table c_bytes draw_network evaluate export_network final_training for_inference from_torch
+layers_of load_dataset load_design markdown_table predict predict_samples random_network
+reference_weights register remove_connections remove_layer remove_neurons sample_gradients
+save_design score to_torch train train_many
 """
 """The public names of `rlnas`: adding one is a decision, removing one breaks programs."""
 
@@ -36,6 +37,14 @@ export_design extend film load_policy play_episode random_policy resume train tr
 train_seeds trimmed_mean_interval write_report
 """
 """The public names of `rlnas.agents`."""
+
+BENCHMARK = """
+About CallablePlayer Episode Played Player Protocol Submission View check evaluate play
+read_submission write_submission
+"""
+"""The public names of `rlnas.agents.benchmark`."""
+
+PUBLIC = (rlnas, rlnas.agents, rlnas.agents.benchmark)
 
 AGENT_PACKAGES = (
     *("jinja2", "matplotlib", "rich", "sb3_contrib", "stable_baselines3", "tensorboard"),
@@ -80,7 +89,9 @@ print([name for name in heavy.split() if name in sys.modules])
 """
 
 
-@pytest.mark.parametrize(("module", "names"), [(rlnas, CORE), (rlnas.agents, AGENTS)])
+@pytest.mark.parametrize(
+    ("module", "names"), list(zip(PUBLIC, (CORE, AGENTS, BENCHMARK), strict=True))
+)
 def test_public_names_are_those_of_the_list_and_can_be_loaded(module, names):
     assert sorted(module.__all__) == names.split()
     assert set(names.split()) <= set(dir(module))
@@ -132,7 +143,7 @@ def private_imports(code: str) -> list[str]:
     found = []
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rlnas":
-            if node.module not in ("rlnas", "rlnas.agents"):
+            if node.module not in [module.__name__ for module in PUBLIC]:
                 found.append(node.module or "")
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names if alias.name.startswith("rlnas.")]

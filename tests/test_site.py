@@ -13,6 +13,7 @@ from markdown_it.token import Token
 
 import rlnas
 import rlnas.agents
+import rlnas.agents.benchmark
 from rlnas.agents.cli import arguments as cli
 from tests.snippets import ROOT, run
 
@@ -144,6 +145,7 @@ def test_every_page_is_in_the_navigation_once():
 def test_the_reference_has_every_public_name_and_no_other():
     public = {f"rlnas.{name}" for name in set(rlnas.__all__) - {"__version__", "agents"}}
     public |= {f"rlnas.agents.{name}" for name in rlnas.agents.__all__}
+    public |= {f"rlnas.agents.benchmark.{name}" for name in rlnas.agents.benchmark.__all__}
     pages = (DOCS / "reference").glob("*.md")
     assert {name for page in pages for name in anchors(page) if "." in name} == public
 

@@ -2,6 +2,7 @@
 
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_vector_env import DesignVectorEnv
+from rlnas.envs.live_env import LiveEnv
 
 
 class BudgetDesignVectorEnv(DesignVectorEnv):
@@ -18,4 +19,4 @@ class BudgetDesignVectorEnv(DesignVectorEnv):
         InputError: a value cannot be used.
     """
 
-    env_class = BudgetDesignEnv
+    env_class: type[LiveEnv] = BudgetDesignEnv

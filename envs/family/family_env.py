@@ -23,7 +23,7 @@ from rlnas.errors import InputError
 from rlnas.family.family_file import Family, load_family
 from rlnas.family.space import ARCHITECTURES, LENGTHS
 from rlnas.family.table import TaskTable
-from rlnas.family.tasks import AXES, SPLITS, Split, Task
+from rlnas.family.tasks import Split, Task, chosen
 from rlnas.nn.architecture import Architecture
 from rlnas.validation import Range, check_choice, check_count, check_range, whole
 
@@ -161,7 +161,7 @@ class FamilyEnv(LookUpEnv[FamilyState]):
         render_mode: str | None = None,
     ):
         family = load_family(family)
-        self.tasks = chosen_tasks(family, split, num_tasks, start_task, axis)
+        self.tasks = chosen(family.tasks, split, num_tasks, start_task, axis)
         self.tables = [family.table(task.name) for task in self.tasks]
         self.bank = bank_of(self.tables)
         check_choice("reward", reward, RETURNS)
@@ -276,30 +276,6 @@ class FamilyEnv(LookUpEnv[FamilyState]):
                 f"budget {budget:g} does not pay for a linear network on task "
                 f"'{self.tasks[worst].name}': expected at least {least[worst]:.3g}"
             )
-
-
-def chosen_tasks(
-    family: Family, split: Split, num_tasks: int | None, start_task: int, axis: str | None
-) -> tuple[Task, ...]:
-    """The tasks that an environment draws from.
-
-    Raises:
-        InputError: there are none such, or a value cannot be used.
-    """
-    check_choice("split", split, SPLITS)
-    check_choice("axis", axis, (None, *AXES))
-    tasks = [task for task in family.tasks if task.split == split and axis in (None, task.axis)]
-    if not tasks:
-        there = sorted({task.axis for task in family.tasks if task.split == split})
-        what = f"no task of the split '{split}'" + ("" if axis is None else f" and axis '{axis}'")
-        raise InputError(f"{family.path} has {what}: expected an axis of {', '.join(there)}")
-    start = whole("start_task", start_task, 0, len(tasks) - 1)
-    count = len(tasks) - start if num_tasks is None else whole("num_tasks", num_tasks, 1)
-    if start + count > len(tasks):
-        raise InputError(
-            f"num_tasks {count} from start_task {start} is too much: there are {len(tasks)} tasks"
-        )
-    return tuple(tasks[start : start + count])
 
 
 _BANKS: dict[tuple[int, ...], tuple[list[TaskTable], Bank]] = {}

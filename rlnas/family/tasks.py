@@ -7,7 +7,7 @@ finished.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -21,6 +21,7 @@ from rlnas.columns.options import TableOptions
 from rlnas.data.collections import keel, uci
 from rlnas.data.generated.made import OF_VALUES, Made
 from rlnas.errors import InputError
+from rlnas.validation import check_choice, whole
 
 Split = Literal["train", "validation", "test"]
 """What a task is for."""
@@ -104,6 +105,46 @@ def task_named(name: str) -> Task:
         meant = f" (did you mean {close[0]}?)" if close else ""
         raise InputError(f"unknown task {name!r}{meant}: expected one of `rlnas.family.tasks`")
     return known[name]
+
+
+def chosen(
+    among: Sequence[Task],
+    split: Split,
+    num_tasks: int | None = None,
+    start_task: int = 0,
+    axis: str | None = None,
+) -> tuple[Task, ...]:
+    """The tasks that an environment draws from.
+
+    Args:
+        among: The tasks that are there.
+        split: Their split.
+        num_tasks: How many; by default all from the first.
+        start_task: Number of the first one, among those of the split and the axis.
+        axis: What they are there to show; by default anything.
+
+    Raises:
+        InputError: If there are none such, or a value cannot be used.
+    """
+    check_choice("split", split, SPLITS)
+    check_choice("axis", axis, (None, *AXES))
+    found = [task for task in among if task.split == split and axis in (None, task.axis)]
+    if not found:
+        there = {task.axis for task in among if task.split == split}
+        if axis is None or not there:
+            splits = ", ".join(sorted({task.split for task in among}))
+            raise InputError(f"there is no task of the split '{split}': expected one of {splits}")
+        raise InputError(
+            f"there is no task of the split '{split}' and axis '{axis}': expected an axis of "
+            f"{', '.join(sorted(there))}"
+        )
+    start = whole("start_task", start_task, 0, len(found) - 1)
+    count = len(found) - start if num_tasks is None else whole("num_tasks", num_tasks, 1)
+    if start + count > len(found):
+        raise InputError(
+            f"num_tasks {count} from start_task {start} is too much: there are {len(found)} tasks"
+        )
+    return tuple(found[start : start + count])
 
 
 def list_sha256() -> str:

@@ -23,12 +23,18 @@ def is_tabular(name: str) -> bool:
 
 def is_family(name: str) -> bool:
     """Whether results are looked up in the tables of many tasks."""
-    return "family" in str(gym.spec(name).entry_point)
+    return "family.family_env" in str(gym.spec(name).entry_point)
 
 
 def is_budgeted(name: str) -> bool:
     """Whether an episode has a budget of training cost."""
-    return "budget" in str(gym.spec(name).entry_point)
+    entry = str(gym.spec(name).entry_point)
+    return "budget" in entry or is_live_family(name)
+
+
+def is_live_family(name: str) -> bool:
+    """Whether it is for the tasks of the family, with networks that are trained."""
+    return "LiveFamily" in str(gym.spec(name).entry_point)
 
 
 def is_image(name: str) -> bool:
@@ -40,10 +46,17 @@ SCALAR = [name for name in IDS if is_scalar(name)]
 VECTOR_REWARD = [name for name in IDS if not is_scalar(name)]
 
 
+def few(name: str) -> dict[str, Any]:
+    """Arguments for few tasks, none of which must be fetched."""
+    return {"axis": "generated", "num_tasks": 2} if is_live_family(name) else {}
+
+
 def short(name: str) -> dict[str, Any]:
     """Arguments for short episodes of an id."""
     if is_tabular(name):
         return {"episode_steps": 4}
+    if is_live_family(name):
+        return {"episode_steps": 4, "budget": 1.0, **few(name)}
     if is_budgeted(name) or is_family(name):  # which is never spent in so few steps
         return {"episode_steps": 2 if is_image(name) else 4, "budget": 1.0}
     if is_image(name):

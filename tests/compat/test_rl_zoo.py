@@ -12,7 +12,7 @@ import pytest
 import yaml
 from gymnasium import wrappers
 
-from tests.compat.helpers import SCALAR, short
+from tests.compat.helpers import SCALAR, few, short
 
 # Importing the zoo puts a TimeLimit of its own in Gymnasium's place, for all other tests too.
 PLACES = (wrappers, wrappers.common)
@@ -134,6 +134,7 @@ def test_the_algorithm_accepts_the_entry(algorithm, scalar, tmp_path, capsys):
         algorithm,
         scalar,
         str(tmp_path),
+        env_kwargs=few(scalar),
         eval_freq=-1,
         device="cpu",
         config=str(FOLDER / f"{algorithm}.yml"),

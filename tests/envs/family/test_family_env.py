@@ -292,8 +292,8 @@ def test_tasks_are_chosen_by_split_axis_and_number(family):
     [
         ({"split": "tests"}, "split"),
         ({"axis": "colour"}, "axis"),
-        ({"axis": "noise"}, "has no task of the split 'train' and axis 'noise'"),
-        ({"split": "validation"}, "has no task of the split 'validation'"),
+        ({"axis": "noise"}, "no task of the split 'train' and axis 'noise'"),
+        ({"split": "validation"}, "no task of the split 'validation'"),
         ({"num_tasks": 5}, "num_tasks 5 from start_task 0 is too much: there are 4 tasks"),
         ({"num_tasks": 0}, "num_tasks"),
         ({"start_task": 4}, "start_task"),
