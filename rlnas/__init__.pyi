@@ -56,7 +56,7 @@ from .export.c.sizes import c_bytes as c_bytes
 from .export.formats import as_exported as as_exported, export_network as export_network
 from .export.inference import Inference as Inference, for_inference as for_inference
 from .export.torch_module import from_torch as from_torch, to_torch as to_torch
-from .family.family_file import Family as Family
+from .family.family_file import Family as Family, load_family as load_family
 from .markdown import markdown_table as markdown_table
 from .network_views import draw_network as draw_network
 from .nn.architecture import Architecture as Architecture, layers_of as layers_of

@@ -15,6 +15,8 @@ DATASETS: dict[str, str | None] = {
 TABLES = {"TabularDigits": "digits", "TabularMNIST": "mnist"}
 """Tables of the tabular environments."""
 
+SPLITS = {"FamilyTrain": "train", "FamilyVal": "validation", "FamilyTest": "test"}
+"""Splits of the tasks of the family."""
 
 LIVE_SPLITS = {"LiveTrain": "train", "LiveVal": "validation", "LiveTest": "test"}
 """Splits of the tasks of the family, where networks are trained."""
@@ -50,6 +52,14 @@ def register() -> None:
             vector_entry_point="rlnas.envs.tabular.vector_env:TabularVectorEnv",
             disable_env_checker=True,  # it would take most of the time of a step
             kwargs={"table": table},
+        )
+    for name, split in SPLITS.items():
+        gym.register(
+            f"rlnas/{name}-v0",
+            entry_point="rlnas.envs.family.family_env:FamilyEnv",
+            vector_entry_point="rlnas.envs.family.vector_env:FamilyVectorEnv",
+            disable_env_checker=True,  # it would take most of the time of a step
+            kwargs={"split": split},
         )
     for name, split in LIVE_SPLITS.items():
         gym.register(

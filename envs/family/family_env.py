@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rlnas import plots
 from rlnas.envs.family.actions import FAMILY_ACTIONS
 from rlnas.envs.family.bank import Bank, make_bank
 from rlnas.envs.family.dynamics import (
@@ -19,7 +20,7 @@ from rlnas.envs.family.dynamics import (
 from rlnas.envs.look_up.env import LookUpEnv
 from rlnas.envs.validation import check_options
 from rlnas.errors import InputError
-from rlnas.family.family_file import Family
+from rlnas.family.family_file import Family, load_family
 from rlnas.family.space import ARCHITECTURES, LENGTHS
 from rlnas.family.table import TaskTable
 from rlnas.family.tasks import Split, Task, chosen
@@ -125,7 +126,8 @@ class FamilyEnv(LookUpEnv[FamilyState]):
     the present moment, `task` the present task.
 
     ## Arguments
-    * `family`: path of a file made by `rlnas benchmark build-family`, or a `Family`.
+    * `family`: path of a file made by `rlnas benchmark build-family`, or a `Family`; by default the
+      one that comes with rlnas.
     * `split`: `"train"`, `"validation"` or `"test"`.
     * `num_tasks`, `start_task`: how many tasks to draw from, and the first of them; by default all.
     * `axis`: only tasks that are there to show this, see `rlnas.family.tasks.AXES`.
@@ -134,19 +136,20 @@ class FamilyEnv(LookUpEnv[FamilyState]):
     * `budget`: in units, likewise.
     * `reward`: `"anytime"` or `"final"`.
     * `episode_steps`: largest number of steps of an episode.
-    * `render_mode`: `"ansi"`, a text.
+    * `render_mode`: `"ansi"`, a text; `"rgb_array"`, a picture of all designs on the task, with the
+      present one.
 
     ## Version History
     * v0: first version.
     """
 
-    metadata = {"render_modes": ["ansi"], "render_fps": 4}
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
     state_class = FamilyState
     reported = (*REPORTED, "applied")
 
     def __init__(
         self,
-        family: str | Path | Family,
+        family: str | Path | Family | None = None,
         split: Split = "train",
         num_tasks: int | None = None,
         start_task: int = 0,
@@ -157,7 +160,7 @@ class FamilyEnv(LookUpEnv[FamilyState]):
         episode_steps: int = 48,
         render_mode: str | None = None,
     ):
-        family = family if isinstance(family, Family) else Family(family)
+        family = load_family(family)
         self.tasks = chosen(family.tasks, split, num_tasks, start_task, axis)
         self.tables = [family.table(task.name) for task in self.tasks]
         self.bank = bank_of(self.tables)
@@ -194,8 +197,11 @@ class FamilyEnv(LookUpEnv[FamilyState]):
         """The same in any state."""
         return None if state.architecture < 0 else ARCHITECTURES[state.architecture]
 
-    def render_state(self, state: FamilyState) -> str:
+    def render_state(self, state: FamilyState) -> Any:
         """As `render`, of any state."""
+        return self._in_words(state) if self.render_mode == "ansi" else self._picture(state)
+
+    def _in_words(self, state: FamilyState) -> str:
         lines = [f"{'task':<12}{self.tasks[state.task].name}"]
         for word, number, length in (
             ("now", state.architecture, state.length),
@@ -205,6 +211,16 @@ class FamilyEnv(LookUpEnv[FamilyState]):
                 widths = "-".join(str(width) for width, _ in ARCHITECTURES[number]) or "linear"
                 lines.append(f"{word:<12}{widths}, {LENGTHS[length]} batches")
         return "\n".join([*lines, *(f"{name:<12}{getattr(state, name):.4f}" for name in REPORTED)])
+
+    def _picture(self, state: FamilyState) -> np.ndarray:
+        """What the longest trainings give on the task, uint8 `[height, width, 3]`."""
+        table, number = self.tables[state.task], state.architecture
+        weights, metrics = table.weights, table.val_metric[state.seed, :, -1]
+        x, y = (weights[number], state.val_metric) if number >= 0 else (np.nan, np.nan)
+        drawn, axes = plots.figure()
+        plots.draw_position(weights, metrics, x, y, axes)
+        axes.set_ylabel("validation metric")
+        return plots.pixels(drawn)
 
     def starting(self, options: dict[str, Any] | None) -> Start:
         """How an episode with reset options begins.

@@ -6,6 +6,8 @@ seeds, and the bytes of a kind lie together, so that it compresses well.
 
 import json
 from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,26 @@ class Family:
                 f"{self.path} is damaged or no family of tasks of this version of rlnas ({error}): "
                 "expected a file made by `rlnas benchmark build-family`"
             ) from None
+
+
+def load_family(source: "str | Path | Family | None" = None) -> Family:
+    """A family.
+
+    Args:
+        source: The path of its file, or the family itself; by default the one that comes with
+            rlnas.
+
+    Raises:
+        InputError: If the file cannot be read, or is none of a family of this version.
+    """
+    if source is None:
+        return _shipped()
+    return source if isinstance(source, Family) else Family(source)
+
+
+@cache
+def _shipped() -> Family:
+    return Family(str(files("rlnas.family") / "data" / "family.npz"))
 
 
 def _facts(about: Any) -> dict[str, dict[str, Any]]:

@@ -17,8 +17,13 @@ def is_scalar(name: str) -> bool:
 
 
 def is_tabular(name: str) -> bool:
-    """Whether results are looked up."""
+    """Whether results are looked up in one table."""
     return "table" in gym.spec(name).kwargs
+
+
+def is_family(name: str) -> bool:
+    """Whether results are looked up in the tables of many tasks."""
+    return "family.family_env" in str(gym.spec(name).entry_point)
 
 
 def is_budgeted(name: str) -> bool:
@@ -52,7 +57,7 @@ def short(name: str) -> dict[str, Any]:
         return {"episode_steps": 4}
     if is_live_family(name):
         return {"episode_steps": 4, "budget": 1.0, **few(name)}
-    if is_budgeted(name):  # which is never spent in so few steps
+    if is_budgeted(name) or is_family(name):  # which is never spent in so few steps
         return {"episode_steps": 2 if is_image(name) else 4, "budget": 1.0}
     if is_image(name):
         return {"episode_steps": 2, "batches_per_step": 1}

@@ -12,10 +12,11 @@ from mo_gymnasium.wrappers.vector import MOSyncVectorEnv
 from rlnas.envs.actions import ACTIONS
 from rlnas.envs.budget.actions import BUDGET_ACTIONS
 from rlnas.envs.episode import LastAction
+from rlnas.envs.family.actions import FAMILY_ACTIONS
 from rlnas.envs.tabular.actions import tabular_actions
 from rlnas.nn.architecture import layers_of
 from rlnas.tabular.table import Table
-from tests.compat.helpers import is_budgeted, is_scalar, is_tabular, make, short
+from tests.compat.helpers import is_budgeted, is_family, is_scalar, is_tabular, make, short
 
 STEPS = 10
 
@@ -35,6 +36,15 @@ def deeper_and_flatter(name: str) -> Iterator[int]:
     table: Sequence[LastAction] = ACTIONS
     if is_tabular(name):
         table = tabular_actions(Table.load("digits").grid)
+    if is_family(name):
+        actions = list(map(str, FAMILY_ACTIONS))
+        wanted = (
+            "start 24 at 100%, 6 batches",
+            "add a layer, 6 batches",
+            "remove a layer, 6 batches",
+        )
+        while True:
+            yield from map(actions.index, wanted)
     if is_budgeted(name):
         table, wanted = BUDGET_ACTIONS, ("start", *wanted)
     operations = [action.operation for action in table]
@@ -52,7 +62,7 @@ def test_an_environment_keeps_the_structure_of_its_infos(name):
         infos.append(info)
     first = structure(infos[0])
     assert [structure(info) for info in infos] == [first] * len(infos)
-    if not is_tabular(name):
+    if not is_tabular(name) and not is_family(name):
         assert len({len(layers_of(info)["layer_sizes"]) for info in infos}) > 1, "depths differ"
 
 

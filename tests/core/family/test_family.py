@@ -12,7 +12,13 @@ from rlnas.data.collections import keel, uci
 from rlnas.data.generated.made import Made
 from rlnas.errors import InputError
 from rlnas.family import builder, measuring
-from rlnas.family.family_file import LOSS_STEP, METRIC_STEP, Family, write_family
+from rlnas.family.family_file import (
+    LOSS_STEP,
+    METRIC_STEP,
+    Family,
+    load_family,
+    write_family,
+)
 from rlnas.family.space import ARCHITECTURES, LENGTHS, NUMBERS
 from rlnas.family.table import TaskTable
 from rlnas.family.tasks import AXES, SPLITS, list_sha256, task_named, tasks
@@ -246,3 +252,17 @@ def test_file_that_is_none_and_unknown_tasks_are_refused(path, tmp_path):
     damaged(path, lambda arrays, about: about["tasks"].update(new=about["tasks"]["keel:letter"]))
     with pytest.raises(InputError, match="has the task 'new', which this version lacks"):
         Family(path)
+
+
+# --- the family that comes with rlnas ---
+
+
+def test_shipped_family_has_every_task_with_five_seeds():
+    family = load_family()
+    assert [task.name for task in family.tasks] == [task.name for task in EVERY]
+    assert load_family() is family is load_family(family)
+    for task in family.tasks[::40]:
+        table = family.table(task.name)
+        assert (table.n_seeds, table.task) == (builder.N_SEEDS, task)
+        assert 0 < table.nothing[1] < 1 or task.regression
+        assert table.n_inputs >= 1

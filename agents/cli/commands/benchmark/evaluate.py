@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rlnas.agents.option_types import Option
 from rlnas.validation import PlainIntegers, check_suffix
 
 
@@ -18,10 +19,11 @@ class BenchmarkEvaluate(PlainIntegers):
     """Name of a rival (such as random); run folder with a policy for the family; sb3:FILE.zip, a
     model of Stable-Baselines3, which may run any code that is in it; python:MODULE:NAME, a function
     of an observation and a mask, or a player."""
-    family: Path
-    """File of the family, made by `rlnas benchmark build-family`."""
     out: Path
     """JSON file of the result."""
+    family: Option[Path] = None
+    """File of a family, made by `rlnas benchmark build-family`; by default the one that comes with
+    rlnas."""
     split: Literal["train", "validation", "test"] = "test"
     """Tasks to evaluate on; choose between policies on validation, and report the test once."""
     seed: int = 0
@@ -41,14 +43,14 @@ class BenchmarkEvaluate(PlainIntegers):
         from rlnas.agents.benchmark.report import axes_plot, axes_table, summary
         from rlnas.agents.benchmark.submission import About, write_submission
         from rlnas.agents.config import check_seed
-        from rlnas.family.family_file import Family
+        from rlnas.family.family_file import load_family
         from rlnas.files.atomic import replace_file
 
         check_seed(self.seed)
         check_suffix("--out", self.out, ".json")
         player = player_named(self.policy, self.seed)
         about = About(self.name or self.policy, self.by, self.note)
-        result = evaluate(player, Family(self.family), about, Protocol(self.split), shown)
+        result = evaluate(player, load_family(self.family), about, Protocol(self.split), shown)
         picture = self.out.with_suffix(".png")
         write_submission(self.out, result)
         replace_file(picture, axes_plot(result))
