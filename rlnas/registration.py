@@ -25,6 +25,10 @@ REWARD_VECTORS = (
     ("MODigits-v1", "multi_objective", "MODesign", {"dataset": "digits"}),
     ("MOBudgetDigits-v0", "budget.multi_objective", "MOBudgetDesign", {"dataset": "digits"}),
     ("MOTabularDigits-v0", "multi_objective", "MOTabular", {"table": "digits"}),
+    *(
+        (f"MO{name}-v0", "family.multi_objective", "MOFamily", {"split": split})
+        for name, split in SPLITS.items()
+    ),
 )
 """Environments that pay a reward vector: id, module, beginning of the class names, arguments."""
 

@@ -23,7 +23,7 @@ def is_tabular(name: str) -> bool:
 
 def is_family(name: str) -> bool:
     """Whether results are looked up in the tables of many tasks."""
-    return "family.family_env" in str(gym.spec(name).entry_point)
+    return "envs.family" in str(gym.spec(name).entry_point) and not is_live_family(name)
 
 
 def is_budgeted(name: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from mo_gymnasium.wrappers import LinearReward, MORecordEpisodeStatistics
 from stable_baselines3.common.env_checker import check_env
 
-from tests.compat.helpers import SCALAR, VECTOR_REWARD, episode, make, short
+from tests.compat.helpers import SCALAR, VECTOR_REWARD, episode, is_family, make, short
 
 PENALTY = 0.25
 
@@ -33,6 +33,8 @@ def test_stable_baselines3_finds_no_fault_in_the_weighted_sum(vectorial):
     check_env(weighted(vectorial))
 
 
+# The family pays by other seeds than those of the score: tests/envs/family.
+@pytest.mark.parametrize("vectorial", [name for name in VECTOR_REWARD if not is_family(name)])
 def test_weighted_rewards_are_the_changes_of_the_score_of_the_scalar_twin(vectorial):
     scalar, other = weighted(vectorial), make(vectorial.replace("/MO", "/"), penalty=PENALTY)
     space = scalar.unwrapped.reward_space

@@ -5,21 +5,25 @@ import numpy as np
 import pytest
 
 from rlnas.envs.family.family_env import FamilyEnv
+from rlnas.envs.family.multi_objective import MOFamilyEnv, MOFamilyVectorEnv
 from rlnas.envs.family.vector_env import FamilyVectorEnv
 from rlnas.family.family_file import load_family, write_family
 from rlnas.family.tasks import tasks
 from tests.core.family.test_family import random_table
 
 IDS = {"FamilyTrain": "train", "FamilyVal": "validation", "FamilyTest": "test"}
+KINDS = {"": (FamilyEnv, FamilyVectorEnv), "MO": (MOFamilyEnv, MOFamilyVectorEnv)}
 
 
 @pytest.mark.parametrize("name", IDS)
-def test_id_has_the_tasks_of_its_split(name):
-    env = gym.make(f"rlnas/{name}-v0").unwrapped
-    assert isinstance(env, FamilyEnv)
-    assert env.tasks == tasks(IDS[name])
-    many = gym.make_vec(f"rlnas/{name}-v0", 512, vectorization_mode="vector_entry_point")
-    assert isinstance(many, FamilyVectorEnv)
+@pytest.mark.parametrize("kind", KINDS)
+def test_id_has_the_tasks_of_its_split(kind, name):
+    one, side_by_side = KINDS[kind]
+    env = gym.make(f"rlnas/{kind}{name}-v0").unwrapped
+    assert type(env) is one
+    assert list(env.tasks) == [task for task in load_family().tasks if task.split == IDS[name]]
+    many = gym.make_vec(f"rlnas/{kind}{name}-v0", 512, vectorization_mode="vector_entry_point")
+    assert type(many) is side_by_side
     assert many.bank is env.bank, "they share it"
     many.reset(seed=0)
     drawn = {state.task for state in many.states}
