@@ -44,20 +44,43 @@ def axes_table(result: Submission) -> str:
 
 def axes_plot(result: Submission) -> bytes:
     """A PNG of the scores on each axis, with their intervals."""
-    axes = list(dict.fromkeys(result.axes))
-    drawn, canvas = plots.figure(6.4, 1.4 + 0.3 * len(axes))
-    for shift, (key, head) in zip((-0.12, 0.12), HEADS.items(), strict=True):
-        found = by_axis(getattr(result, key), result.axes)
-        for place, axis in enumerate(axes):
-            label = head if place == 0 else None
-            colour = f"C{list(HEADS).index(key)}"
-            plots.draw_interval(found[axis], place + shift, canvas, color=colour, label=label)
+    found = {
+        head: {
+            f"{axis} ({result.axes.count(axis)})": interval
+            for axis, interval in by_axis(getattr(result, key), result.axes).items()
+        }
+        for key, head in HEADS.items()
+    }
+    return _intervals_plot(found, shown_name(result))
+
+
+def scores_plot(results: Mapping[str, Submission]) -> bytes:
+    """A PNG of the scores of several results, with their intervals, the best first."""
+    check_comparable(results)
+    ranked = _ranked(results)
+    found = {
+        head: {name: overall(getattr(result, key)) for name, result in ranked.items()}
+        for key, head in HEADS.items()
+    }
+    return _intervals_plot(found, _what(next(iter(ranked.values()))))
+
+
+def _intervals_plot(found: Mapping[str, Mapping[str, Interval]], title: str) -> bytes:
+    """A PNG with a row for each name, and in it an interval for each heading."""
+    names = list(next(iter(found.values())))
+    drawn, canvas = plots.figure(6.4, 1.4 + 0.3 * len(names))
+    for number, (shift, (head, intervals)) in enumerate(
+        zip((-0.12, 0.12), found.items(), strict=True)
+    ):
+        for place, interval in enumerate(intervals.values()):
+            style = {"color": f"C{number}", "label": head if place == 0 else None}
+            plots.draw_interval(interval, place + shift, canvas, **style)
     for value in (0, 1):  # a prediction without features, the oracle
         canvas.axvline(value, color="0.5", linestyle="--", linewidth=1)
-    canvas.set_yticks(range(len(axes)), [f"{axis} ({result.axes.count(axis)})" for axis in axes])
-    canvas.set_ylim(len(axes) - 0.5, -0.5)
+    canvas.set_yticks(range(len(names)), names, parse_math=False)
+    canvas.set_ylim(len(names) - 0.5, -0.5)
     canvas.set_xlabel("score: 0 without features, 1 the oracle")
-    canvas.set_title(shown_name(result), fontsize="medium", parse_math=False)
+    canvas.set_title(title, fontsize="medium", parse_math=False)
     canvas.legend(fontsize="small")
     canvas.grid(alpha=0.3)
     return plots.png(drawn)

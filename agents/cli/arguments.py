@@ -20,6 +20,7 @@ from rlnas.agents.cli.commands.benchmark.card import BenchmarkCard
 from rlnas.agents.cli.commands.benchmark.check import BenchmarkCheck
 from rlnas.agents.cli.commands.benchmark.compare import BenchmarkCompare
 from rlnas.agents.cli.commands.benchmark.evaluate import BenchmarkEvaluate
+from rlnas.agents.cli.commands.benchmark.first_score import BenchmarkFirstScore
 from rlnas.agents.cli.commands.benchmark.fit_rivals import BenchmarkFitRivals
 from rlnas.agents.cli.commands.benchmark.rivals import BenchmarkRivals
 from rlnas.agents.cli.commands.benchmark.scores import BenchmarkScores
@@ -79,6 +80,7 @@ COMMANDS: dict[str, Any] = {
         "check": BenchmarkCheck,
         "compare": BenchmarkCompare,
         "evaluate": BenchmarkEvaluate,
+        "first-score": BenchmarkFirstScore,
         "fit-rivals": BenchmarkFitRivals,
         "rivals": BenchmarkRivals,
         "scores": BenchmarkScores,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlnas.agents.cli.job_options import JobOptions
+from rlnas.agents.option_types import Option
 from rlnas.validation import check_suffix
 
 
@@ -15,10 +16,11 @@ class BenchmarkFitRivals(JobOptions):
     core.
     """
 
-    family: Path
-    """File of the family, made by `rlnas benchmark build-family`."""
     out: Path
     """JSON file of what was chosen."""
+    family: Option[Path] = None
+    """File of a family, made by `rlnas benchmark build-family`; by default the one that comes with
+    rlnas."""
     seed: int = 0
     """Seed of the searches."""
 
@@ -27,13 +29,13 @@ class BenchmarkFitRivals(JobOptions):
         from rlnas.agents.benchmark.rivals.fitted import write_fitted
         from rlnas.agents.benchmark.rivals.fitting import fit_rivals
         from rlnas.agents.config import check_seed
-        from rlnas.family.family_file import Family
+        from rlnas.family.family_file import load_family
 
         check_seed(self.seed)
         check_suffix("--out", self.out, ".json")
         with self.placed():
             fitted = fit_rivals(
-                Family(self.family), seed=self.seed, n_jobs=self.jobs, progress_bar=shown
+                load_family(self.family), seed=self.seed, n_jobs=self.jobs, progress_bar=shown
             )
         write_fitted(self.out, fitted)
         print(f"rivals fitted on {fitted.tasks} tasks in {self.out}")

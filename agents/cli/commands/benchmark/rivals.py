@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rlnas.agents.option_types import Option
 from rlnas.validation import PlainIntegers
 
 
@@ -14,12 +15,13 @@ class BenchmarkRivals(PlainIntegers):
     The same command again continues unfinished work.
     """
 
-    family: Path
-    """File of the family, made by `rlnas benchmark build-family`."""
     fitted: Path
     """File of `rlnas benchmark fit-rivals`."""
     out: Path
     """Folder for the results, one file each, and their table, rivals.md."""
+    family: Option[Path] = None
+    """File of a family, made by `rlnas benchmark build-family`; by default the one that comes with
+    rlnas."""
     split: Literal["train", "validation", "test"] = "test"
     """Tasks to measure on."""
     seed: int = 0
@@ -31,8 +33,8 @@ class BenchmarkRivals(PlainIntegers):
         from rlnas.agents.benchmark.rivals.fitted import read_fitted
         from rlnas.agents.benchmark.rivals.measuring import measure_rivals
         from rlnas.agents.config import check_seed
-        from rlnas.family.family_file import Family
+        from rlnas.family.family_file import load_family
 
         check_seed(self.seed)
-        family, fitted = Family(self.family), read_fitted(self.fitted)
+        family, fitted = load_family(self.family), read_fitted(self.fitted)
         print(measure_rivals(family, fitted, self.out, Protocol(self.split), self.seed, shown))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rlnas.agents.option_types import Option
 from rlnas.validation import PlainIntegers, check_suffix
 
 
@@ -15,10 +16,11 @@ class BenchmarkTrainRival(PlainIntegers):
     `rlnas benchmark evaluate --policy sb3:FILE.zip`.
     """
 
-    family: Path
-    """File of the family, made by `rlnas benchmark build-family`."""
     out: Path
     """Zip file of Stable-Baselines3 for the policy."""
+    family: Option[Path] = None
+    """File of a family, made by `rlnas benchmark build-family`; by default the one that comes with
+    rlnas."""
     kind: Literal["seeing", "blind", "recurrent"] = "seeing"
     """MaskablePPO; the same that sees penalty, budget and number of steps alone; RecurrentPPO."""
     steps: int = 4_000_000
@@ -30,11 +32,11 @@ class BenchmarkTrainRival(PlainIntegers):
         """Train, and say where the policy is."""
         from rlnas.agents.benchmark.rivals.learned import train_rival
         from rlnas.agents.config import check_seed
-        from rlnas.family.family_file import Family
+        from rlnas.family.family_file import load_family
 
         check_seed(self.seed)
         check_suffix("--out", self.out, ".zip")
         train_rival(
-            Family(self.family), self.kind, self.out, self.steps, self.seed, progress_bar=shown
+            load_family(self.family), self.kind, self.out, self.steps, self.seed, progress_bar=shown
         )
         print(f"policy in {self.out}")
