@@ -15,7 +15,9 @@ CODE = "\n".join(fences(PAGE, "python"))
 
 def test_code_and_commands_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    run(CODE, PAGE)
+    few = CODE.replace("N, STEPS = 256, 64", "N, STEPS = 4, 64")
+    assert few != CODE
+    run(few, PAGE)
     result = read_submission("mine.json")
     assert result.protocol == Protocol("validation")
     assert result.tasks == tuple(
