@@ -42,6 +42,11 @@ def is_image(name: str) -> bool:
     return gym.spec(name).kwargs.get("dataset") in ("mnist", "fashion_mnist")
 
 
+def what_pays(name: str) -> str:
+    """The entry of the infos whose changes are the rewards."""
+    return "anytime" if is_family(name) else "score"
+
+
 SCALAR = [name for name in IDS if is_scalar(name)]
 VECTOR_REWARD = [name for name in IDS if not is_scalar(name)]
 
