@@ -70,7 +70,7 @@ class Learner(torch.nn.Module):
 
 def record(name: str, episodes: int, seed: int = 0) -> minari.MinariDataset:
     """A data set of random legal actions, with all infos."""
-    env = minari.DataCollector(gym.make("rlnas:rlnas/FamilyTrain-v0"), record_infos=True)
+    env = minari.DataCollector(gym.make("rlnas/FamilyTrain-v0"), record_infos=True)
     env.action_space.seed(seed)
     for number in range(episodes):
         _, info = env.reset(seed=seed + number)
@@ -81,7 +81,7 @@ def record(name: str, episodes: int, seed: int = 0) -> minari.MinariDataset:
             over = terminated or truncated
     dataset = env.create_dataset(
         name,
-        eval_env="rlnas:rlnas/FamilyVal-v0",
+        eval_env="rlnas/FamilyVal-v0",
         algorithm_name="random legal actions",
         author="rlnas",
         author_email="none",

@@ -18,8 +18,11 @@ import rlnas
 from docs import insert
 from docs.generate import FOLDER, PAGES, page
 from docs.insert import with_part
+from rlnas.agents.benchmark import Protocol
 from rlnas.agents.cli.commands.frontier import Frontier
 from rlnas.errors import InputError
+from rlnas.family.space import ARCHITECTURES
+from rlnas.family.tasks import SPLITS, tasks
 from tests.snippets import ROOT, fences, run
 
 DOCUMENTS = [
@@ -238,6 +241,14 @@ def test_the_version_is_the_same_everywhere():
         *re.findall("^date-released: (.*)", citation, re.MULTILINE),
     )
     assert re.findall("^version: (.*)", citation, re.MULTILINE) == [version]
+
+
+def test_citation_names_the_version_of_the_benchmark_and_its_size():
+    citation = " ".join((ROOT / "CITATION.cff").read_text().split())
+    version, n_tasks = Protocol().version, sum(len(tasks(split)) for split in SPLITS)
+    assert f"(version {version} of its protocol)" in citation
+    assert f"results of {len(ARCHITECTURES)} architectures on {n_tasks} tasks" in citation
+    assert f'version: "{version}" notes:' in citation
 
 
 AVR_TOOLS = ("avr-gcc", "avr-size", "simavr")
