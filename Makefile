@@ -90,7 +90,7 @@ bench-env: setup  ## steps per second of the environments, and where the time go
 	$(BIN)/python benchmarks/environment.py
 
 bench-fps: setup  ## frames per second of every id, one and many, with the machine named
-	$(BIN)/python benchmarks/fps.py
+	$(BIN)/python benchmarks/fps.py $(if $(FAMILY),--family $(FAMILY))
 
 bench-tabular: setup  ## steps and look-ups per second of the tabular environments
 	$(BIN)/python benchmarks/tabular.py

@@ -1,13 +1,16 @@
 """Frames per second of every environment id, one at a time and many at once, on one core.
 
-Run with `make bench-fps`. Actions are random and legal; choosing them is not timed, resets are.
-Environments that are looked up step in one compiled call, live ones one after the other.
+Run with `make bench-fps`, or `make bench-fps FAMILY=family.npz` for those on the family of tasks as
+well. Actions are random and legal; choosing them is not timed, resets are. Environments that are
+looked up step in one compiled call, live ones one after the other.
 """
 
 import argparse
 import os
 import platform
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +32,36 @@ def main() -> None:
     """Print a row for each id as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ids", nargs="*", help="by default all of rlnas")
-    ids = parser.parse_args().ids or [name for name in gym.registry if name.startswith("rlnas/")]
+    parser.add_argument("--family", help="file of the family of tasks, to measure as well")
+    arguments = parser.parse_args()
+    ids = arguments.ids or [name for name in gym.registry if name.startswith("rlnas/")]
     print(f"{processor()}, one core, {time.strftime('%Y-%m-%d')}, rlnas {rlnas.__version__}\n")
     print("| id | one | side by side | together |\n|---|---|---|---|")
+    for name, make, make_vector in environments(ids, arguments.family):
+        live = hasattr(make().unwrapped, "datasets")
+        n, more = (LIVE, {"num_threads": 1}) if live else (LOOKED_UP, {})
+        one, many = single(make), vector(partial(make_vector, n, **more))
+        print(f"| `{name}` | {one:,.0f} | {n:,} | {n * many:,.0f} |", flush=True)
+
+
+def environments(
+    ids: list[str], family: str | None
+) -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any]]]:
+    """Names of environments, and what makes one of each, and many."""
     for name in ids:
-        one = single(name)
-        n, many = vector(name)
-        print(f"| `{name}` | {one:,.0f} | {n:,} | {many:,.0f} |", flush=True)
+        yield (
+            name,
+            partial(gym.make, name),
+            partial(gym.make_vec, name, vectorization_mode="vector_entry_point"),
+        )
+    tables = None if family is None else rlnas.Family(family)
+    for split in dict.fromkeys(task.split for task in tables.tasks) if tables else ():
+        arguments = {"family": tables, "split": split}
+        yield (
+            f"FamilyEnv, {split}",
+            partial(rlnas.FamilyEnv, **arguments),
+            partial(rlnas.FamilyVectorEnv, **arguments),
+        )
 
 
 def processor() -> str:
@@ -46,9 +72,9 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def single(name: str) -> float:
+def single(make: Callable[..., Any]) -> float:
     """Steps per second of one environment."""
-    env: Any = gym.make(name).unwrapped
+    env: Any = make().unwrapped
     rng, steps, total, over = np.random.default_rng(0), 0, 0.0, True
     for warm in (True, False):  # first until everything is compiled
         steps, total = 0, 0.0
@@ -66,12 +92,9 @@ def single(name: str) -> float:
     return steps / total
 
 
-def vector(name: str) -> tuple[int, float]:
-    """Number of environments side by side, and their steps per second in all."""
-    looked_up = not hasattr(gym.make(name).unwrapped, "dataset")
-    n = LOOKED_UP if looked_up else LIVE
-    more = {} if looked_up else {"num_threads": 1}
-    envs: Any = gym.make_vec(name, n, vectorization_mode="vector_entry_point", **more)
+def vector(make: Callable[..., Any]) -> float:
+    """Steps per second of each of some environments side by side."""
+    envs: Any = make()
     infos = envs.reset(seed=0)[1]
     rng, steps, total = np.random.default_rng(0), 0, 0.0
     for warm in (True, False):
@@ -83,7 +106,7 @@ def vector(name: str) -> tuple[int, float]:
             infos = envs.step(actions)[4]
             total += time.perf_counter() - began
             steps += 1
-    return n, n * steps / total
+    return steps / total
 
 
 if __name__ == "__main__":

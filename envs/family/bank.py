@@ -90,8 +90,8 @@ def make_bank(tables: Sequence[TaskTable]) -> Bank:
     others = (test.sum(axis=1, keepdims=True) - test) / (test.shape[1] - 1)
     weights = np.stack([table.weights / table.reference for table in tables])
     entries = np.stack([_task_entries(table) for table in tables])
-    relative, reference = _log10(weights), 6 * entries[:, [TASK_NAMES.index("reference")]].astype(np.float64)
-    sizes = np.stack([(relative + reference) / 6, relative / 3], axis=-1)
+    relative, reference = _log10(weights), entries[:, [TASK_NAMES.index("reference")]]
+    sizes = np.stack([(relative + 6 * reference.astype(float)) / 6, relative / 3], axis=-1)
     return Bank(
         np.stack([*results, others], axis=-1).astype(np.float32),
         np.stack([table.cost for table in tables]) / units[:, None, None],

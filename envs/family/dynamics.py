@@ -130,12 +130,15 @@ class Episodes(NamedTuple):
     Attributes:
         states: Records `[n]` of `FamilyState`.
         trained: Index of the longest training of each architecture, -1 for none, int8 `[n, a]`.
+        prices: Of starts and edits in the order of their actions, float64 `[n, actions - 3]`;
+            infinite for an edit that leads nowhere.
         observations: float32 `[n, entries]`.
         masks: Which actions are legal, int8 `[n, actions]`.
     """
 
     states: np.ndarray
     trained: NDArray[np.int8]
+    prices: NDArray[np.float64]
     observations: NDArray[np.float32]
     masks: NDArray[np.int8]
 
@@ -147,6 +150,7 @@ def no_episodes(n: int) -> Episodes:
     return Episodes(
         states,
         np.full((n, len(ARCHITECTURES)), -1, np.int8),
+        np.zeros((n, _LONGER)),
         np.zeros((n, len(FAMILY_OBSERVATION_NAMES)), np.float32),
         np.zeros((n, len(FAMILY_ACTIONS)), np.int8),
     )
@@ -326,28 +330,39 @@ def _pay(bank: Bank, fixed: Any, state: Any) -> None:
 @inlined
 def _look(bank: Bank, fixed: Any, env: int, episodes: Episodes) -> None:
     """Masks and observation of the present moment, and whether the episode is over."""
-    state = episodes.states[env]
-    some = _mask(bank, state, episodes.trained[env], episodes.masks[env])
+    state, prices = episodes.states[env], episodes.prices[env]
+    _price(bank, state, episodes.trained[env], prices)
+    some = _mask(bank, state, prices, episodes.masks[env])
     state.over = state.over or not some or state.elapsed >= fixed.episode_steps
     _observe(bank, fixed, state, episodes.observations[env])
 
 
 @inlined
-def _mask(bank: Bank, state: Any, trained: np.ndarray, mask: np.ndarray) -> bool:
+def _price(bank: Bank, state: Any, trained: np.ndarray, prices: np.ndarray) -> None:
+    """Write what starts and edits cost now; of the starts, training one changes its own price."""
+    now, cost = state.architecture, bank.cost[state.task]
+    goals = bank.successors[max(now, 0)]
+    for place in range(_N_STARTS + _N_EDITS):
+        if now >= 0 and place < _N_STARTS and goals[place] != now:
+            continue
+        there = place < _N_STARTS or (now >= 0 and goals[place] >= 0)
+        edit, goal = bank.edit[state.task] if there else np.inf, max(goals[place], 0)
+        before = trained[goal]
+        paid = cost[goal, before] if before >= 0 else 0.0
+        for length in range(_N_LENGTHS):  # `price_of`, without branches that nobody foresees
+            price = edit + cost[goal, length] - paid if length > before else edit
+            prices[place * _N_LENGTHS + length] = price
+
+
+@inlined
+def _mask(bank: Bank, state: Any, prices: np.ndarray, mask: np.ndarray) -> bool:
     """Write which actions are legal; whether any but stop is."""
     task, now = state.task, state.architecture
-    left, edit, cost = state.budget - state.spent, bank.edit[task], bank.cost[task]
-    goals, some = bank.successors[max(now, 0)], False
-    for place in range(_N_STARTS + _N_EDITS):
-        goal = max(goals[place], 0)
-        legal = (place < _N_STARTS) | ((now >= 0) & (goals[place] >= 0))
-        before = trained[goal]
-        paid = cost[goal, max(before, 0)] if before >= 0 else 0.0
-        for length in range(_N_LENGTHS):  # as `price_of`, without branches that nobody foresees
-            price = edit + cost[goal, length] - paid if length > before else edit
-            payable = legal & (price <= left)
-            mask[place * _N_LENGTHS + length] = payable
-            some |= payable
+    left, edit, cost, some = state.budget - state.spent, bank.edit[task], bank.cost[task], False
+    for action in range(_LONGER):
+        mask[action] = prices[action] <= left
+    for action in range(_LONGER):
+        some |= mask[action] == 1
     mask[_LONGER] = now >= 0 and state.length + 1 < _N_LENGTHS
     if mask[_LONGER] == 1:
         mask[_LONGER] = price_of(cost[now], edit, state.length, state.length + 1) <= left
