@@ -57,7 +57,7 @@ def environments(
         )
     tables = None if family is None else rlnas.Family(family)
     for split in dict.fromkeys(task.split for task in tables.tasks) if tables else ():
-        arguments = {"family": tables, "split": split}
+        arguments: dict[str, Any] = {"family": tables, "split": split}
         yield (
             f"FamilyEnv, {split}",
             partial(rlnas.FamilyEnv, **arguments),
