@@ -7,9 +7,9 @@ RUN ?= runs/demo
 
 setup: .venv/installed
 
-.venv/installed: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml constraints.txt  # Python compiles what is imported: a third of the files
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[compare,compat,dev,docs,export,ray]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[compare,compat,dev,docs,export,ray]'
 	touch $@
 
 demo: setup  ## train a controller on digits, let it design a network, show the result
