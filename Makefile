@@ -7,7 +7,8 @@ RUN ?= runs/demo
 
 setup: .venv/installed
 
-.venv/installed: pyproject.toml constraints.txt  # Python compiles what is imported: a third of the files
+# Python compiles modules as they are imported, which are few of those that are installed.
+.venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[compare,compat,dev,docs,export,ray]'
 	touch $@
