@@ -64,7 +64,7 @@ def seconds(root: Path, words: str, cache: Path) -> float:
     """
     with tempfile.TemporaryDirectory() as out:
         option = "--run-dir" if words.startswith("train") else "--out"
-        command = [sys.executable, "-c", CODE, *words.split(), option, f"{out}/out", "--quiet"]
+        command = [sys.executable, "-c", CODE, *words.split(), option, f"{out}/out"]
         environment = os.environ | {"PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(cache)}
         began = time.perf_counter()
         subprocess.run(command, cwd=out, env=environment, capture_output=True, check=True)
