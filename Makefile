@@ -7,9 +7,10 @@ RUN ?= runs/demo
 
 setup: .venv/installed
 
+# Python compiles modules as they are imported, which are few of those that are installed.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[compare,compat,dev,docs,export,ray]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[compare,compat,dev,docs,export,ray]'
 	touch $@
 
 demo: setup  ## train a controller on digits, let it design a network, show the result

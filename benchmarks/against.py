@@ -65,6 +65,17 @@ env.close()
 """It runs in both, so that it imports modules that both have; only here there are processes."""
 
 
+def as_package(source: Path, root: Path) -> Path:
+    """A folder from which the three floors of a checkout are imported as one package."""
+    (root / "rlnas").mkdir(parents=True)
+    for part in (source / "rlnas").iterdir():
+        if part.name not in ("envs", "agents"):
+            (root / "rlnas" / part.name).symlink_to(part)
+    for floor in ("envs", "agents"):
+        (root / "rlnas" / floor).symlink_to(source / floor)
+    return root
+
+
 def steps_per_second(root: Path, task: str, kind: str) -> float:
     """Steps per second of one round of a task in a checkout, in a process of its own."""
     arguments, steps = TASKS[task]
@@ -80,16 +91,10 @@ def main() -> None:
     """Measure and print the table."""
     given, *tasks = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        roots = {}
-        for name, source in (("here", HERE), ("there", Path(given).resolve())):
-            root = Path(folder) / name  # the three floors as one package, as they are installed
-            (root / "rlnas").mkdir(parents=True)
-            for part in (source / "rlnas").iterdir():
-                if part.name not in ("envs", "agents"):
-                    (root / "rlnas" / part.name).symlink_to(part)
-            for floor in ("envs", "agents"):
-                (root / "rlnas" / floor).symlink_to(source / floor)
-            roots[name] = root
+        roots = {
+            name: as_package(source, Path(folder) / name)
+            for name, source in (("here", HERE), ("there", Path(given).resolve()))
+        }
         table = Table(title=f"Steps per second, {ENVIRONMENTS} environments", title_justify="left")
         for name in ("data", "here in", "there in", "here", "there", "ratio"):
             table.add_column(name, justify="right")

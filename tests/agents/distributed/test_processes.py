@@ -57,7 +57,10 @@ def until(happened: Callable[[], bool]) -> None:
 # --- training ---
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name != "groups" else ()) for name in SETTINGS],
+)
 def test_training_in_processes_gives_the_bits_of_training_in_threads(name, tmp_path, request):
     config = tiny(tmp_path / "processes", **SETTINGS[name], **TWO)
     threads = replace(config, run_dir=tmp_path / "threads", workers="threads", num_workers=None)
@@ -219,6 +222,7 @@ def begun(folder: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
     return process, workers
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_script_that_is_killed(tmp_path):
     process, workers = begun(tmp_path)
     process.kill()
@@ -227,6 +231,7 @@ def test_workers_end_with_a_script_that_is_killed(tmp_path):
     assert errors == ""
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_training_after_the_rollout_without_a_word_of_workers(tmp_path):
     process, workers = begun(tmp_path)
     for group in {os.getpgid(process.pid), *(os.getpgid(worker.pid) for worker in workers)}:

@@ -43,6 +43,7 @@ def test_training_on_ray_gives_the_bits_of_training_in_threads(
     same(results(train(config, progress_bar=False)), in_threads)
 
 
+@pytest.mark.slow
 def test_training_with_budgets_on_ray_gives_the_bits_of_training_in_threads(tmp_path, one_machine):
     settings = {**TINY_BUDGET, "total_timesteps": 64}
     found = [
@@ -119,6 +120,7 @@ def test_spread_refuses_more_workers_than_processors(cpus, num_workers):
         spread(cpus, 4, num_workers)
 
 
+@pytest.mark.slow
 def test_more_ray_workers_than_processors_are_refused(one_machine):
     with pytest.raises(
         InputError, match=r"4 Ray workers cannot be placed: the machines have \[3\]"
@@ -167,6 +169,7 @@ def refuse(number: int) -> None:
     raise InputError(f"{number} was refused")
 
 
+@pytest.mark.slow
 def test_ray_jobs_raise_exceptions_of_tasks(one_machine, tmp_path):
     calls = [Call("run", {"number": k}, (k,), WHOLE) for k in range(4)]
     with ray_jobs(None), pytest.raises(InputError, match="was refused"):

@@ -91,6 +91,7 @@ def test_the_report_has_the_curve_and_a_row_for_each_seed(trained, tmp_path):
     assert "differ in length" not in page
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_and_adds_seeds(trained, tmp_path, monkeypatch, capsys):
     class Killed(Exception):
         pass
