@@ -135,6 +135,7 @@ class Failing(ReplayableEnv):
         raise OwnError(1, 2) if action else KeyError("nothing")
 
 
+@pytest.mark.slow
 def test_errors_of_environments_come_with_their_traceback_and_prints_go_to_standard_error(capfd):
     env = WorkerVecEnv(lambda index: Failing(DesignEnv("wine")), 1)
     with pytest.raises(RuntimeError, match=r"OwnError: 1 and 2[\s\S]*in step"):
@@ -155,6 +156,7 @@ def refused_elsewhere(home: int, config: Any, data: Any, index: int) -> Any:
     return new_env(config, data, index)
 
 
+@pytest.mark.slow
 def test_error_in_a_worker_is_one_line_of_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(vec_env, "new_env", partial(refused_elsewhere, os.getpid()))
     run = str(tmp_path / "run")
@@ -165,6 +167,7 @@ def test_error_in_a_worker_is_one_line_of_the_command(tmp_path, monkeypatch, cap
 # --- the end ---
 
 
+@pytest.mark.slow
 def test_answer_that_an_interrupt_left_is_not_taken_for_the_next_one(monkeypatch):
     """The step that was interrupted has not been."""
     env = WorkerVecEnv(wine, 2, num_workers=2)

@@ -35,7 +35,8 @@ def pid(env: WorkerVecEnv, worker: int) -> int:
 # --- training ---
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 3])
 def test_training_on_ray_gives_the_bits_of_training_in_threads(
     workers, in_threads, tmp_path, one_machine
 ):
@@ -176,6 +177,7 @@ def test_ray_jobs_raise_exceptions_of_tasks(one_machine, tmp_path):
         run_all(refuse, tmp_path / "runs", calls, "run", progress_bar=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
