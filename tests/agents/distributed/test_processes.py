@@ -92,6 +92,7 @@ def test_training_can_be_resumed_in_threads_or_in_processes(in_threads, tmp_path
     same(results(tmp_path / "began in processes"), in_threads)
 
 
+@pytest.mark.slow
 def test_worker_lost_repeatedly_raises_input_error(caplog):
     lose_repeatedly("processes")
     assert len([line for line in caplog.messages if "was lost" in line]) == 2
