@@ -26,7 +26,7 @@ PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reor
 test: setup  ## all tests but the slow ones; TESTS='tests/core' for some
 	$(PYTEST) -m "not slow" $(TESTS)
 
-test-slow: setup  ## kills, lost Ray machines, full disks
+test-slow: setup  ## kills, lost machines, full disks, Ray, videos, long trainings
 	$(PYTEST) -m slow $(TESTS)
 
 coverage: setup  ## all tests, a third slower; which lines they run is in build/coverage

@@ -65,8 +65,19 @@ env.close()
 """It runs in both, so that it imports modules that both have; only here there are processes."""
 
 
-def as_package(source: Path, root: Path) -> Path:
-    """A folder from which the three floors of a checkout are imported as one package."""
+def packages(checkout: str, folder: Path) -> dict[str, Path]:
+    """Folders from which `rlnas` is imported, this version and that of a checkout.
+
+    Args:
+        checkout: Path of the other version.
+        folder: Where they are made.
+    """
+    sources = {"here": HERE, "there": Path(checkout).resolve()}
+    return {name: _as_package(source, folder / name) for name, source in sources.items()}
+
+
+def _as_package(source: Path, root: Path) -> Path:
+    """The three floors as one package, as they are installed."""
     (root / "rlnas").mkdir(parents=True)
     for part in (source / "rlnas").iterdir():
         if part.name not in ("envs", "agents"):
@@ -91,10 +102,7 @@ def main() -> None:
     """Measure and print the table."""
     given, *tasks = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        roots = {
-            name: as_package(source, Path(folder) / name)
-            for name, source in (("here", HERE), ("there", Path(given).resolve()))
-        }
+        roots = packages(given, Path(folder))
         table = Table(title=f"Steps per second, {ENVIRONMENTS} environments", title_justify="left")
         for name in ("data", "here in", "there in", "here", "there", "ratio"):
             table.add_column(name, justify="right")

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from against import HERE, as_package
+from against import packages
 from rich.console import Console
 from rich.table import Table
 
@@ -79,10 +79,7 @@ def main() -> None:
         table.add_column(name, justify="right")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        roots = {
-            "here": as_package(HERE, folder / "here"),
-            "there": as_package(Path(given).resolve(), folder / "there"),
-        }
+        roots = packages(given, folder)
         for name, root in roots.items():  # compiles
             seconds(root, COMMANDS["warm"][0][name], folder / f"{name} compiled")
         for command in chosen or COMMANDS:
