@@ -7,9 +7,10 @@ RUN ?= runs/demo
 
 setup: .venv/installed
 
+# Python compiles modules as they are imported, which are few of those that are installed.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[compare,compat,dev,docs,export,ray]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[compare,compat,dev,docs,export,ray]'
 	touch $@
 
 demo: setup  ## train a controller on digits, let it design a network, show the result
@@ -25,7 +26,7 @@ PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reor
 test: setup  ## all tests but the slow ones; TESTS='tests/core' for some
 	$(PYTEST) -m "not slow" $(TESTS)
 
-test-slow: setup  ## kills, lost Ray machines, full disks
+test-slow: setup  ## kills, lost machines, full disks, Ray, videos, long trainings
 	$(PYTEST) -m slow $(TESTS)
 
 coverage: setup  ## all tests, a third slower; which lines they run is in build/coverage
@@ -90,7 +91,7 @@ bench-env: setup  ## steps per second of the environments, and where the time go
 	$(BIN)/python benchmarks/environment.py
 
 bench-fps: setup  ## frames per second of every id, one and many, with the machine named
-	$(BIN)/python benchmarks/fps.py
+	$(BIN)/python benchmarks/fps.py $(if $(FAMILY),--family $(FAMILY))
 
 bench-tabular: setup  ## steps and look-ups per second of the tabular environments
 	$(BIN)/python benchmarks/tabular.py

@@ -65,6 +65,28 @@ env.close()
 """It runs in both, so that it imports modules that both have; only here there are processes."""
 
 
+def packages(checkout: str, folder: Path) -> dict[str, Path]:
+    """Folders from which `rlnas` is imported, this version and that of a checkout.
+
+    Args:
+        checkout: Path of the other version.
+        folder: Where they are made.
+    """
+    sources = {"here": HERE, "there": Path(checkout).resolve()}
+    return {name: _as_package(source, folder / name) for name, source in sources.items()}
+
+
+def _as_package(source: Path, root: Path) -> Path:
+    """The three floors as one package, as they are installed."""
+    (root / "rlnas").mkdir(parents=True)
+    for part in (source / "rlnas").iterdir():
+        if part.name not in ("envs", "agents"):
+            (root / "rlnas" / part.name).symlink_to(part)
+    for floor in ("envs", "agents"):
+        (root / "rlnas" / floor).symlink_to(source / floor)
+    return root
+
+
 def steps_per_second(root: Path, task: str, kind: str) -> float:
     """Steps per second of one round of a task in a checkout, in a process of its own."""
     arguments, steps = TASKS[task]
@@ -80,16 +102,7 @@ def main() -> None:
     """Measure and print the table."""
     given, *tasks = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        roots = {}
-        for name, source in (("here", HERE), ("there", Path(given).resolve())):
-            root = Path(folder) / name  # the three floors as one package, as they are installed
-            (root / "rlnas").mkdir(parents=True)
-            for part in (source / "rlnas").iterdir():
-                if part.name not in ("envs", "agents"):
-                    (root / "rlnas" / part.name).symlink_to(part)
-            for floor in ("envs", "agents"):
-                (root / "rlnas" / floor).symlink_to(source / floor)
-            roots[name] = root
+        roots = packages(given, Path(folder))
         table = Table(title=f"Steps per second, {ENVIRONMENTS} environments", title_justify="left")
         for name in ("data", "here in", "there in", "here", "there", "ratio"):
             table.add_column(name, justify="right")

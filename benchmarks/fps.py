@@ -1,13 +1,17 @@
 """Frames per second of every environment id, one at a time and many at once, on one core.
 
-Run with `make bench-fps`. Actions are random and legal; choosing them is not timed, resets are.
-Environments that are looked up step in one compiled call, live ones one after the other.
+Run with `make bench-fps`, or `make bench-fps FAMILY=family.npz` for those on the family of tasks as
+well. Actions are random and legal; choosing them is not timed, resets are. Environments that are
+looked up step in one compiled call, live ones one after the other. Seconds are those of the
+processor, so that other work on the machine counts little.
 """
 
 import argparse
 import os
 import platform
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,7 @@ import numpy as np
 import rlnas
 
 SECONDS = 2.0
-"""How long each is stepped, at the least."""
+"""How long each is stepped, at the least, in seconds of the processor."""
 
 LOOKED_UP, LIVE = 1024, 8
 """Number of environments side by side."""
@@ -29,13 +33,36 @@ def main() -> None:
     """Print a row for each id as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ids", nargs="*", help="by default all of rlnas")
-    ids = parser.parse_args().ids or [name for name in gym.registry if name.startswith("rlnas/")]
+    parser.add_argument("--family", help="file of the family of tasks, to measure as well")
+    arguments = parser.parse_args()
+    ids = arguments.ids or [name for name in gym.registry if name.startswith("rlnas/")]
     print(f"{processor()}, one core, {time.strftime('%Y-%m-%d')}, rlnas {rlnas.__version__}\n")
     print("| id | one | side by side | together |\n|---|---|---|---|")
+    for name, make, make_vector in environments(ids, arguments.family):
+        live = hasattr(make().unwrapped, "datasets")
+        n, more = (LIVE, {"num_threads": 1}) if live else (LOOKED_UP, {})
+        one, many = single(make), vector(partial(make_vector, n, **more))
+        print(f"| `{name}` | {one:,.0f} | {n:,} | {n * many:,.0f} |", flush=True)
+
+
+def environments(
+    ids: list[str], family: str | None
+) -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any]]]:
+    """Names of environments, and what makes one of each, and many."""
     for name in ids:
-        one = single(name)
-        n, many = vector(name)
-        print(f"| `{name}` | {one:,.0f} | {n:,} | {many:,.0f} |", flush=True)
+        yield (
+            name,
+            partial(gym.make, name),
+            partial(gym.make_vec, name, vectorization_mode="vector_entry_point"),
+        )
+    tables = None if family is None else rlnas.Family(family)
+    for split in dict.fromkeys(task.split for task in tables.tasks) if tables else ():
+        arguments: dict[str, Any] = {"family": tables, "split": split}
+        yield (
+            f"FamilyEnv, {split}",
+            partial(rlnas.FamilyEnv, **arguments),
+            partial(rlnas.FamilyVectorEnv, **arguments),
+        )
 
 
 def processor() -> str:
@@ -46,32 +73,29 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def single(name: str) -> float:
+def single(make: Callable[..., Any]) -> float:
     """Steps per second of one environment."""
-    env: Any = gym.make(name).unwrapped
+    env: Any = make().unwrapped
     rng, steps, total, over = np.random.default_rng(0), 0, 0.0, True
     for warm in (True, False):  # first until everything is compiled
         steps, total = 0, 0.0
         while total < (SECONDS / 4 if warm else SECONDS):
             if over:
-                began = time.perf_counter()
+                began = time.process_time()
                 env.reset(seed=steps)
-                total += time.perf_counter() - began
+                total += time.process_time() - began
             action = rng.choice(np.flatnonzero(env.action_masks()))
-            began = time.perf_counter()
+            began = time.process_time()
             *_, terminated, truncated, _ = env.step(action)
-            total += time.perf_counter() - began
+            total += time.process_time() - began
             over = terminated or truncated
             steps += 1
     return steps / total
 
 
-def vector(name: str) -> tuple[int, float]:
-    """Number of environments side by side, and their steps per second in all."""
-    looked_up = not hasattr(gym.make(name).unwrapped, "dataset")
-    n = LOOKED_UP if looked_up else LIVE
-    more = {} if looked_up else {"num_threads": 1}
-    envs: Any = gym.make_vec(name, n, vectorization_mode="vector_entry_point", **more)
+def vector(make: Callable[..., Any]) -> float:
+    """Steps per second of each of some environments side by side."""
+    envs: Any = make()
     infos = envs.reset(seed=0)[1]
     rng, steps, total = np.random.default_rng(0), 0, 0.0
     for warm in (True, False):
@@ -79,11 +103,11 @@ def vector(name: str) -> tuple[int, float]:
         while total < (SECONDS / 4 if warm else SECONDS):
             masks = np.stack(infos["action_mask"])
             actions = (rng.random(masks.shape) * masks).argmax(axis=1)
-            began = time.perf_counter()
+            began = time.process_time()
             infos = envs.step(actions)[4]
-            total += time.perf_counter() - began
+            total += time.process_time() - began
             steps += 1
-    return n, n * steps / total
+    return steps / total
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from rlnas import Dataset, SparseNetwork, evaluate, probe, random_network
+from rlnas import Dataset, SparseNetwork, evaluate, random_network, sample_gradients
 
 SHAPE = (784, 300, 100, 10)
 DENSITIES = (0.01, 0.02, 0.05, 0.2, 1.0)
@@ -27,7 +27,7 @@ def without_training(network: SparseNetwork, data: Dataset) -> list[Contender]:
 
     def gradients(n: int) -> None:
         for _ in range(n):
-            _ = probe(network, data, samples).gradients
+            _ = sample_gradients(network, data, samples).gradients
 
     return [Contender("evaluate", evaluation), Contender("gradients", gradients)]
 

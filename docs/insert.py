@@ -253,7 +253,7 @@ def scores_on_tables() -> str:
     return f"{about} Points of test score:\n\n{on_tables(0)}"
 
 
-LIMITS = {"balanced_accuracy": "balanced accuracy", "r2": "R²"}
+LIMITS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "r2": "R²"}
 """The studies of searches within limits, and what prose calls their metrics."""
 
 

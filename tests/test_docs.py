@@ -53,6 +53,7 @@ def test_the_code_runs(code, document, tmp_path, monkeypatch):
     gc.collect()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "document"), blocks("sh"))
 def test_the_commands_run(code, document, tmp_path):
     done = shell(code, tmp_path)

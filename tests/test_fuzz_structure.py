@@ -49,7 +49,7 @@ from tests.agents.helpers import tiny
 from tests.core.tables import members, npz, random_table
 from tests.test_fuzz import FILES, limited_memory
 
-TRIED = min(FILES, 12) if FILES <= 40 else FILES
+TRIED = min(FILES, 5) if FILES <= 40 else FILES
 """Changes to each kind of file, at the most."""
 
 RAW = {

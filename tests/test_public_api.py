@@ -143,8 +143,11 @@ def private_imports(code: str) -> list[str]:
     found = []
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rlnas":
-            if node.module not in [module.__name__ for module in PUBLIC]:
+            public = {module.__name__: module for module in PUBLIC}.get(node.module or "")
+            if public is None:
                 found.append(node.module or "")
+            else:
+                found += [each.name for each in node.names if not hasattr(public, each.name)]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names if alias.name.startswith("rlnas.")]
             found += [name for name in names if name != "rlnas.agents"]
@@ -178,4 +181,5 @@ def test_examples_and_benchmarks_import_public_names_only(program: Path):
 def test_private_imports_would_be_noticed():
     assert private_imports("from rlnas.nn.network import SparseNetwork") == ["rlnas.nn.network"]
     assert private_imports("import rlnas.agents\nimport rlnas.envs") == ["rlnas.envs"]
+    assert private_imports("from rlnas import SparseNetwork, no_such_name") == ["no_such_name"]
     assert private_imports("from rlnas import train\nfrom rlnas.agents import design") == []

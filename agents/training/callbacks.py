@@ -28,6 +28,9 @@ PICTURES = 10
 """Pictures of each kind in a run, about as many as TensorBoard keeps: the first update, and then
 evenly over the training. Each takes as long as a hundred steps."""
 
+POINTS = 2_000
+"""Designs in a picture, at most: more are not told apart, and take long to draw."""
+
 
 class DesignLog(BaseCallback):
     """Scalars and pictures about the designs, under the names of `rlnas.agents.training.watching`.
@@ -116,7 +119,7 @@ class DesignLog(BaseCallback):
         network, axes = plots.card()
         network_views.draw_network(best.network, axes)
         tradeoff, axes = plots.card()
-        weights, metrics = zip(*self.archive.sample(self.num_timesteps), strict=True)
+        weights, metrics = zip(*self.archive.sample(self.num_timesteps, POINTS), strict=True)
         mark = (best.info["active_weights"], best.info["val_metric"])
         plots.draw_tradeoff(weights, metrics, axes, best=mark)
         axes.set_ylim(bottom=float(np.quantile(metrics, 0.05)) - 0.02)  # most are near the top

@@ -1,6 +1,7 @@
 """`Bank`: the tables of some tasks in arrays that the compiled steps read."""
 
 from collections.abc import Sequence
+from math import log10
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,15 +30,23 @@ ARCHITECTURE_NAMES = (
 """Entries of the observation that depend on an architecture alone."""
 
 
+JUDGED = 3
+"""Place of the test metric among the results."""
+
+_log10 = np.vectorize(log10)  # of the same library as that of compiled steps
+
+
 class Bank(NamedTuple):
     """Results of tasks, by task `t`, seed `s`, architecture `a` and length `l`.
 
     Attributes:
-        results: Validation metric, squashed validation loss and squashed training loss, float32
-            `[t, s, a, l, 3]`; a loss `x` is `x / (1 + x)`.
-        judged: Test metrics, means over all seeds but `s`, float32 `[t, s, a, l]`.
+        results: Validation metric, squashed validation loss, squashed training loss, and (at
+            `JUDGED`) the test metric, a mean over all seeds but `s`; float32 `[t, s, a, l, 4]`. A
+            loss `x` is `x / (1 + x)`.
         cost: Cost of training to a length, in units of the task's budget, float64 `[t, a, l]`.
         weights: Weights over reference, float64 `[t, a]`.
+        sizes: Entries of the observation that are logarithms of weights: absolute, and over
+            reference; float32 `[t, a, 2]`.
         nothing: Validation and test metric without a network, float64 `[t, 2]`.
         edit: Cost of every action but stop, in units of the task's budget, float64 `[t]`.
         tasks: Entries of the observation, float32 `[t, len(TASK_NAMES)]`.
@@ -46,9 +55,9 @@ class Bank(NamedTuple):
     """
 
     results: NDArray[np.float32]
-    judged: NDArray[np.float32]
     cost: NDArray[np.float64]
     weights: NDArray[np.float64]
+    sizes: NDArray[np.float32]
     nothing: NDArray[np.float64]
     edit: NDArray[np.float64]
     tasks: NDArray[np.float32]
@@ -57,6 +66,11 @@ class Bank(NamedTuple):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Bank":
         return self  # nothing in it changes
+
+    @property
+    def judged(self) -> NDArray[np.float32]:
+        """Test metrics, means over all seeds but `s`, `[t, s, a, l]`."""
+        return self.results[..., JUDGED]
 
     @property
     def n_seeds(self) -> int:
@@ -74,14 +88,18 @@ def make_bank(tables: Sequence[TaskTable]) -> Bank:
     results = [np.stack([table.val_metric for table in tables])]
     results += [loss / (1 + loss) for loss in (val_loss, train_loss)]
     others = (test.sum(axis=1, keepdims=True) - test) / (test.shape[1] - 1)
+    weights = np.stack([table.weights / table.reference for table in tables])
+    entries = np.stack([_task_entries(table) for table in tables])
+    relative, reference = _log10(weights), entries[:, [TASK_NAMES.index("reference")]]
+    sizes = np.stack([(relative + 6 * reference.astype(float)) / 6, relative / 3], axis=-1)
     return Bank(
-        np.stack(results, axis=-1).astype(np.float32),
-        others.astype(np.float32),
+        np.stack([*results, others], axis=-1).astype(np.float32),
         np.stack([table.cost for table in tables]) / units[:, None, None],
-        np.stack([table.weights / table.reference for table in tables]),
+        weights,
+        sizes.clip(-1, 1).astype(np.float32),
         np.stack([table.nothing for table in tables]).astype(np.float64),
         EDIT / units,
-        np.stack([_task_entries(table) for table in tables]),
+        entries,
         np.stack([_shape_entries(number) for number in range(len(ARCHITECTURES))]),
         successors(),
     )

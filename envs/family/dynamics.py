@@ -7,16 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.envs.family.actions import EDITS, FAMILY_ACTIONS, STARTS
-from rlnas.envs.family.bank import ARCHITECTURE_NAMES, TASK_NAMES, Bank
+from rlnas.envs.family.bank import ARCHITECTURE_NAMES, JUDGED, TASK_NAMES, Bank
 from rlnas.envs.look_up.numbers import between, clip, compiled, inlined
 from rlnas.envs.look_up.records import record
-from rlnas.family.space import ARCHITECTURES, LENGTHS
+from rlnas.family.space import ARCHITECTURES, LENGTHS, NUMBERS
 
 _N_LENGTHS = len(LENGTHS)
 _N_STARTS, _N_EDITS = len(STARTS), len(EDITS)
 _LONGER, _BACK, _STOP = (len(FAMILY_ACTIONS) - k for k in (3, 2, 1))
 _START, _EDIT, _KIND_LONGER, _KIND_BACK = range(4)  # kinds that are entries of the observation
 _FIRST_SHARE = 0.1
+_PLACE_OF_START = np.full(len(ARCHITECTURES), -1)
+_PLACE_OF_START[[NUMBERS[start] for start in STARTS]] = range(_N_STARTS)
 
 _RESULTS = [f"{name}_{length}" for length in LENGTHS for name in ("metric", "loss", "train_loss")]
 _MEMORY = [f"start_{k}_{name}" for k in range(_N_STARTS) for name in ("metric", "length")]
@@ -128,12 +130,15 @@ class Episodes(NamedTuple):
     Attributes:
         states: Records `[n]` of `FamilyState`.
         trained: Index of the longest training of each architecture, -1 for none, int8 `[n, a]`.
+        prices: Of starts and edits in the order of their actions, float64 `[n, actions - 3]`;
+            infinite for an edit that leads nowhere.
         observations: float32 `[n, entries]`.
         masks: Which actions are legal, int8 `[n, actions]`.
     """
 
     states: np.ndarray
     trained: NDArray[np.int8]
+    prices: NDArray[np.float64]
     observations: NDArray[np.float32]
     masks: NDArray[np.int8]
 
@@ -145,6 +150,7 @@ def no_episodes(n: int) -> Episodes:
     return Episodes(
         states,
         np.full((n, len(ARCHITECTURES)), -1, np.int8),
+        np.zeros((n, _LONGER)),
         np.zeros((n, len(FAMILY_OBSERVATION_NAMES)), np.float32),
         np.zeros((n, len(FAMILY_ACTIONS)), np.int8),
     )
@@ -210,21 +216,25 @@ def advance(
         episodes: Updated.
     """
     fixed = params[0]
+    # Two loops: in the first, the processor can fetch results for several environments at once.
     for env in range(actions.size):
-        if not moving[env]:
-            continue
-        state, action = episodes.states[env], actions[env]
-        state.elapsed += 1
-        state.reward, state.gain = 0.0, 0.0
-        state.applied = episodes.masks[env, action] == 1
-        state.kind = _kind(action)
-        if action == _STOP and state.applied:
-            state.over = True
-        elif state.applied:
-            _train(bank, fixed, action, state, episodes.trained[env])
-        else:
-            state.spent = min(state.spent + bank.edit[state.task], state.budget)
-        _look(bank, fixed, env, episodes)
+        if moving[env]:
+            state, action = episodes.states[env], actions[env]
+            state.elapsed += 1
+            state.reward, state.gain = 0.0, 0.0
+            state.applied = episodes.masks[env, action] == 1
+            state.kind = _kind(action)
+            if not state.applied:
+                state.spent = min(state.spent + bank.edit[state.task], state.budget)
+            elif action == _STOP:
+                state.over = True
+            else:
+                goal, length = _goal(bank, action, state)
+                _train(bank, goal, length, state, episodes.trained[env])
+    for env in range(actions.size):
+        if moving[env]:
+            _pay(bank, fixed, episodes.states[env])
+            _look(bank, fixed, env, episodes)
 
 
 @inlined
@@ -255,17 +265,14 @@ def price_of(cost: np.ndarray, edit: float, before: int, length: int) -> float:
 
 
 @inlined
-def _train(bank: Bank, fixed: Any, action: int, state: Any, trained: np.ndarray) -> None:
-    """Train what an action leads to, and pay for a better design."""
-    length = 0
+def _goal(bank: Bank, action: int, state: Any) -> tuple[int, int]:
+    """Number of the architecture that an action leads to, and index of the length."""
     if action < _LONGER:
         goal = int(bank.successors[max(state.architecture, 0), action // _N_LENGTHS])
-        length = action % _N_LENGTHS
-    elif action == _LONGER:
-        goal, length = state.architecture, state.length + 1
-    else:
-        goal = state.best
-    look_up(bank, fixed, goal, length, state, trained)
+        return goal, action % _N_LENGTHS
+    if action == _LONGER:
+        return state.architecture, state.length + 1
+    return state.best, 0
 
 
 @inlined
@@ -282,80 +289,122 @@ def look_up(
         state: Record of `FamilyState`, updated.
         trained: Index of the longest training of each architecture, updated.
     """
-    task, seed = state.task, state.seed
-    price = price_of(bank.cost[task, goal], bank.edit[task], trained[goal], length)
+    _train(bank, goal, length, state, trained)
+    _pay(bank, fixed, state)
+
+
+@inlined
+def _train(bank: Bank, goal: int, length: int, state: Any, trained: np.ndarray) -> None:
+    """Train an architecture to a length, and see what it gives."""
+    task, before = state.task, trained[goal]
+    longest = max(before, length)
+    price = price_of(bank.cost[task, goal], bank.edit[task], before, length)
     state.spent = min(state.spent + price, state.budget)
-    trained[goal] = max(trained[goal], length)
-    state.architecture, state.length = goal, trained[goal]
-    size = state.penalty * bank.weights[task, goal]
-    metric = bank.results[task, seed, goal, trained[goal], 0]
-    score = metric - size
+    trained[goal] = longest
+    state.architecture, state.length = goal, longest
+    metric = bank.results[task, state.seed, goal, longest, 0]
+    score = metric - state.penalty * bank.weights[task, goal]
     state.gain = score - state.score
     state.val_metric, state.score = metric, score
-    if score > state.best_score:
-        judged = bank.judged[task, seed, goal, trained[goal]] - size
-        better = judged - state.judged
-        share = 1.0
-        if fixed.anytime and state.spent > state.first:
-            share = log(state.budget / state.spent) / log(state.budget / state.first)
-        state.best, state.best_length, state.best_score = goal, trained[goal], score
-        state.judged = judged
-        state.reward = better * share
-        state.anytime += state.reward
-        state.found_at, state.found_cost = state.elapsed, state.spent
+
+
+@inlined
+def _pay(bank: Bank, fixed: Any, state: Any) -> None:
+    """Pay for the present design if it is better than the best one."""
+    if state.score <= state.best_score:
+        return
+    task, goal, length = state.task, state.architecture, state.length
+    size = state.penalty * bank.weights[task, goal]
+    judged = bank.results[task, state.seed, goal, length, JUDGED] - size
+    better = judged - state.judged
+    share = 1.0
+    if fixed.anytime and state.spent > state.first:
+        share = log(state.budget / state.spent) / log(state.budget / state.first)
+    state.best, state.best_length, state.best_score = goal, length, state.score
+    state.judged = judged
+    state.reward = better * share
+    state.anytime += state.reward
+    state.found_at, state.found_cost = state.elapsed, state.spent
 
 
 @inlined
 def _look(bank: Bank, fixed: Any, env: int, episodes: Episodes) -> None:
     """Masks and observation of the present moment, and whether the episode is over."""
-    state, trained = episodes.states[env], episodes.trained[env]
-    mask, seen = episodes.masks[env], episodes.observations[env]
-    task, seed, now = state.task, state.seed, state.architecture
-    left, edit, cost = state.budget - state.spent, bank.edit[task], bank.cost[task]
-    goals, some = bank.successors[max(now, 0)], False
+    state, prices = episodes.states[env], episodes.prices[env]
+    _price(bank, state, episodes.trained[env], prices)
+    some = _mask(bank, state, prices, episodes.masks[env])
+    state.over = state.over or not some or state.elapsed >= fixed.episode_steps
+    _observe(bank, fixed, state, episodes.observations[env])
+
+
+@inlined
+def _price(bank: Bank, state: Any, trained: np.ndarray, prices: np.ndarray) -> None:
+    """Write what starts and edits cost now; of the starts, training one changes its own price."""
+    now, cost = state.architecture, bank.cost[state.task]
+    goals = bank.successors[max(now, 0)]
     for place in range(_N_STARTS + _N_EDITS):
-        goal, legal = goals[place], place < _N_STARTS or (now >= 0 and goals[place] >= 0)
-        for length in range(_N_LENGTHS):
-            paid = legal and price_of(cost[goal], edit, trained[goal], length) <= left
-            mask[place * _N_LENGTHS + length] = paid
-            some = some or paid
+        if now >= 0 and place < _N_STARTS and goals[place] != now:
+            continue
+        there = place < _N_STARTS or (now >= 0 and goals[place] >= 0)
+        edit, goal = bank.edit[state.task] if there else np.inf, max(goals[place], 0)
+        before = trained[goal]
+        paid = cost[goal, before] if before >= 0 else 0.0
+        for length in range(_N_LENGTHS):  # `price_of`, without branches that nobody foresees
+            price = edit + cost[goal, length] - paid if length > before else edit
+            prices[place * _N_LENGTHS + length] = price
+
+
+@inlined
+def _mask(bank: Bank, state: Any, prices: np.ndarray, mask: np.ndarray) -> bool:
+    """Write which actions are legal; whether any but stop is."""
+    task, now = state.task, state.architecture
+    left, edit, cost, some = state.budget - state.spent, bank.edit[task], bank.cost[task], False
+    for action in range(_LONGER):
+        mask[action] = prices[action] <= left
+    for action in range(_LONGER):
+        some |= mask[action] == 1
     mask[_LONGER] = now >= 0 and state.length + 1 < _N_LENGTHS
     if mask[_LONGER] == 1:
         mask[_LONGER] = price_of(cost[now], edit, state.length, state.length + 1) <= left
     mask[_BACK] = state.best >= 0 and state.best != now and edit <= left
-    some = some or mask[_LONGER] == 1 or mask[_BACK] == 1
     mask[_STOP] = now >= 0
-    state.over = state.over or not some or state.elapsed >= fixed.episode_steps
-    share = state.spent / state.budget
+    return some or mask[_LONGER] == 1 or mask[_BACK] == 1
+
+
+@inlined
+def _observe(bank: Bank, fixed: Any, state: Any, seen: np.ndarray) -> None:
+    """Write those entries of the observation that a step can change."""
+    task, now, share = state.task, state.architecture, state.spent / state.budget
     seen[_SPENT] = share
     seen[_SPENT + 1] = clip(log10(max(share, 1e-3)) / 3)
     seen[_SPENT + 2] = clip(log10(max(1 - share, 1e-3)) / 3)
     seen[_SPENT + 3] = state.elapsed / fixed.episode_steps
-    seen[_STARTED:_FIRST_MEMORY] = 0
     if now >= 0:
         seen[_STARTED] = 1
         for entry in range(len(ARCHITECTURE_NAMES)):
             seen[_STARTED + 1 + entry] = bank.shapes[now, entry]
-        relative = bank.weights[task, now]
-        seen[_SIZE] = clip((log10(relative) + 6 * bank.tasks[task, 4]) / 6)
-        seen[_SIZE + 1] = clip(log10(relative) / 3)
+        seen[_SIZE] = bank.sizes[task, now, 0]
+        seen[_SIZE + 1] = bank.sizes[task, now, 1]
         seen[_SIZE + 2] = (state.length + 1) / _N_LENGTHS
         seen[_SIZE + 3] = clip(log10(bank.cost[task, now, 0] / state.budget) / 4)
-        for length in range(state.length + 1):
-            for each in range(3):
-                seen[_METRIC + 3 * length + each] = bank.results[task, seed, now, length, each]
+        results = bank.results[task, state.seed, now]
+        for length in range(_N_LENGTHS):
+            for each in range(JUDGED):
+                known = results[length, each] if length <= state.length else np.float32(0)
+                seen[_METRIC + JUDGED * length + each] = known
         seen[_GAIN] = clip(10 * state.gain)
-        for start in range(_N_STARTS):
-            if bank.successors[0, start] == now:
-                seen[_FIRST_MEMORY + 2 * start] = state.val_metric
-                seen[_FIRST_MEMORY + 2 * start + 1] = (state.length + 1) / _N_LENGTHS
+        start = _PLACE_OF_START[now]
+        if start >= 0:
+            seen[_FIRST_MEMORY + 2 * start] = state.val_metric
+            seen[_FIRST_MEMORY + 2 * start + 1] = (state.length + 1) / _N_LENGTHS
     if state.best >= 0:
-        for entry in range(len(ARCHITECTURE_NAMES)):
-            seen[_BEST + entry] = bank.shapes[state.best, entry]
-        seen[_BEST_SIZE] = clip(log10(bank.weights[task, state.best]) / 3)
-        seen[_BEST_SIZE + 1] = bank.results[task, seed, state.best, state.best_length, 0]
-        seen[_BEST_SIZE + 2] = clip(state.best_score - bank.nothing[task, 0])
-        seen[_BEST_SIZE + 3] = (state.best_length + 1) / _N_LENGTHS
+        if state.found_at == state.elapsed:
+            for entry in range(len(ARCHITECTURE_NAMES)):
+                seen[_BEST + entry] = bank.shapes[now, entry]
+            seen[_BEST_SIZE] = bank.sizes[task, now, 1]
+            seen[_BEST_SIZE + 1] = state.val_metric
+            seen[_BEST_SIZE + 2] = clip(state.best_score - bank.nothing[task, 0])
+            seen[_BEST_SIZE + 3] = (state.length + 1) / _N_LENGTHS
         seen[_BEST_SIZE + 4] = state.best == now
         seen[_BEST_SIZE + 5] = clip((state.elapsed - state.found_at) / 10)
         seen[_BEST_SIZE + 6] = clip(log10(state.spent / state.found_cost) / 2)

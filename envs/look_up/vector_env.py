@@ -193,11 +193,12 @@ class LookUpVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray], Generic[Sta
 
     def _begin(self, which: np.ndarray, how: Any) -> None:
         if self._rngs:
-            for env in np.flatnonzero(which & (self._drawn == self._noise_ahead.shape[1])):
+            envs = np.flatnonzero(which)
+            for env in envs[self._drawn[envs] == self._noise_ahead.shape[1]]:
                 self._rngs[env].random(out=self._noise_ahead[env])
                 self._drawn[env] = 0
-            self._noise[which] = self._noise_ahead[which, self._drawn[which]]
-            self._drawn[which] += 1
+            self._noise[envs] = self._noise_ahead[envs, self._drawn[envs]]
+            self._drawn[envs] += 1
         self._start(which, how)
         self._over = self._over & ~which
 

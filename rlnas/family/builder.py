@@ -15,9 +15,9 @@ from joblib import effective_n_jobs
 from rlnas.data.sources import read
 from rlnas.errors import InputError
 from rlnas.family.family_file import Family, write_family
-from rlnas.family.measuring import LOSS_STEP, METRIC_STEP, RESULTS, Results, load, measure
+from rlnas.family.measuring import RESULTS, Results, load, measure
 from rlnas.family.space import ARCHITECTURES, LENGTHS
-from rlnas.family.table import TaskTable
+from rlnas.family.table import LOSS_STEP, METRIC_STEP, TaskTable
 from rlnas.family.tasks import SPLITS, Task, task_named, tasks
 from rlnas.files.json_schema import Schema, list_of, record
 from rlnas.parallel.jobs import Call, own_folder, run_all

@@ -1,10 +1,12 @@
 """The file of the family: the tables of all tasks, each of which is read when it is needed.
 
-It is an ``.npz`` file. Numbers are rounded to steps that are small against the differences between
-seeds, and the bytes of a kind lie together, so that it compresses well.
+It is an ``.npz`` file of one compressed array of bytes a task. Results are rounded to steps that
+are small against the differences between seeds, and each seed is kept as its difference from the
+mean of those before, so that what is compressed is little more than noise.
 """
 
 import json
+import lzma
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.resources import files
@@ -17,24 +19,21 @@ from numpy.typing import NDArray
 from rlnas.data.npz import read_arrays, write_arrays
 from rlnas.errors import InputError
 from rlnas.family.space import ARCHITECTURES, LENGTHS
-from rlnas.family.table import TaskTable
-from rlnas.family.tasks import SPLITS, tasks
+from rlnas.family.table import LOSS_STEP, METRIC_STEP, TaskTable
+from rlnas.family.tasks import SPLITS, Task, tasks
 from rlnas.files import typed
 from rlnas.files.json_files import parse_json
 from rlnas.files.reading import open_regular
 
 FORMAT = "rlnas-family-1"
 
-METRIC_STEP = 2e-3
-"""What 1 means of a metric."""
-
-LOSS_STEP = 2e-2
-"""What 1 means of the natural logarithm of a loss."""
+_STEPS_OF_NOISE = {"metric": 0.5, "loss": 1.0}
+"""A step in standard deviations between seeds, of the median architecture at a length."""
 
 _FACTS = ("fingerprint", "n_inputs", "n_outputs", "n_train", "n_validation", "n_test")
 _OF_SEEDS = ("val_metric", "test_metric", "val_loss", "train_loss")
-_MEANS = ("test_loss",)
 _SIZES = ("weights", "flash")
+_MOST_BYTES = 2**24  # of a table that is not compressed; one with five seeds has 0.13 million
 
 
 def write_family(path: str | Path, tables: Iterable[TaskTable], versions: dict[str, str]) -> None:
@@ -51,8 +50,13 @@ def write_family(path: str | Path, tables: Iterable[TaskTable], versions: dict[s
     arrays: dict[str, NDArray[Any]] = {}
     facts: dict[str, Any] = {}
     for table in tables:
-        facts[table.task.name] = {name: getattr(table, name) for name in _FACTS}
-        arrays[table.task.name] = _packed(table)
+        steps = {name: _steps(table, name) for name in _OF_SEEDS}
+        facts[table.task.name] = {
+            **{name: getattr(table, name) for name in _FACTS},
+            "nothing": [float(each) for each in table.nothing],
+            "steps": steps,
+        }
+        arrays[table.task.name] = _packed(table, steps)
     about = {
         "format": FORMAT,
         "architectures": len(ARCHITECTURES),
@@ -63,17 +67,42 @@ def write_family(path: str | Path, tables: Iterable[TaskTable], versions: dict[s
     write_arrays(path, {"about": np.array(json.dumps(about)), **arrays})
 
 
-def _packed(table: TaskTable) -> NDArray[np.uint8]:
-    """All numbers of a table as bytes: the low bytes of all numbers, then the high ones."""
-    whole = [table.nothing / METRIC_STEP]
-    for name in (*_OF_SEEDS, *_MEANS):
-        values = getattr(table, name).T.astype(np.float64)  # neighbours differ by their seed
-        whole.append(values / METRIC_STEP if "metric" in name else np.log(values) / LOSS_STEP)
-    numbers = np.concatenate([np.rint(each).ravel() for each in whole]).astype("<i2")
-    sizes = np.concatenate([getattr(table, name) for name in _SIZES]).astype("<i4")
-    planes = [np.ascontiguousarray(each).view(np.uint8).reshape(-1, each.itemsize).T.ravel()
-              for each in (numbers, sizes)]  # fmt: skip
-    return np.concatenate(planes)
+def _steps(table: TaskTable, name: str) -> list[int]:
+    """For each length, the step that results are rounded to, in the smallest ones."""
+    values = _scaled(getattr(table, name), name)
+    noise = np.median(values.std(axis=0, ddof=min(1, table.n_seeds - 1)), axis=0)
+    share = _STEPS_OF_NOISE[name.split("_")[1]]
+    return [max(1, round(float(each) * share)) for each in noise]
+
+
+def _scaled(values: NDArray[np.float32], name: str) -> NDArray[np.float64]:
+    """Metrics, or logarithms of losses, in smallest steps."""
+    wide = values.astype(np.float64)
+    return wide / METRIC_STEP if "metric" in name else np.log(wide) / LOSS_STEP
+
+
+def _packed(table: TaskTable, steps: dict[str, list[int]]) -> NDArray[np.uint8]:
+    """The arrays of a table, compressed."""
+    rounded = {
+        name: np.rint(_scaled(getattr(table, name), name) / steps[name]).astype(np.int64)
+        for name in _OF_SEEDS
+    }
+    numbers = []
+    for values in rounded.values():
+        numbers.append(np.diff(values[0], axis=0, prepend=0))
+        numbers += [values[at] - _mean(values[:at]) for at in range(1, table.n_seeds)]
+    test_loss = _scaled(table.test_loss, "test_loss") / steps["val_loss"]
+    numbers.append(np.rint(test_loss).astype(np.int64) - _mean(rounded["val_loss"]))
+    sizes = [np.diff(getattr(table, name).astype(np.int64), prepend=0) for name in _SIZES]
+    found = np.concatenate([each.T.ravel() for each in (*numbers, *sizes)])
+    unsigned = np.where(found < 0, -2 * found - 1, 2 * found).astype("<u4")
+    planes = unsigned.view(np.uint8).reshape(-1, 4).T  # high bytes, mostly zeros, together
+    return np.frombuffer(lzma.compress(planes.tobytes(), preset=9), np.uint8)
+
+
+def _mean(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Means over the first axis, rounded."""
+    return np.floor_divide(2 * values.sum(axis=0) + len(values), 2 * len(values))
 
 
 class Family:
@@ -108,9 +137,7 @@ class Family:
         if name not in self._tables:
             task = next(task for task in self.tasks if task.name == name)
             packed = self._checked(lambda: typed.take(self._arrays(name), name))
-            self._tables[name] = self._checked(
-                lambda: TaskTable(task, **self._facts[name], **_unpacked(packed))
-            )
+            self._tables[name] = self._checked(lambda: _table(task, self._facts[name], packed))
         return self._tables[name]
 
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
@@ -120,7 +147,7 @@ class Family:
     def _checked(self, read: Callable[[], Any]) -> Any:
         try:
             return read()
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, lzma.LZMAError) as error:
             raise InputError(
                 f"{self.path} is damaged or no family of tasks of this version of rlnas ({error}): "
                 "expected a file made by `rlnas benchmark build-family`"
@@ -159,36 +186,83 @@ def _facts(about: Any) -> dict[str, dict[str, Any]]:
             raise ValueError(f"another {name}")
     facts = typed.mapping(about["tasks"])
     for each in facts.values():
-        fingerprint, *counts = typed.fields(each, *_FACTS)
+        fingerprint, *counts, nothing, steps = typed.fields(each, *_FACTS, "nothing", "steps")
         if not isinstance(fingerprint, str) or len(fingerprint) != 64:
             raise ValueError(f"the fingerprint {typed.shown(fingerprint)}")
         for count in counts:
             typed.whole(count, 1)
+        for metric in typed.listed(nothing, 2):
+            typed.number(metric)
+        for of_lengths in typed.fields(steps, *_OF_SEEDS):
+            for step in typed.listed(of_lengths, len(LENGTHS)):
+                typed.whole(step, 1)
     return facts
 
 
-def _unpacked(packed: NDArray[Any]) -> dict[str, Any]:
-    """The arrays of a table from what `_packed` returned.
+def _table(task: Task, facts: dict[str, Any], packed: NDArray[Any]) -> TaskTable:
+    """A table from what `_packed` returned.
 
     Raises:
-        ValueError: If there are more or fewer bytes than a table has.
+        ValueError: If there are more or fewer numbers than a table has.
+        LZMAError: If they are damaged.
     """
-    cells = len(ARCHITECTURES) * len(LENGTHS)
-    n_sizes = len(_SIZES) * len(ARCHITECTURES)
-    n_numbers, rest = divmod(packed.size - 4 * n_sizes, 2)
-    n_seeds, odd = divmod(n_numbers - 2 - len(_MEANS) * cells, len(_OF_SEEDS) * cells)
-    if packed.dtype != np.uint8 or packed.ndim != 1 or rest or odd or n_seeds < 1:
-        raise ValueError(f"a table of {packed.size} bytes")
-    numbers, sizes = np.split(packed, [2 * n_numbers])
-    numbers = np.ascontiguousarray(numbers.reshape(2, -1).T).view("<i2").ravel()
-    sizes = np.ascontiguousarray(sizes.reshape(4, -1).T).view("<i4").ravel()
-    found: dict[str, Any] = {"nothing": (numbers[:2] * METRIC_STEP).astype(np.float32)}
-    at = 2
-    for name in (*_OF_SEEDS, *_MEANS):
-        shape = (len(LENGTHS), len(ARCHITECTURES), *([n_seeds] if name in _OF_SEEDS else []))
-        values = numbers[at : at + int(np.prod(shape))].reshape(shape).T
-        at += values.size
-        values = values * METRIC_STEP if "metric" in name else np.exp(values * LOSS_STEP)
-        found[name] = np.ascontiguousarray(values, np.float32)
-    both = np.split(sizes.astype(np.int32), len(_SIZES))
-    return {**found, **dict(zip(_SIZES, both, strict=True))}
+    if packed.dtype != np.uint8 or packed.ndim != 1:
+        raise ValueError(f"a table of {packed.dtype}")
+    planes = np.frombuffer(_decompressed(packed.tobytes()), np.uint8)
+    shape = (len(LENGTHS), len(ARCHITECTURES))
+    n_sizes = len(_SIZES) * shape[1]
+    n_blocks, odd = divmod(planes.size - 4 * n_sizes, 4 * shape[0] * shape[1])
+    n_seeds, more = divmod(n_blocks - 1, len(_OF_SEEDS))
+    if odd or more or n_seeds < 1:
+        raise ValueError(f"a table of {planes.size} bytes")
+    unsigned = np.ascontiguousarray(planes.reshape(4, -1).T).view("<u4").ravel().astype(np.int64)
+    found = np.where(unsigned % 2, -(unsigned + 1) // 2, unsigned // 2)
+    blocks = found[:-n_sizes].reshape(-1, *shape).transpose(0, 2, 1)
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, differences in zip(_OF_SEEDS, np.split(blocks[:-1], len(_OF_SEEDS)), strict=True):
+        values = differences.copy()
+        values[0] = differences[0].cumsum(axis=0)
+        for at in range(1, n_seeds):
+            values[at] += _mean(values[:at])
+        arrays[name] = values
+    steps = facts["steps"]
+    arrays["test_loss"] = blocks[-1] + _mean(arrays["val_loss"])
+    arrays = {
+        name: _unscaled(values * steps["val_loss" if name == "test_loss" else name], name)
+        for name, values in arrays.items()
+    }
+    sizes = np.split(found[-n_sizes:], len(_SIZES))
+    return TaskTable(
+        task,
+        **{name: facts[name] for name in _FACTS},
+        nothing=np.array(facts["nothing"], np.float32),
+        **arrays,
+        **{name: each.cumsum().astype(np.int32) for name, each in zip(_SIZES, sizes, strict=True)},
+    )
+
+
+def _unscaled(values: NDArray[np.int64], name: str) -> NDArray[np.float32]:
+    """What `_scaled` was given.
+
+    Raises:
+        ValueError: If a value is not finite.
+    """
+    with np.errstate(over="ignore"):
+        found = values * METRIC_STEP if "metric" in name else np.exp(values * LOSS_STEP)
+    if np.abs(found).max() > np.finfo(np.float32).max:
+        raise ValueError(f"a {name} that is not finite")
+    return np.ascontiguousarray(found, np.float32)
+
+
+def _decompressed(packed: bytes) -> bytes:
+    """What was compressed, if it is not more than any table.
+
+    Raises:
+        ValueError: If it is.
+        LZMAError: If it is damaged.
+    """
+    reader = lzma.LZMADecompressor()
+    found = reader.decompress(packed, _MOST_BYTES)
+    if not reader.eof:
+        raise ValueError("a table that ends too early or is too large")
+    return found

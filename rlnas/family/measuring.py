@@ -17,6 +17,7 @@ from rlnas.errors import InputError
 from rlnas.export.c.sizes import c_bytes
 from rlnas.export.inference import for_inference
 from rlnas.family.space import ARCHITECTURES, LENGTHS
+from rlnas.family.table import LOSS_STEP, METRIC_STEP
 from rlnas.family.tasks import Task
 from rlnas.nn.initialization import new_network
 from rlnas.nn.many import train_many
@@ -31,12 +32,6 @@ from rlnas.nn.training import (
 
 JUDGED = 2000
 """Most validation samples, and most test samples, that networks are judged by."""
-
-METRIC_STEP = 1e-3
-"""What 1 means of a metric that is kept as a whole number."""
-
-LOSS_STEP = 1e-2
-"""What 1 means of the natural logarithm of a loss that is kept as a whole number."""
 
 LEAST_LOSS = 1e-6
 """A smaller loss counts as this."""

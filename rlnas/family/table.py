@@ -13,6 +13,12 @@ from rlnas.nn.training import DEFAULT_HYPERPARAMETERS
 from rlnas.read_only import ReadOnlyArrays
 from rlnas.scoring import reference_weights, score
 
+METRIC_STEP = 1e-3
+"""What metrics are measured to."""
+
+LOSS_STEP = 1e-2
+"""What natural logarithms of losses are measured to."""
+
 
 @dataclass(frozen=True, eq=False)
 class TaskTable(ReadOnlyArrays):

@@ -80,6 +80,7 @@ def test_the_same_episode_gives_the_same_bytes(filmed, run, tmp_path):
     assert again.read_bytes() == filmed.read_bytes()
 
 
+@pytest.mark.slow
 def test_an_episode_with_a_budget_begins_without_a_network(budget_run, tmp_path):
     path = film(budget_run, tmp_path / "film.gif", progress_bar=False)
     first, second, *_ = pictures(path)
@@ -101,6 +102,7 @@ def test_the_command_films(run, tmp_path, capsys):
     assert len(pictures(out)) == 6
 
 
+@pytest.mark.slow
 def test_the_end_of_the_name_may_be_in_capitals(run, tmp_path):
     assert len(pictures(film(run, tmp_path / "film.GIF", progress_bar=False))) == 6
 

@@ -198,6 +198,7 @@ def test_of_equal_scores_only_the_first_is_bold(designed, tmp_path):
     assert re.search(r'<tr class="best"><td>1</td>', page)
 
 
+@pytest.mark.slow
 def test_the_command_films_an_episode_of_a_training_that_has_ended(copied, tmp_path, capsys):
     run = Path(shutil.copytree(copied, tmp_path / "run"))
     assert main(["report", str(run), "--quiet"]) == 0

@@ -87,6 +87,7 @@ def test_observations_can_be_normalised(name):
         assert np.isfinite(observation).all()
 
 
+@pytest.mark.slow
 def test_videos_are_recorded(name, tmp_path):
     folder = tmp_path / "videos"
     env = wrappers.RecordVideo(make(name, render_mode="rgb_array"), str(folder))

@@ -27,7 +27,10 @@ for place, limit in zip(PLACES, LIMITS, strict=True):
 
 FOLDER = Path(str(files("rlnas.agents") / "rl_zoo"))
 ALGORITHMS = sorted(path.stem for path in FOLDER.glob("*.yml"))
-TRAINED = ["rlnas/TabularDigits-v0", "rlnas/Digits-v1"]
+TRAINED = [
+    "rlnas/TabularDigits-v0",
+    pytest.param("rlnas/Digits-v1", marks=pytest.mark.slow),
+]
 
 
 def zoo(module: str, name: str, folder: Path, *arguments: str) -> str:

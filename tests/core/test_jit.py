@@ -132,6 +132,7 @@ def test_cached_code_runs_without_what_only_compiling_needs_which_still_works_af
         assert done.stdout.splitlines() == lines[: 1 + cached]
 
 
+@pytest.mark.slow
 def test_compiling_is_told_once_and_only_if_it_has_to_be(tmp_path):
     package = copied(tmp_path)
     told = []
@@ -186,6 +187,7 @@ def test_no_process_is_started_for_nothing(monkeypatch, cores, compiled):
 # --- a change of the sources ---
 
 
+@pytest.mark.slow
 def test_changing_only_a_callee_or_a_constant_recompiles_the_callers(tmp_path):
     package, cache = copied(tmp_path), tmp_path / "cache"
     (package / "caller.py").write_text(CALLER)

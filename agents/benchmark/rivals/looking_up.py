@@ -141,7 +141,8 @@ class LookUps:
             weights: Weight of each episode, float64 `[n]`.
         """
         found = np.zeros(N_DESIGNS)
-        _rewards(self.bank, self._params, weights, self.states, self.trained, found)
+        tried = self.states.copy()
+        _rewards(self.bank, self._params, weights, self.states, self.trained, tried, found)
         return found
 
 
@@ -207,26 +208,26 @@ def _rewards(
     weights: np.ndarray,
     states: np.ndarray,
     trained: np.ndarray,
+    tried: np.ndarray,
     found: np.ndarray,
 ) -> None:
     fixed, n_lengths = params[0], bank.cost.shape[2]
-    states, trained = states.copy(), trained.copy()
     for run in range(weights.size):
-        before = states[run : run + 1].copy()
-        if before[0].elapsed >= fixed.episode_steps:
+        before, state = states[run], tried[run]
+        if before.elapsed >= fixed.episode_steps:
             continue
-        state, task = states[run], before[0].task
+        task = before.task
         for design in range(found.size):
             goal, length = design // n_lengths, design % n_lengths
             longest = trained[run, goal]
             price = price_of(bank.cost[task, goal], bank.edit[task], longest, length)
-            if length <= longest or price > before[0].budget - before[0].spent:
+            if length <= longest or price > before.budget - before.spent:
                 continue
-            size = before[0].penalty * bank.weights[task, goal]
-            if bank.results[task, before[0].seed, goal, length, 0] - size <= before[0].best_score:
+            size = before.penalty * bank.weights[task, goal]
+            if bank.results[task, before.seed, goal, length, 0] - size <= before.best_score:
                 continue  # it would pay nothing
             state.reward = 0.0
             look_up(bank, fixed, goal, length, state, trained[run])
             found[design] += weights[run] * state.reward
-            states[run] = before[0]
-            trained[run, goal] = longest
+            tried[run] = before
+            trained[run, goal] = longest  # as it was

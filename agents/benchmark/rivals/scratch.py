@@ -73,9 +73,7 @@ def _only(family: Family, episode: Episode) -> FamilyVecEnv:
     )
     bank, seed = make_bank([family.table(episode.task)]), episode.seed
     vector: Any = env.vector
-    vector.bank = bank._replace(
-        results=bank.results[:, seed : seed + 1], judged=bank.judged[:, seed : seed + 1]
-    )
+    vector.bank = bank._replace(results=bank.results[:, seed : seed + 1])
     return env
 
 

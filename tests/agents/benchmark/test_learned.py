@@ -69,6 +69,7 @@ def test_damaged_rest_of_a_training_is_refused(family, tmp_path):
         train(family, "seeing", tmp_path / "rest.zip")
 
 
+@pytest.mark.slow
 def test_policy_finds_what_is_good_on_tasks_that_are_alike(tmp_path):
     """Only wide networks with half of the connections, trained for long, are worth anything."""
     good = [

@@ -104,6 +104,7 @@ def test_hindsight_takes_the_best_of_each_task():
     np.testing.assert_array_equal(hindsight([first - 1, second]), second)
 
 
+@pytest.mark.slow
 def test_all_rivals_are_measured_once_and_compared(family, fitted, tmp_path, monkeypatch):
     monkeypatch.setattr(measuring, "_TIMES", (1, 2))
     monkeypatch.setattr(measuring, "TIMES", {"random search": (1,), measuring.SCRATCH: (2,)})

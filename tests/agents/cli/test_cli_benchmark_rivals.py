@@ -24,6 +24,7 @@ def call(folder, command, *options) -> int:
     return main(["--quiet", "benchmark", command, *map(str, options), *family])
 
 
+@pytest.mark.slow
 def test_rivals_are_fitted_and_measured(folder, capsys, monkeypatch):
     path = folder / "fitted.json"
     assert call(folder, "fit-rivals", "--out", path, "--jobs", "1") == 0

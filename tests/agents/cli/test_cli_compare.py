@@ -86,6 +86,7 @@ def test_the_same_command_again_searches_nothing_and_says_the_same(
     }
 
 
+@pytest.mark.slow
 def test_all_methods_search_unless_told_otherwise(table, tmp_path, capsys):
     arguments = ["--seeds", "2", "--budget", "50", "--jobs", "1"]
     assert call("compare", "--table", table, "--out", tmp_path, *arguments) == 0

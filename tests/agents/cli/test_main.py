@@ -503,6 +503,7 @@ def test_an_idx_file_that_is_not_the_published_one_is_refused(
     assert_train_refuses(tmp_path, capsys, message, "mnist", "--data-dir", tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_a_truncated_published_file_is_refused_by_a_process(tmp_path):
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)

@@ -110,6 +110,7 @@ def test_test_samples_have_no_influence(free, run):
     assert bits(searched(run, 2, replace(WINE, features=features)).network) == bits(free)
 
 
+@pytest.mark.slow
 def test_the_number_of_trials_decides_and_neither_time_nor_workers_do(run, monkeypatch):
     ticks = count(perf_counter(), 0.5)  # half a second whenever the clock is read
     with monkeypatch.context() as patched:

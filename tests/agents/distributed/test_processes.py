@@ -57,7 +57,10 @@ def until(happened: Callable[[], bool]) -> None:
 # --- training ---
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name != "groups" else ()) for name in SETTINGS],
+)
 def test_training_in_processes_gives_the_bits_of_training_in_threads(name, tmp_path, request):
     config = tiny(tmp_path / "processes", **SETTINGS[name], **TWO)
     threads = replace(config, run_dir=tmp_path / "threads", workers="threads", num_workers=None)
@@ -89,6 +92,7 @@ def test_training_can_be_resumed_in_threads_or_in_processes(in_threads, tmp_path
     same(results(tmp_path / "began in processes"), in_threads)
 
 
+@pytest.mark.slow
 def test_worker_lost_repeatedly_raises_input_error(caplog):
     lose_repeatedly("processes")
     assert len([line for line in caplog.messages if "was lost" in line]) == 2
@@ -132,6 +136,7 @@ class Failing(ReplayableEnv):
         raise OwnError(1, 2) if action else KeyError("nothing")
 
 
+@pytest.mark.slow
 def test_errors_of_environments_come_with_their_traceback_and_prints_go_to_standard_error(capfd):
     env = WorkerVecEnv(lambda index: Failing(DesignEnv("wine")), 1)
     with pytest.raises(RuntimeError, match=r"OwnError: 1 and 2[\s\S]*in step"):
@@ -152,6 +157,7 @@ def refused_elsewhere(home: int, config: Any, data: Any, index: int) -> Any:
     return new_env(config, data, index)
 
 
+@pytest.mark.slow
 def test_error_in_a_worker_is_one_line_of_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(vec_env, "new_env", partial(refused_elsewhere, os.getpid()))
     run = str(tmp_path / "run")
@@ -162,6 +168,7 @@ def test_error_in_a_worker_is_one_line_of_the_command(tmp_path, monkeypatch, cap
 # --- the end ---
 
 
+@pytest.mark.slow
 def test_answer_that_an_interrupt_left_is_not_taken_for_the_next_one(monkeypatch):
     """The step that was interrupted has not been."""
     env = WorkerVecEnv(wine, 2, num_workers=2)
@@ -219,6 +226,7 @@ def begun(folder: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
     return process, workers
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_script_that_is_killed(tmp_path):
     process, workers = begun(tmp_path)
     process.kill()
@@ -227,6 +235,7 @@ def test_workers_end_with_a_script_that_is_killed(tmp_path):
     assert errors == ""
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_training_after_the_rollout_without_a_word_of_workers(tmp_path):
     process, workers = begun(tmp_path)
     for group in {os.getpgid(process.pid), *(os.getpgid(worker.pid) for worker in workers)}:

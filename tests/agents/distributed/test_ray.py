@@ -35,7 +35,8 @@ def pid(env: WorkerVecEnv, worker: int) -> int:
 # --- training ---
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 3])
 def test_training_on_ray_gives_the_bits_of_training_in_threads(
     workers, in_threads, tmp_path, one_machine
 ):
@@ -43,6 +44,7 @@ def test_training_on_ray_gives_the_bits_of_training_in_threads(
     same(results(train(config, progress_bar=False)), in_threads)
 
 
+@pytest.mark.slow
 def test_training_with_budgets_on_ray_gives_the_bits_of_training_in_threads(tmp_path, one_machine):
     settings = {**TINY_BUDGET, "total_timesteps": 64}
     found = [
@@ -119,6 +121,7 @@ def test_spread_refuses_more_workers_than_processors(cpus, num_workers):
         spread(cpus, 4, num_workers)
 
 
+@pytest.mark.slow
 def test_more_ray_workers_than_processors_are_refused(one_machine):
     with pytest.raises(
         InputError, match=r"4 Ray workers cannot be placed: the machines have \[3\]"
@@ -167,12 +170,14 @@ def refuse(number: int) -> None:
     raise InputError(f"{number} was refused")
 
 
+@pytest.mark.slow
 def test_ray_jobs_raise_exceptions_of_tasks(one_machine, tmp_path):
     calls = [Call("run", {"number": k}, (k,), WHOLE) for k in range(4)]
     with ray_jobs(None), pytest.raises(InputError, match="was refused"):
         run_all(refuse, tmp_path / "runs", calls, "run", progress_bar=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

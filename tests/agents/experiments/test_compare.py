@@ -414,6 +414,7 @@ def test_more_seeds_and_methods_are_added_to_what_is_there(task, tmp_path):
     assert fewer["random"] == first["random"][:1]
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_number_of_workers(task, tmp_path):
     """Nor on what the same process has searched before: the controller uses PyTorch's generator."""
     methods = ("controller", "random", "reinforce")

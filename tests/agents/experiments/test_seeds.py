@@ -91,6 +91,7 @@ def test_the_report_has_the_curve_and_a_row_for_each_seed(trained, tmp_path):
     assert "differ in length" not in page
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_and_adds_seeds(trained, tmp_path, monkeypatch, capsys):
     class Killed(Exception):
         pass
@@ -121,6 +122,7 @@ def test_the_same_command_goes_on_and_adds_seeds(trained, tmp_path, monkeypatch,
     assert line == in_words(folder)
 
 
+@pytest.mark.slow
 def test_ctrl_c_after_the_last_rollout_of_a_seed_begins_no_further_one(
     trained, tmp_path, monkeypatch, capsys
 ):
@@ -147,6 +149,7 @@ def test_without_evaluations_nothing_is_summed_up(tmp_path):
     assert "no evaluation" in write_report(folder).read_text()
 
 
+@pytest.mark.slow
 def test_budgets_are_judged_by_the_anytime_score(tmp_path):
     config = TrainConfig(
         ("wine",), run_dir=tmp_path / "all", budget=(0.05, 0.2), total_timesteps=64, num_envs=2,

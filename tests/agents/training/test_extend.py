@@ -113,6 +113,7 @@ def test_an_extension_that_was_killed_between_two_files_can_be_resumed(
         assert (folder / ENDED).exists()
 
 
+@pytest.mark.slow
 def test_a_training_that_a_callback_ended_in_a_rollout_can_be_extended(tmp_path):
     run = train(tiny(tmp_path / "run"), False, [Watching(stop_at=140)])
     extend(run, 256, progress_bar=False)

@@ -158,7 +158,7 @@ def whole(request, tmp_path_factory) -> tuple[dict[str, Any], dict[str, Any]]:
     return settings, results(run)
 
 
-@pytest.mark.parametrize("rollout", [0, 2])
+@pytest.mark.parametrize("rollout", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_interrupted_and_resumed_training_gives_the_same_bits(
     whole, rollout, tmp_path, monkeypatch
 ):
@@ -170,6 +170,7 @@ def test_interrupted_and_resumed_training_gives_the_same_bits(
         assert found[name] == expected[name], name
 
 
+@pytest.mark.slow
 def test_run_interrupted_repeatedly_and_moved_gives_the_same_bits(runs, tmp_path, monkeypatch):
     expected = results(runs["maskable_ppo"])
     config = tiny(tmp_path / "run")

@@ -71,7 +71,7 @@ def test_design_with_same_timestep_and_environment_is_replaced(archive):
     assert archive.best() == [replace(DESIGN, score=0.3)]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 20)), min_size=1, max_size=30))
 def test_front_is_what_no_design_dominates(tmp_path_factory, points):
     archive = DesignDatabase(tmp_path_factory.mktemp("archive") / "designs.sqlite")

@@ -51,7 +51,7 @@ def test_outputs_of_c_equal_the_integers_of_python(name, tmp_path):
 def test_outputs_of_c_on_rows_of_any_table_equal_the_integers_of_python(tmp_path):
     folders = (tmp_path / str(number) for number in range(10_000))  # a library is loaded once
 
-    @settings(max_examples=8, deadline=None)
+    @settings(max_examples=8)
     @given(cases())
     def with_any_rules(case: Case) -> None:
         folder, network = next(folders), to_integers(case.inference)

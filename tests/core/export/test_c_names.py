@@ -32,7 +32,7 @@ def test_any_data_set_name_becomes_valid_c_name(text, name):
     assert name_from(text) == name
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text())
 def test_any_text_becomes_a_name_that_is_accepted(text):
     name = name_from(text)

@@ -135,7 +135,7 @@ def test_names_of_the_code_itself_are_known(tmp_path):
     assert {name for name in found if not ours.fullmatch(name)} | {"read_double"} == OWN
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text('*/\\"?\n\r aé\u202e\u2028\x00', max_size=12))
 def test_quoted_text_stays_in_its_comment(text):
     shown = quoted(text)

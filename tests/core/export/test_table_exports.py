@@ -54,7 +54,7 @@ def check(outputs: np.ndarray, case: Case, quantized: bool = False) -> None:
 def test_outputs_equal_outputs_on_the_features_that_python_makes(form, tmp_path):
     folders = (tmp_path / str(number) for number in range(10_000))  # a library is loaded once
 
-    @settings(max_examples=EXAMPLES.get(form, 20), deadline=None)
+    @settings(max_examples=EXAMPLES.get(form, 20))
     @given(cases())
     def with_any_rules(case: Case) -> None:
         folder, inference = next(folders), case.inference
@@ -65,7 +65,7 @@ def test_outputs_equal_outputs_on_the_features_that_python_makes(form, tmp_path)
     with_any_rules()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(cases())
 def test_python_and_torch_outputs_equal_outputs_on_the_features_that_python_makes(case):
     inference = case.inference

@@ -12,15 +12,9 @@ from rlnas.data.collections import keel, uci
 from rlnas.data.generated.made import Made
 from rlnas.errors import InputError
 from rlnas.family import builder, measuring
-from rlnas.family.family_file import (
-    LOSS_STEP,
-    METRIC_STEP,
-    Family,
-    load_family,
-    write_family,
-)
+from rlnas.family.family_file import Family, load_family, write_family
 from rlnas.family.space import ARCHITECTURES, LENGTHS, NUMBERS
-from rlnas.family.table import TaskTable
+from rlnas.family.table import LOSS_STEP, METRIC_STEP, TaskTable
 from rlnas.family.tasks import AXES, SPLITS, list_sha256, task_named, tasks
 from rlnas.nn.initialization import new_network
 from rlnas.nn.training import DEFAULT_HYPERPARAMETERS, Batches, evaluate, train
@@ -181,7 +175,7 @@ def path(tmp_path):
     return tmp_path / "family.npz"
 
 
-def test_file_keeps_everything_to_a_step(path):
+def test_file_keeps_everything_to_a_share_of_the_noise(path):
     family = Family(path)
     assert [task.name for task in family.tasks] == NAMES
     assert family.versions == {"rlnas": "1"}
@@ -189,15 +183,31 @@ def test_file_keeps_everything_to_a_step(path):
         found, wanted = family.table(name), random_table(name, seed)
         for field in ("task", "fingerprint", "n_inputs", "n_outputs", "n_train", "n_validation"):
             assert getattr(found, field) == getattr(wanted, field)
-        for field in ("nothing", "val_metric", "test_metric"):
+        np.testing.assert_array_equal(found.nothing, wanted.nothing)
+        for field in ("val_metric", "test_metric"):
             difference = np.abs(getattr(found, field) - getattr(wanted, field))
-            assert difference.max() <= METRIC_STEP / 2 + 1e-6
-        for field in ("val_loss", "train_loss", "test_loss"):
-            ratio = np.log(getattr(found, field) / getattr(wanted, field))
-            assert np.abs(ratio).max() <= LOSS_STEP / 2 + 1e-5
+            assert difference.max() <= noise(getattr(wanted, field)) / 4 + METRIC_STEP / 2
+        for field in ("val_loss", "train_loss"):
+            difference = np.abs(np.log(getattr(found, field) / getattr(wanted, field)))
+            assert difference.max() <= noise(np.log(getattr(wanted, field))) / 2 + LOSS_STEP / 2
+        difference = np.abs(np.log(found.test_loss / wanted.test_loss))
+        assert difference.max() <= noise(np.log(wanted.val_loss)) / 2 + LOSS_STEP / 2
         for field in ("weights", "flash"):
             np.testing.assert_array_equal(getattr(found, field), getattr(wanted, field))
         assert not found.val_metric.flags.writeable
+
+
+def noise(values: np.ndarray) -> float:
+    """The largest, over lengths, of the median standard deviation between seeds."""
+    return float(np.median(values.std(axis=0, ddof=1), axis=0).max())
+
+
+def test_results_without_noise_are_kept_exactly(tmp_path):
+    table = random_table(NAMES[0], n_seeds=4)
+    whole = np.round(table.val_metric, 3)[:1].repeat(4, axis=0)
+    write_family(tmp_path / "family.npz", [replace(table, val_metric=whole)], {})
+    found = Family(tmp_path / "family.npz").table(NAMES[0]).val_metric
+    np.testing.assert_allclose(found, whole, atol=1e-6)
 
 
 def test_judged_score_leaves_the_seed_of_decisions_out():
@@ -231,7 +241,11 @@ def damaged(path, change) -> None:
         lambda arrays, about: about["tasks"]["keel:letter"].pop("n_train"),
         lambda arrays, about: arrays.update({"keel:letter": arrays["keel:letter"][:-1]}),
         lambda arrays, about: arrays.update({"keel:letter": np.zeros(3)}),
+        lambda arrays, about: arrays.update({"keel:letter": arrays["keel:letter"][::-1]}),
         lambda arrays, about: arrays.pop("keel:letter"),
+        lambda arrays, about: about["tasks"]["keel:letter"].update(nothing=[0.5]),
+        lambda arrays, about: about["tasks"]["keel:letter"]["steps"].pop("val_loss"),
+        lambda arrays, about: about["tasks"]["keel:letter"]["steps"].update(val_loss=[2**40] * 4),
     ],
 )
 def test_damaged_or_foreign_file_is_refused_in_one_line(path, change):

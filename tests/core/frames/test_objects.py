@@ -279,7 +279,7 @@ CELLS = (
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(CELLS)
 def test_a_column_means_the_same_in_a_list_and_in_a_frame_of_objects(values):
     pandas = pytest.importorskip("pandas")

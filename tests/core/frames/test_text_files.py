@@ -314,7 +314,7 @@ def path(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("tables") / "table.csv"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rows=TABLE,
     separator=st.sampled_from(",;\t|"),
@@ -330,7 +330,7 @@ def test_whatever_the_cells_a_quoted_table_is_read_back(path, rows, separator, e
     assert cells(read_text(path)) == expected(rows, names)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     rows=TABLE, separator=st.sampled_from(",;\t|"), encoding=st.sampled_from(["utf-8", "utf-16"])
 )
@@ -348,7 +348,7 @@ def test_what_pandas_writes_is_read_back(path, rows, separator, encoding):
     assert found == expected(rows, names)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=TABLE, separator=st.sampled_from(",;\t|"), bom=st.booleans())
 def test_what_polars_writes_is_read_back(path, rows, separator, bom):
     polars = pytest.importorskip("polars")
@@ -360,7 +360,7 @@ def test_what_polars_writes_is_read_back(path, rows, separator, bom):
     assert found == expected(rows, names)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=60) | st.text('ab1,;\t|"\n\r \0é', max_size=60).map(str.encode))
 @example(b"\n \n")
 @example(b'a\n"')

@@ -13,7 +13,7 @@ from tests.core.reference import bits
 SIZES = st.integers(1, 300)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SIZES, st.integers(1, 64), st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40))), SIZES)
 def test_batches_are_permutations_of_numpy_and_others_its_integers(n, batch_size, calls, seed):
     samples = np.random.default_rng(0).integers(10_000, size=n).astype(np.int32)

@@ -670,7 +670,6 @@ def assert_counts_agree(network: SparseNetwork) -> None:
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(

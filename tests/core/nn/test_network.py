@@ -364,7 +364,7 @@ def test_a_file_of_another_format_is_refused(tmp_path):
             SparseNetwork.load(path)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=st.binary(max_size=400))
 @example(b"")
 @example(b"\xff" * 16)
@@ -561,7 +561,7 @@ def damaged_files(draw) -> bytes:
     return bytes(content)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(content=damaged_files())
 def test_a_damaged_file_gives_a_valid_network_or_an_input_error(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "damaged.safetensors"

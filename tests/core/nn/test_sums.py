@@ -27,7 +27,7 @@ def test_products_are_sums_of_products(n):
     assert float(product_of(one, other)) == pytest.approx(float(truth), abs=1e-6 * size)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.floats(width=32, allow_nan=False), max_size=700))
 def test_magnitudes_are_sorted(values):
     array = np.array(values, np.float32)

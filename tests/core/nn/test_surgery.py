@@ -26,7 +26,7 @@ def table(network: SparseNetwork, named: list[Any]) -> dict[tuple[Any, Any], tup
     return {(named[t], named[s]): state for (t, s), state in zip(pairs, states, strict=True)}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(SIZES, st.integers(0, 2**32 - 1), st.data())
 def test_units_and_connections_are_inserted_and_all_else_stays(sizes, seed, data):
     rng = np.random.default_rng(seed)
@@ -57,7 +57,7 @@ def test_units_and_connections_are_inserted_and_all_else_stays(sizes, seed, data
     np.testing.assert_array_equal(np.delete(after.units, new, axis=1), network.units)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(SIZES, st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_what_is_left_after_removing_is_valid_and_computes_the_same_constants(sizes, seed, share):
     """Against a plain loop over dictionaries."""

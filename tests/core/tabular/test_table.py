@@ -217,7 +217,7 @@ points = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(points)
 def test_non_dominated_equals_comparison_of_all_pairs(points):
     accuracies, weights = np.array(points, float).reshape(-1, 2).T

@@ -46,7 +46,7 @@ def wish(env: BudgetDesignEnv, draw: int) -> int:
     return draw // 4 % len(BUDGET_ACTIONS) if draw % 4 == 0 else int(legal[draw % legal.size])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     reward=st.sampled_from(sorted(ENVS)),
     seed=st.integers(0, 1000),

@@ -431,7 +431,7 @@ def test_the_actions_of_the_package_are_numbered_as_in_the_manual():
 layers = st.tuples(st.sampled_from(GRID.widths), st.sampled_from(GRID.densities))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(layers, max_size=3).map(tuple),
     st.sampled_from(["layer", "neurons", "connections"]),
@@ -448,7 +448,7 @@ def test_adding_and_removing_again_gives_the_same_architecture(architecture, wha
         assert successor(GRID, removed, more) == architecture
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(layers, max_size=3).map(tuple), st.integers(0, 18))
 def test_every_legal_action_leads_to_an_architecture_of_the_grid(architecture, number):
     after = successor(GRID, architecture, tabular_actions(GRID)[number])

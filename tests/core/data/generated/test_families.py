@@ -227,6 +227,7 @@ def test_problem_loads_like_any_named_data_set(name):
     assert name not in NAMES
 
 
+@pytest.mark.slow
 def test_process_keeps_all_families_loaded():
     names = [name for family in FAMILIES.values() for name in family]
     first, again = ([load_dataset(name) for name in names] for _ in range(2))

@@ -27,7 +27,7 @@ def problems(draw) -> Made:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems())
 def test_name_says_everything_and_samples_are_what_it_says(made):
     assert Made.of_name(made.name) == made
