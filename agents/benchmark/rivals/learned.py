@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from rlnas.agents.benchmark.protocol import Protocol
 from rlnas.agents.learning.learner import ArrayMaskablePPO
-from rlnas.envs.family.dynamics import FAMILY_OBSERVATION_NAMES
+from rlnas.envs.family.dynamics import EPISODE_STEPS, FAMILY_OBSERVATION_NAMES
 from rlnas.envs.sb3_vec_env import FamilyVecEnv
 from rlnas.errors import InputError
 from rlnas.family.family_file import Family
@@ -43,7 +43,7 @@ _LEARNING_RATE = 1e-3
 _SETTINGS: dict[Kind, dict[str, Any]] = {
     "seeing": {"n_steps": 128, "batch_size": 1024, "n_epochs": 4},
     "blind": {"n_steps": 128, "batch_size": 1024, "n_epochs": 4},
-    "recurrent": {"n_steps": 48, "batch_size": 1024, "n_epochs": 4},
+    "recurrent": {"n_steps": EPISODE_STEPS, "batch_size": 1024, "n_epochs": 4},
 }
 
 

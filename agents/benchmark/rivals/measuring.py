@@ -11,10 +11,10 @@ from rlnas.agents.benchmark.evaluating import scored
 from rlnas.agents.benchmark.playing import Episode, Played, Player, play
 from rlnas.agents.benchmark.protocol import Protocol, oracle_gains
 from rlnas.agents.benchmark.report import comparison
-from rlnas.agents.benchmark.rivals.cells import CellPlayer, nearest_of
+from rlnas.agents.benchmark.rivals.acting import players
+from rlnas.agents.benchmark.rivals.cells import nearest_of
 from rlnas.agents.benchmark.rivals.fitted import PORTFOLIOS, Fitted
 from rlnas.agents.benchmark.rivals.lists import look_up_lists
-from rlnas.agents.benchmark.rivals.rules import RulePlayer, SequencePlayer
 from rlnas.agents.benchmark.rivals.scratch import learn_from_scratch
 from rlnas.agents.benchmark.rivals.searches import SEARCHES, search
 from rlnas.agents.benchmark.rivals.simple import NothingPlayer, RandomPlayer
@@ -44,16 +44,6 @@ TIMES = {"TPE": (1, 10)}
 """How many times the budget searches get, where it is not `_TIMES`: TPE takes long."""
 
 _TIMES = (1, 10, 100)
-
-
-def players(fitted: Fitted) -> dict[str, Player]:
-    """The rivals that act in the environment, by name, from what was chosen for them."""
-    prices, choices = fitted.prices, fitted.choices
-    return {
-        "constant rule": CellPlayer(prices, [each.constant for each in choices], RulePlayer),
-        "threshold rule": CellPlayer(prices, [each.threshold for each in choices], RulePlayer),
-        "sequence": CellPlayer(prices, [each.sequence for each in choices], SequencePlayer),
-    }
 
 
 def rivals(fitted: Fitted, seed: int = 0) -> dict[str, Rival]:

@@ -7,10 +7,11 @@ import pytest
 
 from rlnas.agents.benchmark import Protocol, check, play
 from rlnas.agents.benchmark.rivals import measuring
+from rlnas.agents.benchmark.rivals.acting import players
 from rlnas.agents.benchmark.rivals.fitted import Choices, Fitted, read_fitted, write_fitted
 from rlnas.agents.benchmark.rivals.fitting import cells_of, fit_rivals
 from rlnas.agents.benchmark.rivals.lists import look_up_lists
-from rlnas.agents.benchmark.rivals.measuring import hindsight, measure_rivals, players, rivals
+from rlnas.agents.benchmark.rivals.measuring import hindsight, measure_rivals, rivals
 from rlnas.agents.benchmark.rivals.rules import Rule, RulePlayer
 from rlnas.agents.benchmark.submission import read_submission
 from rlnas.errors import InputError

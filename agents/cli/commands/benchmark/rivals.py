@@ -15,14 +15,14 @@ class BenchmarkRivals(PlainIntegers):
     The same command again continues unfinished work.
     """
 
-    fitted: Path
-    """File of `rlnas benchmark fit-rivals`."""
     out: Path
     """Folder for the results, one file each, and their table, rivals.md."""
+    fitted: Option[Path] = None
+    """File of `rlnas benchmark fit-rivals`; by default the one that comes with rlnas."""
     family: Option[Path] = None
     """File of a family, made by `rlnas benchmark build-family`; by default the one that comes with
     rlnas."""
-    split: Literal["train", "validation", "test"] = "test"
+    split: Literal["train", "validation", "test"] = "validation"
     """Tasks to measure on."""
     seed: int = 0
     """Seed of what is random."""
@@ -30,11 +30,11 @@ class BenchmarkRivals(PlainIntegers):
     def run(self, shown: bool) -> None:
         """Measure, and print the table."""
         from rlnas.agents.benchmark.protocol import Protocol
-        from rlnas.agents.benchmark.rivals.fitted import read_fitted
+        from rlnas.agents.benchmark.rivals.fitted import load_fitted
         from rlnas.agents.benchmark.rivals.measuring import measure_rivals
         from rlnas.agents.config import check_seed
         from rlnas.family.family_file import load_family
 
         check_seed(self.seed)
-        family, fitted = load_family(self.family), read_fitted(self.fitted)
+        family, fitted = load_family(self.family), load_fitted(self.fitted)
         print(measure_rivals(family, fitted, self.out, Protocol(self.split), self.seed, shown))
