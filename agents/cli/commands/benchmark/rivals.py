@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rlnas.agents.cli.job_options import JobOptions
 from rlnas.agents.option_types import Option
-from rlnas.validation import PlainIntegers
 
 
 @dataclass(frozen=True)
-class BenchmarkRivals(PlainIntegers):
-    """Measure the rivals of a policy that do not learn, by the protocol of the benchmark.
+class BenchmarkRivals(JobOptions):
+    """Measure the rivals of a policy that do not learn on training tasks, by the protocol.
 
     The same command again continues unfinished work.
     """
@@ -37,4 +37,10 @@ class BenchmarkRivals(PlainIntegers):
 
         check_seed(self.seed)
         family, fitted = load_family(self.family), load_fitted(self.fitted)
-        print(measure_rivals(family, fitted, self.out, Protocol(self.split), self.seed, shown))
+        protocol = Protocol(self.split)
+        with self.placed():
+            print(
+                measure_rivals(
+                    family, fitted, self.out, protocol, self.seed, self.jobs, progress_bar=shown
+                )
+            )
