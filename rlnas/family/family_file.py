@@ -33,6 +33,13 @@ _STEPS_OF_NOISE = {"metric": 0.5, "loss": 1.0}
 _FACTS = ("fingerprint", "n_inputs", "n_outputs", "n_train", "n_validation", "n_test")
 _OF_SEEDS = ("val_metric", "test_metric", "val_loss", "train_loss")
 _SIZES = ("weights", "flash")
+_NOISE_FILTER = {  # what comes before a byte, and its place, say nothing about it
+    "id": lzma.FILTER_LZMA1,
+    "preset": 9 | lzma.PRESET_EXTREME,
+    "lc": 0,
+    "lp": 0,
+    "pb": 0,
+}
 _MOST_BYTES = 2**24  # of a table that is not compressed; one with five seeds has 0.13 million
 
 
@@ -97,7 +104,8 @@ def _packed(table: TaskTable, steps: dict[str, list[int]]) -> NDArray[np.uint8]:
     found = np.concatenate([each.T.ravel() for each in (*numbers, *sizes)])
     unsigned = np.where(found < 0, -2 * found - 1, 2 * found).astype("<u4")
     planes = unsigned.view(np.uint8).reshape(-1, 4).T  # high bytes, mostly zeros, together
-    return np.frombuffer(lzma.compress(planes.tobytes(), preset=9), np.uint8)
+    packed = lzma.compress(planes.tobytes(), lzma.FORMAT_ALONE, filters=[_NOISE_FILTER])
+    return np.frombuffer(packed, np.uint8)
 
 
 def _mean(values: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -258,7 +266,7 @@ def _decompressed(packed: bytes) -> bytes:
         ValueError: If it is.
         LZMAError: If it is damaged.
     """
-    reader = lzma.LZMADecompressor()
+    reader = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
     found = reader.decompress(packed, _MOST_BYTES)
     if not reader.eof:
         raise ValueError("a table that ends too early or is too large")
