@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 
 from rlnas.envs.family.actions import FAMILY_ACTIONS
 from rlnas.envs.family.bank import Bank
-from rlnas.envs.family.dynamics import NOISE, Episodes, Settings, advance, begin, no_episodes
+from rlnas.envs.family.dynamics import (
+    EPISODE_STEPS,
+    NOISE,
+    Episodes,
+    Settings,
+    advance,
+    begin,
+    no_episodes,
+)
 from rlnas.envs.family.family_env import bank_of
 from rlnas.errors import InputError
 from rlnas.family.table import TaskTable
@@ -83,7 +91,7 @@ def play(
     tables: Sequence[TaskTable],
     episodes: Sequence[Episode],
     player: Player,
-    episode_steps: int = 48,
+    episode_steps: int = EPISODE_STEPS,
     told: Callable[[int], object] | None = None,
 ) -> Played:
     """Play episodes side by side, with the results of stepping `FamilyEnv` in each.

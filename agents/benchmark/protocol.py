@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rlnas.agents.benchmark.playing import Episode, begun
 from rlnas.envs.family.bank import unit_cost
-from rlnas.envs.family.dynamics import FamilyState
+from rlnas.envs.family.dynamics import EPISODE_STEPS, FamilyState
 from rlnas.envs.family.family_env import bank_of
 from rlnas.envs.family.oracle import oracle
 from rlnas.errors import InputError
@@ -40,7 +40,7 @@ class Protocol:
     penalties: tuple[float, ...] = (0.1, 0.5, 2.0)
     budgets: tuple[float, ...] = (0.03, 0.1, 0.3)
     n_seeds: int = 5
-    episode_steps: int = 48
+    episode_steps: int = EPISODE_STEPS
     least_gain: float = 0.05
 
     def __post_init__(self) -> None:

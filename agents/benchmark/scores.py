@@ -51,7 +51,7 @@ def overall(scores: NDArray[np.float64]) -> Interval:
     Args:
         scores: float64 `[tasks, seeds]`.
     """
-    return _interval(scores, lambda drawn: trim_mean(drawn, _TRIM, axis=1))
+    return _interval(scores, lambda drawn: trim_mean(drawn, _TRIM, axis=-1))
 
 
 def difference(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Interval:
@@ -61,7 +61,25 @@ def difference(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Interv
         ours: Scores of the first policy, float64 `[tasks, seeds]`.
         theirs: Scores of the second one, likewise.
     """
-    return _interval(ours - theirs, lambda drawn: drawn.mean(axis=1))
+    return _interval(ours - theirs, lambda drawn: drawn.mean(axis=-1))
+
+
+def closed(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Interval:
+    """Share of what lies between a policy and the oracle that another policy closes.
+
+    The mean difference of the two over the mean difference of the oracle, which scores 1, and the
+    second one.
+
+    Args:
+        ours: Scores of the policy that closes it, float64 `[tasks, seeds]`.
+        theirs: Scores of the policy that it begins at, likewise.
+    """
+
+    def share(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = drawn[0].mean(axis=-1) / drawn[1].mean(axis=-1)
+        return found
+
+    return _interval(np.stack([ours - theirs, 1 - theirs]), share)
 
 
 class Record(NamedTuple):
@@ -105,14 +123,14 @@ def _interval(
     """A statistic with its percentile bootstrap interval over tasks, and seeds within them.
 
     Args:
-        values: float64 `[tasks, seeds]`.
-        statistic: From `[n, values]` to `[n]`.
+        values: float64 `[..., tasks, seeds]`.
+        statistic: From `[..., n, values]` to `[n]`.
     """
-    value = float(statistic(values.reshape(1, -1))[0])
-    n_tasks, n_seeds = values.shape
+    *outer, n_tasks, n_seeds = values.shape
+    value = float(statistic(values.reshape(*outer, 1, -1))[0])
     rng = np.random.default_rng(0)
     tasks = rng.integers(n_tasks, size=(RESAMPLES, n_tasks, 1))
     seeds = rng.integers(n_seeds, size=(RESAMPLES, n_tasks, n_seeds))
-    drawn = statistic(values[tasks, seeds].reshape(RESAMPLES, -1))
+    drawn = statistic(values[..., tasks, seeds].reshape(*outer, RESAMPLES, -1))
     low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Interval(value, float(low), float(high))

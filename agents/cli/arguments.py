@@ -23,6 +23,7 @@ from rlnas.agents.cli.commands.benchmark.evaluate import BenchmarkEvaluate
 from rlnas.agents.cli.commands.benchmark.first_score import BenchmarkFirstScore
 from rlnas.agents.cli.commands.benchmark.fit_rivals import BenchmarkFitRivals
 from rlnas.agents.cli.commands.benchmark.rivals import BenchmarkRivals
+from rlnas.agents.cli.commands.benchmark.scoreboard import BenchmarkScoreboard
 from rlnas.agents.cli.commands.benchmark.scores import BenchmarkScores
 from rlnas.agents.cli.commands.benchmark.train_rival import BenchmarkTrainRival
 from rlnas.agents.cli.commands.compare import Compare
@@ -83,6 +84,7 @@ COMMANDS: dict[str, Any] = {
         "first-score": BenchmarkFirstScore,
         "fit-rivals": BenchmarkFitRivals,
         "rivals": BenchmarkRivals,
+        "scoreboard": BenchmarkScoreboard,
         "scores": BenchmarkScores,
         "train-rival": BenchmarkTrainRival,
     },

@@ -81,6 +81,12 @@ FAMILY_ACTIONS: tuple[FamilyAction, ...] = (
 )
 """All actions in the order of their numbers, the same for every task."""
 
+N_START_ACTIONS = len(STARTS) * len(LENGTHS)
+"""Number of actions that train one of the `STARTS`, the first ones."""
+
+LONGER, BACK, STOP = (len(FAMILY_ACTIONS) - k for k in (3, 2, 1))
+"""Numbers of the last actions."""
+
 
 def edited(architecture: Architecture, edit: str) -> Architecture | None:
     """The architecture after an edit; None if there is none.

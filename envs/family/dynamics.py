@@ -6,15 +6,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.envs.family.actions import EDITS, FAMILY_ACTIONS, STARTS
+from rlnas.envs.family.actions import BACK, EDITS, FAMILY_ACTIONS, LONGER, STARTS, STOP
 from rlnas.envs.family.bank import ARCHITECTURE_NAMES, JUDGED, TASK_NAMES, Bank
 from rlnas.envs.look_up.numbers import between, clip, compiled, inlined
 from rlnas.envs.look_up.records import record
 from rlnas.family.space import ARCHITECTURES, LENGTHS, NUMBERS
 
+EPISODE_STEPS = 48
+"""Most steps of an episode, unless something else is said."""
+
 _N_LENGTHS = len(LENGTHS)
 _N_STARTS, _N_EDITS = len(STARTS), len(EDITS)
-_LONGER, _BACK, _STOP = (len(FAMILY_ACTIONS) - k for k in (3, 2, 1))
 _START, _EDIT, _KIND_LONGER, _KIND_BACK = range(4)  # kinds that are entries of the observation
 _FIRST_SHARE = 0.1
 _PLACE_OF_START = np.full(len(ARCHITECTURES), -1)
@@ -150,7 +152,7 @@ def no_episodes(n: int) -> Episodes:
     return Episodes(
         states,
         np.full((n, len(ARCHITECTURES)), -1, np.int8),
-        np.zeros((n, _LONGER)),
+        np.zeros((n, LONGER)),
         np.zeros((n, len(FAMILY_OBSERVATION_NAMES)), np.float32),
         np.zeros((n, len(FAMILY_ACTIONS)), np.int8),
     )
@@ -226,7 +228,7 @@ def advance(
             state.kind = _kind(action)
             if not state.applied:
                 state.spent = min(state.spent + bank.edit[state.task], state.budget)
-            elif action == _STOP:
+            elif action == STOP:
                 state.over = True
             else:
                 goal, length = _goal(bank, action, state)
@@ -241,9 +243,9 @@ def advance(
 def _kind(action: int) -> int:
     if action < _N_STARTS * _N_LENGTHS:
         return _START
-    if action < _LONGER:
+    if action < LONGER:
         return _EDIT
-    return action - _LONGER + _KIND_LONGER
+    return action - LONGER + _KIND_LONGER
 
 
 @inlined
@@ -267,10 +269,10 @@ def price_of(cost: np.ndarray, edit: float, before: int, length: int) -> float:
 @inlined
 def _goal(bank: Bank, action: int, state: Any) -> tuple[int, int]:
     """Number of the architecture that an action leads to, and index of the length."""
-    if action < _LONGER:
+    if action < LONGER:
         goal = int(bank.successors[max(state.architecture, 0), action // _N_LENGTHS])
         return goal, action % _N_LENGTHS
-    if action == _LONGER:
+    if action == LONGER:
         return state.architecture, state.length + 1
     return state.best, 0
 
@@ -359,16 +361,16 @@ def _mask(bank: Bank, state: Any, prices: np.ndarray, mask: np.ndarray) -> bool:
     """Write which actions are legal; whether any but stop is."""
     task, now = state.task, state.architecture
     left, edit, cost, some = state.budget - state.spent, bank.edit[task], bank.cost[task], False
-    for action in range(_LONGER):
+    for action in range(LONGER):
         mask[action] = prices[action] <= left
-    for action in range(_LONGER):
+    for action in range(LONGER):
         some |= mask[action] == 1
-    mask[_LONGER] = now >= 0 and state.length + 1 < _N_LENGTHS
-    if mask[_LONGER] == 1:
-        mask[_LONGER] = price_of(cost[now], edit, state.length, state.length + 1) <= left
-    mask[_BACK] = state.best >= 0 and state.best != now and edit <= left
-    mask[_STOP] = now >= 0
-    return some or mask[_LONGER] == 1 or mask[_BACK] == 1
+    mask[LONGER] = now >= 0 and state.length + 1 < _N_LENGTHS
+    if mask[LONGER] == 1:
+        mask[LONGER] = price_of(cost[now], edit, state.length, state.length + 1) <= left
+    mask[BACK] = state.best >= 0 and state.best != now and edit <= left
+    mask[STOP] = now >= 0
+    return some or mask[LONGER] == 1 or mask[BACK] == 1
 
 
 @inlined

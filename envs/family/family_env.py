@@ -9,6 +9,7 @@ from rlnas import plots
 from rlnas.envs.family.actions import FAMILY_ACTIONS
 from rlnas.envs.family.bank import Bank, make_bank
 from rlnas.envs.family.dynamics import (
+    EPISODE_STEPS,
     NOISE,
     REPORTED,
     FamilyState,
@@ -157,7 +158,7 @@ class FamilyEnv(LookUpEnv[FamilyState]):
         penalty: Range = (0.1, 2.0),
         budget: Range = (0.03, 0.3),
         reward: str = "anytime",
-        episode_steps: int = 48,
+        episode_steps: int = EPISODE_STEPS,
         render_mode: str | None = None,
     ):
         family = load_family(family)

@@ -102,7 +102,8 @@ def _packed(table: TaskTable, steps: dict[str, list[int]]) -> NDArray[np.uint8]:
 
 def _mean(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """Means over the first axis, rounded."""
-    return np.floor_divide(2 * values.sum(axis=0) + len(values), 2 * len(values))
+    means: NDArray[np.int64] = (2 * values.sum(axis=0) + len(values)) // (2 * len(values))
+    return means
 
 
 class Family:
@@ -225,20 +226,16 @@ def _table(task: Task, facts: dict[str, Any], packed: NDArray[Any]) -> TaskTable
         for at in range(1, n_seeds):
             values[at] += _mean(values[:at])
         arrays[name] = values
-    steps = facts["steps"]
     arrays["test_loss"] = blocks[-1] + _mean(arrays["val_loss"])
-    arrays = {
-        name: _unscaled(values * steps["val_loss" if name == "test_loss" else name], name)
-        for name, values in arrays.items()
-    }
+    steps = {**facts["steps"], "test_loss": facts["steps"]["val_loss"]}
     sizes = np.split(found[-n_sizes:], len(_SIZES))
-    return TaskTable(
-        task,
+    parts: dict[str, Any] = {
         **{name: facts[name] for name in _FACTS},
-        nothing=np.array(facts["nothing"], np.float32),
-        **arrays,
+        "nothing": np.array(facts["nothing"], np.float32),
+        **{name: _unscaled(values * steps[name], name) for name, values in arrays.items()},
         **{name: each.cumsum().astype(np.int32) for name, each in zip(_SIZES, sizes, strict=True)},
-    )
+    }
+    return TaskTable(task, **parts)
 
 
 def _unscaled(values: NDArray[np.int64], name: str) -> NDArray[np.float32]:

@@ -1,11 +1,15 @@
 """`Fitted`: what was chosen on training tasks for each penalty and budget, and its file."""
 
 from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS, STEPS
-from rlnas.agents.benchmark.rivals.rules import N_STARTS, STOP, Rule
+from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS
+from rlnas.agents.benchmark.rivals.rules import Rule
+from rlnas.envs.family.actions import N_START_ACTIONS, STOP
+from rlnas.envs.family.dynamics import EPISODE_STEPS
 from rlnas.errors import InputError
 from rlnas.files.json_files import read_json, write_json
 from rlnas.files.json_schema import (
@@ -76,13 +80,13 @@ def _up_to(least: int, most: int) -> Schema:
 
 
 _RULE = record(
-    start=_up_to(0, N_STARTS - 1),
-    then=_up_to(N_STARTS, STOP),
-    otherwise=_up_to(N_STARTS, STOP),
+    start=_up_to(0, N_START_ACTIONS - 1),
+    then=_up_to(N_START_ACTIONS, STOP),
+    otherwise=_up_to(N_START_ACTIONS, STOP),
     threshold=NUMBER,
     back={"type": "boolean"},
 )
-_DESIGNS = {**list_of(_up_to(0, N_DESIGNS - 1)), "maxItems": STEPS}
+_DESIGNS = {**list_of(_up_to(0, N_DESIGNS - 1)), "maxItems": EPISODE_STEPS}
 _SCHEMA = record(
     format={"enum": [FORMAT]},
     family_sha256={"type": "string", "pattern": "^[0-9a-f]{64}$"},
@@ -95,7 +99,7 @@ _SCHEMA = record(
                 budget=POSITIVE,
                 constant=_RULE,
                 threshold=_RULE,
-                sequence={**list_of(_up_to(0, STOP)), "maxItems": STEPS},
+                sequence={**list_of(_up_to(0, STOP)), "maxItems": EPISODE_STEPS},
                 designs=_DESIGNS,
                 pruning=_DESIGNS,
             )
@@ -142,6 +146,23 @@ def read_fitted(path: str | Path) -> Fitted:
         found["seed"],
         tuple(_of_json(each) for each in found["choices"]),
     )
+
+
+def load_fitted(path: str | Path | None = None) -> Fitted:
+    """What was chosen, by default for the family and the protocol of this version.
+
+    Args:
+        path: A file of `write_fitted`; by default the one that comes with rlnas.
+
+    Raises:
+        InputError: The file cannot be read, or holds anything else.
+    """
+    return _shipped() if path is None else read_fitted(path)
+
+
+@cache
+def _shipped() -> Fitted:
+    return read_fitted(str(files("rlnas.agents") / "shipped" / "benchmark" / "rivals.json"))
 
 
 def _as_json(choices: Choices) -> dict[str, Any]:

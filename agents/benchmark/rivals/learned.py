@@ -19,7 +19,9 @@ from threadpoolctl import threadpool_limits
 
 from rlnas.agents.benchmark.protocol import Protocol
 from rlnas.agents.learning.learner import ArrayMaskablePPO
-from rlnas.envs.family.dynamics import FAMILY_OBSERVATION_NAMES
+from rlnas.agents.policies.layouts import FAMILY
+from rlnas.agents.policies.policy import save_policy
+from rlnas.envs.family.dynamics import EPISODE_STEPS, FAMILY_OBSERVATION_NAMES
 from rlnas.envs.sb3_vec_env import FamilyVecEnv
 from rlnas.errors import InputError
 from rlnas.family.family_file import Family
@@ -40,10 +42,11 @@ SEEN_BY_THE_BLIND = ("penalty", "budget", "steps")
 _UNSEEN = [name not in SEEN_BY_THE_BLIND for name in FAMILY_OBSERVATION_NAMES]
 _NUM_ENVS = 64
 _LEARNING_RATE = 1e-3
+_NET_ARCH = [128, 128]
 _SETTINGS: dict[Kind, dict[str, Any]] = {
     "seeing": {"n_steps": 128, "batch_size": 1024, "n_epochs": 4},
     "blind": {"n_steps": 128, "batch_size": 1024, "n_epochs": 4},
-    "recurrent": {"n_steps": 48, "batch_size": 1024, "n_epochs": 4},
+    "recurrent": {"n_steps": EPISODE_STEPS, "batch_size": 1024, "n_epochs": 4},
 }
 
 
@@ -84,8 +87,9 @@ def train_rival(
     Args:
         family: The tables.
         kind: What learns.
-        out: File that Stable-Baselines3 saves the model in; `.part` is added to its name for what
-            is kept of an unfinished training, which the same call continues.
+        out: Folder for the policy, which holds plain data; or, if it ends in `.zip`, file that
+            Stable-Baselines3 saves the model in, as it must be for RecurrentPPO. `.part` is added
+            for what is kept of an unfinished training, which the same call continues.
         steps: Number of steps; rounded up to whole rollouts of each round.
         seed: Seed of everything random.
         protocol: The penalties and budgets; by default those of the benchmark.
@@ -97,6 +101,8 @@ def train_rival(
     check_choice("kind", kind, KINDS)
     steps, seed = whole("steps", steps, 1), whole("seed", seed, 0)
     protocol, out = protocol or Protocol("train"), Path(out)
+    if kind == "recurrent" and out.suffix != ".zip":
+        raise InputError(f"a recurrent policy is kept in a file that ends in .zip, not in {out}")
     part = out.with_name(f"{out.name}.part")
     what = {
         "kind": kind,
@@ -131,7 +137,10 @@ def train_rival(
             model.policy.load_state_dict(state["policy"])
         if kind == "blind":
             _forget_unseen(model)
-        replace_file(out, _bytes(model.save))
+        if out.suffix == ".zip":
+            replace_file(out, _bytes(model.save))
+        else:
+            save_policy(out, model.policy, "maskable_ppo", _NET_ARCH, "flat", FAMILY)
     part.unlink()
 
 
@@ -165,7 +174,7 @@ def _model(
     if kind == "recurrent":
         shape: dict[str, Any] = {"net_arch": [64], "lstm_hidden_size": 64}
         return RecurrentPPO("MlpLstmPolicy", env, policy_kwargs=shape, **settings)
-    return ArrayMaskablePPO("MlpPolicy", env, policy_kwargs={"net_arch": [128, 128]}, **settings)
+    return ArrayMaskablePPO("MlpPolicy", env, policy_kwargs={"net_arch": _NET_ARCH}, **settings)
 
 
 def _forget_unseen(model: OnPolicyAlgorithm) -> None:

@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 
 from rlnas.agents.benchmark.playing import Episode, Played, begun
 from rlnas.envs.family.bank import Bank
-from rlnas.envs.family.dynamics import Settings, look_up, price_of
+from rlnas.envs.family.dynamics import EPISODE_STEPS, Settings, look_up, price_of
 from rlnas.envs.family.family_env import bank_of
 from rlnas.family.space import ARCHITECTURES, LENGTHS
 from rlnas.family.table import TaskTable
 from rlnas.jit import compile_loops
 
 compiled = compile_loops()
-
-STEPS = 48
-"""Most look-ups of an episode, as many as `FamilyEnv` has steps by default."""
 
 Designs = NDArray[np.int64]
 """Numbers of designs: `len(LENGTHS)` times the number of an architecture, plus that of a length."""
@@ -64,8 +61,10 @@ class LookUps:
     def __init__(self, tables: Sequence[TaskTable], episodes: Sequence[Episode], times: int = 1):
         self.bank = bank_of(list(tables))
         larger = [each._replace(budget=each.budget * times) for each in episodes]
-        self.states, self.trained = _first_moments(tables, self.bank, tuple(larger), STEPS * times)
-        self._params = Settings(0, 0, 0, 0, STEPS * times, True).record
+        self.states, self.trained = _first_moments(
+            tables, self.bank, tuple(larger), EPISODE_STEPS * times
+        )
+        self._params = Settings(0, 0, 0, 0, EPISODE_STEPS * times, True).record
         self._nothing = self.states["judged"].copy()
         self._history: list[Designs] = []
 

@@ -2,23 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.agents.benchmark.evaluating import scored
 from rlnas.agents.benchmark.playing import Episode, Played, Player, play
-from rlnas.agents.benchmark.protocol import Protocol, oracle_gains
+from rlnas.agents.benchmark.protocol import Protocol
 from rlnas.agents.benchmark.report import comparison
-from rlnas.agents.benchmark.rivals.cells import CellPlayer, nearest_of
+from rlnas.agents.benchmark.rivals.acting import players
+from rlnas.agents.benchmark.rivals.cells import nearest_of
 from rlnas.agents.benchmark.rivals.fitted import PORTFOLIOS, Fitted
+from rlnas.agents.benchmark.rivals.larger import measure_larger
 from rlnas.agents.benchmark.rivals.lists import look_up_lists
-from rlnas.agents.benchmark.rivals.rules import RulePlayer, SequencePlayer
-from rlnas.agents.benchmark.rivals.scratch import learn_from_scratch
 from rlnas.agents.benchmark.rivals.searches import SEARCHES, search
 from rlnas.agents.benchmark.rivals.simple import NothingPlayer, RandomPlayer
-from rlnas.agents.benchmark.scores import normalised, overall
+from rlnas.agents.benchmark.scores import overall
 from rlnas.agents.benchmark.submission import (
     About,
     Submission,
@@ -28,32 +27,13 @@ from rlnas.agents.benchmark.submission import (
 from rlnas.errors import InputError
 from rlnas.family.family_file import Family
 from rlnas.family.table import TaskTable
-from rlnas.files.atomic import replace_file
-from rlnas.files.json_files import read_json, write_json
-from rlnas.files.json_schema import NUMBER, check_schema, list_of, record
+from rlnas.files.atomic import make_folder, replace_file
 from rlnas.files.reading import sha256_of
 from rlnas.markdown import markdown_table
 from rlnas.progress import progress
 
 Rival = Callable[[Sequence[TaskTable], Sequence[Episode]], Played]
 """From tables and episodes to what was done and gained."""
-
-SCRATCH = "PPO from scratch"
-
-TIMES = {"TPE": (1, 10)}
-"""How many times the budget searches get, where it is not `_TIMES`: TPE takes long."""
-
-_TIMES = (1, 10, 100)
-
-
-def players(fitted: Fitted) -> dict[str, Player]:
-    """The rivals that act in the environment, by name, from what was chosen for them."""
-    prices, choices = fitted.prices, fitted.choices
-    return {
-        "constant rule": CellPlayer(prices, [each.constant for each in choices], RulePlayer),
-        "threshold rule": CellPlayer(prices, [each.threshold for each in choices], RulePlayer),
-        "sequence": CellPlayer(prices, [each.sequence for each in choices], SequencePlayer),
-    }
 
 
 def rivals(fitted: Fitted, seed: int = 0) -> dict[str, Rival]:
@@ -101,9 +81,10 @@ def measure_rivals(
     folder: str | Path,
     protocol: Protocol | None = None,
     seed: int = 0,
+    n_jobs: int = -1,
     progress_bar: bool = True,
 ) -> str:
-    """Measure all rivals that do not learn; those whose files are there are read.
+    """Measure all rivals that do not learn on training tasks; those whose files are there are read.
 
     Args:
         family: The tables.
@@ -112,7 +93,8 @@ def measure_rivals(
             scratch, that have 10 and 100 times the budget, and `rivals.md`.
         protocol: The rules; by default those of the test.
         seed: Seed of what is random.
-        progress_bar: Whether to show a progress bar.
+        n_jobs: Number of workers for what has larger budgets; -1 for one per processor.
+        progress_bar: Whether to show progress bars.
 
     Returns:
         What `rivals.md` says.
@@ -124,16 +106,9 @@ def measure_rivals(
     protocol, folder = protocol or Protocol(), Path(folder)
     tables = protocol.tables(family)
     episodes = protocol.episodes([table.task.name for table in tables])
-    larger = [
-        (name, times)
-        for name in (*SEARCHES, SCRATCH)
-        for times in TIMES.get(name, _TIMES)
-        if times > 1
-    ]
-    some, sha256 = rivals(fitted, seed), sha256_of(family.path)
-    (folder / "larger").mkdir(parents=True, exist_ok=True)
-    results, finals = {}, {}
-    with progress(progress_bar, total=len(some) + len(larger), unit="rivals") as bar:
+    some, sha256, results = rivals(fitted, seed), sha256_of(family.path), {}
+    make_folder(folder)
+    with progress(progress_bar, total=len(some), unit="rivals") as bar:
         for name, rival in some.items():
             path = folder / f"{name.replace(' ', '-')}.json"
             if not path.exists():
@@ -144,43 +119,10 @@ def measure_rivals(
             if (results[name].family, results[name].protocol) != (sha256, protocol):
                 raise InputError(f"{path} is of other tables or rules: delete it to measure again")
             bar.update()
-        for name, times in larger:
-            path = folder / "larger" / f"{name.replace(' ', '-')}-{times}.json"
-            if not path.exists():
-                if name == SCRATCH:
-                    gains = learn_from_scratch(family, episodes, times, seed)
-                else:
-                    gains = search(tables, episodes, SEARCHES[name], times, seed).final
-                final = _final(gains, tables, episodes, protocol)
-                write_json(path, {"final": final.tolist(), "family": sha256_of(family.path)})
-            finals[f"{name}, {times} times the budget"] = _read_final(path, family, protocol)
-            bar.update()
+    finals = measure_larger(family, folder / "larger", protocol, seed, n_jobs, progress_bar)
     text = table_of(results, finals)
     replace_file(folder / "rivals.md", f"{text}\n".encode())
     return text
-
-
-def _final(
-    gains: NDArray[np.float64],
-    tables: Sequence[TaskTable],
-    episodes: Sequence[Episode],
-    protocol: Protocol,
-) -> NDArray[np.float64]:
-    """Scores of the last designs, float64 `[tasks, seeds]`."""
-    _, oracle = oracle_gains(tables, episodes, protocol.episode_steps)
-    return normalised(protocol.shaped(gains), protocol.shaped(oracle), protocol.least_gain)
-
-
-def _read_final(path: Path, family: Family, protocol: Protocol) -> NDArray[np.float64]:
-    found: Any = read_json(path)
-    try:
-        rows = list_of(list_of(NUMBER, protocol.n_seeds), len(protocol.tables(family)))
-        check_schema(found, record(final=rows, family={"enum": [sha256_of(family.path)]}))
-    except ValueError as error:
-        raise InputError(
-            f"{path} is damaged or of other tables ({error}): delete it to measure it again"
-        ) from None
-    return np.array(found["final"])
 
 
 def table_of(results: dict[str, Submission], finals: dict[str, NDArray[np.float64]]) -> str:
@@ -188,7 +130,7 @@ def table_of(results: dict[str, Submission], finals: dict[str, NDArray[np.float6
 
     Args:
         results: Results by the protocol.
-        finals: Scores of the last designs of others, float64 `[tasks, seeds]`.
+        finals: Scores of the last designs of others, float64 `[tasks, 1]`.
     """
     best = {
         key: hindsight([getattr(each, key) for each in results.values()])

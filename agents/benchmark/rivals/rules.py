@@ -7,13 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.agents.benchmark.playing import View
-from rlnas.envs.family.actions import FAMILY_ACTIONS, STARTS
+from rlnas.envs.family.actions import BACK, N_START_ACTIONS, STOP
 from rlnas.family.space import LENGTHS
-
-STOP = len(FAMILY_ACTIONS) - 1
-BACK = STOP - 1
-N_STARTS = len(STARTS) * len(LENGTHS)
-"""Number of actions that train one of the architectures to start with."""
 
 
 class Rule(NamedTuple):
@@ -89,7 +84,7 @@ def affordable_start(actions: NDArray[np.int64], masks: NDArray[np.bool_]) -> ND
         masks: Which actions are legal, bool `[n, actions]`.
     """
     every, n_lengths = np.arange(actions.size), len(LENGTHS)
-    found: NDArray[np.int64] = np.argmax(masks[:, :N_STARTS], axis=1).astype(np.int64)
+    found: NDArray[np.int64] = np.argmax(masks[:, :N_START_ACTIONS], axis=1).astype(np.int64)
     for length in range(n_lengths):
         shorter = actions - actions % n_lengths + length
         use = (length <= actions % n_lengths) & masks[every, shorter]

@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 
 from rlnas.agents.benchmark.playing import Episode, Player, play
 from rlnas.agents.benchmark.rivals.lists import look_up_lists, prunings
-from rlnas.agents.benchmark.rivals.looking_up import STEPS, LookUps
+from rlnas.agents.benchmark.rivals.looking_up import LookUps
 from rlnas.agents.benchmark.rivals.rules import (
-    N_STARTS,
-    STOP,
     Rule,
     RulePlayer,
     SequencePlayer,
 )
-from rlnas.envs.family.actions import FAMILY_ACTIONS
+from rlnas.envs.family.actions import FAMILY_ACTIONS, N_START_ACTIONS, STOP
+from rlnas.envs.family.dynamics import EPISODE_STEPS
 from rlnas.family.table import TaskTable
 
 THRESHOLDS = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
@@ -85,12 +84,14 @@ class Cell:
         return candidates[int(values.argmax())], float(values.max())
 
 
-_REPEATED = range(N_STARTS, len(FAMILY_ACTIONS))  # what a rule may do after its start
+_REPEATED = range(N_START_ACTIONS, len(FAMILY_ACTIONS))  # what a rule may do after its start
 
 
 def best_constant(cell: Cell) -> Rule:
     """The best rule that starts and then repeats one action: all are tried."""
-    every = [Rule.constant(start, action) for start in range(N_STARTS) for action in _REPEATED]
+    every = [
+        Rule.constant(start, action) for start in range(N_START_ACTIONS) for action in _REPEATED
+    ]
     return cell.best(every, RulePlayer)[0]
 
 
@@ -105,7 +106,7 @@ def best_threshold(cell: Cell, first: Rule, rng: Generator, n_random: int = 400)
     """
     drawn = [
         Rule(
-            int(rng.integers(N_STARTS)),
+            int(rng.integers(N_START_ACTIONS)),
             int(rng.choice(_REPEATED)),
             int(rng.choice(_REPEATED)),
             float(rng.choice(THRESHOLDS)),
@@ -116,7 +117,7 @@ def best_threshold(cell: Cell, first: Rule, rng: Generator, n_random: int = 400)
     choices: dict[str, Sequence[Any]] = {
         "then": _REPEATED,
         "otherwise": _REPEATED,
-        "start": range(N_STARTS),
+        "start": range(N_START_ACTIONS),
         "threshold": THRESHOLDS,
         "back": (False, True),
     }
@@ -147,7 +148,7 @@ def best_sequence(
     least = _LEAST * cell.weights.sum()
     best: tuple[int, ...] = ()
     value = 0.0
-    while len(best) < STEPS:
+    while len(best) < EPISODE_STEPS:
         longer = [(*best, action) for action in range(STOP)]
         found, better = cell.best(longer, SequencePlayer)
         if better <= value + least:
@@ -172,10 +173,10 @@ def mutated(sequence: tuple[int, ...], rng: Generator) -> tuple[int, ...]:
         moved = actions.pop(place)
         if kind == 3:
             actions.insert(int(rng.integers(len(actions) + 1)), moved)
-    return tuple(actions[:STEPS])
+    return tuple(actions[:EPISODE_STEPS])
 
 
-def greedy_designs(cell: Cell, most: int = STEPS) -> tuple[int, ...]:
+def greedy_designs(cell: Cell, most: int = EPISODE_STEPS) -> tuple[int, ...]:
     """Designs to look up in order: each adds most to those before.
 
     Args:

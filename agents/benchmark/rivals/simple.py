@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlnas.agents.benchmark.playing import View
-from rlnas.envs.family.actions import FAMILY_ACTIONS
+from rlnas.envs.family.actions import STOP
 
 
 class NothingPlayer:
@@ -15,7 +15,7 @@ class NothingPlayer:
 
     def act(self, view: View) -> NDArray[np.int64]:
         """To stop, everywhere."""
-        return np.full(view.running.size, len(FAMILY_ACTIONS) - 1)
+        return np.full(view.running.size, STOP)
 
 
 class RandomPlayer:
@@ -35,6 +35,6 @@ class RandomPlayer:
     def act(self, view: View) -> NDArray[np.int64]:
         """A random legal action but stop in each episode."""
         draws = self._rng.random(view.masks.shape) * view.masks
-        draws[:, -1] = 0
+        draws[:, STOP] = 0
         found: NDArray[np.int64] = draws.argmax(axis=1)
         return found

@@ -8,7 +8,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.save_util import load_from_zip_file
 
 from rlnas.agents.benchmark import Episode, play
-from rlnas.agents.benchmark.entrants import sb3_player
+from rlnas.agents.benchmark.entrants import saved_player, sb3_player
 from rlnas.agents.benchmark.rivals import learned, scratch
 from rlnas.agents.benchmark.rivals.learned import KINDS, SEEN_BY_THE_BLIND, BlindVecEnv, train_rival
 from rlnas.agents.benchmark.rivals.rules import SequencePlayer
@@ -61,6 +61,20 @@ def test_interrupted_training_ends_with_the_same_bits(family, tmp_path, monkeypa
     assert all((first[name] == second[name]).all() for name in first)
     episodes = [Episode(TRAIN[0], seed, 0.1, 0.4) for seed in range(3)]
     assert play([family.table(TRAIN[0])], episodes, sb3_player(tmp_path / "parts.zip")).spent.all()
+
+
+def test_folder_of_plain_data_holds_the_policy_of_the_file(family, tmp_path):
+    train(family, "seeing", tmp_path / "policy.zip")
+    train(family, "seeing", tmp_path / "policy")
+    assert {path.suffix for path in (tmp_path / "policy").iterdir()} == {".json", ".safetensors"}
+    episodes = [Episode(TRAIN[0], seed, 0.1, 0.4) for seed in range(3)]
+    first, second = (
+        play([family.table(TRAIN[0])], episodes, player)
+        for player in (sb3_player(tmp_path / "policy.zip"), saved_player(tmp_path / "policy"))
+    )
+    assert first.actions == second.actions
+    with pytest.raises(InputError, match=r"is kept in a file that ends in \.zip"):
+        train(family, "recurrent", tmp_path / "policy")
 
 
 def test_damaged_rest_of_a_training_is_refused(family, tmp_path):

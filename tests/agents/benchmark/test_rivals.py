@@ -1,17 +1,21 @@
 """What is chosen on training tasks, its file, and the table of all rivals."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
 from rlnas.agents.benchmark import Protocol, check, play
-from rlnas.agents.benchmark.rivals import measuring
+from rlnas.agents.benchmark.protocol import oracle_gains
+from rlnas.agents.benchmark.rivals import larger, measuring
+from rlnas.agents.benchmark.rivals.acting import players
 from rlnas.agents.benchmark.rivals.fitted import Choices, Fitted, read_fitted, write_fitted
 from rlnas.agents.benchmark.rivals.fitting import cells_of, fit_rivals
 from rlnas.agents.benchmark.rivals.lists import look_up_lists
-from rlnas.agents.benchmark.rivals.measuring import hindsight, measure_rivals, players, rivals
+from rlnas.agents.benchmark.rivals.measuring import hindsight, measure_rivals, rivals
 from rlnas.agents.benchmark.rivals.rules import Rule, RulePlayer
+from rlnas.agents.benchmark.rivals.searches import random_search, search
 from rlnas.agents.benchmark.submission import read_submission
 from rlnas.errors import InputError
 from rlnas.files.reading import sha256_of
@@ -106,11 +110,12 @@ def test_hindsight_takes_the_best_of_each_task():
 
 @pytest.mark.slow
 def test_all_rivals_are_measured_once_and_compared(family, fitted, tmp_path, monkeypatch):
-    monkeypatch.setattr(measuring, "_TIMES", (1, 2))
-    monkeypatch.setattr(measuring, "TIMES", {"random search": (1,), measuring.SCRATCH: (2,)})
+    monkeypatch.setattr(larger, "TIMES", (2,))
+    monkeypatch.setattr(larger, "SLOW", {"random search": ()})
     monkeypatch.delitem(measuring.SEARCHES, "TPE")  # it takes long
+    measure = partial(measure_rivals, n_jobs=1, progress_bar=False)
     protocol = Protocol("test")
-    text = measure_rivals(family, fitted, tmp_path, protocol, progress_bar=False)
+    text = measure(family, fitted, tmp_path, protocol)
     for name in rivals(fitted):
         assert f"| {name}" in text or name.replace(" ", "-") in text
     assert "regularised evolution, 2 times the budget" in text
@@ -121,11 +126,22 @@ def test_all_rivals_are_measured_once_and_compared(family, fitted, tmp_path, mon
     nothing = read_submission(tmp_path / "nothing.json")
     assert (nothing.anytime == 0).all()
     monkeypatch.setattr(measuring, "scored", None)  # nothing is measured again
-    monkeypatch.setattr(measuring, "search", None)
-    monkeypatch.setattr(measuring, "learn_from_scratch", None)
-    assert measure_rivals(family, fitted, tmp_path, protocol, progress_bar=False) == text
+    monkeypatch.setattr(larger, "_measure", None)
+    assert measure(family, fitted, tmp_path, protocol) == text
     with pytest.raises(InputError, match=r"nothing.json is of other tables or rules"):
-        measure_rivals(family, fitted, tmp_path, Protocol("train"), progress_bar=False)
-    (tmp_path / "larger" / "hill-climbing-2.json").write_text("{}")
-    with pytest.raises(InputError, match="is damaged or of other tables"):
-        measure_rivals(family, fitted, tmp_path, protocol, progress_bar=False)
+        measure(family, fitted, tmp_path, Protocol("train"))
+    next((tmp_path / "larger").glob("hill_climbing-2-*.json")).write_text("{}")
+    with pytest.raises(InputError, match="is damaged"):
+        measure(family, fitted, tmp_path, protocol)
+
+
+def test_larger_budgets_are_those_of_the_first_seed_as_a_share_of_the_oracle(family, tmp_path):
+    protocol = Protocol("test", penalties=(0.1,), budgets=(0.1, 0.3))
+    found = larger._measure(family.path, protocol, "random search", 10, 0)
+    tables = protocol.tables(family)
+    every = protocol.episodes([table.task.name for table in tables])
+    gains = search(tables, [each for each in every if each.seed == 0], random_search, 10).final
+    _, oracle = oracle_gains(tables, every, protocol.episode_steps)
+    for task, gain in enumerate(gains.reshape(-1, 2).mean(axis=1)):
+        wanted = gain / max(oracle.reshape(-1, 10)[task].mean(), 0.05)
+        assert found[task] == pytest.approx(wanted)

@@ -11,9 +11,6 @@ from rlnas.agents.benchmark.rivals.cells import CellPlayer, nearest_of
 from rlnas.agents.benchmark.rivals.lists import design, look_up_lists, prunings
 from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS, LookUps, Outcome
 from rlnas.agents.benchmark.rivals.rules import (
-    BACK,
-    N_STARTS,
-    STOP,
     Rule,
     RulePlayer,
     SequencePlayer,
@@ -27,7 +24,7 @@ from rlnas.agents.benchmark.rivals.searching_rules import (
     greedy_designs,
     mutated,
 )
-from rlnas.envs.family.actions import EDITS, FAMILY_ACTIONS
+from rlnas.envs.family.actions import BACK, EDITS, FAMILY_ACTIONS, N_START_ACTIONS, STOP
 from rlnas.envs.family.family_env import FamilyEnv
 from rlnas.family.space import ARCHITECTURES, DENSITIES, LENGTHS
 from tests.agents.benchmark.conftest import TRAIN
@@ -156,10 +153,10 @@ def played_by_hand(family, episode: Episode, rule: Rule):
 
 RULES = [
     Rule.constant(5, STOP),
-    Rule.constant(47, N_STARTS + 4 * EDITS.index("sparser") + 1),
-    Rule(13, 88, N_STARTS + 4 * EDITS.index("narrow hidden 1"), 0.01),
-    Rule(31, N_STARTS + 4 * EDITS.index("add a layer") + 2, 88, 0.0, True),
-    Rule(16, BACK, N_STARTS + 4 * EDITS.index("widen hidden 1") + 1, 0.05, True),
+    Rule.constant(47, N_START_ACTIONS + 4 * EDITS.index("sparser") + 1),
+    Rule(13, 88, N_START_ACTIONS + 4 * EDITS.index("narrow hidden 1"), 0.01),
+    Rule(31, N_START_ACTIONS + 4 * EDITS.index("add a layer") + 2, 88, 0.0, True),
+    Rule(16, BACK, N_START_ACTIONS + 4 * EDITS.index("widen hidden 1") + 1, 0.05, True),
 ]
 
 
@@ -173,9 +170,9 @@ def test_rules_do_what_they_say(family, tables, rule):
 
 
 def test_sequence_passes_over_what_is_illegal_and_then_stops(family, tables):
-    narrow = N_STARTS + 4 * EDITS.index("narrow hidden 3")  # there is no third layer
-    denser = N_STARTS + 4 * EDITS.index("denser")  # it is dense
-    sparser = N_STARTS + 4 * EDITS.index("sparser")
+    narrow = N_START_ACTIONS + 4 * EDITS.index("narrow hidden 3")  # there is no third layer
+    denser = N_START_ACTIONS + 4 * EDITS.index("denser")  # it is dense
+    sparser = N_START_ACTIONS + 4 * EDITS.index("sparser")
     sequence = [narrow, 16, denser, narrow, sparser, denser + 1]
     played = play(tables, EPISODES, SequencePlayer([sequence] * len(EPISODES)))
     for episode, actions in zip(EPISODES, played.actions, strict=True):
@@ -244,7 +241,9 @@ def test_best_constant_rule_is_that_of_exhaustive_search(cell):
     """With few episodes nothing is screened out."""
     rule = best_constant(cell)
     best = -np.inf
-    for start, action in product(range(N_STARTS), range(N_STARTS, len(FAMILY_ACTIONS))):
+    for start, action in product(
+        range(N_START_ACTIONS), range(N_START_ACTIONS, len(FAMILY_ACTIONS))
+    ):
         player = RulePlayer([Rule.constant(start, action)] * len(cell.episodes))
         best = max(best, value_of(cell, player))
     assert value_of(cell, RulePlayer([rule] * len(cell.episodes))) == pytest.approx(best)

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from rlnas.agents.benchmark.scores import by_axis, difference, normalised, overall, record_of
+from rlnas.agents.benchmark.scores import (
+    by_axis,
+    closed,
+    difference,
+    normalised,
+    overall,
+    record_of,
+)
 from rlnas.agents.experiments.statistics import interquartile_mean
 
 
@@ -83,3 +90,13 @@ def test_scores_by_axis_are_those_of_its_tasks():
     assert list(found) == ["noise", "rows"]
     assert found["noise"].value == pytest.approx(0.5)
     assert found["rows"] == pytest.approx((0.3, 0.3, 0.3))
+
+
+def test_share_of_the_gap_is_that_of_the_mean_scores():
+    theirs = np.array([[0.6, 0.6], [0.2, 0.4]])
+    ours = np.array([[0.7, 0.7], [0.4, 0.5]])
+    found = closed(ours, theirs)
+    assert found.value == pytest.approx(0.5 / 2.2)
+    assert found.low <= found.value <= found.high
+    assert closed(np.ones((3, 2)), np.full((3, 2), 0.3)) == (1, 1, 1)
+    assert closed(theirs, theirs) == (0, 0, 0)

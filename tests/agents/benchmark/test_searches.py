@@ -5,7 +5,7 @@ import optuna
 import pytest
 
 from rlnas.agents.benchmark import Episode
-from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS, STEPS, LookUps, Outcome
+from rlnas.agents.benchmark.rivals.looking_up import N_DESIGNS, LookUps, Outcome
 from rlnas.agents.benchmark.rivals.searches import (
     SEARCHES,
     hill_climbing,
@@ -16,6 +16,7 @@ from rlnas.agents.benchmark.rivals.searches import (
     tpe,
 )
 from rlnas.envs.family.actions import EDITS, edited
+from rlnas.envs.family.dynamics import EPISODE_STEPS
 from rlnas.family.space import ARCHITECTURES, LENGTHS
 from tests.agents.benchmark.conftest import TRAIN
 
@@ -53,7 +54,7 @@ def recorded(tables, how, times=1, seed=0):
 def test_searches_keep_to_the_budget_and_depend_on_the_seed_alone(tables, name):
     runs = recorded(tables, SEARCHES[name])
     assert (runs.outcome.spent <= [each.budget for each in EPISODES]).all()
-    assert max(map(len, runs.history)) <= STEPS
+    assert max(map(len, runs.history)) <= EPISODE_STEPS
     assert min(map(len, runs.history)) >= 1
     assert (runs.states["best_score"] >= [max(s for _, s in each) for each in runs.history]).all()
     again, other = (search(tables, EPISODES, SEARCHES[name], seed=seed) for seed in (0, 1))

@@ -24,8 +24,8 @@ class BenchmarkEvaluate(PlainIntegers):
     family: Option[Path] = None
     """File of a family, made by `rlnas benchmark build-family`; by default the one that comes with
     rlnas."""
-    split: Literal["train", "validation", "test"] = "test"
-    """Tasks to evaluate on; choose between policies on validation, and report the test once."""
+    split: Literal["train", "validation", "test"] = "validation"
+    """Tasks to evaluate on: choose between policies on validation, and report the test once."""
     seed: int = 0
     """Seed of what is random about a rival."""
     name: str = ""

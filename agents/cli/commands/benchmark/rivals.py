@@ -4,25 +4,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rlnas.agents.cli.job_options import JobOptions
 from rlnas.agents.option_types import Option
-from rlnas.validation import PlainIntegers
 
 
 @dataclass(frozen=True)
-class BenchmarkRivals(PlainIntegers):
-    """Measure the rivals of a policy that do not learn, by the protocol of the benchmark.
+class BenchmarkRivals(JobOptions):
+    """Measure the rivals of a policy that do not learn on training tasks, by the protocol.
 
     The same command again continues unfinished work.
     """
 
-    fitted: Path
-    """File of `rlnas benchmark fit-rivals`."""
     out: Path
     """Folder for the results, one file each, and their table, rivals.md."""
+    fitted: Option[Path] = None
+    """File of `rlnas benchmark fit-rivals`; by default the one that comes with rlnas."""
     family: Option[Path] = None
     """File of a family, made by `rlnas benchmark build-family`; by default the one that comes with
     rlnas."""
-    split: Literal["train", "validation", "test"] = "test"
+    split: Literal["train", "validation", "test"] = "validation"
     """Tasks to measure on."""
     seed: int = 0
     """Seed of what is random."""
@@ -30,11 +30,17 @@ class BenchmarkRivals(PlainIntegers):
     def run(self, shown: bool) -> None:
         """Measure, and print the table."""
         from rlnas.agents.benchmark.protocol import Protocol
-        from rlnas.agents.benchmark.rivals.fitted import read_fitted
+        from rlnas.agents.benchmark.rivals.fitted import load_fitted
         from rlnas.agents.benchmark.rivals.measuring import measure_rivals
         from rlnas.agents.config import check_seed
         from rlnas.family.family_file import load_family
 
         check_seed(self.seed)
-        family, fitted = load_family(self.family), read_fitted(self.fitted)
-        print(measure_rivals(family, fitted, self.out, Protocol(self.split), self.seed, shown))
+        family, fitted = load_family(self.family), load_fitted(self.fitted)
+        protocol = Protocol(self.split)
+        with self.placed():
+            print(
+                measure_rivals(
+                    family, fitted, self.out, protocol, self.seed, self.jobs, progress_bar=shown
+                )
+            )

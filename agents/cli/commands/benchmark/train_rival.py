@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from rlnas.agents.option_types import Option
-from rlnas.validation import PlainIntegers, check_suffix
+from rlnas.validation import PlainIntegers
 
 
 @dataclass(frozen=True)
@@ -13,11 +13,12 @@ class BenchmarkTrainRival(PlainIntegers):
     """Train a rival that learns, on the training tasks of the family.
 
     The same command again continues an unfinished training. Evaluate it with
-    `rlnas benchmark evaluate --policy sb3:FILE.zip`.
+    `rlnas benchmark evaluate --policy FOLDER`, or `--policy sb3:FILE.zip`.
     """
 
     out: Path
-    """Zip file of Stable-Baselines3 for the policy."""
+    """Folder for the policy, which holds plain data; or file of Stable-Baselines3, FILE.zip, as it
+    must be for recurrent ones."""
     family: Option[Path] = None
     """File of a family, made by `rlnas benchmark build-family`; by default the one that comes with
     rlnas."""
@@ -35,7 +36,6 @@ class BenchmarkTrainRival(PlainIntegers):
         from rlnas.family.family_file import load_family
 
         check_seed(self.seed)
-        check_suffix("--out", self.out, ".zip")
         train_rival(
             load_family(self.family), self.kind, self.out, self.steps, self.seed, progress_bar=shown
         )

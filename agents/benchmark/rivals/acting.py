@@ -1,0 +1,29 @@
+"""The rivals that act in the environment, by name."""
+
+from collections.abc import Callable
+
+from rlnas.agents.benchmark.playing import Player
+from rlnas.agents.benchmark.rivals.cells import CellPlayer
+from rlnas.agents.benchmark.rivals.fitted import Fitted, load_fitted
+from rlnas.agents.benchmark.rivals.rules import RulePlayer, SequencePlayer
+from rlnas.agents.benchmark.rivals.simple import NothingPlayer, RandomPlayer
+
+
+def players(fitted: Fitted) -> dict[str, Player]:
+    """The rivals that act in the environment, by name, from what was chosen for them."""
+    prices, choices = fitted.prices, fitted.choices
+    return {
+        "constant rule": CellPlayer(prices, [each.constant for each in choices], RulePlayer),
+        "threshold rule": CellPlayer(prices, [each.threshold for each in choices], RulePlayer),
+        "sequence": CellPlayer(prices, [each.sequence for each in choices], SequencePlayer),
+    }
+
+
+RIVALS: dict[str, Callable[[int], Player]] = {
+    "nothing": lambda seed: NothingPlayer(),
+    "random": RandomPlayer,
+    "constant rule": lambda seed: players(load_fitted())["constant rule"],
+    "threshold rule": lambda seed: players(load_fitted())["threshold rule"],
+    "sequence": lambda seed: players(load_fitted())["sequence"],
+}
+"""What makes each, from the seed of what is random about it."""
