@@ -22,7 +22,9 @@ from rlnas.agents.distributed.ray_cluster import cluster
 from tests.agents.distributed.helpers import QUIET
 from tests.compat.helpers import is_family, make, short, what_pays
 
-pytestmark = [*QUIET, pytest.mark.ray]
+# RLlib registers an id of its own for the environment of every algorithm.
+AGAIN = pytest.mark.filterwarnings("ignore:.*Overriding environment rllib-single-agent-env-v0")
+pytestmark = [*QUIET, AGAIN, pytest.mark.ray]
 
 NAMES = ["rlnas/TabularDigits-v0", "rlnas/Digits-v1", "rlnas/FamilyTrain-v0"]
 STEPS = 160
