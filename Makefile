@@ -41,7 +41,7 @@ test-libraries: $(LIBRARIES)/installed  ## Minari, RLlib, Tianshou and TorchRL r
 
 $(LIBRARIES)/installed: pyproject.toml constraints.txt constraints-libraries.txt
 	$(PYTHON) -m venv --clear $(LIBRARIES)
-	$(LIBRARIES)/bin/python $(PIP) -c constraints.txt -e '.[compat,ray]' pytest
+	$(LIBRARIES)/bin/python $(PIP) -c constraints.txt -e '.[compat,ray]' hypothesis pytest
 	$(LIBRARIES)/bin/python $(PIP) -c constraints-libraries.txt -e '.[compat,libraries,ray]'
 	touch $@
 
