@@ -36,13 +36,13 @@ coverage: setup  ## all tests, a third slower; which lines they run is in build/
 LIBRARIES := build/libraries-env
 PIP := -m pip install --quiet --disable-pip-version-check
 
-test-libraries: $(LIBRARIES)/installed  ## Minari, Tianshou and TorchRL run the environments: 5 minutes
+test-libraries: $(LIBRARIES)/installed  ## Minari, RLlib, Tianshou and TorchRL run the environments: 5 minutes
 	$(LIBRARIES)/bin/python -m pytest -q tests/libraries tests/test_docs.py
 
 $(LIBRARIES)/installed: pyproject.toml constraints.txt constraints-libraries.txt
 	$(PYTHON) -m venv --clear $(LIBRARIES)
-	$(LIBRARIES)/bin/python $(PIP) -c constraints.txt -e '.[compat]' pytest
-	$(LIBRARIES)/bin/python $(PIP) -c constraints-libraries.txt -e '.[compat,libraries]'
+	$(LIBRARIES)/bin/python $(PIP) -c constraints.txt -e '.[compat,ray]' hypothesis pytest
+	$(LIBRARIES)/bin/python $(PIP) -c constraints-libraries.txt -e '.[compat,libraries,ray]'
 	touch $@
 
 LOWEST := build/lowest-env

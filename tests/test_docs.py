@@ -23,6 +23,7 @@ from rlnas.agents.cli.commands.frontier import Frontier
 from rlnas.errors import InputError
 from rlnas.family.space import ARCHITECTURES
 from rlnas.family.tasks import SPLITS, tasks
+from tests.agents.distributed.helpers import QUIET
 from tests.snippets import ROOT, fences, run
 
 DOCUMENTS = [
@@ -35,7 +36,12 @@ DOCUMENTS = [
 
 def blocks(language: str) -> list:
     return [
-        pytest.param(code, document, id=f"{Path(document).name}-{number}")
+        pytest.param(
+            code,
+            document,
+            id=f"{Path(document).name}-{number}",
+            marks=[*QUIET, pytest.mark.ray] if "import ray" in code else [],
+        )
         for document in DOCUMENTS
         for number, code in enumerate(fences(document, language))
     ]
@@ -45,8 +51,9 @@ def blocks(language: str) -> list:
 @pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
 @pytest.mark.parametrize(("code", "document"), blocks("python"))
 def test_the_code_runs(code, document, tmp_path, monkeypatch):
-    for library in re.findall(r"(?:import|from) (minari|tianshou|torchrl)\b", code):
-        pytest.importorskip(library, reason=f"{library} is not installed: `make test-libraries`")
+    for library in re.findall(r"(?:import|from) (minari|ray\.rllib|tianshou|torchrl)\b", code):
+        reason = f"{library} is not installed: `make test-libraries`"
+        pytest.importorskip(library, reason=reason, exc_type=ImportError)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     run(code, document)

@@ -14,7 +14,7 @@ from examples import design_for_my_table, train_a_policy, train_with_a_callback
 from examples.ppo_single_file import History, train
 from rlnas import load_design
 from rlnas.agents import load_policy
-from tests.compat.helpers import short
+from tests.compat.helpers import is_tabular, short
 
 OURS: dict[str, Any] = {
     "vectorization_mode": "vector_entry_point",
@@ -28,7 +28,7 @@ each_kind = pytest.mark.parametrize("kind", [OURS, SYNC], ids=["vector_entry_poi
 
 
 def vector(name: str, num_envs: int, kind: dict[str, Any]) -> gym.vector.VectorEnv:
-    arguments = short(name) if name == "rlnas/Digits-v1" else {}
+    arguments = {} if is_tabular(name) else short(name)
     return RecordEpisodeStatistics(gym.make_vec(name, num_envs=num_envs, **kind, **arguments))
 
 
@@ -44,7 +44,9 @@ def trained(name: str, kind: dict[str, Any], num_envs: int, updates: int, steps:
     reason="Gymnasium before 1.4 leaves first rewards out of returns in mode SAME_STEP",
 )
 @each_kind
-@pytest.mark.parametrize("name", ["rlnas/TabularDigits-v0", "rlnas/Digits-v1"])
+@pytest.mark.parametrize(
+    "name", ["rlnas/TabularDigits-v0", "rlnas/Digits-v1", "rlnas/FamilyTrain-v0"]
+)
 def test_losses_are_finite_and_logged_returns_are_sums_of_rewards(name, kind):
     history = trained(name, kind, num_envs=4, updates=2, steps=40)
     assert np.isfinite(history.losses).all()

@@ -247,7 +247,7 @@ def _table(task: Task, facts: dict[str, Any], packed: NDArray[Any]) -> TaskTable
 
 
 def _unscaled(values: NDArray[np.int64], name: str) -> NDArray[np.float32]:
-    """What `_scaled` was given.
+    """What `_scaled` was given; a metric that was rounded to more than 1 is 1.
 
     Raises:
         ValueError: If a value is not finite.
@@ -256,6 +256,8 @@ def _unscaled(values: NDArray[np.int64], name: str) -> NDArray[np.float32]:
         found = values * METRIC_STEP if "metric" in name else np.exp(values * LOSS_STEP)
     if np.abs(found).max() > np.finfo(np.float32).max:
         raise ValueError(f"a {name} that is not finite")
+    if "metric" in name:
+        found = np.minimum(found, 1.0)
     return np.ascontiguousarray(found, np.float32)
 
 

@@ -16,10 +16,10 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 
-from rlnas.envs.sb3_vec_env import TabularVecEnv
-from tests.compat.helpers import make, short
+from rlnas.envs.sb3_vec_env import FamilyVecEnv, TabularVecEnv
+from tests.compat.helpers import is_family, is_tabular, make, short
 
-NAMES = ["rlnas/TabularDigits-v0", "rlnas/Digits-v1"]
+NAMES = ["rlnas/TabularDigits-v0", "rlnas/Digits-v1", "rlnas/FamilyTrain-v0"]
 STEPS = 200
 
 ON_POLICY: dict[str, Any] = {"n_steps": 16}
@@ -64,7 +64,9 @@ def test_an_algorithm_learns_and_its_copy_on_disk_decides_alike(
     after = list(model.policy.parameters())
     assert any((one != other).any() for one, other in zip(before, after, strict=True))
     assert all(parameter.isfinite().all() for parameter in after)
-    assert {episode["l"] for episode in model.ep_info_buffer} == {4}
+    lengths = {episode["l"] for episode in model.ep_info_buffer}
+    assert max(lengths) == 4
+    assert lengths == {4} or is_family(name), "which may stop before"
 
     model.save(tmp_path / "model")
     again = algorithm.load(tmp_path / "model", env=env, device="cpu")
@@ -111,8 +113,8 @@ def refusals(algorithm: Any, env: VecEnv) -> int:
 def kinds(name: str) -> Iterable[VecEnv]:
     """The id by Stable-Baselines3's own vector, and the vector of rlnas."""
     yield vector(name)
-    if "Tabular" in name:
-        yield VecMonitor(TabularVecEnv(2, **short(name)))
+    if is_tabular(name) or is_family(name):
+        yield VecMonitor((TabularVecEnv if is_tabular(name) else FamilyVecEnv)(2, **short(name)))
 
 
 @each_name

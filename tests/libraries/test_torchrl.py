@@ -81,8 +81,13 @@ def test_data_are_as_their_specs_say(name, kind):
     assert not rollout["next", "truncated"].any()
 
 
-@each_name
-@each_kind
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, kind) for name in NAMES for kind in (single, same_step)),
+        *((name, disabled) for name in NAMES if not is_family(name)),  # which may stop: see below
+    ],
+)
 def test_random_actions_within_the_mask_are_legal(name, kind):
     torch.manual_seed(0)
     env = masked(kind(name))
@@ -90,6 +95,29 @@ def test_random_actions_within_the_mask_are_legal(name, kind):
     rollout = env.rollout(STEPS, break_when_any_done=False)
     assert rollout.batch_size == (*env.batch_size, STEPS)
     assert_legal(rollout)
+
+
+@pytest.mark.parametrize("kind", ["single", "SameStep"])
+def test_random_actions_are_legal_where_episodes_differ_in_length(kind):
+    torch.manual_seed(0)
+    rollout = masked(long(kind)).rollout(100, break_when_any_done=False)
+    assert rollout["next", "terminated"].sum() > 4
+    assert_legal(rollout)
+
+
+def test_in_mode_disabled_random_actions_fail_where_episodes_differ_in_length():
+    """The document says so; should it work one day, the document has more to recommend."""
+    torch.manual_seed(0)
+    with pytest.raises(RuntimeError, match="invalid multinomial distribution"):
+        masked(long("Disabled")).rollout(100, break_when_any_done=False)
+
+
+def long(kind: str) -> Any:
+    """Episodes of the family, which end when the budget is spent or the agent stops."""
+    name = "rlnas/FamilyTrain-v0"
+    if kind == "single":
+        return gym.make(name)
+    return gym.make_vec(name, N, "vector_entry_point", autoreset_mode=kind)
 
 
 @each_name

@@ -187,6 +187,8 @@ def test_file_keeps_everything_to_a_share_of_the_noise(path):
         for field in ("val_metric", "test_metric"):
             difference = np.abs(getattr(found, field) - getattr(wanted, field))
             assert difference.max() <= noise(getattr(wanted, field)) / 4 + METRIC_STEP / 2
+            assert getattr(found, field).min() >= 0
+            assert getattr(found, field).max() <= 1, "nothing is rounded to more"
         for field in ("val_loss", "train_loss"):
             difference = np.abs(np.log(getattr(found, field) / getattr(wanted, field)))
             assert difference.max() <= noise(np.log(getattr(wanted, field))) / 2 + LOSS_STEP / 2
