@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
-.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-many bench-env bench-fps bench-tabular bench-learner cost controller budget-controller transfer tables limits decisions learning compare docs docs-site scores estimators clean
+.PHONY: setup demo test test-slow coverage test-libraries test-lowest test-faults fuzz soak hammer audit frontier capacity check format bench-engine bench-many bench-env bench-fps bench-tabular bench-learner cost controller budget-controller rivals scoreboard transfer tables limits decisions learning compare docs docs-site scores estimators clean
 
 setup: .venv/installed
 
@@ -133,6 +133,31 @@ budget-controller: setup  ## train the controller for episodes with a budget: a 
 	mkdir -p $(SHIPPED)/budget_controller
 	cp runs/budget_controller/config.json runs/budget_controller/policy.json \
 		runs/budget_controller/policy.safetensors $(SHIPPED)/budget_controller
+
+RIVALS := runs/benchmark
+LEARNED := seeing-0 seeing-1 seeing-2 seeing-3 seeing-4 blind-0 blind-1 blind-2 recurrent-0.zip
+
+rivals: setup  ## the rivals that come with rlnas: rules by search, PPO by learning: half an hour
+	mkdir -p $(RIVALS) $(SHIPPED)/benchmark/ppo
+	$(BIN)/rlnas benchmark fit-rivals --out $(RIVALS)/rivals.json
+	for name in $(LEARNED); do \
+		kind=$${name%%-*}; seed=$${name#*-}; \
+		$(BIN)/rlnas benchmark train-rival --kind $$kind --seed $${seed%.zip} \
+			--steps $$([ $$kind = recurrent ] && echo 1000000 || echo 4000000) \
+			--out $(RIVALS)/$$name || exit 1; done
+	cp $(RIVALS)/rivals.json $(SHIPPED)/benchmark
+	cp $(RIVALS)/seeing-0/* $(SHIPPED)/benchmark/ppo
+
+scoreboard: setup  ## all of them on the test, after make rivals: half an hour
+	$(BIN)/rlnas benchmark rivals --split test --out $(RIVALS)/test
+	for name in $(LEARNED); do \
+		kind=$${name%%-*}; policy=$(RIVALS)/$$name; note="4,000,000 steps on the training tasks"; \
+		[ $$kind != recurrent ] || { policy=sb3:$$policy; note="1,000,000 steps on the training tasks"; }; \
+		$(BIN)/rlnas benchmark evaluate --policy $$policy --split test --name "PPO, $$kind" \
+			--by rlnas --note "$$note" --out $(RIVALS)/test/ppo-$${name%.zip}.json || exit 1; done
+	$(BIN)/rlnas benchmark scoreboard $(RIVALS)/test/*.json --out docs/benchmark
+	cp $(RIVALS)/test/rivals.md docs/benchmark
+	$(BIN)/python docs/insert.py
 
 transfer: setup  ## one design for data never seen, the controller against fixed schedules: 10 minutes
 	$(BIN)/rlnas transfer --out runs/transfer

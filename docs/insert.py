@@ -280,6 +280,13 @@ def limits(study: str) -> str:
     return re.sub("^## ", "#### ", text, flags=re.MULTILINE)
 
 
+def scoreboard() -> str:
+    """The scores of all policies on the test of the benchmark."""
+    columns = ("policy", "score", "score at the end")
+    rows = tables("docs/benchmark/scoreboard.md")[0]
+    return markdown([{name: row[name] for name in columns} for row in rows])
+
+
 def whole(path: str) -> str:
     """All of a file."""
     return (ROOT / path).read_text()
@@ -298,6 +305,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "frontier": frontier,
         "transfer": partial(transfer, IN_README["transfer"]),
         "decisions": partial(decisions, 0, IN_README["decisions"]),
+        "scoreboard": scoreboard,
     },
     "docs/frontier.md": {
         "mnist": partial(budgets, "mnist"),

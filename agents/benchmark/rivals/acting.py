@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from rlnas.agents.benchmark.playing import Player
+from rlnas.agents.benchmark.playing import CallablePlayer, Player
 from rlnas.agents.benchmark.rivals.cells import CellPlayer
-from rlnas.agents.benchmark.rivals.fitted import Fitted, load_fitted
+from rlnas.agents.benchmark.rivals.fitted import SHIPPED_RIVALS, Fitted, load_fitted
 from rlnas.agents.benchmark.rivals.rules import RulePlayer, SequencePlayer
 from rlnas.agents.benchmark.rivals.simple import NothingPlayer, RandomPlayer
+from rlnas.agents.policies.policy import load_policy
 
 
 def players(fitted: Fitted) -> dict[str, Player]:
@@ -25,5 +26,6 @@ RIVALS: dict[str, Callable[[int], Player]] = {
     "constant rule": lambda seed: players(load_fitted())["constant rule"],
     "threshold rule": lambda seed: players(load_fitted())["threshold rule"],
     "sequence": lambda seed: players(load_fitted())["sequence"],
+    "ppo": lambda seed: CallablePlayer(load_policy(SHIPPED_RIVALS / "ppo")),
 }
-"""What makes each, from the seed of what is random about it."""
+"""What makes each, from the seed of what is random about it; PPO learned on training tasks."""

@@ -25,6 +25,9 @@ from rlnas.files.json_schema import (
 
 FORMAT = "rlnas-rivals-1"
 
+SHIPPED_RIVALS = Path(str(files("rlnas.agents") / "shipped" / "benchmark"))
+"""Folder of the rivals that come with rlnas."""
+
 PORTFOLIOS = (2, 4, 7)
 """Numbers of designs of the portfolios: the first so many of the list."""
 
@@ -162,7 +165,7 @@ def load_fitted(path: str | Path | None = None) -> Fitted:
 
 @cache
 def _shipped() -> Fitted:
-    return read_fitted(str(files("rlnas.agents") / "shipped" / "benchmark" / "rivals.json"))
+    return read_fitted(SHIPPED_RIVALS / "rivals.json")
 
 
 def _as_json(choices: Choices) -> dict[str, Any]:
