@@ -47,7 +47,8 @@ def rivals(fitted: Fitted, seed: int = 0) -> dict[str, Rival]:
     acting |= players(fitted)
     found = {name: _playing(player) for name, player in acting.items()}
     lists = {
-        **{f"{k} designs": [each.designs[:k] for each in fitted.choices] for k in (1, *PORTFOLIOS)},
+        "1 design": [each.designs[:1] for each in fitted.choices],
+        **{f"{k} designs": [each.designs[:k] for each in fitted.choices] for k in PORTFOLIOS},
         "all designs": [each.designs for each in fitted.choices],
         "pruning": [each.pruning for each in fitted.choices],
     }
