@@ -229,7 +229,8 @@ capacity: setup  ## the poster's studies of width and depth: half an hour
 docs: setup  ## the pages of the environments, tables in pages, the data cards, the film
 	$(BIN)/rlnas film digits --penalty 0.1 --out docs/assets/film.gif
 	$(BIN)/python docs/generate.py
-	$(BIN)/python docs/family_card.py
+	$(BIN)/rlnas benchmark card --table family --out runs/family
+	cp runs/family/card.md docs/benchmark_tasks.md
 	$(BIN)/python docs/insert.py
 	set -e; for table in digits mnist; do \
 		$(BIN)/rlnas benchmark card --table $$table --out rlnas/tabular/data/$$table; \

@@ -24,7 +24,7 @@ MODesignVectorEnv MOFamilyEnv MOFamilyVectorEnv MOTabularEnv MOTabularVectorEnv 
 Prediction Preprocessing ReplayableEnv SavedDesign SparseNetwork Table TabularEnv TabularVecEnv
 TabularVectorEnv ThreadedVecEnv __version__ add_connections add_layer add_neurons agents as_exported
 build_table c_bytes draw_network evaluate export_network final_training for_inference from_torch
-layers_of load_dataset load_design markdown_table predict predict_samples random_network
+layers_of load_dataset load_design load_family markdown_table predict predict_samples random_network
 reference_weights register remove_connections remove_layer remove_neurons sample_gradients
 save_design score to_torch train train_many
 """

@@ -10,18 +10,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BenchmarkCard:
-    """Write the data card of a table: how it was made, its noise, the best architectures in it."""
+    """Write the data card of a table, or of the family: how it was made, its noise, the best."""
 
     table: str
-    """A table of the package (digits, mnist), or the path of another."""
+    """A table of the package (digits, mnist), the path of another, or family."""
     out: Path
-    """Folder for `card.md` and `front.png`."""
+    """Folder for `card.md` and, of a table, `front.png`."""
 
     def run(self, shown: bool) -> None:
         """Write the card and say where it is."""
+        from rlnas.family.card import card
+        from rlnas.family.family_file import load_family
+        from rlnas.files.atomic import replace_file
         from rlnas.tabular.table import Table
 
-        write_card(Table.load(self.table), self.out)
+        if self.table == "family":
+            replace_file(self.out / "card.md", card(load_family()).encode())
+            print(f"data card in {self.out / 'card.md'}")
+        else:
+            write_card(Table.load(self.table), self.out)
 
 
 def write_card(table: "Table", folder: Path) -> None:

@@ -1,18 +1,16 @@
-"""Writes `docs/benchmark_tasks.md`, the data card of the family, from its file: `make docs`."""
+"""The data card of the family: origin, licence, size and noise of every task."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rlnas import Family, load_family, markdown_table
+from rlnas.family.family_file import Family
 from rlnas.family.space import ARCHITECTURES, LENGTHS
 from rlnas.family.table import TaskTable
 from rlnas.family.tasks import AXES, SPLITS, Task, list_sha256, tasks
 from rlnas.files.reading import sha256_of
-
-PAGE = Path(__file__).with_name("benchmark_tasks.md")
+from rlnas.markdown import markdown_table
 
 ORIGINS = {
     "keel": (
@@ -32,7 +30,11 @@ ORIGINS = {
 
 
 def card(family: Family) -> str:
-    """The data card, as Markdown."""
+    """The data card, as Markdown, with links as from the folder `docs` of the repository.
+
+    Args:
+        family: The tables.
+    """
     tables = [family.table(task.name) for task in family.tasks]
     known = sum(len(tasks(split)) for split in SPLITS)
     seeds = sorted({table.n_seeds for table in tables})
@@ -159,7 +161,3 @@ def _row(table: TaskTable) -> list[Any]:
 def _listed(numbers: Iterable[int]) -> str:
     *first, last = map(str, numbers)
     return f"{', '.join(first)} and {last}" if first else last
-
-
-if __name__ == "__main__":
-    PAGE.write_text(card(load_family()))

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from docs.family_card import ORIGINS, PAGE, card, luck, noise
+from rlnas.family.card import ORIGINS, card, luck, noise
 from rlnas.family.family_file import Family, load_family, write_family
 from rlnas.family.tasks import SPLITS, tasks
 from rlnas.files.reading import sha256_of
 from tests.core.family.test_family import random_table
+from tests.snippets import ROOT
 
 NAMES = ["keel:banana", "uci:airfoil", "mnist:1000", tasks("validation")[-1].name]
 
@@ -55,4 +56,5 @@ def test_noise_and_luck_are_those_of_results_that_differ_by_known_amounts(family
 
 
 def test_page_is_the_card_of_the_family_that_comes_with_rlnas():
-    assert PAGE.read_text() == card(load_family()), "run `make docs`"
+    page = (ROOT / "docs" / "benchmark_tasks.md").read_text()
+    assert page == card(load_family()), "run `make docs`"
