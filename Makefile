@@ -90,8 +90,11 @@ bench-many: setup  ## a thousand small networks at once, one by one, and in PyTo
 bench-env: setup  ## steps per second of the environments, and where the time goes
 	$(BIN)/python benchmarks/environment.py
 
-bench-fps: setup  ## frames per second of every id, one and many, with the machine named
-	$(BIN)/python benchmarks/fps.py $(if $(FAMILY),--family $(FAMILY))
+bench-fps: setup  ## frames per second of every id, one and many, with the machine named: 3 minutes
+	mkdir -p runs/fps
+	$(BIN)/python benchmarks/fps.py | tee runs/fps/fps.md
+	cp runs/fps/fps.md docs/benchmark
+	$(BIN)/python docs/insert.py
 
 bench-tabular: setup  ## steps and look-ups per second of the tabular environments
 	$(BIN)/python benchmarks/tabular.py

@@ -1,9 +1,8 @@
 """Frames per second of every environment id, one at a time and many at once, on one core.
 
-Run with `make bench-fps`, or `make bench-fps FAMILY=family.npz` for those on the family of tasks as
-well. Actions are random and legal; choosing them is not timed, resets are. Environments that are
-looked up step in one compiled call, live ones one after the other. Seconds are those of the
-processor, so that other work on the machine counts little.
+Run with `make bench-fps`. Actions are random and legal; choosing them is not timed, resets are.
+Environments that are looked up step in one compiled call, live ones one after the other. Seconds are
+those of the processor, so that other work on the machine counts little.
 """
 
 import argparse
@@ -33,35 +32,24 @@ def main() -> None:
     """Print a row for each id as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ids", nargs="*", help="by default all of rlnas")
-    parser.add_argument("--family", help="file of the family of tasks, to measure as well")
     arguments = parser.parse_args()
     ids = arguments.ids or [name for name in gym.registry if name.startswith("rlnas/")]
     print(f"{processor()}, one core, {time.strftime('%Y-%m-%d')}, rlnas {rlnas.__version__}\n")
     print("| id | one | side by side | together |\n|---|---|---|---|")
-    for name, make, make_vector in environments(ids, arguments.family):
+    for name, make, make_vector in environments(ids):
         live = hasattr(make().unwrapped, "datasets")
         n, more = (LIVE, {"num_threads": 1}) if live else (LOOKED_UP, {})
         one, many = single(make), vector(partial(make_vector, n, **more))
         print(f"| `{name}` | {one:,.0f} | {n:,} | {n * many:,.0f} |", flush=True)
 
 
-def environments(
-    ids: list[str], family: str | None
-) -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any]]]:
+def environments(ids: list[str]) -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any]]]:
     """Names of environments, and what makes one of each, and many."""
     for name in ids:
         yield (
             name,
             partial(gym.make, name),
             partial(gym.make_vec, name, vectorization_mode="vector_entry_point"),
-        )
-    tables = None if family is None else rlnas.Family(family)
-    for split in dict.fromkeys(task.split for task in tables.tasks) if tables else ():
-        arguments: dict[str, Any] = {"family": tables, "split": split}
-        yield (
-            f"FamilyEnv, {split}",
-            partial(rlnas.FamilyEnv, **arguments),
-            partial(rlnas.FamilyVectorEnv, **arguments),
         )
 
 

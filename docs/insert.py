@@ -317,7 +317,9 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "digits": partial(compared, "digits"),
         "mnist": partial(compared, "mnist"),
     },
-    "docs/benchmark.md": {"scoreboard": partial(whole, "docs/benchmark/scoreboard.md")},
+    "docs/benchmark.md": {
+        part: partial(whole, f"docs/benchmark/{part}.md") for part in ("scoreboard", "fps")
+    },
     "docs/capacity.md": {"fits": fits},
     "docs/cost.md": {"steps": partial(whole, "docs/cost/steps.md")},
     "docs/limits.md": {study: partial(limits, study) for study in LIMITS},
