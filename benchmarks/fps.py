@@ -1,8 +1,8 @@
 """Frames per second of every environment id, one at a time and many at once, on one core.
 
 Run with `make bench-fps`. Actions are random and legal; choosing them is not timed, resets are.
-Environments that are looked up step in one compiled call, live ones one after the other. Seconds are
-those of the processor, so that other work on the machine counts little.
+Environments that are looked up step in one compiled call, live ones one after the other. Seconds
+are those of the processor, so that other work on the machine counts little.
 """
 
 import argparse
