@@ -26,7 +26,7 @@ from rlnas.parallel.jobs import own_folder
 from rlnas.validation import whole
 
 STEPS = 2_000_000
-"""Steps of PPO: two minutes of one processor."""
+"""Steps of PPO: one to two minutes of one processor."""
 
 _log = logging.getLogger("rlnas")
 

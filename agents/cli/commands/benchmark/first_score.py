@@ -11,7 +11,7 @@ from rlnas.agents.option_types import Option
 class BenchmarkFirstScore(JobOptions):
     """Score random actions, a fixed sequence and PPO, which learns first, on validation tasks.
 
-    It takes three to four minutes on two cores, two of them for PPO. The same command again
+    It takes one and a half minutes on two cores, one of them for PPO. The same command again
     continues unfinished work. The test tasks are not touched.
     """
 
