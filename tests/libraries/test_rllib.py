@@ -24,7 +24,7 @@ from tests.compat.helpers import is_family, make, short, what_pays
 
 # RLlib registers an id of its own for the environment of every algorithm.
 AGAIN = pytest.mark.filterwarnings("ignore:.*Overriding environment rllib-single-agent-env-v0")
-pytestmark = [*QUIET, AGAIN, pytest.mark.ray]
+pytestmark = [*QUIET, AGAIN, pytest.mark.ray, pytest.mark.slow]
 
 NAMES = ["rlnas/TabularDigits-v0", "rlnas/Digits-v1", "rlnas/FamilyTrain-v0"]
 STEPS = 160

@@ -101,6 +101,10 @@ def train_rival(
     check_choice("kind", kind, KINDS)
     steps, seed = whole("steps", steps, 1), whole("seed", seed, 0)
     protocol, out = protocol or Protocol("train"), Path(out)
+    if out.suffix not in ("", ".zip"):
+        raise InputError(
+            f"{out} is no name for a policy: expected a folder, or a file that ends in .zip"
+        )
     if kind == "recurrent" and out.suffix != ".zip":
         raise InputError(f"a recurrent policy is kept in a file that ends in .zip, not in {out}")
     part = out.with_name(f"{out.name}.part")

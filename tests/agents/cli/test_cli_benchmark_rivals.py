@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlnas.agents.benchmark.rivals import learned, measuring
+from rlnas.agents.benchmark.rivals import larger, learned, measuring
 from rlnas.agents.benchmark.rivals.fitted import read_fitted
 from rlnas.agents.cli.main import main
 from rlnas.family.family_file import write_family
@@ -30,10 +30,10 @@ def test_rivals_are_fitted_and_measured(folder, capsys, monkeypatch):
     assert call(folder, "fit-rivals", "--out", path, "--jobs", "1") == 0
     assert capsys.readouterr().out == f"rivals fitted on 1 tasks in {path}\n"
     assert len(read_fitted(path).choices) == 9
-    monkeypatch.setattr(measuring, "_TIMES", (1,))
-    monkeypatch.setattr(measuring, "TIMES", {})
+    monkeypatch.setattr(larger, "TIMES", ())
     monkeypatch.delitem(measuring.SEARCHES, "TPE")  # it takes long
-    assert call(folder, "rivals", "--fitted", path, "--out", folder / "out") == 0
+    options = ["--fitted", path, "--split", "test", "--jobs", "1"]
+    assert call(folder, "rivals", "--out", folder / "out", *options) == 0
     text = (folder / "out" / "rivals.md").read_text()
     assert capsys.readouterr().out == text
     assert "| threshold-rule" in text or "| threshold rule" in text
@@ -47,7 +47,8 @@ def test_rival_is_trained_and_evaluated(folder, capsys, monkeypatch):
     assert call(folder, "train-rival", *options) == 0
     assert capsys.readouterr().out == f"policy in {path}\n"
     out = folder / "blind.json"
-    assert call(folder, "evaluate", "--policy", f"sb3:{path}", "--out", out) == 0
+    options = "--policy", f"sb3:{path}", "--split", "test", "--out", out
+    assert call(folder, "evaluate", *options) == 0
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_rival_is_trained_and_evaluated(folder, capsys, monkeypatch):
         ("fit-rivals", ["--out", "fitted.txt"], "expected a name with .json"),
         ("fit-rivals", ["--out", "fitted.json", "--seed", "-1"], "seed"),
         ("rivals", ["--fitted", "missing.json", "--out", "out"], "missing.json"),
-        ("train-rival", ["--out", "policy.pt"], "expected a name with .zip"),
+        ("train-rival", ["--out", "policy.pt"], "expected a folder, or a file that ends in .zip"),
         ("train-rival", ["--out", "policy.zip", "--steps", "0"], "steps"),
     ],
 )
