@@ -19,7 +19,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     write_family(folder / "family.npz", map(random_table, TASKS, (0, 1), (5, 5)), {})
     for rival in ("random", "nothing"):
-        assert call(folder, "evaluate", "--policy", rival, "--out", folder / f"{rival}.json") == 0
+        assert evaluated(folder, rival, folder / f"{rival}.json") == 0
     return folder
 
 
@@ -28,10 +28,14 @@ def call(folder, command, *options) -> int:
     return main(["--quiet", "benchmark", command, *map(str, options), *family])
 
 
+def evaluated(folder, policy, out, *options) -> int:
+    return call(folder, "evaluate", "--policy", policy, "--split", "test", "--out", out, *options)
+
+
 def test_evaluate_writes_a_result_that_check_accepts(folder, capsys):
     told = ["--name", "mine", "--by", "me", "--note", "not tuned", "--seed", "3"]
     out = folder / "more" / "mine.json"
-    assert call(folder, "evaluate", "--policy", "random", "--out", out, *told) == 0
+    assert evaluated(folder, "random", out, *told) == 0
     *table, scores, places = capsys.readouterr().out.splitlines()
     assert [line.split(" | ")[0] for line in table[2:]] == ["| rows", "| all"]
     assert scores.startswith("mine on 2 tasks of the split test, 90 episodes: score ")
@@ -46,7 +50,7 @@ def test_evaluate_writes_a_result_that_check_accepts(folder, capsys):
 
 def test_evaluate_gives_the_same_file_again(folder):
     before = (folder / "random.json").read_bytes()
-    assert call(folder, "evaluate", "--policy", "random", "--out", folder / "random.json") == 0
+    assert evaluated(folder, "random", folder / "random.json") == 0
     assert (folder / "random.json").read_bytes() == before
 
 
