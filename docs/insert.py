@@ -57,6 +57,7 @@ NAMES = {
 IN_README = {
     "frontier": ("0.003", "0.006", "0.05", "0.12", "0.1", "0.2", "1.2"),
     "transfer": ("schedule", "magnitude_pruning", "saliency_pruning", "rigl"),
+    "scoreboard": ("policy", "score", "score at the end"),
     "decisions": ("method", "all", "above the best rule"),
     "tables": ("design against", "all penalties", "better / tie / worse", "weights, ours / theirs"),
 }
@@ -280,23 +281,18 @@ def limits(study: str) -> str:
     return re.sub("^## ", "#### ", text, flags=re.MULTILINE)
 
 
-def scoreboard() -> str:
-    """The scores of all policies on the test of the benchmark."""
-    columns = ("policy", "score", "score at the end")
-    rows = tables("docs/benchmark/scoreboard.md")[0]
-    return markdown([{name: row[name] for name in columns} for row in rows])
-
-
 def whole(path: str) -> str:
     """All of a file."""
     return (ROOT / path).read_text()
 
 
-def decisions(number: int, columns: Sequence[str] = ()) -> str:
-    """Columns of a table of the study of decisions, by its place in the report; by default all."""
-    rows = tables("docs/decisions/decisions.md")[number]
+def some_columns(path: str, number: int, columns: Sequence[str] = ()) -> str:
+    """Columns of a table, by its place in a file of results; by default all."""
+    rows = tables(path)[number]
     return markdown([{name: row[name] for name in columns or row} for row in rows])
 
+
+DECISIONS, SCOREBOARD = "docs/decisions/decisions.md", "docs/benchmark/scoreboard.md"
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {
@@ -304,8 +300,8 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "searches": searches,
         "frontier": frontier,
         "transfer": partial(transfer, IN_README["transfer"]),
-        "decisions": partial(decisions, 0, IN_README["decisions"]),
-        "scoreboard": scoreboard,
+        "decisions": partial(some_columns, DECISIONS, 0, IN_README["decisions"]),
+        "scoreboard": partial(some_columns, SCOREBOARD, 0, IN_README["scoreboard"]),
     },
     "docs/frontier.md": {
         "mnist": partial(budgets, "mnist"),
@@ -324,8 +320,8 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/cost.md": {"steps": partial(whole, "docs/cost/steps.md")},
     "docs/limits.md": {study: partial(limits, study) for study in LIMITS},
     "docs/decisions.md": {
-        "anytime": partial(decisions, 0),
-        "gaps": partial(decisions, 2),
+        "anytime": partial(some_columns, DECISIONS, 0),
+        "gaps": partial(some_columns, DECISIONS, 2),
         "learning": partial(whole, "docs/decisions/learning.md"),
     },
     "docs/estimators.md": {"estimators": estimates},

@@ -3,6 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 
+def cell(text: str) -> str:
+    """A text as a cell of a table, which a bar does not end."""
+    return text.replace("|", r"\|")
+
+
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table, without a line break at the end.
 

@@ -49,22 +49,18 @@ def register() -> None:
             vector_entry_point="rlnas.envs.budget.vector_env:BudgetDesignVectorEnv",
             kwargs=arguments,
         )
-    for name, table in TABLES.items():
-        gym.register(
-            f"rlnas/{name}-v0",
-            entry_point="rlnas.envs.tabular.tabular_env:TabularEnv",
-            vector_entry_point="rlnas.envs.tabular.vector_env:TabularVectorEnv",
-            disable_env_checker=True,  # it would take most of the time of a step
-            kwargs={"table": table},
-        )
-    for name, split in SPLITS.items():
-        gym.register(
-            f"rlnas/{name}-v0",
-            entry_point="rlnas.envs.family.family_env:FamilyEnv",
-            vector_entry_point="rlnas.envs.family.vector_env:FamilyVectorEnv",
-            disable_env_checker=True,  # it would take most of the time of a step
-            kwargs={"split": split},
-        )
+    for room, kind, argument, values in (
+        ("tabular", "Tabular", "table", TABLES),
+        ("family", "Family", "split", SPLITS),
+    ):
+        for name, value in values.items():
+            gym.register(
+                f"rlnas/{name}-v0",
+                entry_point=f"rlnas.envs.{room}.{room}_env:{kind}Env",
+                vector_entry_point=f"rlnas.envs.{room}.vector_env:{kind}VectorEnv",
+                disable_env_checker=True,  # it would take most of the time of a step
+                kwargs={argument: value},
+            )
     for name, split in LIVE_SPLITS.items():
         gym.register(
             f"rlnas/{name}-v0",

@@ -12,7 +12,7 @@ from rlnas.agents.benchmark.submission import Submission
 from rlnas.agents.experiments.statistics import Interval
 from rlnas.errors import InputError
 from rlnas.files.plain_text import plain
-from rlnas.markdown import markdown_table
+from rlnas.markdown import cell, markdown_table
 
 HEADS = {"anytime": "score", "final": "score at the end"}
 """What is shown of a result, and the headings."""
@@ -57,7 +57,7 @@ def axes_plot(result: Submission) -> bytes:
 def scores_plot(results: Mapping[str, Submission]) -> bytes:
     """A PNG of the scores of several results, with their intervals, the best first."""
     check_comparable(results)
-    ranked = _ranked(results)
+    ranked = ranking(results)
     found = {
         head: {name: overall(getattr(result, key)) for name, result in ranked.items()}
         for key, head in HEADS.items()
@@ -109,12 +109,12 @@ def comparison(results: Mapping[str, Submission]) -> str:
         InputError: They are not of the same tasks.
     """
     check_comparable(results)
-    ranked = _ranked(results)
+    ranked = ranking(results)
     one = next(iter(ranked.values()))
     rows = [
         [
             name,
-            shown_name(result).replace("|", r"\|"),
+            cell(shown_name(result)),
             *(f"{overall(getattr(result, key)):.3f}" for key in HEADS),
         ]
         for name, result in ranked.items()
@@ -126,13 +126,13 @@ def comparison(results: Mapping[str, Submission]) -> str:
     )
     if len(ranked) > 1:
         text += f"\n\n{_pairs(ranked)}"
-    return f"{text}\n\n{_axes(ranked)}"
+    return f"{text}\n\n{scores_by_axis(ranked)}"
 
 
 def heat_map(results: Mapping[str, Submission]) -> bytes:
     """A PNG of the scores of several results on each axis, the best first."""
     check_comparable(results)
-    ranked = _ranked(results)
+    ranked = ranking(results)
     axes = list(dict.fromkeys(next(iter(ranked.values())).axes))
     scores = np.array([[each.value for each in row.values()] for row in _of_axes(ranked)])
     longest = max(map(len, ranked))
@@ -155,8 +155,8 @@ def told_apart(results: Mapping[str, Submission]) -> float:
     return float(np.mean([each.low > 0 or each.high < 0 for each in found]))
 
 
-def _ranked(results: Mapping[str, Submission]) -> dict[str, Submission]:
-    """The results, the best first."""
+def ranking(results: Mapping[str, Submission]) -> dict[str, Submission]:
+    """The results, the best first by their score."""
     order = sorted(results, key=lambda name: -overall(results[name].anytime).value)
     return {name: results[name] for name in order}
 
@@ -179,15 +179,21 @@ def _pairs(ranked: Mapping[str, Submission]) -> str:
     )
 
 
-def _axes(ranked: Mapping[str, Submission]) -> str:
+def scores_by_axis(ranked: Mapping[str, Submission], head: str = "result") -> str:
+    """The scores of several results on each axis, as Markdown.
+
+    Args:
+        ranked: The results by name, in the order of the rows.
+        head: What the names are of.
+    """
     one = next(iter(ranked.values()))
     axes = list(dict.fromkeys(one.axes))
     rows = [
-        [name, *(f"{row[axis].value:.3f}" for axis in axes)]
+        [cell(name), *(f"{row[axis].value:.3f}" for axis in axes)]
         for name, row in zip(ranked, _of_axes(ranked), strict=True)
     ]
     heads = [f"{axis} ({one.axes.count(axis)})" for axis in axes]
-    return f"Scores by axis (number of tasks):\n\n{markdown_table(['result', *heads], rows)}"
+    return f"Scores by axis (number of tasks):\n\n{markdown_table([head, *heads], rows)}"
 
 
 def _what(result: Submission) -> str:

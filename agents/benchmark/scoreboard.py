@@ -12,15 +12,20 @@ from io import StringIO
 import numpy as np
 from numpy.typing import NDArray
 
-from rlnas.agents.benchmark.report import HEADS, check_comparable, shown_name, told_apart
-from rlnas.agents.benchmark.scores import by_axis, closed, overall
+from rlnas.agents.benchmark.report import (
+    HEADS,
+    check_comparable,
+    ranking,
+    scores_by_axis,
+    shown_name,
+    told_apart,
+)
+from rlnas.agents.benchmark.rivals.acting import RULES
+from rlnas.agents.benchmark.scores import closed, overall
 from rlnas.agents.benchmark.submission import Submission
 from rlnas.errors import InputError
 from rlnas.files.plain_text import plain
-from rlnas.markdown import markdown_table
-
-RULES = ("constant rule", "threshold rule", "sequence")
-"""What a policy that observes should be better than."""
+from rlnas.markdown import cell, markdown_table
 
 HARD = 0.9
 """A task is hard if the best rule scores less."""
@@ -67,7 +72,7 @@ def entries(results: Mapping[str, Submission], sha256: Mapping[str, str]) -> dic
         some = [results[name] for name in names]
         scores = {key: np.mean([getattr(each, key) for each in some], axis=0) for key in HEADS}
         found[policy] = Entry(replace(some[0], **scores), tuple(sha256[name] for name in names))
-    order = sorted(found, key=lambda name: -overall(found[name].result.anytime).value)
+    order = ranking({name: entry.result for name, entry in found.items()})
     return {name: found[name] for name in order}
 
 
@@ -88,11 +93,10 @@ def as_csv(board: Mapping[str, Entry]) -> str:
 def as_markdown(board: Mapping[str, Entry]) -> str:
     """The scoreboard as Markdown: scores, what policies close of the gap, scores by axis."""
     results = {name: entry.result for name, entry in board.items()}
-    one = next(iter(results.values()))
     rows = [
         [
-            name.replace("|", r"\|"),
-            plain(entry.result.about.by).replace("|", r"\|"),
+            cell(name),
+            cell(plain(entry.result.about.by)),
             len(entry.sha256),
             *(f"{overall(getattr(entry.result, key)):.3f}" for key in HEADS),
         ]
@@ -103,23 +107,19 @@ def as_markdown(board: Mapping[str, Entry]) -> str:
         text += f"\n\n{told_apart(results):.0%} of the pairs are told apart."
     if rules := [name for name in results if name in RULES]:
         text += f"\n\n{_gap(results, rules[0])}"
-    axes = list(dict.fromkeys(one.axes))
-    by = {name: by_axis(result.anytime, result.axes) for name, result in results.items()}
-    heads = [f"{axis} ({one.axes.count(axis)})" for axis in axes]
-    lines = [
-        [name.replace("|", r"\|"), *(f"{by[name][axis].value:.3f}" for axis in axes)] for name in by
-    ]
-    table = markdown_table(["policy", *heads], lines)
-    return f"{text}\n\nScores by axis (number of tasks):\n\n{table}"
+    return f"{text}\n\n{scores_by_axis(results, 'policy')}"
 
 
 def _gap(results: Mapping[str, Submission], rule: str) -> str:
     """What better policies close of what lies between a rule and the oracle."""
-    parts = {"all tasks": np.ones(len(results[rule].tasks), bool), "hard tasks": hard(results)}
+    parts = {
+        "all tasks": np.ones(len(results[rule].tasks), bool),
+        "hard tasks": hard(results[rule]),
+    }
     better = list(results)[: list(results).index(rule)]
     rows = [
         [
-            name.replace("|", r"\|"),
+            cell(name),
             *(
                 f"{closed(results[name].anytime[part], results[rule].anytime[part]):.2f}"
                 for part in parts.values()
@@ -138,12 +138,7 @@ def _gap(results: Mapping[str, Submission], rule: str) -> str:
     return f"{text}\n\n{markdown_table(heads, rows)}"
 
 
-def hard(results: Mapping[str, Submission]) -> NDArray[np.bool_]:
-    """The tasks on which the best of the `RULES` scores less than `HARD`, bool `[tasks]`.
-
-    Args:
-        results: The best first; one of them is a rule.
-    """
-    rule = next(name for name in results if name in RULES)
-    found: NDArray[np.bool_] = results[rule].anytime.mean(axis=1) < HARD
+def hard(rule: Submission) -> NDArray[np.bool_]:
+    """The tasks on which a rule scores less than `HARD`, bool `[tasks]`."""
+    found: NDArray[np.bool_] = rule.anytime.mean(axis=1) < HARD
     return found

@@ -1,6 +1,7 @@
 """The rivals that act in the environment, by name."""
 
 from collections.abc import Callable
+from functools import partial
 
 from rlnas.agents.benchmark.playing import CallablePlayer, Player
 from rlnas.agents.benchmark.rivals.cells import CellPlayer
@@ -20,12 +21,19 @@ def players(fitted: Fitted) -> dict[str, Player]:
     }
 
 
+RULES = ("constant rule", "threshold rule", "sequence")
+"""The names of `players`: what a policy that observes should be better than."""
+
+
+def _shipped(name: str, seed: int) -> Player:
+    """A rule that comes with rlnas, in which nothing is random."""
+    return players(load_fitted())[name]
+
+
 RIVALS: dict[str, Callable[[int], Player]] = {
     "nothing": lambda seed: NothingPlayer(),
     "random": RandomPlayer,
-    "constant rule": lambda seed: players(load_fitted())["constant rule"],
-    "threshold rule": lambda seed: players(load_fitted())["threshold rule"],
-    "sequence": lambda seed: players(load_fitted())["sequence"],
+    **{name: partial(_shipped, name) for name in RULES},
     "ppo": lambda seed: CallablePlayer(load_policy(SHIPPED_RIVALS / "ppo")),
 }
 """What makes each, from the seed of what is random about it; PPO learned on training tasks."""

@@ -2,25 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from rlnas.agents.cli.family_option import Split
 from rlnas.agents.cli.job_options import JobOptions
 from rlnas.agents.option_types import Option
-
-Part = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
 class BenchmarkBuildFamily(JobOptions):
     """Train every architecture on every task of the family, and write their tables.
 
-    The same command again continues unfinished work: about ten hours of one core in all. The tables
-    of KEEL and UCI have to be there: `rlnas data fetch keel` and `rlnas data fetch uci`.
+    The same command again continues unfinished work: about four hours of one core in all. The
+    tables of KEEL and UCI have to be there: `rlnas data fetch keel` and `rlnas data fetch uci`.
     """
 
     out: Path
     """Folder for the tables; unfinished work is kept there too."""
-    split: Option[Part] = None
+    split: Option[Split] = None
     """Only the tasks of this split."""
     tasks: tuple[str, ...] = ()
     """Only these tasks."""

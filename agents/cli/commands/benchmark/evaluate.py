@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from rlnas.agents.option_types import Option
-from rlnas.validation import PlainIntegers, check_suffix
+from rlnas.agents.cli.family_option import FamilyOption, Split
+from rlnas.validation import check_suffix
 
 
 @dataclass(frozen=True)
-class BenchmarkEvaluate(PlainIntegers):
+class BenchmarkEvaluate(FamilyOption):
     """Evaluate a policy on the family of tasks by the protocol of the benchmark.
 
     The result is a file that `rlnas benchmark check` checks, with a plot beside it.
@@ -21,10 +20,7 @@ class BenchmarkEvaluate(PlainIntegers):
     of an observation and a mask, or a player."""
     out: Path
     """JSON file of the result."""
-    family: Option[Path] = None
-    """File of a family, made by `rlnas benchmark build-family`; by default the one that comes with
-    rlnas."""
-    split: Literal["train", "validation", "test"] = "validation"
+    split: Split = "validation"
     """Tasks to evaluate on: choose between policies on validation, and report the test once."""
     seed: int = 0
     """Seed of what is random about a rival."""
@@ -43,14 +39,13 @@ class BenchmarkEvaluate(PlainIntegers):
         from rlnas.agents.benchmark.report import axes_plot, axes_table, summary
         from rlnas.agents.benchmark.submission import About, write_submission
         from rlnas.agents.config import check_seed
-        from rlnas.family.family_file import load_family
         from rlnas.files.atomic import replace_file
 
         check_seed(self.seed)
         check_suffix("--out", self.out, ".json")
         player = player_named(self.policy, self.seed)
         about = About(self.name or self.policy, self.by, self.note)
-        result = evaluate(player, load_family(self.family), about, Protocol(self.split), shown)
+        result = evaluate(player, self.tables(), about, Protocol(self.split), shown)
         picture = self.out.with_suffix(".png")
         write_submission(self.out, result)
         replace_file(picture, axes_plot(result))

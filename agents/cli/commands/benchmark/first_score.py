@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlnas.agents.cli.family_option import FamilyOption
 from rlnas.agents.cli.job_options import JobOptions
-from rlnas.agents.option_types import Option
 
 
 @dataclass(frozen=True)
-class BenchmarkFirstScore(JobOptions):
+class BenchmarkFirstScore(FamilyOption, JobOptions):
     """Score random actions, a fixed sequence and PPO, which learns first, on validation tasks.
 
     It takes one and a half minutes on two cores, one of them for PPO. The same command again
@@ -17,9 +17,6 @@ class BenchmarkFirstScore(JobOptions):
 
     out: Path = Path("runs/first-score")
     """Folder for the results, the policy, a table and a plot."""
-    family: Option[Path] = None
-    """File of a family, made by `rlnas benchmark build-family`; by default the one that comes with
-    rlnas."""
     steps: int = 2_000_000
     """Number of steps of PPO: 15,000 to 30,000 a second on one processor."""
     seed: int = 0
@@ -30,13 +27,12 @@ class BenchmarkFirstScore(JobOptions):
         from rlnas.agents.benchmark.first_score import first_score
         from rlnas.agents.benchmark.report import comparison
         from rlnas.agents.config import check_seed
-        from rlnas.family.family_file import load_family
 
         check_seed(self.seed)
         with self.placed():
             results = first_score(
                 self.out,
-                load_family(self.family),
+                self.tables(),
                 self.steps,
                 self.seed,
                 n_jobs=self.jobs,

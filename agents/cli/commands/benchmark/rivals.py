@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from rlnas.agents.cli.family_option import FamilyOption, Split
 from rlnas.agents.cli.job_options import JobOptions
 from rlnas.agents.option_types import Option
 
 
 @dataclass(frozen=True)
-class BenchmarkRivals(JobOptions):
+class BenchmarkRivals(FamilyOption, JobOptions):
     """Measure the rivals of a policy that do not learn on training tasks, by the protocol.
 
     The same command again continues unfinished work.
@@ -19,10 +19,7 @@ class BenchmarkRivals(JobOptions):
     """Folder for the results, one file each, and their table, rivals.md."""
     fitted: Option[Path] = None
     """File of `rlnas benchmark fit-rivals`; by default the one that comes with rlnas."""
-    family: Option[Path] = None
-    """File of a family, made by `rlnas benchmark build-family`; by default the one that comes with
-    rlnas."""
-    split: Literal["train", "validation", "test"] = "validation"
+    split: Split = "validation"
     """Tasks to measure on."""
     seed: int = 0
     """Seed of what is random."""
@@ -33,10 +30,9 @@ class BenchmarkRivals(JobOptions):
         from rlnas.agents.benchmark.rivals.fitted import load_fitted
         from rlnas.agents.benchmark.rivals.measuring import measure_rivals
         from rlnas.agents.config import check_seed
-        from rlnas.family.family_file import load_family
 
         check_seed(self.seed)
-        family, fitted = load_family(self.family), load_fitted(self.fitted)
+        family, fitted = self.tables(), load_fitted(self.fitted)
         protocol = Protocol(self.split)
         with self.placed():
             print(

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rlnas.agents.option_types import Option
-from rlnas.validation import PlainIntegers
+from rlnas.agents.cli.family_option import FamilyOption
 
 
 @dataclass(frozen=True)
-class BenchmarkTrainRival(PlainIntegers):
+class BenchmarkTrainRival(FamilyOption):
     """Train a rival that learns, on the training tasks of the family.
 
     The same command again continues an unfinished training. Evaluate it with
@@ -19,9 +18,6 @@ class BenchmarkTrainRival(PlainIntegers):
     out: Path
     """Folder for the policy, which holds plain data; or file of Stable-Baselines3, FILE.zip, as it
     must be for recurrent ones."""
-    family: Option[Path] = None
-    """File of a family, made by `rlnas benchmark build-family`; by default the one that comes with
-    rlnas."""
     kind: Literal["seeing", "blind", "recurrent"] = "seeing"
     """MaskablePPO; the same that sees penalty, budget and number of steps alone; RecurrentPPO."""
     steps: int = 4_000_000
@@ -33,10 +29,7 @@ class BenchmarkTrainRival(PlainIntegers):
         """Train, and say where the policy is."""
         from rlnas.agents.benchmark.rivals.learned import train_rival
         from rlnas.agents.config import check_seed
-        from rlnas.family.family_file import load_family
 
         check_seed(self.seed)
-        train_rival(
-            load_family(self.family), self.kind, self.out, self.steps, self.seed, progress_bar=shown
-        )
+        train_rival(self.tables(), self.kind, self.out, self.steps, self.seed, progress_bar=shown)
         print(f"policy in {self.out}")
