@@ -8,7 +8,7 @@ from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.budget.episode import BudgetState, share_left
 from rlnas.envs.episode import EvaluatedNetwork
 from rlnas.nn.network import EMA
-from rlnas.nn.training import evaluate
+from rlnas.nn.training import evaluate, evaluate_outputs
 
 
 class Judged(NamedTuple):
@@ -54,11 +54,10 @@ def judge(env: BudgetDesignEnv, policy: Policy, seed: int) -> Judged:
 
 def _test_score(design: EvaluatedNetwork, state: BudgetState) -> float:
     """The score on the test samples."""
-    return _test_accuracy(design, state.dataset) - state.penalty * design.relative_size
+    return _test_metric(design, state.dataset) - state.penalty * design.relative_size
 
 
-def _test_accuracy(design: EvaluatedNetwork, data: Dataset) -> float:
+def _test_metric(design: EvaluatedNetwork, data: Dataset) -> float:
     if design.network.active_weights > 0:
         return evaluate(design.network, data, data.test).metric
-    constant = int(design.network.units[EMA].argmax())
-    return float((data.labels[data.test] == constant).mean())
+    return evaluate_outputs(design.network.units[EMA], data, data.test).metric

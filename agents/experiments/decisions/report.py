@@ -79,6 +79,19 @@ def difference(
     return trimmed_mean_interval(gains(results, ours, theirs, key), trim=0)
 
 
+def parts_of(results: Results) -> dict[str, Results]:
+    """All episodes; those with each budget and of each kind; with and without a network given."""
+    budgets, kinds = ({row[key]: None for row in results} for key in ("budget", "kind"))
+    parts: dict[str, Results] = {
+        "all": results,
+        **{f"budget {budget:g}": _of(results, budget) for budget in budgets},
+        **{kind: [row for row in results if row["kind"] == kind] for kind in kinds},
+        "a network is given": [row for row in results if row["given"]],
+        "nothing is given": [row for row in results if not row["given"]],
+    }
+    return {name: some for name, some in parts.items() if some}
+
+
 def _methods(results: Results) -> list[str]:
     return list(results[0]["methods"])
 
@@ -103,14 +116,6 @@ def _levels(results: Results, key: str) -> str:
 
 def _gaps(results: Results) -> str:
     """The gaps that the study is about, in all tasks and in parts of them."""
-    kinds = dict.fromkeys(row["kind"] for row in results)
-    parts: dict[str, Results] = {
-        "all": results,
-        **{f"budget {budget:g}": _of(results, budget) for budget in BUDGETS},
-        **{kind: [row for row in results if row["kind"] == kind] for kind in kinds},
-        "a network is given": [row for row in results if row["given"]],
-        "nothing is given": [row for row in results if not row["given"]],
-    }
     columns = [
         "tasks",
         "search above the best rule",
@@ -119,9 +124,7 @@ def _gaps(results: Results) -> str:
         "best rule of each task above the best rule",
     ]
     rows = []
-    for name, some in parts.items():
-        if not some:
-            continue
+    for name, some in parts_of(results).items():
         above = gains(some, SEARCH, "best rule")
         error = np.std(above, ddof=1) / np.sqrt(len(above)) if len(above) > 1 else np.nan
         rows.append(
