@@ -98,7 +98,7 @@ def test_tasks_of_the_test_are_refused(tmp_path):
 
 def test_regression_is_judged_where_nothing_is_found(tmp_path):
     """With the test samples in the place of those of validation both scores are the same."""
-    data = load_dataset("diabetes")
+    data = load_dataset("made:linear:rows=300:features=5:classes=0:seed=1")
     same = replace(data, test=data.validation)
     judged = judge(BudgetDesignEnv(same, budget=0.1, given=0.0), GROW.policy(), 0)
     assert judged.test_anytime == pytest.approx(judged.anytime)
