@@ -246,7 +246,7 @@ def _global_features(
     score_change = facts.score - facts.score_before
     return GlobalFeatures(
         progress=facts.progress,
-        penalty=(log10(max(facts.penalty, 1e-4)) + 2) / 2,
+        penalty=(log10(max(facts.penalty, 1e-4)) + 1) / 2,
         classes=log10(facts.outputs) / 3,
         features=log10(facts.features) / 4,
         samples=log10(facts.training_samples) / 6,

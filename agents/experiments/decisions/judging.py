@@ -1,6 +1,9 @@
 """Playing an episode with a budget and judging it on test samples, which the player never sees."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from rlnas.agents.policies.policy import Policy
 from rlnas.data.dataset import Dataset
@@ -9,6 +12,36 @@ from rlnas.envs.budget.episode import BudgetState, share_left
 from rlnas.envs.episode import EvaluatedNetwork
 from rlnas.nn.network import EMA
 from rlnas.nn.training import evaluate, evaluate_outputs
+
+
+class Improvement(NamedTuple):
+    """A moment at which the best design of an episode changed.
+
+    Attributes:
+        spent: Multiply-adds spent until then.
+        score: Its score on the validation samples.
+        test_score: Its score on the test samples.
+    """
+
+    spent: int
+    score: float
+    test_score: float
+
+
+class Played(NamedTuple):
+    """An episode that was played.
+
+    Attributes:
+        improvements: How the best design changed; the first is what the episode began with.
+        first: Multiply-adds at which the anytime score begins to count.
+        budget: Multiply-adds that could be spent.
+        actions: Numbers of the actions.
+    """
+
+    improvements: tuple[Improvement, ...]
+    first: int
+    budget: int
+    actions: tuple[int, ...] = ()
 
 
 class Judged(NamedTuple):
@@ -20,17 +53,15 @@ class Judged(NamedTuple):
         test_anytime: The anytime score of the same designs, each the best so far on the validation
             samples, measured on the test samples.
         test_end: The score on the test samples of the best design.
-        actions: Numbers of the actions.
     """
 
     anytime: float
     end: float
     test_anytime: float
     test_end: float
-    actions: tuple[int, ...]
 
 
-def judge(env: BudgetDesignEnv, policy: Policy, seed: int) -> Judged:
+def play(env: BudgetDesignEnv, policy: Policy, seed: int) -> Played:
     """Play one episode.
 
     Args:
@@ -39,17 +70,56 @@ def judge(env: BudgetDesignEnv, policy: Policy, seed: int) -> Judged:
         seed: Seed of the episode.
     """
     observation, _ = env.reset(seed=seed)
+    return go_on(env, policy, observation)
+
+
+def go_on(env: BudgetDesignEnv, policy: Policy, observation: np.ndarray) -> Played:
+    """Play an episode that has just begun.
+
+    Args:
+        env: An environment of one data set.
+        policy: Chooses the actions.
+        observation: What the reset returned.
+    """
     state, actions = env.state, []
-    test = area = _test_score(state.best, state)
+    found = [Improvement(0, state.best_score, _test_score(state.best, state))]
     while not state.over:
         actions.append(policy(observation, env.action_masks()))
         observation, *_ = env.step(actions[-1])
         before, state = state, env.state
         if state.best is not before.best:
-            now = _test_score(state.best, state)
-            area += (now - test) * share_left(state.spent, state.first, state.budget)
-            test = now
-    return Judged(state.anytime, state.best_score, area, test, tuple(actions))
+            test_score = _test_score(state.best, state)
+            found.append(Improvement(state.spent, state.best_score, test_score))
+    return Played(tuple(found), state.first, state.budget, tuple(actions))
+
+
+def judged(played: Played) -> Judged:
+    """What an episode is worth."""
+    first = played.improvements[0]
+    anytime, test_anytime = first.score, first.test_score
+    for before, now in zip(played.improvements, played.improvements[1:], strict=False):
+        share = share_left(now.spent, played.first, played.budget)
+        anytime += (now.score - before.score) * share
+        test_anytime += (now.test_score - before.test_score) * share
+    last = played.improvements[-1]
+    return Judged(anytime, last.score, test_anytime, last.test_score)
+
+
+def one_after_the_other(episodes: Sequence[Played], first: int, budget: int) -> Played:
+    """What several episodes reach together, the best design of all kept.
+
+    Args:
+        episodes: Episodes of one data set that begin alike, in their order.
+        first: Multiply-adds at which the anytime score of the whole begins to count.
+        budget: Multiply-adds of the whole, at least those of all episodes.
+    """
+    found, spent = list(episodes[0].improvements[:1]), 0
+    for each in episodes:
+        for improvement in each.improvements[1:]:
+            if improvement.score > found[-1].score:
+                found.append(improvement._replace(spent=spent + improvement.spent))
+        spent += each.budget
+    return Played(tuple(found), first, budget)
 
 
 def _test_score(design: EvaluatedNetwork, state: BudgetState) -> float:

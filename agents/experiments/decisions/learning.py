@@ -12,7 +12,7 @@ import torch
 
 from rlnas.agents.config import TrainConfig
 from rlnas.agents.experiments.decisions.rules import Rule
-from rlnas.agents.experiments.decisions.study import PENALTY, TASKS_TO_CHOOSE, candidates
+from rlnas.agents.experiments.decisions.tuning import candidates
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import random_policy
 from rlnas.agents.policies.outcome import episode_score
@@ -30,14 +30,28 @@ from rlnas.validation import check_count
 FAMILIES: dict[str, tuple[str, ...]] = {
     "digits": ("digits",),
     "mixed": ("mixed",),
-    "real tables": TASKS_TO_CHOOSE["real tables"],
+    "real tables": (
+        "keel:australian",
+        "keel:banana",
+        "keel:contraceptive",
+        "keel:heart",
+        "keel:led7digit",
+        "keel:mammographic",
+        "keel:page-blocks0",
+        "keel:pima",
+        "keel:spambase",
+        "keel:twonorm",
+        "keel:winequality-red-4",
+        "keel:yeast1",
+    ),
 }
-"""The data sets of each family, of which an episode draws one."""
+"""The data sets of each family, of which an episode draws one; the real tables are development
+tables of KEEL, one of each origin."""
 
 ALGORITHMS: tuple[Literal["maskable_ppo", "ppo"], ...] = ("maskable_ppo", "ppo")
 
-BUDGET = (0.05, 0.5)
-"""Budgets of the episodes: an order of magnitude, so that the study takes two hours."""
+BUDGET, PENALTY = (0.05, 0.5), (0.02, 0.5)
+"""Budgets of the episodes: an order of magnitude, so that the study takes two hours; and prices."""
 
 RULES, FINALISTS = 60, 8
 """Rules that are compared in a quarter of the episodes to choose by; and in all of them."""

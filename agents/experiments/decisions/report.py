@@ -1,172 +1,234 @@
-"""The report of the study of decisions: what each method reaches, and whether decisions matter."""
+"""The report of the study of decisions: what each method reaches, and what it is worth."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rlnas import plots
-from rlnas.agents.experiments.decisions.study import BUDGETS, SEARCH_EPISODES
+from rlnas.agents.experiments.decisions.judging import Played
+from rlnas.agents.experiments.decisions.playing import Row
+from rlnas.agents.experiments.decisions.study import BLIND, POLICY, RULE, Study
 from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
 from rlnas.markdown import markdown_table
 
-RANDOM = "random legal actions"
-SEARCH = f"search, {SEARCH_EPISODES[-1]} episodes"
-RULES = ("best constant rule", "best rule", "best fixed sequence")
+ANYTIME, END = "test_anytime", "test_end"
+"""What methods are judged by: scores on samples that none of them sees."""
 
-Results = Sequence[dict[str, Any]]
+KINDS = ("real tables", "images", "generated tables")
+"""Tasks in the order of interest."""
+
+SHARES = np.geomspace(0.1, 1, 41)
+"""Shares of the budget at which courses are drawn and compared."""
+
+Rows = Sequence[Row]
 
 
-def write_report(results: Results, chosen: dict[float, dict[str, str]], out: Path) -> str:
+def write_report(study: Study, out: Path) -> str:
     """Write `decisions.md`, `decisions.png` and `results.json`.
 
     Args:
-        results: Result of `rlnas.agents.experiments.decisions.study.study_decisions`.
-        chosen: For each budget, what was chosen, as texts.
+        study: Result of `rlnas.agents.experiments.decisions.study.study_decisions`.
         out: Folder for the report.
 
     Returns:
         The report, as Markdown.
     """
-    text = to_markdown(results, chosen)
+    text = to_markdown(study)
     replace_file(out / "decisions.md", (text + "\n").encode())
-    replace_file(out / "decisions.png", plots.png(plot(results)))
-    write_json(out / "results.json", {"results": list(results), "chosen": list(chosen.items())})
+    replace_file(out / "decisions.png", plots.png(plot(with_means(study.rows))))
+    write_json(out / "results.json", {**study.facts, "results": [_numbers(r) for r in study.rows]})
     return text
 
 
-def to_markdown(results: Results, chosen: dict[float, dict[str, str]]) -> str:
+def to_markdown(study: Study) -> str:
     """All tables of the report."""
-    n = len({row["source"] for row in results})
+    rows, searches = with_means(study.rows), with_means(study.searches)
     about = (
-        f"{n} data sets, {len(results)} tasks. Test scores: means over the tasks of a data set, "
-        "then over data sets, with 95 % bootstrap intervals over data sets; in points (hundredths)."
+        f"{study.facts['tasks']} {study.facts['split']} tasks, {len(rows)} episodes. Scores on "
+        "test samples, in points (hundredths): means over the episodes of a task, then over tasks, "
+        "with 95 % bootstrap intervals over tasks. The SHA-256 of the list of all tasks is "
+        f"`{study.facts['list_sha256']}`."
     )
     sections = [
-        ("Anytime score", _levels(results, "test_anytime")),
-        ("Score of the best design at the end", _levels(results, "test_end")),
-        ("Do decisions matter: points of anytime score", _gaps(results)),
-        ("What was chosen on the other tasks", _choices(chosen)),
+        ("Anytime score", levels(rows, ANYTIME)),
+        ("Anytime score above the best rule", differences(rows, RULE, ANYTIME)),
+        ("Score of the best design at the end, above the best rule", differences(rows, RULE, END)),
+        ("Share of the budget at which the final score of the best rule is reached", costs(rows)),
     ]
+    if _has(rows, POLICY) and _has(rows, BLIND):
+        sections.append(
+            ("The policy above blind ones", differences(rows, BLIND, ANYTIME, [POLICY]))
+        )
+    if searches:
+        sections.append(("Searches for each task, at the end", levels(searches, END)))
+    sections.append(("What was chosen on training tasks", _choices(study)))
     return "\n\n".join([about, *(f"## {title}\n\n{text}" for title, text in sections)])
 
 
-def by_source(
-    results: Iterable[dict[str, Any]], value: Callable[[dict[str, Any]], float]
-) -> list[float]:
-    """The mean of a value over the tasks of each data set."""
+def with_means(rows: Rows) -> list[Row]:
+    """The rows with what several policies reach on average, instead of each of them."""
+    found = []
+    for row in rows:
+        methods: dict[str, Any] = {}
+        for kind in (POLICY, BLIND):
+            some = [each for name, each in row["methods"].items() if name[:-2] == kind]
+            if some:
+                numbers = {key: float(np.mean([each[key] for each in some])) for key in _NUMBERS}
+                methods[kind] = {
+                    **numbers,
+                    "course": np.mean([course(each["played"]) for each in some], axis=0),
+                }
+        others = {
+            name: {**each, "course": course(each["played"])}
+            for name, each in row["methods"].items()
+            if name[:-2] not in (POLICY, BLIND)
+        }
+        found.append({**row, "methods": {**methods, **others}})
+    return found
+
+
+def course(played: Played) -> np.ndarray:
+    """The test score of the best design so far, float64 `[len(SHARES)]`."""
+    spent = [each.spent for each in played.improvements]
+    scores = np.array([each.test_score for each in played.improvements])
+    found: np.ndarray = scores[np.searchsorted(spent, SHARES * played.budget, side="right") - 1]
+    return found
+
+
+def by_source(rows: Iterable[Row], value: Callable[[Row], float]) -> list[float]:
+    """The mean of a value over the episodes of each task."""
     found: dict[str, list[float]] = {}
-    for row in results:
-        found.setdefault(row["source"], []).append(100 * value(row))
+    for row in rows:
+        found.setdefault(row["source"], []).append(value(row))
     return [float(np.mean(values)) for values in found.values()]
 
 
-def gains(
-    results: Iterable[dict[str, Any]], ours: str, theirs: str, key: str = "test_anytime"
-) -> list[float]:
-    """By how many points one method is above another on each data set."""
-    return by_source(results, lambda row: row["methods"][ours][key] - row["methods"][theirs][key])
+def difference(rows: Rows, ours: str, theirs: str, key: str) -> Interval:
+    """By how many points one method is above another, with its interval over tasks."""
+    return trimmed_mean_interval(
+        by_source(
+            rows, lambda row: 100 * (row["methods"][ours][key] - row["methods"][theirs][key])
+        ),
+        trim=0,
+    )
 
 
-def difference(
-    results: Iterable[dict[str, Any]], ours: str, theirs: str, key: str = "test_anytime"
-) -> Interval:
-    """By how many points one method is above another."""
-    return trimmed_mean_interval(gains(results, ours, theirs, key), trim=0)
-
-
-def parts_of(results: Results) -> dict[str, Results]:
-    """All episodes; those with each budget and of each kind; with and without a network given."""
-    budgets, kinds = ({row[key]: None for row in results} for key in ("budget", "kind"))
-    parts: dict[str, Results] = {
-        "all": results,
-        **{f"budget {budget:g}": _of(results, budget) for budget in budgets},
-        **{kind: [row for row in results if row["kind"] == kind] for kind in kinds},
-        "a network is given": [row for row in results if row["given"]],
-        "nothing is given": [row for row in results if not row["given"]],
-    }
+def parts_of(rows: Rows) -> dict[str, Rows]:
+    """All episodes; those of each kind and budget; with a network given and without."""
+    parts: dict[str, Rows] = {"all": rows}
+    for kind in KINDS:
+        parts[kind] = [row for row in rows if row["kind"] == kind]
+    for budget in sorted({row["budget"] for row in rows}):
+        parts[f"budget {budget:g}"] = [row for row in rows if row["budget"] == budget]
+    parts["a network is given"] = [row for row in rows if row["given"]]
+    parts["nothing is given"] = [row for row in rows if not row["given"]]
     return {name: some for name, some in parts.items() if some}
 
 
-def _methods(results: Results) -> list[str]:
-    return list(results[0]["methods"])
-
-
-def _levels(results: Results, key: str) -> str:
-    columns = [
-        "method",
-        *(f"budget {budget:g}" for budget in BUDGETS),
-        "all",
-        "above the best rule",
+def levels(rows: Rows, key: str) -> str:
+    """A table with the mean of every method in every part."""
+    parts = parts_of(rows)
+    table = [
+        [method, *(f"{_mean(some, method, key):.2f}" for some in parts.values())]
+        for method in rows[0]["methods"]
     ]
-    rows = []
-    for method in _methods(results):
-        means = [
-            np.mean(by_source(_of(results, budget), partial(_reached, method=method, key=key)))
-            for budget in (*BUDGETS, None)
-        ]
-        above = difference(results, method, "best rule", key)
-        rows.append([method, *(f"{mean:.2f}" for mean in means), f"{above:+.2f}"])
-    return markdown_table(columns, rows)
+    return markdown_table(["method", *parts], table)
 
 
-def _gaps(results: Results) -> str:
-    """The gaps that the study is about, in all tasks and in parts of them."""
-    columns = [
-        "tasks",
-        "search above the best rule",
-        "in standard errors",
-        "best rule above random",
-        "best rule of each task above the best rule",
+def differences(rows: Rows, against: str, key: str, methods: Sequence[str] | None = None) -> str:
+    """A table of how many points methods are above one of them in every part.
+
+    Args:
+        rows: Of `with_means`.
+        against: The one.
+        key: What they are judged by.
+        methods: Which ones; by default all others.
+    """
+    parts = parts_of(rows)
+    table = [
+        [method, *(f"{difference(some, method, against, key):+.2f}" for some in parts.values())]
+        for method in methods or rows[0]["methods"]
+        if method != against
     ]
-    rows = []
-    for name, some in parts_of(results).items():
-        above = gains(some, SEARCH, "best rule")
-        error = np.std(above, ddof=1) / np.sqrt(len(above)) if len(above) > 1 else np.nan
-        rows.append(
-            [
-                name,
-                f"{difference(some, SEARCH, 'best rule'):.2f}",
-                f"{np.mean(above) / error:.1f}",
-                f"{difference(some, 'best rule', RANDOM):.2f}",
-                f"{difference(some, 'best rule of the task', 'best rule'):.2f}",
-            ]
-        )
-    return markdown_table(columns, rows)
+    return markdown_table([f"above {against}", *parts], table)
 
 
-def _reached(row: dict[str, Any], method: str, key: str) -> float:
-    value: float = row["methods"][method][key]
-    return value
-
-
-def _choices(chosen: dict[float, dict[str, str]]) -> str:
-    rows = [
-        [f"{budget:g}", what, text]
-        for budget, found in chosen.items()
-        for what, text in found.items()
+def costs(rows: Rows) -> str:
+    """A table of the share of the budget at which methods have the final score of the best rule."""
+    parts = parts_of(rows)
+    table = [
+        [method, *(_share_to_reach(some, method) for some in parts.values())]
+        for method in rows[0]["methods"]
+        if method != RULE
     ]
-    return markdown_table(["budget", "what", "choice"], rows)
+    return markdown_table(["method", *parts], table)
 
 
-def _of(results: Results, budget: float | None) -> Results:
-    return [row for row in results if budget in (None, row["budget"])]
+def _share_to_reach(rows: Rows, method: str) -> str:
+    ours, theirs = (mean_course(rows, each) for each in (method, RULE))
+    reached = np.flatnonzero(ours >= theirs[-1])
+    return f"{SHARES[reached[0]]:.2f}" if reached.size else "not"
 
 
-def plot(results: Results) -> Any:
-    """Draw by how much each method is above the best rule, a column for each budget."""
-    methods = [method for method in _methods(results) if method != "best rule"]
-    drawn, columns = plots.figure(4 * len(BUDGETS), 0.4 * len(methods) + 1.5, columns=len(BUDGETS))
-    for axes, budget in zip(columns, BUDGETS, strict=True):
-        for place, method in enumerate(methods):
-            plots.draw_interval(difference(_of(results, budget), method, "best rule"), place, axes)
-        axes.axvline(0, color="0.5", linestyle="--")
-        axes.set_yticks(range(len(methods)), methods if budget == BUDGETS[0] else [])
+def mean_course(rows: Rows, method: str) -> np.ndarray:
+    """The mean course of a method over tasks, in points, float64 `[len(SHARES)]`."""
+    courses: dict[str, list[np.ndarray]] = {}
+    for row in rows:
+        courses.setdefault(row["source"], []).append(100 * row["methods"][method]["course"])
+    found: np.ndarray = np.mean([np.mean(some, axis=0) for some in courses.values()], axis=0)
+    return found
+
+
+def plot(rows: Rows) -> Any:
+    """Draw the mean course of each method, a panel for each budget."""
+    budgets = sorted({row["budget"] for row in rows})
+    drawn, panels = plots.figure(4 * len(budgets), 4, columns=len(budgets))
+    for axes, budget in zip(panels, budgets, strict=True):
+        some = [row for row in rows if row["budget"] == budget]
+        for number, method in enumerate(rows[0]["methods"]):
+            line = "-" if number < 10 else "--"
+            axes.plot(SHARES, mean_course(some, method), f"C{number % 10}", ls=line, label=method)
+        axes.set_xscale("log")
         axes.set_title(f"budget {budget:g}", fontsize="medium")
-        axes.set_xlabel("points above the best rule")
+        axes.set_xlabel("share of the budget")
         axes.grid(alpha=0.3)
+    panels[0].set_ylabel("test score of the best design, points")
+    panels[-1].legend(fontsize="x-small")
     return drawn
+
+
+_NUMBERS = ("anytime", "end", ANYTIME, END, "steps")
+
+
+def _numbers(row: Row) -> Row:
+    """A row for the file of results, without what was played."""
+    methods = {
+        name: {key: float(each[key]) for key in _NUMBERS} for name, each in row["methods"].items()
+    }
+    return {**row, "methods": methods}
+
+
+def _mean(rows: Rows, method: str, key: str) -> float:
+    return float(np.mean(by_source(rows, lambda row: 100 * row["methods"][method][key])))
+
+
+def _has(rows: Rows, method: str) -> bool:
+    return method in rows[0]["methods"]
+
+
+def _choices(study: Study) -> str:
+    rows = []
+    for (budget, given), rules in study.tuned.rules.items():
+        begins = "given" if given else "nothing"
+        rows.append([f"{budget:g}", begins, "best rule", str(rules[0])])
+        rows.append(
+            [f"{budget:g}", begins, "best constant rule", str(study.tuned.constant[budget, given])]
+        )
+        for size, some in study.tuned.portfolios.items():
+            texts = "; ".join(map(str, some[budget, given]))
+            rows.append([f"{budget:g}", begins, f"{size} rules", texts])
+    return markdown_table(["budget", "network", "what", "choice"], rows)

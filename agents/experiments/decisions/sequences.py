@@ -1,12 +1,12 @@
 """Fixed sequences of actions: how they are played, how they vary, and the search in hindsight."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from rlnas.agents.experiments.decisions.judging import Judged, judge
+from rlnas.agents.experiments.decisions.judging import Played, play
 from rlnas.agents.experiments.decisions.rules import (
     CYCLES,
     Rule,
@@ -77,12 +77,12 @@ class Sample(NamedTuple):
     Attributes:
         actions: Its actions.
         anew: See `Plan`.
-        judged: What its episode was worth.
+        played: Its episode.
     """
 
     actions: tuple[int, ...]
     anew: bool
-    judged: Judged
+    played: Played
 
 
 def actions_of(rule: Rule) -> tuple[int, ...]:
@@ -135,8 +135,9 @@ def search(
     first: Sequence[Sample],
     rng: np.random.Generator,
     episodes: int,
-) -> Iterator[Sample]:
-    """Search for the best episode of one task, by its anytime score on the validation samples.
+    by: Callable[[Played], float],
+) -> list[Sample]:
+    """Search for the best episode of one task.
 
     Each episode varies the best of `TOURNAMENT` earlier ones, drawn at random (as in the
     regularized evolution of Real et al. 2019, without its aging).
@@ -147,23 +148,18 @@ def search(
         first: Episodes to begin with.
         rng: Source of randomness.
         episodes: Number of further episodes.
+        by: What episodes are compared by; it may read scores on the validation samples alone.
 
-    Yields:
-        The best sample after each episode.
+    Returns:
+        All episodes, in their order.
     """
     found = list(first)
-    best = max(found, key=_anytime)
     for _ in range(episodes):
         some = rng.choice(len(found), min(TOURNAMENT, len(found)), replace=False)
-        parent = max((found[k] for k in some), key=_anytime)
+        parent = max((found[k] for k in some), key=lambda sample: by(sample.played))
         actions, anew = varied(parent.actions, parent.anew, rng)
-        found.append(Sample(actions, anew, judge(env, Plan(actions, anew), seed)))
-        best = max(best, found[-1], key=_anytime)
-        yield best
-
-
-def _anytime(sample: Sample) -> float:
-    return sample.judged.anytime
+        found.append(Sample(actions, anew, play(env, Plan(actions, anew), seed)))
+    return found
 
 
 def _with_length(action: int, length: str) -> int:

@@ -1,18 +1,34 @@
-"""Rules tuned on training tasks, for each budget, and for each budget and price."""
+"""Rivals that are chosen on training tasks: rules, portfolios of rules, and fixed sequences."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from rlnas.agents.experiments.decisions.rules import Rule
-from rlnas.agents.experiments.decisions.splits import CELLS, Cell, Row, always, play
+from rlnas.agents.experiments.decisions.judging import Played, judged, one_after_the_other
+from rlnas.agents.experiments.decisions.methods import Group, always, fixed, part
+from rlnas.agents.experiments.decisions.playing import BUDGETS, CELLS, Row, play_all
+from rlnas.agents.experiments.decisions.rules import Rule, changing_rules, constant_rules
+from rlnas.agents.experiments.decisions.sequences import actions_of, varied
+from rlnas.envs.budget.actions import STARTS
+from rlnas.envs.budget.costs import FIRST_SHARE
 from rlnas.family.tasks import Task, tasks
 
 JUDGED_BY = "test_anytime"
-"""What rules are compared by: samples of training tasks that no rule sees."""
+"""What rivals are compared by: samples of training tasks that no rule sees."""
+
+PORTFOLIOS = (2, 4, 7)
+"""Numbers of rules."""
+
+SEQUENCES = 60
+"""Fixed sequences that are compared for each group."""
+
+
+GROUPS: tuple[Group, ...] = tuple(product(BUDGETS, (False, True)))
+"""All groups of episodes."""
 
 
 class Stage(NamedTuple):
@@ -20,68 +36,65 @@ class Stage(NamedTuple):
 
     Attributes:
         tasks: Number of tasks.
-        per_cell: Number of the best rules of each cell that are kept.
-        per_budget: The same of each budget.
+        seeds: Number of episodes of each task, budget and price.
+        kept: Number of the best rules of each group that are kept.
     """
 
     tasks: int
-    per_cell: int
-    per_budget: int
+    seeds: int
+    kept: int
 
 
-STAGES = (Stage(6, 10, 16), Stage(20, 3, 6), Stage(64, 1, 1))
+STAGES = (Stage(8, 1, 24), Stage(20, 2, 8), Stage(64, 2, 8))
 """Few tasks for all rules, many for the best ones."""
+
+SPREAD = 20
+"""Tasks on which portfolios and sequences are compared."""
 
 
 class Tuned(NamedTuple):
-    """The best rules.
+    """The rivals, each for all groups of episodes.
 
     Attributes:
-        by_budget: The best rule for each budget, the same for all prices.
-        by_cell: The best rule for each budget and price.
-        rows: What the rules that were left in the last stage reached in its episodes; the texts of
-            the rules are the names of the methods.
+        rules: The best rules, the best first.
+        portfolios: Rules that are good together, by their number.
+        sequences: The best fixed sequence of actions that was found, see `Plan`.
     """
 
-    by_budget: dict[Cell, Rule]
-    by_cell: dict[Cell, Rule]
-    rows: list[Row]
+    rules: dict[Group, list[Rule]]
+    portfolios: dict[int, dict[Group, list[Rule]]]
+    sequences: dict[Group, tuple[tuple[int, ...], bool]]
+
+    @property
+    def constant(self) -> dict[Group, Rule]:
+        """The best of the rules that repeat one cycle."""
+        return {
+            group: next(rule for rule in some if rule.then is None)
+            for group, some in self.rules.items()
+        }
 
 
-def tune(
-    out: Path,
-    candidates: Sequence[Rule],
-    stages: Sequence[Stage] = STAGES,
-    cells: Sequence[Cell] = CELLS,
-    **how: Any,
-) -> Tuned:
-    """Compare rules on training tasks: those that are among the best of a stage reach the next one.
+def candidates() -> list[Rule]:
+    """All rules that are compared."""
+    small = (STARTS[1], STARTS[2])
+    starts = tuple(each for each in STARTS if sum(width for width, _ in each) <= 40)
+    anew = (replace(rule, anew=True) for rule in constant_rules(small))
+    return [*constant_rules(starts), *anew, *changing_rules(small)]
+
+
+def tune(out: Path, rules: Sequence[Rule], stages: Sequence[Stage] = STAGES, **how: Any) -> Tuned:
+    """Choose rivals on training tasks, for each budget, with a network given and without.
 
     Args:
         out: Folder for the results; the same call continues an interrupted one.
-        candidates: The rules.
+        rules: The rules that are compared; those that are among the best of a stage reach the next.
         stages: Sizes of the comparisons.
-        cells: Budgets and prices.
-        **how: Further arguments of `play`.
+        **how: Further arguments of `play_all`.
     """
-    left = {str(rule): rule for rule in candidates}
-    rows: list[Row] = []
-    for stage in stages:
-        some = spread(tasks("train"), stage.tasks)
-        methods = {name: always(rule) for name, rule in left.items()}
-        rows = play(out, some, methods, cells=cells, **how)
-        kept = {
-            *_best_of(rows, {cell: [cell] for cell in cells}, stage.per_cell),
-            *_best_of(rows, _by_budget(cells), stage.per_budget),
-        }
-        if stage != stages[-1]:
-            left = {name: rule for name, rule in left.items() if name in kept}
-    by_budget = {cell: same for same in _by_budget(cells).values() for cell in same}
-    return Tuned(
-        {cell: left[ranked(rows, same)[0]] for cell, same in by_budget.items()},
-        {cell: left[ranked(rows, [cell])[0]] for cell in cells},
-        rows,
-    )
+    best = _best_rules(out, rules, stages, **how)
+    some = spread(tasks("train"), SPREAD)
+    portfolios = {size: _portfolios(out, best, size, some, **how) for size in PORTFOLIOS}
+    return Tuned(best, portfolios, _sequences(out, best, some, **how))
 
 
 def spread(some: Sequence[Task], count: int) -> list[Task]:
@@ -90,24 +103,95 @@ def spread(some: Sequence[Task], count: int) -> list[Task]:
     return [some[k] for k in sorted(order[:count])]
 
 
-def ranked(rows: Iterable[Row], cells: Sequence[Cell], by: str = JUDGED_BY) -> list[str]:
-    """The names of the methods, those with the highest mean over the episodes of cells first."""
+def ranked(rows: Sequence[Row], group: Group) -> list[str]:
+    """The names of the methods, those with the highest mean over the episodes of a group first."""
     found: dict[str, list[float]] = {}
-    for row in rows:
-        if Cell(row["budget"], row["penalty"]) in cells:
-            for name, reached in row["methods"].items():
-                found.setdefault(name, []).append(reached[by])
+    for row in _of(rows, group):
+        for name, reached in row["methods"].items():
+            found.setdefault(name, []).append(reached[JUDGED_BY])
     return sorted(found, key=lambda name: -float(np.mean(found[name])))
 
 
-def _best_of(rows: list[Row], groups: Mapping[Any, Sequence[Cell]], count: int) -> Iterable[str]:
-    """The best methods of every group of cells."""
-    best = partial(ranked, rows)
-    return [name for cells in groups.values() for name in best(cells)[:count]]
+def _best_rules(
+    out: Path, rules: Sequence[Rule], stages: Sequence[Stage], **how: Any
+) -> dict[Group, list[Rule]]:
+    left = {str(rule): rule for rule in rules}
+    best: dict[Group, list[str]] = {}
+    for stage in stages:
+        methods = {name: always(rule) for name, rule in left.items()}
+        some = spread(tasks("train"), stage.tasks)
+        rows = play_all(out, some, methods, seeds=stage.seeds, **how)
+        order = {group: ranked(rows, group) for group in GROUPS}
+        # A rule that repeats one cycle is a rival of its own.
+        best = {
+            group: list(dict.fromkeys([*names[: stage.kept], *_first_constant(names, left)]))
+            for group, names in order.items()
+        }
+        left = {
+            name: rule
+            for name, rule in left.items()
+            if any(name in names for names in best.values())
+        }
+    return {group: [left[name] for name in names] for group, names in best.items()}
 
 
-def _by_budget(cells: Sequence[Cell]) -> dict[float, list[Cell]]:
-    return {
-        budget: [cell for cell in cells if cell.budget == budget]
-        for budget in dict.fromkeys(cell.budget for cell in cells)
-    }
+def _first_constant(names: Sequence[str], rules: Mapping[str, Rule]) -> list[str]:
+    return [name for name in names if rules[name].then is None][:1]
+
+
+def _portfolios(
+    out: Path, rules: Mapping[Group, list[Rule]], size: int, some: Sequence[Task], **how: Any
+) -> dict[Group, list[Rule]]:
+    """The rules that are best together, each with its part of the budget."""
+    left = {str(rule): rule for each in rules.values() for rule in each}
+    methods = {name: part(rule, size) for name, rule in left.items()}
+    rows = play_all(out, some, methods, seeds=2, **how)
+    return {group: [left[name] for name in greedy(_of(rows, group), size)] for group in GROUPS}
+
+
+def greedy(rows: Sequence[Row], size: int) -> list[str]:
+    """The names of methods that are good one after the other: each is the best one to add.
+
+    Args:
+        rows: What methods reach, each with its part of the budget.
+        size: Number of methods.
+    """
+    chosen: list[str] = []
+    for _ in range(size):
+        left = [name for name in rows[0]["methods"] if name not in chosen]
+        chosen.append(max(left, key=lambda name: _together(rows, [*chosen, name])))
+    return chosen
+
+
+def _together(rows: Sequence[Row], names: Sequence[str]) -> float:
+    """The mean of what methods reach one after the other, as far as the budget goes."""
+    found = []
+    for row in rows:
+        episodes: list[Played] = [row["methods"][name]["played"] for name in names]
+        parts = round(row["multiply_adds"] / episodes[0].budget)
+        first = max(episodes[0].first, round(FIRST_SHARE * row["multiply_adds"]))
+        whole = one_after_the_other(episodes[:parts], first, row["multiply_adds"])
+        found.append(getattr(judged(whole), JUDGED_BY))
+    return float(np.mean(found))
+
+
+def _sequences(
+    out: Path, rules: Mapping[Group, list[Rule]], some: Sequence[Task], **how: Any
+) -> dict[Group, tuple[tuple[int, ...], bool]]:
+    """The best of sequences that differ more and more from the actions of the best rule."""
+    found = {}
+    rng = np.random.default_rng(0)
+    for group, best in rules.items():
+        rule = next(rule for rule in best if rule.then is None)
+        tried = [(actions_of(rule), rule.anew)]
+        while len(tried) < SEQUENCES:
+            tried.append(varied(*tried[rng.integers(len(tried))], rng))
+        methods = {str(number): fixed({group: each}) for number, each in enumerate(tried)}
+        cells = [cell for cell in CELLS if cell.budget == group[0]]
+        rows = play_all(out, some, methods, cells=cells, given=float(group[1]), **how)
+        found[group] = tried[int(ranked(rows, group)[0])]
+    return found
+
+
+def _of(rows: Sequence[Row], group: Group) -> list[Row]:
+    return [row for row in rows if (row["budget"], row["given"]) == group]

@@ -1,16 +1,18 @@
-"""Rules, fixed sequences and the search in hindsight in episodes with a budget, and their study."""
+"""Rules, fixed sequences and searches in episodes with a budget, and how episodes are judged."""
 
-import json
-import shutil
-from importlib.resources import files
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rlnas import load_dataset
-from rlnas.agents.experiments.decisions import report, study
-from rlnas.agents.experiments.decisions.judging import judge
+from rlnas.agents.experiments.decisions.judging import (
+    Improvement,
+    Played,
+    judged,
+    one_after_the_other,
+    play,
+)
 from rlnas.agents.experiments.decisions.rules import (
     CYCLES,
     Rule,
@@ -28,7 +30,6 @@ from rlnas.agents.experiments.decisions.sequences import (
 from rlnas.agents.policies.episode import random_policy
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, STARTS, STARTS_SLICE
 from rlnas.envs.budget.design_env import BudgetDesignEnv
-from rlnas.errors import InputError
 
 SMALL = STARTS[1]
 GROW = Rule(SMALL, "grow x1.25", "normal")
@@ -57,19 +58,17 @@ def played(env, policy, seed=0):
 
 def test_an_episode_is_judged_by_the_scores_of_the_environment(wine):
     env = env_of(wine)
-    judged = judge(env, random_policy(1), 3)
-    assert judged.anytime == env.state.anytime
-    assert judged.end == env.state.best_score
+    found = judged(play(env, random_policy(1), 3))
+    assert found.anytime == pytest.approx(env.state.anytime, abs=1e-12)
+    assert found.end == env.state.best_score
 
 
 def test_on_the_same_samples_the_test_scores_are_the_validation_scores(wine):
-    from dataclasses import replace
-
     same = replace(wine, test=wine.validation)
     for seed in range(3):
-        judged = judge(env_of(same), random_policy(seed), seed)
-        assert judged.test_anytime == pytest.approx(judged.anytime)
-        assert judged.test_end == pytest.approx(judged.end)
+        found = judged(play(env_of(same), random_policy(seed), seed))
+        assert found.test_anytime == pytest.approx(found.anytime)
+        assert found.test_end == pytest.approx(found.end)
 
 
 @pytest.mark.parametrize("given", [0.0, 1.0])
@@ -153,117 +152,39 @@ def test_varied_sequences_begin_with_a_start_and_are_not_too_long():
     assert len(seen) > 250
 
 
-def test_a_search_never_falls_and_ends_above_where_it_began(wine):
+def anytime(each):
+    return judged(each).anytime
+
+
+def test_a_search_varies_what_it_has_and_ends_above_where_it_began(wine):
     env = env_of(wine, budget=0.2)
     actions = actions_of(Rule(STARTS[2], "prune /2", "long"))
-    first = [Sample(actions, False, judge(env, Plan(actions), 0))]
-    best = [each.judged.anytime for each in search(env, 0, first, np.random.default_rng(0), 40)]
-    assert len(best) == 40
-    assert (np.diff(best) >= 0).all()
-    assert best[-1] > first[0].judged.anytime
+    first = Sample(actions, False, play(env, Plan(actions), 0))
+    found = search(env, 0, [first], np.random.default_rng(0), 40, anytime)
+    assert len(found) == 41
+    assert found[0] is first
+    assert max(anytime(each.played) for each in found) > anytime(first.played)
 
 
 def test_what_a_search_found_can_be_played_again(wine):
     env = env_of(wine, budget=0.2, given=0.5)
-    first = [Sample(actions_of(GROW), False, judge(env, Plan(actions_of(GROW)), 1))]
-    *_, best = search(env, 1, first, np.random.default_rng(0), 15)
-    assert judge(env, Plan(best.actions, best.anew), 1) == best.judged
+    first = [Sample(actions_of(GROW), False, play(env, Plan(actions_of(GROW)), 1))]
+    for each in search(env, 1, first, np.random.default_rng(0), 5, anytime)[1:]:
+        assert play(env, Plan(each.actions, each.anew), 1) == each.played
 
 
-@pytest.fixture
-def tiny(monkeypatch):
-    """A study of seconds."""
-    monkeypatch.setattr(study, "TASKS_TO_CHOOSE", {"real tables": ("wine", "breast_cancer")})
-    monkeypatch.setattr(
-        study, "TASKS_TO_JUDGE", {"real tables": ("wine",), "images": ("synthetic:5",)}
+def test_episodes_one_after_the_other_keep_the_best_by_hand():
+    one = Played((Improvement(0, 0.1, 0.2), Improvement(10, 0.4, 0.3)), 5, 50)
+    two = Played(
+        (Improvement(0, 0.1, 0.2), Improvement(5, 0.3, 0.9), Improvement(40, 0.5, 0.6)), 5, 50
     )
-    for module in (study, report):
-        monkeypatch.setattr(module, "BUDGETS", (0.1, 0.2))
-        monkeypatch.setattr(module, "SEARCH_EPISODES", (2, 4))
-    monkeypatch.setattr(report, "SEARCH", "search, 4 episodes")
-    monkeypatch.setattr(study, "SEQUENCES", 3)
-    monkeypatch.setattr(study, "PORTFOLIO", 3)
-    monkeypatch.setattr(study, "RANDOM_EPISODES", 2)
-    rules = [
-        GROW,
-        Rule(STARTS[0], "prune /2", "long"),
-        Rule(SMALL, "connect x2", "short", "prune /2"),
-    ]
-    monkeypatch.setattr(study, "candidates", lambda: rules)
-
-
-def test_a_study_chooses_on_some_tasks_judges_on_others_and_goes_on(tiny, tmp_path, monkeypatch):
-    def run() -> object:
-        return study.study_decisions(tmp_path / "study", seeds=2, jobs=1, progress_bar=False)
-
-    results, chosen = run()
-    assert {row["source"] for row in results} == {"wine", "synthetic:5"}
-    assert len(results) == 2 * 2 * 2
-    assert len({row["penalty"] for row in results}) > 3
-    for row in results:
-        found = row["methods"]
-        assert found["search, 4 episodes"]["anytime"] >= found["best rule of the task"]["anytime"]
-        assert found["best rule of the task"]["anytime"] >= found["best rule"]["anytime"]
-    assert set(chosen) == {0.1, 0.2}
-    monkeypatch.setattr(study, "judge", None)  # everything is there
-    assert run() == (results, chosen)
-
-
-def test_the_report_tells_the_gaps_by_hand(tiny, tmp_path):
-    results, chosen = study.study_decisions(tmp_path / "s", seeds=1, jobs=1, progress_bar=False)
-    text = report.write_report(results, chosen, tmp_path / "s")
-    gains = {}
-    for row in results:
-        gain = row["methods"]["search, 4 episodes"]["test_anytime"]
-        gain -= row["methods"]["best rule"]["test_anytime"]
-        gains.setdefault(row["source"], []).append(100 * gain)
-    mean = np.mean([np.mean(values) for values in gains.values()])
-    assert f"| all | {mean:.2f} (" in text
-    assert (tmp_path / "s" / "decisions.png").read_bytes().startswith(b"\x89PNG")
-    saved = json.loads((tmp_path / "s" / "results.json").read_text())
-    assert saved["results"] == results
-
-
-def test_no_task_is_both_for_choosing_and_for_judging():
-    to_choose, to_judge = (
-        {source for sources in tasks.values() for source in sources}
-        for tasks in (study.TASKS_TO_CHOOSE, study.TASKS_TO_JUDGE)
-    )
-    assert not to_choose & to_judge
-
-
-def test_real_tables_are_development_tables():
-    from rlnas.data.collections import keel
-
-    for tasks in (study.TASKS_TO_CHOOSE, study.TASKS_TO_JUDGE):
-        for source in tasks["real tables"]:
-            assert keel.split_of(source.removeprefix("keel:")) == "development"
+    both = one_after_the_other([one, two], 10, 100)
+    assert both.improvements == (*one.improvements, Improvement(90, 0.5, 0.6))
+    assert judged(both).end == 0.5
+    assert judged(both).test_end == 0.6
+    # 0.3 counts in full, at the tenth where counting begins; 0.1 by what is left of the logarithm.
+    assert judged(both).anytime == pytest.approx(0.1 + 0.3 + 0.1 * np.log(100 / 90) / np.log(10))
 
 
 def test_every_cycle_has_edits_of_the_action_table():
     assert all(actions_of(Rule(SMALL, cycle, "short")) for cycle in CYCLES)
-
-
-def test_policies_of_the_same_name_are_refused(tmp_path):
-    shipped = files("rlnas.agents.shipped") / "budget_controller"
-    same = [shutil.copytree(str(shipped), tmp_path / str(k) / "run") for k in range(2)]
-    with pytest.raises(InputError, match="run, run: expected folders with different names"):
-        study.study_decisions(tmp_path / "study", same, progress_bar=False)
-    assert not (tmp_path / "study").exists()
-
-
-def test_a_policy_is_judged_beside_the_rules(tiny, tmp_path):
-    shipped = files("rlnas.agents.shipped") / "budget_controller"
-    run = Path(shutil.copytree(str(shipped), tmp_path / "run"))
-    results, _ = study.study_decisions(
-        tmp_path / "study", [run], seeds=1, jobs=1, progress_bar=False
-    )
-    assert all(row["methods"]["policy run"]["anytime"] > 0 for row in results)
-
-
-def test_other_data_under_the_same_name_are_judged_anew(tiny, tmp_path, monkeypatch):
-    def call(fingerprint):
-        monkeypatch.setattr(study, "_data_fingerprint", lambda *_: fingerprint)
-        return study._call("judge", study.Task("wine", 0.1, 0), "rule", (), None, {}).name
-
-    assert call("a") == call("a") != call("b")
