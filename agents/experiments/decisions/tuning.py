@@ -154,10 +154,10 @@ def greedy(rows: Sequence[Row], size: int) -> list[str]:
 
     Args:
         rows: What methods reach, each with its part of the budget.
-        size: Number of methods.
+        size: Number of methods, or all if there are fewer.
     """
     chosen: list[str] = []
-    for _ in range(size):
+    for _ in range(min(size, len(rows[0]["methods"]))):
         left = [name for name in rows[0]["methods"] if name not in chosen]
         chosen.append(max(left, key=lambda name: _together(rows, [*chosen, name])))
     return chosen
