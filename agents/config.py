@@ -28,6 +28,9 @@ SHIPPED_BUDGET = SHIPPED.with_name("budget_controller")
 SHIPPED_EDIT_SEQUENCE = SHIPPED.with_name("edit_sequence")
 """Run folder of the edit sequence that was evolved as its rival, in the same episodes."""
 
+FAMILY = "family"
+"""Name that stands for the training tasks of the benchmark, see `rlnas.family.tasks`."""
+
 MAX_LAYERS, MAX_UNITS = 8, 4096  # limits of the policy network
 
 MAX_EPISODES = 10_000  # of an evaluation
@@ -114,7 +117,8 @@ class EpisodesConfig(TableSettings, PlainIntegers):
 
     dataset: Annotated[tuple[str, ...], tyro.conf.Positional, DATASETS] = ("digits",)
     """Data sets: names, tables (.csv, .tsv, .parquet), or .npz files with arrays X and y. With
-    several, or a family such as "mixed", each episode draws one."""
+    several, a family such as "mixed", or the training tasks of the benchmark, "family", each
+    episode draws one."""
     seed: int = 0
     """Seed of all random numbers."""
     run_dir: Option[Path] = None
@@ -144,14 +148,19 @@ class EpisodesConfig(TableSettings, PlainIntegers):
             object.__setattr__(self, "dataset", (self.dataset,))
 
     def load(self) -> "list[Dataset]":
-        """Load the data sets.
+        """Load the data sets; the name "family" stands for the training tasks of the benchmark.
 
         Raises:
             InputError: One of them cannot be loaded.
         """
-        from rlnas.data.loading import load_datasets
+        from rlnas.data.loading import Source, load_datasets
+        from rlnas.envs.family.live_env import loaded
+        from rlnas.family.tasks import tasks
 
-        return load_datasets(list(self.dataset), self.data_dir, self.options)
+        sources: list[Source] = []
+        for name in self.dataset:
+            sources += loaded(tasks("train"), 0, self.data_dir) if name == FAMILY else [name]
+        return load_datasets(sources, self.data_dir, self.options)
 
     def check(self) -> None:
         """Raise `InputError` for values that cannot be used."""
