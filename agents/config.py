@@ -47,7 +47,7 @@ WITHOUT_BUDGET = ("width", "density", "batches_per_step")
 WITH_BUDGET = ("budget", "given")
 """Settings of episodes that only those with a budget have."""
 
-STEP_REWARDS, BUDGET_REWARDS = ("difference", "score"), ("anytime", "final")
+STEP_REWARDS, BUDGET_REWARDS = ("difference", "score"), ("anytime", "final", "test")
 """Rewards in episodes without and with a budget; the first is the default."""
 
 MAX_SEED = 2**32 - 1  # NumPy's limit
@@ -211,10 +211,11 @@ class TrainConfig(EpisodesConfig):
     algorithm: Literal["maskable_ppo", "ppo"] = "maskable_ppo"
     """MaskablePPO of sb3-contrib, which never takes illegal actions, or PPO of Stable-Baselines3,
     which may take them."""
-    reward: Option[Literal["difference", "score", "anytime", "final"]] = None
+    reward: Option[Literal["difference", "score", "anytime", "final", "test"]] = None
     """Reward of a step: the change of the score (difference, the default) or the score itself. With
     --budget: the gain of the best score times the share of the logarithm of the cost that is left
-    (anytime, the default) or the gain alone (final)."""
+    (anytime, the default), the gain alone (final), or as anytime but on the test samples of the
+    training tasks (test), which pays nothing for luck in validation."""
     learning_rate: float = 1e-3
     """Initial learning rate; decays linearly to 0."""
     rollout_steps: int = 100

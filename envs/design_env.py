@@ -73,7 +73,7 @@ class DesignEnv(LiveEnv):
     | entries | meaning |
     |---|---|
     | progress | elapsed share of the episode |
-    | penalty | logarithm of the penalty |
+    | penalty | logarithm of the penalty: -1 for 0.001, 0 for 0.1, 1 for 10 |
     | classes, features, samples | logarithms of the numbers of classes (or of numbers to predict), features and training samples |
     | depth, size, relative_size, cost | hidden layers; weights; weights over reference; penalty paid |
     | validation_, training_ accuracy, loss | accuracy stands for the metric, here and below; losses as x / (1 + x), those of numbers in units of their variance; training values are over the last batches |

@@ -34,7 +34,12 @@ from rlnas.envs.budget.costs import (
     step_cost,
     unit_cost,
 )
-from rlnas.envs.budget.episode import BudgetState, constant_prediction, share_left
+from rlnas.envs.budget.episode import (
+    BudgetState,
+    constant_prediction,
+    score_on_test,
+    share_left,
+)
 from rlnas.envs.budget.observations import BUDGET_OBSERVATION_NAMES, observe_budget
 from rlnas.envs.episode import EvaluatedNetwork
 from rlnas.envs.live_env import LiveEnv, diverged, diverging_start, draw, probe_size
@@ -52,7 +57,7 @@ from rlnas.nn.training import (
 )
 from rlnas.validation import Range, check_choice, check_count
 
-RETURNS = ("anytime", "final")
+RETURNS = ("anytime", "final", "test")
 """What an episode with a budget may pay."""
 
 GIVEN_BATCHES = (6, 400)
@@ -77,7 +82,8 @@ class BudgetDesignEnv(LiveEnv):
     bit. Larger networks cost more, sparse ones less, in training as in evaluation. `docs/cost.md`
     compares cost with time.
 
-    The network keeps its weights from step to step. The test samples are never read.
+    The network keeps its weights from step to step. Nothing that the agent sees is computed from
+    the test samples.
 
     ## Action Space
     `Discrete(136)`, the table `rlnas.BUDGET_ACTIONS`, the same for every data set. Each edit is
@@ -136,7 +142,12 @@ class BudgetDesignEnv(LiveEnv):
     `first` to the budget. It needs no discount.
 
     `reward="final"` pays the improvement itself, which adds up to the change of the best score.
-    Other steps pay 0, either way.
+
+    `reward="test"` pays as "anytime", but by the scores of the same designs on the test samples:
+    what the best design is worth, not what it seems to be after many looks at the validation
+    samples. It is for training policies on tasks whose test samples serve no other end.
+
+    Other steps pay 0.
 
     ## Starting State
     Nothing is spent. With probability `given`, there is a network: one of the legal starts, trained
@@ -171,7 +182,7 @@ class BudgetDesignEnv(LiveEnv):
     ## Arguments
     * `dataset`, `penalty`, `hyperparameters`, `saliency`, `data_dir`, `render_mode`: as in
       `DesignEnv`.
-    * `reward`: `"anytime"` or `"final"`.
+    * `reward`: `"anytime"`, `"final"` or `"test"`.
     * `budget`: training cost of an episode, in units; or `(low, high)`, between which it is drawn
       log-uniformly at every reset. A unit is the cost of an episode of `DesignEnv` on small data at
       the reference size: 21 steps with 25 training batches each of the reference network, which is
@@ -293,6 +304,8 @@ class BudgetDesignEnv(LiveEnv):
         observation, info = self._outcome(replace(after, over=over))
         if self.reward == "final":
             reward = after.best_score - before.best_score
+        elif self.reward == "test":
+            reward = _worth(before, after)
         else:
             reward = after.anytime - before.anytime
         return observation, float(reward), over, False, info
@@ -429,6 +442,14 @@ def _improved(state: BudgetState) -> BudgetState:
         best_spent=state.spent,
         anytime=state.anytime + gained,
     )
+
+
+def _worth(before: BudgetState, after: BudgetState) -> float:
+    """What a step is paid by the test samples."""
+    if after.best is before.best:
+        return 0.0
+    gained = score_on_test(after.best, after) - score_on_test(before.best, after)
+    return gained * share_left(after.spent, after.first, after.budget)
 
 
 def _settled(state: BudgetState) -> BudgetState:

@@ -11,7 +11,7 @@ from rlnas.envs.budget.actions import BUDGET_ACTIONS, BudgetAction
 from rlnas.envs.episode import DesignInfo, EpisodeState, EvaluatedNetwork, Words
 from rlnas.nn.network import EMA, VALUE, SparseNetwork
 from rlnas.nn.running import sample_gradients
-from rlnas.nn.training import constant_outputs, evaluate_outputs
+from rlnas.nn.training import constant_outputs, evaluate, evaluate_outputs
 
 
 class BudgetInfo(DesignInfo):
@@ -100,6 +100,16 @@ def share_left(spent: int, first: int, budget: int) -> float:
     if spent <= first:
         return 1.0
     return log(budget / spent) / log(budget / first)
+
+
+def score_on_test(design: EvaluatedNetwork, state: BudgetState) -> float:
+    """The score of a design on the test samples, which the agent never sees."""
+    data = state.dataset
+    if design.network.active_weights > 0:
+        metric = evaluate(design.network, data, data.test).metric
+    else:
+        metric = evaluate_outputs(design.network.units[EMA], data, data.test).metric
+    return metric - state.penalty * design.relative_size
 
 
 def constant_prediction(data: Dataset, penalty: float) -> EvaluatedNetwork:

@@ -34,7 +34,7 @@ class LiveFamilyEnv(BudgetDesignEnv):
     That of `BudgetDesignEnv`.
 
     ## Rewards
-    Those of `BudgetDesignEnv`. Test samples are never read: `rlnas.agents` evaluates on them.
+    Those of `BudgetDesignEnv`.
 
     ## Starting State
     That of `BudgetDesignEnv`; by default without a network, as in `FamilyEnv`.

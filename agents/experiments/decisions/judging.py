@@ -6,12 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rlnas.agents.policies.policy import Policy
-from rlnas.data.dataset import Dataset
 from rlnas.envs.budget.design_env import BudgetDesignEnv
-from rlnas.envs.budget.episode import BudgetState, share_left
-from rlnas.envs.episode import EvaluatedNetwork
-from rlnas.nn.network import EMA
-from rlnas.nn.training import evaluate, evaluate_outputs
+from rlnas.envs.budget.episode import score_on_test, share_left
 
 
 class Improvement(NamedTuple):
@@ -82,14 +78,15 @@ def go_on(env: BudgetDesignEnv, policy: Policy, observation: np.ndarray) -> Play
         observation: What the reset returned.
     """
     state, actions = env.state, []
-    found = [Improvement(0, state.best_score, _test_score(state.best, state))]
+    found = [Improvement(0, state.best_score, score_on_test(state.best, state))]
     while not state.over:
         actions.append(policy(observation, env.action_masks()))
         observation, *_ = env.step(actions[-1])
         before, state = state, env.state
         if state.best is not before.best:
-            test_score = _test_score(state.best, state)
-            found.append(Improvement(state.spent, state.best_score, test_score))
+            found.append(
+                Improvement(state.spent, state.best_score, score_on_test(state.best, state))
+            )
     return Played(tuple(found), state.first, state.budget, tuple(actions))
 
 
@@ -120,14 +117,3 @@ def one_after_the_other(episodes: Sequence[Played], first: int, budget: int) -> 
                 found.append(improvement._replace(spent=spent + improvement.spent))
         spent += each.budget
     return Played(tuple(found), first, budget)
-
-
-def _test_score(design: EvaluatedNetwork, state: BudgetState) -> float:
-    """The score on the test samples."""
-    return _test_metric(design, state.dataset) - state.penalty * design.relative_size
-
-
-def _test_metric(design: EvaluatedNetwork, data: Dataset) -> float:
-    if design.network.active_weights > 0:
-        return evaluate(design.network, data, data.test).metric
-    return evaluate_outputs(design.network.units[EMA], data, data.test).metric

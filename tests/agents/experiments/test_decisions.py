@@ -63,6 +63,19 @@ def test_an_episode_is_judged_by_the_scores_of_the_environment(wine):
     assert found.end == env.state.best_score
 
 
+@pytest.mark.parametrize("given", [0.0, 1.0])
+def test_rewards_by_test_samples_add_up_to_the_change_of_the_test_score(wine, given):
+    env = env_of(wine, given=given, reward="test")
+    found = play(env, random_policy(1), 3)
+    env.reset(seed=3)
+    paid = [env.step(action)[1] for action in found.actions]
+    assert sum(paid) == pytest.approx(
+        judged(found).test_anytime - found.improvements[0].test_score, abs=1e-12
+    )
+    assert sum(reward != 0 for reward in paid) <= len(found.improvements) - 1
+    assert any(reward < 0 for reward in paid) or sum(paid) > 0
+
+
 def test_on_the_same_samples_the_test_scores_are_the_validation_scores(wine):
     same = replace(wine, test=wine.validation)
     for seed in range(3):
