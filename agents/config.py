@@ -245,8 +245,8 @@ class TrainConfig(EpisodesConfig):
     """Number of held-out episodes, 0 for no evaluations; by default so many that evaluations take
     about 5 % of the steps, at least 4."""
     start: Option[Path] = None
-    """Run folder of a trained policy to start from, with the same algorithm, network and features;
-    by default the policy is new."""
+    """Run folder of a trained policy to start from, whose algorithm, network and features are taken
+    over, or "shipped" for the one that comes with rlnas; by default the policy is new."""
     resume: Option[Path] = None
     """Run folder of an interrupted training to continue; the result is the same, bit for bit. All
     settings are read from there, except those that say where environments run."""

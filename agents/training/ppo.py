@@ -12,7 +12,6 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from rlnas.agents.config import WORKERS, TrainConfig
 from rlnas.agents.policies.environments import make_env
-from rlnas.agents.policies.layouts import BUDGET, STEPS
 from rlnas.agents.policies.run_config import (
     FILE,
     as_json,
@@ -24,7 +23,7 @@ from rlnas.agents.policies.run_config import (
 from rlnas.agents.policies.run_folder import ENDED, has_ended, is_one_of_seeds, not_ended
 from rlnas.agents.training.checkpoint import FOLDER, checkpoints, read
 from rlnas.agents.training.run import TrainingRun, new_run
-from rlnas.agents.training.start import check_start, start_from
+from rlnas.agents.training.start import folder_of, start_from, with_its_network
 from rlnas.agents.training.watching.held_out import episodes_of, steps_between
 from rlnas.data.dataset import Dataset
 from rlnas.errors import InputError
@@ -59,9 +58,7 @@ def train(
     """
     config.check()
     _check_callbacks(callbacks)
-    if config.start is not None:
-        layout = STEPS if config.budget is None else BUDGET
-        check_start(config.start, config.algorithm, list(config.net_arch), config.features, layout)
+    config = with_its_network(config)
     data = config.load()
     # Checks the other values, before anything is written.
     make_env(config, data)
@@ -247,8 +244,8 @@ def _train_anew(
     callbacks: Sequence[BaseCallback],
 ) -> None:
     with new_run(config, data, folder) as run:
-        if config.start is not None:
-            start_from(config.start, run.model.policy)
+        if start := folder_of(config):
+            start_from(start, run.model.policy)
         if not (folder / FILE).is_file():  # not before there are environments, perhaps on Ray
             write_config(folder, config, data)
         run.open_logs(_as_markdown(config))

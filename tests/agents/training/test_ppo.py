@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 from tensorboard.plugins.hparams import metadata  # type: ignore[import-untyped]
 from tensorboard.plugins.hparams.api_pb2 import DataType, Status  # type: ignore[import-untyped]
 
-from rlnas.agents.config import TrainConfig
+from rlnas.agents.config import SHIPPED, TrainConfig
 from rlnas.agents.designing.design import evaluate_policy
 from rlnas.agents.policies import environments
 from rlnas.agents.policies.episode import play_episode
@@ -43,7 +44,7 @@ from rlnas.envs.design_env import DesignEnv
 from rlnas.errors import InputError
 from rlnas.files.atomic import PARTIAL
 from rlnas.files.folders import LOCK
-from rlnas.files.json_files import write_json
+from rlnas.files.json_files import read_json, write_json
 from rlnas.nn.training import evaluate
 from tests.agents.helpers import ALGORITHMS, TINY, files_in, progress_of, tiny
 from tests.core.reference import bits as network_bits
@@ -704,6 +705,20 @@ def test_start_continues_from_a_trained_policy(runs, tmp_path):
     assert ours.keys() == theirs.keys()
     for name, value in ours.items():
         np.testing.assert_allclose(value, theirs[name], atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("packaged", [False, True])
+def test_start_takes_over_the_network_of_the_policy(packaged, runs, tmp_path):
+    start, found = (Path("shipped"), SHIPPED) if packaged else 2 * (runs["maskable_ppo"],)
+    config = tiny(tmp_path / "run", start=start, learning_rate=1e-12)
+    train(replace(config, net_arch=TrainConfig.net_arch), progress_bar=False)
+    ours, theirs = (read_weights(run) for run in (tmp_path / "run", found))
+    assert {name: each.shape for name, each in ours.items()} == {
+        name: each.shape for name, each in theirs.items()
+    }
+    record, expected = (read_json(each / "policy.json") for each in (tmp_path / "run", found))
+    assert record == expected
+    assert read_json(tmp_path / "run" / "config.json")["start"] == str(start)
 
 
 @pytest.mark.parametrize(
