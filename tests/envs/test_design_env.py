@@ -246,7 +246,7 @@ def test_penalty_range_is_drawn_log_uniformly_at_every_reset():
     for _ in range(400):
         observation, info = env.reset()
         logarithms.append(np.log10(info["penalty"]))
-        assert entry(observation, "penalty") == pytest.approx((logarithms[-1] + 2) / 2, abs=1e-6)
+        assert entry(observation, "penalty") == pytest.approx((logarithms[-1] + 1) / 2, abs=1e-6)
     assert -2 <= min(logarithms) < -1.95
     assert -0.05 < max(logarithms) <= 0
     counts, _ = np.histogram(logarithms, bins=4, range=(-2, 0))

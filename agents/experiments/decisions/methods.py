@@ -18,11 +18,20 @@ from rlnas.agents.experiments.decisions.rules import Rule
 from rlnas.agents.experiments.decisions.sequences import Plan, Sample, actions_of, search
 from rlnas.agents.policies.episode import random_policy
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
+from rlnas.envs.budget.actions import BUDGET_ACTIONS, BudgetAction
 from rlnas.envs.budget.costs import first_step_costs, step_cost
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 
 Group = tuple[float, bool]
 """Episodes for which a rule is chosen: their budget, and whether they begin with a network."""
+
+
+SWITCHED_OFF: dict[str, Callable[[BudgetAction], bool]] = {
+    "adding": lambda action: action.operation.startswith("add"),
+    "removing": lambda action: action.operation.startswith("remove"),
+    "choosing how long": lambda action: action.length in ("short", "long"),
+}
+"""Actions that a policy may be kept from; there is always another one, to train alone."""
 
 
 class Method(NamedTuple):
@@ -37,9 +46,22 @@ class Method(NamedTuple):
     play: Callable[[BudgetDesignEnv, int], Played]
 
 
-def learned(run: Path) -> Method:
-    """The policy in a run folder; it takes the most probable action."""
-    return Method({"policy": fingerprint(run)}, lambda env, seed: play(env, _policy(run), seed))
+def learned(run: Path, without: str | None = None) -> Method:
+    """The policy in a run folder; it takes the most probable action.
+
+    Args:
+        run: The folder.
+        without: What it may not do, one of `SWITCHED_OFF`.
+    """
+    allowed = np.ones(len(BUDGET_ACTIONS), bool)
+    if without is not None:
+        allowed = np.array([not SWITCHED_OFF[without](action) for action in BUDGET_ACTIONS])
+
+    def policy(observation: np.ndarray, mask: np.ndarray) -> int:
+        return _policy(run)(observation, mask & allowed)
+
+    key = {"policy": fingerprint(run), "without": without}
+    return Method(key, lambda env, seed: play(env, policy, seed))
 
 
 def always(rule: Rule) -> Method:

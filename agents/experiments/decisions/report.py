@@ -9,7 +9,7 @@ import numpy as np
 from rlnas import plots
 from rlnas.agents.experiments.decisions.judging import Played
 from rlnas.agents.experiments.decisions.playing import Row
-from rlnas.agents.experiments.decisions.study import BLIND, POLICY, RULE, Study
+from rlnas.agents.experiments.decisions.study import BLIND, LEARNED, POLICY, RULE, Study
 from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
@@ -70,24 +70,20 @@ def to_markdown(study: Study) -> str:
 
 
 def with_means(rows: Rows) -> list[Row]:
-    """The rows with what several policies reach on average, instead of each of them."""
+    """The rows with the course of every method, and what several policies reach on average."""
     found = []
     for row in rows:
-        methods: dict[str, Any] = {}
-        for kind in (POLICY, BLIND):
-            some = [each for name, each in row["methods"].items() if name[:-2] == kind]
-            if some:
-                numbers = {key: float(np.mean([each[key] for each in some])) for key in _NUMBERS}
-                methods[kind] = {
-                    **numbers,
-                    "course": np.mean([course(each["played"]) for each in some], axis=0),
-                }
-        others = {
-            name: {**each, "course": course(each["played"])}
-            for name, each in row["methods"].items()
-            if name[:-2] not in (POLICY, BLIND)
+        together: dict[str, list[dict[str, Any]]] = {}
+        for name, each in row["methods"].items():
+            kind, _, number = name.rpartition(" ")
+            together.setdefault(kind if kind in LEARNED and number.isdigit() else name, []).append(
+                {key: each[key] for key in _NUMBERS} | {"course": course(each["played"])}
+            )
+        methods = {
+            name: {key: np.mean([each[key] for each in some], axis=0) for key in some[0]}
+            for name, some in together.items()
         }
-        found.append({**row, "methods": {**methods, **others}})
+        found.append({**row, "methods": methods})
     return found
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlnas.agents.experiments.decisions.methods import (
+    SWITCHED_OFF,
     Method,
     chance,
     fixed,
@@ -27,6 +28,7 @@ RULE, CONSTANT, SEQUENCE, RANDOM = (
     "random legal actions",
 )
 POLICY, BLIND = "policy", "blind policy"
+LEARNED = (POLICY, BLIND, *(f"{POLICY} without {what}" for what in SWITCHED_OFF))
 """What several policies are called together: the mean of what they reach in an episode."""
 
 SEARCHES = (10, 100)
@@ -87,8 +89,9 @@ def study_decisions(
     Raises:
         InputError: The folder holds something else, or a policy or data set cannot be used.
     """
-    runs = {**_numbered(POLICY, policies), **_numbered(BLIND, blind)}
-    learners = {name: learned(run) for name, run in runs.items()}
+    learners = {**_numbered(POLICY, policies), **_numbered(BLIND, blind)}
+    for what in SWITCHED_OFF:
+        learners |= _numbered(f"{POLICY} without {what}", policies, what)
     own_folder(out, {"study": "decisions"})
     how: dict[str, Any] = {"jobs": jobs, "data_dir": data_dir, "progress_bar": progress_bar}
     tuned = tune(out / "tuning", candidates(), stages, **how)
@@ -102,10 +105,10 @@ def study_decisions(
     return Study(rows, beside(searches, rows) if searches else [], tuned, facts)
 
 
-def _numbered(kind: str, runs: Sequence[Path]) -> dict[str, Path]:
+def _numbered(kind: str, runs: Sequence[Path], without: str | None = None) -> dict[str, Method]:
     if len({run.resolve() for run in runs}) < len(runs):
         raise InputError(f"{kind}: the same run folder twice, expected different trainings")
-    return {f"{kind} {number}": run for number, run in enumerate(runs)}
+    return {f"{kind} {number}": learned(run, without) for number, run in enumerate(runs)}
 
 
 def _rivals(tuned: Tuned) -> dict[str, Method]:

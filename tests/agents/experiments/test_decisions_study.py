@@ -11,6 +11,7 @@ import pytest
 from rlnas.agents.experiments.decisions import playing, report, study, tuning
 from rlnas.agents.experiments.decisions.judging import judged, play
 from rlnas.agents.experiments.decisions.methods import (
+    SWITCHED_OFF,
     always,
     chance,
     fixed,
@@ -26,7 +27,7 @@ from rlnas.agents.experiments.decisions.rules import Rule
 from rlnas.agents.experiments.decisions.sequences import Plan, actions_of
 from rlnas.agents.experiments.decisions.tuning import GROUPS, Stage, greedy, ranked, spread, tune
 from rlnas.data.generated.made import Made
-from rlnas.envs.budget.actions import STARTS
+from rlnas.envs.budget.actions import BUDGET_ACTIONS, STARTS
 from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.errors import InputError
 from rlnas.family.measuring import load
@@ -160,6 +161,17 @@ def test_a_search_begins_with_the_rules_and_keeps_the_best(two, tmp_path):
         assert reached["more"]["end"] >= reached["few"]["end"]
 
 
+@pytest.mark.parametrize("without", SWITCHED_OFF)
+def test_a_policy_can_be_kept_from_actions(without, two, tmp_path):
+    rows = played(tmp_path, two, free=learned(SHIPPED), kept=learned(SHIPPED, without))
+    taken = {
+        name: [BUDGET_ACTIONS[k] for row in rows for k in row["methods"][name]["played"].actions]
+        for name in ("free", "kept")
+    }
+    assert any(map(SWITCHED_OFF[without], taken["free"]))
+    assert not any(map(SWITCHED_OFF[without], taken["kept"]))
+
+
 def test_more_tasks_include_the_fewer_ones():
     everything = tasks("train")
     few, many = (spread(everything, count) for count in (5, 40))
@@ -252,6 +264,7 @@ def test_a_study_has_all_methods_in_all_episodes_and_goes_on(tiny, tmp_path, mon
         task.name for task in generated("validation", 2)
     }
     expected = {study.RULE, study.CONSTANT, study.SEQUENCE, study.RANDOM, "2 rules", "policy 0"}
+    expected |= {f"policy without {what} 0" for what in SWITCHED_OFF}
     assert all(set(row["methods"]) == expected for row in found.rows)
     assert all("search, 2 episodes" in row["methods"] for row in found.searches)
     assert found.searches
