@@ -22,12 +22,13 @@ from rlnas.objective import Objective, class_weights
 _log = logging.getLogger("rlnas")
 
 
-def prepare(raw: RawData, options: TableOptions = NOTHING_SAID) -> Dataset:
+def prepare(raw: RawData, options: TableOptions = NOTHING_SAID, warn: bool = True) -> Dataset:
     """Split samples, measure those for training, and standardize all.
 
     Args:
         raw: The samples.
         options: What is said about what is to be learned; the other options are not read.
+        warn: Whether to warn of columns that look like a mistake.
 
     Raises:
         InputError: If y does not number at least two classes without gaps, a target is constant,
@@ -67,8 +68,9 @@ def prepare(raw: RawData, options: TableOptions = NOTHING_SAID) -> Dataset:
     else:
         rules = table.fit(raw.features, train)
         labels = raw.labels if raw.targets is None else None
-        for sentence in suspicions(table.columns, raw.features, labels, raw.targets):
-            _log.warning("%s: %s", raw.name, sentence)
+        if warn:
+            for sentence in suspicions(table.columns, raw.features, labels, raw.targets):
+                _log.warning("%s: %s", raw.name, sentence)
         made = rules.features(table.recode(raw.features, rules))
         known = rules.feature_names
         preprocessing, stored = fit(made, train, False, names, known, rules, targets)

@@ -20,6 +20,8 @@ from rlnas.envs.budget.design_env import RETURNS, BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.validation import REWARDS
 from rlnas.errors import InputError
+from rlnas.family.measuring import load
+from rlnas.family.tasks import tasks
 from tests.agents.helpers import TINY_BUDGET
 
 
@@ -50,6 +52,14 @@ def test_a_budget_makes_episodes_with_a_budget():
     assert {name: getattr(env, name) for name in settings} == settings
     assert isinstance(env, BudgetDesignEnv)
     assert env.budget_range == (0.1, 0.1)
+
+
+def test_the_family_stands_for_the_training_tasks_of_the_benchmark(monkeypatch):
+    made = [task for task in tasks("train") if not task.real][:3]
+    monkeypatch.setattr("rlnas.family.tasks.tasks", {"train": tuple(made)}.__getitem__)
+    config = TrainConfig(dataset=("wine", "family"), budget=(0.1,))
+    assert [data.name for data in config.load()] == ["wine", *(task.name for task in made)]
+    assert make_env(config, config.load()).datasets[1].fingerprint == load(made[0]).fingerprint
 
 
 def test_rewards_of_settings_are_those_of_the_environments_with_the_default_first():
