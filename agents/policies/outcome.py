@@ -15,8 +15,8 @@ MEASURES = {"score": "score", "anytime": "anytime score", "best_score": "best sc
 def judged_by(env: gym.Env) -> str:
     """The entry of the last info that the episodes of an environment are judged by.
 
-    It is the score of the last design; in episodes with a budget, the anytime score or the best
-    score, whichever the environment pays for.
+    It is the score of the last design; in episodes with a budget, the anytime score, or the best
+    score if the environment pays for that.
 
     Args:
         env: an environment of rlnas, perhaps in wrappers.
@@ -24,7 +24,7 @@ def judged_by(env: gym.Env) -> str:
     inner = env.unwrapped
     if not isinstance(inner, BudgetDesignEnv):
         return "score"
-    return "anytime" if inner.reward == "anytime" else "best_score"
+    return "best_score" if inner.reward == "final" else "anytime"
 
 
 def outcome(env: gym.Env, info: dict[str, Any]) -> float:

@@ -140,6 +140,7 @@ def test_the_database_has_the_cost_of_each_step(budget_run):
     ("reward", "name", "column"),
     [
         ("anytime", "anytime score", "score/anytime"),
+        ("test", "anytime score", "score/anytime"),
         ("final", "best score", "score/best_of_episode"),
     ],
 )
