@@ -17,10 +17,17 @@ from rlnas.agents.experiments.decisions.judging import (
 from rlnas.agents.experiments.decisions.rules import Rule
 from rlnas.agents.experiments.decisions.sequences import Plan, Sample, actions_of, search
 from rlnas.agents.policies.episode import random_policy
-from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
+from rlnas.agents.policies.layouts import BUDGET
+from rlnas.agents.policies.policy import (
+    Policy,
+    fingerprint,
+    layout_of_policy,
+    load_policy,
+)
 from rlnas.envs.budget.actions import BUDGET_ACTIONS, BudgetAction
 from rlnas.envs.budget.costs import first_step_costs, step_cost
 from rlnas.envs.budget.design_env import BudgetDesignEnv
+from rlnas.errors import InputError
 
 Group = tuple[float, bool]
 """Episodes for which a rule is chosen: their budget, and whether they begin with a network."""
@@ -52,7 +59,16 @@ def learned(run: Path, without: str | None = None) -> Method:
     Args:
         run: The folder.
         without: What it may not do, one of `SWITCHED_OFF`.
+
+    Raises:
+        InputError: There is no policy, or it was trained in other episodes.
     """
+    found = layout_of_policy(run)
+    if found != BUDGET:
+        raise InputError(
+            f"the policy in {run} was trained in {found.episodes}: expected one of `rlnas train "
+            "--budget`"
+        )
     allowed = np.ones(len(BUDGET_ACTIONS), bool)
     if without is not None:
         allowed = np.array([not SWITCHED_OFF[without](action) for action in BUDGET_ACTIONS])

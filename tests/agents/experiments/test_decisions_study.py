@@ -2,12 +2,12 @@
 
 import json
 import shutil
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rlnas.agents.config import SHIPPED as STEPS, SHIPPED_BUDGET as SHIPPED
 from rlnas.agents.experiments.decisions import playing, report, study, tuning
 from rlnas.agents.experiments.decisions.judging import judged, play
 from rlnas.agents.experiments.decisions.methods import (
@@ -37,7 +37,6 @@ CELLS = (Cell(0.03, 0.2), Cell(0.1, 0.2), Cell(0.1, 1.0))
 GROW = Rule(STARTS[1], "connect x2", "long")
 PRUNE = Rule(STARTS[2], "prune /2", "short")
 TRAIN = Rule(STARTS[0], "train", "long")
-SHIPPED = Path(str(files("rlnas.agents.shipped") / "budget_controller"))
 
 
 def generated(split, count):
@@ -313,6 +312,12 @@ def test_a_course_begins_with_what_was_there_and_ends_at_the_end(two, tmp_path):
 def test_a_run_given_twice_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(InputError, match="policy: the same run folder twice"):
         study.study_decisions(tmp_path / "study", [SHIPPED, SHIPPED], progress_bar=False)
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_policy_of_other_episodes_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InputError, match="was trained in episodes with a fixed number of steps"):
+        study.study_decisions(tmp_path / "study", [STEPS], progress_bar=False)
     assert not (tmp_path / "study").exists()
 
 
