@@ -1,1 +1,1 @@
-"""Do decisions matter: rules, fixed sequences and searches in episodes with a budget."""
+"""Policies, rules, portfolios and searches in the same episodes with a budget."""

@@ -63,6 +63,9 @@ def to_markdown(study: Study) -> str:
         sections.append(
             ("The policy above blind ones", differences(rows, BLIND, ANYTIME, [POLICY]))
         )
+    each = [name for name in study.rows[0]["methods"] if _kind(name) in (POLICY, BLIND)]
+    if len(each) > 1:
+        sections.append(("Each training", differences(study.rows, RULE, ANYTIME, each)))
     if searches:
         sections.append(("Searches for each task, at the end", levels(searches, END)))
     sections.append(("What was chosen on training tasks", _choices(study)))
@@ -75,9 +78,9 @@ def with_means(rows: Rows) -> list[Row]:
     for row in rows:
         together: dict[str, list[dict[str, Any]]] = {}
         for name, each in row["methods"].items():
-            kind, _, number = name.rpartition(" ")
-            together.setdefault(kind if kind in LEARNED and number.isdigit() else name, []).append(
-                {key: each[key] for key in _NUMBERS} | {"course": course(each["played"])}
+            numbers = {key: each[key] for key in _NUMBERS}
+            together.setdefault(_kind(name), []).append(
+                {**numbers, "course": course(each["played"])}
             )
         methods = {
             name: {key: np.mean([each[key] for each in some], axis=0) for key in some[0]}
@@ -85,6 +88,12 @@ def with_means(rows: Rows) -> list[Row]:
         }
         found.append({**row, "methods": methods})
     return found
+
+
+def _kind(name: str) -> str:
+    """What a method is called together with others of its kind."""
+    kind, _, number = name.rpartition(" ")
+    return kind if kind in LEARNED and number.isdigit() else name
 
 
 def course(played: Played) -> np.ndarray:

@@ -285,6 +285,8 @@ def test_the_report_tells_means_over_tasks_by_hand(tiny, tmp_path):
     level = np.mean([100 * row["methods"][study.RULE]["test_anytime"] for row in found.rows])
     assert f"| {study.RULE} | {level:.2f} |" in text
     assert "| policy | +0.00 (+0.00 to +0.00) |" in text.split("The policy above blind ones")[1]
+    of_each = text.split("## Each training")[1].split("##")[0]
+    assert of_each.index("| policy 0 | ") < of_each.index("| blind policy 0 | ")
     assert (tmp_path / "study" / "decisions.png").read_bytes().startswith(b"\x89PNG")
     saved = json.loads((tmp_path / "study" / "results.json").read_text())
     assert [row["seed"] for row in saved["results"]] == [row["seed"] for row in found.rows]
