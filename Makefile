@@ -126,7 +126,8 @@ controller: setup  ## train the controller that comes with rlnas, evolve its riv
 	cp runs/edit_sequence/config.json runs/edit_sequence/policy.json $(SHIPPED)/edit_sequence
 
 BUDGET_EPISODES := family --budget 0.03 1 --penalty 0.01 2 --num-envs 32 --rollout-steps 64 --batch-size 512 \
-	--epochs 5 --net-arch 128 128 --learning-rate 0.0007 --entropy 0.006 --total-timesteps 1000000
+	--epochs 5 --net-arch 128 128 --learning-rate 0.0007 --entropy 0.006 --reward test \
+	--total-timesteps 1000000
 SEED := 0  # the best one on validation tasks
 
 budget-controller: setup  ## train the controller for episodes with a budget, five seeds: two to three hours

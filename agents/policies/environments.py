@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rlnas.agents.config import SHIPPED, EpisodesConfig
+from rlnas.agents.config import FAMILY, SHIPPED, EpisodesConfig
 from rlnas.agents.policies.run_config import EPISODE_SETTINGS, read_config
 from rlnas.data.dataset import Dataset
 from rlnas.data.generated.families import FAMILIES
@@ -17,6 +17,7 @@ from rlnas.envs.budget.design_env import BudgetDesignEnv
 from rlnas.envs.design_env import DesignEnv
 from rlnas.envs.live_env import LiveEnv
 from rlnas.errors import InputError
+from rlnas.family.tasks import tasks
 from rlnas.nn.training import LONG_TRAINING
 
 _RANGES = ("penalty", "budget", "width", "density")
@@ -81,8 +82,7 @@ def env_like(
             "needs one that was trained with --budget"
         )
     if dataset is None:
-        first = config.dataset[0]
-        names = FAMILIES.get(first, [first])[:1] if middle else config.dataset
+        names = _first(config.dataset[0]) if middle else config.dataset
         where = data_dir or config.data_dir
         dataset = [*replace(config, dataset=tuple(names), data_dir=where).load()]
     settings = _episode_arguments(config, _middle if middle else _range)
@@ -92,6 +92,13 @@ def env_like(
         settings["given"] = 0.0
     settings |= arguments
     return _kind(config)(dataset, data_dir=data_dir or config.data_dir, **settings)
+
+
+def _first(source: str) -> Sequence[str]:
+    """The first of the data sets that a name stands for; of the benchmark, one without tables."""
+    if source == FAMILY:
+        return [next(task.source for task in tasks("train") if not task.real)]
+    return FAMILIES.get(source, [source])[:1]
 
 
 def step_env_like(run: str | Path, *arguments: Any, **named: Any) -> DesignEnv:

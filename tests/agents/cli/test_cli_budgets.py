@@ -82,11 +82,11 @@ def test_the_least_cost_that_is_told_can_be_used(tmp_path, capsys):
 
 
 def test_a_cost_beyond_the_training_of_the_policy_is_told(tmp_path, caplog):
-    for cost, told in ((0.051, []), (0.01, ["--cost 0.01"])):
+    for cost, told in ((0.031, []), (0.01, ["--cost 0.01"])):
         caplog.clear()
         words = ["design", "wine", "--cost", str(cost), "--out", str(tmp_path / str(cost))]
         assert main([*words, "--quiet"]) == 0
-        expected = [f"{each}: the policy was trained with budgets of 0.05 to 2" for each in told]
+        expected = [f"{each}: the policy was trained with budgets of 0.03 to 1" for each in told]
         assert caplog.messages == expected
 
 

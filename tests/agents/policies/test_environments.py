@@ -10,6 +10,7 @@ import pytest
 from rlnas.agents.config import (
     BUDGET_REWARDS,
     SHIPPED,
+    SHIPPED_BUDGET,
     STEP_REWARDS,
     WITHOUT_BUDGET,
     EpisodesConfig,
@@ -60,6 +61,11 @@ def test_the_family_stands_for_the_training_tasks_of_the_benchmark(monkeypatch):
     config = TrainConfig(dataset=("wine", "family"), budget=(0.1,))
     assert [data.name for data in config.load()] == ["wine", *(task.name for task in made)]
     assert make_env(config, config.load()).datasets[1].fingerprint == load(made[0]).fingerprint
+
+
+def test_a_policy_of_the_family_designs_without_its_tables_unless_data_are_named():
+    (data,) = env_like(SHIPPED_BUDGET, middle=True).datasets
+    assert data.name.startswith("made:")
 
 
 def test_rewards_of_settings_are_those_of_the_environments_with_the_default_first():
