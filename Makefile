@@ -187,11 +187,10 @@ limits: setup  ## searches within a minute, and within 2 KB, for tables of class
 	for name in accuracy balanced_accuracy r2; do cp runs/limits/$$name/limits.md docs/limits/$$name.md; done
 	$(BIN)/python docs/insert.py
 
-decisions: setup  ## policies within a budget against rules, portfolios and searches, on test tasks: an hour
+decisions: setup  ## the policy within a budget against rules, portfolios and searches, on validation tasks: an hour
 	$(BIN)/rlnas data fetch keel
 	$(BIN)/rlnas data fetch uci
-	$(BIN)/rlnas study decisions --split test --out runs/decisions \
-		--policies runs/budget_controller/seed-* --blind runs/blind/seed-*
+	$(BIN)/rlnas study decisions --out runs/decisions --policies $(SHIPPED)/budget_controller
 	mkdir -p docs/decisions
 	cp runs/decisions/decisions.md runs/decisions/decisions.png docs/decisions
 	$(BIN)/python docs/insert.py
