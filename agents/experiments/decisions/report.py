@@ -195,8 +195,10 @@ def plot(rows: Rows) -> Any:
     for axes, budget in zip(panels, budgets, strict=True):
         some = [row for row in rows if row["budget"] == budget]
         for number, method in enumerate(rows[0]["methods"]):
-            line = "-" if number < 10 else "--"
-            axes.plot(SHARES, mean_course(some, method), f"C{number % 10}", ls=line, label=method)
+            line = f"C{number % 10}{'-' if number < 10 else '--'}"
+            (drawn_line,) = axes.plot(SHARES, mean_course(some, method), line, label=method)
+            if method == POLICY:
+                drawn_line.set(color="black", linewidth=2.5)
         axes.set_xscale("log")
         axes.set_title(f"budget {budget:g}", fontsize="medium")
         axes.set_xlabel("share of the budget")
