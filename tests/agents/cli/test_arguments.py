@@ -71,7 +71,7 @@ STUDIES = ", ".join(COMMANDS["study"])
             "study --quiet",
             f"no command after 'rlnas study': expected {', '.join(COMMANDS['study'])}",
         ),
-        ("data fetch x", "'x' is nothing to fetch: expected mnist, fashion_mnist, keel, uci"),
+        ("data fetch x", "'x' is nothing to fetch: expected mnist, fashion_mnist, usps, keel, uci"),
     ],
 )
 def test_a_mistyped_command_is_told_the_one_that_is_meant(words, told, capsys):

@@ -333,6 +333,7 @@ def test_data_list_names_every_data_set_and_its_place(real_data_dir, capsys):
         "breast_cancer",
         "mnist",
         "fashion_mnist",
+        "usps",
         "keel",
         "uci",
     ]
@@ -382,7 +383,7 @@ def test_data_list_uci_has_a_line_for_every_table(capsys):
         (["data"], ("describe", "list", "fetch")),
         (["data", "describe"], ("TABLE", "--target", "--drop", "--time-column")),
         (["data", "list"], ("--data-dir", "--keel", "--uci")),
-        (["data", "fetch"], ("mnist", "fashion_mnist", "keel", "uci", "--data-dir")),
+        (["data", "fetch"], ("mnist", "fashion_mnist", "usps", "keel", "uci", "--data-dir")),
     ],
     ids=lambda value: " ".join(value),
 )

@@ -74,6 +74,22 @@ def test_idx_data_sets_keep_the_official_test_set_and_hold_out_10_000(real_data_
     np.testing.assert_array_equal(data.labels[data.test], idx.read(name, real_data_dir)[3])
 
 
+def test_usps_keeps_the_official_test_set_and_holds_out_a_sixth():
+    try:
+        idx.find(idx.SETS["usps"], None)
+    except InputError as error:
+        pytest.skip(str(error))
+    data = load_dataset("usps")
+    assert data.features.shape == (9298, 256)
+    assert data.features.dtype == np.uint8
+    assert [len(s) for s in splits(data)] == [6076, 1215, 2007]
+    np.testing.assert_array_equal(data.test, np.arange(7291, 9298))
+    published = [1194, 1005, 731, 658, 652, 556, 664, 645, 542, 644]  # zip.info.txt
+    published_test = [359, 264, 198, 166, 200, 160, 170, 147, 166, 177]
+    assert np.bincount(data.labels[:7291]).tolist() == published
+    assert np.bincount(data.labels[data.test]).tolist() == published_test
+
+
 def test_named_data_set_is_shared_and_read_only(real_data_dir):
     assert load_dataset("digits") is load_dataset("digits", data_dir="anywhere")
     assert load_dataset("mnist", data_dir=real_data_dir) is load_dataset(

@@ -14,7 +14,7 @@ class DataFetch:
     """Download a data set, verify it, and keep it where rlnas finds it."""
 
     name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
-    """What to download: mnist, fashion_mnist, or a collection of tables: keel (143) or uci (17)."""
+    """What to download: mnist, fashion_mnist, usps, or a collection of tables: keel (143), uci."""
     data_dir: Option[Path] = None
     """Folder to keep it in; by default the user's cache."""
 
