@@ -89,7 +89,7 @@ def gradients_of_samples(network: SparseNetwork, data: Dataset, samples: np.ndar
 
 
 def brain_surgeon(
-    weights: np.ndarray, gradients: np.ndarray, count: int, damping: float, newton: bool = False
+    weights: np.ndarray, gradients: np.ndarray, count: int, damping: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which weights to remove, and what the others become to make up for it.
 
@@ -106,8 +106,6 @@ def brain_surgeon(
         gradients: Gradient of the loss of each sample, float `[samples, weights]`.
         count: Number of weights to remove.
         damping: Added to the diagonal of the Fisher matrix, positive.
-        newton: Whether the model has the mean gradient too, as for a network that is not at a
-            minimum: so the others take a damped step of Newton as well.
 
     Returns:
         Which weights are kept, bool `[weights]`; the weights, 0 where they are not.
@@ -120,7 +118,7 @@ def brain_surgeon(
     kept = np.ones(weights.size, bool)
     kept[np.argpartition(growth, count)[:count]] = False
     left = gradients[:, kept]
-    change = -gradients[:, ~kept] @ weights[~kept] + float(newton)
+    change = -gradients[:, ~kept] @ weights[~kept]
     made_up = left.T @ cho_solve(cho_factor(left @ left.T + ridge), change)
     new = np.zeros_like(weights)
     new[kept] = weights[kept] - made_up
@@ -151,12 +149,11 @@ def by_surgeon(
     count: int,
     *,
     damping: float,
-    newton: bool = False,
 ) -> SparseNetwork:
     """Remove by `brain_surgeon`."""
     gradients = gradients_of_samples(network, data, samples)
     weights = network.connections[VALUE].astype(np.float64)
-    kept, weights = brain_surgeon(weights, gradients, count, damping, newton)
+    kept, weights = brain_surgeon(weights, gradients, count, damping)
     network = network.copy()
     network.connections[[VALUE, EMA]] = weights
     return remove_connections(network, count, saliency=lambda _: kept.astype(float))
@@ -214,7 +211,6 @@ def main(
         "surgeon": (surgeon, False),
         "saliency of rlnas, in steps": (by_saliency, True),
         "surgeon, in steps": (surgeon, True),
-        "surgeon with gradient, in steps": (partial(surgeon, newton=True), True),
     }
     judged = data.validation if on_validation else data.test
     table = []
