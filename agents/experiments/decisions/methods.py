@@ -87,10 +87,8 @@ def always(rule: Rule) -> Method:
 
 def ruled(rules: Mapping[Group, Rule]) -> Method:
     """A rule for each group of episodes."""
-    texts = [[*group, str(rule)] for group, rule in rules.items()]
-    return Method(
-        {"rules": texts}, lambda env, seed: play(env, rules[group_of(env, seed)].policy(), seed)
-    )
+    key = {"rules": _texts({group: [rule] for group, rule in rules.items()})}
+    return Method(key, lambda env, seed: play(env, rules[group_of(env, seed)].policy(), seed))
 
 
 def fixed(sequences: Mapping[Group, tuple[Sequence[int], bool]]) -> Method:
@@ -122,8 +120,7 @@ def portfolio(rules: Mapping[Group, Sequence[Rule]]) -> Method:
         episodes = _parts(env, seed, some, len(some))
         return one_after_the_other(episodes, env.state.first, env.state.budget)
 
-    texts = [[*group, *map(str, some)] for group, some in rules.items()]
-    return Method({"portfolio": texts}, play_all)
+    return Method({"portfolio": _texts(rules)}, play_all)
 
 
 def searched(
@@ -155,8 +152,7 @@ def searched(
         found = search(env, seed, samples, rng, episodes - len(samples), value)
         return max((sample.played for sample in found), key=value)
 
-    texts = [[*group, *map(str, some)] for group, some in rules.items()]
-    return Method({"search": episodes, "rules": texts, "by": by}, play_all)
+    return Method({"search": episodes, "rules": _texts(rules), "by": by}, play_all)
 
 
 def chance(number: int) -> Method:
@@ -174,6 +170,11 @@ def group_of(env: BudgetDesignEnv, seed: int) -> Group:
     """The group of an episode; the environment begins it."""
     env.reset(seed=seed)
     return env.budget_range[0], env.state.started
+
+
+def _texts(rules: Mapping[Group, Sequence[Rule]]) -> list[list[Any]]:
+    """Rules of groups as a JSON value."""
+    return [[*group, *map(str, some)] for group, some in rules.items()]
 
 
 @lru_cache(maxsize=1)

@@ -59,7 +59,7 @@ def to_markdown(study: Study) -> str:
         ("Score of the best design at the end, above the best rule", differences(rows, RULE, END)),
         ("Share of the budget at which the final score of the best rule is reached", costs(rows)),
     ]
-    if _has(rows, POLICY) and _has(rows, BLIND):
+    if {POLICY, BLIND} <= set(rows[0]["methods"]):
         sections.append(
             ("The policy above blind ones", differences(rows, BLIND, ANYTIME, [POLICY]))
         )
@@ -221,10 +221,6 @@ def _numbers(row: Row) -> Row:
 
 def _mean(rows: Rows, method: str, key: str) -> float:
     return float(np.mean(by_source(rows, lambda row: 100 * row["methods"][method][key])))
-
-
-def _has(rows: Rows, method: str) -> bool:
-    return method in rows[0]["methods"]
 
 
 def _choices(study: Study) -> str:

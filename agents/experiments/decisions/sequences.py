@@ -1,4 +1,4 @@
-"""Fixed sequences of actions: how they are played, how they vary, and the search in hindsight."""
+"""Fixed sequences of actions: how they are played, how they vary, and a search among them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
