@@ -292,6 +292,22 @@ def some_columns(path: str, number: int, columns: Sequence[str] = ()) -> str:
     return markdown([{name: row[name] for name in columns or row} for row in rows])
 
 
+def decisions() -> str:
+    """What each method of the study of decisions is worth, anytime and at the end, and when."""
+    _, anytime, end, shares = tables(DECISIONS)[:4]
+    return markdown(
+        [
+            {
+                name: cell
+                for name, cell in row.items()
+                if not name.startswith(("budget", "a net", "noth"))
+            }
+            | {"all, at the end": last["all"], "share of the budget": share["all"]}
+            for row, last, share in zip(anytime, end, shares, strict=True)
+        ]
+    )
+
+
 DECISIONS, SCOREBOARD = "docs/decisions/decisions.md", "docs/benchmark/scoreboard.md"
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
@@ -318,11 +334,10 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "docs/capacity.md": {"fits": fits},
     "docs/cost.md": {"steps": partial(whole, "docs/cost/steps.md")},
+    "docs/stock_learners.md": {"learning": partial(whole, "docs/decisions/learning.md")},
     "docs/limits.md": {study: partial(limits, study) for study in LIMITS},
     "docs/decisions.md": {
-        "anytime": partial(some_columns, DECISIONS, 1),
-        "costs": partial(some_columns, DECISIONS, 3),
-        "learning": partial(whole, "docs/decisions/learning.md"),
+        "decisions": decisions,
     },
     "docs/estimators.md": {"estimators": estimates},
     "docs/tables.md": {"scores": scores_on_tables, "accuracies": partial(on_tables, 1)},
