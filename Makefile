@@ -126,20 +126,21 @@ controller: setup  ## train the controller that comes with rlnas, evolve its riv
 	cp runs/edit_sequence/config.json runs/edit_sequence/policy.json $(SHIPPED)/edit_sequence
 
 BUDGET_EPISODES := family --budget 0.03 1 --penalty 0.01 2 --num-envs 32 --rollout-steps 64 --batch-size 512 \
-	--epochs 5 --net-arch 128 128 --learning-rate 0.0007 --entropy 0.006 --reward test \
-	--total-timesteps 1000000
+	--epochs 5 --net-arch 128 128 --learning-rate 0.0007 --entropy 0.006 --reward test
 SEED := 0  # the best one on validation tasks
 
 budget-controller: setup  ## train the controller for episodes with a budget, five seeds: two to three hours
 	$(BIN)/rlnas data fetch keel
 	$(BIN)/rlnas data fetch uci
-	$(BIN)/rlnas train $(BUDGET_EPISODES) --seeds 0 1 2 3 4 --run-dir runs/budget_controller
+	$(BIN)/rlnas train $(BUDGET_EPISODES) --total-timesteps 1000000 --seeds 0 1 2 3 4 \
+		--run-dir runs/budget_controller
 	mkdir -p $(SHIPPED)/budget_controller
 	cd runs/budget_controller/seed-$(SEED) && cp config.json policy.json policy.safetensors \
 		$(CURDIR)/$(SHIPPED)/budget_controller
 
-blind: setup  ## policies that see nothing, five seeds: two hours
-	$(BIN)/rlnas train $(BUDGET_EPISODES) --features blind --seeds 0 1 2 3 4 --run-dir runs/blind
+blind: setup  ## policies that see nothing, five seeds: an hour
+	$(BIN)/rlnas train $(BUDGET_EPISODES) --total-timesteps 500000 --features blind \
+		--seeds 0 1 2 3 4 --run-dir runs/blind
 
 RIVALS := runs/benchmark
 LEARNED := seeing-0 seeing-1 seeing-2 seeing-3 seeing-4 blind-0 blind-1 blind-2 recurrent-0.zip
