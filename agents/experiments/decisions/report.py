@@ -9,7 +9,14 @@ import numpy as np
 from rlnas import plots
 from rlnas.agents.experiments.decisions.judging import Played
 from rlnas.agents.experiments.decisions.playing import Row
-from rlnas.agents.experiments.decisions.study import BLIND, LEARNED, POLICY, RULE, Study
+from rlnas.agents.experiments.decisions.study import (
+    BLIND,
+    IN_HINDSIGHT,
+    POLICY,
+    RULE,
+    SEARCH,
+    Study,
+)
 from rlnas.agents.experiments.statistics import Interval, trimmed_mean_interval
 from rlnas.files.atomic import replace_file
 from rlnas.files.json_files import write_json
@@ -67,9 +74,24 @@ def to_markdown(study: Study) -> str:
     if len(each) > 1:
         sections.append(("Each training", differences(study.rows, RULE, ANYTIME, each)))
     if searches:
-        sections.append(("Searches for each task, at the end", levels(searches, END)))
+        sections += _searches(searches)
     sections.append(("What was chosen on training tasks", _choices(study)))
     return "\n\n".join([about, *(f"## {title}\n\n{text}" for title, text in sections)])
+
+
+def _searches(rows: Rows) -> list[tuple[str, str]]:
+    """Titles and tables about searches for each task."""
+    against = POLICY if POLICY in rows[0]["methods"] else RULE
+    by_end = [name for name in rows[0]["methods"] if name.startswith(SEARCH)]
+    sources = len({row["source"] for row in rows})
+    where = f"{sources} tasks with many validation samples"
+    return [
+        (f"Searches for each task above the {against}, at the end, on {where}",
+         differences(rows, against, END, by_end)),
+        (f"A search in hindsight and the {against} above the best rule, anytime, on {where}",
+         differences(rows, RULE, ANYTIME, [m for m in (IN_HINDSIGHT, against) if m != RULE])),
+        (f"All methods at the end, on {where}", levels(rows, END)),
+    ]  # fmt: skip
 
 
 def with_means(rows: Rows) -> list[Row]:
@@ -93,7 +115,7 @@ def with_means(rows: Rows) -> list[Row]:
 def _kind(name: str) -> str:
     """What a method is called together with others of its kind."""
     kind, _, number = name.rpartition(" ")
-    return kind if kind in LEARNED and number.isdigit() else name
+    return kind if kind in (POLICY, BLIND) and number.isdigit() else name
 
 
 def course(played: Played) -> np.ndarray:

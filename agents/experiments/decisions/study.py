@@ -28,12 +28,16 @@ RULE, CONSTANT, SEQUENCE, RANDOM = (
     "random legal actions",
 )
 POLICY, BLIND = "policy", "blind policy"
-LEARNED = (POLICY, BLIND, *(f"{POLICY} without {what}" for what in SWITCHED_OFF))
 """What several policies are called together: the mean of what they reach in an episode."""
 
+FIRST = "first policy"
+"""The first of several, which is the one that is played with actions switched off as well."""
+
+SEARCH = "search, "
 SEARCHES = (10, 100)
 """Episodes of a search for each task."""
 
+IN_HINDSIGHT = "search in hindsight"
 HINDSIGHT = 100
 """Episodes of the search that tells what could have been reached by the anytime score."""
 
@@ -77,7 +81,8 @@ def study_decisions(
 
     Args:
         out: Folder for the results.
-        policies: Run folders of `rlnas train --budget`: trainings of one kind.
+        policies: Run folders of `rlnas train --budget`: trainings of one kind; actions are switched
+            off for the first.
         blind: The same, of policies that see nothing.
         split: Which tasks; those of the test are for what is finished.
         seeds: Number of episodes of each task, budget and price.
@@ -90,8 +95,9 @@ def study_decisions(
         InputError: The folder holds something else, or a policy or data set cannot be used.
     """
     learners = {**_numbered(POLICY, policies), **_numbered(BLIND, blind)}
-    for what in SWITCHED_OFF:
-        learners |= _numbered(f"{POLICY} without {what}", policies, what)
+    for run in policies[:1]:
+        learners[FIRST] = learned(run)
+        learners |= {f"{FIRST} without {what}": learned(run, what) for what in SWITCHED_OFF}
     own_folder(out, {"study": "decisions"})
     how: dict[str, Any] = {"jobs": jobs, "data_dir": data_dir, "progress_bar": progress_bar}
     tuned = tune(out / "tuning", candidates(), stages, **how)
@@ -105,10 +111,10 @@ def study_decisions(
     return Study(rows, beside(searches, rows) if searches else [], tuned, facts)
 
 
-def _numbered(kind: str, runs: Sequence[Path], without: str | None = None) -> dict[str, Method]:
+def _numbered(kind: str, runs: Sequence[Path]) -> dict[str, Method]:
     if len({run.resolve() for run in runs}) < len(runs):
         raise InputError(f"{kind}: the same run folder twice, expected different trainings")
-    return {f"{kind} {number}": learned(run, without) for number, run in enumerate(runs)}
+    return {f"{kind} {number}": learned(run) for number, run in enumerate(runs)}
 
 
 def _rivals(tuned: Tuned) -> dict[str, Method]:
@@ -123,8 +129,8 @@ def _rivals(tuned: Tuned) -> dict[str, Method]:
 
 def _searches(tuned: Tuned) -> dict[str, Method]:
     return {
-        **{f"search, {count} episodes": searched(count, tuned.rules, "end") for count in SEARCHES},
-        "search in hindsight": searched(HINDSIGHT, tuned.rules, "anytime"),
+        **{f"{SEARCH}{count} episodes": searched(count, tuned.rules, "end") for count in SEARCHES},
+        IN_HINDSIGHT: searched(HINDSIGHT, tuned.rules, "anytime"),
     }
 
 
