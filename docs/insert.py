@@ -56,7 +56,7 @@ NAMES = {
 
 IN_README = {
     "frontier": ("0.003", "0.006", "0.05", "0.12", "0.1", "0.2", "1.2"),
-    "transfer": ("schedule", "magnitude_pruning", "saliency_pruning", "rigl"),
+    "transfer": ("schedule", "remove_all", "magnitude_pruning", "saliency_pruning", "rigl"),
     "scoreboard": ("policy", "score", "score at the end"),
     "decisions": ("above best rule", "all", "real tables", "generated tables"),
     "tables": ("design against", "all penalties", "better / tie / worse", "weights, ours / theirs"),

@@ -15,6 +15,7 @@ from rlnas.agents.experiments.budget_transfer import (
 )
 from rlnas.agents.experiments.scored_networks import score_network, train_with_at_least
 from rlnas.agents.experiments.search_task import CONTROLLER
+from rlnas.agents.experiments.tables.networks import POLICIES, REMOVE_ALL
 from rlnas.agents.policies.environments import env_like
 from rlnas.agents.policies.episode import play_episode
 from rlnas.agents.policies.policy import Policy, fingerprint, load_policy
@@ -40,6 +41,9 @@ from rlnas.validation import check_count
 NO_EDITS = "no_edits"
 FIXED = (CONTROLLER, NO_EDITS, *SPARSE_TRAINERS)
 """Methods that are part of every comparison."""
+
+RULES = (REMOVE_ALL,)
+"""Rules that play episodes with a fixed number of steps, too."""
 
 _DESIGN = {
     **dict.fromkeys(("score", "test_score"), NUMBER),
@@ -93,8 +97,9 @@ def transfer(
     if not policies:
         raise InputError("no policy: expected at least one run folder")
     names = [run.name for run in policies[1:]]
-    if len({*names, *FIXED}) < len(names) + len(FIXED):
-        raise InputError(f"the rivals {names} need names of their own, other than {list(FIXED)}")
+    fixed = (*FIXED, *RULES) if budget is None else FIXED
+    if len({*names, *fixed}) < len(names) + len(fixed):
+        raise InputError(f"the rivals {names} need names of their own, other than {list(fixed)}")
     check_count("seeds", seeds)
     if budget is not None:
         check_number("--budget", budget, *BUDGETS)
@@ -115,7 +120,7 @@ def transfer(
     own_folder(out, {"policies": identities})
     settings = episode_settings(policies[0])
     design = record(**_DESIGN, **({} if budget is None else {"anytime": NUMBER}))
-    form = record(**dict.fromkeys([*FIXED, *names], design))
+    form = record(**dict.fromkeys([*fixed, *names], design))
     everything = list(product(prints, dict.fromkeys(penalties), range(seeds)))
     calls = [
         Call(
@@ -154,6 +159,8 @@ def _design(
     first, *others = runs
     untouched: Policy = (lambda *_: NO_OP) if budget is None else train_only
     policies: dict[str, Policy] = {CONTROLLER: load_policy(first), NO_EDITS: untouched}
+    if budget is None:
+        policies |= {rule: POLICIES[rule](first, seed) for rule in RULES}
     policies |= {run.name: load_policy(run) for run in others}
     data = loading.load_unchanged(source, content, data_dir, table)
     env = _env(first, data, penalty, data_dir, budget)

@@ -11,7 +11,7 @@ from rlnas.agents.cli.main import main
 from rlnas.agents.experiments import transfer as module
 from rlnas.agents.experiments.scored_networks import train_with_at_least
 from rlnas.agents.experiments.statistics import interquartile_mean
-from rlnas.agents.experiments.transfer import FIXED, design_once, transfer
+from rlnas.agents.experiments.transfer import FIXED, RULES, design_once, transfer
 from rlnas.agents.experiments.transfer_report import (
     by_task,
     difference,
@@ -63,7 +63,7 @@ def test_every_method_designs_for_every_data_set_penalty_and_seed(compared):
     combinations = {(each["dataset"], each["penalty"], each["seed"]) for each in found}
     assert combinations == {(name, p, s) for name in DATASETS for p in (0.1, 0.5) for s in (0, 1)}
     assert len(found) == len(combinations)
-    assert all(each["designs"].keys() == {*FIXED, "halving"} for each in found)
+    assert all(each["designs"].keys() == {*FIXED, *RULES, "halving"} for each in found)
 
 
 def test_a_policy_plays_one_episode_as_in_its_training_and_its_best_network_counts(compared):
