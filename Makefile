@@ -167,7 +167,7 @@ scoreboard: setup  ## all of them on the test, after make rivals: half an hour
 	cp $(RIVALS)/test/rivals.md docs/benchmark
 	$(BIN)/python docs/insert.py
 
-transfer: setup  ## one design for data never seen, the controller against fixed schedules: 10 minutes
+transfer: setup  ## one design for data never seen, the controller against fixed schedules: two minutes
 	$(BIN)/rlnas transfer --out runs/transfer
 	cp runs/transfer/transfer.md runs/transfer/transfer.png docs
 	$(BIN)/python docs/insert.py

@@ -32,7 +32,7 @@ NAMES = {
     "mnist": "MNIST",
     "fashion_mnist": "Fashion-MNIST",
     "no_edits": "no edits",
-    "schedule": "the evolved schedule",
+    "edit_sequence": "the evolved schedule",
     "magnitude_pruning": "magnitude pruning",
     "saliency_pruning": "saliency pruning",
     "rigl": "RigL",
@@ -56,7 +56,7 @@ NAMES = {
 
 IN_README = {
     "frontier": ("0.003", "0.006", "0.05", "0.12", "0.1", "0.2", "1.2"),
-    "transfer": ("schedule", "remove_all", "magnitude_pruning", "saliency_pruning", "rigl"),
+    "transfer": ("edit_sequence", "remove_all", "magnitude_pruning", "saliency_pruning", "rigl"),
     "scoreboard": ("policy", "score", "score at the end"),
     "decisions": ("above best rule", "all", "real tables", "generated tables"),
     "tables": ("design against", "all penalties", "better / tie / worse", "weights, ours / theirs"),
