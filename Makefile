@@ -188,10 +188,11 @@ limits: setup  ## searches within a minute, and within 2 KB, for tables of class
 	for name in accuracy balanced_accuracy r2; do cp runs/limits/$$name/limits.md docs/limits/$$name.md; done
 	$(BIN)/python docs/insert.py
 
-decisions: setup  ## the policy within a budget against rules, portfolios and searches, on validation tasks: an hour
+decisions: setup  ## policies within a budget, after make budget-controller, against rules, on validation tasks: an hour
 	$(BIN)/rlnas data fetch keel
 	$(BIN)/rlnas data fetch uci
-	$(BIN)/rlnas study decisions --out runs/decisions --policies $(SHIPPED)/budget_controller
+	$(BIN)/rlnas study decisions --out runs/decisions \
+		--policies $(addprefix runs/budget_controller/seed-,0 1 2 3 4)
 	mkdir -p docs/decisions
 	cp runs/decisions/decisions.md runs/decisions/decisions.png docs/decisions
 	$(BIN)/python docs/insert.py

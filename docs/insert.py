@@ -297,11 +297,7 @@ def decisions() -> str:
     _, anytime, end, shares = tables(DECISIONS)[:4]
     return markdown(
         [
-            {
-                name: cell
-                for name, cell in row.items()
-                if not name.startswith(("budget", "a net", "noth"))
-            }
+            {name: row[name] for name in IN_README["decisions"]}
             | {"all, at the end": last["all"], "share of the budget": share["all"]}
             for row, last, share in zip(anytime, end, shares, strict=True)
         ]
@@ -336,9 +332,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/cost.md": {"steps": partial(whole, "docs/cost/steps.md")},
     "docs/stock_learners.md": {"learning": partial(whole, "docs/decisions/learning.md")},
     "docs/limits.md": {study: partial(limits, study) for study in LIMITS},
-    "docs/decisions.md": {
-        "decisions": decisions,
-    },
+    "docs/decisions.md": {"decisions": decisions},
     "docs/estimators.md": {"estimators": estimates},
     "docs/tables.md": {"scores": scores_on_tables, "accuracies": partial(on_tables, 1)},
     "docs/reference_scores.md": {

@@ -98,7 +98,8 @@ def transfer(
         raise InputError("no policy: expected at least one run folder")
     names = [run.name for run in policies[1:]]
     fixed = (*FIXED, *RULES) if budget is None else FIXED
-    if len({*names, *fixed}) < len(names) + len(fixed):
+    methods = [*fixed, *names]
+    if len(set(methods)) < len(methods):
         raise InputError(f"the rivals {names} need names of their own, other than {list(fixed)}")
     check_count("seeds", seeds)
     if budget is not None:
@@ -120,13 +121,14 @@ def transfer(
     own_folder(out, {"policies": identities})
     settings = episode_settings(policies[0])
     design = record(**_DESIGN, **({} if budget is None else {"anytime": NUMBER}))
-    form = record(**dict.fromkeys([*fixed, *names], design))
+    form = record(**dict.fromkeys(methods, design))
     everything = list(product(prints, dict.fromkeys(penalties), range(seeds)))
     calls = [
         Call(
             f"{Path(source).name}-{penalty:g}-{seed}",
             {
                 "policies": identities,
+                "methods": methods,
                 "episodes": settings,
                 "data_sha256": prints[source],
                 "penalty": penalty,

@@ -34,8 +34,10 @@ FIRST = "first policy"
 """The first of several, which is the one that is played with actions switched off as well."""
 
 SEARCH = "search, "
+"""What searches for each task are called begins with this."""
+
 SEARCHES = (10, 100)
-"""Episodes of a search for each task."""
+"""Their numbers of episodes."""
 
 IN_HINDSIGHT = "search in hindsight"
 HINDSIGHT = 100

@@ -63,8 +63,7 @@ def parse(text: bytes, label: str) -> tuple[Images, Labels]:
         raise InputError(f"{label} is no text of grey values: {error}") from None
     if table.shape[1] != 257:
         raise InputError(f"{label} has {table.shape[1]} numbers in a line, expected 257")
-    steps = (
-        np.rint(table[:, 1:] * 1000).astype(np.int64) + 1000
-    )  # 0 to 2000, so that ties are exact
+    # From 0 to 2000, so that ties are exact.
+    steps = np.rint(table[:, 1:] * 1000).astype(np.int64) + 1000
     images = (steps * 255 + 1000) // 2000
     return images.astype(np.uint8), table[:, 0].astype(np.uint8)
